@@ -1,0 +1,74 @@
+"""The items of a dataset, in one fixed order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import overload
+
+import polars as pl
+
+from benchmark.errors import BenchError
+from benchmark.instances import Item
+
+
+class Catalogue(Sequence[Item]):
+    """Every item, in index order: ``catalogue[i]`` is an :class:`Item`.
+
+    Items are built on first use and shared afterwards. ``frame`` is the table behind them
+    (:data:`benchmark.data.schema.ITEM_COLUMNS`), for vectorised work.
+    """
+
+    def __init__(self, frame: pl.DataFrame, *, images: Path | None) -> None:
+        self.frame = frame
+        self.images = images
+        self.ids: tuple[str, ...] = tuple(frame["item_id"].to_list())
+        self.index: dict[str, int] = {item_id: i for i, item_id in enumerate(self.ids)}
+        self.queries: tuple[str | None, ...] = tuple(frame["query"].to_list())
+        self._items: list[Item | None] = [None] * len(self.ids)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[Item]:
+        return (self[i] for i in range(len(self)))
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Item, ...]: ...
+    def __getitem__(self, index: int | slice) -> Item | tuple[Item, ...]:
+        if isinstance(index, slice):
+            return tuple(self[i] for i in range(*index.indices(len(self))))
+        item = self._items[index]
+        if item is None:
+            item = self._build(index)
+            self._items[index] = item
+        return item
+
+    def by_id(self, item_id: str) -> Item:
+        """The item called ``item_id``; :class:`BenchError` when there is none."""
+        try:
+            return self[self.index[item_id]]
+        except KeyError:
+            raise BenchError(
+                f"Item {item_id!r} is not in the catalogue of {len(self)} items.",
+                fix="Answer with ids from data.catalogue.ids.",
+            ) from None
+
+    def _build(self, index: int) -> Item:
+        row = self.frame.row(index, named=True)
+        image = row["image"]
+        pairs = {pair["key"]: pair["value"] for pair in row["attributes"] or ()}
+        return Item(
+            item_id=row["item_id"],
+            domain=row["domain"] or "",
+            title=row["title"],
+            category=tuple(row["category"] or ()),
+            brand=row["brand"],
+            price=row["price"],
+            description=row["description"],
+            image=None if image is None or self.images is None else str(self.images / image),
+            attributes=MappingProxyType(pairs),
+        )

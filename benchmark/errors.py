@@ -1,0 +1,47 @@
+"""Errors a user can act on: one or two lines, naming the bad value and the fix.
+
+The command line prints ``str(error)`` and exits with ``exit_status``; a traceback
+appears only with ``--debug``. Anything that is not a :class:`BenchError` is a bug of
+ours or of an adapter, and is reported as such.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BenchError(Exception):
+    """What was asked could not be done (exit status 1).
+
+    ``message`` says what is wrong with which value, ``fix`` what to do about it.
+    """
+
+    exit_status = 1
+
+    def __init__(self, message: str, *, fix: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return self.message if self.fix is None else f"{self.message}\n{self.fix}"
+
+
+class UsageError(BenchError):
+    """The request itself is wrong: an unknown name, a bad option value (exit status 2)."""
+
+    exit_status = 2
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """A :class:`UsageError` for a misspelt name, with the nearest known ones."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    if close:
+        fix = "Did you mean " + " or ".join(repr(c) for c in close) + "?"
+    elif names:
+        fix = f"Known {kind}s: {', '.join(names)}."
+    else:
+        fix = f"No {kind} is known yet."
+    return UsageError(f"Unknown {kind} {name!r}.", fix=fix)

@@ -1,0 +1,53 @@
+"""Where things are kept: ``--home``, else ``$UNIMP_BENCH_HOME``, else the platform's cache."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.errors import BenchError
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folder that holds prepared datasets, fitted models and runs."""
+
+    root: Path
+
+    @property
+    def datasets(self) -> Path:
+        return self.root / "datasets"
+
+    @property
+    def fitted(self) -> Path:
+        return self.root / "fitted"
+
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
+    def check_writable(self) -> None:
+        """Raise :class:`BenchError` now rather than after an hour of training."""
+        probe = self.root / f".writable-{os.getpid()}"
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise BenchError(
+                f"Cannot write to {str(self.root)!r}: {error.strerror}.",
+                fix="Choose another folder with --home or $UNIMP_BENCH_HOME.",
+            ) from error
+
+
+def find_home(option: Path | None = None) -> Home:
+    """The home folder by the rule above; it need not exist yet."""
+    if option is not None:
+        return Home(option.expanduser().absolute())
+    variable = os.environ.get("UNIMP_BENCH_HOME")
+    if variable:
+        return Home(Path(variable).expanduser().absolute())
+    import platformdirs
+
+    return Home(Path(platformdirs.user_cache_dir("unimp-bench")))

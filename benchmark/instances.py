@@ -1,0 +1,186 @@
+"""What is asked and what is answered: items, histories, six instances, six predictions.
+
+An instance never holds its target: targets live beside it in an :class:`Example`
+(training, validation) or with the runner alone (test).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Union
+
+_NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One catalogue entry. Everything but the id may be missing (``None`` or empty).
+
+    ``category`` is the path from general to specific; ``image`` is an absolute file path;
+    ``price`` is in the dataset's own currency or unit.
+    """
+
+    item_id: str
+    domain: str = ""
+    title: str | None = None
+    category: tuple[str, ...] = ()
+    brand: str | None = None
+    price: float | None = None
+    description: str | None = None
+    image: str | None = None
+    attributes: Mapping[str, str] = field(default=_NO_ATTRIBUTES, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A user's latest interactions, oldest first, at most the dataset's history window.
+
+    ``ratings`` and ``timestamps`` (seconds) run parallel to ``items``; a rating is ``None``
+    where the data has none.
+    """
+
+    items: tuple[Item, ...] = ()
+    ratings: tuple[float | None, ...] = ()
+    timestamps: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendationInstance:
+    """Which ``k`` items of the whole catalogue come next?
+
+    ``exclude`` holds item ids that may not be answered: all the user already had, whatever
+    the history window, in datasets that do not recommend again; empty in the others.
+    """
+
+    instance_id: str
+    user_id: str
+    history: History
+    exclude: frozenset[str] = frozenset()
+    k: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class SearchInstance:
+    """Which ``k`` items of the whole catalogue fit this user and this query?"""
+
+    instance_id: str
+    user_id: str
+    history: History
+    query: str
+    exclude: frozenset[str] = frozenset()
+    k: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PreferenceInstance:
+    """How will the user rate ``item``, on ``scale`` = (lowest, highest)?"""
+
+    instance_id: str
+    user_id: str
+    history: History
+    item: Item
+    scale: tuple[float, float] = (1.0, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ExplanationInstance:
+    """Why might ``item`` suit the user, or not? One sentence."""
+
+    instance_id: str
+    user_id: str
+    history: History
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionInstance:
+    """Which of these ``candidates`` will the user take?"""
+
+    instance_id: str
+    user_id: str
+    history: History
+    candidates: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageGenerationInstance:
+    """Draw the product this user has in mind for ``query``: a square PNG of ``size`` pixels."""
+
+    instance_id: str
+    user_id: str
+    history: History
+    query: str
+    size: int = 64
+
+
+Instance = Union[
+    RecommendationInstance,
+    SearchInstance,
+    PreferenceInstance,
+    ExplanationInstance,
+    SelectionInstance,
+    ImageGenerationInstance,
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """``k`` distinct catalogue item ids, best first, with their scores (higher is better)."""
+
+    instance_id: str
+    items: tuple[str, ...]
+    scores: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """A rating within the instance's scale; need not be a whole number."""
+
+    instance_id: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A sentence."""
+
+    instance_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The chosen candidate ids, and one score per candidate in the instance's order."""
+
+    instance_id: str
+    chosen: tuple[str, ...]
+    scores: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """PNG bytes, and the ids of the items the image was made from (may be empty)."""
+
+    instance_id: str
+    png: bytes
+    retrieved: tuple[str, ...] = ()
+
+
+Prediction = Union[Ranking, Rating, Text, Selection, Image]
+
+#: What the right answer looks like: item ids (recommendation, search, selection and, as a
+#: 1-tuple, image generation), a rating, or a sentence.
+Target = Union[tuple[str, ...], float, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An instance with its answer, from the training or the validation part."""
+
+    instance: Instance
+    target: Target

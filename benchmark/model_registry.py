@@ -1,0 +1,143 @@
+"""Which models exist, without importing any of them.
+
+Packages announce models through the entry-point group ``unimp_bench.models``. An entry point
+leads either to a sequence of :class:`ModelEntry` (light declarations, as this project's own
+packages have) or straight to a model class. ``--model path/to/file.py:Class`` needs neither.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from benchmark.errors import BenchError, UsageError, unknown_name
+from benchmark.registry import resolve
+
+GROUP = "unimp_bench.models"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A model as the listings show it; ``target`` is imported only when it is run.
+
+    ``variants`` maps a variant's name to the settings it changes in the default
+    configuration. ``requires`` are import names looked for without importing them, and
+    ``extra`` is the extra of this project that installs them. ``adapted`` marks a system
+    whose authors do not define it for a task listed here.
+    """
+
+    name: str
+    target: str
+    tasks: tuple[str, ...]
+    group: str
+    paper_name: str | None = None
+    adapted: bool = False
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
+    requires: tuple[str, ...] = ()
+    extra: str | None = None
+
+    def why_not(self) -> str | None:
+        """Why the model cannot run here, or ``None`` when it can."""
+        missing = [name for name in self.requires if importlib.util.find_spec(name) is None]
+        if not missing:
+            return None
+        install = f"pip install 'unimp-bench[{self.extra}]'" if self.extra else "install it"
+        return f"missing {', '.join(missing)}: {install}"
+
+    def load(self) -> type:
+        """The model class. Raises :class:`BenchError` when a requirement is missing."""
+        reason = self.why_not()
+        if reason is not None:
+            raise BenchError(f"Model {self.name!r} cannot run here.", fix=reason + ".")
+        model = resolve(self.target)
+        if not isinstance(model, type):
+            raise BenchError(
+                f"{self.target!r} is not a class.", fix="Point the registry entry at the class."
+            )
+        return model
+
+    def settings(self, variant: str | None) -> dict[str, Any]:
+        """The settings of ``variant`` (``None``: the default), for ``Config``."""
+        if variant is None:
+            return {}
+        if variant not in self.variants:
+            raise unknown_name(f"variant of {self.name}", variant, self.variants)
+        return dict(self.variants[variant])
+
+
+def entries() -> dict[str, ModelEntry]:
+    """Every announced model by name, in order of announcement."""
+    found: dict[str, ModelEntry] = {}
+    for point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda p: p.value):
+        announced = point.load()
+        if isinstance(announced, type):
+            announced = (_entry_of_class(announced, name=point.name, target=point.value),)
+        for entry in announced:
+            if found.get(entry.name, entry) != entry:
+                raise BenchError(
+                    f"Two installed packages announce a model {entry.name!r}: "
+                    f"{found[entry.name].target} and {entry.target}.",
+                    fix="Uninstall one of them, or rename its entry point.",
+                )
+            found[entry.name] = entry
+    return found
+
+
+def find(name: str) -> tuple[ModelEntry, str | None]:
+    """``"unimp"``, ``"unimp:no-vision"`` or ``"path/to/file.py:Class"`` -> entry and variant.
+
+    Raises :class:`~benchmark.errors.UsageError` with the nearest names on a miss.
+    """
+    head, _, tail = name.partition(":")
+    if head.endswith(".py"):
+        return _entry_of_file(Path(head), tail), None
+    known = entries()
+    if head not in known:
+        raise unknown_name("model", head, known)
+    entry = known[head]
+    if tail:
+        entry.settings(tail)
+    return entry, tail or None
+
+
+def _entry_of_class(model: type, *, name: str, target: str) -> ModelEntry:
+    tasks: Sequence[str] = sorted(getattr(model, "tasks", ()))
+    if not tasks:
+        raise BenchError(
+            f"Model class {target!r} names no tasks.",
+            fix='Give it a class attribute such as tasks = frozenset({"search"}).',
+        )
+    return ModelEntry(name=name, target=target, tasks=tuple(tasks), group="outside")
+
+
+def _entry_of_file(path: Path, attribute: str) -> ModelEntry:
+    if not path.is_file():
+        raise UsageError(f"There is no file {str(path)!r}.", fix="Check the path after --model.")
+    if not attribute:
+        raise UsageError(
+            f"--model {path} does not say which class.", fix=f"Write --model {path}:ClassName."
+        )
+    module_name = f"unimp_bench_file_{path.stem}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    import sys
+
+    sys.modules[module_name] = module  # so that resolve() and pickling-free reloads find it
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise BenchError(
+            f"{path} cannot be imported: {type(error).__name__}: {error}.",
+            fix="Run the file with python to see the whole traceback.",
+        ) from error
+    model = getattr(module, attribute, None)
+    if not isinstance(model, type):
+        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+        raise unknown_name(f"class in {path.name}", attribute, classes)
+    return _entry_of_class(model, name=attribute, target=f"{module_name}:{attribute}")

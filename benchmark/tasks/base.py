@@ -1,0 +1,64 @@
+"""What a task is, and what all six share.
+
+A task module imports no numpy and no model: listing tasks is instant. Scoring code is named
+by a ``"module:attribute"`` string and imported when a run is scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Union
+
+from benchmark.instances import Item, Prediction
+
+#: A piece of an instruction: words, or an item to be shown with its attributes and photo.
+PromptPart = Union[str, Item]
+
+#: Cut-offs of every ranking metric.
+CUTOFFS = (3, 5, 10)
+RANKING_METRICS = tuple(f"{m}@{k}" for k in CUTOFFS for m in ("HR", "NDCG", "MRR"))
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One of the six questions the benchmark asks.
+
+    ``prompt(instance)`` is the instruction of the paper's Appendix A.2 as a list of
+    :data:`PromptPart`; training and evaluation both use it. ``check(instance, prediction,
+    known)`` returns why a prediction is malformed, or ``None``; ``known`` answers whether an
+    item id is in the catalogue.
+    """
+
+    name: str
+    version: int
+    summary: str
+    metrics: tuple[str, ...]
+    primary: str
+    prediction: type
+    scorer: str | None
+    """``"module:attribute"`` of the scoring function; ``None``: this version cannot score it."""
+    needs: str
+    """What a dataset must have, in words for ``data stats``."""
+    prompt: Callable[[Any], list[PromptPart]]
+    check: Callable[[Any, Any, Callable[[str], bool]], str | None]
+
+    def problem(
+        self, instance: Any, prediction: Prediction, known: Callable[[str], bool]
+    ) -> str | None:
+        """Why ``prediction`` does not answer ``instance``, or ``None`` when it does."""
+        if not isinstance(prediction, self.prediction):
+            return f"{type(prediction).__name__} given, {self.prediction.__name__} expected"
+        if prediction.instance_id != instance.instance_id:
+            return f"answers {prediction.instance_id!r}, asked was {instance.instance_id!r}"
+        return self.check(instance, prediction, known)
+
+
+def first_repeated(ids: Sequence[str]) -> str | None:
+    """The first id that occurs a second time."""
+    seen: set[str] = set()
+    for item_id in ids:
+        if item_id in seen:
+            return item_id
+        seen.add(item_id)
+    return None

@@ -1,0 +1,45 @@
+"""Personalized explanation generation: one sentence on why an item suits, or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmark.instances import ExplanationInstance, Text
+from benchmark.tasks.base import PromptPart, Task
+
+#: Longer answers are malformed: a submission cannot smuggle a book.
+MAX_CHARACTERS = 2_000
+
+
+def prompt(instance: ExplanationInstance) -> list[PromptPart]:
+    """Appendix A.2, "Personalized explanation generation"."""
+    return [
+        "Given",
+        instance.item,
+        ", can you explain to the user why the product might be suitable or unsuitable?",
+    ]
+
+
+def check(
+    instance: ExplanationInstance, prediction: Text, known: Callable[[str], bool]
+) -> str | None:
+    """Some text, not too much of it."""
+    if not prediction.text.strip():
+        return "the text is empty"
+    if len(prediction.text) > MAX_CHARACTERS:
+        return f"the text has {len(prediction.text)} characters, {MAX_CHARACTERS} are allowed"
+    return None
+
+
+TASK = Task(
+    name="explanation",
+    version=1,
+    summary="history and an item -> a sentence that explains the user's opinion of it",
+    metrics=("BLEU-1", "BLEU-4", "ROUGE-1", "ROUGE-2", "ROUGE-L", "METEOR", "BERTScore"),
+    primary="ROUGE-L",
+    prediction=Text,
+    scorer="benchmark.metrics.text:score",
+    needs="reviews with a sentence on the item's attributes",
+    prompt=prompt,
+    check=check,
+)

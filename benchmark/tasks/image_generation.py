@@ -1,0 +1,52 @@
+"""Personalized user-guided image generation: draw what the user means by a query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from benchmark.instances import Image, ImageGenerationInstance, Item
+from benchmark.tasks.base import PromptPart, Task
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+#: Number of items retrieved before drawing (paper, Appendix A.2).
+RETRIEVED = 2
+
+
+def prompt(
+    instance: ImageGenerationInstance, retrieved: Sequence[Item] = ()
+) -> list[PromptPart]:
+    """Appendix A.2, "Personalized user-guided image generation", second stage.
+
+    The first stage asks the search task's question with the same query.
+    """
+    return [
+        *retrieved,
+        f"{instance.query} Can you generate the product figure that the user may be "
+        "interested in?",
+    ]
+
+
+def check(
+    instance: ImageGenerationInstance, prediction: Image, known: Callable[[str], bool]
+) -> str | None:
+    """PNG bytes, drawn from known items."""
+    if not prediction.png.startswith(PNG_SIGNATURE):
+        return "the image is not a PNG file"
+    for item_id in prediction.retrieved:
+        if not known(item_id):
+            return f"retrieved item {item_id!r} is not in the catalogue"
+    return None
+
+
+TASK = Task(
+    name="image-generation",
+    version=1,
+    summary="history and a category query -> a picture of the product",
+    metrics=("target similarity", "query similarity", "KMMD", "personalization margin"),
+    primary="target similarity",
+    prediction=Image,
+    scorer=None,
+    needs="photos, and items with a category path of at least two levels",
+    prompt=prompt,
+    check=check,
+)

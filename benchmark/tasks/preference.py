@@ -1,0 +1,44 @@
+"""Personalized preference prediction: the rating a user will give."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from benchmark.instances import PreferenceInstance, Rating
+from benchmark.tasks.base import PromptPart, Task
+
+
+def prompt(instance: PreferenceInstance) -> list[PromptPart]:
+    """Appendix A.2, "Personalized preference prediction"."""
+    return [
+        "Given",
+        instance.item,
+        ", can you predict the preference level of the user to the product?",
+    ]
+
+
+def check(
+    instance: PreferenceInstance, prediction: Rating, known: Callable[[str], bool]
+) -> str | None:
+    """A finite number within the instance's scale."""
+    low, high = instance.scale
+    if not math.isfinite(prediction.value):
+        return f"rating {prediction.value} is not a finite number"
+    if not low <= prediction.value <= high:
+        return f"rating {prediction.value:g} is outside the scale {low:g} to {high:g}"
+    return None
+
+
+TASK = Task(
+    name="preference",
+    version=1,
+    summary="history and an item -> the user's rating of it",
+    metrics=("MAE", "RMSE"),
+    primary="MAE",
+    prediction=Rating,
+    scorer="benchmark.metrics.rating:score",
+    needs="ratings",
+    prompt=prompt,
+    check=check,
+)

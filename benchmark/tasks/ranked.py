@@ -1,0 +1,35 @@
+"""What recommendation and search share: a ranking of k catalogue items is the answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from benchmark.instances import Ranking, RecommendationInstance, SearchInstance
+from benchmark.tasks.base import first_repeated
+
+
+def check(
+    instance: RecommendationInstance | SearchInstance,
+    prediction: Ranking,
+    known: Callable[[str], bool],
+) -> str | None:
+    """``k`` distinct known items, none excluded, with finite non-increasing scores."""
+    items, scores = prediction.items, prediction.scores
+    if len(items) != instance.k:
+        return f"{len(items)} items given, {instance.k} asked"
+    if len(scores) != len(items):
+        return f"{len(scores)} scores given for {len(items)} items"
+    repeated = first_repeated(items)
+    if repeated is not None:
+        return f"item {repeated!r} is repeated"
+    for item_id in items:
+        if not known(item_id):
+            return f"item {item_id!r} is not in the catalogue"
+        if item_id in instance.exclude:
+            return f"item {item_id!r} is in instance.exclude: the user already had it"
+    if not all(math.isfinite(score) for score in scores):
+        return "a score is not a finite number"
+    if any(later > earlier for earlier, later in zip(scores, scores[1:], strict=False)):
+        return "scores increase: the best item must come first"
+    return None

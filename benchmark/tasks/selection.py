@@ -1,0 +1,50 @@
+"""Personalized multi-modal selection: the appropriate ones among a few candidates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from benchmark.instances import Selection, SelectionInstance
+from benchmark.tasks.base import PromptPart, Task, first_repeated
+
+
+def prompt(instance: SelectionInstance) -> list[PromptPart]:
+    """Appendix A.2, "Personalized multi-modal selection"."""
+    return [
+        "Given",
+        *instance.candidates,
+        ", can you select all the appropriate items for the user?",
+    ]
+
+
+def check(
+    instance: SelectionInstance, prediction: Selection, known: Callable[[str], bool]
+) -> str | None:
+    """Distinct candidates (possibly none), and a finite score for each candidate."""
+    candidates = {item.item_id for item in instance.candidates}
+    repeated = first_repeated(prediction.chosen)
+    if repeated is not None:
+        return f"item {repeated!r} is chosen twice"
+    for item_id in prediction.chosen:
+        if item_id not in candidates:
+            return f"item {item_id!r} is not among the candidates"
+    if len(prediction.scores) != len(instance.candidates):
+        return f"{len(prediction.scores)} scores given for {len(instance.candidates)} candidates"
+    if not all(math.isfinite(score) for score in prediction.scores):
+        return "a score is not a finite number"
+    return None
+
+
+TASK = Task(
+    name="selection",
+    version=1,
+    summary="history and candidates -> the ones the user takes",
+    metrics=("Precision", "Recall", "F1"),
+    primary="F1",
+    prediction=Selection,
+    scorer="benchmark.metrics.selection:score",
+    needs="items of the same category to choose from",
+    prompt=prompt,
+    check=check,
+)
