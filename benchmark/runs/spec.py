@@ -1,0 +1,52 @@
+"""What one run is: model variant x task x dataset x cohort x perturbation x seed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """One run, before it is executed.
+
+    ``model`` is ``name``, ``name:variant`` or ``path/to/file.py:Class``; ``limit`` keeps the
+    first so many instances (a trial, labelled as such); ``settings`` are ``--set`` overrides.
+    """
+
+    model: str
+    task: str
+    data: str = "sim-s"
+    cohort: str = "seen"
+    perturb: str | None = None
+    seed: int = 0
+    limit: int | None = None
+    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    def command(self) -> str:
+        """The command line that executes this run; defaults are left out."""
+        words = ["unimp-bench", "run", "--model", self.model, "--task", self.task]
+        words += ["--data", self.data]
+        if self.cohort != "seen":
+            words += ["--cohort", self.cohort]
+        if self.perturb is not None:
+            words += ["--perturb", self.perturb]
+        if self.seed != 0:
+            words += ["--seed", str(self.seed)]
+        if self.limit is not None:
+            words += ["--limit", str(self.limit)]
+        for key, value in self.settings.items():
+            words += ["--set", f"{key}={value}"]
+        return shlex.join(words)
+
+    def slug(self) -> str:
+        """A readable folder-name prefix."""
+        parts = [self.model, self.task, self.data, self.cohort]
+        if self.perturb is not None:
+            parts.append(self.perturb)
+        parts.append(f"seed{self.seed}")
+        return "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", part) for part in parts)

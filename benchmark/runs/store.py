@@ -1,0 +1,56 @@
+"""Reading finished runs: ``<home>/runs/<run id>/``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark.errors import BenchError
+from benchmark.files import read_json
+from benchmark.home import Home
+
+MANIFEST = "manifest.json"
+SCORES = "scores.json"
+PREDICTIONS = "predictions.parquet"
+PER_INSTANCE = "per_instance.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A finished run as it lies on disk."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    scores: Mapping[str, Mapping[str, float]]
+    """Metric name -> ``{"value", "low", "high", "n", "users"}``."""
+    failure_rate: float
+
+    @property
+    def label(self) -> str:
+        """``name`` or ``name:variant``."""
+        variant = self.manifest["variant"]
+        model: str = self.manifest["model"]
+        return model if variant is None else f"{model}:{variant}"
+
+
+def load_run(folder: Path) -> StoredRun:
+    """Read a run folder; :class:`BenchError` when it is not a finished run."""
+    if not (folder / MANIFEST).is_file():
+        raise BenchError(
+            f"{str(folder)!r} is not a finished run: it has no {MANIFEST}.",
+            fix="Give the folder that unimp-bench run printed.",
+        )
+    manifest = read_json(folder / MANIFEST)
+    scores = read_json(folder / SCORES)
+    return StoredRun(folder, manifest, scores["scores"], scores["failure_rate"])
+
+
+def stored_runs(home: Home) -> Iterator[StoredRun]:
+    """Every finished run of ``home``, by folder name. Unfinished ones have other names."""
+    if not home.runs.is_dir():
+        return
+    for folder in sorted(home.runs.iterdir()):
+        if (folder / MANIFEST).is_file() and not folder.name.endswith(".partial"):
+            yield load_run(folder)
