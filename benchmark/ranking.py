@@ -1,0 +1,84 @@
+"""From scores over the catalogue to rankings: the one place where exclusion and ties are decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.data.catalogue import Catalogue
+from benchmark.errors import BenchError
+from benchmark.instances import Ranking, RecommendationInstance, SearchInstance
+
+
+def top_k(
+    scores: NDArray[np.floating],
+    *,
+    exclude: Sequence[NDArray[np.integer] | Sequence[int]] | None = None,
+    k: int,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The ``k`` best columns of each row of ``scores`` (n, items), best first.
+
+    ``exclude[row]`` lists column indices that may not appear. Equal scores are ordered by
+    column index. Returns indices (n, k) and scores (n, k). Raises :class:`BenchError` when a
+    score is NaN or fewer than ``k`` columns remain in a row.
+    """
+    values = np.array(scores, dtype=np.float64, copy=True)  # (n, items)
+    if np.isnan(values).any():
+        raise BenchError("A model scored an item with NaN.", fix="Check its training for overflow.")
+    barred = np.zeros(len(values), dtype=np.int64)
+    if exclude is not None:
+        for row, columns in enumerate(exclude):
+            index = np.unique(np.asarray(columns, dtype=np.int64))
+            values[row, index] = -np.inf
+            barred[row] = len(index)
+    if len(values) and values.shape[1] - barred.max(initial=0) < k:
+        raise BenchError(
+            f"A ranking of {k} items was asked where only "
+            f"{values.shape[1] - barred.max()} items may be answered.",
+            fix="Use a larger catalogue or a smaller k.",
+        )
+    if k < values.shape[1]:
+        # All columns that tie with the k-th best must stay in play for the tie rule to hold.
+        threshold = np.partition(values, -k, axis=1)[:, -k]  # (n,)
+    else:
+        threshold = np.full(len(values), -np.inf)
+    indices = np.empty((len(values), k), dtype=np.int64)
+    for row, least in enumerate(threshold):
+        candidates = np.flatnonzero(values[row] >= least)  # ascending index
+        order = np.argsort(-values[row, candidates], kind="stable")[:k]
+        indices[row] = candidates[order]
+    return indices, np.take_along_axis(values, indices, axis=1)
+
+
+def rankings(
+    instances: Sequence[RecommendationInstance | SearchInstance],
+    scores: NDArray[np.floating],
+    catalogue: Catalogue | Sequence[str],
+) -> Iterator[Ranking]:
+    """One :class:`Ranking` per instance from ``scores`` (n, items) in catalogue order.
+
+    ``catalogue`` is a :class:`Catalogue` or the item ids in index order. Applies each
+    instance's ``exclude`` and ``k``.
+    """
+    ids = catalogue.ids if isinstance(catalogue, Catalogue) else tuple(catalogue)
+    index = (
+        catalogue.index
+        if isinstance(catalogue, Catalogue)
+        else {item_id: i for i, item_id in enumerate(ids)}
+    )
+    if not instances:
+        return
+    k = max(instance.k for instance in instances)
+    exclude = [
+        [index[item_id] for item_id in instance.exclude if item_id in index]
+        for instance in instances
+    ]
+    best, values = top_k(scores, exclude=exclude, k=k)
+    for instance, row, row_scores in zip(instances, best, values, strict=True):
+        yield Ranking(
+            instance.instance_id,
+            tuple(ids[i] for i in row[: instance.k]),
+            tuple(row_scores[: instance.k].tolist()),
+        )
