@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -38,6 +39,12 @@ def cannot_write(path: Path, error: OSError) -> BenchError:
         f"Cannot write {str(path)!r}: {error.strerror or error}.",
         fix="Free some space or choose another folder with --home; nothing half-written is kept.",
     )
+
+
+def is_write_failure(error: BaseException) -> bool:
+    """Whether ``error`` is the file system refusing to take data: full, read-only, forbidden."""
+    refusals = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
+    return isinstance(error, OSError) and error.errno in refusals
 
 
 def write_json(path: Path, value: Any) -> None:

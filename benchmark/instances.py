@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Union
 
-_NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
-
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -30,7 +28,9 @@ class Item:
     price: float | None = None
     description: str | None = None
     image: str | None = None
-    attributes: Mapping[str, str] = field(default=_NO_ATTRIBUTES, hash=False)
+    attributes: Mapping[str, str] = field(
+        default_factory=lambda: MappingProxyType({}), hash=False
+    )
 
 
 @dataclass(frozen=True, slots=True)

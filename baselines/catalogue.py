@@ -1,0 +1,67 @@
+"""What this package announces under the entry-point group ``unimp_bench.models``.
+
+Light on purpose: listing models must not import one.
+"""
+
+from __future__ import annotations
+
+from benchmark.model_registry import ModelEntry
+
+MODELS: tuple[ModelEntry, ...] = (
+    ModelEntry(
+        name="oracle",
+        target="baselines.oracle:Oracle",
+        tasks=("recommendation", "search", "preference", "selection"),
+        group="oracle",
+    ),
+    ModelEntry(
+        name="random",
+        target="baselines.trivial.random:Random",
+        tasks=("recommendation", "search", "selection"),
+        group="trivial",
+    ),
+    ModelEntry(
+        name="popularity",
+        target="baselines.trivial.popularity:Popularity",
+        tasks=("recommendation", "search"),
+        group="trivial",
+    ),
+    ModelEntry(
+        name="repeat-last",
+        target="baselines.trivial.repeat_last:RepeatLast",
+        tasks=("recommendation", "search"),
+        group="trivial",
+    ),
+    ModelEntry(
+        name="mean-rating",
+        target="baselines.trivial.mean_rating:MeanRating",
+        tasks=("preference",),
+        group="trivial",
+        variants={
+            "global": {"effects": "global"},
+            "user": {"effects": "user"},
+            "item": {"effects": "item"},
+        },
+    ),
+    ModelEntry(
+        name="select-all",
+        target="baselines.trivial.select_all:SelectAll",
+        tasks=("selection",),
+        group="trivial",
+    ),
+    ModelEntry(
+        name="template",
+        target="baselines.trivial.template:Template",
+        tasks=("explanation",),
+        group="trivial",
+    ),
+    ModelEntry(
+        name="bm25",
+        target="baselines.search.bm25:BM25",
+        tasks=("search",),
+        group="search",
+        paper_name="BM25",
+        variants={"category": {"fields": ("category",)}},
+        requires=("bm25s",),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Product search: systems that read the query."""

@@ -1,0 +1,1 @@
+"""Systems that anything worth its training must beat."""

@@ -1,0 +1,67 @@
+"""Uniformly random answers: the floor of every table."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.ranked import RankingInstance, rank_in_blocks
+from benchmark.files import read_json, write_json
+from benchmark.instances import Instance, Prediction, Selection, SelectionInstance
+from benchmark.model import TrainingView
+
+_STATE = "random.json"
+
+
+class Random:
+    """Every order of the catalogue, and every subset of the candidates, is equally likely.
+
+    Each instance has its own generator, seeded by the run's seed and the instance's id, so
+    that neither batching nor order matters. Search ignores the query: the ranking is over the
+    whole catalogue. Selection takes each candidate with probability one half.
+    """
+
+    tasks = frozenset({"recommendation", "search", "selection"})
+
+    def __init__(self) -> None:
+        self.seed = 0
+        self.item_ids: tuple[str, ...] = ()
+
+    def fit(self, data: TrainingView, *, seed: int) -> None:
+        self.seed = seed
+        self.item_ids = data.catalogue.ids
+
+    def predict(self, instances: Sequence[Instance]) -> Iterable[Prediction]:
+        if instances and isinstance(instances[0], SelectionInstance):
+            return (self._select(instance) for instance in instances)
+        return rank_in_blocks(instances, self._scores, self.item_ids)
+
+    def save(self, folder: Path) -> None:
+        write_json(folder / _STATE, {"seed": self.seed, "items": self.item_ids})
+
+    def load(self, folder: Path) -> None:
+        state = read_json(folder / _STATE)
+        self.seed = state["seed"]
+        self.item_ids = tuple(state["items"])
+
+    def _generator(self, instance_id: str) -> np.random.Generator:
+        digest = hashlib.sha256(f"{self.seed}:{instance_id}".encode()).digest()
+        return np.random.default_rng(int.from_bytes(digest[:16]))
+
+    def _scores(self, instances: Sequence[RankingInstance]) -> NDArray[np.float64]:
+        return np.stack(
+            [self._generator(each.instance_id).random(len(self.item_ids)) for each in instances]
+        )  # (n, items)
+
+    def _select(self, instance: SelectionInstance) -> Selection:
+        scores = self._generator(instance.instance_id).random(len(instance.candidates))
+        chosen = tuple(
+            item.item_id
+            for item, score in zip(instance.candidates, scores, strict=True)
+            if score >= 0.5
+        )
+        return Selection(instance.instance_id, chosen, tuple(scores.tolist()))

@@ -1,0 +1,29 @@
+"""Every candidate is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmark.instances import Selection, SelectionInstance
+from benchmark.model import TrainingView
+
+
+class SelectAll:
+    """Recall 1 at the precision of chance, which makes its F1 hard to beat by accident."""
+
+    tasks = frozenset({"selection"})
+
+    def fit(self, data: TrainingView, *, seed: int) -> None:
+        """There is nothing to learn."""
+
+    def predict(self, instances: Sequence[SelectionInstance]) -> Iterator[Selection]:
+        for instance in instances:
+            chosen = tuple(item.item_id for item in instance.candidates)
+            yield Selection(instance.instance_id, chosen, (1.0,) * len(chosen))
+
+    def save(self, folder: Path) -> None:
+        """There is no state."""
+
+    def load(self, folder: Path) -> None:
+        """There is no state."""

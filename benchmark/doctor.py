@@ -1,0 +1,94 @@
+"""Is this environment sound, and does this model keep the protocol's promises?"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmark.data.dataset import ensure_dataset
+from benchmark.home import Home
+from benchmark.instances import Instance, Prediction
+from benchmark.model import Model
+from benchmark.model_registry import entries
+from benchmark.runs.config import configure
+from benchmark.runs.fitted import fit_or_load, seed_everything
+from benchmark.runs.provenance import environment
+from benchmark.tasks import TASKS
+
+#: Instances per task a model is checked on.
+SAMPLE = 32
+
+
+def describe_environment(home: Home) -> dict[str, Any]:
+    """Machine, versions, free disk, and what keeps each unavailable model from running."""
+    try:
+        home.check_writable()
+        free = shutil.disk_usage(home.root).free
+        home_state = f"{home.root} ({free / 2**30:.1f} GiB free)"
+    except Exception as error:
+        home_state = str(error)
+    unavailable = {
+        name: reason for name, entry in entries().items() if (reason := entry.why_not()) is not None
+    }
+    return {
+        **environment(),
+        "home": home_state,
+        "torchvision": _torchvision(),
+        "models not available": unavailable or None,
+    }
+
+
+def _torchvision() -> str:
+    """Whether torchvision's compiled operators fit the installed torch."""
+    try:
+        version = importlib.metadata.version("torchvision")
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+    from benchmark.torch_setup import prepare_torch
+
+    prepare_torch()
+    import torchvision
+
+    assert torchvision.__version__
+    return f"{version} imports"
+
+
+def check_model(
+    name: str, data: str, home: Home, settings: Mapping[str, Any]
+) -> dict[str, list[str]]:
+    """Task name -> problems found on up to :data:`SAMPLE` instances of ``data``.
+
+    Checked: answers are well formed, do not change when the order or the number of instances
+    per call changes, and are the same when asked twice.
+    """
+    built = configure(name, settings)
+    dataset = ensure_dataset(data, home)
+    shared = [task for task in built.entry.tasks if task in dataset.tasks]
+    fitted = fit_or_load(built, dataset, 0, home)
+    findings: dict[str, list[str]] = {}
+    for task_name in shared:
+        task = TASKS.get(task_name)
+        instances = dataset.questions(task_name, limit=SAMPLE)[:]
+        expected = _predict(fitted.model, instances)
+        problems = [] if len(expected) == len(instances) else ["wrong number of predictions"]
+        known = dataset.catalogue().index.__contains__
+        for instance, prediction in zip(instances, expected, strict=False):
+            problem = task.problem(instance, prediction, known)
+            if problem is not None:
+                problems.append(f"{instance.instance_id}: {problem}")
+        if _predict(fitted.model, instances) != expected:
+            problems.append("asked twice, answers differ")
+        if _predict(fitted.model, instances[::-1])[::-1] != expected:
+            problems.append("answers depend on the order of the instances")
+        one_by_one = [p for instance in instances for p in _predict(fitted.model, [instance])]
+        if one_by_one != expected:
+            problems.append("answers depend on how many instances are asked at once")
+        findings[task_name] = problems
+    return findings
+
+
+def _predict(model: Model, instances: Sequence[Instance]) -> list[Prediction]:
+    seed_everything(0)
+    return list(model.predict(instances))

@@ -1,0 +1,1 @@
+"""Tables: what the paper printed, what was measured here, and how the two are shown together."""

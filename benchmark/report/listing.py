@@ -1,0 +1,50 @@
+"""Which tables exist. Reads the shipped TOML files with the standard library alone."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+
+from benchmark.errors import UsageError, unknown_name
+
+TABLES = Path(__file__).parent / "tables"
+
+
+@cache
+def _shipped() -> tuple[tuple[str, str, str, Path], ...]:
+    """(number, name, title, path) of every shipped table, in the paper's order."""
+    found = []
+    for path in sorted(TABLES.glob("*.toml")):
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        found.append((table["number"], table["name"], table["title"], path))
+    return tuple(found)
+
+
+def list_tables() -> list[dict[str, str]]:
+    """``[{"number", "name", "title"}]`` for ``unimp-bench tables``."""
+    return [
+        {"number": number, "name": name, "title": title} for number, name, title, _ in _shipped()
+    ]
+
+
+def find_table(table: str) -> Path:
+    """The specification file of a table: its paper number, its name, or a path to a TOML file.
+
+    Raises :class:`~benchmark.errors.UsageError` with the nearest names on a miss.
+    """
+    if table.endswith(".toml"):
+        path = Path(table)
+        if not path.is_file():
+            raise UsageError(
+                f"There is no table file {table!r}.", fix="Check the path after --table."
+            )
+        return path
+    for number, name, _, path in _shipped():
+        if table.lower() in (number, name):
+            return path
+    known = [name for _, name, _, _ in _shipped()]
+    if table and table[0].isdigit():
+        numbers = ", ".join(f"{number} {name}" for number, name, _, _ in _shipped())
+        raise UsageError(f"Unknown table {table!r}.", fix=f"Tables: {numbers}.")
+    raise unknown_name("table", table, known)

@@ -1,0 +1,201 @@
+"""What a table shows, declared in TOML: rows of systems, groups of metric columns.
+
+The shipped tables and a user's own file (``--table path/to/table.toml``) go through the same
+checks::
+
+    name = "my-table"
+    title = "What my store asks"
+    against = "BM25"                    # optional: whom rows are compared with
+
+    [[columns]]
+    task = "search"
+    metrics = ["HR@5", "NDCG@5"]
+    # data = "hm"  cohort = "new-user"  paper_data = "amazon-6"
+
+    [[rows]]
+    system = "BM25"
+    model = "bm25"
+    # perturb = "nt"  cohort = "new-user"  role = "trivial"  against = "Random"
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from benchmark.errors import UsageError
+from benchmark.report.listing import find_table
+from benchmark.tasks import TASKS
+
+Cohort = Literal["seen", "new-user", "new-domain"]
+Perturbation = Literal["nt", "nv"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MetricColumn(_Strict):
+    """One measured metric; ``paper`` is the paper's name for it, ``None``: it prints none.
+
+    ``name`` also matches measured names that carry a variant behind it: ``METEOR`` matches
+    ``METEOR-exact+stem``.
+    """
+
+    name: str
+    paper: str | None = None
+
+    def matches(self, measured: str) -> bool:
+        """Whether a run's metric ``measured`` belongs in this column."""
+        return measured == self.name or measured.startswith(f"{self.name}-")
+
+
+def _metric(value: Any) -> Any:
+    return {"name": value, "paper": value} if isinstance(value, str) else value
+
+
+class ColumnGroup(_Strict):
+    """Metrics of one task on one dataset and cohort.
+
+    ``data`` fixes the dataset (``None``: the one asked for); ``paper_data`` names the data of
+    the paper's numbers beside it.
+    """
+
+    task: str
+    metrics: tuple[Annotated[MetricColumn, BeforeValidator(_metric)], ...] = Field(min_length=1)
+    data: str | None = None
+    cohort: Cohort = "seen"
+    paper_data: str | None = None
+
+    @model_validator(mode="after")
+    def _known(self) -> ColumnGroup:
+        metrics = TASKS.get(self.task).metrics
+        for column in self.metrics:
+            if not any(column.name == m or column.name.startswith(f"{m}-") for m in metrics):
+                raise ValueError(
+                    f"task {self.task!r} has no metric {column.name!r}; "
+                    f"it has {', '.join(metrics)}"
+                )
+        return self
+
+
+class Row(_Strict):
+    """One system under one configuration.
+
+    ``system`` is the label, spelt as in the paper where the paper has the row; ``model`` is
+    what ``unimp-bench run --model`` takes. ``against`` is the row it is compared with (the
+    best other row where neither row nor table says). An ``oracle`` knows the answer-making
+    process: a ceiling, never a competitor.
+    """
+
+    system: str
+    model: str
+    perturb: Perturbation | None = None
+    cohort: Cohort | None = None
+    role: Literal["system", "trivial", "oracle"] = "system"
+    against: str | None = None
+
+
+class _Table(_Strict):
+    number: str | None = None
+    name: str
+    title: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def heading(self) -> str:
+        """``Table 2d. Personalized multi-modal search``."""
+        return self.title if self.number is None else f"Table {self.number}. {self.title}"
+
+
+class ResultTable(_Table):
+    """A table of scores."""
+
+    kind: Literal["results"] = "results"
+    data: str = "sim-s"
+    """The dataset shown when the command names none."""
+    against: str | None = None
+    columns: tuple[ColumnGroup, ...] = Field(min_length=1)
+    rows: tuple[Row, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ResultTable:
+        systems = _distinct(row.system for row in self.rows)
+        for named in (self.against, *(row.against for row in self.rows)):
+            if named is not None and named not in systems:
+                raise ValueError(f"against = {named!r} is no row's system")
+        return self
+
+
+class DatasetRow(_Strict):
+    """One dataset: ``source`` is what prepares it (``unimp-bench data prepare SOURCE``)."""
+
+    system: str
+    data: str
+    source: str
+
+
+class DatasetTable(_Table):
+    """A table of dataset statistics."""
+
+    kind: Literal["datasets"]
+    metrics: tuple[Literal["users", "items", "interactions", "sparsity"], ...]
+    rows: tuple[DatasetRow, ...]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> DatasetTable:
+        _distinct(row.system for row in self.rows)
+        return self
+
+
+Table = Union[ResultTable, DatasetTable]
+
+
+def _distinct(systems: Any) -> set[str]:
+    counts = Counter(systems)
+    twice = [system for system, count in counts.items() if count > 1]
+    if twice:
+        raise ValueError(f"two rows are called {twice[0]!r}")
+    return set(counts)
+
+
+def load_table(table: str) -> Table:
+    """The specification of a table: paper number, name, or path to a TOML file.
+
+    Raises :class:`~benchmark.errors.UsageError` naming the file and what is wrong in it.
+    """
+    return read_table(find_table(table))
+
+
+def read_table(path: Path) -> Table:
+    """Read and check one specification file."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(
+            f"{str(path)!r} is not a table specification: {error}.", fix="Correct the TOML file."
+        ) from error
+    kind = DatasetTable if content.get("kind") == "datasets" else ResultTable
+    adapter: TypeAdapter[Table] = TypeAdapter(kind)
+    try:
+        return adapter.validate_python(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the table"
+        message = first["msg"].removeprefix("Value error, ")
+        raise UsageError(
+            f"{str(path)!r}: {where}: {message}.",
+            fix="Correct that entry; unimp-bench tables shows the shipped ones by name.",
+        ) from error

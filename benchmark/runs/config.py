@@ -1,0 +1,117 @@
+"""From ``--model``, its variant and ``--set key=value`` to a built model."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from benchmark.errors import UsageError, unknown_name
+from benchmark.model import Model
+from benchmark.model_registry import ModelEntry, find
+
+
+def parse_settings(pairs: list[str]) -> dict[str, Any]:
+    """``["epochs=3", "layers=[1,2]"]`` -> ``{"epochs": 3, "layers": [1, 2]}``.
+
+    Values are read as JSON where they are JSON, else kept as text. Raises
+    :class:`UsageError` for a pair without ``=`` and for a key given twice.
+    """
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        key, separator, text = pair.partition("=")
+        if not separator or not key:
+            raise UsageError(
+                f"--set {pair!r} has no '='.", fix="Write --set name=value, for instance epochs=3."
+            )
+        if key in settings:
+            raise UsageError(f"--set names {key!r} twice.", fix="Keep one of them.")
+        try:
+            settings[key] = json.loads(text)
+        except json.JSONDecodeError:
+            settings[key] = text
+    return settings
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltModel:
+    """A model class with its full configuration; :meth:`build` makes fresh objects of it."""
+
+    entry: ModelEntry
+    variant: str | None
+    model_class: type
+    config: Mapping[str, Any]
+    """Every setting with its value, defaults included: what a run's identity rests on."""
+    code: str
+    """SHA-256 over the source files the model's behaviour comes from."""
+
+    @property
+    def label(self) -> str:
+        """``name`` or ``name:variant``."""
+        name = self.entry.name
+        return name if self.variant is None else f"{name}:{self.variant}"
+
+    def build(self) -> Model:
+        """A new, unfitted model."""
+        config_class = getattr(self.model_class, "Config", None)
+        if config_class is None:
+            return cast(Model, self.model_class())
+        return cast(Model, self.model_class(config_class(**self.config)))
+
+
+def configure(name: str, settings: Mapping[str, Any]) -> BuiltModel:
+    """Find ``name``, apply its variant and ``settings``, and check the result.
+
+    Raises :class:`UsageError` for unknown models, variants and settings, and for values that
+    the model's configuration refuses.
+    """
+    entry, variant = find(name)
+    model_class = entry.load()
+    config_class = getattr(model_class, "Config", None)
+    if config_class is None:
+        if settings:
+            raise UsageError(
+                f"Model {entry.name!r} has no settings, but --set gives {', '.join(settings)}.",
+                fix="Remove --set, or give the model class a pydantic Config.",
+            )
+        config: dict[str, Any] = {}
+    else:
+        config = _validated(config_class, entry, {**entry.settings(variant), **settings})
+    return BuiltModel(entry, variant, model_class, config, code_digest(model_class))
+
+
+def _validated(config_class: Any, entry: ModelEntry, settings: dict[str, Any]) -> dict[str, Any]:
+    from pydantic import ValidationError
+
+    for key in settings:
+        if key not in config_class.model_fields:
+            raise unknown_name(f"setting of {entry.name}", key, config_class.model_fields)
+    try:
+        return dict(config_class(**settings).model_dump(mode="json"))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the settings"
+        raise UsageError(
+            f"Model {entry.name!r} refuses {where} = {first['input']!r}: {first['msg']}.",
+            fix=f"Give --set {where}=VALUE another value.",
+        ) from error
+
+
+def code_digest(model_class: type) -> str:
+    """SHA-256 over the Python files beside the class's module, or over its single file.
+
+    A module inside a package stands for its folder (``unimp_model/``, ``baselines/trivial/``),
+    so that editing one family of models does not refit the others.
+    """
+    source = Path(inspect.getfile(model_class))
+    in_package = (source.parent / "__init__.py").is_file()
+    files = sorted(source.parent.glob("*.py")) if in_package else [source]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.name.encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,42 @@
+"""From what was asked on the command line to the list of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from benchmark.home import Home
+from benchmark.model_registry import find
+from benchmark.runs.spec import RunSpec
+from benchmark.tasks import TASKS
+
+
+def specs_of_models(
+    models: Sequence[str],
+    task: str,
+    *,
+    data: str,
+    cohort: str,
+    perturb: str | None,
+    seeds: Sequence[int],
+    limit: int | None,
+    settings: Mapping[str, Any],
+) -> list[RunSpec]:
+    """One run per model and seed. Unknown names are reported before anything is run."""
+    TASKS.get(task)
+    for model in models:
+        find(model)
+    return [
+        RunSpec(model, task, data, cohort, perturb, seed, limit, settings)
+        for model in dict.fromkeys(models)
+        for seed in dict.fromkeys(seeds)
+    ]
+
+
+def specs_of_table(table: str, *, data: str, seeds: Sequence[int], home: Home) -> list[RunSpec]:
+    """The runs that fill a table's missing cells, cheapest first, for each seed."""
+    from benchmark.report.build import build_report, missing_runs
+
+    specs = missing_runs(build_report(table, home=home, data=data))
+    return [replace(spec, seed=seed) for spec in specs for seed in dict.fromkeys(seeds)]

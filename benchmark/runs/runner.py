@@ -1,0 +1,224 @@
+"""Executing a run: fit if needed, predict, score, store; resume what was killed.
+
+The runner never asks which model it runs. A run's folder carries a name made of its identity,
+so asking the same question again finds the stored answer.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from benchmark.data.dataset import Dataset, Questions, ensure_dataset
+from benchmark.errors import BenchError, UsageError
+from benchmark.files import cannot_write, read_json, sha256_json, write_json
+from benchmark.home import Home
+from benchmark.progress import bar
+from benchmark.runs import provenance, shards
+from benchmark.runs.config import BuiltModel, configure
+from benchmark.runs.fitted import Fitted, fit_or_load, seed_everything
+from benchmark.runs.locking import locked
+from benchmark.runs.scoring import score_predictions, write_per_instance
+from benchmark.runs.spec import RunSpec
+from benchmark.runs.store import MANIFEST, PER_INSTANCE, PREDICTIONS, SCORES, StoredRun, load_run
+from benchmark.stats import summarise
+from benchmark.tasks import TASKS, Task
+
+
+def execute(spec: RunSpec, home: Home, *, force: bool = False) -> StoredRun:
+    """Execute ``spec`` and return its stored run; a finished one is returned as it is.
+
+    ``force`` runs it again (the cached fit is kept: it is the same by construction). Raises
+    :class:`UsageError` for what cannot be asked and :class:`BenchError` for what fails; then
+    finished shards stay, and the same command resumes.
+    """
+    task = TASKS.get(spec.task)
+    built = configure(spec.model, spec.settings)
+    if spec.task not in built.entry.tasks:
+        raise UsageError(
+            f"Model {built.label!r} does not answer {spec.task!r}.",
+            fix=f"It answers: {', '.join(built.entry.tasks)}.",
+        )
+    if spec.limit is not None and spec.limit < 1:
+        raise UsageError(f"--limit {spec.limit} keeps no instance.", fix="Give 1 or more.")
+    if not 0 <= spec.seed < 2**32:
+        raise UsageError(f"--seed {spec.seed} is out of range.", fix="Give 0 to 4294967295.")
+    home.check_writable()
+    dataset = ensure_dataset(spec.data, home)
+    questions = dataset.questions(
+        spec.task, cohort=spec.cohort, perturb=spec.perturb, limit=spec.limit
+    )
+    identity = _identity(spec, task, built, dataset, questions)
+    run_id = f"{spec.slug()}-{sha256_json(identity)[:8]}"
+    folder = home.runs / run_id
+    with locked(home.runs / f".{run_id}.lock", f"executing run {run_id}"):
+        if (folder / MANIFEST).is_file() and not force:
+            return load_run(folder)
+        try:
+            _execute(spec, task, built, dataset, questions, identity, folder, home)
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+    return load_run(folder)
+
+
+def _identity(
+    spec: RunSpec, task: Task, built: BuiltModel, dataset: Dataset, questions: Questions
+) -> dict[str, Any]:
+    return {
+        "model": built.entry.target,
+        "code": built.code,
+        "config": dict(built.config),
+        "task": spec.task,
+        "task_version": task.version,
+        "dataset_sha256": dataset.sha256,
+        "instances_sha256": questions.sha256,
+        "cohort": spec.cohort,
+        "perturb": spec.perturb,
+        "seed": spec.seed,
+        "limit": spec.limit,
+    }
+
+
+def _execute(
+    spec: RunSpec,
+    task: Task,
+    built: BuiltModel,
+    dataset: Dataset,
+    questions: Questions,
+    identity: dict[str, Any],
+    folder: Path,
+    home: Home,
+) -> None:
+    partial = folder.with_name(folder.name + ".partial")
+    partial.mkdir(parents=True, exist_ok=True)
+    fitted = fit_or_load(built, dataset, spec.seed, home)
+    _predict(spec, task, built, fitted, questions, dataset, partial)
+    shards.merge(partial, len(questions), task, partial / PREDICTIONS)
+    predictions = pl.read_parquet(partial / PREDICTIONS)
+    metrics, statistics = score_predictions(task, predictions, questions, dataset.catalogue().ids)
+    scores = summarise(metrics, statistics, predictions["user_id"].to_list())
+    failures = predictions.filter(pl.col("status") != "ok")
+    write_per_instance(partial / PER_INSTANCE, predictions, statistics)
+    write_json(
+        partial / SCORES,
+        {
+            "scores": {name: asdict(score) for name, score in scores.items()},
+            "failure_rate": len(failures) / len(predictions),
+            "first_failure": None
+            if failures.is_empty()
+            else f"{failures['instance_id'][0]}: {failures['problem'][0]}",
+        },
+    )
+    write_json(partial / MANIFEST, _manifest(spec, built, dataset, identity, fitted, partial))
+    for shard in partial.glob("shard-*.parquet"):
+        shard.unlink()
+    shutil.rmtree(folder, ignore_errors=True)  # only a forced run finds an older one here
+    os.rename(partial, folder)
+
+
+def _predict(
+    spec: RunSpec,
+    task: Task,
+    built: BuiltModel,
+    fitted: Fitted,
+    questions: Questions,
+    dataset: Dataset,
+    partial: Path,
+) -> None:
+    index = dataset.catalogue().index
+    with bar(f"{built.label} on {spec.task}", total=len(questions)) as progress:
+        for number, (start, stop) in enumerate(shards.borders(len(questions))):
+            path = shards.shard_path(partial, number)
+            if not path.is_file():
+                # Seeded per shard: what a model draws may not depend on where a run resumed.
+                seed_everything(spec.seed + number)
+                shards.predict_shard(
+                    fitted.model,
+                    task,
+                    questions[start:stop],
+                    index.__contains__,
+                    path,
+                    built.label,
+                )
+            progress.advance(stop - start)
+
+
+def _manifest(
+    spec: RunSpec,
+    built: BuiltModel,
+    dataset: Dataset,
+    identity: dict[str, Any],
+    fitted: Fitted,
+    partial: Path,
+) -> dict[str, Any]:
+    seconds = [shards.shard_seconds(path) for path in sorted(partial.glob("shard-*.parquet"))]
+    return {
+        "format": 1,
+        "run_id": partial.name.removesuffix(".partial"),
+        "model": built.entry.name,
+        "variant": built.variant,
+        "group": built.entry.group,
+        "task": spec.task,
+        "task_version": identity["task_version"],
+        "data": dataset.name,
+        "simulated": bool(dataset.info.get("simulated", False)),
+        "cohort": spec.cohort,
+        "perturb": spec.perturb,
+        "seed": spec.seed,
+        "limit": spec.limit,
+        "settings": dict(spec.settings),
+        "config": dict(built.config),
+        "code_sha256": built.code,
+        "dataset_sha256": dataset.sha256,
+        "instances_sha256": identity["instances_sha256"],
+        "parameters": fitted.record["parameters"],
+        "attachments": fitted.record["attachments"],
+        "precision": getattr(fitted.model, "precision", "float32"),
+        "fit_seconds": fitted.record["seconds"],
+        "fit_peak_memory_mib": fitted.record["peak_memory_mib"],
+        "predict_seconds": round(sum(seconds), 3),
+        "peak_memory_mib": provenance.peak_memory_mib(),
+        **provenance.environment(),
+        "created": provenance.now(),
+        "command": provenance.command_line(),
+    }
+
+
+def result_json(run: StoredRun) -> dict[str, Any]:
+    """The JSON shape ``unimp-bench run --json`` prints for one run."""
+    manifest = run.manifest
+    keys = ("model", "variant", "task", "data", "cohort", "perturb", "seed")
+    return {
+        "run": str(run.folder),
+        **{key: manifest[key] for key in keys},
+        "scores": {
+            name: {key: score[key] for key in ("value", "low", "high", "n")}
+            for name, score in run.scores.items()
+        },
+        "failure_rate": run.failure_rate,
+        "fit_seconds": manifest["fit_seconds"],
+        "predict_seconds": manifest["predict_seconds"],
+    }
+
+
+def warn_of_failures(run: StoredRun) -> None:
+    """Say on standard error how many predictions were malformed and show the first."""
+    if not run.failure_rate:
+        return
+    first = read_json(run.folder / SCORES)["first_failure"]
+    print(
+        f"{run.failure_rate:.1%} of the predictions of {run.label} are malformed and score the "
+        f"worst value. First: {first}.",
+        file=sys.stderr,
+    )
+    if run.failure_rate == 1.0:
+        raise BenchError(
+            f"No prediction of {run.label} is well formed; the run is kept in {run.folder}.",
+            fix="Correct the model's predict; unimp-bench doctor --model checks it on few instances.",
+        )

@@ -1,0 +1,109 @@
+"""From stored predictions to scores. The same code serves a run and a re-scoring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from benchmark.data.dataset import Questions
+from benchmark.errors import BenchError
+from benchmark.instances import Ranking, Rating, Selection, Text
+from benchmark.metrics.base import Metric, Statistics
+from benchmark.registry import resolve
+from benchmark.tasks import Task
+
+
+def score_predictions(
+    task: Task, predictions: pl.DataFrame, questions: Questions, item_ids: Sequence[str]
+) -> tuple[tuple[Metric, ...], Statistics]:
+    """Per-instance statistics of every metric of ``task``.
+
+    ``predictions`` has one row per question, in order; failed rows score each metric's worst
+    value. Raises :class:`BenchError` when ids do not match or the task cannot be scored.
+    """
+    if predictions["instance_id"].to_list() != list(questions.ids):
+        raise BenchError(
+            f"Predictions do not answer the {len(questions)} instances of this dataset, in order.",
+            fix="Run the model again on this dataset.",
+        )
+    if task.scorer is None:
+        raise BenchError(
+            f"Task {task.name!r} cannot be scored by this version.", fix="Choose another task."
+        )
+    score = cast(Callable[..., tuple[tuple[Metric, ...], Statistics]], resolve(task.scorer))
+    return score(**_ARGUMENTS[task.prediction](predictions, questions, item_ids))
+
+
+def write_per_instance(path: Path, predictions: pl.DataFrame, statistics: Statistics) -> None:
+    """per_instance.parquet: ids and each metric's statistic (a list where it has several)."""
+    columns = {
+        name: values[:, 0] if values.shape[1] == 1 else values
+        for name, values in statistics.items()
+    }
+    predictions.select("instance_id", "user_id").with_columns(
+        *(pl.Series(name, values) for name, values in columns.items())
+    ).write_parquet(path, compression="zstd", statistics=False)
+
+
+def _ranking_arguments(
+    predictions: pl.DataFrame, questions: Questions, item_ids: Sequence[str]
+) -> dict[str, Any]:
+    targets = cast(list[tuple[str, ...]], questions.targets)
+    return {
+        "predicted": _index_matrix(predictions["items"], item_ids, missing=-1),
+        "targets": _index_matrix(
+            pl.Series(values=[list(t) for t in targets], dtype=pl.List(pl.String)),
+            item_ids,
+            missing=-2,
+        ),
+    }
+
+
+def _index_matrix(lists: pl.Series, item_ids: Sequence[str], *, missing: int) -> NDArray[np.int64]:
+    """Lists of item ids (null: none) as rows of catalogue indices, padded with ``missing``."""
+    codes = pl.DataFrame(
+        {"id": list(item_ids), "code": np.arange(len(item_ids))},
+        schema={"id": pl.String, "code": pl.Int64},
+    )
+    lengths = lists.list.len().fill_null(0).to_numpy()
+    matrix = np.full((len(lists), max(int(lengths.max(initial=0)), 1)), missing, dtype=np.int64)
+    flat = lists.explode(empty_as_null=False, keep_nulls=False).rename("id").to_frame()
+    index = flat.join(codes, on="id", how="left", maintain_order="left")["code"]
+    mask = np.arange(matrix.shape[1])[None, :] < lengths[:, None]
+    matrix[mask] = index.fill_null(missing).to_numpy()
+    return matrix
+
+
+def _rating_arguments(
+    predictions: pl.DataFrame, questions: Questions, item_ids: Sequence[str]
+) -> dict[str, Any]:
+    return {
+        "predicted": predictions["value"].cast(pl.Float64).fill_null(float("nan")).to_numpy(),
+        "target": np.array(questions.targets, dtype=np.float64),
+        "scale": questions.rating_scale,
+    }
+
+
+def _text_arguments(
+    predictions: pl.DataFrame, questions: Questions, item_ids: Sequence[str]
+) -> dict[str, Any]:
+    return {"hypotheses": predictions["text"].to_list(), "references": questions.targets}
+
+
+def _selection_arguments(
+    predictions: pl.DataFrame, questions: Questions, item_ids: Sequence[str]
+) -> dict[str, Any]:
+    return {"chosen": predictions["chosen"].to_list(), "positives": questions.targets}
+
+
+_ARGUMENTS: dict[type, Callable[[pl.DataFrame, Questions, Sequence[str]], dict[str, Any]]] = {
+    Ranking: _ranking_arguments,
+    Rating: _rating_arguments,
+    Text: _text_arguments,
+    Selection: _selection_arguments,
+}

@@ -1,0 +1,133 @@
+"""Predictions on disk: written shard by shard, checked one by one, merged when complete.
+
+Shards have fixed borders, so a resumed run asks the model for exactly the same groups of
+instances as an undisturbed one and ends with the same bytes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmark.errors import BenchError
+from benchmark.files import atomic_path
+from benchmark.instances import Image, Instance, Prediction, Ranking, Rating, Selection, Text
+from benchmark.model import Model
+from benchmark.tasks import Task
+
+#: Instances per shard: what a kill can cost.
+SHARD = 256
+
+_STRINGS = pa.list_(pa.string())
+_FLOATS = pa.list_(pa.float64())
+
+#: Answer columns of predictions.parquet by prediction type.
+ANSWERS: dict[type, dict[str, pa.DataType]] = {
+    Ranking: {"items": _STRINGS, "scores": _FLOATS},
+    Rating: {"value": pa.float64()},
+    Text: {"text": pa.string()},
+    Selection: {"chosen": _STRINGS, "scores": _FLOATS},
+    Image: {"png": pa.binary(), "retrieved": _STRINGS},
+}
+
+
+def schema_for(task: Task) -> pa.Schema:
+    """Columns of predictions.parquet: ids, the answer, ``status`` and what was wrong."""
+    columns = {
+        "instance_id": pa.string(),
+        "user_id": pa.string(),
+        **ANSWERS[task.prediction],
+        "status": pa.string(),
+        "problem": pa.string(),
+    }
+    return pa.schema(list(columns.items()))
+
+
+def borders(total: int) -> list[tuple[int, int]]:
+    """Half-open instance ranges of the shards."""
+    return [(start, min(start + SHARD, total)) for start in range(0, total, SHARD)]
+
+
+def shard_path(folder: Path, number: int) -> Path:
+    return folder / f"shard-{number:06d}.parquet"
+
+
+def predict_shard(
+    model: Model,
+    task: Task,
+    instances: Sequence[Instance],
+    known: Callable[[str], bool],
+    path: Path,
+    label: str,
+) -> None:
+    """Ask, check and store one shard. A malformed answer becomes a failed row, not a crash.
+
+    Raises :class:`BenchError` when the model itself fails or answers more than it was asked.
+    """
+    started = time.perf_counter()
+    answers = iter(_guarded(model.predict(instances), label))
+    rows = [_row(task, instance, next(answers, None), known) for instance in instances]
+    if next(answers, None) is not None:
+        raise BenchError(
+            f"Model {label!r} returned more predictions than the {len(instances)} instances asked.",
+            fix="Yield exactly one prediction per instance, in order.",
+        )
+    seconds = time.perf_counter() - started
+    schema = schema_for(task).with_metadata({"seconds": f"{seconds:.6f}"})
+    with atomic_path(path) as temporary:
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary)
+
+
+def shard_seconds(path: Path) -> float:
+    """Prediction time recorded in a shard."""
+    return float(pq.read_schema(path).metadata[b"seconds"])
+
+
+def merge(folder: Path, total: int, task: Task, path: Path) -> None:
+    """All shards of ``folder`` as one predictions.parquet, without their timings."""
+    schema = schema_for(task)
+    with atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+        for number in range(len(borders(total))):
+            writer.write_table(pq.read_table(shard_path(folder, number), schema=schema))
+
+
+def _guarded(answers: Iterable[Prediction], label: str) -> Iterable[Prediction]:
+    try:
+        yield from answers
+    except BenchError:
+        raise
+    except Exception as error:
+        raise BenchError(
+            f"Model {label!r} failed while predicting: {type(error).__name__}: {error}.",
+            fix="Run again with --debug for the traceback; finished shards are kept.",
+        ) from error
+
+
+def _row(
+    task: Task, instance: Instance, prediction: Prediction | None, known: Callable[[str], bool]
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"instance_id": instance.instance_id, "user_id": instance.user_id}
+    if prediction is None:
+        problem: str | None = "no prediction given"
+    else:
+        problem = _problem(task, instance, prediction, known)
+    row["status"] = "ok" if problem is None else "failed"
+    row["problem"] = problem
+    if problem is None:
+        for column in ANSWERS[task.prediction]:
+            row[column] = getattr(prediction, column)
+    return row
+
+
+def _problem(
+    task: Task, instance: Instance, prediction: Prediction, known: Callable[[str], bool]
+) -> str | None:
+    try:
+        return task.problem(instance, prediction, known)
+    except (TypeError, ValueError, AttributeError) as error:
+        return f"the answer has a field of the wrong type: {error}"

@@ -1,0 +1,112 @@
+"""The narrow seam around a causal language model of transformers: no fork of its code.
+
+Everything the project asks of a language model is here: its token embedding, its output
+rows, its decoder layers (before some of which visual information is let in) and one forward
+pass with a mask and positions of our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.torch_setup import prepare_torch
+
+#: Called before a layer: (layer number, hidden states (B, N, d)) -> hidden states.
+Injection = Callable[[int, Tensor], Tensor]
+
+
+class LanguageModel(nn.Module):
+    """Wraps any decoder-only ``AutoModelForCausalLM``."""
+
+    def __init__(self, causal_lm: nn.Module) -> None:
+        super().__init__()
+        self.causal_lm = causal_lm
+        self._inject: Injection | None = None
+        for number, layer in enumerate(self.decoder.layers):
+            layer.register_forward_pre_hook(self._hook(number), with_kwargs=True)
+
+    @property
+    def decoder(self) -> Any:
+        """The stack of layers below the vocabulary projection."""
+        return self.causal_lm.get_decoder()  # type: ignore[operator]
+
+    @property
+    def width(self) -> int:
+        return int(self.causal_lm.config.hidden_size)  # type: ignore[union-attr, arg-type]
+
+    @property
+    def heads(self) -> int:
+        return int(self.causal_lm.config.num_attention_heads)  # type: ignore[union-attr, arg-type]
+
+    @property
+    def depth(self) -> int:
+        return len(self.decoder.layers)
+
+    @property
+    def input_rows(self) -> nn.Parameter:
+        """Token embedding, (V_text, d)."""
+        return self.causal_lm.get_input_embeddings().weight  # type: ignore[operator]
+
+    @property
+    def output_rows(self) -> nn.Parameter:
+        """Vocabulary projection, (V_text, d); the same object as input_rows where tied."""
+        return self.causal_lm.get_output_embeddings().weight  # type: ignore[operator]
+
+    def forward(
+        self, embeddings: Tensor, mask: Tensor, positions: Tensor, inject: Injection | None
+    ) -> Tensor:
+        """Hidden states below the vocabulary projection, (B, N, d).
+
+        ``embeddings`` (B, N, d); ``mask`` (B, N, N) bool, True where row may attend column;
+        ``positions`` (B, N); ``inject`` is applied to the hidden states before each layer.
+        """
+        self._inject = inject
+        try:
+            output = self.decoder(
+                inputs_embeds=embeddings,
+                attention_mask=mask.unsqueeze(1),  # a 4D mask is taken as it is
+                position_ids=positions,
+                use_cache=False,
+            )
+        finally:
+            self._inject = None
+        return output.last_hidden_state  # type: ignore[no-any-return]
+
+    def _hook(self, number: int) -> Callable[..., Any]:
+        def before(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            if self._inject is None:
+                return None
+            if args:
+                return (self._inject(number, args[0]), *args[1:]), kwargs
+            hidden = self._inject(number, kwargs["hidden_states"])
+            return args, {**kwargs, "hidden_states": hidden}
+
+        return before
+
+
+def new_llama(
+    *, vocabulary: int, width: int, depth: int, heads: int, feed_forward: int, longest: int
+) -> LanguageModel:
+    """A Llama of random weights (drawn from torch's global generator), rows tied."""
+    prepare_torch()
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=width,
+        num_hidden_layers=depth,
+        num_attention_heads=heads,
+        num_key_value_heads=heads,
+        intermediate_size=feed_forward,
+        max_position_embeddings=longest,
+        tie_word_embeddings=True,
+        attn_implementation="sdpa",
+        pad_token_id=None,
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+    return LanguageModel(LlamaForCausalLM(config).to(torch.float32))
