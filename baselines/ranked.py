@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from benchmark.instances import Ranking, RecommendationInstance, SearchInstance
 from benchmark.ranking import rankings
 
-RankingInstance = Union[RecommendationInstance, SearchInstance]
+RankingInstance = RecommendationInstance | SearchInstance
 
 #: Scores held at once: 64 MB of float64, whatever the catalogue's size.
 _BLOCK_SCORES = 8_000_000

@@ -28,9 +28,7 @@ class Item:
     price: float | None = None
     description: str | None = None
     image: str | None = None
-    attributes: Mapping[str, str] = field(
-        default_factory=lambda: MappingProxyType({}), hash=False
-    )
+    attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,9 +75,7 @@ class TrainingView(Protocol):
         Users are contiguous and each user's rows are in time order.
         """
 
-    def examples(
-        self, task: str, part: Literal["train", "valid"] = "train"
-    ) -> Sequence[Example]:
+    def examples(self, task: str, part: Literal["train", "valid"] = "train") -> Sequence[Example]:
         """Instances with their targets. Lazy: indexing builds one, so slices are cheap.
 
         ``train`` has one example per training interaction with a non-empty history (and with

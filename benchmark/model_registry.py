@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,11 +125,10 @@ def _entry_of_file(path: Path, attribute: str) -> ModelEntry:
         )
     module_name = f"unimp_bench_file_{path.stem}"
     spec = importlib.util.spec_from_file_location(module_name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None  # a path that ends in .py always has a loader
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    import sys
-
-    sys.modules[module_name] = module  # so that resolve() and pickling-free reloads find it
+    sys.modules[module_name] = module  # where resolve() will look for it
     try:
         spec.loader.exec_module(module)
     except Exception as error:

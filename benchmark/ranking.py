@@ -1,4 +1,4 @@
-"""From scores over the catalogue to rankings: the one place where exclusion and ties are decided."""
+"""From scores over the catalogue to rankings: exclusion and ties are decided here alone."""
 
 from __future__ import annotations
 

@@ -14,9 +14,6 @@ MODELS = (
         variants={
             "smollm2": {"preset": "smollm2"},
             "no-vision": {"vision": "none"},
-            "no-context": {"context_weight": 0.0},
-            "no-reweighting": {"gamma": 0.0},
-            "no-context-no-reweighting": {"context_weight": 0.0, "gamma": 0.0},
             "attend-last-image": {"attend_last_image": True},
             "random-ids": {"item_rows": "random"},
         },

@@ -102,13 +102,15 @@ class BM25:
     def _scores(self, instances: Sequence[RankingInstance]) -> NDArray[np.float64]:
         """Scores (n, items); instances that share a query are scored once."""
         index = self._fitted()
-        rows: dict[str, NDArray[np.floating]] = {}
+        of_query: dict[str, NDArray[np.floating]] = {}
+        rows = []
         for instance in instances:
             assert isinstance(instance, SearchInstance)
-            if instance.query not in rows:
-                numbers = index.get_tokens_ids(words(instance.query))
-                rows[instance.query] = index.get_scores_from_ids(numbers)
-        return np.stack([rows[each.query] for each in instances]).astype(np.float64)
+            query = instance.query
+            if query not in of_query:
+                of_query[query] = index.get_scores_from_ids(index.get_tokens_ids(words(query)))
+            rows.append(of_query[query])
+        return np.stack(rows).astype(np.float64)
 
 
 def document(item: Item, fields: Sequence[TextField]) -> str:

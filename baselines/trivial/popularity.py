@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from baselines.ranked import RankingInstance, rank_in_blocks
 from benchmark.files import read_json, write_json
-from benchmark.instances import Instance, Prediction
+from benchmark.instances import Ranking
 from benchmark.model import TrainingView
 
 _STATE = "popularity.json"
@@ -35,7 +35,7 @@ class Popularity:
         counts = dict(tally.iter_rows())
         self.counts = np.array([counts.get(item_id, 0) for item_id in self.item_ids], np.int64)
 
-    def predict(self, instances: Sequence[Instance]) -> Iterable[Prediction]:
+    def predict(self, instances: Sequence[RankingInstance]) -> Iterator[Ranking]:
         return rank_in_blocks(instances, self.scores, self.item_ids)
 
     def save(self, folder: Path) -> None:

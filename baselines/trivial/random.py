@@ -36,9 +36,11 @@ class Random:
         self.item_ids = data.catalogue.ids
 
     def predict(self, instances: Sequence[Instance]) -> Iterable[Prediction]:
-        if instances and isinstance(instances[0], SelectionInstance):
-            return (self._select(instance) for instance in instances)
-        return rank_in_blocks(instances, self._scores, self.item_ids)
+        choices = [each for each in instances if isinstance(each, SelectionInstance)]
+        if choices:  # all instances of a call belong to one task
+            return (self._select(instance) for instance in choices)
+        ranked = [each for each in instances if isinstance(each, RankingInstance)]
+        return rank_in_blocks(ranked, self._scores, self.item_ids)
 
     def save(self, folder: Path) -> None:
         write_json(folder / _STATE, {"seed": self.seed, "items": self.item_ids})

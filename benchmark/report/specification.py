@@ -85,8 +85,7 @@ class ColumnGroup(_Strict):
         for column in self.metrics:
             if not any(column.name == m or column.name.startswith(f"{m}-") for m in metrics):
                 raise ValueError(
-                    f"task {self.task!r} has no metric {column.name!r}; "
-                    f"it has {', '.join(metrics)}"
+                    f"task {self.task!r} has no metric {column.name!r}; it has {', '.join(metrics)}"
                 )
         return self
 
@@ -192,10 +191,11 @@ def read_table(path: Path) -> Table:
     try:
         return adapter.validate_python(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the table"
-        message = first["msg"].removeprefix("Value error, ")
+        # A misspelt key also leaves the right one missing: name what was written first.
+        problems = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+        where = ".".join(str(part) for part in problems[0]["loc"]) or "the table"
+        message = problems[0]["msg"].removeprefix("Value error, ")
         raise UsageError(
             f"{str(path)!r}: {where}: {message}.",
-            fix="Correct that entry; unimp-bench tables shows the shipped ones by name.",
+            fix="Correct that entry of the file.",
         ) from error

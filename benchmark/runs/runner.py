@@ -220,5 +220,5 @@ def warn_of_failures(run: StoredRun) -> None:
     if run.failure_rate == 1.0:
         raise BenchError(
             f"No prediction of {run.label} is well formed; the run is kept in {run.folder}.",
-            fix="Correct the model's predict; unimp-bench doctor --model checks it on few instances.",
+            fix="Correct the model's predict; unimp-bench doctor --model checks a few instances.",
         )

@@ -12,17 +12,14 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 RETRIEVED = 2
 
 
-def prompt(
-    instance: ImageGenerationInstance, retrieved: Sequence[Item] = ()
-) -> list[PromptPart]:
+def prompt(instance: ImageGenerationInstance, retrieved: Sequence[Item] = ()) -> list[PromptPart]:
     """Appendix A.2, "Personalized user-guided image generation", second stage.
 
     The first stage asks the search task's question with the same query.
     """
     return [
         *retrieved,
-        f"{instance.query} Can you generate the product figure that the user may be "
-        "interested in?",
+        f"{instance.query} Can you generate the product figure that the user may be interested in?",
     ]
 
 

@@ -1,0 +1,297 @@
+"""The ceiling on simulated data: every answer follows from the true process.
+
+``oracle`` knows each user's tastes, each item's factors and the habits, and sees the same
+history as every other system. Chance is all it does not know, so nothing beats it in
+expectation on the measure each answer is optimal for:
+
+- recommendation, search: items by their probability of being chosen next, which is optimal for
+  every hit-rate, NDCG and MRR with one right item;
+- preference: the median of the rating's distribution (optimal for MAE), or with
+  ``rating="mean"`` its mean (optimal for RMSE);
+- selection: the subset with the largest expected F1, given how candidates are drawn.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from scipy.special import logsumexp, ndtr
+
+from baselines.ranked import RankingInstance, rank_in_blocks
+from benchmark.data.simulator.parameters import HABIT_SPAN
+from benchmark.data.simulator.truth import ATTACHMENT, Truth, index_of, read_truth
+from benchmark.errors import BenchError
+from benchmark.files import read_json, write_json
+from benchmark.instances import (
+    Instance,
+    Prediction,
+    PreferenceInstance,
+    Rating,
+    RecommendationInstance,
+    SearchInstance,
+    Selection,
+    SelectionInstance,
+)
+from benchmark.model import TrainingView
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_STATE = "oracle.json"
+#: Training examples that tell how many negatives a selection instance has.
+_SELECTION_EXAMPLES = 200
+
+
+class Oracle:
+    """Ranks, rates and selects by the true utilities of a simulated dataset."""
+
+    tasks = frozenset({"recommendation", "search", "preference", "selection"})
+
+    class Config(BaseModel):
+        """``rating``: the median of the true rating distribution, or its mean."""
+
+        model_config = ConfigDict(extra="forbid")
+
+        rating: Literal["median", "mean"] = "median"
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.config = config or self.Config()
+
+    def fit(self, data: TrainingView, *, seed: int) -> None:
+        """Read the truth; nothing is learned, and ``seed`` changes nothing.
+
+        Raises :class:`BenchError` when the dataset is not simulated, or shows histories too
+        short for the habits.
+        """
+        truth = read_truth(_truth_file(data))
+        if data.history_window < HABIT_SPAN:
+            raise BenchError(
+                f"The oracle needs a history_window of at least {HABIT_SPAN}, dataset "
+                f"{data.name!r} has {data.history_window}: habits reach back that far.",
+                fix=f"Prepare the dataset with --set history_window={HABIT_SPAN} or more.",
+            )
+        negatives = None
+        if "selection" in data.tasks:
+            negatives = _usual_negatives(data)
+        self._restore(truth, data.catalogue.ids, data.catalogue.queries, negatives)
+
+    def _restore(
+        self,
+        truth: Truth,
+        ids: Sequence[str],
+        queries: Sequence[str | None],
+        negatives: int | None,
+    ) -> None:
+        self._truth = truth
+        self._ids = tuple(ids)
+        self._index = {item_id: i for i, item_id in enumerate(self._ids)}
+        self._queries = tuple(queries)
+        self._negatives = negatives
+        self._factor = np.array([_number(i, truth.n_items, "item") for i in ids])  # (items,)
+        self._with_query: dict[str, list[int]] = {}
+        for position, query in enumerate(self._queries):
+            if query is not None:
+                self._with_query.setdefault(query, []).append(position)
+        self._leaf = truth.items.leaf[self._factor].astype(np.int64)  # (items,)
+        self._leaf_size = np.bincount(self._leaf, minlength=len(truth.complements))
+
+    def save(self, folder: Path) -> None:
+        """The truth, and the catalogue it is applied to."""
+        (folder / ATTACHMENT).write_bytes(self._truth.to_bytes())
+        state = {"ids": self._ids, "queries": self._queries, "negatives": self._negatives}
+        write_json(folder / _STATE, state)
+
+    def load(self, folder: Path) -> None:
+        state = read_json(folder / _STATE)
+        truth = read_truth(folder / ATTACHMENT)
+        self._restore(truth, state["ids"], state["queries"], state["negatives"])
+
+    def predict(self, instances: Sequence[Instance]) -> Iterator[Prediction]:
+        """One answer per instance; all instances belong to one task."""
+        if not instances:
+            return
+        first = instances[0]
+        if isinstance(first, RecommendationInstance | SearchInstance):
+            yield from rank_in_blocks(instances, self._scores, self._ids)  # type: ignore[arg-type]
+        elif isinstance(first, PreferenceInstance):
+            yield from self._rate(instances)  # type: ignore[arg-type]
+        elif isinstance(first, SelectionInstance):
+            yield from (self._select(instance) for instance in instances)  # type: ignore[arg-type]
+        else:
+            raise BenchError(f"The oracle cannot answer a {type(first).__name__}.")
+
+    def _scores(self, instances: Sequence[RankingInstance]) -> Floats:
+        """Utilities of all items given each instance's history, (n, items) in index order.
+
+        A search query is the target's own, so items that answer to it come before all others.
+        """
+        truth = self._truth
+        recent = np.stack([self._recent(instance) for instance in instances])
+        total = truth.standing(self._users(instances)) + truth.habit(recent)
+        scores: Floats = total[:, self._factor] / truth.weights.temperature
+        for row, instance in zip(scores, instances, strict=True):
+            if isinstance(instance, SearchInstance):
+                row[self._with_query.get(instance.query, [])] += 1.0 + row.max() - row.min()
+        return scores
+
+    def _users(self, instances: Sequence[Instance]) -> Ints:
+        """The instances' users as rows of the truth's tables."""
+        return np.array([_number(i.user_id, self._truth.n_users, "user") for i in instances])
+
+    def _recent(self, instance: Instance) -> Ints:
+        """The truth's numbers of the latest items, latest first, -1 = none; (span,)."""
+        latest = [
+            _number(item.item_id, self._truth.n_items, "item")
+            for item in reversed(instance.history.items[-HABIT_SPAN:])
+        ]
+        return np.array(latest + [-1] * (HABIT_SPAN - len(latest)))
+
+    def _rate(self, instances: Sequence[PreferenceInstance]) -> Iterator[Rating]:
+        truth = self._truth
+        items = np.array([_number(i.item.item_id, truth.n_items, "item") for i in instances])
+        stars = truth.stars(self._users(instances), items)  # (n,)
+        if self.config.rating == "median":
+            values = np.clip(np.floor(stars + 0.5), 1.0, 5.0)
+        else:
+            values = expected_rating(stars, truth.weights.rating_noise)
+        for instance, value in zip(instances, values.tolist(), strict=True):
+            yield Rating(instance.instance_id, value)
+
+    def _select(self, instance: SelectionInstance) -> Selection:
+        candidates = np.array([self._index[item.item_id] for item in instance.candidates])
+        n = len(candidates)
+        positives = 1 if self._negatives is None else min(max(n - self._negatives, 1), n)
+        subsets = list(itertools.combinations(range(n), positives))
+        logs = self._log_choice(instance, candidates, positives)
+        logs += [self._log_negatives(instance, candidates, subset) for subset in subsets]
+        posterior = np.exp(logs - logsumexp(logs))  # (subsets,)
+        share = np.zeros(n)  # P(candidate is a positive)
+        for subset, probability in zip(subsets, posterior, strict=True):
+            share[list(subset)] += probability
+        # With the number of positives known, the best subset of k are the k most probable, and
+        # its expected F1 is 2 * (their probabilities' sum) / (k + positives).
+        order = np.argsort(-share, kind="stable")
+        expected_f1 = 2 * np.cumsum(share[order]) / (np.arange(1, n + 1) + positives)
+        chosen = order[: int(np.argmax(expected_f1)) + 1]
+        return Selection(
+            instance.instance_id,
+            tuple(instance.candidates[i].item_id for i in chosen),
+            tuple(share.tolist()),
+        )
+
+    def _log_choice(self, instance: SelectionInstance, candidates: Ints, positives: int) -> Floats:
+        """log P(the user's next items are the subset, in any order), (subsets,).
+
+        Each step draws from the softmax over items not had yet, and changes the habits of the
+        next one. Of what was had before the history window nothing is known; those few items
+        are counted as if they could be taken, which changes the normaliser only.
+        """
+        n = len(candidates)
+        log_next: dict[tuple[int, ...], Floats] = {}  # candidates taken so far -> (n,)
+        for taken in range(positives):
+            prefixes = list(itertools.permutations(range(n), taken))
+            steps = self._log_next(instance, candidates, np.array(prefixes, dtype=np.int64))
+            log_next.update(zip(prefixes, steps, strict=True))
+        return np.array(
+            [
+                logsumexp(
+                    [
+                        sum(log_next[order[:t]][order[t]] for t in range(positives))
+                        for order in itertools.permutations(subset)
+                    ]
+                )
+                for subset in itertools.combinations(range(n), positives)
+            ]
+        )
+
+    def _log_next(self, instance: SelectionInstance, candidates: Ints, prefixes: Ints) -> Floats:
+        """log P(each candidate is next | these were taken before), (prefixes, candidates).
+
+        ``prefixes`` (prefixes, taken) holds positions in ``candidates``, oldest first.
+        """
+        truth = self._truth
+        numbers = self._factor[candidates]
+        taken = numbers[prefixes]  # (prefixes, taken)
+        before = np.tile(self._recent(instance), (len(prefixes), 1))  # (prefixes, span)
+        recent = np.concatenate([taken[:, ::-1], before], axis=1)[:, :HABIT_SPAN]
+        utility = truth.standing(self._users([instance])) + truth.habit(recent)
+        utility /= truth.weights.temperature
+        had = [_number(item.item_id, truth.n_items, "item") for item in instance.history.items]
+        utility[:, had] = -np.inf
+        np.put_along_axis(utility, taken, -np.inf, axis=1)
+        steps: Floats = utility[:, numbers] - logsumexp(utility, axis=1, keepdims=True)
+        return steps
+
+    def _log_negatives(
+        self, instance: SelectionInstance, candidates: Ints, subset: tuple[int, ...]
+    ) -> float:
+        """log P(the other candidates are drawn as negatives | ``subset`` are the positives).
+
+        Half of the negatives come from the positives' categories, the rest from anywhere, none
+        of them the user's. Terms that all subsets share are left out.
+        """
+        n_same = (len(candidates) - len(subset)) // 2
+        leaves = {int(self._leaf[candidates[c]]) for c in subset}
+        among = sum(
+            int(self._leaf[candidate]) in leaves
+            for c, candidate in enumerate(candidates)
+            if c not in subset
+        )
+        own = {int(candidates[c]) for c in subset}
+        own |= {self._index[item.item_id] for item in instance.history.items}
+        pool = sum(int(self._leaf_size[leaf]) for leaf in leaves)
+        pool -= sum(int(self._leaf[item]) in leaves for item in own)
+        ways, total = math.comb(among, n_same), math.comb(pool, n_same)
+        # A pool that is too small is filled from elsewhere: then nothing can be concluded.
+        return math.log(ways / total) if ways and total else (-math.inf if total else 0.0)
+
+
+def expected_rating(stars: Floats, noise: float) -> Floats:
+    """Mean of ``clip(round(stars + noise * N(0, 1)), 1, 5)``: 5 minus the sum of P(rating <= r)."""
+    below = [ndtr((r + 0.5 - stars) / noise) for r in range(1, 5)]
+    mean: Floats = 5.0 - np.sum(below, axis=0)
+    return mean
+
+
+def _truth_file(data: TrainingView) -> Path:
+    try:
+        return data.attachment(ATTACHMENT)
+    except BenchError as error:
+        raise BenchError(
+            f"The oracle knows simulated datasets only, and {data.name!r} is not one.",
+            fix="Use --data sim-s, or another dataset made by: unimp-bench data prepare sim.",
+        ) from error
+
+
+def _usual_negatives(data: TrainingView) -> int:
+    """How many candidates of a selection instance are negatives, from training examples."""
+    examples = data.examples("selection", "train")[:_SELECTION_EXAMPLES]
+    counts: Counter[int] = Counter()
+    for example in examples:
+        assert isinstance(example.instance, SelectionInstance)
+        assert isinstance(example.target, tuple)
+        counts[len(example.instance.candidates) - len(example.target)] += 1
+    if not counts:
+        raise BenchError(
+            f"Dataset {data.name!r} has the task selection but no training example of it.",
+            fix="Prepare it again: unimp-bench data prepare sim --force.",
+        )
+    return counts.most_common(1)[0][0]
+
+
+def _number(name: str, count: int, kind: str) -> int:
+    """The truth's row of a user or an item; :class:`BenchError` when it has none."""
+    if not name[1:].isdecimal() or index_of(name) >= count:
+        raise BenchError(
+            f"The fitted oracle knows no {kind} {name!r}: it was fitted on another dataset.",
+            fix="Fit it on the dataset it is asked about.",
+        )
+    return index_of(name)

@@ -1,0 +1,1 @@
+"""The simulated shop: users with known tastes, photos that show what texts do not tell."""

@@ -1,0 +1,228 @@
+"""The true process behind simulated choices and ratings, and its file form.
+
+A user ``u`` with recent items ``h`` takes item ``i``, out of those not had yet, with
+probability proportional to ``exp(U / temperature)``,
+
+    U(u, i | h) = looks(u, i) + words(u, i) + need(u, i) + quality(i) + exposure(i) + habit(i | h)
+
+where looks are tastes over colour, shape and pattern, words over brand, material and price,
+need over the leaf category, and habit rewards complements of the latest item and brands had
+recently. The star rating is ``clip(round(z + noise), 1, 5)`` with ``z`` affine in
+``looks + words + quality``: what one looks for decides whether one buys, not how one rates.
+This is the multinomial logit of random utility theory (McFadden, 1974).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from benchmark.data.simulator.parameters import Weights
+from benchmark.errors import BenchError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+ATTACHMENT = "truth.safetensors"
+_METADATA_KEY = "simulator"
+_FORMAT = 1
+
+
+def user_name(index: int) -> str:
+    """User 12 is called ``u0000012``: names sort as numbers do."""
+    return f"u{index:07d}"
+
+
+def item_name(index: int) -> str:
+    """Item 42 is called ``i00042``."""
+    return f"i{index:05d}"
+
+
+def index_of(name: str) -> int:
+    """The number behind a simulated user's or item's name."""
+    return int(name[1:])
+
+
+@dataclass(frozen=True)
+class ItemFactors:
+    """One entry per item: vocabulary indices, and utilities all users share."""
+
+    colour: NDArray[np.int16]
+    shape: NDArray[np.int16]
+    pattern: NDArray[np.int16]
+    leaf: NDArray[np.int16]
+    brand: NDArray[np.int16]
+    material: NDArray[np.int16]
+    price: NDArray[np.float32]
+    """Price level within the leaf category, standardised."""
+    quality: NDArray[np.float32]
+    exposure: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class UserFactors:
+    """One row per user; tastes are utilities per vocabulary entry."""
+
+    colour: NDArray[np.float32]
+    shape: NDArray[np.float32]
+    pattern: NDArray[np.float32]
+    brand: NDArray[np.float32]
+    material: NDArray[np.float32]
+    price: NDArray[np.float32]
+    """Preferred price level, standardised."""
+    leaves: NDArray[np.int16]
+    """Liked leaf categories, (users, liked)."""
+    leniency: NDArray[np.float32]
+    """Added to every rating, in stars."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Everything that decides choices and ratings, except chance."""
+
+    items: ItemFactors
+    users: UserFactors
+    complements: NDArray[np.int16]
+    """Leaf categories that follow a leaf category, (leaves, complements)."""
+    weights: Weights
+    need_gain: float
+    """Utility of a liked leaf category."""
+    complement_gain: float
+    """Utility of a complement of the latest item."""
+    opinion_mean: float = 0.0
+    opinion_spread: float = 1.0
+    """Mean and standard deviation of opinions on chosen items: they calibrate the stars."""
+
+    @property
+    def n_items(self) -> int:
+        return len(self.items.leaf)
+
+    @property
+    def n_users(self) -> int:
+        return len(self.users.price)
+
+    def looks(self, users: Ints) -> Floats:
+        """Utility of what the photos show, (users, items)."""
+        u, i = self.users, self.items
+        total = u.colour[users][:, i.colour].astype(np.float64)
+        total += u.shape[users][:, i.shape]
+        total += u.pattern[users][:, i.pattern]
+        return total
+
+    def words(self, users: Ints) -> Floats:
+        """Utility of what the item texts say of brand, material and price, (users, items)."""
+        u, i = self.users, self.items
+        total = u.brand[users][:, i.brand].astype(np.float64)
+        total += u.material[users][:, i.material]
+        gap = u.price[users][:, None].astype(np.float64) - i.price[None, :]
+        return total - self.weights.price * gap**2 / 2
+
+    def need(self, users: Ints) -> Floats:
+        """Utility of the leaf category, (users, items)."""
+        liked = np.zeros((len(users), len(self.complements)))  # (users, leaves)
+        np.put_along_axis(liked, self.users.leaves[users].astype(np.int64), self.need_gain, axis=1)
+        return liked[:, self.items.leaf]
+
+    def standing(self, users: Ints) -> Floats:
+        """Utility without habits: what does not change from step to step, (users, items)."""
+        total = self.looks(users)
+        total += self.words(users)
+        total += self.need(users)
+        total += self.items.quality
+        total += self.items.exposure
+        return total
+
+    def habit(self, recent: Ints) -> Floats:
+        """Utility of following ``recent``, (users, items).
+
+        ``recent`` (users, span) holds the latest items, latest first, -1 = none.
+        """
+        n = len(recent)
+        rows = np.arange(n)
+        leaf = np.zeros((n, len(self.complements)))  # (users, leaves)
+        has_last = recent[:, 0] >= 0
+        following = self.complements[self.items.leaf[recent[has_last, 0]]].astype(np.int64)
+        leaf[rows[has_last, None], following] = self.complement_gain
+        brand = np.zeros((n, self.users.brand.shape[1]))  # (users, brands)
+        for back, bonus in enumerate(self.weights.loyalty):
+            has = recent[:, back] >= 0
+            np.add.at(brand, (rows[has], self.items.brand[recent[has, back]]), bonus)
+        return leaf[:, self.items.leaf] + brand[:, self.items.brand]
+
+    def opinion(self, users: Ints, items: Ints) -> Floats:
+        """``looks + words + quality`` of user-item pairs, (pairs,)."""
+        u, i = self.users, self.items
+        gap = u.price[users].astype(np.float64) - i.price[items]
+        return (
+            u.colour[users, i.colour[items]].astype(np.float64)
+            + u.shape[users, i.shape[items]]
+            + u.pattern[users, i.pattern[items]]
+            + u.brand[users, i.brand[items]]
+            + u.material[users, i.material[items]]
+            - self.weights.price * gap**2 / 2
+            + i.quality[items]
+        )
+
+    def stars(self, users: Ints, items: Ints) -> Floats:
+        """Rating before noise, rounding and clipping, (pairs,)."""
+        w = self.weights
+        standard = (self.opinion(users, items) - self.opinion_mean) / self.opinion_spread
+        return w.rating_mean + w.rating_taste * standard + self.users.leniency[users]
+
+    def to_bytes(self) -> bytes:
+        """The safetensors file; equal truths give equal bytes."""
+        tensors = {"complements": self.complements}
+        for group in ("items", "users"):
+            for field in fields(part := getattr(self, group)):
+                tensors[f"{group}.{field.name}"] = getattr(part, field.name)
+        # One metadata entry only: the format does not fix the order of several.
+        return save(tensors, metadata={_METADATA_KEY: json.dumps(self._header(), sort_keys=True)})
+
+    def _header(self) -> dict[str, object]:
+        return {
+            "format": _FORMAT,
+            "weights": asdict(self.weights),
+            "need_gain": self.need_gain,
+            "complement_gain": self.complement_gain,
+            "opinion_mean": self.opinion_mean,
+            "opinion_spread": self.opinion_spread,
+        }
+
+
+def read_truth(path: Path) -> Truth:
+    """Read what :meth:`Truth.to_bytes` wrote; :class:`BenchError` when it is something else."""
+    try:
+        with safe_open(path, framework="numpy") as stream:
+            header = json.loads((stream.metadata() or {})[_METADATA_KEY])
+            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+        if header["format"] != _FORMAT:
+            raise BenchError(
+                f"{str(path)!r} has format {header['format']}, this version reads {_FORMAT}.",
+                fix="Prepare the dataset again: unimp-bench data prepare sim --force.",
+            )
+        weights = header.pop("weights")
+        weights["loyalty"] = tuple(weights["loyalty"])
+        return Truth(
+            items=ItemFactors(**_group(tensors, "items")),
+            users=UserFactors(**_group(tensors, "users")),
+            complements=tensors["complements"],
+            weights=Weights(**weights),
+            **{key: value for key, value in header.items() if key != "format"},
+        )
+    except (SafetensorError, OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise BenchError(
+            f"{str(path)!r} is not a simulator's truth file: {type(error).__name__}: {error}.",
+            fix="Prepare the dataset again: unimp-bench data prepare sim --force.",
+        ) from error
+
+
+def _group(tensors: Mapping[str, NDArray], group: str) -> dict[str, NDArray]:  # type: ignore[type-arg]
+    prefix = f"{group}."
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if prefix in key}

@@ -1,0 +1,107 @@
+"""What a table asks, row by row and group by group, and the stored runs that answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from benchmark.home import Home
+from benchmark.model_registry import ModelEntry, entries
+from benchmark.report.availability import Reason, dataset_lacks, rank, why_not
+from benchmark.report.contents import Slot
+from benchmark.report.picking import RunShelf, dataset_info, is_simulated
+from benchmark.report.specification import ColumnGroup, ResultTable, Row
+from benchmark.runs.spec import RunSpec
+from benchmark.runs.store import StoredRun
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One row over one group of columns: the question, and the runs that answer it.
+
+    ``reason`` is why an unanswered one cannot be run here, or ``None``.
+    """
+
+    row: Row
+    group: ColumnGroup
+    spec: RunSpec
+    runs: tuple[StoredRun, ...]
+    reason: Reason | None
+    rank: int
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(int(run.manifest["seed"]) for run in self.runs)
+
+    def slot(self) -> Slot:
+        """What :func:`~benchmark.report.contents.missing_runs` needs of it."""
+        return Slot(self.spec, self.seeds, self.reason is None, self.rank)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Every answer to a table's questions.
+
+    ``groups`` have their dataset filled in; ``rows`` are those to show; ``by_place`` maps
+    (system, position of the group) to the answer; ``simulated`` says of each dataset whether
+    it is generated; ``left_out`` counts stored runs over earlier bytes of a dataset.
+    """
+
+    groups: tuple[ColumnGroup, ...]
+    rows: tuple[Row, ...]
+    by_place: Mapping[tuple[str, int], Answer]
+    simulated: Mapping[str, bool]
+    left_out: Mapping[str, int]
+    entries: Mapping[str, ModelEntry]
+
+
+def collect(table: ResultTable, *, home: Home, data: str | None) -> Answers:
+    """Look up every question of ``table``; ``data`` as in :func:`.build.build_report`."""
+    groups = _groups(table, data)
+    known = entries()
+    shelf = RunShelf(home)
+    infos = {str(group.data): dataset_info(home, str(group.data)) for group in groups}
+    simulated = {name: is_simulated(home, name) for name in infos}
+    by_place: dict[tuple[str, int], Answer] = {}
+    left_out: dict[str, int] = {}
+    rows = []
+    for row in table.rows:
+        here: dict[tuple[str, int], Answer] = {}
+        for number, group in enumerate(groups):
+            name = str(group.data)
+            spec = RunSpec(row.model, group.task, name, row.cohort or group.cohort, row.perturb)
+            runs = shelf.pick(spec)
+            reason = None
+            if not runs:
+                reason = why_not(row.model, group.task, known)
+                reason = reason or dataset_lacks(infos[name], group.task, spec.cohort)
+                if row.role == "oracle" and not simulated[name]:
+                    reason = "{} knows the truth of simulated data alone", row.system
+            here[row.system, number] = Answer(
+                row, group, spec, runs, reason, rank(row.model, known)
+            )
+            if shelf.left_out(spec):
+                left_out[name] = left_out.get(name, 0) + shelf.left_out(spec)
+        # An oracle has a row only where some dataset's truth is known.
+        if row.role != "oracle" or any(simulated.values()) or any(a.runs for a in here.values()):
+            rows.append(row)
+            by_place |= here
+    return Answers(groups, tuple(rows), by_place, simulated, left_out, known)
+
+
+def _groups(table: ResultTable, data: str | None) -> tuple[ColumnGroup, ...]:
+    if data is None or all(group.data is None for group in table.columns):
+        return tuple(
+            group.model_copy(update={"data": group.data or data or table.data})
+            for group in table.columns
+        )
+    kept = [group for group in table.columns if group.data in (None, data)]
+    if kept:
+        return tuple(group.model_copy(update={"data": data}) for group in kept)
+    asked: dict[tuple[str, str], ColumnGroup] = {}
+    for group in table.columns:
+        asked.setdefault(
+            (group.task, group.cohort),
+            group.model_copy(update={"data": data, "paper_data": None}),
+        )
+    return tuple(asked.values())

@@ -1,0 +1,231 @@
+"""From a table's specification and the stored runs to a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from benchmark.home import Home
+from benchmark.metrics.base import Metric
+from benchmark.progress import track
+from benchmark.report.answers import Answer, Answers, collect
+from benchmark.report.contents import (
+    Report,
+    ReportCell,
+    ReportColumn,
+    ReportRow,
+    missing_runs,
+)
+from benchmark.report.dataset_table import build_dataset_report
+from benchmark.report.evidence import Evidence, gather, interval, verdicts
+from benchmark.report.footnotes import footnotes
+from benchmark.report.measures import measure, number_format
+from benchmark.report.paper import PaperNumber, paper_numbers
+from benchmark.report.specification import (
+    ColumnGroup,
+    DatasetTable,
+    MetricColumn,
+    ResultTable,
+    load_table,
+)
+
+__all__ = ["build_report", "missing_runs"]
+
+
+def build_report(table: str, *, home: Home, data: str | None = None) -> Report:
+    """The table called ``table`` (paper number, name, or TOML path) over stored runs.
+
+    ``data`` is the dataset of the measured columns; ``None`` takes the table's own. Where a
+    table fixes its datasets, ``data`` keeps the columns of that one; a dataset the table does
+    not name is asked the table's questions, and then no number of the paper stands beside it.
+
+    Raises :class:`~benchmark.errors.UsageError` for an unknown table or a broken file.
+    """
+    specification = load_table(table)
+    if isinstance(specification, DatasetTable):
+        return build_dataset_report(specification, home=home, data=data)
+    return _build(specification, collect(specification, home=home, data=data))
+
+
+def _build(table: ResultTable, answers: Answers) -> Report:
+    evidence = {
+        place: gathered
+        for place, answer in answers.by_place.items()
+        if (gathered := gather(answer.runs)) is not None
+    }
+    columns: list[ReportColumn] = []
+    cells: dict[str, list[ReportCell]] = {row.system: [] for row in answers.rows}
+    work = [(at, wanted) for at, group in enumerate(answers.groups) for wanted in group.metrics]
+    for at, wanted in track(work, f"table {table.name}"):
+        group = answers.groups[at]
+        here = {row.system: answers.by_place[row.system, at] for row in answers.rows}
+        at_hand = {system: found for (system, place), found in evidence.items() if place == at}
+        for name, paper_metric in _measured_names(here, wanted):
+            metric = measure(group.task, name)
+            made = {
+                system: _cell(table, answer, name, metric, paper_metric, at_hand.get(system))
+                for system, answer in here.items()
+            }
+            columns.append(_column(group, name, metric, paper_metric, made.values()))
+            for system, cell in _marked(table, answers, metric, made, at_hand).items():
+                cells[system].append(cell)
+    rows = tuple(
+        ReportRow(row.system, row.model, row.role, tuple(cells[row.system])) for row in answers.rows
+    )
+    report = Report(
+        table=table.number or table.name,
+        title=_title(table, answers),
+        columns=tuple(columns),
+        rows=rows,
+        missing=(),
+        notes=footnotes(table, answers, columns, rows),
+        slots=tuple(answer.slot() for answer in answers.by_place.values()),
+    )
+    return replace(report, missing=tuple(spec.command() for spec in missing_runs(report)))
+
+
+def _title(table: ResultTable, answers: Answers) -> str:
+    named = [
+        f"{name} (simulated)" if simulated else name
+        for name, simulated in answers.simulated.items()
+    ]
+    return f"{table.heading}. Measured on {', '.join(named)}"
+
+
+def _measured_names(
+    here: Mapping[str, Answer], wanted: MetricColumn
+) -> list[tuple[str, str | None]]:
+    """(full metric name, the paper's name for it) of each column ``wanted`` becomes.
+
+    Variants of a metric never share a column; the paper's number stands beside the first.
+    """
+    measured = {
+        name
+        for answer in here.values()
+        for run in answer.runs
+        for name in run.scores
+        if wanted.matches(name)
+    }
+    names = sorted(measured) or [wanted.name]
+    return [(name, wanted.paper if i == 0 else None) for i, name in enumerate(names)]
+
+
+def _column(
+    group: ColumnGroup,
+    name: str,
+    metric: Metric,
+    paper_metric: str | None,
+    cells: Iterable[ReportCell],
+) -> ReportColumn:
+    heading = None
+    if any(cell.paper is not None for cell in cells):
+        whose = "paper" if paper_metric == name else f"paper's {paper_metric}"
+        heading = f"{whose} ({group.paper_data})"
+    return ReportColumn(
+        task=group.task,
+        data=str(group.data),
+        cohort=group.cohort,
+        metric=name,
+        higher_is_better=metric.higher_is_better,
+        number=number_format(metric),
+        paper=heading,
+    )
+
+
+def _cell(
+    table: ResultTable,
+    answer: Answer,
+    name: str,
+    metric: Metric,
+    paper_metric: str | None,
+    evidence: Evidence | None,
+) -> ReportCell:
+    printed = _printed(table, answer, paper_metric)
+    cell = ReportCell(
+        data=answer.spec.data,
+        cohort=answer.spec.cohort,
+        perturb=answer.spec.perturb,
+        paper=None if printed is None else printed.value,
+        paper_printed=None if printed is None else printed.printed,
+        paper_data=None if printed is None else answer.group.paper_data,
+    )
+    runs = [run for run in answer.runs if name in run.scores]
+    if not runs:
+        return cell
+    scores = [run.scores[name] for run in runs]
+    low, high = _bounds(metric, scores, evidence)
+    return replace(
+        cell,
+        value=sum(score["value"] for score in scores) / len(scores),
+        low=low,
+        high=high,
+        seeds=tuple(int(run.manifest["seed"]) for run in runs),
+    )
+
+
+def _printed(table: ResultTable, answer: Answer, paper_metric: str | None) -> PaperNumber | None:
+    """The paper's number in this place, if it prints one."""
+    group = answer.group
+    if table.number is None or group.paper_data is None or paper_metric is None:
+        return None
+    place = (table.number, group.task, group.paper_data, answer.row.system, paper_metric)
+    return paper_numbers().get(place)
+
+
+def _bounds(
+    metric: Metric, scores: Sequence[Mapping[str, float]], evidence: Evidence | None
+) -> tuple[float | None, float | None]:
+    """The stored interval of one seed; over several, the bootstrap of their mean.
+
+    Several seeds without per-instance tables have no interval.
+    """
+    if len(scores) == 1:
+        return scores[0]["low"], scores[0]["high"]
+    if evidence is None or metric.name not in evidence.statistics:
+        return None, None
+    summary = interval(evidence, metric)
+    return summary.low, summary.high
+
+
+def _marked(
+    table: ResultTable,
+    answers: Answers,
+    metric: Metric,
+    cells: Mapping[str, ReportCell],
+    evidence: Mapping[str, Evidence],
+) -> dict[str, ReportCell]:
+    """``cells`` with what differs significantly."""
+    found = verdicts(metric, evidence, _opponents(table, answers, metric, cells))
+    marked = dict(cells)
+    for system, verdict in found.items():
+        marked[system] = replace(
+            cells[system], significant_against=verdict.against, better=verdict.better
+        )
+    return marked
+
+
+def _opponents(
+    table: ResultTable, answers: Answers, metric: Metric, cells: Mapping[str, ReportCell]
+) -> dict[str, str]:
+    """Whom each measured system is compared with; an oracle takes no part.
+
+    A named opponent that was not measured leaves the row without a comparison: another
+    opponent would be another question.
+    """
+    values = {
+        row.system: value
+        for row in answers.rows
+        if row.role != "oracle" and (value := cells[row.system].value) is not None
+    }
+    sign = 1 if metric.higher_is_better else -1
+    opponents = {}
+    for row in answers.rows:
+        if row.system not in values:
+            continue
+        against = row.against or table.against
+        if against is None or against == row.system:
+            others = [system for system in values if system != row.system]
+            against = max(others, key=lambda system: sign * values[system], default=None)
+        if against in values:
+            opponents[row.system] = against
+    return opponents

@@ -1,0 +1,155 @@
+"""A report as plain data: what every format renders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from benchmark.runs.spec import RunSpec
+
+Role = Literal["system", "trivial", "oracle"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportColumn:
+    """One measured metric over one (task, dataset, cohort).
+
+    ``paper`` heads the column of the paper's numbers beside it, naming their data; ``None``
+    where the paper prints nothing comparable.
+    ``higher_is_better`` is ``None`` for statistics that are neither good nor bad;
+    ``number`` is the format specification of its values.
+    """
+
+    task: str
+    data: str
+    cohort: str | None
+    metric: str
+    higher_is_better: bool | None
+    number: str
+    paper: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportCell:
+    """What was measured for one row and column, and what the paper prints there.
+
+    ``value`` is the mean over ``seeds``; ``low`` and ``high`` bound its 95% interval. All
+    three are ``None`` where nothing was measured. ``significant_against`` names the system
+    this one differs from significantly, ``better`` the direction; both ``None`` otherwise.
+    """
+
+    data: str
+    cohort: str | None
+    perturb: str | None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    seeds: tuple[int, ...] = ()
+    paper: float | None = None
+    paper_printed: str | None = None
+    paper_data: str | None = None
+    significant_against: str | None = None
+    better: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRow:
+    """One system; ``cells`` run parallel to the report's columns.
+
+    ``model`` is ``name[:variant]``, or ``None`` for a row that no model makes (a dataset).
+    """
+
+    system: str
+    model: str | None
+    role: Role
+    cells: tuple[ReportCell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The runs behind one row over one group of columns: what is asked, which seeds exist.
+
+    ``runnable`` is whether this installation can run it; ``rank`` orders cheap models first.
+    """
+
+    spec: RunSpec
+    seeds: tuple[int, ...]
+    runnable: bool
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A table with its numbers.
+
+    ``table`` is the paper's number of it, or the name of a table the paper lacks; ``missing``
+    are the commands that fill the empty cells; ``notes`` are footnotes.
+    """
+
+    table: str
+    title: str
+    columns: tuple[ReportColumn, ...]
+    rows: tuple[ReportRow, ...]
+    missing: tuple[str, ...]
+    notes: tuple[str, ...]
+    slots: tuple[Slot, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON shape scripts rely on, plus ``notes`` (footnotes as sentences)."""
+        return {
+            "table": self.table,
+            "title": self.title,
+            "rows": [
+                {
+                    "system": row.system,
+                    "model": row.model,
+                    "cells": [
+                        {
+                            "task": column.task,
+                            "data": cell.data,
+                            "cohort": cell.cohort,
+                            "perturb": cell.perturb,
+                            "metric": column.metric,
+                            "value": cell.value,
+                            "low": cell.low,
+                            "high": cell.high,
+                            "seeds": list(cell.seeds),
+                            "paper": cell.paper,
+                            "paper_data": cell.paper_data,
+                            "significant_against": cell.significant_against,
+                        }
+                        for column, cell in zip(self.columns, row.cells, strict=True)
+                    ],
+                }
+                for row in self.rows
+            ],
+            "missing": list(self.missing),
+            "notes": list(self.notes),
+        }
+
+
+def missing_runs(report: Report, seeds: tuple[int, ...] | None = None) -> list[RunSpec]:
+    """The runs that fill a report's empty cells, cheap models first, each once.
+
+    With ``seeds``, every cell is to have each of them; without, a cell with any seed is full
+    and an empty one gets seed 0. Cells this installation cannot run are left out (the
+    report's notes say why).
+    """
+    specs: dict[tuple[object, ...], RunSpec] = {}
+    for slot in sorted(report.slots, key=lambda slot: slot.rank):
+        if not slot.runnable:
+            continue
+        wanted = ((0,) if not slot.seeds else ()) if seeds is None else seeds
+        for seed in wanted:
+            if seed not in slot.seeds:
+                asked = slot.spec
+                key = (asked.model, asked.task, asked.data, asked.cohort, asked.perturb, seed)
+                specs[key] = RunSpec(
+                    model=asked.model,
+                    task=asked.task,
+                    data=asked.data,
+                    cohort=asked.cohort,
+                    perturb=asked.perturb,
+                    seed=seed,
+                )
+    return list(specs.values())

@@ -1,0 +1,106 @@
+"""The table of dataset statistics: prepared datasets beside the paper's counts."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from benchmark.data.sources import SOURCES
+from benchmark.home import Home
+from benchmark.report.availability import Reason, sentences
+from benchmark.report.contents import Report, ReportCell, ReportColumn, ReportRow
+from benchmark.report.footnotes import simulated_note
+from benchmark.report.paper import paper_numbers
+from benchmark.report.picking import dataset_info
+from benchmark.report.specification import DatasetTable
+
+#: The ``task`` of these cells, in the paper's numbers and in JSON.
+STATISTICS = "dataset statistics"
+
+_NUMBER = {"users": ".0f", "items": ".0f", "interactions": ".0f", "sparsity": ".2%"}
+
+
+def build_dataset_report(table: DatasetTable, *, home: Home, data: str | None) -> Report:
+    """The statistics of the table's datasets, then of every other prepared one.
+
+    ``data`` keeps only that dataset among the others. ``missing`` are the commands that
+    prepare the table's datasets, where this installation has their source.
+    """
+    columns = tuple(
+        ReportColumn(
+            task=STATISTICS,
+            data="",
+            cohort=None,
+            metric=metric,
+            higher_is_better=None,
+            number=_NUMBER[metric],
+            paper="paper",
+        )
+        for metric in table.metrics
+    )
+    rows, missing, reasons = [], [], list[Reason]()
+    simulated = []
+    for row in table.rows:
+        info = dataset_info(home, row.data)
+        rows.append(_row(table, row.system, row.data, info))
+        if info is None and row.source in SOURCES:
+            words = ["unimp-bench", "data", "prepare", row.source, "--name", row.data]
+            missing.append(shlex.join([*words, "--raw"]) + " FOLDER")
+        elif info is None:
+            reasons.append(("no data source {} in this installation", row.source))
+    for name in _others(table, home, data):
+        info = dataset_info(home, name)
+        if info is not None and info.get("simulated", False):
+            simulated.append(name)
+        rows.append(_row(table, name, name, info))
+    notes = ["paper: the counts printed in the paper, whose filtering rule is not published."]
+    notes += table.notes
+    notes += [simulated_note(name) for name in simulated]
+    notes += sentences(reasons)
+    return Report(
+        table=table.number or table.name,
+        title=table.heading,
+        columns=columns,
+        rows=tuple(rows),
+        missing=tuple(missing),
+        notes=tuple(notes),
+    )
+
+
+def _others(table: DatasetTable, home: Home, data: str | None) -> list[str]:
+    named = {row.data for row in table.rows}
+    if data is not None:
+        return [] if data in named else [data]
+    if not home.datasets.is_dir():
+        return []
+    return [
+        folder.name
+        for folder in sorted(home.datasets.iterdir())
+        if folder.name not in named and (folder / "dataset.json").is_file()
+    ]
+
+
+def _row(table: DatasetTable, system: str, data: str, info: Mapping[str, Any] | None) -> ReportRow:
+    cells = []
+    for metric in table.metrics:
+        printed = paper_numbers().get((table.number or "", STATISTICS, data, system, metric))
+        cells.append(
+            ReportCell(
+                data=data,
+                cohort=None,
+                perturb=None,
+                value=None if info is None else _statistic(info["statistics"], metric),
+                paper=None if printed is None else printed.value,
+                paper_printed=None if printed is None else printed.printed,
+                paper_data=None if printed is None else data,
+            )
+        )
+    return ReportRow(system, None, "system", tuple(cells))
+
+
+def _statistic(statistics: Mapping[str, Any], metric: str) -> float:
+    if metric == "sparsity":  # share of user-item pairs without an interaction
+        pairs = float(statistics["users"]) * float(statistics["items"])
+        return 1 - float(statistics["interactions"]) / pairs
+    return float(statistics[metric])

@@ -1,0 +1,125 @@
+"""The sentences below a table: what its numbers are, and why some are absent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from benchmark.report.answers import Answer, Answers
+from benchmark.report.availability import sentences
+from benchmark.report.contents import ReportCell, ReportColumn, ReportRow
+from benchmark.report.specification import ResultTable
+
+INTERVAL_NOTE = "[low, high]: 95% interval, bootstrap over users."
+
+
+def simulated_note(data: str) -> str:
+    """What must stand below every number from generated data."""
+    return f"{data} is simulated: its numbers say nothing about real users."
+
+
+def marks_note(against: str) -> str:
+    """The legend of the marks; ``against`` says whom a row is compared with."""
+    return (
+        f"* significantly better, † significantly worse than {against}; paired by instance, "
+        "clustered by user, Holm-corrected over the column, p < 0.05."
+    )
+
+
+def failure_note(system: str, rate: float, what: str = "the answers") -> str:
+    """How often a system gave no usable answer."""
+    return f"{system}: {rate:.2%} of {what} failed and score the worst value."
+
+
+def footnotes(
+    table: ResultTable,
+    answers: Answers,
+    columns: Sequence[ReportColumn],
+    rows: Sequence[ReportRow],
+) -> tuple[str, ...]:
+    """All of them, in order of weight."""
+    cells = [cell for row in rows for cell in row.cells]
+    notes = [simulated_note(name) for name, simulated in answers.simulated.items() if simulated]
+    notes += _legends(table, cells)
+    notes += table.notes
+    notes += _about_runs(answers)
+    notes += [
+        f"{count} stored run(s) over an earlier {name} or an earlier version of the task are "
+        "left out."
+        for name, count in answers.left_out.items()
+    ]
+    unmeasured = _unmeasured(answers, columns, rows)
+    if unmeasured:
+        notes.append(f"-: the stored runs did not measure {', '.join(unmeasured)}.")
+    notes += sentences(
+        answer.reason for answer in answers.by_place.values() if answer.reason is not None
+    )
+    return tuple(notes)
+
+
+def _legends(table: ResultTable, cells: Sequence[ReportCell]) -> Iterator[str]:
+    if any(cell.value is not None for cell in cells):
+        yield INTERVAL_NOTE
+    if any(cell.better is not None for cell in cells):
+        yield marks_note(_opponents(table))
+    if any(cell.paper is not None for cell in cells):
+        yield (
+            "paper: the number the paper prints, on its own data; not comparable with the "
+            "measured one."
+        )
+
+
+def _opponents(table: ResultTable) -> str:
+    named = {row.system: row.against for row in table.rows if row.against is not None}
+    rule = "the best other row, oracles aside"
+    if table.against is not None:
+        rule = f"{table.against} (that row itself: than {rule})"
+    if named:
+        pairs = ", ".join(f"{system} than {opponent}" for system, opponent in named.items())
+        return f"another row ({pairs}; others than {rule})"
+    return rule
+
+
+def _about_runs(answers: Answers) -> Iterator[str]:
+    by_seeds: dict[tuple[int, ...], dict[str, None]] = {}
+    adapted: dict[str, None] = {}
+    answered = [answer for answer in answers.by_place.values() if answer.runs]
+    for answer in answered:
+        system = answer.row.system
+        if answer.seeds != (0,):
+            by_seeds.setdefault(answer.seeds, {})[system] = None
+        entry = answers.entries.get(answer.row.model.partition(":")[0])
+        if entry is not None and entry.adapted:
+            adapted[system] = None
+        rate = _failure_rate(answer)
+        if rate:
+            yield failure_note(
+                system, rate, f"the answers to {answer.spec.task} on {answer.spec.data}"
+            )
+    for seeds, systems in by_seeds.items():
+        kind = "Mean over seeds" if len(seeds) > 1 else "Seed"
+        yield f"{kind} {', '.join(map(str, seeds))}: {', '.join(systems)}."
+    if adapted:
+        yield f"Adapted to a task its authors do not define: {', '.join(adapted)}."
+
+
+def _failure_rate(answer: Answer) -> float:
+    return sum(run.failure_rate for run in answer.runs) / len(answer.runs)
+
+
+def _unmeasured(
+    answers: Answers, columns: Sequence[ReportColumn], rows: Sequence[ReportRow]
+) -> list[str]:
+    """Metrics without a number although some run answered their question."""
+    with_runs = {
+        (answer.group.task, str(answer.group.data))
+        for answer in answers.by_place.values()
+        if answer.runs
+    }
+    return list(
+        dict.fromkeys(
+            column.metric
+            for at, column in enumerate(columns)
+            if (column.task, column.data) in with_runs
+            and all(row.cells[at].value is None for row in rows)
+        )
+    )

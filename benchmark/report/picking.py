@@ -1,0 +1,109 @@
+"""Which stored runs stand behind a cell.
+
+A run counts when it is whole (no ``--limit``), of the named configuration (no ``--set``), of
+the current version of its task, and over the dataset as it is now: runs over an earlier
+preparation of a dataset of the same name never mix with later ones. Of several runs of one
+seed the latest counts.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cache
+from typing import Any
+
+from benchmark.files import read_json
+from benchmark.home import Home
+from benchmark.runs.spec import RunSpec
+from benchmark.runs.store import StoredRun, stored_runs
+from benchmark.tasks import TASKS
+
+#: Model label, task, dataset, cohort, perturbation.
+_Key = tuple[str, str, str, str, str | None]
+
+
+def dataset_info(home: Home, name: str) -> dict[str, Any] | None:
+    """``dataset.json`` of a prepared dataset, or ``None`` when it is not prepared."""
+    path = home.datasets / name / "dataset.json"
+    if not path.is_file():
+        return None
+    info: dict[str, Any] = read_json(path)
+    return info
+
+
+def is_simulated(home: Home, name: str) -> bool:
+    """Whether ``name`` is generated data; by its name where it is not prepared yet."""
+    info = dataset_info(home, name)
+    return name.startswith("sim-") if info is None else bool(info.get("simulated", False))
+
+
+class RunShelf:
+    """The eligible stored runs of a home folder, by what they answer."""
+
+    def __init__(self, home: Home) -> None:
+        self._runs: dict[_Key, list[StoredRun]] = defaultdict(list)
+        self._left_out: dict[_Key, int] = defaultdict(int)
+        candidates = [run for run in stored_runs(home) if _is_whole(run)]
+        hashes = _current_hashes(home, candidates)
+        for run in candidates:
+            manifest = run.manifest
+            if manifest["dataset_sha256"] == hashes[manifest["data"]] and _is_current(run):
+                self._runs[_key(run)].append(run)
+            else:
+                self._left_out[_key(run)] += 1
+
+    def pick(self, spec: RunSpec) -> tuple[StoredRun, ...]:
+        """The latest run of each seed that answers ``spec`` (whose seed is ignored)."""
+        latest: dict[int, StoredRun] = {}
+        for run in sorted(self._runs.get(_asked(spec), ()), key=_created):
+            latest[int(run.manifest["seed"])] = run
+        return tuple(latest[seed] for seed in sorted(latest))
+
+    def left_out(self, spec: RunSpec) -> int:
+        """How many runs answer ``spec`` over other bytes of the dataset or an older task."""
+        return self._left_out.get(_asked(spec), 0)
+
+
+def _asked(spec: RunSpec) -> _Key:
+    return spec.model, spec.task, spec.data, spec.cohort, spec.perturb
+
+
+def _created(run: StoredRun) -> str:
+    return str(run.manifest["created"])
+
+
+def _key(run: StoredRun) -> _Key:
+    manifest = run.manifest
+    return (
+        run.label,
+        manifest["task"],
+        manifest["data"],
+        manifest["cohort"],
+        manifest["perturb"],
+    )
+
+
+def _is_whole(run: StoredRun) -> bool:
+    return run.manifest["limit"] is None and not run.manifest["settings"]
+
+
+def _is_current(run: StoredRun) -> bool:
+    version = _task_version(run.manifest["task"])
+    return bool(run.manifest.get("task_version", version) == version)
+
+
+@cache
+def _task_version(task: str) -> int | None:
+    return TASKS.get(task).version if task in TASKS else None
+
+
+def _current_hashes(home: Home, runs: list[StoredRun]) -> dict[str, str]:
+    """Dataset name -> the hash that counts: the prepared one, else that of the latest run."""
+    hashes: dict[str, str] = {}
+    for run in sorted(runs, key=_created):
+        hashes[run.manifest["data"]] = run.manifest["dataset_sha256"]
+    for name in hashes:
+        info = dataset_info(home, name)
+        if info is not None:
+            hashes[name] = info["sha256"]
+    return hashes

@@ -1,0 +1,95 @@
+"""Fits every registered model once (and once more, and once on corrupted test data)."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from benchmark.data.dataset import Dataset, open_dataset
+from benchmark.home import Home
+from benchmark.model import Model
+from benchmark.runs.config import BuiltModel, configure
+from benchmark.runs.fitted import seed_everything
+
+#: Settings under which a model that learns for long fits in seconds.
+FAST_SETTINGS: dict[str, dict[str, object]] = {}
+
+SEED = 3
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    built: BuiltModel
+    model: Model
+    state: Path
+
+
+@pytest.fixture(scope="session")
+def fit(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., FittedModel]:
+    """``fit(label, dataset, turn=0)``: fitted and saved; each combination is fitted once."""
+    cache: dict[tuple[str, str, int], FittedModel] = {}
+
+    def fit(label: str, dataset: Dataset, *, turn: int = 0) -> FittedModel:
+        key = (label, str(dataset.folder), turn)
+        if key not in cache:
+            built = configure(label, FAST_SETTINGS.get(label.partition(":")[0], {}))
+            model = built.build()
+            seed_everything(SEED)
+            model.fit(dataset.training_view(), seed=SEED)
+            state = tmp_path_factory.mktemp("state")
+            model.save(state)
+            cache[key] = FittedModel(built, model, state)
+        return cache[key]
+
+    return fit
+
+
+@pytest.fixture(scope="session")
+def corrupted(sim_xs: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """A copy of ``sim-xs`` in which everything a model may not see is something else.
+
+    Changed are the test interactions, every row of users outside the ``seen`` cohort, and the
+    frozen instances made from either. Cached features are left behind, to be made anew.
+    """
+    copy = Home(tmp_path_factory.mktemp("corrupted"))
+    folder = copy.datasets / sim_xs.name
+    shutil.copytree(sim_xs.folder, folder, ignore=shutil.ignore_patterns("features"))
+    _corrupt_interactions(folder / "interactions.parquet", sim_xs.catalogue().ids)
+    for file in sorted(folder.glob("tasks/*/*.parquet")):
+        if file.name != "valid-seen.parquet":
+            _corrupt_instances(file)
+    return open_dataset(sim_xs.name, copy)
+
+
+def _corrupt_interactions(file: Path, item_ids: tuple[str, ...]) -> None:
+    frame = pl.read_parquet(file)
+    hidden = (pl.col("part") == "test") | (pl.col("cohort") != "seen")
+    swapped = dict(zip(item_ids, item_ids[1:] + item_ids[:1], strict=True))
+    replacements = [
+        pl.col("item_id").replace(swapped),
+        pl.col("timestamp") + 1,
+        6.0 - pl.col("rating"),
+        *(pl.col(column) + " corrupted" for column in ("review", "summary", "explanation")),
+    ]
+    changed = [
+        pl.when(hidden).then(new).otherwise(pl.col(new.meta.output_name())).alias(column)
+        for new, column in zip(
+            replacements,
+            ("item_id", "timestamp", "rating", "review", "summary", "explanation"),
+            strict=True,
+        )
+    ]
+    frame.with_columns(changed).write_parquet(file)
+
+
+def _corrupt_instances(file: Path) -> None:
+    """Every column but the ids moves down by one row, the last row to the top."""
+    frame = pl.read_parquet(file)
+    moved = [column for column in frame.columns if column not in ("instance_id", "user_id")]
+    rotated = pl.concat([frame.tail(1), frame.head(-1)]).select(moved)
+    frame.with_columns(rotated.get_columns()).write_parquet(file)

@@ -1,0 +1,46 @@
+"""Imports point one way: everything builds on the harness, the harness on nothing of ours."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ALLOWED = {
+    "benchmark": {"benchmark"},
+    "baselines": {"baselines", "benchmark"},
+    "unimp_model": {"unimp_model", "benchmark"},
+    "leaderboards": {"leaderboards", "benchmark"},
+}
+
+
+def _imported(source: Path) -> Iterator[tuple[int, str]]:
+    """(line, top-level package) of every import statement, also those inside functions."""
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name.partition(".")[0]) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.lineno, node.module.partition(".")[0]
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_packages_import_only_what_they_build_on(package):
+    forbidden = set(ALLOWED) - ALLOWED[package]
+    sources = sorted((ROOT / package).rglob("*.py"))
+    assert sources
+    wrong = [
+        f"{source.relative_to(ROOT)}:{line} imports {name}"
+        for source in sources
+        for line, name in _imported(source)
+        if name in forbidden
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("package", ["baselines", "unimp_model"])
+def test_announcing_models_imports_nothing_heavy(package):
+    names = {name for _, name in _imported(ROOT / package / "catalogue.py")}
+    assert names == {"__future__", "benchmark"}

@@ -1,0 +1,144 @@
+"""What every registered model promises, whatever it is."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmark.model import Model
+from benchmark.model_registry import ModelEntry, entries
+from benchmark.runs.fitted import seed_everything
+from benchmark.tasks import TASKS
+
+#: Models that learn for minutes even under the fast settings of conftest.py.
+SLOW = frozenset({"unimp"})
+#: Variants that only change settings are checked where fitting takes no time.
+GROUPS_WITH_VARIANTS = frozenset({"trivial", "search"})
+#: Instances asked per task.
+ASKED = 12
+
+CIRCUMSTANCES = [("seen", None), ("new-user", None), ("seen", "nt"), ("seen", "nv")]
+
+
+def _labels(entry: ModelEntry) -> Iterator[str]:
+    yield entry.name
+    if entry.group in GROUPS_WITH_VARIANTS:
+        yield from (f"{entry.name}:{variant}" for variant in entry.variants)
+
+
+def _marks(entry: ModelEntry) -> list[pytest.MarkDecorator]:
+    marks = [pytest.mark.slow] if entry.name in SLOW else []
+    reason = entry.why_not()
+    if reason is not None:
+        marks.append(pytest.mark.skip(reason=reason))
+    return marks
+
+
+MODELS = [
+    pytest.param(label, marks=_marks(entry), id=label)
+    for entry in entries().values()
+    for label in _labels(entry)
+]
+MODEL_TASKS = [
+    pytest.param(label, task, marks=_marks(entry), id=f"{label}-{task}")
+    for entry in entries().values()
+    for label in _labels(entry)
+    for task in entry.tasks
+]
+
+
+def _ask(model: Model, instances):
+    seed_everything(0)
+    return list(model.predict(instances))
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
+
+
+def _instances(dataset, task, *, cohort="seen", perturb=None):
+    if task not in dataset.tasks:
+        pytest.skip(f"{dataset.name} has no {task}")
+    return list(dataset.questions(task, cohort=cohort, perturb=perturb, limit=ASKED)[:])
+
+
+@pytest.mark.parametrize("label", MODELS)
+def test_the_class_answers_the_tasks_its_entry_declares(label, fit, sim_xs):
+    fitted = fit(label, sim_xs)
+    assert isinstance(fitted.model, Model)
+    assert fitted.model.tasks == frozenset(fitted.built.entry.tasks)
+    assert set(fitted.built.entry.tasks) <= set(TASKS)
+
+
+@pytest.mark.parametrize(("label", "task"), MODEL_TASKS)
+@pytest.mark.parametrize(("cohort", "perturb"), CIRCUMSTANCES)
+def test_answers_are_well_formed(label, task, cohort, perturb, fit, sim_xs):
+    instances = _instances(sim_xs, task, cohort=cohort, perturb=perturb)
+    answers = _ask(fit(label, sim_xs).model, instances)
+    known = sim_xs.catalogue().index.__contains__
+    problems = [
+        TASKS.get(task).problem(instance, answer, known)
+        for instance, answer in zip(instances, answers, strict=True)
+    ]
+    assert instances
+    assert problems == [None] * len(instances)
+
+
+@pytest.mark.parametrize("label", MODELS)
+def test_the_same_seed_gives_the_same_saved_bytes(label, fit, sim_xs):
+    assert _files(fit(label, sim_xs).state) == _files(fit(label, sim_xs, turn=1).state)
+
+
+@pytest.mark.parametrize(("label", "task"), MODEL_TASKS)
+def test_the_same_seed_gives_the_same_answers(label, task, fit, sim_xs):
+    instances = _instances(sim_xs, task)
+    first, second = fit(label, sim_xs).model, fit(label, sim_xs, turn=1).model
+    assert _ask(first, instances) == _ask(second, instances)
+
+
+@pytest.mark.parametrize(("label", "task"), MODEL_TASKS)
+def test_a_loaded_model_answers_as_the_saved_one(label, task, fit, sim_xs):
+    fitted = fit(label, sim_xs)
+    loaded = fitted.built.build()
+    loaded.load(fitted.state)
+    instances = _instances(sim_xs, task)
+    assert _ask(loaded, instances) == _ask(fitted.model, instances)
+
+
+@pytest.mark.parametrize(("label", "task"), MODEL_TASKS)
+def test_permuting_the_instances_permutes_the_answers(label, task, fit, sim_xs):
+    model = fit(label, sim_xs).model
+    instances = _instances(sim_xs, task)
+    order = random.Random(7).sample(range(len(instances)), len(instances))
+    answers = _ask(model, instances)
+    assert _ask(model, [instances[i] for i in order]) == [answers[i] for i in order]
+
+
+@pytest.mark.parametrize(("label", "task"), MODEL_TASKS)
+def test_batch_size_does_not_matter(label, task, fit, sim_xs):
+    model = fit(label, sim_xs).model
+    instances = _instances(sim_xs, task)
+    one_by_one = [answer for instance in instances for answer in _ask(model, [instance])]
+    assert one_by_one == _ask(model, instances)
+
+
+def test_the_corrupted_dataset_asks_and_answers_something_else(sim_xs, corrupted):
+    for task in sim_xs.tasks:
+        assert corrupted.questions(task).targets != sim_xs.questions(task).targets
+    before, after = sim_xs.interactions(), corrupted.interactions()
+    test = before["part"] == "test"
+    assert (before["item_id"] != after["item_id"]).filter(test).all()
+    assert corrupted.training_view().sha256 == sim_xs.training_view().sha256
+
+
+@pytest.mark.parametrize("label", MODELS)
+def test_corrupting_every_test_interaction_changes_no_byte_of_the_state(
+    label, fit, sim_xs, corrupted
+):
+    state = _files(fit(label, sim_xs).state)
+    assert state or label in ("select-all",)  # which learns nothing
+    assert _files(fit(label, corrupted).state) == state

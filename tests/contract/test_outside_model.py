@@ -1,0 +1,101 @@
+"""The model of docs/add-a-model.md: short, verbatim, and it runs both ways."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmark.errors import UsageError
+from benchmark.model import Model
+from benchmark.model_registry import entries, find
+from benchmark.tasks import TASKS
+
+ROOT = Path(__file__).parents[2]
+GUIDE = ROOT / "docs" / "add-a-model.md"
+EXAMPLE = ROOT / "docs" / "examples" / "last_category.py"
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """The example as an installed distribution with the guide's entry point."""
+    (tmp_path / "last_category.py").write_text(EXAMPLE.read_text())
+    metadata = tmp_path / "outside-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: outside\nVersion: 1.0\n")
+    guide = GUIDE.read_text()
+    (group, line) = re.search(
+        r'```toml\n\[project\.entry-points\."([^"]+)"\]\n(.+?)\n```', guide
+    ).groups()
+    (metadata / "entry_points.txt").write_text(f"[{group}]\n{line.replace(chr(34), '')}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path
+    sys.modules.pop("last_category", None)
+
+
+def test_the_guide_shows_the_example_file_verbatim():
+    (code, *_) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), flags=re.DOTALL)
+    assert code == EXAMPLE.read_text()
+
+
+def test_the_example_is_under_40_lines():
+    assert len(EXAMPLE.read_text().splitlines()) < 40
+
+
+def test_a_class_in_a_file_is_found_by_its_path():
+    entry, variant = find(f"{EXAMPLE}:LastCategory")
+    assert variant is None
+    assert entry.tasks == ("recommendation",)
+    assert isinstance(entry.load()(), Model)
+
+
+def test_an_entry_point_is_listed_and_found_by_its_name(installed):
+    assert entries()["last-category"].tasks == ("recommendation",)
+    entry, _ = find("last-category")
+    assert isinstance(entry.load()(), Model)
+
+
+def test_a_misspelt_class_names_the_nearest():
+    with pytest.raises(UsageError, match="Did you mean 'LastCategory'"):
+        find(f"{EXAMPLE}:LastCategorie")
+
+
+def test_the_example_answers_well_formed_rankings(sim_xs, tmp_path):
+    entry, _ = find(f"{EXAMPLE}:LastCategory")
+    fitted, loaded = entry.load()(), entry.load()()
+    fitted.fit(sim_xs.training_view(), seed=0)
+    fitted.save(tmp_path)
+    loaded.load(tmp_path)
+    instances = sim_xs.questions("recommendation")[:]
+    answers = list(loaded.predict(instances))
+    known = sim_xs.catalogue().index.__contains__
+    task = TASKS.get("recommendation")
+    for instance, answer in zip(instances, answers, strict=True):
+        assert task.problem(instance, answer, known) is None
+        first = sim_xs.catalogue().by_id(answer.items[0])
+        assert first.category == instance.history.items[-1].category
+
+
+def _run(model, home, **options):
+    command = [sys.executable, "-m", "benchmark.cli", "run", "--model", model, "--json"]
+    command += ["--task", "recommendation", "--data", "sim-xs", "--home", str(home.root)]
+    finished = subprocess.run(command, capture_output=True, text=True, **options)
+    assert finished.returncode == 0, finished.stderr
+    return json.loads(finished.stdout)
+
+
+def test_the_example_runs_through_its_path(sim_xs, home):
+    result = _run(f"{EXAMPLE}:LastCategory", home)
+    assert result["failure_rate"] == 0
+    assert 0 < result["scores"]["HR@10"]["value"] <= 1
+
+
+def test_the_example_runs_through_its_entry_point(installed, sim_xs, home):
+    result = _run("last-category", home, env={**os.environ, "PYTHONPATH": str(installed)})
+    assert result["model"] == "last-category"
+    assert result["failure_rate"] == 0

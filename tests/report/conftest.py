@@ -1,0 +1,139 @@
+"""A home folder with synthetic runs, and a fixed set of announced models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from benchmark.files import write_json
+from benchmark.home import Home
+from benchmark.metrics import ranking
+from benchmark.model_registry import ModelEntry
+from benchmark.runs.store import MANIFEST, PER_INSTANCE, SCORES, StoredRun, load_run
+from benchmark.stats import summarise
+from benchmark.tasks import TASKS
+
+RANKED = ("recommendation", "search")
+MODELS = (
+    ModelEntry("random", "nowhere:Random", (*RANKED, "selection"), "trivial"),
+    ModelEntry("popularity", "nowhere:Popularity", RANKED, "trivial"),
+    ModelEntry("bm25", "nowhere:BM25", ("search",), "search", paper_name="BM25"),
+    ModelEntry("oracle", "nowhere:Oracle", (*RANKED, "preference", "selection"), "oracle"),
+    ModelEntry(
+        "unimp", "nowhere:UniMP", RANKED, "unimp", paper_name="UniMP", variants={"no-vision": {}}
+    ),
+    ModelEntry(
+        "sasrec",
+        "nowhere:SASRec",
+        ("recommendation",),
+        "recbole",
+        requires=("a_package_nobody_has",),
+        extra="recbole",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Writes run and dataset folders as the harness leaves them."""
+
+    home: Home
+
+    def dataset(self, name: str, *, sha256: str = "d0", **changes: Any) -> None:
+        info = {
+            "name": name,
+            "sha256": sha256,
+            "simulated": name.startswith("sim-"),
+            "statistics": {"users": 100, "items": 50, "interactions": 1000},
+            "tasks": {task: {"test-seen": 10} for task in RANKED},
+            "tasks_absent": {},
+        }
+        write_json(self.home.datasets / name / "dataset.json", {**info, **changes})
+
+    def ranked(
+        self,
+        model: str,
+        *,
+        task: str = "search",
+        chance: float,
+        draw: int | None = None,
+        **changes: Any,
+    ) -> StoredRun:
+        """A run that finds each target with probability ``chance``, at a random rank.
+
+        Runs of the same ``draw`` (by default each model has its own) find the same ones.
+        """
+        users, answers = 120, 240
+        luck = sum(model.encode()) if draw is None else draw
+        rng = np.random.default_rng([luck, changes.get("seed", 0), int(chance * 1000)])
+        target = np.arange(answers)[:, None]
+        predicted = 1000 + np.tile(np.arange(10), (answers, 1))
+        found = np.flatnonzero(rng.random(answers) < chance)
+        predicted[found, rng.integers(0, 10, len(found))] = target[found, 0]
+        metrics, statistics = ranking.score(predicted, target, metrics=TASKS.get(task).metrics)
+        owners = [f"u{i % users}" for i in range(answers)]
+        scores = {name: asdict(s) for name, s in summarise(metrics, statistics, owners).items()}
+        run = self.scored(model, scores, task=task, **changes)
+        pl.DataFrame(
+            {
+                "instance_id": [f"q{i:04d}" for i in range(answers)],
+                "user_id": owners,
+                **{name: values[:, 0] for name, values in statistics.items()},
+            }
+        ).write_parquet(run.folder / PER_INSTANCE)
+        return run
+
+    def scored(
+        self,
+        model: str,
+        scores: Mapping[str, Mapping[str, float]],
+        *,
+        task: str,
+        failure_rate: float = 0.0,
+        **changes: Any,
+    ) -> StoredRun:
+        """A run with these scores and no per-instance table."""
+        name, _, variant = model.partition(":")
+        number = len(list(self.home.runs.iterdir())) if self.home.runs.is_dir() else 0
+        manifest = {
+            "run_id": f"run{number:03d}",
+            "model": name,
+            "variant": variant or None,
+            "group": next((entry.group for entry in MODELS if entry.name == name), "outside"),
+            "task": task,
+            "task_version": TASKS.get(task).version,
+            "data": "sim-s",
+            "simulated": changes.get("data", "sim-s").startswith("sim-"),
+            "dataset_sha256": "d0",
+            "instances_sha256": "i0",
+            "cohort": "seen",
+            "perturb": None,
+            "seed": 0,
+            "limit": None,
+            "settings": {},
+            "fit_seconds": 1.0,
+            "predict_seconds": 1.0,
+            "created": f"2025-01-01T00:00:{number:02d}+00:00",
+            "command": "unimp-bench run",
+        }
+        folder = self.home.runs / f"run{number:03d}"
+        write_json(folder / SCORES, {"scores": scores, "failure_rate": failure_rate})
+        write_json(folder / MANIFEST, {**manifest, **changes})
+        return load_run(folder)
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(Home(tmp_path))
+
+
+@pytest.fixture(autouse=True)
+def _announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    announced = {entry.name: entry for entry in MODELS}
+    monkeypatch.setattr("benchmark.report.answers.entries", lambda: announced)

@@ -1,0 +1,299 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmark.errors import UsageError
+from benchmark.report.build import build_report, missing_runs
+from benchmark.report.contents import Report, ReportCell, ReportRow
+from benchmark.report.listing import list_tables
+
+NUMBERS = [table["number"] for table in list_tables()]
+
+
+def row(report: Report, system: str) -> ReportRow:
+    return next(row for row in report.rows if row.system == system)
+
+
+def cell(report: Report, system: str, metric: str) -> ReportCell:
+    at = next(i for i, column in enumerate(report.columns) if column.metric == metric)
+    return row(report, system).cells[at]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_every_table_builds_without_a_run(shelf: Any, number: str) -> None:
+    report = build_report(number, home=shelf.home)
+    assert report.rows
+    assert all(cell.value is None for row in report.rows for cell in row.cells)
+    assert any(cell.paper is not None for row in report.rows for cell in row.cells)
+    assert len(set(report.missing)) == len(report.missing)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_every_table_can_be_asked_of_one_dataset(shelf: Any, number: str) -> None:
+    shelf.dataset("hm")
+    report = build_report(number, home=shelf.home, data="hm")
+    if number != "5":
+        assert {column.data for column in report.columns} == {"hm"}
+
+
+def test_json_has_the_promised_shape(shelf: Any) -> None:
+    shelf.ranked("bm25", chance=0.4)
+    shape = build_report("search", home=shelf.home).to_json()
+    assert shape["table"] == "2d"
+    assert list(shape)[:4] == ["table", "title", "rows", "missing"]
+    assert list(shape["rows"][0]) == ["system", "model", "cells"]
+    assert list(shape["rows"][0]["cells"][0]) == [
+        "task",
+        "data",
+        "cohort",
+        "perturb",
+        "metric",
+        "value",
+        "low",
+        "high",
+        "seeds",
+        "paper",
+        "paper_data",
+        "significant_against",
+    ]
+
+
+def test_a_stored_run_fills_its_cells_beside_the_papers(shelf: Any) -> None:
+    run = shelf.ranked("bm25", chance=0.4)
+    report = build_report("2d", home=shelf.home)
+    filled = cell(report, "BM25", "HR@5")
+    assert (filled.value, filled.low, filled.high) == tuple(
+        run.scores["HR@5"][key] for key in ("value", "low", "high")
+    )
+    assert (filled.seeds, filled.paper, filled.paper_data) == ((0,), 0.0513, "amazon-6")
+    assert cell(report, "UniMP", "HR@5").value is None
+    assert not any("--model bm25" in command for command in report.missing)
+    assert "unimp-bench run --model unimp --task search --data sim-s" in report.missing
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"limit": 50},
+        {"settings": {"k1": 2.0}},
+        {"data": "hm"},
+        {"cohort": "new-user"},
+        {"perturb": "nt"},
+        {"dataset_sha256": "older"},
+        {"task_version": 99},
+    ],
+)
+def test_a_run_of_another_question_fills_nothing(shelf: Any, change: dict[str, Any]) -> None:
+    shelf.dataset("sim-s")
+    shelf.ranked("bm25", chance=0.4, **change)
+    assert cell(build_report("2d", home=shelf.home), "BM25", "HR@5").value is None
+
+
+def test_runs_over_an_earlier_dataset_are_counted_in_a_note(shelf: Any) -> None:
+    shelf.dataset("sim-s", sha256="newer")
+    shelf.ranked("bm25", chance=0.4)
+    notes = build_report("2d", home=shelf.home).notes
+    assert any(note.startswith("1 stored run(s) over an earlier sim-s") for note in notes)
+
+
+def test_the_latest_of_two_runs_of_a_seed_counts(shelf: Any) -> None:
+    shelf.ranked("bm25", chance=0.2)
+    latest = shelf.ranked("bm25", chance=0.6)
+    filled = cell(build_report("2d", home=shelf.home), "BM25", "HR@5")
+    assert filled.value == latest.scores["HR@5"]["value"]
+
+
+def test_several_seeds_are_averaged_with_an_interval_of_the_mean(shelf: Any) -> None:
+    runs = [shelf.ranked("unimp", chance=0.4, seed=seed) for seed in (2, 0, 1)]
+    filled = cell(build_report("2d", home=shelf.home), "UniMP", "HR@5")
+    assert filled.seeds == (0, 1, 2)
+    assert filled.value == pytest.approx(sum(run.scores["HR@5"]["value"] for run in runs) / 3)
+    assert filled.low is not None
+    assert filled.high is not None
+    assert filled.low < filled.value < filled.high
+    widths = [run.scores["HR@5"]["high"] - run.scores["HR@5"]["low"] for run in runs]
+    assert filled.high - filled.low < min(widths)  # a mean of three is steadier than one
+
+
+def test_several_seeds_without_per_instance_tables_have_no_interval(shelf: Any) -> None:
+    score = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9, "users": 9}
+    for seed in (0, 1):
+        shelf.scored("unimp", {"HR@5": score}, task="search", seed=seed)
+    filled = cell(build_report("2d", home=shelf.home), "UniMP", "HR@5")
+    assert (filled.value, filled.low, filled.high) == (0.5, None, None)
+
+
+def test_a_clear_difference_is_marked_against_the_best_other_row(shelf: Any) -> None:
+    shelf.ranked("unimp", chance=0.8)
+    shelf.ranked("bm25", chance=0.3)
+    shelf.ranked("random", chance=0.05)
+    shelf.ranked("oracle", chance=0.95)
+    report = build_report("2d", home=shelf.home)
+    best = cell(report, "UniMP", "HR@5")
+    assert (best.significant_against, best.better) == ("BM25", True)
+    worse = cell(report, "BM25", "HR@5")
+    assert (worse.significant_against, worse.better) == ("UniMP", False)
+    assert cell(report, "Oracle", "HR@5").significant_against is None
+    assert any("Holm" in note for note in report.notes)
+
+
+def test_equal_answers_are_not_marked(shelf: Any) -> None:
+    shelf.ranked("bm25", chance=0.5, draw=1)
+    shelf.ranked("random", chance=0.5, draw=1)
+    report = build_report("2d", home=shelf.home)
+    assert cell(report, "BM25", "HR@5").significant_against is None
+
+
+def test_an_ablation_is_compared_with_the_full_model(shelf: Any) -> None:
+    for model, chance in (("unimp", 0.4), ("unimp:no-vision", 0.1), ("popularity", 0.8)):
+        shelf.ranked(model, task="recommendation", chance=chance)
+    report = build_report("ablation", home=shelf.home)
+    assert cell(report, "UniMP w/o Vision", "HR@5").significant_against == "UniMP"
+    assert cell(report, "UniMP", "HR@5").significant_against == "Popularity"
+
+
+def test_a_named_opponent_that_was_not_run_is_not_replaced(shelf: Any) -> None:
+    shelf.ranked("unimp:no-vision", task="recommendation", chance=0.1)
+    shelf.ranked("popularity", task="recommendation", chance=0.8)
+    report = build_report("ablation", home=shelf.home)
+    assert cell(report, "UniMP w/o Vision", "HR@5").significant_against is None
+
+
+def test_models_that_cannot_run_here_are_named_instead_of_asked_for(shelf: Any) -> None:
+    report = build_report("recommendation", home=shelf.home)
+    assert any(
+        note.startswith("-: no model 'mf', 'macr'") and note.endswith("in this installation.")
+        for note in report.notes
+    )
+    assert any("'sasrec'" in note and "unimp-bench[recbole]" in note for note in report.notes)
+    assert not any("--model mf" in command for command in report.missing)
+    assert not any("--model sasrec" in command for command in report.missing)
+
+
+def test_unknown_variants_and_tasks_a_model_does_not_answer_are_named(shelf: Any) -> None:
+    notes = build_report("ablation", home=shelf.home).notes
+    assert any("model 'unimp' has no variant 'no-fine-grained'" in note for note in notes)
+    notes = build_report("selection", home=shelf.home).notes
+    assert any("no selection by model 'unimp'" in note for note in notes)
+
+
+def test_a_dataset_without_the_task_is_named_instead_of_asked_for(shelf: Any) -> None:
+    shelf.dataset("plain", tasks={}, tasks_absent={"search": "no category paths"})
+    report = build_report("search", home=shelf.home, data="plain")
+    assert report.missing == ()
+    assert any("'plain' has no task 'search' (no category paths)" in n for n in report.notes)
+
+
+def test_missing_runs_come_cheap_first_and_once(shelf: Any) -> None:
+    specs = missing_runs(build_report("search", home=shelf.home))
+    assert [spec.model for spec in specs] == ["random", "popularity", "oracle", "bm25", "unimp"]
+    assert {spec.seed for spec in specs} == {0}
+
+
+def test_missing_runs_can_ask_for_each_of_several_seeds(shelf: Any) -> None:
+    shelf.ranked("bm25", chance=0.4)
+    specs = missing_runs(build_report("search", home=shelf.home), (0, 1))
+    assert [(s.model, s.seed) for s in specs if s.model in ("bm25", "unimp")] == [
+        ("bm25", 1),
+        ("unimp", 0),
+        ("unimp", 1),
+    ]
+
+
+def test_simulated_numbers_are_labelled(shelf: Any) -> None:
+    report = build_report("search", home=shelf.home)
+    assert "sim-s (simulated)" in report.title
+    assert report.notes[0].startswith("sim-s is simulated")
+
+
+def test_real_data_has_no_oracle_row_and_no_such_label(shelf: Any) -> None:
+    report = build_report("search", home=shelf.home, data="hm")
+    assert "Oracle" not in [row.system for row in report.rows]
+    assert "simulated" not in report.title
+
+
+def test_a_table_with_its_own_datasets_keeps_the_one_asked_for(shelf: Any) -> None:
+    both = build_report("more-datasets", home=shelf.home)
+    assert [column.data for column in both.columns] == ["hm"] * 3 + ["netflix"] * 3
+    one = build_report("more-datasets", home=shelf.home, data="hm")
+    assert cell(one, "P5", "HR@5").paper == 0.0101
+    other = build_report("more-datasets", home=shelf.home, data="sim-s")
+    assert [column.data for column in other.columns] == ["sim-s"] * 3
+    assert cell(other, "P5", "HR@5").paper is None
+
+
+def test_a_row_can_have_its_own_perturbation(shelf: Any) -> None:
+    shelf.ranked("unimp", task="recommendation", chance=0.3, perturb="nv")
+    report = build_report("robustness", home=shelf.home)
+    assert cell(report, "UniMP with NV", "HR@5").value is not None
+    assert cell(report, "UniMP", "HR@5").value is None
+    commands = [c for c in report.missing if "--model unimp" in c]
+    assert commands == [
+        "unimp-bench run --model unimp --task recommendation --data sim-s --perturb nt",
+        "unimp-bench run --model unimp --task recommendation --data sim-s",
+    ]
+
+
+def test_failed_answers_are_stated(shelf: Any) -> None:
+    shelf.ranked("bm25", chance=0.4, failure_rate=0.25)
+    notes = build_report("search", home=shelf.home).notes
+    assert any(note.startswith("BM25: 25.00% of the answers to search on sim-s") for note in notes)
+
+
+def test_metric_variants_have_columns_of_their_own(shelf: Any) -> None:
+    score = {"value": 0.1, "low": 0.0, "high": 0.2, "n": 9, "users": 9}
+    shelf.scored("template", {"METEOR-exact+stem": score}, task="explanation")
+    shelf.scored("unimp", {"METEOR": score}, task="explanation")
+    report = build_report("explanation", home=shelf.home)
+    assert cell(report, "Template", "METEOR-exact+stem").value == 0.1
+    assert cell(report, "Template", "METEOR").value is None
+    assert cell(report, "UniMP", "METEOR").paper == 0.0678
+    assert any("did not measure BLEU-1" in note for note in report.notes)
+
+
+def test_an_outside_models_row_comes_from_a_users_table(shelf: Any, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'name = "mine"\ntitle = "Mine"\n[[columns]]\ntask = "search"\nmetrics = ["MRR@10"]\n'
+        '[[rows]]\nsystem = "Ours"\nmodel = "ours.py:Ours"\n'
+    )
+    report = build_report(str(path), home=shelf.home)
+    assert report.missing == ("unimp-bench run --model ours.py:Ours --task search --data sim-s",)
+
+
+def test_an_unknown_table_is_a_usage_error(shelf: Any) -> None:
+    with pytest.raises(UsageError, match="Did you mean 'search'"):
+        build_report("serch", home=shelf.home)
+
+
+def test_the_dataset_table_counts_prepared_datasets(
+    shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmark.report.dataset_table.SOURCES", {"amazon2014": None})
+    shelf.dataset("amazon-baby")
+    shelf.dataset("sim-s")
+    report = build_report("datasets", home=shelf.home)
+    baby = cell(report, "Baby", "sparsity")
+    assert (baby.value, baby.paper) == (pytest.approx(0.8), 0.9989)
+    assert cell(report, "sim-s", "users").value == 100
+    assert "unimp-bench data prepare amazon2014 --name amazon-beauty --raw FOLDER" in report.missing
+    assert "sim-s is simulated: its numbers say nothing about real users." in report.notes
+    assert missing_runs(report) == []
+
+
+def test_a_source_this_installation_lacks_is_named(
+    shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmark.report.dataset_table.SOURCES", {})
+    report = build_report("5", home=shelf.home)
+    assert report.missing == ()
+    assert "-: no data source 'amazon2014' in this installation." in report.notes
+
+
+def test_reports_are_values(shelf: Any) -> None:
+    report = build_report("2d", home=shelf.home)
+    assert replace(report) == build_report("2d", home=shelf.home)

@@ -1,0 +1,68 @@
+"""Killed with SIGKILL at random moments, a run ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+from benchmark.home import Home
+from benchmark.runs.store import PREDICTIONS, stored_runs
+
+KILLS = 10
+
+_COMMAND = """
+import sys
+from benchmark.runs import shards
+shards.SHARD = 8
+from benchmark.cli import main
+main()
+"""
+
+
+def start(model: str, home: Home) -> subprocess.Popen:
+    arguments = ["run", "--model", model, "--task", "search", "--data", "sim-xs", "--json"]
+    return subprocess.Popen(
+        [sys.executable, "-c", _COMMAND, *arguments, "--home", str(home.root)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "ODD_SLEEP": "0.1", "OMP_NUM_THREADS": "1"},
+        text=True,
+    )
+
+
+def test_ten_kills_change_no_byte(odd_model, run_home) -> None:
+    started = time.monotonic()
+    undisturbed = start(odd_model, run_home)
+    assert undisturbed.wait() == 0, undisturbed.stderr.read()
+    seconds = time.monotonic() - started
+    (run,) = stored_runs(run_home)
+    expected = (run.folder / PREDICTIONS).read_bytes()
+
+    killed_home = Home(run_home.root.parent / "killed")
+    killed_home.datasets.mkdir(parents=True)
+    (killed_home.datasets / "sim-xs").symlink_to((run_home.datasets / "sim-xs").resolve())
+    draw = random.Random(0)
+    kills = 0
+    while kills < KILLS:
+        process = start(odd_model, killed_home)
+        time.sleep(draw.uniform(0.3, 0.9) * seconds)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.wait()
+        finished = list(stored_runs(killed_home))
+        for stored in finished:  # whatever looks whole is whole
+            assert (stored.folder / PREDICTIONS).read_bytes() == expected
+        if finished and kills < KILLS:  # all work was done: begin anew, so that kills meet work
+            shutil.rmtree(killed_home.runs)
+            shutil.rmtree(killed_home.fitted)
+    final = start(odd_model, killed_home)
+    assert final.wait() == 0, final.stderr.read()
+    (run,) = stored_runs(killed_home)
+    assert (run.folder / PREDICTIONS).read_bytes() == expected
+    assert not list(killed_home.runs.glob("*.partial"))

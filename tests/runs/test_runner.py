@@ -1,0 +1,182 @@
+"""A run is exact, cached, honest about failures, and never half there."""
+
+from __future__ import annotations
+
+import errno
+import json
+from dataclasses import replace
+
+import polars as pl
+import pytest
+
+from benchmark.errors import BenchError, UsageError
+from benchmark.home import Home
+from benchmark.runs import shards
+from benchmark.runs.runner import execute, result_json, warn_of_failures
+from benchmark.runs.spec import RunSpec
+from benchmark.runs.store import MANIFEST, PREDICTIONS, stored_runs
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "SHARD", 32)
+
+
+def spec_of(model: str, **changes) -> RunSpec:
+    return replace(RunSpec(model, "search", data="sim-xs"), **changes)
+
+
+def test_same_seed_gives_identical_prediction_bytes(odd_model, run_home) -> None:
+    first = execute(spec_of(odd_model), run_home)
+    before = (first.folder / PREDICTIONS).read_bytes()
+    again = execute(spec_of(odd_model), run_home, force=True)
+    assert again.folder == first.folder
+    assert (again.folder / PREDICTIONS).read_bytes() == before
+    other = execute(spec_of(odd_model, seed=1), run_home)
+    assert (other.folder / PREDICTIONS).read_bytes() != before
+
+
+def test_a_finished_run_is_returned_without_fitting_again(
+    odd_model, run_home, monkeypatch, tmp_path
+) -> None:
+    count = tmp_path / "count"
+    monkeypatch.setenv("ODD_COUNT", str(count))
+    execute(spec_of(odd_model), run_home)
+    execute(spec_of(odd_model), run_home)
+    execute(spec_of(odd_model, task="recommendation"), run_home)  # same fit, another task
+    assert count.read_text() == "fit\n"
+
+
+def test_the_manifest_says_how_the_run_was_made(odd_model, run_home) -> None:
+    run = execute(spec_of(odd_model), run_home)
+    manifest = run.manifest
+    for key in ("run_id", "dataset_sha256", "instances_sha256", "packages", "python", "command"):
+        assert manifest[key], key
+    assert manifest["seed"] == 0
+    assert manifest["simulated"] is True
+    assert set(run.scores["HR@5"]) == {"value", "low", "high", "n", "users"}
+    assert [r.folder for r in stored_runs(run_home)] == [run.folder]
+    shape = result_json(run)
+    assert set(shape["scores"]["NDCG@10"]) == {"value", "low", "high", "n"}
+    json.dumps(shape, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("oddity", "message"),
+    [
+        ("short", "9 items given, 10 asked"),
+        ("unknown", "'no-such-item' is not in the catalogue"),
+        ("repeated", "is repeated"),
+        ("excluded", "is in instance.exclude"),
+        ("nan", "not a finite number"),
+        ("increasing", "scores increase"),
+        ("wrong id", "answers 'another'"),
+        ("wrong type", "str given, Ranking expected"),
+        ("strings for scores", "wrong type"),
+    ],
+)
+def test_a_malformed_answer_is_recorded_and_scores_the_worst_value(
+    odd_model, run_home, monkeypatch, capsys, oddity, message
+) -> None:
+    monkeypatch.setenv("ODD", oddity)
+    run = execute(spec_of(odd_model), run_home)
+    assert run.failure_rate == 1.0
+    assert all(score["value"] == 0.0 for score in run.scores.values())
+    problems = pl.read_parquet(run.folder / PREDICTIONS)["problem"]
+    assert message in problems[0]
+    with pytest.raises(BenchError, match="No prediction"):
+        warn_of_failures(run)
+    assert message in capsys.readouterr().err
+
+
+def test_a_missing_prediction_fails_only_its_own_instance(odd_model, run_home, monkeypatch) -> None:
+    monkeypatch.setenv("ODD", "one too few")
+    run = execute(spec_of(odd_model), run_home)
+    problems = pl.read_parquet(run.folder / PREDICTIONS)["problem"].drop_nulls()
+    count = len(shards.borders(run.scores["HR@5"]["n"]))
+    assert problems.to_list() == ["no prediction given"] * count  # the last one of each shard
+
+
+@pytest.mark.parametrize(
+    ("oddity", "message"),
+    [("one too many", "returned more predictions"), ("raises", "ZeroDivisionError: no such luck")],
+)
+def test_a_broken_adapter_fails_the_run_with_a_message(
+    odd_model, run_home, monkeypatch, oddity, message
+) -> None:
+    monkeypatch.setenv("ODD", oddity)
+    with pytest.raises(BenchError, match=message):
+        execute(spec_of(odd_model), run_home)
+    assert list(stored_runs(run_home)) == []
+
+
+def test_a_full_disk_leaves_no_run_that_looks_whole_and_the_next_try_resumes(
+    odd_model, run_home, monkeypatch
+) -> None:
+    whole = execute(spec_of(odd_model), run_home)
+    expected = (whole.folder / PREDICTIONS).read_bytes()
+    write_table = shards.pq.write_table
+    written = []
+
+    def full_disk(*arguments, **keywords):
+        if len(written) == 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written.append(1)
+        return write_table(*arguments, **keywords)
+
+    other = Home(run_home.root.parent / "other")
+    other.datasets.mkdir(parents=True)
+    (other.datasets / "sim-xs").symlink_to((run_home.datasets / "sim-xs").resolve())
+    monkeypatch.setattr(shards.pq, "write_table", full_disk)
+    with pytest.raises(BenchError, match="No space left on device"):
+        execute(spec_of(odd_model), other)
+    assert list(stored_runs(other)) == []
+    assert not list(other.runs.glob(f"*/{MANIFEST}"))
+    monkeypatch.setattr(shards.pq, "write_table", write_table)
+    assert (execute(spec_of(odd_model), other).folder / PREDICTIONS).read_bytes() == expected
+
+
+def test_a_home_that_cannot_be_written_is_named(odd_model, tmp_path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(BenchError, match=r"Cannot write to .*file"):
+        execute(spec_of(odd_model), Home(tmp_path / "file" / "home"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"task": "serch"}, r"Unknown task 'serch'[\s\S]*'search'"),
+        ({"data": "sim-xz"}, r"sim-xz[\s\S]*sim-xs"),
+        ({"task": "preference"}, "does not answer 'preference'"),
+        ({"limit": 0}, "--limit 0"),
+        ({"seed": -1}, "--seed -1"),
+        ({"cohort": "nobody"}, "nobody"),
+        ({"perturb": "nx"}, "nx"),
+        ({"settings": {"epochs": 3}}, "has no settings"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_before_any_work(
+    odd_model, run_home, changes, message
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        execute(spec_of(odd_model, **changes), run_home)
+
+
+def test_an_unknown_model_gets_a_suggestion(run_home) -> None:
+    with pytest.raises(UsageError, match=r"Unknown model 'popularty'[\s\S]*'popularity'"):
+        execute(spec_of("popularty"), run_home)
+
+
+def test_an_unknown_setting_gets_a_suggestion(run_home) -> None:
+    with pytest.raises(UsageError, match=r"Unknown setting of bm25 'k2'[\s\S]*'k1'"):
+        execute(spec_of("bm25", settings={"k2": 1.0}), run_home)
+
+
+def test_a_task_the_dataset_lacks_is_refused_with_the_reason(run_home, tmp_path) -> None:
+    from benchmark.data.prepare import prepare
+
+    raw = tmp_path / "events.txt"
+    raw.write_text("".join(f"{u} 1 2 3 4 5 {6 + u % 3}\n" for u in range(1, 9)))
+    prepare("sequences", home=run_home, raw=raw, name="ids-only")
+    with pytest.raises(UsageError, match=r"ids-only[\s\S]*search"):
+        execute(RunSpec("popularity", "search", data="ids-only"), run_home)

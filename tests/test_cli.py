@@ -1,0 +1,134 @@
+"""The command line: exit statuses, one-line errors, clean JSON on standard output."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from benchmark.cli import main
+
+
+@pytest.fixture
+def command(home, monkeypatch, capsys):
+    """Run ``unimp-bench`` in this process; returns (status, stdout, stderr)."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setenv("UNIMP_BENCH_HOME", str(home.root))
+        monkeypatch.setattr(sys, "argv", ["unimp-bench", *arguments])
+        with pytest.raises(SystemExit) as exit_info:
+            main()
+        captured = capsys.readouterr()
+        return int(exit_info.value.code or 0), captured.out, captured.err
+
+    return call
+
+
+def test_the_listings_print_the_promised_json(command, sim_xs) -> None:
+    status, out, _ = command("tasks", "--json")
+    assert status == 0
+    assert [t["name"] for t in json.loads(out)] == [
+        "recommendation",
+        "preference",
+        "explanation",
+        "selection",
+        "search",
+        "image-generation",
+    ]
+    assert all({"name", "version", "metrics", "primary"} <= set(t) for t in json.loads(out))
+    status, out, _ = command("models", "--json")
+    shape = {"name", "variants", "tasks", "group", "paper_name", "adapted", "available", "why_not"}
+    assert all(set(m) == shape for m in json.loads(out))
+    assert {"unimp", "bm25", "oracle", "random", "popularity"} <= {
+        m["name"] for m in json.loads(out)
+    }
+    status, out, _ = command("data", "list", "--json")
+    (row,) = [d for d in json.loads(out) if d["name"] == "sim-xs"]
+    assert {"name", "source", "sha256", "users", "items", "interactions", "tasks"} <= set(row)
+    status, out, _ = command("tables", "--json")
+    assert len(json.loads(out)) == 14
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["run", "--model", "bm26", "--task", "search"], 2, ["'bm26'", "'bm25'"]),
+        (["run", "--model", "bm25", "--task", "serch"], 2, ["'serch'", "'search'"]),
+        (["run", "--model", "bm25:x", "--task", "search"], 2, ["'x'"]),
+        (["run", "--model", "bm25", "--task", "search", "--data", "hn"], 2, ["'hn'"]),
+        (["run", "--model", "bm25"], 2, ["--task"]),
+        (["run", "--table", "search", "--model", "bm25"], 2, ["--table"]),
+        (["run", "--model", "bm25", "--task", "search", "--set", "k1"], 2, ["'k1'", "="]),
+        (["run", "--model", "no.py:Model", "--task", "search"], 2, ["no.py"]),
+        (["report", "--table", "serch"], 2, ["'serch'", "'search'"]),
+        (["report", "--table", "search", "--format", "docx"], 2, ["docx", "md"]),
+        (["data", "prepare", "nm"], 2, ["'nm'", "'hm'"]),
+        (["data", "prepare", "hm", "--raw", "/nowhere/at/all"], 1, ["/nowhere/at/all"]),
+        (["data", "stats", "sim-xq"], 2, ["sim-xq", "sim-xs"]),
+        (["data", "prepare", "sim", "--set", "sise=xs"], 2, ["'sise'", "'size'"]),
+        (["nonsense"], 2, ["nonsense"]),
+        (["run", "--seed", "x"], 2, ["x"]),
+    ],
+)
+def test_bad_input_gets_one_or_two_lines_naming_value_and_fix(
+    command, arguments, status, words
+) -> None:
+    actual, out, err = command(*arguments)
+    assert actual == status, err
+    assert out == ""
+    assert "Traceback" not in err
+    assert 1 <= len(err.strip().splitlines()) <= 2, err
+    for word in words:
+        assert word in err
+
+
+def test_run_prints_a_table_and_json_alike(command, sim_xs) -> None:
+    arguments = ["run", "--model", "popularity", "--model", "random", "--task", "search"]
+    arguments += ["--data", "sim-xs"]
+    status, out, _ = command(*arguments, "--json")
+    assert status == 0
+    results = json.loads(out)
+    assert [r["model"] for r in results] == ["popularity", "random"]
+    status, out, _ = command(*arguments)
+    assert status == 0
+    assert "popularity" in out
+    assert "NDCG@10" in out
+    assert "simulated" in out.lower()
+
+
+def test_a_table_is_run_and_reported(command, sim_xs) -> None:
+    status, out, _ = command("report", "--table", "search", "--data", "sim-xs", "--json")
+    assert status == 0
+    document = json.loads(out)
+    assert document["table"] == "2d"
+    row = next(r for r in document["rows"] if r["system"] == "BM25")
+    assert {c["metric"] for c in row["cells"]} >= {"HR@5", "NDCG@5", "MRR@5"}
+    assert all(c["paper"] is not None for c in row["cells"] if c["metric"] == "HR@5")
+
+
+def test_data_commands_describe_and_verify(command, sim_xs) -> None:
+    status, out, _ = command("data", "stats", "sim-xs")
+    assert status == 0
+    assert "users" in out
+    status, out, _ = command("data", "verify", "sim-xs", "--json")
+    assert status == 0
+    assert json.loads(out)["whole"] is True
+
+
+def test_doctor_checks_a_model(command, sim_xs) -> None:
+    status, out, err = command("doctor", "--model", "bm25", "--data", "sim-xs", "--json")
+    assert status == 0, err
+    assert json.loads(out)["model"] == {"search": []}
+
+
+def test_a_closed_pipe_is_no_error(home) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m benchmark.cli models | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr

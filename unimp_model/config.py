@@ -1,0 +1,105 @@
+"""Settings of UniMP. A preset fills in what is not given; every field can be ``--set``."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Preset = Literal["tiny", "smollm2"]
+
+#: ``tiny`` has nothing pretrained: a small Llama and a small image encoder are trained on the
+#: dataset itself, on a CPU. ``smollm2`` freezes a pretrained instruction-tuned model.
+PRESETS: dict[str, dict[str, Any]] = {
+    "tiny": {
+        "learning_rate": 2e-3,
+        "item_learning_rate": 2e-3,
+        "epochs": 8,
+        "resampler_layers": 1,
+        "freeze_language_model": False,
+    },
+    "smollm2": {
+        "learning_rate": 2e-4,
+        "item_learning_rate": 1e-3,
+        "epochs": 3,
+        "resampler_layers": 2,
+        "freeze_language_model": True,
+    },
+}
+
+
+class UniMPConfig(BaseModel):
+    """Everything that defines a UniMP model and its training, apart from data and seed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    preset: Preset = Field("tiny", description="which language model, and defaults to suit it")
+
+    # language model (tiny only: a pretrained one brings its own sizes)
+    width: int = Field(128, ge=16, le=4096, description="hidden size d of the tiny model")
+    depth: int = Field(4, ge=1, le=64, description="layers of the tiny model")
+    heads: int = Field(4, ge=1, le=64, description="attention heads of the tiny model")
+    text_tokens: int = Field(
+        2048, ge=300, le=65536, description="largest vocabulary of the tiny model's tokenizer"
+    )
+    freeze_language_model: bool = Field(
+        True, description="train only new rows, resampler and cross-attention"
+    )
+
+    # vision and fusion
+    vision: Literal["fine-grained", "none"] = Field(
+        "fine-grained", description="none: no image is seen at all (ablation)"
+    )
+    image_encoder: str = Field(
+        "own",
+        description="own: trained on the dataset's photos, then frozen; else an open_clip name "
+        "as ARCHITECTURE/WEIGHTS or hf-hub:REPOSITORY",
+    )
+    image_grid: int = Field(4, ge=1, le=16, description="patch features pooled to grid x grid")
+    encoder_steps: int = Field(500, ge=0, le=100_000, description="training steps of own encoder")
+    encoder_batch: int = Field(64, ge=2, le=4096, description="photo-text pairs a step")
+    visual_tokens: int = Field(4, ge=1, le=256, description="C, visual tokens per image")
+    resampler_layers: int = Field(1, ge=1, le=12, description="layers of the perceiver resampler")
+    fusion_every: int = Field(
+        2, ge=1, le=16, description="cross-attention before every n-th layer (paper: 2)"
+    )
+    attend_last_image: bool = Field(
+        False, description="instruction tokens see the latest history image (released code)"
+    )
+
+    # items
+    item_rows: Literal["content", "random"] = Field(
+        "content", description="item token rows start from content, or from noise"
+    )
+    words_per_attribute: int = Field(20, ge=1, le=500, description="truncation c of a value")
+
+    # objective and optimisation
+    gamma: float = Field(2.0, ge=0, le=10, description="focusing parameter of Eq. 8")
+    context_weight: float = Field(0.3, ge=0, le=10, description="weight of context loss, Eq. 7")
+    epochs: int = Field(8, ge=1, le=1000, description="passes over the training part")
+    batch_rows: int = Field(24, ge=1, le=4096, description="user sequences a step")
+    learning_rate: float = Field(2e-3, gt=0, le=1, description="peak, cosine schedule")
+    item_learning_rate: float = Field(2e-3, gt=0, le=1, description="of the free item rows")
+    weight_decay: float = Field(0.05, ge=0, le=1, description="AdamW, on matrices")
+    item_decay: float = Field(0.05, ge=0, le=10, description="AdamW, on the free item rows")
+    dropout: float = Field(0.1, ge=0, lt=1, description="on input embeddings in training")
+    warmup: float = Field(0.01, ge=0, lt=1, description="share of steps with rising rate")
+    clip: float = Field(1.0, gt=0, description="largest gradient norm")
+    patience: int = Field(3, ge=1, description="epochs without a better validation score")
+    validation_users: int = Field(300, ge=1, description="validation users scored per epoch")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_preset(cls, values: Any) -> Any:
+        if isinstance(values, dict):
+            defaults = PRESETS.get(values.get("preset", "tiny"), {})
+            return {**defaults, **values}
+        return values
+
+    @model_validator(mode="after")
+    def _check_heads(self) -> UniMPConfig:
+        if self.width % (2 * self.heads):
+            raise ValueError(
+                f"width {self.width} must be a multiple of twice the {self.heads} heads"
+            )
+        return self

@@ -1,0 +1,83 @@
+"""From text to token ids, and the one vocabulary of words, special tokens and items.
+
+Ids run: the language model's own text tokens, then :data:`SPECIALS`, then one token per
+item in catalogue order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+#: [CLS] opens a user sentence, [IMG] marks an item's photo, [EOC] ends an item (Eq. 1, 2).
+#: Later token kinds (ratings, selection, image codes) belong behind these.
+SPECIALS = ("[CLS]", "[IMG]", "[EOC]")
+
+
+def train_tokenizer(
+    texts: Iterable[str], *, phrases: Sequence[str], size: int
+) -> Tokenizer:
+    """A lower-casing byte-level BPE tokenizer of at most ``size`` tokens.
+
+    Bytes are the base alphabet, so no text is ever unknown. Each of ``phrases`` (the fixed
+    wording of an instruction) becomes a single token: a model without pretraining knows no
+    language that would make its words worth their length.
+    """
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=size - len(phrases),
+        min_frequency=2,
+        show_progress=False,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.add_tokens([AddedToken(phrase, normalized=True, lstrip=True) for phrase in phrases])
+    return tokenizer
+
+
+def common_ending(texts: Sequence[str]) -> str:
+    """The longest run of words that ends every one of ``texts``."""
+    reversed_words = [text.split()[::-1] for text in texts]
+    shared: list[str] = []
+    for words in zip(*reversed_words, strict=False):
+        if any(word != words[0] for word in words):
+            break
+        shared.append(words[0])
+    return " ".join(reversed(shared))
+
+
+class Vocabulary:
+    """Token ids of text, special tokens and items.
+
+    ``text_size`` is the number of rows of the language model's own embedding, which may
+    exceed the tokenizer's vocabulary.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, text_size: int, item_ids: Sequence[str]) -> None:
+        self.tokenizer = tokenizer
+        self.text_size = text_size
+        self.item_ids = tuple(item_ids)
+        self.first_item = text_size + len(SPECIALS)
+        self.size = self.first_item + len(self.item_ids)
+        self.cls, self.img, self.eoc = range(text_size, self.first_item)
+        self._items = {item_id: self.first_item + i for i, item_id in enumerate(self.item_ids)}
+
+    def encode(self, text: str) -> list[int]:
+        """Text tokens of ``text``, without any special token."""
+        return self.tokenizer.encode(text, add_special_tokens=False).ids
+
+    def item(self, item_id: str) -> int | None:
+        """The item's own token, or ``None`` for an item outside the catalogue."""
+        return self._items.get(item_id)
+
+    def show(self, token: int) -> str:
+        """A readable form of one token, for snapshots and messages."""
+        if token < self.text_size:
+            return self.tokenizer.decode([token]).strip()
+        if token < self.first_item:
+            return SPECIALS[token - self.text_size]
+        return f"<{self.item_ids[token - self.first_item]}>"
