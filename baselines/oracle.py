@@ -169,47 +169,45 @@ class Oracle:
         candidates = np.array([self._index[item.item_id] for item in instance.candidates])
         n = len(candidates)
         positives = 1 if self._negatives is None else min(max(n - self._negatives, 1), n)
-        subsets = list(itertools.combinations(range(n), positives))
-        logs = self._log_choice(instance, candidates, positives)
-        logs += [self._log_negatives(instance, candidates, subset) for subset in subsets]
-        posterior = np.exp(logs - logsumexp(logs))  # (subsets,)
+        orders = list(itertools.permutations(range(n), positives))
+        choice = self._log_choice(instance, candidates, orders)
+        logs = choice + [self._log_negatives(instance, candidates, order) for order in orders]
+        if np.isneginf(logs).all():
+            # Some category was used up by items from before the history window, and refilled
+            # from elsewhere: the negatives tell nothing certain.
+            logs = choice
+        posterior = np.exp(logs - logsumexp(logs))  # (orders,)
         share = np.zeros(n)  # P(candidate is a positive)
-        for subset, probability in zip(subsets, posterior, strict=True):
-            share[list(subset)] += probability
+        for order, probability in zip(orders, posterior, strict=True):
+            share[list(order)] += probability
         # With the number of positives known, the best subset of k are the k most probable, and
         # its expected F1 is 2 * (their probabilities' sum) / (k + positives).
-        order = np.argsort(-share, kind="stable")
-        expected_f1 = 2 * np.cumsum(share[order]) / (np.arange(1, n + 1) + positives)
-        chosen = order[: int(np.argmax(expected_f1)) + 1]
+        ranked = np.argsort(-share, kind="stable")
+        expected_f1 = 2 * np.cumsum(share[ranked]) / (np.arange(1, n + 1) + positives)
+        chosen = ranked[: int(np.argmax(expected_f1)) + 1]
         return Selection(
             instance.instance_id,
             tuple(instance.candidates[i].item_id for i in chosen),
             tuple(share.tolist()),
         )
 
-    def _log_choice(self, instance: SelectionInstance, candidates: Ints, positives: int) -> Floats:
-        """log P(the user's next items are the subset, in any order), (subsets,).
+    def _log_choice(
+        self, instance: SelectionInstance, candidates: Ints, orders: Sequence[tuple[int, ...]]
+    ) -> Floats:
+        """log P(the user's next items are these candidates in this order), (orders,).
 
         Each step draws from the softmax over items not had yet, and changes the habits of the
         next one. Of what was had before the history window nothing is known; those few items
         are counted as if they could be taken, which changes the normaliser only.
         """
-        n = len(candidates)
+        n, positives = len(candidates), len(orders[0])
         log_next: dict[tuple[int, ...], Floats] = {}  # candidates taken so far -> (n,)
         for taken in range(positives):
             prefixes = list(itertools.permutations(range(n), taken))
             steps = self._log_next(instance, candidates, np.array(prefixes, dtype=np.int64))
             log_next.update(zip(prefixes, steps, strict=True))
         return np.array(
-            [
-                logsumexp(
-                    [
-                        sum(log_next[order[:t]][order[t]] for t in range(positives))
-                        for order in itertools.permutations(subset)
-                    ]
-                )
-                for subset in itertools.combinations(range(n), positives)
-            ]
+            [sum(log_next[order[:t]][order[t]] for t in range(positives)) for order in orders]
         )
 
     def _log_next(self, instance: SelectionInstance, candidates: Ints, prefixes: Ints) -> Floats:
@@ -231,27 +229,27 @@ class Oracle:
         return steps
 
     def _log_negatives(
-        self, instance: SelectionInstance, candidates: Ints, subset: tuple[int, ...]
+        self, instance: SelectionInstance, candidates: Ints, order: tuple[int, ...]
     ) -> float:
-        """log P(the other candidates are drawn as negatives | ``subset`` are the positives).
+        """log P(the other candidates are drawn as negatives | these are the positives).
 
-        Half of the negatives come from the positives' categories, the rest from anywhere, none
-        of them the user's. Terms that all subsets share are left out.
+        The rule of :mod:`benchmark.data.candidates`: half of the negatives share the category
+        of a positive, the positives taking turns in time order; the rest come from anywhere;
+        none is the user's. Terms that all orders share are left out.
         """
-        n_same = (len(candidates) - len(subset)) // 2
-        leaves = {int(self._leaf[candidates[c]]) for c in subset}
-        among = sum(
-            int(self._leaf[candidate]) in leaves
-            for c, candidate in enumerate(candidates)
-            if c not in subset
-        )
-        own = {int(candidates[c]) for c in subset}
-        own |= {self._index[item.item_id] for item in instance.history.items}
-        pool = sum(int(self._leaf_size[leaf]) for leaf in leaves)
-        pool -= sum(int(self._leaf[item]) in leaves for item in own)
-        ways, total = math.comb(among, n_same), math.comb(pool, n_same)
-        # A pool that is too small is filled from elsewhere: then nothing can be concluded.
-        return math.log(ways / total) if ways and total else (-math.inf if total else 0.0)
+        leaf = self._leaf
+        negatives = [c for k, c in enumerate(candidates.tolist()) if k not in order]
+        own = {self._index[item.item_id] for item in instance.history.items}
+        own |= set(candidates[list(order)].tolist())
+        turns = [int(leaf[candidates[order[t % len(order)]]]) for t in range(len(negatives) // 2)]
+        total = 0.0
+        for category, slots in Counter(turns).items():
+            among = sum(int(leaf[item]) == category for item in negatives)
+            pool = int(self._leaf_size[category]) - sum(int(leaf[item]) == category for item in own)
+            if among < slots:
+                return -math.inf
+            total += math.log(math.comb(among, slots) / math.comb(pool, slots))
+        return total
 
 
 def expected_rating(stars: Floats, noise: float) -> Floats:

@@ -33,7 +33,6 @@ HomeOption = Annotated[
     typer.Option("--home", help="Folder of datasets and runs [env: UNIMP_BENCH_HOME]."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-DataOption = Annotated[str, typer.Option("--data", help="A prepared dataset's name.")]
 SettingsOption = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option("--set", help="Override a setting: name=value (repeatable)."),
@@ -296,7 +295,10 @@ def run(
         Optional[str],  # noqa: UP045
         typer.Option("--table", help="Run every missing cell of a table instead."),
     ] = None,
-    data: DataOption = "sim-s",
+    data: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--data", help="A dataset's name [default: sim-s, or the table's own]."),
+    ] = None,
     cohort: Annotated[str, typer.Option("--cohort", help="seen, new-user or new-domain.")] = "seen",
     perturb: Annotated[
         Optional[str],  # noqa: UP045
@@ -339,7 +341,7 @@ def run(
         specs = specs_of_models(
             model,
             task,
-            data=data,
+            data=data or "sim-s",
             cohort=cohort,
             perturb=perturb,
             seeds=seeds,
@@ -384,7 +386,9 @@ def report(
     from benchmark.report.render import render
 
     content = render(
-        build_report(table, home=find_home(home), data=data), "json" if as_json else output_format
+        build_report(table, home=find_home(home), data=data),
+        "json" if as_json else output_format,
+        styled=None if out is None else False,
     )
     if out is None:
         print(content)
@@ -399,7 +403,7 @@ def doctor(
         Optional[str],  # noqa: UP045
         typer.Option("--model", help="Also check this model's predictions."),
     ] = None,
-    data: DataOption = "sim-xs",
+    data: Annotated[str, typer.Option("--data", help="A dataset's name.")] = "sim-xs",
     settings: SettingsOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,

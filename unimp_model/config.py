@@ -71,6 +71,12 @@ class UniMPConfig(BaseModel):
     item_rows: Literal["content", "random"] = Field(
         "content", description="item token rows start from content, or from noise"
     )
+    history_items: int = Field(
+        5, ge=1, le=200, description="latest history items that are read (paper: 5)"
+    )
+    targets_per_row: int = Field(
+        4, ge=1, le=200, description="next items asked for per shared history in training"
+    )
     words_per_attribute: int = Field(20, ge=1, le=500, description="truncation c of a value")
 
     # objective and optimisation
@@ -97,7 +103,12 @@ class UniMPConfig(BaseModel):
         return values
 
     @model_validator(mode="after")
-    def _check_heads(self) -> UniMPConfig:
+    def _check_sizes(self) -> UniMPConfig:
+        if self.targets_per_row > self.history_items:
+            raise ValueError(
+                f"targets_per_row {self.targets_per_row} exceeds history_items "
+                f"{self.history_items}: the first target would have no history"
+            )
         if self.width % (2 * self.heads):
             raise ValueError(
                 f"width {self.width} must be a multiple of twice the {self.heads} heads"

@@ -24,7 +24,10 @@ class Catalogue(Sequence[Item]):
         self.frame = frame
         self.images = images
         self.ids: tuple[str, ...] = tuple(frame["item_id"].to_list())
-        self.index: dict[str, int] = {item_id: i for i, item_id in enumerate(self.ids)}
+        #: Item id -> index; takes the place of the method that sequences have.
+        self.index: dict[str, int] = {  # type: ignore[assignment]
+            item_id: i for i, item_id in enumerate(self.ids)
+        }
         self.queries: tuple[str | None, ...] = tuple(frame["query"].to_list())
         self._items: list[Item | None] = [None] * len(self.ids)
 

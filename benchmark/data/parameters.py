@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmark.data.sources import Source
 from benchmark.errors import UsageError, unknown_name
@@ -55,10 +55,9 @@ def parse_settings(
 
 def recorded(source_params: BaseModel, split_params: SplitParams) -> dict[str, Any]:
     """Both as one JSON-ready mapping; of a path only the file name, as folders move."""
-    values: dict[str, Any] = {**dict(source_params), **dict(split_params)}
-    plain = create_model("Recorded", **{key: (Any, ...) for key in values})
-    named = {k: v.name if isinstance(v, Path) else v for k, v in values.items()}
-    return plain(**named).model_dump(mode="json")
+    values = {**source_params.model_dump(mode="json"), **split_params.model_dump(mode="json")}
+    values |= {key: value.name for key, value in source_params if isinstance(value, Path)}
+    return values
 
 
 def _only(values: Mapping[str, str], fields: Mapping[str, object]) -> dict[str, Any]:

@@ -69,8 +69,7 @@ class RawDataset:
     ``items`` has :data:`ITEM_COLUMNS` without ``image`` and ``query``; ``interactions`` has
     the columns of :data:`INTERACTION_COLUMNS` up to ``summary`` and ``domain`` (no part, no
     cohort, no explanation), in file order. ``photos`` yields ``(item_id, file or encoded
-    bytes)``; unreadable ones are counted and treated as missing. ``explanations`` is a ready
-    column parallel to ``interactions`` where a source knows better than the extraction rule.
+    bytes)``; unreadable ones are counted and treated as missing.
     """
 
     items: pl.DataFrame

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from benchmark.data.sources import SELF_CONTAINED
 from benchmark.home import Home
 from benchmark.model_registry import ModelEntry, entries
 from benchmark.report.availability import Reason, dataset_lacks, rank, why_not
 from benchmark.report.contents import Slot
-from benchmark.report.picking import RunShelf, dataset_info, is_simulated
+from benchmark.report.picking import (
+    RunShelf,
+    dataset_info,
+    is_simulated,
+    require_known_dataset,
+)
 from benchmark.report.specification import ColumnGroup, ResultTable, Row
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import StoredRun
@@ -44,7 +50,8 @@ class Answers:
 
     ``groups`` have their dataset filled in; ``rows`` are those to show; ``by_place`` maps
     (system, position of the group) to the answer; ``simulated`` says of each dataset whether
-    it is generated; ``left_out`` counts stored runs over earlier bytes of a dataset.
+    it is generated; ``left_out`` counts stored runs over earlier bytes of a dataset;
+    ``unprepared`` are datasets that must be prepared before anything can be run on them.
     """
 
     groups: tuple[ColumnGroup, ...]
@@ -52,6 +59,7 @@ class Answers:
     by_place: Mapping[tuple[str, int], Answer]
     simulated: Mapping[str, bool]
     left_out: Mapping[str, int]
+    unprepared: tuple[str, ...]
     entries: Mapping[str, ModelEntry]
 
 
@@ -60,6 +68,8 @@ def collect(table: ResultTable, *, home: Home, data: str | None) -> Answers:
     groups = _groups(table, data)
     known = entries()
     shelf = RunShelf(home)
+    if data is not None and data not in shelf.datasets:
+        require_known_dataset(home, data)
     infos = {str(group.data): dataset_info(home, str(group.data)) for group in groups}
     simulated = {name: is_simulated(home, name) for name in infos}
     by_place: dict[tuple[str, int], Answer] = {}
@@ -74,7 +84,7 @@ def collect(table: ResultTable, *, home: Home, data: str | None) -> Answers:
             reason = None
             if not runs:
                 reason = why_not(row.model, group.task, known)
-                reason = reason or dataset_lacks(infos[name], group.task, spec.cohort)
+                reason = reason or dataset_lacks(name, infos[name], group.task, spec.cohort)
                 if row.role == "oracle" and not simulated[name]:
                     reason = "{} knows the truth of simulated data alone", row.system
             here[row.system, number] = Answer(
@@ -86,7 +96,10 @@ def collect(table: ResultTable, *, home: Home, data: str | None) -> Answers:
         if row.role != "oracle" or any(simulated.values()) or any(a.runs for a in here.values()):
             rows.append(row)
             by_place |= here
-    return Answers(groups, tuple(rows), by_place, simulated, left_out, known)
+    unprepared = tuple(
+        name for name, info in infos.items() if info is None and name not in SELF_CONTAINED
+    )
+    return Answers(groups, tuple(rows), by_place, simulated, left_out, unprepared, known)
 
 
 def _groups(table: ResultTable, data: str | None) -> tuple[ColumnGroup, ...]:

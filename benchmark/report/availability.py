@@ -37,11 +37,12 @@ def why_not(model: str, task: str, entries: Mapping[str, ModelEntry]) -> Reason 
     return None
 
 
-def dataset_lacks(info: Mapping[str, Any] | None, task: str, cohort: str) -> Reason | None:
-    """Why a prepared dataset (its ``dataset.json``) has no test instances, or ``None``."""
+def dataset_lacks(
+    name: str, info: Mapping[str, Any] | None, task: str, cohort: str
+) -> Reason | None:
+    """Why dataset ``name`` (``info``: its dataset.json) has no test instances, or ``None``."""
     if info is None:
         return None
-    name = info["name"]
     if task not in info["tasks"]:
         why = info.get("tasks_absent", {}).get(task)
         return f"dataset {name!r} has no task {{}}" + (f" ({why})" if why else ""), task

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from benchmark.home import Home
+from benchmark.metrics import metric_named
 from benchmark.metrics.base import Metric
 from benchmark.progress import track
 from benchmark.report.answers import Answer, Answers, collect
@@ -19,8 +20,8 @@ from benchmark.report.contents import (
 from benchmark.report.dataset_table import build_dataset_report
 from benchmark.report.evidence import Evidence, gather, interval, verdicts
 from benchmark.report.footnotes import footnotes
-from benchmark.report.measures import measure, number_format
 from benchmark.report.paper import PaperNumber, paper_numbers
+from benchmark.report.sheet import number_format
 from benchmark.report.specification import (
     ColumnGroup,
     DatasetTable,
@@ -39,7 +40,8 @@ def build_report(table: str, *, home: Home, data: str | None = None) -> Report:
     table fixes its datasets, ``data`` keeps the columns of that one; a dataset the table does
     not name is asked the table's questions, and then no number of the paper stands beside it.
 
-    Raises :class:`~benchmark.errors.UsageError` for an unknown table or a broken file.
+    Raises :class:`~benchmark.errors.UsageError` for an unknown table, a broken file, and a
+    ``data`` that is neither prepared, nor preparable by name, nor in a stored run.
     """
     specification = load_table(table)
     if isinstance(specification, DatasetTable):
@@ -60,14 +62,15 @@ def _build(table: ResultTable, answers: Answers) -> Report:
         group = answers.groups[at]
         here = {row.system: answers.by_place[row.system, at] for row in answers.rows}
         at_hand = {system: found for (system, place), found in evidence.items() if place == at}
-        for name, paper_metric in _measured_names(here, wanted):
-            metric = measure(group.task, name)
+        for name, paper_metric, metric in _measured(here, wanted):
             made = {
                 system: _cell(table, answer, name, metric, paper_metric, at_hand.get(system))
                 for system, answer in here.items()
             }
             columns.append(_column(group, name, metric, paper_metric, made.values()))
-            for system, cell in _marked(table, answers, metric, made, at_hand).items():
+            if metric is not None:
+                made = _marked(table, answers, metric, made, at_hand)
+            for system, cell in made.items():
                 cells[system].append(cell)
     rows = tuple(
         ReportRow(row.system, row.model, row.role, tuple(cells[row.system])) for row in answers.rows
@@ -92,28 +95,33 @@ def _title(table: ResultTable, answers: Answers) -> str:
     return f"{table.heading}. Measured on {', '.join(named)}"
 
 
-def _measured_names(
+def _measured(
     here: Mapping[str, Answer], wanted: MetricColumn
-) -> list[tuple[str, str | None]]:
-    """(full metric name, the paper's name for it) of each column ``wanted`` becomes.
+) -> list[tuple[str, str | None, Metric | None]]:
+    """(full name, the paper's name, metric) of each column that ``wanted`` becomes.
 
-    Variants of a metric never share a column; the paper's number stands beside the first.
+    Variants of a metric never share a column; the paper's number stands beside the first. A
+    metric that no run measured has a column under the name asked for, and is ``None``.
     """
-    measured = {
+    names = {
         name
         for answer in here.values()
         for run in answer.runs
         for name in run.scores
         if wanted.matches(name)
     }
-    names = sorted(measured) or [wanted.name]
-    return [(name, wanted.paper if i == 0 else None) for i, name in enumerate(names)]
+    if not names:
+        return [(wanted.name, wanted.paper, None)]
+    return [
+        (name, wanted.paper if i == 0 else None, metric_named(name))
+        for i, name in enumerate(sorted(names))
+    ]
 
 
 def _column(
     group: ColumnGroup,
     name: str,
-    metric: Metric,
+    metric: Metric | None,
     paper_metric: str | None,
     cells: Iterable[ReportCell],
 ) -> ReportColumn:
@@ -126,8 +134,8 @@ def _column(
         data=str(group.data),
         cohort=group.cohort,
         metric=name,
-        higher_is_better=metric.higher_is_better,
-        number=number_format(metric),
+        higher_is_better=None if metric is None else metric.higher_is_better,
+        number=".4f" if metric is None else number_format(metric),
         paper=heading,
     )
 
@@ -136,7 +144,7 @@ def _cell(
     table: ResultTable,
     answer: Answer,
     name: str,
-    metric: Metric,
+    metric: Metric | None,
     paper_metric: str | None,
     evidence: Evidence | None,
 ) -> ReportCell:
@@ -150,7 +158,7 @@ def _cell(
         paper_data=None if printed is None else answer.group.paper_data,
     )
     runs = [run for run in answer.runs if name in run.scores]
-    if not runs:
+    if metric is None or not runs:
         return cell
     scores = [run.scores[name] for run in runs]
     low, high = _bounds(metric, scores, evidence)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmark.errors import UsageError
+from benchmark.metrics import metric_named
 from benchmark.report.evidence import Verdict, gather, verdicts
 from benchmark.report.footnotes import INTERVAL_NOTE, failure_note, marks_note, simulated_note
 from benchmark.report.json_format import render_json
-from benchmark.report.measures import measure, number_format
 from benchmark.report.render import check_format, draw
 from benchmark.report.sheet import (
     ABSENT,
@@ -17,6 +17,7 @@ from benchmark.report.sheet import (
     SheetCell,
     SheetColumn,
     best_of,
+    number_format,
     number_text,
 )
 from benchmark.runs.store import StoredRun
@@ -87,7 +88,7 @@ def _metric_names(runs: Sequence[StoredRun]) -> list[str]:
 
 def _best_first(runs: Sequence[StoredRun]) -> list[int]:
     task = TASKS.get(runs[0].manifest["task"])
-    sign = -1 if measure(task.name, task.primary).higher_is_better else 1
+    sign = -1 if metric_named(task.primary).higher_is_better else 1
     return sorted(
         range(len(runs)),
         key=lambda i: (
@@ -104,7 +105,7 @@ def _verdicts(runs: Sequence[StoredRun], labels: Sequence[str], name: str) -> di
         if (gathered := gather([run])) is not None
     }
     opponents = dict.fromkeys(labels[1:], labels[0])
-    return verdicts(measure(runs[0].manifest["task"], name), evidence, opponents)
+    return verdicts(metric_named(name), evidence, opponents)
 
 
 def _sheet(
@@ -116,7 +117,7 @@ def _sheet(
 ) -> Sheet:
     blocks = []
     for name in metrics:
-        metric = measure(runs[0].manifest["task"], name)
+        metric = metric_named(name)
         number = number_format(metric)
         values = [
             runs[i].scores[name]["value"]

@@ -6,13 +6,14 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from benchmark.data.listing import list_datasets
 from benchmark.data.sources import SOURCES
 from benchmark.home import Home
 from benchmark.report.availability import Reason, sentences
 from benchmark.report.contents import Report, ReportCell, ReportColumn, ReportRow
 from benchmark.report.footnotes import simulated_note
 from benchmark.report.paper import paper_numbers
-from benchmark.report.picking import dataset_info
+from benchmark.report.picking import dataset_info, require_known_dataset
 from benchmark.report.specification import DatasetTable
 
 #: The ``task`` of these cells, in the paper's numbers and in JSON.
@@ -26,6 +27,8 @@ def build_dataset_report(table: DatasetTable, *, home: Home, data: str | None) -
 
     ``data`` keeps only that dataset among the others. ``missing`` are the commands that
     prepare the table's datasets, where this installation has their source.
+
+    Raises :class:`~benchmark.errors.UsageError` for a ``data`` nobody knows.
     """
     columns = tuple(
         ReportColumn(
@@ -39,6 +42,8 @@ def build_dataset_report(table: DatasetTable, *, home: Home, data: str | None) -
         )
         for metric in table.metrics
     )
+    if data is not None and data not in {row.data for row in table.rows}:
+        require_known_dataset(home, data)
     rows, missing, reasons = [], [], list[Reason]()
     simulated = []
     for row in table.rows:
@@ -72,12 +77,10 @@ def _others(table: DatasetTable, home: Home, data: str | None) -> list[str]:
     named = {row.data for row in table.rows}
     if data is not None:
         return [] if data in named else [data]
-    if not home.datasets.is_dir():
-        return []
     return [
-        folder.name
-        for folder in sorted(home.datasets.iterdir())
-        if folder.name not in named and (folder / "dataset.json").is_file()
+        row["name"]
+        for row in list_datasets(home)
+        if row["name"] not in named and "problem" not in row
     ]
 
 

@@ -47,6 +47,10 @@ def footnotes(
         "left out."
         for name, count in answers.left_out.items()
     ]
+    notes += [
+        f"{name} is not prepared here: unimp-bench data prepare comes before the commands below."
+        for name in answers.unprepared
+    ]
     unmeasured = _unmeasured(answers, columns, rows)
     if unmeasured:
         notes.append(f"-: the stored runs did not measure {', '.join(unmeasured)}.")

@@ -12,6 +12,9 @@ from collections import defaultdict
 from functools import cache
 from typing import Any
 
+from benchmark.data.listing import INFO, dataset_folders
+from benchmark.data.sources import SELF_CONTAINED, SOURCES
+from benchmark.errors import unknown_name
 from benchmark.files import read_json
 from benchmark.home import Home
 from benchmark.runs.spec import RunSpec
@@ -24,11 +27,21 @@ _Key = tuple[str, str, str, str, str | None]
 
 def dataset_info(home: Home, name: str) -> dict[str, Any] | None:
     """``dataset.json`` of a prepared dataset, or ``None`` when it is not prepared."""
-    path = home.datasets / name / "dataset.json"
+    path = home.datasets / name / INFO
     if not path.is_file():
         return None
     info: dict[str, Any] = read_json(path)
     return info
+
+
+def require_known_dataset(home: Home, name: str) -> None:
+    """Raise :class:`~benchmark.errors.UsageError` when ``name`` is no dataset.
+
+    A dataset is one that is prepared, or that a source prepares under that name.
+    """
+    later = {*SELF_CONTAINED, *SOURCES}
+    if dataset_info(home, name) is None and name not in later:
+        raise unknown_name("dataset", name, {path.name for path in dataset_folders(home)} | later)
 
 
 def is_simulated(home: Home, name: str) -> bool:
@@ -51,6 +64,11 @@ class RunShelf:
                 self._runs[_key(run)].append(run)
             else:
                 self._left_out[_key(run)] += 1
+
+    @property
+    def datasets(self) -> set[str]:
+        """Names of the datasets some run is over."""
+        return {data for _, _, data, _, _ in (*self._runs, *self._left_out)}
 
     def pick(self, spec: RunSpec) -> tuple[StoredRun, ...]:
         """The latest run of each seed that answers ``spec`` (whose seed is ignored)."""

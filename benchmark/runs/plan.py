@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from benchmark.home import Home
@@ -34,9 +33,13 @@ def specs_of_models(
     ]
 
 
-def specs_of_table(table: str, *, data: str, seeds: Sequence[int], home: Home) -> list[RunSpec]:
-    """The runs that fill a table's missing cells, cheapest first, for each seed."""
+def specs_of_table(
+    table: str, *, data: str | None, seeds: Sequence[int], home: Home
+) -> list[RunSpec]:
+    """The runs that fill a table's missing cells for each seed, cheapest first.
+
+    ``data`` is the dataset of the measured columns; ``None`` takes the table's own.
+    """
     from benchmark.report.build import build_report, missing_runs
 
-    specs = missing_runs(build_report(table, home=home, data=data))
-    return [replace(spec, seed=seed) for spec in specs for seed in dict.fromkeys(seeds)]
+    return missing_runs(build_report(table, home=home, data=data), tuple(dict.fromkeys(seeds)))

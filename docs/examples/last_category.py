@@ -20,9 +20,8 @@ class LastCategory:
             allowed = [pair for pair in self.items if pair[0] not in instance.exclude]
             allowed.sort(key=lambda pair: pair[1] != wanted)  # stable: best sellers stay first
             answer = tuple(item_id for item_id, _ in allowed[: instance.k])
-            yield Ranking(
-                instance.instance_id, answer, tuple(-float(i) for i in range(len(answer)))
-            )
+            scores = tuple(-float(place) for place in range(len(answer)))
+            yield Ranking(instance.instance_id, answer, scores)
 
     def save(self, folder):
         (folder / "items.json").write_text(json.dumps(self.items))

@@ -64,16 +64,21 @@ class SimulatedShop:
         return SimpleNamespace(**{**fields, **changes})
 
     def selection(self, user: int, seed: int, positives: int = 1) -> SelectionInstance:
-        """Half of the negatives from the last item's category, half from anywhere."""
+        """Half of the negatives from the positives' categories in turn, half from anywhere."""
         rng = np.random.default_rng([user, seed])
-        own = set(self.items[user])
+        taken = set(self.items[user])
         target = self.items[user][-positives:]
-        categories = {self.catalogue.by_id(item).category for item in target}
-        free = [item for item in self.catalogue if item.item_id not in own]
-        same = [item.item_id for item in free if item.category in categories]
-        picked = rng.choice(same, NEGATIVES // 2, replace=False).tolist()
-        rest = [item.item_id for item in free if item.item_id not in picked]
-        picked += rng.choice(rest, NEGATIVES - len(picked), replace=False).tolist()
+        picked: list[str] = []
+        for slot in range(NEGATIVES):
+            category = self.catalogue.by_id(target[slot % positives]).category
+            pool = [
+                item.item_id
+                for item in self.catalogue
+                if item.item_id not in taken
+                and (slot >= NEGATIVES // 2 or item.category == category)
+            ]
+            picked.append(str(rng.choice(pool)))
+            taken.add(picked[-1])
         candidates = rng.permutation([*target, *picked]).tolist()
         return SelectionInstance(
             f"selection-{user}-{seed}",
@@ -237,14 +242,17 @@ def test_selection_beats_taking_all_and_taking_the_likeliest_blindly(
     assert np.mean(mine) > np.mean(random) + 0.1
 
 
-def test_selection_probabilities_are_calibrated(shop: SimulatedShop, oracle: Oracle) -> None:
-    instances = [shop.selection(u, seed=5) for u in range(len(shop.users))]
+@pytest.mark.parametrize(("positives", "users"), [(1, 1_000), (2, 400)])
+def test_selection_probabilities_are_calibrated(
+    shop: SimulatedShop, oracle: Oracle, positives: int, users: int
+) -> None:
+    instances = [shop.selection(u, seed=5, positives=positives) for u in range(users)]
     share, hit = [], []
     for user, instance, answer in zip(
-        range(len(shop.users)), instances, oracle.predict(instances), strict=True
+        range(users), instances, oracle.predict(instances), strict=True
     ):
         share += answer.scores
-        hit += [item.item_id == shop.items[user][-1] for item in instance.candidates]
+        hit += [item.item_id in shop.items[user][-positives:] for item in instance.candidates]
     p, y = np.array(share), np.array(hit)
     for low, high in ((0.0, 0.1), (0.1, 0.3), (0.3, 0.6), (0.6, 1.01)):
         cell = (p >= low) & (p < high)

@@ -17,7 +17,9 @@ from benchmark.runs.config import BuiltModel, configure
 from benchmark.runs.fitted import seed_everything
 
 #: Settings under which a model that learns for long fits in seconds.
-FAST_SETTINGS: dict[str, dict[str, object]] = {}
+FAST_SETTINGS: dict[str, dict[str, object]] = {
+    "unimp": {"width": 32, "depth": 2, "heads": 2, "epochs": 1, "encoder_steps": 3},
+}
 
 SEED = 3
 
@@ -70,19 +72,16 @@ def _corrupt_interactions(file: Path, item_ids: tuple[str, ...]) -> None:
     frame = pl.read_parquet(file)
     hidden = (pl.col("part") == "test") | (pl.col("cohort") != "seen")
     swapped = dict(zip(item_ids, item_ids[1:] + item_ids[:1], strict=True))
-    replacements = [
-        pl.col("item_id").replace(swapped),
-        pl.col("timestamp") + 1,
-        6.0 - pl.col("rating"),
-        *(pl.col(column) + " corrupted" for column in ("review", "summary", "explanation")),
-    ]
+    texts = ("review", "summary", "explanation")
+    corrupt = {
+        "item_id": pl.col("item_id").replace(swapped),
+        "timestamp": pl.col("timestamp") + 1,
+        "rating": 6.0 - pl.col("rating"),
+        **{text: pl.col(text) + pl.lit(" corrupted") for text in texts},
+    }
     changed = [
-        pl.when(hidden).then(new).otherwise(pl.col(new.meta.output_name())).alias(column)
-        for new, column in zip(
-            replacements,
-            ("item_id", "timestamp", "rating", "review", "summary", "explanation"),
-            strict=True,
-        )
+        pl.when(hidden).then(new).otherwise(pl.col(column)).alias(column)
+        for column, new in corrupt.items()
     ]
     frame.with_columns(changed).write_parquet(file)
 

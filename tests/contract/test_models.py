@@ -13,8 +13,6 @@ from benchmark.model_registry import ModelEntry, entries
 from benchmark.runs.fitted import seed_everything
 from benchmark.tasks import TASKS
 
-#: Models that learn for minutes even under the fast settings of conftest.py.
-SLOW = frozenset({"unimp"})
 #: Variants that only change settings are checked where fitting takes no time.
 GROUPS_WITH_VARIANTS = frozenset({"trivial", "search"})
 #: Instances asked per task.
@@ -30,11 +28,8 @@ def _labels(entry: ModelEntry) -> Iterator[str]:
 
 
 def _marks(entry: ModelEntry) -> list[pytest.MarkDecorator]:
-    marks = [pytest.mark.slow] if entry.name in SLOW else []
     reason = entry.why_not()
-    if reason is not None:
-        marks.append(pytest.mark.skip(reason=reason))
-    return marks
+    return [] if reason is None else [pytest.mark.skip(reason=reason)]
 
 
 MODELS = [

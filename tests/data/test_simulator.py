@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -25,6 +26,7 @@ from benchmark.data.simulator.vocabulary import (
     leaf_categories,
 )
 from benchmark.data.simulator.world import draw_world
+from benchmark.data.sources import SOURCES
 from benchmark.errors import BenchError
 
 
@@ -250,8 +252,18 @@ def test_truth_survives_writing_and_reading(small: RawDataset, truth: Truth) -> 
     assert truth.to_bytes() == small.attachments[ATTACHMENT]
 
 
-def test_another_file_is_not_taken_for_the_truth(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_another_file_is_not_taken_for_the_truth(tmp_path: Path) -> None:
     path = tmp_path / ATTACHMENT
     path.write_bytes(b"no safetensors")
     with pytest.raises(BenchError, match=r"not a simulator's truth file"):
         read_truth(path)
+
+
+def test_source_declares_the_datasets_it_makes() -> None:
+    source = SOURCES.get("sim")
+    assert not source.needs_raw
+    assert source.simulated
+    params = source.params(size="xs", seed=1)
+    assert source.default_name(params) == "sim-xs"
+    raw = source.read(None, params, on_error="raise")
+    assert _fingerprint(raw) == _fingerprint(generate(SimulatorParams(size="xs", seed=1)))

@@ -48,6 +48,7 @@ class Shelf:
     def dataset(self, name: str, *, sha256: str = "d0", **changes: Any) -> None:
         info = {
             "name": name,
+            "source": "made-up",
             "sha256": sha256,
             "simulated": name.startswith("sim-"),
             "statistics": {"users": 100, "items": 50, "interactions": 1000},

@@ -265,6 +265,21 @@ def test_an_outside_models_row_comes_from_a_users_table(shelf: Any, tmp_path: Pa
     assert report.missing == ("unimp-bench run --model ours.py:Ours --task search --data sim-s",)
 
 
+def test_an_unknown_dataset_is_a_usage_error_unless_runs_over_it_are_stored(shelf: Any) -> None:
+    for table in ("search", "datasets"):
+        with pytest.raises(UsageError, match=r"Unknown dataset 'sim-ss'.\nDid you mean 'sim-s'"):
+            build_report(table, home=shelf.home, data="sim-ss")
+    shelf.ranked("bm25", chance=0.4, data="sim-ss")
+    assert cell(build_report("search", home=shelf.home, data="sim-ss"), "BM25", "HR@5").value
+
+
+def test_a_dataset_that_must_be_prepared_first_is_named(shelf: Any) -> None:
+    notes = build_report("more-datasets", home=shelf.home, data="hm").notes
+    assert any(note.startswith("hm is not prepared here") for note in notes)
+    notes = build_report("search", home=shelf.home).notes
+    assert not any("not prepared" in note for note in notes)
+
+
 def test_an_unknown_table_is_a_usage_error(shelf: Any) -> None:
     with pytest.raises(UsageError, match="Did you mean 'search'"):
         build_report("serch", home=shelf.home)

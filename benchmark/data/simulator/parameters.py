@@ -28,6 +28,7 @@ class Scale:
     leaves: int
 
 
+#: xs is for tests, xl for measuring at scale.
 SCALES: dict[str, Scale] = {
     "xs": Scale(users=120, items=80, leaves=5),
     "s": Scale(users=1_000, items=400, leaves=20),
@@ -38,9 +39,6 @@ SCALES: dict[str, Scale] = {
 
 #: Interactions of a user, uniform, both ends included. Independent of what is chosen.
 LENGTHS = (8, 14)
-
-#: How many past items habits reach back to; a history of this many shows all of them.
-HABIT_SPAN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +73,7 @@ class Weights:
     """Standard deviation of a user's general leniency, in stars."""
     rating_noise: float = 0.6
     """Standard deviation of what nothing explains, in stars, before rounding."""
+
+
+#: How many past items habits reach back to; a history of this many shows all of them.
+HABIT_SPAN = len(Weights().loyalty)

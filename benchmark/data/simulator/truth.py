@@ -18,6 +18,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -223,6 +224,8 @@ def read_truth(path: Path) -> Truth:
         ) from error
 
 
-def _group(tensors: Mapping[str, NDArray], group: str) -> dict[str, NDArray]:  # type: ignore[type-arg]
+def _group(tensors: Mapping[str, NDArray[Any]], group: str) -> dict[str, NDArray[Any]]:
     prefix = f"{group}."
-    return {key.removeprefix(prefix): value for key, value in tensors.items() if prefix in key}
+    return {
+        key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
+    }

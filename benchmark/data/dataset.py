@@ -1,0 +1,185 @@
+"""A prepared dataset: what the harness reads, and the view a model gets."""
+
+from __future__ import annotations
+
+import sys
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from benchmark.data.building import Rules
+from benchmark.data.catalogue import Catalogue
+from benchmark.data.frames import read_parquet
+from benchmark.data.instance_table import InstanceTable
+from benchmark.data.listing import INFO, dataset_folders
+from benchmark.data.perturbations import PERTURBATIONS, drop_attributes, swap_images
+from benchmark.data.questions import Questions
+from benchmark.data.schema import COHORTS, FORMAT_VERSION
+from benchmark.data.sources import SELF_CONTAINED, SOURCES
+from benchmark.data.view import DatasetView
+from benchmark.errors import BenchError, UsageError, unknown_name
+from benchmark.files import read_json
+from benchmark.home import Home
+from benchmark.tasks import TASKS
+
+__all__ = ["Dataset", "Questions", "ensure_dataset", "open_dataset"]
+
+
+class Dataset:
+    """A prepared folder. ``info`` is its dataset.json."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.info: dict[str, Any] = read_json(folder / INFO)
+        version = self.info.get("format_version")
+        if version != FORMAT_VERSION:
+            raise BenchError(
+                f"Dataset {folder.name!r} has format version {version}, not {FORMAT_VERSION}.",
+                fix=f"Prepare it again: {_prepare_command(folder.name, self.info)} --force",
+            )
+        self.name = folder.name
+        self.sha256: str = self.info["sha256"]
+        self.tasks: tuple[str, ...] = tuple(self.info["tasks"])
+        self._catalogues: dict[str | None, Catalogue] = {}
+
+    @cached_property
+    def rules(self) -> Rules:
+        """What holds for every instance."""
+        parameters, scale = self.info["parameters"], self.info["rating_scale"]
+        return Rules(
+            history_window=self.info["history_window"],
+            allow_repeats=self.info["allow_repeats"],
+            rating_scale=None if scale is None else (scale[0], scale[1]),
+            selection_negatives=parameters["selection_negatives"],
+            seed=parameters["seed"],
+        )
+
+    def catalogue(self, perturb: str | None = None) -> Catalogue:
+        """All items, as they are or under a perturbation (``nt``, ``nv``)."""
+        if perturb is not None and perturb not in PERTURBATIONS:
+            raise unknown_name("perturbation", perturb, PERTURBATIONS)
+        if perturb not in self._catalogues:
+            frame = read_parquet(self.folder / "items.parquet")
+            if perturb is not None:
+                change = {"nt": drop_attributes, "nv": swap_images}[perturb]
+                table = read_parquet(self.folder / "perturbations" / f"{perturb}.parquet")
+                frame = change(frame, table)
+            images = (self.folder / "images").absolute()
+            self._catalogues[perturb] = Catalogue(frame, images=images)
+        return self._catalogues[perturb]
+
+    def interactions(self) -> pl.DataFrame:
+        """Every interaction of every part and cohort; for the harness, not for models."""
+        return read_parquet(self.folder / "interactions.parquet")
+
+    def questions(
+        self,
+        task: str,
+        *,
+        cohort: str = "seen",
+        part: str = "test",
+        perturb: str | None = None,
+        limit: int | None = None,
+    ) -> Questions:
+        """The frozen instances of ``task``; the first ``limit`` of them where given.
+
+        Raises :class:`UsageError`, with the reason, when the dataset lacks task or cohort.
+        """
+        self._require(task, cohort, part)
+        name = f"tasks/{task}/{part}-{cohort}.parquet"
+        catalogue = self.catalogue()
+        table = self._table(task, name, catalogue)
+        shown = catalogue if perturb is None else self.catalogue(perturb)
+        questions = Questions(table, shown, sha256=self.info["files"][name])
+        return questions if limit is None else questions[:limit]
+
+    def training_view(self) -> DatasetView:
+        """Training and validation data of the ``seen`` cohort; no test interaction."""
+        rows = self.interactions().filter(
+            (pl.col("cohort") == "seen") & pl.col("part").is_in(["train", "valid"])
+        )
+        catalogue = self.catalogue()
+        folder = self.folder.absolute()
+        kept = sorted((folder / "attachments").glob("*"))
+        visible = ("items.parquet", "images/", "attachments/")
+        return DatasetView(
+            name=self.name,
+            catalogue=catalogue,
+            rows=rows,
+            valid={
+                task: self._table(task, f"tasks/{task}/valid-seen.parquet", catalogue)
+                for task in self.tasks
+            },
+            rules=self.rules,
+            features_folder=folder / "features",
+            attachments={path.name: path for path in kept},
+            hashes={k: v for k, v in self.info["files"].items() if k.startswith(visible)},
+        )
+
+    def _table(self, task: str, name: str, catalogue: Catalogue) -> InstanceTable:
+        frame = read_parquet(self.folder / name)
+        return InstanceTable.of_frame(task, frame, catalogue, self.rules.rating_scale)
+
+    def _require(self, task: str, cohort: str, part: str) -> None:
+        if task not in TASKS:
+            raise unknown_name("task", task, TASKS)
+        if cohort not in COHORTS:
+            raise unknown_name("cohort", cohort, COHORTS)
+        if part not in ("valid", "test"):
+            raise unknown_name("part", part, ("valid", "test"))
+        if task not in self.tasks:
+            raise UsageError(
+                f"Dataset {self.name!r} does not support task {task!r}: "
+                f"{self.info['tasks_absent'][task]}.",
+                fix=f"It supports {', '.join(self.tasks)}.",
+            )
+        if f"{part}-{cohort}" not in self.info["tasks"][task]:
+            held = self.info["statistics"]["cohorts"]
+            fix = f"It has {', '.join(held)}."
+            if cohort == "new-user":
+                fix += " Prepare it under another --name with --set new_users=0.1."
+            raise UsageError(
+                f"Dataset {self.name!r} has no {task} instances of cohort {cohort!r}.", fix=fix
+            )
+
+
+def open_dataset(name: str, home: Home) -> Dataset:
+    """The dataset called ``name``.
+
+    Raises :class:`UsageError` with the nearest names, and the command that prepares it where
+    one is known.
+    """
+    folder = home.datasets / name
+    prepared = {path.name for path in dataset_folders(home)}
+    if name in prepared:
+        return Dataset(folder)
+    if name in SELF_CONTAINED or name in SOURCES:
+        raise UsageError(
+            f"Dataset {name!r} is not prepared yet.", fix=f"Run {_prepare_command(name, {})}"
+        )
+    error = unknown_name("dataset", name, prepared | set(SELF_CONTAINED))
+    error.fix = f"{error.fix} Others are made by unimp-bench data prepare SOURCE --name {name}."
+    raise error
+
+
+def ensure_dataset(name: str, home: Home) -> Dataset:
+    """Like :func:`open_dataset`, but self-contained datasets are prepared on first use."""
+    if name not in SELF_CONTAINED or (home.datasets / name / INFO).is_file():
+        return open_dataset(name, home)
+    from benchmark.data.prepare import prepare
+
+    source, settings = SELF_CONTAINED[name]
+    print(f"Preparing dataset {name} (once) in {home.datasets / name}.", file=sys.stderr)
+    return prepare(source, home=home, name=name, settings=settings)
+
+
+def _prepare_command(name: str, info: dict[str, Any]) -> str:
+    if name in SELF_CONTAINED:
+        source, settings = SELF_CONTAINED[name]
+        words = [source, *(f"--set {key}={value}" for key, value in settings.items())]
+    else:
+        source = info.get("source", name)
+        words = [source, "--raw PATH", *([] if source == name else [f"--name {name}"])]
+    return "unimp-bench data prepare " + " ".join(words)

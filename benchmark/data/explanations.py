@@ -1,0 +1,61 @@
+"""Explanation targets: the sentence of a review that speaks most of the item itself.
+
+The paper takes annotated review sentences from files that are not public. The rule here is
+fixed and needs nothing but the review: of the sentences of 4 to 30 words, the one that
+mentions the most distinct words of the item's title, category, brand and attribute values;
+of equals the earlier; none when no sentence mentions any. Stop words, numbers and words of
+one or two letters are no mention; a plural matches its singular.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from benchmark.data.queries import STOP_WORDS, words
+
+SHORTEST, LONGEST = 4, 30
+
+_BOUNDARY = re.compile(r"(?<=[.!?])[\"'”’)]*\s+|\s*[\r\n]+\s*")
+
+
+def item_words(row: Mapping[str, object]) -> frozenset[str]:
+    """The words by which a review may mention an item (a row of items.parquet)."""
+    texts: list[str] = [str(row[key]) for key in ("title", "brand") if row.get(key)]
+    texts += _strings(row.get("category"))
+    for pair in _iterable(row.get("attributes")):
+        assert isinstance(pair, Mapping)
+        texts.append(str(pair["value"]))
+    return frozenset(_mentions(" ".join(texts)))
+
+
+def best_sentence(review: str, mentions: frozenset[str]) -> str | None:
+    """The explanation in ``review`` of an item known by the words ``mentions``."""
+    best, best_count = None, 0
+    for sentence in _BOUNDARY.split(review):
+        found = words(sentence)
+        if SHORTEST <= len(found) <= LONGEST:
+            count = len(mentions.intersection(_mentions(sentence)))
+            if count > best_count:
+                best, best_count = " ".join(sentence.split()), count
+    return best
+
+
+def _mentions(text: str) -> set[str]:
+    return {
+        _singular(word)
+        for word in words(text)
+        if len(word) > 2 and word not in STOP_WORDS and not word.isdigit()
+    }
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+
+
+def _iterable(value: object) -> Iterable[object]:
+    return value if isinstance(value, (list, tuple)) else ()
+
+
+def _strings(value: object) -> list[str]:
+    return [str(part) for part in _iterable(value)]

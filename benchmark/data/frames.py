@@ -1,0 +1,85 @@
+"""Data frames to deterministic bytes: fixed Parquet settings, content hashes, list columns."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from benchmark.errors import BenchError
+from benchmark.files import cannot_write
+
+
+def write_parquet(frame: pl.DataFrame, path: Path) -> None:
+    """Write ``frame``; the same content gives the same bytes.
+
+    Raises :class:`BenchError` when the disk is full or the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        frame.rechunk().write_parquet(
+            path, compression="zstd", compression_level=3, statistics=True, row_group_size=1 << 18
+        )
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    except pl.exceptions.PolarsError as error:
+        # polars wraps a failing disk in its own error type.
+        raise cannot_write(path, OSError(errno.EIO, str(error))) from error
+
+
+def read_parquet(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
+    """Read a file of a prepared dataset; :class:`BenchError` when it is missing or broken."""
+    try:
+        return pl.read_parquet(path, columns=columns, glob=False, memory_map=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise BenchError(
+            f"Cannot read {str(path)!r}: {str(error).splitlines()[0]}.",
+            fix="Prepare the dataset again with --force.",
+        ) from error
+
+
+def conform(frame: pl.DataFrame, columns: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """``frame`` with exactly ``columns``, cast; absent ones become null.
+
+    Raises :class:`polars.exceptions.PolarsError` where a value cannot be cast.
+    """
+    return frame.select(
+        (pl.col(name).cast(kind) if name in frame.columns else pl.lit(None, kind).alias(name))
+        for name, kind in columns.items()
+    )
+
+
+def content_sha256(frame: pl.DataFrame) -> str:
+    """Hash of a flat frame's values (numbers and strings), whatever its layout in memory."""
+    digest = hashlib.sha256()
+    for name, kind in frame.schema.items():
+        column = frame[name].rechunk()
+        digest.update(f"{name}:{kind}:{len(column)};".encode())
+        digest.update(np.packbits(column.is_null().to_numpy()).tobytes())
+        if kind == pl.String:
+            text = column.fill_null("")
+            digest.update(text.str.len_bytes().cast(pl.UInt32).to_numpy().tobytes())
+            array = text.to_arrow()
+            array = array.cast(pa.large_string())
+            offsets, data = array.buffers()[1:]
+            ends = np.frombuffer(offsets, dtype=np.int64)
+            first, last = ends[array.offset], ends[array.offset + len(array)]
+            if last > first:
+                digest.update(memoryview(data)[first:last])
+        else:
+            digest.update(np.ascontiguousarray(column.fill_null(0).to_numpy()).tobytes())
+    return digest.hexdigest()
+
+
+def list_series(name: str, values: pl.Series, offsets: NDArray[np.int64]) -> pl.Series:
+    """A list column: row ``i`` holds ``values[offsets[i]:offsets[i + 1]]``."""
+    array = pa.LargeListArray.from_arrays(pa.array(offsets), values.rechunk().to_arrow())
+    series = pl.from_arrow(array)
+    assert isinstance(series, pl.Series)
+    return series.rename(name)

@@ -1,0 +1,47 @@
+"""Which datasets are prepared: reads dataset.json files and nothing else, so it is instant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmark.errors import BenchError
+from benchmark.files import read_json
+from benchmark.home import Home
+
+INFO = "dataset.json"
+
+
+def dataset_folders(home: Home) -> Iterator[Path]:
+    """Folders under a dataset's name; unfinished ones have hidden names."""
+    if home.datasets.is_dir():
+        for folder in sorted(home.datasets.iterdir()):
+            if folder.is_dir() and not folder.name.startswith("."):
+                yield folder
+
+
+def list_datasets(home: Home) -> list[dict[str, Any]]:
+    """One row a dataset, by name.
+
+    Keys: ``name, source, sha256, users, items, interactions, tasks``. A folder that is no
+    whole dataset is listed with empty values and ``problem``, the reason.
+    """
+    return [_row(folder) for folder in dataset_folders(home)]
+
+
+def _row(folder: Path) -> dict[str, Any]:
+    try:
+        info = read_json(folder / INFO)
+        counts = info["statistics"]
+        return {
+            "name": folder.name,
+            "source": info["source"],
+            "sha256": info["sha256"],
+            **{key: counts[key] for key in ("users", "items", "interactions")},
+            "tasks": list(info["tasks"]),
+        }
+    except (BenchError, KeyError, TypeError, OSError) as error:
+        reason = error.message if isinstance(error, BenchError) else f"{INFO} lacks {error}"
+        empty = dict.fromkeys(("source", "sha256", "users", "items", "interactions"))
+        return {"name": folder.name, **empty, "tasks": [], "problem": reason}

@@ -1,0 +1,35 @@
+"""Search queries from category paths.
+
+After Ai et al., "Learning a Hierarchical Embedding Model for Personalized Product Search"
+(SIGIR 2017), as the paper does: the words of the category path from general to specific,
+lower-cased, without stop words and repeated words. A path of one level gives no query: it
+says nothing a whole department does not say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+STOP_WORDS = frozenset(  # noqa: SIM905 (a list literal would be one word a line)
+    "a an and as at by for from in into is it its of off on or other others out over per "
+    "than that the their this to under up via with without".split()
+)
+
+_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words: letters and digits, inner hyphens and apostrophes kept."""
+    return _WORD.findall(text.lower())
+
+
+def category_query(path: Sequence[str]) -> str | None:
+    """The query of a category path, or ``None`` for fewer than two levels or no word left."""
+    levels = [level for level in path if level and level.strip()]
+    if len(levels) < 2:
+        return None
+    kept = dict.fromkeys(
+        word for level in levels for word in words(level) if word not in STOP_WORDS
+    )
+    return " ".join(kept) or None

@@ -1,0 +1,88 @@
+"""Rows of unequal length as slices of one flat array; and rows computed when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, overload
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from benchmark.data.frames import list_series
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ragged:
+    """Row ``i`` is ``values[low[i]:high[i]]``; rows may overlap, as histories do."""
+
+    values: NDArray[Any]
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.low)
+
+    def __getitem__(self, row: int) -> list[Any]:
+        values: list[Any] = self.values[self.low[row] : self.high[row]].tolist()
+        return values
+
+    def flat(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """All rows behind each other, and the offsets (rows + 1) between them."""
+        lengths = self.high - self.low
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        positions = np.arange(offsets[-1]) + np.repeat(self.low - offsets[:-1], lengths)
+        return self.values[positions], offsets
+
+    def to_series(self, name: str, codes: pl.Series | None = None) -> pl.Series:
+        """As a list column; through ``codes`` (index -> string) where values are indices."""
+        values, offsets = self.flat()
+        if codes is not None:
+            column = codes.gather(values)
+        else:
+            column = pl.Series(values, nan_to_null=values.dtype.kind == "f")
+        return list_series(name, column, offsets)
+
+    @classmethod
+    def of_series(cls, column: pl.Series, codes: pl.Enum | None = None) -> Ragged:
+        """The inverse of :meth:`to_series`; missing numbers become NaN."""
+        lengths = column.list.len().cast(pl.Int64).fill_null(0).to_numpy()
+        ends = np.cumsum(lengths, dtype=np.int64)
+        flat = column.filter(column.list.len() > 0).explode()
+        coded = flat if codes is None else flat.cast(codes).to_physical()
+        return cls(coded.to_numpy(), ends - lengths, ends)
+
+    @classmethod
+    def of_lists(cls, rows: Sequence[Sequence[int]]) -> Ragged:
+        """From lists of item indices."""
+        ends = np.cumsum([len(row) for row in rows], dtype=np.int64)
+        lengths = np.array([len(row) for row in rows], dtype=np.int64)
+        values = np.array([value for row in rows for value in row], dtype=np.int64)
+        return cls(values, ends - lengths, ends)
+
+
+class Computed(Sequence[T], Generic[T]):
+    """A sequence whose entries are made on access and not kept."""
+
+    def __init__(self, length: int, entry: Callable[[int], T]) -> None:
+        self._length = length
+        self._entry = entry
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[T]: ...
+    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
+        if isinstance(index, slice):
+            return [self._entry(i) for i in range(*index.indices(self._length))]
+        if index < 0:
+            index += self._length
+        if not 0 <= index < self._length:
+            raise IndexError(f"index {index} of {self._length} entries")
+        return self._entry(index)

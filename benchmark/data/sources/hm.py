@@ -1,0 +1,142 @@
+"""H&M Personalized Fashion Recommendations, in the layout of the Kaggle download.
+
+``articles.csv``, ``transactions_train.csv`` (either may be gzipped, ``.csv.gz``) and
+``images/0xx/<article_id>.jpg``, where 0xx are the id's first three digits. Article ids are
+strings: their leading zero counts. Repeated rows are repeated purchases and stay, in file
+order within a day. There are no ratings and no reviews. Prices are left out: an article's
+price is only known from transactions, the test ones among them. Articles nobody bought stay
+in the catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+
+from benchmark.data.schema import RawDataset
+from benchmark.data.sources import OnError, Source
+from benchmark.data.text_files import find_file, read_csv
+
+ARTICLES, TRANSACTIONS = "articles.csv", "transactions_train.csv"
+_LAYOUT = "the folder with articles.csv, transactions_train.csv and images/"
+_DAY_SECONDS = 86_400
+
+#: Category path, from general to specific.
+CATEGORY = ("index_group_name", "garment_group_name", "product_type_name")
+#: Attribute names as items show them -> columns of articles.csv.
+ATTRIBUTES = {
+    "colour": "colour_group_name",
+    "appearance": "graphical_appearance_name",
+    "product group": "product_group_name",
+    "department": "department_name",
+    "section": "section_name",
+}
+TERMS = (
+    "H&M Personalized Fashion Recommendations (Kaggle, 2022): non-commercial and academic use "
+    "under the competition's rules; not to be redistributed."
+)
+
+
+class HmParams(BaseModel):
+    """The source has no parameters of its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def read(raw: Path | None, params: HmParams, *, on_error: OnError) -> RawDataset:
+    """Parse the folder ``raw``; broken lines are named by file and number."""
+    assert raw is not None
+    articles, article_notes = _articles(raw, on_error)
+    purchases, purchase_notes = _transactions(raw, on_error)
+    return RawDataset(
+        items=articles,
+        interactions=purchases,
+        allow_repeats=True,
+        rating_scale=None,
+        terms=TERMS,
+        photos=_photos(raw / "images", articles["item_id"].to_list()),
+        notes={**article_notes, **purchase_notes},
+    )
+
+
+def files(raw: Path | None, params: HmParams) -> Mapping[str, Path]:
+    """The two tables read."""
+    assert raw is not None
+    paths = (raw / f"{name}{end}" for name in (ARTICLES, TRANSACTIONS) for end in ("", ".gz"))
+    return {path.name: path for path in paths if path.is_file()}
+
+
+def _articles(raw: Path, on_error: OnError) -> tuple[pl.DataFrame, dict[str, object]]:
+    path = find_file(raw, ARTICLES, expected=_LAYOUT)
+    optional = ("prod_name", "detail_desc", *CATEGORY, *ATTRIBUTES.values())
+    frame, notes = read_csv(
+        path,
+        {
+            "article_id": (pl.col("article_id"), "an article id"),
+            **{name: (pl.col(name), None) for name in optional},
+        },
+        on_error=on_error,
+    )
+    pairs = [
+        pl.struct(pl.lit(key).alias("key"), pl.col(column).alias("value"))
+        for key, column in ATTRIBUTES.items()
+    ]
+    items = frame.select(
+        pl.col("article_id").alias("item_id"),
+        pl.lit("fashion").alias("domain"),
+        pl.col("prod_name").alias("title"),
+        pl.concat_list(CATEGORY).list.drop_nulls().alias("category"),
+        pl.col("detail_desc").alias("description"),
+        pl.concat_list(pairs)
+        .list.filter(pl.element().struct.field("value").is_not_null())
+        .alias("attributes"),
+    )
+    return items, notes
+
+
+def _transactions(raw: Path, on_error: OnError) -> tuple[pl.DataFrame, dict[str, object]]:
+    path = find_file(raw, TRANSACTIONS, expected=_LAYOUT)
+    day = pl.col("t_dat").str.to_date("%Y-%m-%d", strict=False)
+    frame, notes = read_csv(
+        path,
+        {
+            "t_dat": (day.dt.epoch("d").cast(pl.Int64) * _DAY_SECONDS, "a day like 2020-09-22"),
+            "customer_id": (pl.col("customer_id"), "a customer id"),
+            "article_id": (pl.col("article_id"), "an article id"),
+            # The last column: null in a line that breaks off.
+            "sales_channel_id": (
+                pl.col("sales_channel_id").cast(pl.UInt8, strict=False),
+                "a small number",
+            ),
+        },
+        on_error=on_error,
+    )
+    rows = frame.select(
+        pl.col("customer_id").alias("user_id"),
+        pl.col("article_id").alias("item_id"),
+        pl.col("t_dat").alias("timestamp"),
+        pl.lit("fashion").alias("domain"),
+    )
+    return rows, notes
+
+
+def _photos(folder: Path, article_ids: list[str]) -> Iterator[tuple[str, Path]]:
+    for article_id in article_ids:
+        path = folder / article_id[:3] / f"{article_id}.jpg"
+        if path.is_file():
+            yield article_id, path
+
+
+SOURCE = Source(
+    name="hm",
+    summary="H&M purchases with product photos (Kaggle layout)",
+    params=HmParams,
+    read=read,
+    files=files,
+    raw_help=_LAYOUT,
+    default_name=lambda params: "hm",
+    defaults={"new_users": 0.0, "history_window": 5},
+)

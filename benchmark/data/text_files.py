@@ -1,0 +1,167 @@
+"""Raw text files, plain or gzipped, read so that a broken line is named."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+import polars as pl
+
+from benchmark.data.sources import OnError
+from benchmark.errors import BenchError
+
+_SKIP = "Correct it, or leave such lines out with --on-error skip."
+
+
+def find_file(folder: Path, name: str, *, expected: str) -> Path:
+    """``folder/name`` or ``folder/name.gz``; :class:`BenchError` says what was expected."""
+    for path in (folder / name, folder / f"{name}.gz"):
+        if path.is_file():
+            return path
+    raise BenchError(f"{str(folder)!r} has no file {name!r}.", fix=f"Give --raw {expected}.")
+
+
+def lines(path: Path) -> Iterator[tuple[int, str]]:
+    """(line number from 1, line without its end) of a UTF-8 file, gzipped if named ``.gz``.
+
+    Raises :class:`BenchError` with the line number where the bytes are no text or the
+    compressed stream breaks off.
+    """
+    number = 0
+    try:
+        with _open(path) as stream:
+            for line in stream:
+                number += 1
+                yield number, line.rstrip("\n")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        what = getattr(error, "strerror", None) or str(error)
+        raise BenchError(
+            f"{path}, after line {number}: cannot be read on ({what}).",
+            fix="The file is damaged or incomplete: download it again.",
+        ) from error
+
+
+class BadLines:
+    """Decides about broken lines: raise, or count and go on."""
+
+    def __init__(self, path: Path, on_error: OnError) -> None:
+        self.path = path
+        self.on_error = on_error
+        self.skipped = 0
+
+    def report(self, number: int, reason: str) -> None:
+        """Raise :class:`BenchError` for line ``number``, or count it."""
+        if self.on_error == "raise":
+            raise BenchError(f"{self.path}, line {number}: {reason}.", fix=_SKIP)
+        self.skipped += 1
+
+    def notes(self) -> dict[str, object]:
+        """For ``RawDataset.notes``."""
+        return {f"lines of {self.path.name} left out": self.skipped} if self.skipped else {}
+
+
+def read_csv(
+    path: Path,
+    columns: Mapping[str, tuple[pl.Expr, str | None]],
+    *,
+    on_error: OnError,
+    separator: str = ",",
+) -> tuple[pl.DataFrame, dict[str, object]]:
+    """Columns of a headed CSV file, and notes on skipped lines.
+
+    ``columns`` maps a name to an expression that turns its text into the wanted type (null
+    where it cannot) and to what a value must be, in words for the message; ``None``: any
+    text, also none. The whole file is parsed at once by polars; only when something is wrong
+    with it is it read again line by line, to name or to skip the broken lines.
+    """
+    header = _header(path, separator)
+    missing = [name for name in columns if name not in header]
+    if missing:
+        raise BenchError(
+            f"{path} has no column {missing[0]!r} (it has: {', '.join(header)}).",
+            fix="Use the file as it was published.",
+        )
+    try:
+        text = pl.read_csv(
+            path,
+            columns=list(columns),
+            infer_schema=False,
+            separator=separator,
+            truncate_ragged_lines=False,
+        )
+        frame = _typed(text, columns)
+        # A null where a value must be: the line was too short, or the value no such thing.
+        needed = [name for name, (_, rule) in columns.items() if rule is not None]
+        if not sum(frame[name].null_count() for name in needed):
+            return frame, {}
+    except (pl.exceptions.PolarsError, OSError):
+        pass  # the careful reading below finds the line, or the damage
+    return _read_carefully(path, header, columns, on_error=on_error, separator=separator)
+
+
+def _read_carefully(
+    path: Path,
+    header: Sequence[str],
+    columns: Mapping[str, tuple[pl.Expr, str | None]],
+    *,
+    on_error: OnError,
+    separator: str,
+) -> tuple[pl.DataFrame, dict[str, object]]:
+    bad = BadLines(path, on_error)
+    numbers: list[int] = []
+    kept: list[list[str]] = []
+    reader = csv.reader((line + "\n" for _, line in lines(path)), delimiter=separator)
+    next(reader)
+    positions = [header.index(name) for name in columns]
+    first = reader.line_num + 1
+    for fields in _rows(reader, path):
+        if fields:
+            if len(fields) == len(header):
+                numbers.append(first)
+                kept.append([fields[position] for position in positions])
+            else:
+                bad.report(first, f"{len(fields)} fields, the header has {len(header)}")
+        first = reader.line_num + 1
+    text = pl.DataFrame(kept, schema=dict.fromkeys(columns, pl.String), orient="row")
+    frame = _typed(text, columns)
+    keep = pl.Series([True]).extend_constant(True, max(len(frame) - 1, 0)).head(len(frame))
+    for name, (_, rule) in columns.items():
+        if rule is None:
+            continue
+        for row in frame[name].is_null().arg_true().to_list():
+            if keep[row]:
+                bad.report(numbers[row], f"{name} is {text[name][row]!r}, not {rule}")
+                keep[row] = False
+    return frame.filter(keep), bad.notes()
+
+
+def _typed(text: pl.DataFrame, columns: Mapping[str, tuple[pl.Expr, str | None]]) -> pl.DataFrame:
+    filled = pl.when(pl.all() != "").then(pl.all())
+    return text.with_columns(filled).select(how.alias(key) for key, (how, _) in columns.items())
+
+
+def _rows(reader: Iterator[list[str]], path: Path) -> Iterator[list[str]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        number = getattr(reader, "line_num", 0)
+        raise BenchError(
+            f"{path}, line {number}: {error}.", fix="Correct the quotes of this line."
+        ) from error
+
+
+def _header(path: Path, separator: str) -> list[str]:
+    for _, line in lines(path):
+        fields = next(csv.reader([line.removeprefix("\ufeff")], delimiter=separator))
+        return [field.strip() for field in fields]
+    raise BenchError(f"{path} is empty.", fix="Download it again.")
+
+
+def _open(path: Path) -> IO[str]:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8", newline="\n")
+    return open(path, encoding="utf-8", newline="\n")

@@ -1,0 +1,61 @@
+"""Interactions as arrays: users behind each other, each one's rows in time order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from benchmark.data.catalogue import Catalogue
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Parallel arrays over interaction rows; ``starts[u]:starts[u + 1]`` are user ``u``'s."""
+
+    users: tuple[str, ...]
+    starts: NDArray[np.int64]
+    user: NDArray[np.int64]
+    item: NDArray[np.int64]
+    """Catalogue indices."""
+    timestamp: NDArray[np.int64]
+    rating: NDArray[np.float64]
+    """NaN where none was given."""
+    explanation: pl.Series
+    first_time: NDArray[np.bool_]
+    """Whether the user meets the item for the first time in this row."""
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    @classmethod
+    def of_frame(cls, rows: pl.DataFrame, catalogue: Catalogue) -> Timeline:
+        """From rows of interactions.parquet (any parts, users contiguous and in time order)."""
+        codes = pl.Enum(catalogue.ids)
+        user = rows["user_id"].rle_id().cast(pl.Int64).to_numpy()
+        sizes = np.bincount(user) if len(user) else np.zeros(0, dtype=np.int64)
+        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        item = rows["item_id"].cast(codes).to_physical().cast(pl.Int64)
+        pairs = pl.DataFrame({"user": user, "item": item})
+        return cls(
+            users=tuple(rows["user_id"].gather(starts[:-1]).to_list()),
+            starts=starts,
+            user=user,
+            item=item.to_numpy(),
+            timestamp=rows["timestamp"].to_numpy(),
+            rating=rows["rating"].cast(pl.Float64).fill_null(float("nan")).to_numpy(),
+            explanation=rows["explanation"],
+            first_time=pairs.select(pl.struct("user", "item").is_first_distinct())
+            .to_series()
+            .to_numpy(),
+        )
+
+    def start_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The first row of the user each of ``rows`` belongs to."""
+        return self.starts[self.user[rows]]
+
+    def end_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """One past the last row of the user each of ``rows`` belongs to."""
+        return self.starts[self.user[rows] + 1]

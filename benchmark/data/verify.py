@@ -1,0 +1,43 @@
+"""Every file of a dataset hashed again and compared with what was prepared."""
+
+from __future__ import annotations
+
+from benchmark.data.dataset import Dataset
+from benchmark.data.listing import INFO
+from benchmark.data.prepare import identity_sha256
+from benchmark.errors import BenchError
+from benchmark.files import read_json, sha256_file
+from benchmark.progress import track
+
+#: Caches made later; not part of a dataset's content.
+CACHES = "features"
+
+
+def verify(dataset: Dataset) -> list[str]:
+    """What differs from the prepared state, a sentence each; empty when nothing does."""
+    try:
+        info = read_json(dataset.folder / INFO)
+    except BenchError as error:
+        return [error.message]
+    problems: list[str] = []
+    if identity_sha256(info) != info.get("sha256"):
+        problems.append(f"{INFO}: its sha256 does not match its content")
+    expected: dict[str, str] = info["files"]
+    for name in track(sorted(expected), "hashing"):
+        path = dataset.folder / name
+        try:
+            actual = sha256_file(path)
+        except FileNotFoundError:
+            problems.append(f"{name}: missing")
+            continue
+        except OSError as error:
+            problems.append(f"{name}: cannot be read ({error.strerror})")
+            continue
+        if actual != expected[name]:
+            problems.append(f"{name}: changed (sha256 {actual[:12]}, not {expected[name][:12]})")
+    for path in sorted(dataset.folder.rglob("*")):
+        name = path.relative_to(dataset.folder).as_posix()
+        known = name in expected or name == INFO or name.startswith(f"{CACHES}/")
+        if path.is_file() and not known:
+            problems.append(f"{name}: not part of the dataset")
+    return problems

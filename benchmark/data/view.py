@@ -1,0 +1,127 @@
+"""What a model may see of a dataset: :class:`benchmark.model.TrainingView`, implemented.
+
+The view is built from rows that are already filtered. It keeps no dataset, no path to the
+interactions file and no test instance, so no call on it can lead to a test interaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from benchmark.data.building import InstanceBuilder, Rules
+from benchmark.data.catalogue import Catalogue
+from benchmark.data.frames import content_sha256
+from benchmark.data.instance_table import InstanceTable
+from benchmark.data.questions import Examples
+from benchmark.data.timeline import Timeline
+from benchmark.errors import BenchError, UsageError, unknown_name
+from benchmark.instances import Example
+
+_VISIBLE = (
+    "user_id",
+    "item_id",
+    "timestamp",
+    "rating",
+    "review",
+    "summary",
+    "explanation",
+    "domain",
+)
+
+
+class DatasetView:
+    """Training and validation data of the ``seen`` cohort, and the catalogue.
+
+    ``rows`` are the train and valid rows of interactions.parquet; ``valid`` holds the frozen
+    validation instances by task; ``hashes`` of the catalogue and its photos stand for them in
+    ``sha256``. ``opened`` lists the attachments a model asked for.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        catalogue: Catalogue,
+        rows: pl.DataFrame,
+        valid: Mapping[str, InstanceTable],
+        rules: Rules,
+        features_folder: Path,
+        attachments: Mapping[str, Path],
+        hashes: Mapping[str, str],
+    ) -> None:
+        self.name = name
+        self.catalogue = catalogue
+        self.tasks = tuple(valid)
+        self.history_window = rules.history_window
+        self.allow_repeats = rules.allow_repeats
+        self.rating_scale = rules.rating_scale
+        self.features_folder = features_folder
+        self.opened: list[str] = []
+        self._rows = rows
+        self._valid = valid
+        self._rules = rules
+        self._attachments = dict(attachments)
+        self._hashes = dict(hashes)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of all that this view shows; computed from the content itself."""
+        parts = {"rows": content_sha256(self._rows), "rules": asdict(self._rules)}
+        text = json.dumps([parts, sorted(self._hashes.items()), self.tasks], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def interactions(self, part: Literal["train", "valid"] = "train") -> pl.DataFrame:
+        """Rows of one part; users contiguous, each user's rows in time order."""
+        _check_part(part)
+        return self._rows.filter(pl.col("part") == part).select(_VISIBLE)
+
+    def examples(self, task: str, part: Literal["train", "valid"] = "train") -> Sequence[Example]:
+        """Instances with targets; raises :class:`UsageError` for a task the data lacks."""
+        _check_part(part)
+        if task not in self._valid:
+            raise UsageError(
+                f"Dataset {self.name!r} does not support task {task!r}.",
+                fix=f"It supports {', '.join(self.tasks)}.",
+            )
+        if part == "valid":
+            return Examples(self._valid[task], self.catalogue)
+        builder = self._builder
+        targets = builder.training(self._train_end, several=task == "selection")
+        targets, _ = builder.answerable(task, targets)
+        return Examples(builder.table(task, targets), self.catalogue)
+
+    def attachment(self, name: str) -> Path:
+        """A file the source left; :class:`BenchError` when there is none of that name."""
+        if name not in self._attachments:
+            known = ", ".join(self._attachments) or "none"
+            raise BenchError(
+                f"Dataset {self.name!r} has no attachment {name!r} (it has: {known}).",
+                fix="Use a dataset whose source provides it.",
+            )
+        if name not in self.opened:
+            self.opened.append(name)
+        return self._attachments[name]
+
+    @cached_property
+    def _builder(self) -> InstanceBuilder:
+        timeline = Timeline.of_frame(self._rows, self.catalogue)
+        return InstanceBuilder(timeline, self.catalogue, self._rules)
+
+    @property
+    def _train_end(self) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+        # Of every user the last visible row is the validation part.
+        return self._builder.timeline.starts[1:] - 1
+
+
+def _check_part(part: str) -> None:
+    if part not in ("train", "valid"):
+        raise unknown_name("part of the training view", part, ("train", "valid"))

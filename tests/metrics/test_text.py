@@ -1,0 +1,257 @@
+"""Text metrics against the libraries that define them, and hand-worked edge cases."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import numpy as np
+import pytest
+
+from benchmark.errors import BenchError, UsageError
+from benchmark.metrics import bertscore, text
+
+WORDS = (
+    "the a this it is was soft leather shoes bags bag runs running ran nice nicely great, "
+    "great. comfortable comfort Price price's $9.99 well-made don't 12,000 made making warm"
+).split()
+
+
+def _pairs(count: int, seed: int = 0) -> tuple[list[str | None], list[str]]:
+    """Sentences sharing words with their references; some empty, failed or identical."""
+    draw = random.Random(seed)
+    hypotheses: list[str | None] = []
+    references: list[str] = []
+    for _ in range(count):
+        reference = draw.choices(WORDS, k=draw.randint(1, 14))
+        kind = draw.random()
+        if kind < 0.03:
+            hypothesis: str | None = None
+        elif kind < 0.06:
+            hypothesis = ""
+        elif kind < 0.12:
+            hypothesis = " ".join(reference)
+        else:
+            kept = [word for word in reference if draw.random() < 0.7]
+            hypothesis = " ".join(kept + draw.choices(WORDS, k=draw.randint(0, 5)))
+        hypotheses.append(hypothesis)
+        references.append(" ".join(reference))
+    return hypotheses, references
+
+
+def _value(metrics: tuple[text.Metric, ...], statistics: text.Statistics, name: str) -> float:
+    metric = next(metric for metric in metrics if metric.name == name)
+    return float(metric.value(statistics[name].mean(axis=0)))
+
+
+@pytest.mark.parametrize("order", [1, 4])
+def test_bleu_is_sacrebleus_corpus_bleu(order: int) -> None:
+    sacrebleu = pytest.importorskip("sacrebleu.metrics")
+    name = f"BLEU-{order}"
+    theirs = sacrebleu.BLEU(max_ngram_order=order, smooth_method="none", tokenize="13a")
+    draw = random.Random(1)
+    for seed in range(200):
+        hypotheses, references = _pairs(draw.choice([1, 3, 20]), seed)
+        metrics, statistics = text.score(hypotheses, references, [name])
+        expected = theirs.corpus_score([h or "" for h in hypotheses], [references]).score
+        assert _value(metrics, statistics, name) == pytest.approx(expected, abs=1e-9)
+
+
+def test_bleu_statistics_are_sacrebleus_sentence_by_sentence() -> None:
+    sacrebleu = pytest.importorskip("sacrebleu.metrics")
+    theirs = sacrebleu.BLEU(smooth_method="none", effective_order=True)
+    hypotheses, references = _pairs(2000)
+    rows = text.bleu_statistics([h or "" for h in hypotheses], references, 4)
+    for hypothesis, reference, row in zip(hypotheses, references, rows, strict=True):
+        expected = theirs.sentence_score(hypothesis or "", [reference])
+        assert row.tolist() == [*expected.counts, *expected.totals, expected.ref_len]
+
+
+def test_bleu_equals_sacrebleus_default_when_every_order_matches() -> None:
+    sacrebleu = pytest.importorskip("sacrebleu")
+    hypotheses, references = _pairs(500)
+    metrics, statistics = text.score(hypotheses, references, ["BLEU-4"])
+    expected = sacrebleu.corpus_bleu([h or "" for h in hypotheses], [references]).score
+    assert _value(metrics, statistics, "BLEU-4") == pytest.approx(expected, abs=1e-9)
+
+
+def test_bleu_of_a_stack_of_means_is_the_stack_of_bleus() -> None:
+    hypotheses, references = _pairs(60)
+    metrics, statistics = text.score(hypotheses, references, ["BLEU-4"])
+    stacked = statistics["BLEU-4"].reshape(3, 20, -1).mean(axis=1)
+    single = [float(metrics[0].value(mean)) for mean in stacked]
+    assert metrics[0].value(stacked).tolist() == pytest.approx(single)
+
+
+def test_bleu_by_hand() -> None:
+    metrics, statistics = text.score(["the soft bag"], ["the soft leather bag"], ["BLEU-1"])
+    assert _value(metrics, statistics, "BLEU-1") == pytest.approx(100 * math.exp(1 - 4 / 3))
+
+
+def test_rouge_is_rouge_scores_f_measure() -> None:
+    scorer = pytest.importorskip("rouge_score.rouge_scorer").RougeScorer(
+        ["rouge1", "rouge2", "rougeL"], use_stemmer=True
+    )
+    hypotheses, references = _pairs(2000)
+    _, statistics = text.score(hypotheses, references, ["ROUGE-1", "ROUGE-2", "ROUGE-L"])
+    for row, (hypothesis, reference) in enumerate(zip(hypotheses, references, strict=True)):
+        expected = scorer.score(reference, hypothesis or "")
+        for name, kind in (("ROUGE-1", "rouge1"), ("ROUGE-2", "rouge2"), ("ROUGE-L", "rougeL")):
+            assert statistics[name][row, 0] == pytest.approx(expected[kind].fmeasure, abs=1e-12)
+
+
+def test_rouge_l_by_hand() -> None:
+    _, statistics = text.score(["soft warm bag"], ["warm soft leather bag"], ["ROUGE-L"])
+    assert statistics["ROUGE-L"][0, 0] == pytest.approx(2 * (2 / 3) * (2 / 4) / (2 / 3 + 2 / 4))
+
+
+class _Lemma:
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def name(self) -> str:
+        return self._name
+
+
+class _Synset:
+    def __init__(self, *words: str) -> None:
+        self._words = words
+
+    def lemmas(self) -> list[_Lemma]:
+        return [_Lemma(word) for word in self._words]
+
+
+class _TinyWordNet:
+    """One synonym pair, for machines without the corpus."""
+
+    def synsets(self, word: str) -> list[_Synset]:
+        return [_Synset("soft", "gentle")] if word in ("soft", "gentle") else []
+
+
+def test_meteor_without_wordnet_is_nltks_with_exact_and_stem_matches() -> None:
+    module = pytest.importorskip("nltk.translate.meteor_score")
+    tokenize = pytest.importorskip("sacrebleu.tokenizers.tokenizer_13a").Tokenizer13a()
+    hypotheses, references = _pairs(1000)
+    texts = [hypothesis or "" for hypothesis in hypotheses]
+    ours = text.meteor(texts, references, wordnet=False)
+
+    class Nothing:
+        def synsets(self, word: str) -> list[object]:
+            return []
+
+    for hypothesis, reference, value in zip(texts, references, ours, strict=True):
+        expected = module.meteor_score(
+            [tokenize(reference).split()], tokenize(hypothesis).split(), wordnet=Nothing()
+        )
+        assert value == pytest.approx(expected, abs=1e-12)
+
+
+def test_meteor_is_named_after_the_wordnet_it_had(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corpus = pytest.importorskip("nltk.corpus")
+    pair = (["a gentle bag"], ["a soft bag"])
+    monkeypatch.setattr(text, "has_wordnet", lambda: False)
+    (without,), poorer = text.score(*pair, ["METEOR"])
+    assert without.name == "METEOR-exact+stem"
+    assert "METEOR-exact+stem" in capsys.readouterr().err
+    monkeypatch.setattr(text, "has_wordnet", lambda: True)
+    monkeypatch.setattr(corpus, "wordnet", _TinyWordNet())
+    (within,), richer = text.score(*pair, ["METEOR"])
+    assert within.name == "METEOR"
+    assert richer["METEOR"][0, 0] > poorer["METEOR-exact+stem"][0, 0]
+    assert richer["METEOR"][0, 0] == pytest.approx(1 - 0.5 * (1 / 3) ** 3)
+
+
+def test_meteor_with_wordnet_is_nltks() -> None:
+    module = pytest.importorskip("nltk.translate.meteor_score")
+    if not text.has_wordnet():
+        pytest.skip("nltk has no WordNet corpus on this machine")
+    ours = text.meteor(["a gentle bag"], ["a soft bag"], wordnet=True)
+    expected = module.meteor_score([["a", "soft", "bag"]], ["a", "gentle", "bag"])
+    assert ours[0] == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.fixture
+def encoder(monkeypatch: pytest.MonkeyPatch) -> bertscore.Encoder:
+    monkeypatch.delenv(bertscore.VARIABLE, raising=False)
+    found = bertscore.find_encoder()
+    if found is None:
+        pytest.skip(f"no local encoder: {bertscore.HOW_TO_GET_AN_ENCODER}")
+    return found
+
+
+def test_bertscore_is_bert_scores(encoder: bertscore.Encoder) -> None:
+    pytest.importorskip("bert_score")
+    from benchmark.torch_setup import prepare_torch
+
+    prepare_torch()
+    import bert_score
+
+    hypotheses, references = _pairs(150)
+    kept = [row for row, hypothesis in enumerate(hypotheses) if hypothesis]
+    texts = [hypotheses[row] or "" for row in kept]
+    wanted = [references[row] for row in kept]
+    (metric,), statistics = text.score(texts, wanted, ["BERTScore"])
+    assert metric.name == f"BERTScore-{encoder.name}" == "BERTScore-all-MiniLM-L6-v2"
+    _, _, expected = bert_score.score(
+        texts, wanted, model_type=str(encoder.folder), num_layers=6, device="cpu"
+    )
+    np.testing.assert_allclose(statistics[metric.name][:, 0], expected.numpy(), atol=2e-6)
+
+
+def test_bertscore_of_failed_and_of_identical_texts(encoder: bertscore.Encoder) -> None:
+    references = ["a soft bag", "warm shoes"]
+    (metric,), statistics = text.score([None, "warm shoes"], references, ["BERTScore"])
+    assert statistics[metric.name][:, 0] == pytest.approx([0.0, 1.0], abs=1e-6)
+
+
+def test_bertscore_is_left_out_aloud_without_an_encoder(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bertscore, "find_encoder", lambda: None)
+    metrics, statistics = text.score(["a"], ["a"], ["ROUGE-1", "BERTScore"])
+    assert [metric.name for metric in metrics] == ["ROUGE-1"]
+    assert list(statistics) == ["ROUGE-1"]
+    assert "BERTScore is left out" in capsys.readouterr().err
+
+
+def test_an_encoder_folder_without_a_model_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    monkeypatch.setenv(bertscore.VARIABLE, str(tmp_path))
+    with pytest.raises(BenchError, match=r"holds no config\.json"):
+        bertscore.find_encoder()
+
+
+def test_failed_predictions_score_zero() -> None:
+    names = ["BLEU-1", "BLEU-4", "ROUGE-1", "ROUGE-2", "ROUGE-L", "METEOR"]
+    metrics, statistics = text.score([None, "  "], ["a soft bag", "warm shoes"], names)
+    assert {_value(metrics, statistics, metric.name) for metric in metrics} == {0.0}
+
+
+def test_a_failed_prediction_never_raises_a_score() -> None:
+    hypotheses, references = _pairs(40)
+    names = ["BLEU-1", "BLEU-4", "ROUGE-1", "ROUGE-2", "ROUGE-L", "METEOR"]
+    metrics, before = text.score(references, references, names)
+    worse: list[str | None] = [None, *references[1:]]
+    _, after = text.score(worse, references, names)
+    for metric in metrics:
+        assert _value(metrics, after, metric.name) < _value(metrics, before, metric.name)
+
+
+def test_bad_input_is_refused() -> None:
+    with pytest.raises(BenchError, match="reference text of instance 1 is empty"):
+        text.score(["a", "b"], ["a", " "])
+    with pytest.raises(BenchError, match="1 texts were given for 2 references"):
+        text.score(["a"], ["a", "b"])
+    with pytest.raises(UsageError, match="Unknown text metric 'BLEU-2'"):
+        text.score(["a"], ["a"], ["BLEU-2"])
+
+
+def test_a_missing_package_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "sacrebleu.tokenizers.tokenizer_13a", None)
+    with pytest.raises(BenchError, match=r"unimp-bench\[text\]"):
+        text.score(["a"], ["a"], ["BLEU-1"])

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from benchmark.metrics import metric_named
+from benchmark.report.evidence import Evidence, gather, interval, verdicts
+from benchmark.runs.store import PER_INSTANCE, StoredRun
+
+
+def run_with(folder: Path, **columns: Any) -> StoredRun:
+    folder.mkdir()
+    frame = pl.DataFrame({"instance_id": ["b", "a"], "user_id": ["u2", "u1"], **columns})
+    frame.write_parquet(folder / PER_INSTANCE)
+    return StoredRun(folder, {"model": "m", "variant": None}, {}, 0.0)
+
+
+def test_rows_come_in_order_of_instance_whatever_the_files_order(tmp_path: Path) -> None:
+    found = gather([run_with(tmp_path / "r", MAE=[2.0, 1.0])])
+    assert found is not None
+    assert (found.ids, found.users) == (("a", "b"), ("u1", "u2"))
+    assert found.statistics["MAE"].tolist() == [[1.0], [2.0]]
+
+
+@pytest.mark.parametrize("kind", [pl.Array(pl.Float64, 3), pl.List(pl.Float64)])
+def test_wide_statistics_keep_their_width(tmp_path: Path, kind: Any) -> None:
+    rows = pl.Series([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], dtype=kind)
+    found = gather([run_with(tmp_path / "r", **{"BLEU-1": rows})])
+    assert found is not None
+    assert found.statistics["BLEU-1"].tolist() == [[4.0, 5.0, 6.0], [1.0, 2.0, 3.0]]
+
+
+def test_seeds_are_averaged_instance_by_instance(tmp_path: Path) -> None:
+    runs = [run_with(tmp_path / "r0", MAE=[2.0, 1.0]), run_with(tmp_path / "r1", MAE=[0.0, 3.0])]
+    found = gather(runs)
+    assert found is not None
+    assert found.statistics["MAE"].tolist() == [[2.0], [1.0]]
+    score = interval(found, metric_named("MAE"))
+    assert (score.value, score.users) == (1.5, 2)
+
+
+def test_runs_without_or_with_other_instances_are_no_evidence(tmp_path: Path) -> None:
+    whole = run_with(tmp_path / "r0", MAE=[2.0, 1.0])
+    bare = StoredRun(tmp_path, {}, {}, 0.0)
+    other = run_with(tmp_path / "r1", MAE=[2.0, 1.0], instance_id=["a", "c"])
+    assert gather([]) is None
+    assert gather([whole, bare]) is None
+    assert gather([whole, other]) is None
+
+
+def errors(values: Any) -> Evidence:
+    column = np.asarray(values, dtype=np.float64)[:, None]
+    ids = tuple(f"q{i}" for i in range(len(column)))
+    return Evidence(ids, ids, {"MAE": column})
+
+
+def test_lower_errors_are_better_and_corrections_span_the_column() -> None:
+    rng = np.random.default_rng(0)
+    base = rng.random(200)
+    evidence = {
+        "base": errors(base),
+        "good": errors(base * 0.5),
+        "same": errors(rng.permutation(base)),
+        "apart": replace(errors(base * 0.1), ids=tuple(f"z{i}" for i in range(200))),
+    }
+    found = verdicts(
+        metric_named("MAE"), evidence, {"good": "base", "same": "base", "apart": "base"}
+    )
+    assert list(found) == ["good"]
+    assert found["good"].better is True

@@ -1,0 +1,201 @@
+"""Bootstrap by user, paired differences, Holm: against hand work, scipy and statsmodels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmark import stats
+from benchmark.errors import BenchError
+from benchmark.metrics import metric_named
+from benchmark.metrics.base import Metric, Statistics
+
+HR = metric_named("HR@5")
+MAE = metric_named("MAE")
+RMSE = metric_named("RMSE")
+
+
+def _one(metric: Metric, values: np.ndarray) -> Statistics:
+    return {metric.name: values.reshape(len(values), -1).astype(float)}
+
+
+def _bernoulli(n: int, share: float, seed: int) -> np.ndarray:
+    return (np.random.default_rng(seed).random(n) < share).astype(float)
+
+
+def test_value_is_over_instances_not_over_users() -> None:
+    values = np.array([1.0, 0.0, 0.0, 0.0])
+    score = stats.summarise([HR], _one(HR, values), ["a", "b", "b", "b"])["HR@5"]
+    assert (score.value, score.n, score.users) == (0.25, 4, 2)
+
+
+def test_a_metric_that_is_no_mean_is_taken_of_the_means() -> None:
+    squared = np.array([1.0, 4.0, 9.0, 2.0])
+    score = stats.summarise([RMSE], _one(RMSE, squared), list("abcd"))["RMSE"]
+    assert score.value == pytest.approx(2.0)
+    assert score.low < 2.0 < score.high
+
+
+def test_same_seed_same_numbers_and_another_seed_others() -> None:
+    statistics = _one(MAE, np.random.default_rng(0).random(300))
+    users = [f"u{row // 3}" for row in range(300)]
+    first = stats.summarise([MAE], statistics, users, seed=1)
+    assert first == stats.summarise([MAE], statistics, users, seed=1)
+    assert first != stats.summarise([MAE], statistics, users, seed=2)
+
+
+def test_names_and_order_of_users_do_not_matter() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 2, size=400).astype(float)
+    users = rng.integers(0, 100, size=400)
+    order = rng.permutation(400)
+    first = stats.summarise([HR], _one(HR, values), users)
+    second = stats.summarise([HR], _one(HR, values[order]), [f"u{u}" for u in users[order]])
+    assert first == second
+
+
+def test_interval_agrees_with_scipy_on_a_plain_mean() -> None:
+    scipy_stats = pytest.importorskip("scipy.stats")
+    values = np.random.default_rng(0).gamma(2.0, size=400)
+    ours = stats.summarise([MAE], _one(MAE, values), np.arange(400), resamples=10_000)["MAE"]
+    theirs = scipy_stats.bootstrap(
+        (values,), np.mean, method="percentile", n_resamples=10_000, rng=1
+    ).confidence_interval
+    width = theirs.high - theirs.low
+    assert ours.low == pytest.approx(theirs.low, abs=0.04 * width)
+    assert ours.high == pytest.approx(theirs.high, abs=0.04 * width)
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
+    # Users differ in their own rate, three instances each: ignoring users would cover far less.
+    rng = np.random.default_rng(0)
+    users = np.repeat(np.arange(150), 3)
+    covered = 0
+    for trial in range(300):
+        rates = rng.choice([0.1, 0.7], size=150)
+        values = (rng.random(450) < rates[users]).astype(float)
+        score = stats.summarise([HR], _one(HR, values), users, resamples=400, seed=trial)["HR@5"]
+        covered += score.low <= 0.4 <= score.high
+    assert 0.91 <= covered / 300 <= 0.985
+
+
+def test_clusters_widen_the_interval() -> None:
+    values = np.repeat(_bernoulli(100, 0.4, seed=0), 5)  # five equal answers a user
+    statistics = _one(HR, values)
+    by_user = stats.summarise([HR], statistics, np.repeat(np.arange(100), 5))["HR@5"]
+    alone = stats.summarise([HR], statistics, np.arange(500))["HR@5"]
+    ratio = (by_user.high - by_user.low) / (alone.high - alone.low)
+    assert ratio == pytest.approx(5**0.5, rel=0.15)
+
+
+def test_drawing_groups_has_the_distribution_of_drawing_users() -> None:
+    scipy_stats = pytest.importorskip("scipy.stats")
+    values = _bernoulli(2000, 0.1, seed=0)
+    sample = stats._Sample.of([values[:, None]], np.arange(2000))
+    assert len(sample.rows) == 2  # two distinct rows, so groups are drawn
+    grouped = sample.resampled_means(4000, seed=0)[:, 0]
+    rng = np.random.default_rng(1)
+    plain = np.array([values[rng.integers(0, 2000, 2000)].mean() for _ in range(4000)])
+    assert scipy_stats.ks_2samp(grouped, plain).pvalue > 0.01
+    assert grouped.std() == pytest.approx(plain.std(), rel=0.05)
+
+
+def test_both_ways_of_drawing_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).integers(0, 3, size=600).astype(float)
+    sample = stats._Sample.of([values[:, None]], np.arange(600))
+    groups = sample.resampled_means(4000, seed=0)[:, 0]
+    monkeypatch.setattr(stats, "_BINOMIAL_COST", 10**9)
+    users = sample.resampled_means(4000, seed=0)[:, 0]
+    assert groups.mean() == pytest.approx(users.mean(), abs=4 * users.std() / 4000**0.5)
+    assert groups.std() == pytest.approx(users.std(), rel=0.05)
+
+
+def test_chunks_do_not_change_a_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+    statistics = _one(MAE, np.random.default_rng(0).random(50))
+    whole = stats.summarise([MAE], statistics, np.arange(50))
+    monkeypatch.setattr(stats, "_CHUNK", 50 * 7)
+    assert stats.summarise([MAE], statistics, np.arange(50))["MAE"].low == pytest.approx(
+        whole["MAE"].low, abs=1e-12
+    )
+
+
+def test_all_metrics_share_one_resampling() -> None:
+    values = _bernoulli(200, 0.3, seed=0)
+    other = metric_named("HR@10")
+    both = {"HR@5": values[:, None], "HR@10": values[:, None]}
+    scores = stats.summarise([HR, other], both, np.arange(200))
+    assert scores["HR@5"] == scores["HR@10"]
+
+
+def test_a_clear_difference_is_found_and_signed() -> None:
+    a, b = _bernoulli(1000, 0.4, seed=0), _bernoulli(1000, 0.2, seed=1)
+    found = stats.paired_difference(HR, _one(HR, a), _one(HR, b), np.arange(1000), resamples=1999)
+    assert found.value == pytest.approx(a.mean() - b.mean())
+    assert 0 < found.low < found.value < found.high
+    assert found.p_value == pytest.approx(2 / 2000)  # the smallest there is; never 0
+    back = stats.paired_difference(HR, _one(HR, b), _one(HR, a), np.arange(1000))
+    assert back.high < 0
+
+
+def test_equal_systems_do_not_differ() -> None:
+    a = _one(HR, _bernoulli(100, 0.4, seed=0))
+    found = stats.paired_difference(HR, a, a, np.arange(100))
+    assert (found.value, found.low, found.high, found.p_value) == (0.0, 0.0, 0.0, 1.0)
+
+
+def test_pairing_removes_what_both_systems_share() -> None:
+    difficulty = np.random.default_rng(0).normal(3, 1, size=300)
+    a = difficulty + np.random.default_rng(1).normal(0.05, 0.1, size=300)
+    found = stats.paired_difference(MAE, _one(MAE, a), _one(MAE, difficulty), np.arange(300))
+    assert found.p_value < 0.01
+
+
+def test_p_values_are_uniform_when_nothing_differs() -> None:
+    rng = np.random.default_rng(0)
+    p = [
+        stats.paired_difference(
+            MAE,
+            _one(MAE, rng.random(120)),
+            _one(MAE, rng.random(120)),
+            np.arange(120),
+            resamples=499,
+            seed=trial,
+        ).p_value
+        for trial in range(400)
+    ]
+    assert 0.02 <= np.mean(np.array(p) <= 0.05) <= 0.09
+    assert np.mean(p) == pytest.approx(0.5, abs=0.06)
+
+
+def test_holm_by_hand() -> None:
+    assert stats.holm([0.01, 0.04, 0.03, 0.005]).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert stats.holm([0.9, 0.8]).tolist() == [1.0, 1.0]
+    assert stats.holm([]).tolist() == []
+
+
+def test_holm_agrees_with_statsmodels() -> None:
+    multitest = pytest.importorskip("statsmodels.stats.multitest")
+    rng = np.random.default_rng(0)
+    for _ in range(500):
+        p = rng.random(int(rng.integers(1, 20))) ** 3
+        expected = multitest.multipletests(p, method="holm")[1]
+        np.testing.assert_allclose(stats.holm(p), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("values", "users", "message"),
+    [
+        (np.zeros((0, 1)), [], "no instance to score"),
+        (np.zeros((2, 1)), ["a"], "2 rows of statistics do not fit 1 user ids"),
+        (np.zeros((2, 3)), ["a", "b"], r"have shape \(2, 3\)"),
+        (np.array([[np.nan], [0.0]]), ["a", "b"], "not a finite number"),
+    ],
+)
+def test_bad_statistics_are_refused(values: np.ndarray, users: list[str], message: str) -> None:
+    with pytest.raises(BenchError, match=message):
+        stats.summarise([HR], {"HR@5": values}, users)
+
+
+def test_a_metric_without_statistics_is_refused() -> None:
+    with pytest.raises(BenchError, match=r"no statistics of 'HR@5'"):
+        stats.summarise([HR], {"HR@10": np.zeros((1, 1))}, ["a"])

@@ -1,0 +1,80 @@
+"""Input and output rows of the item tokens.
+
+The paper gives each item a fresh token and is silent on its start. An item met two or three
+times cannot learn a row from noise, so a row here is tied to the item's content:
+
+    row_i = mean of the token rows of its attributes + W photo_i + delta_i
+
+``delta_i`` starts at zero and is learned, ``W`` is one linear map for all items, and the
+token rows are the language model's current ones. Input and output rows have their own ``W``
+and ``delta``. The variant ``random`` has ``delta_i`` alone, drawn from noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+#: Standard deviation of fresh rows, as in the initialisation of Llama.
+ROW_STD = 0.02
+
+
+class ItemRows(nn.Module):
+    """Rows of ``n`` items from bags of text tokens and photo vectors.
+
+    ``bags`` holds each item's text tokens (possibly none); ``photos`` is (n, f) of about unit
+    length, zero where an item has no photo, or ``None`` to leave photos out.
+    """
+
+    def __init__(
+        self,
+        bags: Sequence[Sequence[int]],
+        photos: Tensor | None,
+        *,
+        width: int,
+        content: bool,
+        row_std: float = ROW_STD,
+    ) -> None:
+        super().__init__()
+        n = len(bags)
+        self.content = content
+        flat = torch.tensor([token for bag in bags for token in bag], dtype=torch.int64)
+        starts = torch.tensor([0, *(len(bag) for bag in bags)], dtype=torch.int64).cumsum(0)[:-1]
+        self.register_buffer("bag_tokens", flat)
+        self.register_buffer("bag_starts", starts)
+        use_photos = content and photos is not None
+        self.register_buffer("photos", photos if use_photos else None)
+        start = torch.zeros if content else _noise(row_std)
+        self.input_delta = nn.Parameter(start(n, width))
+        self.output_delta = nn.Parameter(start(n, width))
+        if use_photos:
+            assert photos is not None
+            self.input_photo = nn.Linear(photos.shape[1], width, bias=False)
+            self.output_photo = nn.Linear(photos.shape[1], width, bias=False)
+            for linear in (self.input_photo, self.output_photo):
+                nn.init.normal_(linear.weight, std=row_std)
+
+    def forward(self, input_rows: Tensor, output_rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Token rows (V_text, d) in and out -> item rows (n, d) in and out."""
+        into, out = self.input_delta, self.output_delta
+        if not self.content:
+            return into, out
+        into = into + self._bag_mean(input_rows)
+        out = out + self._bag_mean(output_rows)
+        if self.photos is not None:
+            into = into + self.input_photo(self.photos)
+            out = out + self.output_photo(self.photos)
+        return into, out
+
+    def _bag_mean(self, rows: Tensor) -> Tensor:
+        return functional.embedding_bag(self.bag_tokens, rows, self.bag_starts, mode="mean")
+
+
+def _noise(std: float):  # type: ignore[no-untyped-def]
+    def start(*shape: int) -> Tensor:
+        return torch.randn(*shape) * std
+
+    return start

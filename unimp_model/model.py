@@ -1,0 +1,124 @@
+"""The UniMP network: language model, visual conditioning, item tokens (paper section 2.2)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unimp_model.batches import Batch
+from unimp_model.config import UniMPConfig
+from unimp_model.fusion import GatedCrossAttention, exclusive_mask
+from unimp_model.item_rows import ItemRows
+from unimp_model.language import LanguageModel
+from unimp_model.resampler import Resampler
+from unimp_model.tokens import SPECIALS
+
+
+class Tables(NamedTuple):
+    """Input and output rows of the tokens the language model did not have: (S + n, d) each."""
+
+    input: Tensor
+    output: Tensor
+
+
+class UniMPNetwork(nn.Module):
+    """Token ids and photos in, hidden states and vocabulary scores out.
+
+    ``patches`` is (P, f), the shape of one photo's features, or ``None`` without vision.
+    """
+
+    def __init__(
+        self,
+        config: UniMPConfig,
+        language: LanguageModel,
+        items: ItemRows,
+        patches: tuple[int, int] | None,
+    ) -> None:
+        super().__init__()
+        self.language = language
+        self.items = items
+        width = language.width
+        std = float(language.input_rows.detach().std())
+        self.special_input = nn.Parameter(torch.randn(len(SPECIALS), width) * std)
+        self.special_output = nn.Parameter(torch.randn(len(SPECIALS), width) * std)
+        self.dropout = nn.Dropout(config.dropout)
+        self.resampler: Resampler | None = None
+        self.cross_attention = nn.ModuleDict()
+        if patches is not None:
+            self.resampler = Resampler(
+                feature_width=patches[1],
+                patches=patches[0],
+                width=width,
+                tokens=config.visual_tokens,
+                layers=config.resampler_layers,
+                heads=config.heads if config.preset == "tiny" else 8,
+            )
+            for layer in range(0, language.depth, config.fusion_every):
+                self.cross_attention[str(layer)] = GatedCrossAttention(width, language.heads)
+        if config.freeze_language_model:
+            language.requires_grad_(False)
+
+    def tables(self) -> Tables:
+        """Rows of special and item tokens as they are now."""
+        into, out = self.items(self.language.input_rows, self.language.output_rows)
+        return Tables(
+            torch.cat([self.special_input, into]), torch.cat([self.special_output, out])
+        )
+
+    def visual_tokens(self, features: Tensor) -> Tensor:
+        """``x_v`` of section 2.2: patch features (U, P, f) -> (U, C, d)."""
+        assert self.resampler is not None
+        return self.resampler(features)  # type: ignore[no-any-return]
+
+    def embed(self, tokens: Tensor, tables: Tables) -> Tensor:
+        """Token ids (B, N) -> (B, N, d)."""
+        text_rows = self.language.input_rows
+        first_new = len(text_rows)
+        is_text = (tokens < first_new).unsqueeze(-1)
+        text = functional.embedding(tokens.clamp(max=first_new - 1), text_rows)
+        new = functional.embedding((tokens - first_new).clamp(min=0), tables.input)
+        return torch.where(is_text, text, new)
+
+    def forward(self, batch: Batch, tables: Tables, visual: Tensor | None) -> Tensor:
+        """Hidden states (B, N, d). ``visual`` (U, C, d) belongs to ``batch.photos``."""
+        embeddings = self.dropout(self.embed(batch.tokens, tables))
+        inject = None
+        if visual is not None and len(visual):
+            images = visual[batch.images]  # (B, S, C, d)
+            mask = exclusive_mask(batch.slots, images.shape[1])  # (B, N, S)
+
+            def inject(layer: int, hidden: Tensor) -> Tensor:
+                if str(layer) not in self.cross_attention:
+                    return hidden
+                return self.cross_attention[str(layer)](hidden, images, mask)  # type: ignore
+
+        return self.language(embeddings, batch.mask, batch.positions, inject)  # type: ignore
+
+    def read(self, hidden: Tensor, batch: Batch) -> Tensor:
+        """The hidden states at ``batch.reads``, (R, d)."""
+        return hidden.flatten(0, 1)[batch.reads]
+
+    def logits(self, states: Tensor, tables: Tables) -> Tensor:
+        """Scores of the whole vocabulary for states (R, d): (R, V_text + S + n)."""
+        return torch.cat([states @ self.language.output_rows.T, states @ tables.output.T], dim=-1)
+
+    def item_scores(self, states: Tensor, tables: Tables) -> Tensor:
+        """Log-probabilities over item tokens alone, (R, d) -> (R, n)."""
+        return (states @ tables.output[len(SPECIALS) :].T).log_softmax(-1)
+
+
+def trainable_parameters(network: nn.Module) -> list[str]:
+    """Names of the parameters training may change, sorted."""
+    return sorted(name for name, p in network.named_parameters() if p.requires_grad)
+
+
+def parameter_counts(network: nn.Module) -> dict[str, int]:
+    """Numbers of trainable and of all weights (tied ones once)."""
+    sizes = [(p.numel(), p.requires_grad) for p in network.parameters()]
+    return {
+        "trainable": sum(size for size, trains in sizes if trains),
+        "total": sum(size for size, _ in sizes),
+    }

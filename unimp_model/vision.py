@@ -1,0 +1,173 @@
+"""The frozen image encoder f_v and the photo features it leaves behind.
+
+Features are computed once per photo, pooled to a small grid and kept as float16 on disk,
+memory-mapped: training and evaluation never run the encoder again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor, nn
+from torch.nn import functional
+
+from benchmark.errors import BenchError, UsageError
+from benchmark.files import atomic_path, sha256_file
+from benchmark.progress import bar
+from benchmark.torch_setup import prepare_torch
+
+_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ImageEncoder:
+    """An open_clip vision transformer with what it takes to feed it."""
+
+    visual: nn.Module
+    size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def sha256(self) -> str:
+        """Hash over weights and preprocessing."""
+        digest = hashlib.sha256(repr((self.size, self.mean, self.std)).encode())
+        for name, tensor in sorted(self.visual.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    @torch.no_grad()
+    def features(self, photos: Sequence[Path], grid: int) -> NDArray[np.float16]:
+        """Patch features pooled to ``grid`` x ``grid``: (n, grid^2, f)."""
+        self.visual.eval()
+        parts = []
+        with bar("image features", len(photos)) as progress:
+            for start in range(0, len(photos), _BATCH):
+                some = photos[start : start + _BATCH]
+                pixels = np.stack([load_photo(path, self.size) for path in some])
+                tokens = patch_tokens(self.visual, normalise(pixels, self.mean, self.std))
+                parts.append(pool_to_grid(tokens, grid).to(torch.float16).numpy())
+                progress.advance(len(some))
+        return np.concatenate(parts)
+
+
+def load_photo(path: Path, size: int) -> NDArray[np.uint8]:
+    """A photo as RGB (3, size, size), fitted into a white square without distortion."""
+    try:
+        with Image.open(path) as image:
+            flat = Image.new("RGBA", image.size, "white")
+            flat.alpha_composite(image.convert("RGBA"))
+            square = ImageOps.pad(flat.convert("RGB"), (size, size), color="white")
+    except (OSError, UnidentifiedImageError) as error:
+        raise BenchError(
+            f"Photo {str(path)!r} cannot be read: {error}.",
+            fix="Check the dataset: unimp-bench data verify NAME.",
+        ) from error
+    return np.asarray(square, np.uint8).transpose(2, 0, 1).copy()
+
+
+def normalise(
+    pixels: NDArray[np.uint8], mean: Sequence[float], std: Sequence[float]
+) -> Tensor:
+    """uint8 (n, 3, s, s) -> standardised float32."""
+    x = torch.from_numpy(pixels).float() / 255.0
+    return (x - torch.tensor(mean).view(1, 3, 1, 1)) / torch.tensor(std).view(1, 3, 1, 1)
+
+
+def patch_tokens(visual: Any, x: Tensor) -> Tensor:
+    """Final patch tokens (n, patches, f) of an open_clip vision transformer."""
+    before = visual.output_tokens
+    visual.output_tokens = True
+    try:
+        _, tokens = visual(x)
+    finally:
+        visual.output_tokens = before
+    return tokens  # type: ignore[no-any-return]
+
+
+def pool_to_grid(tokens: Tensor, grid: int) -> Tensor:
+    """Average patch tokens (n, p, f), p a square number, to (n, grid^2, f)."""
+    side = int(len(tokens[0]) ** 0.5)
+    if grid >= side:
+        return tokens
+    planes = tokens.transpose(1, 2).unflatten(-1, (side, side))  # (n, f, side, side)
+    return functional.adaptive_avg_pool2d(planes, grid).flatten(2).transpose(1, 2)
+
+
+def named_encoder(name: str) -> ImageEncoder:
+    """A pretrained open_clip encoder: ``ARCHITECTURE/WEIGHTS`` or ``hf-hub:REPOSITORY``.
+
+    WEIGHTS is an open_clip tag or a local file. Raises rather than start from random weights.
+    """
+    prepare_torch()
+    import open_clip
+
+    architecture, _, weights = name.partition("/")
+    if name.startswith("hf-hub:"):
+        architecture, weights = name, ""
+    elif not weights:
+        raise UsageError(
+            f"image_encoder {name!r} names no weights.",
+            fix="Write ARCHITECTURE/WEIGHTS, such as ViT-L-14/openai, or own.",
+        )
+    try:
+        model, _ = open_clip.create_model_from_pretrained(architecture, pretrained=weights or None)
+    except Exception as error:
+        raise BenchError(
+            f"Image encoder {name!r} cannot be loaded: {type(error).__name__}: {error}.",
+            fix="Check the name and that its weights are reachable, or use image_encoder=own.",
+        ) from error
+    visual = model.visual
+    if not hasattr(visual, "output_tokens"):
+        raise BenchError(
+            f"Image encoder {name!r} gives no patch features.",
+            fix="Choose a vision transformer of open_clip.",
+        )
+    size = visual.image_size
+    visual.requires_grad_(False)
+    return ImageEncoder(
+        visual=visual,
+        size=size[0] if isinstance(size, tuple) else int(size),
+        mean=tuple(visual.image_mean),
+        std=tuple(visual.image_std),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFeatures:
+    """Features of many photos by file name; ``table`` is (n, P, f) float16."""
+
+    index: Mapping[str, int]
+    table: NDArray[np.float16]
+
+    def rows(self, numbers: Tensor) -> Tensor:
+        """Float32 features (U, P, f) of photo numbers (U,)."""
+        return torch.from_numpy(self.table[numbers.numpy()].astype(np.float32))
+
+
+def cached_features(
+    encoder: ImageEncoder, photos: Sequence[Path], *, grid: int, folder: Path
+) -> PhotoFeatures:
+    """Features of ``photos`` (file names distinct), computed now or found in ``folder``.
+
+    The cache is keyed by the encoder's hash, the grid and the photos' names and contents.
+    """
+    names = [path.name for path in photos]
+    contents = hashlib.sha256(f"{grid}".encode())
+    for path in photos:
+        contents.update(f"{path.name} {sha256_file(path)}\n".encode())
+    file = folder / encoder.sha256()[:16] / f"{contents.hexdigest()[:16]}.npy"
+    if not file.is_file():
+        table = encoder.features(photos, grid)
+        with atomic_path(file) as temporary, open(temporary, "wb") as stream:
+            np.save(stream, table, allow_pickle=False)
+    mapped = np.load(file, mmap_mode="r", allow_pickle=False)
+    return PhotoFeatures({name: i for i, name in enumerate(names)}, mapped)
