@@ -6,6 +6,7 @@ imported inside the commands that need them, so that ``--help`` and the listings
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,7 +60,7 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        usage = _usage_message(error)
+        usage = _usage_message(error, arguments)
         if usage is not None:
             _fail(usage, 2)
         _fail(
@@ -70,10 +71,17 @@ def main() -> None:
     raise SystemExit(status if isinstance(status, int) else 0)
 
 
-def _usage_message(error: Exception) -> str | None:
+def _usage_message(error: Exception, arguments: Sequence[str]) -> str | None:
     """The message of a Typer or Click usage error, or ``None`` for other exceptions."""
     message = getattr(error, "format_message", None)
-    return message() if message is not None and hasattr(error, "exit_code") else None
+    if message is None or not hasattr(error, "exit_code"):
+        return None
+    text = str(message())
+    for option in getattr(getattr(error, "param", None), "opts", ()):
+        given = [b for a, b in itertools.pairwise(arguments) if a == option]
+        if "Invalid value" in text and given:  # Typer leaves out which value it was
+            return f"{text} (given: {option} {' '.join(given)})"
+    return text
 
 
 def _fail(message: str, status: int) -> None:

@@ -69,7 +69,7 @@ def test_the_listings_print_the_promised_json(command, sim_xs) -> None:
         (["data", "stats", "sim-xq"], 2, ["sim-xq", "sim-xs"]),
         (["data", "prepare", "sim", "--set", "sise=xs"], 2, ["'sise'", "'size'"]),
         (["nonsense"], 2, ["nonsense"]),
-        (["run", "--seed", "x"], 2, ["x"]),
+        (["run", "--seed", "one"], 2, ["--seed one", "integer"]),
     ],
 )
 def test_bad_input_gets_one_or_two_lines_naming_value_and_fix(

@@ -16,6 +16,7 @@ from benchmark.instances import Ranking, Rating, Selection, Text
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.registry import resolve
 from benchmark.tasks import Task
+from benchmark.tasks.base import CUTOFFS
 
 
 def score_predictions(
@@ -55,23 +56,31 @@ def _ranking_arguments(
 ) -> dict[str, Any]:
     targets = cast(list[tuple[str, ...]], questions.targets)
     return {
-        "predicted": _index_matrix(predictions["items"], item_ids, missing=-1),
+        "predicted": _index_matrix(
+            predictions["items"], item_ids, missing=-1, width=max(CUTOFFS)
+        ),
         "targets": _index_matrix(
             pl.Series(values=[list(t) for t in targets], dtype=pl.List(pl.String)),
             item_ids,
             missing=-2,
+            width=1,
         ),
     }
 
 
-def _index_matrix(lists: pl.Series, item_ids: Sequence[str], *, missing: int) -> NDArray[np.int64]:
-    """Lists of item ids (null: none) as rows of catalogue indices, padded with ``missing``."""
+def _index_matrix(
+    lists: pl.Series, item_ids: Sequence[str], *, missing: int, width: int
+) -> NDArray[np.int64]:
+    """Lists of item ids (null: none) as rows of catalogue indices, padded with ``missing``.
+
+    Every row has ``width`` columns, or more where a list is longer.
+    """
     codes = pl.DataFrame(
         {"id": list(item_ids), "code": np.arange(len(item_ids))},
         schema={"id": pl.String, "code": pl.Int64},
     )
     lengths = lists.list.len().fill_null(0).to_numpy()
-    matrix = np.full((len(lists), max(int(lengths.max(initial=0)), 1)), missing, dtype=np.int64)
+    matrix = np.full((len(lists), max(int(lengths.max(initial=0)), width)), missing, dtype=np.int64)
     flat = lists.explode(empty_as_null=False, keep_nulls=False).rename("id").to_frame()
     index = flat.join(codes, on="id", how="left", maintain_order="left")["code"]
     mask = np.arange(matrix.shape[1])[None, :] < lengths[:, None]
