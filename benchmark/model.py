@@ -52,22 +52,37 @@ class TrainingView(Protocol):
     interaction and checks that fitted state does not change by a bit.
     """
 
-    name: str
-    """The dataset's name."""
-    sha256: str
-    """Hash of the training view's own content: what a fitted state may depend on."""
-    tasks: tuple[str, ...]
-    """Tasks the dataset supports."""
-    history_window: int
-    """Longest history an instance carries."""
-    allow_repeats: bool
-    """Whether items a user already had may be answered again."""
-    rating_scale: tuple[float, float] | None
-    """(lowest, highest) rating, or ``None`` where the data has no ratings."""
-    catalogue: Catalogue
-    """All items, in index order; ties anywhere are broken by this index."""
-    features_folder: Path
-    """Where frozen per-image or per-text vectors may be cached; shared by runs."""
+    @property
+    def name(self) -> str:
+        """The dataset's name."""
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the view's own content: what a fitted state may depend on."""
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Tasks the dataset supports."""
+
+    @property
+    def history_window(self) -> int:
+        """Longest history an instance carries."""
+
+    @property
+    def allow_repeats(self) -> bool:
+        """Whether items a user already had may be answered again."""
+
+    @property
+    def rating_scale(self) -> tuple[float, float] | None:
+        """(lowest, highest) rating, or ``None`` where the data has no ratings."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """All items, in index order; ties anywhere are broken by this index."""
+
+    @property
+    def features_folder(self) -> Path:
+        """Where frozen per-image or per-text vectors may be cached; shared by runs."""
 
     def interactions(self, part: Literal["train", "valid"] = "train") -> pl.DataFrame:
         """Rows ``user_id, item_id, timestamp, rating, review, summary, explanation, domain``.

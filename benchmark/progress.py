@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -103,7 +103,7 @@ def bar(label: str, total: int | None = None) -> Iterator[Bar]:
 
 def track(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
     """Iterate over ``items`` under a bar."""
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     with bar(label, total) as progress:
         for item in items:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from benchmark.files import cannot_write
 from benchmark.progress import bar
@@ -63,8 +63,11 @@ def _copy(item_id: str, photo: Path | bytes, folder: Path) -> Copied:
         content = photo if isinstance(photo, bytes) else photo.read_bytes()
         extension = _readable(content)
     except Exception as error:  # Pillow's decoders raise anything on broken bytes
-        name = item_id if isinstance(photo, bytes) else str(photo.name)
-        return Copied(item_id, None, None, f"{name}: {type(error).__name__}: {error}")
+        name = item_id if isinstance(photo, bytes) else photo.name
+        # Pillow names the memory address of what it cannot identify: not the same twice.
+        unknown = isinstance(error, UnidentifiedImageError)
+        reason = "not an image" if unknown else f"{type(error).__name__}: {error}"
+        return Copied(item_id, None, None, f"{name}: {reason}")
     path = folder / file_name(item_id, extension)
     try:
         folder.mkdir(parents=True, exist_ok=True)

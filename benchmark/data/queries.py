@@ -11,12 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-STOP_WORDS = frozenset(  # noqa: SIM905 (a list literal would be one word a line)
-    "a an and as at by for from in into is it its of off on or other others out over per "
-    "than that the their this to under up via with without".split()
-)
-
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+
+STOP_WORDS = frozenset(
+    _WORD.findall(
+        "a an and as at by for from in into is it its of off on or other others out over per "
+        "than that the their this to under up via with without"
+    )
+)
 
 
 def words(text: str) -> list[str]:

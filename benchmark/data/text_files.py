@@ -35,8 +35,9 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         with _open(path) as stream:
             for line in stream:
+                text = line.decode("utf-8")
                 number += 1
-                yield number, line.rstrip("\n")
+                yield number, text.rstrip("\r\n")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         what = getattr(error, "strerror", None) or str(error)
         raise BenchError(
@@ -161,7 +162,5 @@ def _header(path: Path, separator: str) -> list[str]:
     raise BenchError(f"{path} is empty.", fix="Download it again.")
 
 
-def _open(path: Path) -> IO[str]:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8", newline="\n")
-    return open(path, encoding="utf-8", newline="\n")
+def _open(path: Path) -> IO[bytes]:
+    return gzip.open(path) if path.suffix == ".gz" else open(path, "rb")

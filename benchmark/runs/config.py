@@ -94,24 +94,36 @@ def _validated(config_class: Any, entry: ModelEntry, settings: dict[str, Any]) -
         return dict(config_class(**settings).model_dump(mode="json"))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the settings"
+        where = str(first["loc"][0]) if first["loc"] else "the settings"
         raise UsageError(
             f"Model {entry.name!r} refuses {where} = {first['input']!r}: {first['msg']}.",
             fix=f"Give --set {where}=VALUE another value.",
         ) from error
 
 
-def code_digest(model_class: type) -> str:
-    """SHA-256 over the Python files beside the class's module, or over its single file.
+#: Harness code that fitted state and predictions can depend on, whatever the model.
+_SHARED_CODE = ("instances.py", "model.py", "ranking.py", "data/*.py", "tasks/*.py")
 
-    A module inside a package stands for its folder (``unimp_model/``, ``baselines/trivial/``),
-    so that editing one family of models does not refit the others.
+
+def code_digest(model_class: type) -> str:
+    """SHA-256 over the source files a model's answers can depend on.
+
+    These are the files beside the class's module, those at the root of its top-level package,
+    and the harness's own data code. A module inside a family's folder (``baselines/trivial/``)
+    does not depend on the other families, so that editing one does not refit all; listing
+    files (``catalogue.py``) hold no behaviour. A class from a lone file has that file only.
     """
     source = Path(inspect.getfile(model_class))
-    in_package = (source.parent / "__init__.py").is_file()
-    files = sorted(source.parent.glob("*.py")) if in_package else [source]
+    files = {source}
+    if (source.parent / "__init__.py").is_file():
+        root = source.parents[model_class.__module__.count(".") - 1]
+        files |= {*source.parent.glob("*.py"), *root.glob("*.py")}
+    harness = Path(__file__).resolve().parents[1]
+    for pattern in _SHARED_CODE:
+        files |= set(harness.glob(pattern))
     digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.name.encode())
-        digest.update(file.read_bytes())
+    for file in sorted(files):
+        if file.name != "catalogue.py" or file.parent.name == "data":
+            digest.update(file.name.encode())
+            digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -56,9 +56,7 @@ def _ranking_arguments(
 ) -> dict[str, Any]:
     targets = cast(list[tuple[str, ...]], questions.targets)
     return {
-        "predicted": _index_matrix(
-            predictions["items"], item_ids, missing=-1, width=max(CUTOFFS)
-        ),
+        "predicted": _index_matrix(predictions["items"], item_ids, missing=-1, width=max(CUTOFFS)),
         "targets": _index_matrix(
             pl.Series(values=[list(t) for t in targets], dtype=pl.List(pl.String)),
             item_ids,
