@@ -37,13 +37,13 @@ def prepare_torch() -> None:
 
     for extension in sorted(Path(spec.origin).parent.glob("_C*.so")):
         try:
-            torch.ops.load_library(extension)
+            torch.ops.load_library(extension)  # type: ignore[no-untyped-call]
         except OSError:  # built for another torch: exactly the case cured below
             continue
     if hasattr(torch.ops.torchvision, "nms"):
         _declarations = ()
         return
-    library = torch.library.Library("torchvision", "DEF")
+    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for name in _MISSING_AT_IMPORT:
-        library.define(f"{name}{_NMS}")
+        library.define(f"{name}{_NMS}")  # type: ignore[no-untyped-call]
     _declarations = library

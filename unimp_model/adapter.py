@@ -29,7 +29,7 @@ from unimp_model.item_rows import ItemRows
 from unimp_model.language import LanguageModel, new_llama
 from unimp_model.model import UniMPNetwork, parameter_counts, trainable_parameters
 from unimp_model.pretrained import load_smollm2
-from unimp_model.sequence import Template
+from unimp_model.sequence import Template, price_words
 from unimp_model.tokens import Vocabulary, common_ending, train_tokenizer
 from unimp_model.training import Journal, train
 from unimp_model.vision import ImageEncoder, PhotoFeatures, cached_features, named_encoder
@@ -81,7 +81,12 @@ class UniMP:
             language = self._new_tiny(self._vocabulary)
         assert language is not None
         bags = [
-            [token for key, value in self._template.attributes(item) if key != "id" for token in value]
+            [
+                token
+                for key, value in self._template.attributes(item)
+                if key != "id"
+                for token in value
+            ]
             for item in data.catalogue
         ]
         names = [None if item.image is None else Path(item.image).name for item in data.catalogue]
@@ -117,7 +122,7 @@ class UniMP:
         if self.config.preset == "tiny":
             trained |= {name for name, _ in network.named_parameters()}
         state = {n: p.detach() for n, p in network.named_parameters() if n in trained}
-        state |= {n: b for n, b in network.items.named_buffers(prefix="items")}
+        state |= dict(network.items.named_buffers(prefix="items"))
         _save_tensors(state, folder / "model.safetensors")
         if self._photos is not None:
             table = torch.from_numpy(np.array(self._photos.table))
@@ -193,7 +198,8 @@ class UniMP:
         return parameter_counts(self.network)
 
     def _rank(self, instances: Sequence[Instance]) -> Iterator[Prediction]:
-        assert self._template is not None and self._vocabulary is not None
+        assert self._template is not None
+        assert self._vocabulary is not None
         asked = [i for i in instances if isinstance(i, RecommendationInstance | SearchInstance)]
         if len(asked) != len(instances):
             raise BenchError("UniMP answers recommendation and search only.")
@@ -204,7 +210,9 @@ class UniMP:
         ]
         yield from rankings(asked, scorer.scores(rows), self._vocabulary.item_ids)
 
-    def _scorer_for(self, instances: Sequence[RecommendationInstance | SearchInstance]) -> ItemScorer:
+    def _scorer_for(
+        self, instances: Sequence[RecommendationInstance | SearchInstance]
+    ) -> ItemScorer:
         """The cached scorer, after features of photos it has not met were made."""
         if self._photos is not None:
             new = sorted(
@@ -229,10 +237,10 @@ class UniMP:
 
     def _with_photos(self, photos: PhotoFeatures, new: Sequence[Path]) -> PhotoFeatures:
         assert self._encoder is not None
-        table = np.concatenate(
-            [photos.table, self._encoder.features(new, self.config.image_grid)]
+        table = np.concatenate([photos.table, self._encoder.features(new, self.config.image_grid)])
+        return PhotoFeatures(
+            {name: i for i, name in enumerate([*photos.index, *(p.name for p in new)])}, table
         )
-        return PhotoFeatures({name: i for i, name in enumerate([*photos.index, *(p.name for p in new)])}, table)
 
     def _new_template(self, vocabulary: Vocabulary) -> Template:
         return Template(
@@ -261,7 +269,7 @@ class UniMP:
             phrases.append(common_ending(wordings))
         for item in data.catalogue:
             texts.append("category title price id brand")
-            texts += [] if item.price is None else [f"{item.price:g}"]
+            texts += [] if item.price is None else [price_words(item.price)]
         tokenizer = train_tokenizer(texts, phrases=phrases, size=self.config.text_tokens)
         return None, Vocabulary(tokenizer, tokenizer.get_vocab_size(), data.catalogue.ids)
 

@@ -56,7 +56,7 @@ class UniMPConfig(BaseModel):
         "as ARCHITECTURE/WEIGHTS or hf-hub:REPOSITORY",
     )
     image_grid: int = Field(4, ge=1, le=16, description="patch features pooled to grid x grid")
-    encoder_steps: int = Field(500, ge=0, le=100_000, description="training steps of own encoder")
+    encoder_steps: int = Field(350, ge=0, le=100_000, description="training steps of own encoder")
     encoder_batch: int = Field(64, ge=2, le=4096, description="photo-text pairs a step")
     visual_tokens: int = Field(4, ge=1, le=256, description="C, visual tokens per image")
     resampler_layers: int = Field(1, ge=1, le=12, description="layers of the perceiver resampler")

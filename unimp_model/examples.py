@@ -98,6 +98,4 @@ def question_row(template: Template, task: str, instance: Instance, *, window: i
     """The evaluation sequence: the last ``window`` items, the task's instruction, one answer."""
     instruction = template.instruction(TASKS.get(task).prompt(instance))
     items = instance.history.items[-window:]
-    return template.row(
-        template.history(items), [Branch(len(items), instruction)], context=False
-    )
+    return template.row(template.history(items), [Branch(len(items), instruction)], context=False)

@@ -64,9 +64,7 @@ class UniMPNetwork(nn.Module):
     def tables(self) -> Tables:
         """Rows of special and item tokens as they are now."""
         into, out = self.items(self.language.input_rows, self.language.output_rows)
-        return Tables(
-            torch.cat([self.special_input, into]), torch.cat([self.special_output, out])
-        )
+        return Tables(torch.cat([self.special_input, into]), torch.cat([self.special_output, out]))
 
     def visual_tokens(self, features: Tensor) -> Tensor:
         """``x_v`` of section 2.2: patch features (U, P, f) -> (U, C, d)."""

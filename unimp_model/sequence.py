@@ -74,6 +74,11 @@ class Row:
     """Task number of each of ``reads``, or :data:`CONTEXT`."""
 
 
+def price_words(price: float) -> str:
+    """A price as the template writes it: to the unit, or to the hundredth below one unit."""
+    return f"{price:.0f}" if price >= 1 else f"{price:.2f}"
+
+
 class Template:
     """Builds sequences over one vocabulary.
 
@@ -101,7 +106,7 @@ class Template:
         for key, text in (
             ("category", " ".join(item.category)),
             ("title", item.title),
-            ("price", None if item.price is None else f"{item.price:g}"),
+            ("price", None if item.price is None else price_words(item.price)),
         ):
             if text and text.strip():
                 pairs.append((key, self._value(text)))

@@ -8,16 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import (
+    AddedToken,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    trainers,
+)
 
 #: [CLS] opens a user sentence, [IMG] marks an item's photo, [EOC] ends an item (Eq. 1, 2).
 #: Later token kinds (ratings, selection, image codes) belong behind these.
 SPECIALS = ("[CLS]", "[IMG]", "[EOC]")
 
 
-def train_tokenizer(
-    texts: Iterable[str], *, phrases: Sequence[str], size: int
-) -> Tokenizer:
+def train_tokenizer(texts: Iterable[str], *, phrases: Sequence[str], size: int) -> Tokenizer:
     """A lower-casing byte-level BPE tokenizer of at most ``size`` tokens.
 
     Bytes are the base alphabet, so no text is ever unknown. Each of ``phrases`` (the fixed

@@ -29,7 +29,7 @@ _BATCH = 64
 
 @dataclass(frozen=True, slots=True)
 class ImageEncoder:
-    """An open_clip vision transformer with what it takes to feed it."""
+    """An open_clip image tower with what it takes to feed it."""
 
     visual: nn.Module
     size: int
@@ -52,11 +52,12 @@ class ImageEncoder:
         with bar("image features", len(photos)) as progress:
             for start in range(0, len(photos), _BATCH):
                 some = photos[start : start + _BATCH]
+                some = [*some, *[some[-1]] * (_BATCH - len(some))]  # one shape, the same bits
                 pixels = np.stack([load_photo(path, self.size) for path in some])
                 tokens = patch_tokens(self.visual, normalise(pixels, self.mean, self.std))
                 parts.append(pool_to_grid(tokens, grid).to(torch.float16).numpy())
-                progress.advance(len(some))
-        return np.concatenate(parts)
+                progress.advance(_BATCH)
+        return np.concatenate(parts)[: len(photos)]
 
 
 def load_photo(path: Path, size: int) -> NDArray[np.uint8]:
@@ -74,16 +75,20 @@ def load_photo(path: Path, size: int) -> NDArray[np.uint8]:
     return np.asarray(square, np.uint8).transpose(2, 0, 1).copy()
 
 
-def normalise(
-    pixels: NDArray[np.uint8], mean: Sequence[float], std: Sequence[float]
-) -> Tensor:
+def normalise(pixels: NDArray[np.uint8], mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """uint8 (n, 3, s, s) -> standardised float32."""
     x = torch.from_numpy(pixels).float() / 255.0
     return (x - torch.tensor(mean).view(1, 3, 1, 1)) / torch.tensor(std).view(1, 3, 1, 1)
 
 
 def patch_tokens(visual: Any, x: Tensor) -> Tensor:
-    """Final patch tokens (n, patches, f) of an open_clip vision transformer."""
+    """Patch features (n, patches, f) of an open_clip image tower, before its pooling.
+
+    The final tokens of a vision transformer, or the last feature map of a residual network.
+    """
+    if hasattr(visual, "layer4"):
+        x = visual.layer3(visual.layer2(visual.layer1(visual.stem(x))))
+        return visual.layer4(x).flatten(2).transpose(1, 2)  # type: ignore[no-any-return]
     before = visual.output_tokens
     visual.output_tokens = True
     try:
@@ -126,10 +131,10 @@ def named_encoder(name: str) -> ImageEncoder:
             fix="Check the name and that its weights are reachable, or use image_encoder=own.",
         ) from error
     visual = model.visual
-    if not hasattr(visual, "output_tokens"):
+    if not (hasattr(visual, "output_tokens") or hasattr(visual, "layer4")):
         raise BenchError(
             f"Image encoder {name!r} gives no patch features.",
-            fix="Choose a vision transformer of open_clip.",
+            fix="Choose one of open_clip's own ViT or RN architectures.",
         )
     size = visual.image_size
     visual.requires_grad_(False)

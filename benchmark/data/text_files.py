@@ -6,8 +6,8 @@ import csv
 import gzip
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 import polars as pl
 
@@ -54,11 +54,11 @@ class BadLines:
         self.on_error = on_error
         self.skipped = 0
 
-    def report(self, number: int, reason: str) -> None:
-        """Raise :class:`BenchError` for line ``number``, or count it."""
+    def report(self, number: int, reason: str, *, lines: int = 1) -> None:
+        """Raise :class:`BenchError` for line ``number``, or count it (a record of ``lines``)."""
         if self.on_error == "raise":
             raise BenchError(f"{self.path}, line {number}: {reason}.", fix=_SKIP)
-        self.skipped += 1
+        self.skipped += lines
 
     def notes(self) -> dict[str, object]:
         """For ``RawDataset.notes``."""
@@ -87,14 +87,16 @@ def read_csv(
             fix="Use the file as it was published.",
         )
     try:
+        # All columns, also those not wanted: with a choice of columns polars does not notice
+        # lines that are too long.
         text = pl.read_csv(
             path,
-            columns=list(columns),
             infer_schema=False,
             separator=separator,
             truncate_ragged_lines=False,
         )
-        frame = _typed(text, columns)
+        frame = _typed(text.select(list(columns)), columns)
+        del text
         # A null where a value must be: the line was too short, or the value no such thing.
         needed = [name for name, (_, rule) in columns.items() if rule is not None]
         if not sum(frame[name].null_count() for name in needed):
@@ -125,7 +127,9 @@ def _read_carefully(
                 numbers.append(first)
                 kept.append([fields[position] for position in positions])
             else:
-                bad.report(first, f"{len(fields)} fields, the header has {len(header)}")
+                # A quote left open swallows the lines behind it: they count as left out.
+                reason = f"{len(fields)} fields, the header has {len(header)}"
+                bad.report(first, reason, lines=reader.line_num - first + 1)
         first = reader.line_num + 1
     text = pl.DataFrame(kept, schema=dict.fromkeys(columns, pl.String), orient="row")
     frame = _typed(text, columns)
@@ -158,9 +162,9 @@ def _rows(reader: Iterator[list[str]], path: Path) -> Iterator[list[str]]:
 def _header(path: Path, separator: str) -> list[str]:
     for _, line in lines(path):
         fields = next(csv.reader([line.removeprefix("\ufeff")], delimiter=separator))
-        return [field.strip() for field in fields]
+        return fields
     raise BenchError(f"{path} is empty.", fix="Download it again.")
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path) -> gzip.GzipFile | BufferedReader:
     return gzip.open(path) if path.suffix == ".gz" else open(path, "rb")

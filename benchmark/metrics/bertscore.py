@@ -3,7 +3,9 @@
 Greedy matching as in Zhang et al., "BERTScore" (ICLR 2020), equations for R, P and F without
 importance weights: every token of one text takes its most similar token of the other, special
 tokens may be matched but are not averaged over. Sentences are encoded in a fixed order, so that
-padding, hence the last bit of a score, does not change between processes.
+padding, hence the last bit of a score, does not change between processes, and matched without
+padding. The package bert-score agrees when it scores one pair at a time; in its padded batches a
+token whose similarities are all negative takes the padding's 0 instead of its best one.
 """
 
 from __future__ import annotations
@@ -108,7 +110,7 @@ def _encode(texts: Sequence[str], encoder: Encoder) -> dict[str, _Tokens]:
     longest = min(tokenizer.model_max_length, _positions(encoder))
     for text in dict.fromkeys(texts):
         encoded[text] = tokenizer(text, truncation=True, max_length=longest)["input_ids"]
-    special = np.array(sorted(tokenizer.all_special_ids))
+    special = np.array([tokenizer.cls_token_id, tokenizer.sep_token_id])  # unknown words count
     ordered = sorted(encoded, key=lambda text: len(encoded[text]), reverse=True)
     found: dict[str, _Tokens] = {}
     with bar("BERTScore", total=len(ordered)) as progress, torch.inference_mode():

@@ -1,8 +1,8 @@
 """Text metrics against one reference: BLEU-1, BLEU-4, ROUGE-1/2/L, METEOR, BERTScore.
 
-BLEU runs from 0 to 100, as sacrebleu prints it; all others from 0 to 1. A failed prediction
-(``None``) is scored as the empty text: 0, and for BLEU no n-grams but its reference's full
-length. METEOR and BERTScore carry their variant in their name, because numbers of different
+Every metric runs from 0 to 1, BLEU too (sacrebleu prints the same number times 100). A failed
+prediction (``None``) is scored as the empty text: 0, and for BLEU no n-grams but its
+reference's full length. METEOR and BERTScore carry their variant in their name, because numbers of different
 variants must never share a column.
 """
 
@@ -29,7 +29,7 @@ _METEOR_VARIANTS = ("METEOR", "METEOR-exact+stem")
 
 
 class BLEU(Metric):
-    """Corpus BLEU-N = 100 * BP * exp(mean over n <= N of log p_n), from 0 to 100.
+    """Corpus BLEU-N = BP * exp(mean over n <= N of log p_n), from 0 to 1.
 
     p_n is the corpus's clipped n-gram precision, BP = exp(min(0, 1 - r/c)) for c hypothesis and
     r reference tokens (Papineni et al., ACL 2002). Tokens and counts are sacrebleu's (Post, WMT
@@ -42,7 +42,7 @@ class BLEU(Metric):
 
     def __init__(self, order: int) -> None:
         super().__init__(
-            name=f"BLEU-{order}", higher_is_better=True, low=0.0, high=100.0, columns=2 * order + 1
+            name=f"BLEU-{order}", higher_is_better=True, low=0.0, high=1.0, columns=2 * order + 1
         )
 
     def value(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -53,7 +53,7 @@ class BLEU(Metric):
         with np.errstate(divide="ignore", invalid="ignore"):
             geometric = np.exp(np.log(matches / totals).mean(axis=-1))
             brevity = np.exp(np.minimum(0.0, 1.0 - reference / hypothesis))
-        return np.where((matches > 0).all(axis=-1), 100.0 * brevity * geometric, 0.0)
+        return np.where((matches > 0).all(axis=-1), brevity * geometric, 0.0)
 
 
 class ROUGE(Metric):

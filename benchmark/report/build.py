@@ -21,7 +21,7 @@ from benchmark.report.dataset_table import build_dataset_report
 from benchmark.report.evidence import Evidence, gather, interval, verdicts
 from benchmark.report.footnotes import footnotes
 from benchmark.report.paper import PaperNumber, paper_numbers
-from benchmark.report.sheet import number_format
+from benchmark.report.sheet import METRIC_NUMBER
 from benchmark.report.specification import (
     ColumnGroup,
     DatasetTable,
@@ -135,7 +135,7 @@ def _column(
         cohort=group.cohort,
         metric=name,
         higher_is_better=None if metric is None else metric.higher_is_better,
-        number=".4f" if metric is None else number_format(metric),
+        number=METRIC_NUMBER,
         paper=heading,
     )
 

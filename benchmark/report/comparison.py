@@ -13,11 +13,11 @@ from benchmark.report.json_format import render_json
 from benchmark.report.render import check_format, draw
 from benchmark.report.sheet import (
     ABSENT,
+    METRIC_NUMBER,
     Sheet,
     SheetCell,
     SheetColumn,
     best_of,
-    number_format,
     number_text,
 )
 from benchmark.runs.store import StoredRun
@@ -118,7 +118,6 @@ def _sheet(
     blocks = []
     for name in metrics:
         metric = metric_named(name)
-        number = number_format(metric)
         values = [
             runs[i].scores[name]["value"]
             if name in runs[i].scores and not _is_oracle(runs[i])
@@ -134,7 +133,7 @@ def _sheet(
             text = (
                 ABSENT
                 if score is None
-                else number_text(score["value"], score["low"], score["high"], number, mark)
+                else number_text(score["value"], score["low"], score["high"], METRIC_NUMBER, mark)
             )
             cells.append(SheetCell(text, best=at in top and len(runs) > 1))
         blocks.append((SheetColumn(name, tuple(cells)),))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmark.metrics.base import Metric
 from benchmark.report.contents import Report, ReportCell, ReportColumn
 
+#: How a metric's value prints.
+METRIC_NUMBER = ".4f"
 ABSENT = "-"
 
 
@@ -90,11 +90,6 @@ def _measured(cell: ReportCell, column: ReportColumn) -> str:
         return ABSENT
     mark = "" if cell.better is None else "*" if cell.better else "†"
     return number_text(cell.value, cell.low, cell.high, column.number, mark)
-
-
-def number_format(metric: Metric) -> str:
-    """Four decimals; two for metrics that run to 100 (BLEU)."""
-    return ".2f" if 10 < metric.high < math.inf else ".4f"
 
 
 def number_text(

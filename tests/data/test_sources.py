@@ -115,10 +115,10 @@ def test_sequences_read_users_items_and_attributes(tmp_path, home) -> None:
     assert dataset.tasks == ("recommendation",)
 
 
-def test_sequences_order_other_ids_by_first_appearance(tmp_path, home) -> None:
+def test_sequences_order_other_ids_as_text(tmp_path, home) -> None:
     raw = tmp_path / "events.txt"
     raw.write_text("u1 z b a\nu2 b c z\n")
-    assert prepare("sequences", home=home, raw=raw).catalogue().ids == ("z", "b", "a", "c")
+    assert prepare("sequences", home=home, raw=raw).catalogue().ids == ("a", "b", "c", "z")
 
 
 def test_sequences_name_broken_lines_and_attribute_files(tmp_path, home) -> None:

@@ -2,8 +2,8 @@
 
 The format of many sequential-recommendation repositories, with its companion
 ``{item: [attribute, ...]}`` JSON. Timestamps are positions (0, 1, 2, ...). Items are ordered
-by number where all ids are whole numbers, else by first appearance; as ties are broken by
-this order, it is part of every ranking.
+by number where all ids are whole numbers, else as text: ties in a ranking are broken by this
+order, and an order of first appearance would depend on test interactions.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def read(raw: Path | None, params: SequencesParams, *, on_error: OnError) -> Raw
             users += [user] * len(sequence)
             items += sequence
             positions += range(len(sequence))
-    catalogue = list(dict.fromkeys(items))
+    catalogue = sorted(set(items))
     if all(item.isdecimal() for item in catalogue):
         catalogue.sort(key=int)
     path = _attribute_file(raw, params)
