@@ -32,7 +32,13 @@ from unimp_model.pretrained import load_smollm2
 from unimp_model.sequence import Template, price_words
 from unimp_model.tokens import Vocabulary, common_ending, train_tokenizer
 from unimp_model.training import Journal, train
-from unimp_model.vision import ImageEncoder, PhotoFeatures, cached_features, named_encoder
+from unimp_model.vision import (
+    ImageEncoder,
+    PhotoFeatures,
+    PhotoTable,
+    cached_features,
+    named_encoder,
+)
 
 _FORMAT = 1
 _ASKED_AT_ONCE = 2048
@@ -125,8 +131,9 @@ class UniMP:
         state |= dict(network.items.named_buffers(prefix="items"))
         _save_tensors(state, folder / "model.safetensors")
         if self._photos is not None:
-            table = torch.from_numpy(np.array(self._photos.table))
-            _save_tensors({"features": table}, folder / "photos.safetensors")
+            tables = self._photos.table._asdict()
+            arrays = {name: torch.from_numpy(np.array(table)) for name, table in tables.items()}
+            _save_tensors(arrays, folder / "photos.safetensors")
         if self._encoder is not None and self.config.image_encoder == "own":
             _save_tensors(self._encoder.visual.state_dict(), folder / "image_encoder.safetensors")
         (folder / "tokenizer.json").write_text(vocabulary.tokenizer.to_str(), encoding="utf-8")
@@ -170,7 +177,8 @@ class UniMP:
         state = load_file(folder / "model.safetensors")
         self._photos = None
         if record["photos"] is not None:
-            table = load_file(folder / "photos.safetensors")["features"].numpy()
+            arrays = load_file(folder / "photos.safetensors")
+            table = PhotoTable(**{name: array.numpy() for name, array in arrays.items()})
             self._photos = PhotoFeatures({n: i for i, n in enumerate(record["photos"])}, table)
         self._encoder = self._load_encoder(folder, record)
         items = ItemRows(
@@ -198,8 +206,8 @@ class UniMP:
         return parameter_counts(self.network)
 
     def _rank(self, instances: Sequence[Instance]) -> Iterator[Prediction]:
-        assert self._template is not None
-        assert self._vocabulary is not None
+        if self._template is None or self._vocabulary is None:
+            raise BenchError("UniMP is not fitted.", fix="Call fit or load first.")
         asked = [i for i in instances if isinstance(i, RecommendationInstance | SearchInstance)]
         if len(asked) != len(instances):
             raise BenchError("UniMP answers recommendation and search only.")
@@ -237,10 +245,8 @@ class UniMP:
 
     def _with_photos(self, photos: PhotoFeatures, new: Sequence[Path]) -> PhotoFeatures:
         assert self._encoder is not None
-        table = np.concatenate([photos.table, self._encoder.features(new, self.config.image_grid)])
-        return PhotoFeatures(
-            {name: i for i, name in enumerate([*photos.index, *(p.name for p in new)])}, table
-        )
+        table = self._encoder.features(new, self.config.image_grid)
+        return photos.extended([path.name for path in new], table)
 
     def _new_template(self, vocabulary: Vocabulary) -> Template:
         return Template(
@@ -327,21 +333,22 @@ def _task_of(instance: RecommendationInstance | SearchInstance) -> str:
 
 
 def _patches(photos: PhotoFeatures | None) -> tuple[int, int] | None:
-    return None if photos is None else (photos.table.shape[1], photos.table.shape[2])
+    return None if photos is None else photos.shape
 
 
 def _photo_vectors(names: Sequence[str | None], photos: PhotoFeatures | None) -> Tensor | None:
-    """One vector per item (n, f): its mean patch feature, standardised over the photos and
-    scaled to a mean square length of one; zero without a photo."""
+    """One vector per item (n, e): what the encoder makes of its whole photo, standardised over
+    the photos and scaled to a mean square length of one; zero without a photo.
+    """
     if photos is None:
         return None
-    pooled = photos.rows(torch.arange(len(photos.table))).mean(1)  # (photos, f)
-    pooled = (pooled - pooled.mean(0)) / pooled.std(0, correction=0).clamp_min(1e-6)
-    pooled = pooled / pooled.shape[1] ** 0.5
-    vectors = torch.zeros(len(names), pooled.shape[1])
+    wholes = torch.from_numpy(photos.table.wholes.astype(np.float32))  # (photos, e)
+    wholes = (wholes - wholes.mean(0)) / wholes.std(0, correction=0).clamp_min(1e-6)
+    wholes = wholes / wholes.shape[1] ** 0.5
+    vectors = torch.zeros(len(names), wholes.shape[1])
     for i, name in enumerate(names):
         if name is not None:
-            vectors[i] = pooled[photos.index[name]]
+            vectors[i] = wholes[photos.index[name]]
     return vectors
 
 

@@ -83,6 +83,12 @@ class UniMPConfig(BaseModel):
     gamma: float = Field(2.0, ge=0, le=10, description="focusing parameter of Eq. 8")
     context_weight: float = Field(0.3, ge=0, le=10, description="weight of context loss, Eq. 7")
     epochs: int = Field(8, ge=1, le=1000, description="passes over the training part")
+    most_rows: int | None = Field(
+        None, ge=1, description="user sequences per epoch at most, drawn anew each epoch"
+    )
+    shuffle: float = Field(
+        0.5, ge=0, le=1, description="share of training sequences read in random order"
+    )
     batch_rows: int = Field(24, ge=1, le=4096, description="user sequences a step")
     learning_rate: float = Field(2e-3, gt=0, le=1, description="peak, cosine schedule")
     item_learning_rate: float = Field(2e-3, gt=0, le=1, description="of the free item rows")

@@ -14,9 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from benchmark.instances import Instance
+from benchmark.tasks import TASKS
 from unimp_model.batches import collate, padded_length
 from unimp_model.model import Tables, UniMPNetwork
-from unimp_model.sequence import Row
+from unimp_model.sequence import Branch, Row, Template
 from unimp_model.tokens import SPECIALS
 
 #: Rows per forward pass. Always exactly so many, of one padded length: then no row's
@@ -137,3 +139,29 @@ def beam_search(
 
 def _best_first(pair: tuple[tuple[int, ...], float]) -> tuple[float, tuple[int, ...]]:
     return -pair[1], pair[0]
+
+
+def next_token_scores(
+    scorer: ItemScorer, template: Template, task: str, instance: Instance, *, window: int
+) -> Callable[[list[tuple[int, ...]]], NDArray[np.floating]]:
+    """For :func:`beam_search`: log-probabilities over the whole vocabulary after a prefix.
+
+    Every beam is a sequence of its own, history included.
+    """
+    items = instance.history.items[-window:]
+    trunk = template.history(items)
+    instruction = template.instruction(TASKS.get(task).prompt(instance))
+
+    @torch.inference_mode()
+    def log_probabilities(prefixes: list[tuple[int, ...]]) -> NDArray[np.floating]:
+        rows = [
+            template.row(trunk, [Branch(len(items), instruction, 0, (*prefix, -1))], context=False)
+            for prefix in prefixes
+        ]
+        batch = collate(rows, scorer.photo_index, all_photos=True, slots=scorer.slots)
+        hidden = scorer.network(batch.to(scorer.tables.output.device), scorer.tables, scorer.visual)
+        last = torch.tensor([len(row.reads) for row in rows]).cumsum(0) - 1
+        states = scorer.network.read(hidden, batch)[last]
+        return scorer.network.logits(states, scorer.tables).log_softmax(-1).cpu().numpy()
+
+    return log_probabilities

@@ -59,9 +59,22 @@ class RowBuilder:
         ]
         self._instructions: dict[tuple[int, str | None], Flat] = {}
 
-    def row(self, chunk: Chunk, *, context: bool) -> Row:
-        """The row of one chunk."""
-        sequence = self.sequences[chunk.user]
+    def reordered(self, share: float, generator: np.random.Generator) -> list[list[int]]:
+        """The users' sequences, a random ``share`` of them in random order.
+
+        What a user likes does not depend on order, so other orders are further examples of
+        it: few interactions then give many histories. The rest keeps what order teaches.
+        """
+        return [
+            [sequence[i] for i in generator.permutation(len(sequence))]
+            if generator.random() < share
+            else sequence
+            for sequence in self.sequences
+        ]
+
+    def row(self, chunk: Chunk, sequences: Sequence[Sequence[int]], *, context: bool) -> Row:
+        """The row of one chunk of ``sequences``."""
+        sequence = sequences[chunk.user]
         items = [self.catalogue[i] for i in sequence[chunk.start : chunk.last]]
         branches = []
         for target in range(chunk.first, chunk.last + 1):

@@ -91,7 +91,11 @@ class LanguageModel(nn.Module):
 def new_llama(
     *, vocabulary: int, width: int, depth: int, heads: int, feed_forward: int, longest: int
 ) -> LanguageModel:
-    """A Llama of random weights (drawn from torch's global generator), rows tied."""
+    """A Llama of random weights (drawn from torch's global generator), rows tied.
+
+    Weights have a standard deviation of width^-1/2: the 0.02 that suits widths in the
+    thousands lets signals fade in a narrow model.
+    """
     prepare_torch()
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -104,6 +108,7 @@ def new_llama(
         intermediate_size=feed_forward,
         max_position_embeddings=longest,
         tie_word_embeddings=True,
+        initializer_range=width**-0.5,
         attn_implementation="sdpa",
         pad_token_id=None,
         bos_token_id=None,

@@ -16,7 +16,9 @@ def focal_loss(logits: Tensor, targets: Tensor, *, gamma: float) -> Tensor:
     negative_log_p = functional.cross_entropy(logits.float(), targets, reduction="none")  # (N,)
     if gamma == 0.0:
         return negative_log_p
-    return (1.0 - torch.exp(-negative_log_p)).clamp_min(0.0) ** gamma * negative_log_p
+    wrongness = -torch.expm1(-negative_log_p)  # 1 - p
+    # At p = 1 the power's derivative is infinite for gamma < 1, though the loss is zero.
+    return wrongness.clamp_min(1e-7) ** gamma * negative_log_p
 
 
 def objective(

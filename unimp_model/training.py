@@ -101,7 +101,8 @@ def train(
         targets=config.targets_per_row,
         generator=np.random.default_rng([seed, 3]),
     )
-    steps = config.epochs * max(1, math.ceil(len(plan) / config.batch_rows))
+    per_epoch = min(len(plan), config.most_rows or len(plan))
+    steps = config.epochs * max(1, math.ceil(per_epoch / config.batch_rows))
     optimiser = make_optimiser(network, config)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _cosine(config.warmup, steps))
     device = network.special_input.device
@@ -118,7 +119,11 @@ def train(
                 targets=config.targets_per_row,
                 generator=generator,
             )
-            rows = [builder.row(chunk, context=context) for chunk in plan]
+            if config.most_rows is not None and config.most_rows < len(plan):
+                drawn = generator.choice(len(plan), config.most_rows, replace=False)
+                plan = [plan[i] for i in sorted(drawn)]
+            sequences = builder.reordered(config.shuffle, generator)
+            rows = [builder.row(chunk, sequences, context=context) for chunk in plan]
             sums = _LossSums(tasks)
             for numbers in bucketed([len(r.tokens) for r in rows], config.batch_rows, generator):
                 some = [rows[i] for i in numbers]

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,6 +25,15 @@ from benchmark.progress import bar
 from benchmark.torch_setup import prepare_torch
 
 _BATCH = 64
+
+
+class PhotoTable(NamedTuple):
+    """Features of n photos, float16."""
+
+    patches: NDArray[np.float16]
+    """(n, P, f)"""
+    wholes: NDArray[np.float16]
+    """(n, e), in the space the encoder shares with texts"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +54,22 @@ class ImageEncoder:
         return digest.hexdigest()
 
     @torch.no_grad()
-    def features(self, photos: Sequence[Path], grid: int) -> NDArray[np.float16]:
-        """Patch features pooled to ``grid`` x ``grid``: (n, grid^2, f)."""
+    def features(self, photos: Sequence[Path], grid: int) -> PhotoTable:
+        """Patch features pooled to ``grid`` x ``grid``, and one vector per whole photo."""
         self.visual.eval()
         parts = []
+        wholes = []
         with bar("image features", len(photos)) as progress:
             for start in range(0, len(photos), _BATCH):
                 some = photos[start : start + _BATCH]
                 some = [*some, *[some[-1]] * (_BATCH - len(some))]  # one shape, the same bits
                 pixels = np.stack([load_photo(path, self.size) for path in some])
-                tokens = patch_tokens(self.visual, normalise(pixels, self.mean, self.std))
-                parts.append(pool_to_grid(tokens, grid).to(torch.float16).numpy())
+                x = normalise(pixels, self.mean, self.std)
+                parts.append(pool_to_grid(patch_tokens(self.visual, x), grid).half().numpy())
+                wholes.append(self.visual(x).half().numpy())
                 progress.advance(_BATCH)
-        return np.concatenate(parts)[: len(photos)]
+        n = len(photos)
+        return PhotoTable(np.concatenate(parts)[:n], np.concatenate(wholes)[:n])
 
 
 def load_photo(path: Path, size: int) -> NDArray[np.uint8]:
@@ -148,14 +160,24 @@ def named_encoder(name: str) -> ImageEncoder:
 
 @dataclass(frozen=True, slots=True)
 class PhotoFeatures:
-    """Features of many photos by file name; ``table`` is (n, P, f) float16."""
+    """Features of many photos by file name."""
 
     index: Mapping[str, int]
-    table: NDArray[np.float16]
+    table: PhotoTable
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(P, f) of one photo."""
+        return self.table.patches.shape[1], self.table.patches.shape[2]
 
     def rows(self, numbers: Tensor) -> Tensor:
-        """Float32 features (U, P, f) of photo numbers (U,)."""
-        return torch.from_numpy(self.table[numbers.numpy()].astype(np.float32))
+        """Float32 patch features (U, P, f) of photo numbers (U,)."""
+        return torch.from_numpy(self.table.patches[numbers.numpy()].astype(np.float32))
+
+    def extended(self, names: Sequence[str], more: PhotoTable) -> PhotoFeatures:
+        """These photos and further ones behind them."""
+        table = PhotoTable(*(np.concatenate(pair) for pair in zip(self.table, more, strict=True)))
+        return PhotoFeatures({n: i for i, n in enumerate([*self.index, *names])}, table)
 
 
 def cached_features(
@@ -169,10 +191,11 @@ def cached_features(
     contents = hashlib.sha256(f"{grid}".encode())
     for path in photos:
         contents.update(f"{path.name} {sha256_file(path)}\n".encode())
-    file = folder / encoder.sha256()[:16] / f"{contents.hexdigest()[:16]}.npy"
-    if not file.is_file():
-        table = encoder.features(photos, grid)
-        with atomic_path(file) as temporary, open(temporary, "wb") as stream:
-            np.save(stream, table, allow_pickle=False)
-    mapped = np.load(file, mmap_mode="r", allow_pickle=False)
+    stem = folder / encoder.sha256()[:16] / contents.hexdigest()[:16]
+    files = [stem.with_suffix(f".{field}.npy") for field in PhotoTable._fields]
+    if not all(file.is_file() for file in files):
+        for file, array in zip(files, encoder.features(photos, grid), strict=True):
+            with atomic_path(file) as temporary, open(temporary, "wb") as stream:
+                np.save(stream, array, allow_pickle=False)
+    mapped = PhotoTable(*(np.load(file, mmap_mode="r", allow_pickle=False) for file in files))
     return PhotoFeatures({name: i for i, name in enumerate(names)}, mapped)

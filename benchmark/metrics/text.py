@@ -2,8 +2,8 @@
 
 Every metric runs from 0 to 1, BLEU too (sacrebleu prints the same number times 100). A failed
 prediction (``None``) is scored as the empty text: 0, and for BLEU no n-grams but its
-reference's full length. METEOR and BERTScore carry their variant in their name, because numbers of different
-variants must never share a column.
+reference's full length. METEOR and BERTScore carry their variant in their name, because numbers
+of different variants must never share a column.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def environment() -> dict[str, Any]:
         "unimp_bench": benchmark.__version__,
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "devices": _devices(),
         "packages": package_versions(),
@@ -90,6 +90,17 @@ def peak_memory_mib() -> float:
     return round(peak / (1024 if sys.platform != "darwin" else 1024**2), 1)
 
 
+def processor() -> str:
+    """The processor's model name."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass  # not Linux: the platform module knows a little
+    return platform.processor()
+
+
 def _devices() -> list[str]:
     torch = sys.modules.get("torch")  # a run that never needed torch has no torch device
     if torch is None:
@@ -98,16 +109,6 @@ def _devices() -> list[str]:
     if torch.cuda.is_available():
         names += [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return names
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass  # not Linux: the platform module knows a little
-    return platform.processor()
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -30,6 +31,6 @@ def check(
             return f"item {item_id!r} is in instance.exclude: the user already had it"
     if not all(math.isfinite(score) for score in scores):
         return "a score is not a finite number"
-    if any(later > earlier for earlier, later in zip(scores, scores[1:], strict=False)):
+    if any(later > earlier for earlier, later in itertools.pairwise(scores)):
         return "scores increase: the best item must come first"
     return None

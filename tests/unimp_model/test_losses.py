@@ -1,0 +1,53 @@
+"""Focal re-weighting and the joint objective (Eq. 7, 8)."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional
+
+from unimp_model.losses import focal_loss, objective
+
+
+def test_focal_loss_by_hand():
+    # p = 1/4 and 3/4 of the target
+    logits = torch.tensor([[0.0, math.log(3.0)], [0.0, math.log(3.0)]])
+    loss = focal_loss(logits, torch.tensor([0, 1]), gamma=2.0)
+    expected = [(3 / 4) ** 2 * math.log(4), (1 / 4) ** 2 * math.log(4 / 3)]
+    assert loss.tolist() == pytest.approx(expected, rel=1e-6)
+
+
+def test_gamma_zero_is_cross_entropy():
+    logits, targets = torch.randn(50, 9), torch.randint(0, 9, (50,))
+    expected = functional.cross_entropy(logits, targets, reduction="none")
+    assert torch.equal(focal_loss(logits, targets, gamma=0.0), expected)
+
+
+def test_gradients_are_those_of_the_formula():
+    torch.manual_seed(0)
+    logits = torch.randn(6, 5, dtype=torch.float64, requires_grad=True)
+    targets = torch.tensor([0, 1, 2, 3, 4, 0])
+    focal_loss(logits, targets, gamma=2.0).sum().backward()
+    p = logits.detach().softmax(-1)[torch.arange(6), targets]  # derivative by log p, chained
+    by_log_p = -((1 - p) ** 2) + 2 * (1 - p) * p * p.log()
+    expected = by_log_p[:, None] * (functional.one_hot(targets, 5) - logits.detach().softmax(-1))
+    torch.testing.assert_close(logits.grad, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_certain_token_gives_no_loss_and_no_nan():
+    logits = torch.tensor([[100.0, -100.0]], requires_grad=True)
+    loss = focal_loss(logits, torch.tensor([0]), gamma=0.5).sum()
+    loss.backward()
+    assert loss.item() == 0.0
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()
+
+
+def test_the_objective_adds_the_weighted_context():
+    task, context = torch.tensor([1.0, 3.0]), torch.tensor([4.0, 6.0])
+    weights = torch.tensor([1.0, 3.0])
+    assert objective(task, context, task_weights=weights, context_weight=0.5).item() == 5.0
+    assert objective(task, context, task_weights=weights, context_weight=0.0).item() == 2.5
+    assert objective(task, context[:0], task_weights=weights, context_weight=0.5).item() == 2.5
