@@ -12,7 +12,7 @@ bench: $(VENV)/.core  ## install, then UniMP and its rivals on simulated search
 	  --model unimp --model bm25 --model popularity --model random --model oracle
 
 test: $(VENV)/.dev  ## the fast tests (12 minutes on 2 cores)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 test-slow: $(VENV)/.dev models  ## minutes of training, pretrained models, real data
 	$(BIN)/python -m pytest -m slow

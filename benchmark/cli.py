@@ -14,6 +14,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from benchmark.console import accept_any_text, discard_output, output_to_stderr, print_json
 from benchmark.errors import BenchError, UsageError
 
 app = typer.Typer(
@@ -38,6 +39,7 @@ SettingsOption = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option("--set", help="Override a setting: name=value (repeatable)."),
 ]
+DatasetArgument = Annotated[str, typer.Argument(help="A dataset's name.")]
 
 
 def main() -> None:
@@ -45,9 +47,10 @@ def main() -> None:
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     arguments = [word for word in arguments if word != "--debug"]
+    accept_any_text()
     try:
-        # Without standalone mode usage errors reach us, so that all errors look alike.
-        status = app(args=arguments, prog_name="unimp-bench", standalone_mode=False)
+        status = _run_command(arguments)
+        sys.stdout.flush()  # here, where a full disk behind a redirection can still be reported
     except BenchError as error:
         if debug:
             raise
@@ -55,7 +58,7 @@ def main() -> None:
     except KeyboardInterrupt:
         _fail("Interrupted. Finished parts are kept; the same command goes on from there.", 130)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of a pipe (head, less) left: nobody to tell
+        discard_output()  # the reader of a pipe (head, less) left: nobody to tell
         raise SystemExit(0) from None
     except Exception as error:
         if debug:
@@ -63,12 +66,31 @@ def main() -> None:
         usage = _usage_message(error, arguments)
         if usage is not None:
             _fail(usage, 2)
+        from benchmark.files import is_write_failure
+
+        if is_write_failure(error):
+            discard_output()
+            _fail(f"Cannot write the output: {error}.\nFree some space or write elsewhere.", 1)
         _fail(
             f"Unexpected {type(error).__name__}: {error}\n"
             "This is a bug: please report it with the output of the same command and --debug.",
             1,
         )
-    raise SystemExit(status if isinstance(status, int) else 0)
+    raise SystemExit(status)
+
+
+def _run_command(arguments: Sequence[str]) -> int:
+    """The exit status. All exceptions come through, interrupts and closed pipes included:
+
+    Typer's own ``main`` would turn those into exit statuses without a word.
+    """
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("unimp-bench", list(arguments)) as context:
+            command.invoke(context)
+    except typer.Exit as done:
+        return done.exit_code
+    return 0
 
 
 def _usage_message(error: Exception, arguments: Sequence[str]) -> str | None:
@@ -77,6 +99,9 @@ def _usage_message(error: Exception, arguments: Sequence[str]) -> str | None:
     if message is None or not hasattr(error, "exit_code"):
         return None
     text = str(message())
+    if not arguments or text.startswith("Usage:"):  # nothing was asked: the help is the answer
+        print(text, file=sys.stderr)
+        raise SystemExit(2)
     for option in getattr(getattr(error, "param", None), "opts", ()):
         given = [b for a, b in itertools.pairwise(arguments) if a == option]
         if "Invalid value" in text and given:  # Typer leaves out which value it was
@@ -87,12 +112,6 @@ def _usage_message(error: Exception, arguments: Sequence[str]) -> str | None:
 def _fail(message: str, status: int) -> None:
     print(f"unimp-bench: {message}", file=sys.stderr)
     raise SystemExit(status)
-
-
-def _print_json(value: Any) -> None:
-    import json
-
-    print(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))
 
 
 def _print_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
@@ -142,7 +161,7 @@ def tasks(as_json: JsonOption = False) -> None:
             }
         )
     if as_json:
-        _print_json(rows)
+        print_json(rows)
     else:
         _print_rows(rows, ["name", "primary", "summary"])
 
@@ -153,7 +172,9 @@ def models(as_json: JsonOption = False) -> None:
     from benchmark.model_registry import entries
 
     rows = []
-    for entry in entries().values():
+    with output_to_stderr():  # importing installed packages runs their code
+        known = entries()
+    for entry in known.values():
         reason = entry.why_not()
         rows.append(
             {
@@ -168,7 +189,7 @@ def models(as_json: JsonOption = False) -> None:
             }
         )
     if as_json:
-        _print_json(rows)
+        print_json(rows)
     else:
         _print_rows(rows, ["name", "group", "tasks", "variants", "available", "why_not"])
 
@@ -180,7 +201,7 @@ def tables(as_json: JsonOption = False) -> None:
 
     rows = list_tables()
     if as_json:
-        _print_json(rows)
+        print_json(rows)
     else:
         _print_rows(rows, ["number", "name", "title"])
 
@@ -193,9 +214,12 @@ def data_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
     rows = list_datasets(find_home(home))
     if as_json:
-        _print_json(rows)
+        print_json(rows)
     elif rows:
         _print_rows(rows, ["name", "source", "users", "items", "interactions", "tasks"])
+        for row in rows:
+            if "problem" in row:
+                print(f"{row['name']}: {row['problem']}", file=sys.stderr)
     else:
         print("No dataset is prepared yet: unimp-bench data prepare sim", file=sys.stderr)
 
@@ -230,23 +254,24 @@ def data_prepare(
 
     if on_error not in ("raise", "skip"):
         raise UsageError(f"--on-error {on_error!r} is unknown.", fix="Give raise or skip.")
-    dataset = prepare(
-        source,
-        home=find_home(home),
-        name=name,
-        raw=raw,
-        settings=parse_settings(settings or []),
-        on_error="skip" if on_error == "skip" else "raise",
-        force=force,
-    )
+    with output_to_stderr():
+        dataset = prepare(
+            source,
+            home=find_home(home),
+            name=name,
+            raw=raw,
+            settings=parse_settings(settings or []),
+            on_error="skip" if on_error == "skip" else "raise",
+            force=force,
+        )
     if as_json:
-        _print_json(stats(dataset))
+        print_json(stats(dataset))
     else:
         _print_stats(stats(dataset))
 
 
 @data_app.command("stats", epilog="Example: unimp-bench data stats sim-s")
-def data_stats(name: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def data_stats(name: DatasetArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Describe a dataset: counts, splits, tasks, and why a task is absent."""
     from benchmark.data.dataset import ensure_dataset
     from benchmark.data.statistics import stats
@@ -254,7 +279,7 @@ def data_stats(name: str, home: HomeOption = None, as_json: JsonOption = False) 
 
     description = stats(ensure_dataset(name, find_home(home)))
     if as_json:
-        _print_json(description)
+        print_json(description)
     else:
         _print_stats(description)
 
@@ -270,7 +295,9 @@ def _print_stats(value: Any, indent: str = "") -> None:
 
 
 @data_app.command("verify", epilog="Example: unimp-bench data verify sim-s")
-def data_verify(name: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def data_verify(
+    name: DatasetArgument, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
     """Hash every file of a dataset again and compare."""
     from benchmark.data.dataset import open_dataset
     from benchmark.data.verify import verify
@@ -278,7 +305,7 @@ def data_verify(name: str, home: HomeOption = None, as_json: JsonOption = False)
 
     problems = verify(open_dataset(name, find_home(home)))
     if as_json:
-        _print_json({"name": name, "whole": not problems, "problems": problems})
+        print_json({"name": name, "whole": not problems, "problems": problems})
     else:
         print("\n".join(problems) or f"{name}: every file is as it was prepared.")
     if problems:
@@ -346,24 +373,26 @@ def run(
                 "run needs --model and --task, or --table.",
                 fix="For instance: unimp-bench run --model unimp --task search",
             )
-        specs = specs_of_models(
-            model,
-            task,
-            data=data or "sim-s",
-            cohort=cohort,
-            perturb=perturb,
-            seeds=seeds,
-            limit=limit,
-            settings=parse_settings(settings or []),
-        )
+        with output_to_stderr():  # a model's file is imported
+            specs = specs_of_models(
+                model,
+                task,
+                data="sim-s" if data is None else data,
+                cohort=cohort,
+                perturb=perturb,
+                seeds=seeds,
+                limit=limit,
+                settings=parse_settings(settings or []),
+            )
     runs = []
-    for spec in specs:
-        finished = execute(spec, place, force=force)
-        warn_of_failures(finished)
-        runs.append(finished)
+    with output_to_stderr():
+        for spec in specs:
+            finished = execute(spec, place, force=force)
+            warn_of_failures(finished)
+            runs.append(finished)
     if as_json:
         results = [result_json(finished) for finished in runs]
-        _print_json(results[0] if len(results) == 1 else results)
+        print_json(results[0] if len(results) == 1 else results)
     elif table is not None:
         report(table=table, data=data, home=home)
     else:
@@ -393,6 +422,8 @@ def report(
     from benchmark.report.build import build_report
     from benchmark.report.render import render
 
+    if out is not None and (not out.name or out.is_dir()):
+        raise UsageError(f"--out {str(out)!r} is a folder.", fix="Give the name of a file.")
     content = render(
         build_report(table, home=find_home(home), data=data),
         "json" if as_json else output_format,
@@ -422,11 +453,12 @@ def doctor(
     from benchmark.runs.config import parse_settings
 
     place = find_home(home)
-    result: dict[str, Any] = {"environment": describe_environment(place)}
-    if model is not None:
-        result["model"] = check_model(model, data, place, parse_settings(settings or []))
+    with output_to_stderr():
+        result: dict[str, Any] = {"environment": describe_environment(place)}
+        if model is not None:
+            result["model"] = check_model(model, data, place, parse_settings(settings or []))
     if as_json:
-        _print_json(result)
+        print_json(result)
     else:
         _print_stats(result)
     if any(problems for problems in result.get("model", {}).values()):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
+import itertools
 import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmark.data.dataset import ensure_dataset
+from benchmark.errors import UsageError
 from benchmark.home import Home
 from benchmark.instances import Instance, Prediction
 from benchmark.model import Model
 from benchmark.model_registry import entries
 from benchmark.runs.config import configure
 from benchmark.runs.fitted import fit_or_load, seed_everything
+from benchmark.runs.guard import model_code
 from benchmark.runs.provenance import environment
 from benchmark.tasks import TASKS
 
@@ -61,34 +65,43 @@ def check_model(
     """Task name -> problems found on up to :data:`SAMPLE` instances of ``data``.
 
     Checked: answers are well formed, do not change when the order or the number of instances
-    per call changes, and are the same when asked twice.
+    per call changes, and are the same when asked twice. Raises :class:`BenchError` when the
+    model itself fails, :class:`UsageError` when it answers no task of the dataset.
     """
     built = configure(name, settings)
     dataset = ensure_dataset(data, home)
     shared = [task for task in built.entry.tasks if task in dataset.tasks]
+    if not shared:
+        raise UsageError(
+            f"Model {built.label!r} answers none of the tasks of dataset {data!r}.",
+            fix=f"Choose another --data; the model answers {', '.join(built.entry.tasks)}.",
+        )
     fitted = fit_or_load(built, dataset, 0, home)
     findings: dict[str, list[str]] = {}
     for task_name in shared:
         task = TASKS.get(task_name)
         instances = dataset.questions(task_name, limit=SAMPLE)[:]
-        expected = _predict(fitted.model, instances)
+        ask = functools.partial(_predict, fitted.model, built.label)
+        expected = ask(instances)
         problems = [] if len(expected) == len(instances) else ["wrong number of predictions"]
         known = dataset.catalogue().index.__contains__
         for instance, prediction in zip(instances, expected, strict=False):
             problem = task.problem(instance, prediction, known)
             if problem is not None:
                 problems.append(f"{instance.instance_id}: {problem}")
-        if _predict(fitted.model, instances) != expected:
+        if ask(instances) != expected:
             problems.append("asked twice, answers differ")
-        if _predict(fitted.model, instances[::-1])[::-1] != expected:
+        if ask(instances[::-1])[::-1] != expected:
             problems.append("answers depend on the order of the instances")
-        one_by_one = [p for instance in instances for p in _predict(fitted.model, [instance])]
+        one_by_one = [p for instance in instances for p in ask([instance])]
         if one_by_one != expected:
             problems.append("answers depend on how many instances are asked at once")
         findings[task_name] = problems
     return findings
 
 
-def _predict(model: Model, instances: Sequence[Instance]) -> list[Prediction]:
+def _predict(model: Model, label: str, instances: Sequence[Instance]) -> list[Prediction]:
+    """At most one answer more than asked: a model may not know when to stop."""
     seed_everything(0)
-    return list(model.predict(instances))
+    with model_code(label, "predicting"):
+        return list(itertools.islice(model.predict(instances), len(instances) + 1))

@@ -41,7 +41,14 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     if close:
         fix = "Did you mean " + " or ".join(repr(c) for c in close) + "?"
     elif names:
-        fix = f"Known {kind}s: {', '.join(names)}."
+        fix = f"Known: {', '.join(names)}."
     else:
-        fix = f"No {kind} is known yet."
+        fix = "There is none to choose from."
     return UsageError(f"Unknown {kind} {name!r}.", fix=fix)
+
+
+def in_one_line(error: BaseException) -> str:
+    """Type and first line of somebody else's exception, for a message of ours."""
+    lines = str(error).strip().splitlines()
+    name = type(error).__name__
+    return name if not lines else f"{name}: {lines[0].rstrip('.')}"

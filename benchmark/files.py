@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # no such folder: the error above says so
+            temporary.unlink(missing_ok=True)
 
 
 def cannot_write(path: Path, error: OSError) -> BenchError:
@@ -54,16 +55,19 @@ def write_json(path: Path, value: Any) -> None:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def read_json(path: Path) -> Any:
-    """Read JSON; :class:`BenchError` names the file and line when it is broken."""
+def read_json(path: Path, *, fix: str | None = None) -> Any:
+    """Read JSON; :class:`BenchError` names the file and line when it is missing or broken.
+
+    ``fix`` is what the user can do about it.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise BenchError(f"There is no file {str(path)!r}.") from None
+        raise BenchError(f"There is no file {str(path)!r}.", fix=fix) from None
+    except OSError as error:
+        raise BenchError(f"Cannot read {str(path)!r}: {error.strerror}.", fix=fix) from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise BenchError(
-            f"{str(path)!r} is not valid JSON: {error}.", fix="Delete it and run again."
-        ) from error
+        raise BenchError(f"{str(path)!r} is not valid JSON: {error}.", fix=fix) from error
 
 
 def sha256_file(path: Path) -> str:

@@ -10,14 +10,15 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from benchmark.errors import BenchError, UsageError, unknown_name
+from benchmark.errors import BenchError, UsageError, in_one_line, unknown_name
 from benchmark.registry import resolve
+from benchmark.tasks import TASKS
 
 GROUP = "unimp_bench.models"
 
@@ -75,10 +76,7 @@ def entries() -> dict[str, ModelEntry]:
     """Every announced model by name, in order of announcement."""
     found: dict[str, ModelEntry] = {}
     for point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda p: p.value):
-        announced = point.load()
-        if isinstance(announced, type):
-            announced = (_entry_of_class(announced, name=point.name, target=point.value),)
-        for entry in announced:
+        for entry in _announced(point):
             if found.get(entry.name, entry) != entry:
                 raise BenchError(
                     f"Two installed packages announce a model {entry.name!r}: "
@@ -87,6 +85,27 @@ def entries() -> dict[str, ModelEntry]:
                 )
             found[entry.name] = entry
     return found
+
+
+def _announced(point: importlib.metadata.EntryPoint) -> Sequence[ModelEntry]:
+    try:
+        announced = point.load()
+    except (Exception, SystemExit) as error:
+        raise BenchError(
+            f"The installed models {point.name!r} ({point.value}) cannot be imported: "
+            f"{in_one_line(error)}.",
+            fix="Repair or uninstall the package that announces them.",
+        ) from error
+    if isinstance(announced, type):
+        return (_entry_of_class(announced, name=point.name, target=point.value),)
+    if not isinstance(announced, Sequence) or not all(
+        isinstance(entry, ModelEntry) for entry in announced
+    ):
+        raise BenchError(
+            f"The entry point {point.name!r} ({point.value}) leads to no model.",
+            fix="Let it name a model class or a sequence of ModelEntry.",
+        )
+    return announced
 
 
 def find(name: str) -> tuple[ModelEntry, str | None]:
@@ -101,18 +120,27 @@ def find(name: str) -> tuple[ModelEntry, str | None]:
     if head not in known:
         raise unknown_name("model", head, known)
     entry = known[head]
-    if tail:
-        entry.settings(tail)
-    return entry, tail or None
+    if ":" not in name:
+        return entry, None
+    entry.settings(tail)
+    return entry, tail
 
 
-def _entry_of_class(model: type, *, name: str, target: str) -> ModelEntry:
-    tasks: Sequence[str] = sorted(getattr(model, "tasks", ()))
-    if not tasks:
+def _entry_of_class(model: type, *, name: str, target: str, shown: str | None = None) -> ModelEntry:
+    shown = target if shown is None else shown
+    given = getattr(model, "tasks", ())
+    if isinstance(given, str) or not isinstance(given, Collection) or not given:
         raise BenchError(
-            f"Model class {target!r} names no tasks.",
+            f"Model class {shown!r} names no tasks.",
             fix='Give it a class attribute such as tasks = frozenset({"search"}).',
         )
+    tasks: Sequence[str] = sorted(map(str, given))
+    for task in tasks:
+        if task not in TASKS:
+            raise BenchError(
+                f"Model class {shown!r} names an unknown task {task!r}.",
+                fix=unknown_name("task", task, TASKS).fix,
+            )
     return ModelEntry(name=name, target=target, tasks=tuple(tasks), group="outside")
 
 
@@ -131,13 +159,15 @@ def _entry_of_file(path: Path, attribute: str) -> ModelEntry:
     sys.modules[module_name] = module  # where resolve() will look for it
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BenchError(
-            f"{path} cannot be imported: {type(error).__name__}: {error}.",
+            f"{path} cannot be imported: {in_one_line(error)}.",
             fix="Run the file with python to see the whole traceback.",
         ) from error
     model = getattr(module, attribute, None)
     if not isinstance(model, type):
         classes = [key for key, value in vars(module).items() if isinstance(value, type)]
         raise unknown_name(f"class in {path.name}", attribute, classes)
-    return _entry_of_class(model, name=attribute, target=f"{module_name}:{attribute}")
+    return _entry_of_class(
+        model, name=attribute, target=f"{module_name}:{attribute}", shown=f"{path}:{attribute}"
+    )

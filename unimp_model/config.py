@@ -12,18 +12,16 @@ Preset = Literal["tiny", "smollm2"]
 #: dataset itself, on a CPU. ``smollm2`` freezes a pretrained instruction-tuned model.
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {
-        "learning_rate": 2e-3,
-        "item_learning_rate": 2e-3,
-        "epochs": 8,
+        "learning_rate": 4e-3,
+        "item_learning_rate": 5e-4,
+        "epochs": 14,
         "resampler_layers": 1,
-        "freeze_language_model": False,
     },
     "smollm2": {
         "learning_rate": 2e-4,
         "item_learning_rate": 1e-3,
         "epochs": 3,
         "resampler_layers": 2,
-        "freeze_language_model": True,
     },
 }
 
@@ -36,14 +34,11 @@ class UniMPConfig(BaseModel):
     preset: Preset = Field("tiny", description="which language model, and defaults to suit it")
 
     # language model (tiny only: a pretrained one brings its own sizes)
-    width: int = Field(128, ge=16, le=4096, description="hidden size d of the tiny model")
-    depth: int = Field(4, ge=1, le=64, description="layers of the tiny model")
+    width: int = Field(64, ge=16, le=4096, description="hidden size d of the tiny model")
+    depth: int = Field(2, ge=1, le=64, description="layers of the tiny model")
     heads: int = Field(4, ge=1, le=64, description="attention heads of the tiny model")
     text_tokens: int = Field(
         2048, ge=300, le=65536, description="largest vocabulary of the tiny model's tokenizer"
-    )
-    freeze_language_model: bool = Field(
-        True, description="train only new rows, resampler and cross-attention"
     )
 
     # vision and fusion
@@ -75,23 +70,23 @@ class UniMPConfig(BaseModel):
         5, ge=1, le=200, description="latest history items that are read (paper: 5)"
     )
     targets_per_row: int = Field(
-        4, ge=1, le=200, description="next items asked for per shared history in training"
+        5, ge=1, le=200, description="next items asked for per shared history in training"
     )
     words_per_attribute: int = Field(20, ge=1, le=500, description="truncation c of a value")
 
     # objective and optimisation
     gamma: float = Field(2.0, ge=0, le=10, description="focusing parameter of Eq. 8")
     context_weight: float = Field(0.3, ge=0, le=10, description="weight of context loss, Eq. 7")
-    epochs: int = Field(8, ge=1, le=1000, description="passes over the training part")
+    epochs: int = Field(14, ge=1, le=1000, description="passes over the training part")
     most_rows: int | None = Field(
         None, ge=1, description="user sequences per epoch at most, drawn anew each epoch"
     )
     shuffle: float = Field(
-        0.5, ge=0, le=1, description="share of training sequences read in random order"
+        0.6, ge=0, le=1, description="share of training sequences read in random order"
     )
     batch_rows: int = Field(24, ge=1, le=4096, description="user sequences a step")
-    learning_rate: float = Field(2e-3, gt=0, le=1, description="peak, cosine schedule")
-    item_learning_rate: float = Field(2e-3, gt=0, le=1, description="of the free item rows")
+    learning_rate: float = Field(4e-3, gt=0, le=1, description="peak, cosine schedule")
+    item_learning_rate: float = Field(5e-4, gt=0, le=1, description="of the free item rows")
     weight_decay: float = Field(0.05, ge=0, le=1, description="AdamW, on matrices")
     item_decay: float = Field(0.05, ge=0, le=10, description="AdamW, on the free item rows")
     dropout: float = Field(0.1, ge=0, lt=1, description="on input embeddings in training")
@@ -99,6 +94,11 @@ class UniMPConfig(BaseModel):
     clip: float = Field(1.0, gt=0, description="largest gradient norm")
     patience: int = Field(3, ge=1, description="epochs without a better validation score")
     validation_users: int = Field(300, ge=1, description="validation users scored per epoch")
+
+    @property
+    def freezes_language_model(self) -> bool:
+        """A pretrained language model stays as it is; one made from scratch must be trained."""
+        return self.preset != "tiny"
 
     @model_validator(mode="before")
     @classmethod

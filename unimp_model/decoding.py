@@ -20,6 +20,7 @@ from unimp_model.batches import collate, padded_length
 from unimp_model.model import Tables, UniMPNetwork
 from unimp_model.sequence import Branch, Row, Template
 from unimp_model.tokens import SPECIALS
+from unimp_model.vision import PhotoFeatures
 
 #: Rows per forward pass. Always exactly so many, of one padded length: then no row's
 #: arithmetic depends on its company, and the same question gets the same bits.
@@ -29,25 +30,17 @@ ROWS = 32
 class ItemScorer:
     """Log-probabilities over all items, with item rows and visual tokens made once.
 
-    ``features`` are the patch features of all photos (n, P, f) in ``photo_index`` order, or
-    ``None`` without vision.
+    ``slots`` is the number of images a sequence is padded to: the longest history.
     """
 
-    def __init__(
-        self,
-        network: UniMPNetwork,
-        photo_index: Mapping[str, int],
-        features: Callable[[Tensor], Tensor] | None,
-        *,
-        slots: int,
-    ) -> None:
+    def __init__(self, network: UniMPNetwork, photos: PhotoFeatures | None, *, slots: int) -> None:
         self.network = network
-        self.photo_index = photo_index
+        self.photo_index: Mapping[str, int] = {} if photos is None else photos.index
         self.slots = slots
         network.eval()
         with torch.inference_mode():
             self.tables: Tables = network.tables()
-            self.visual = self._visual_tokens(features)
+            self.visual = self._visual_tokens(photos)
 
     @torch.inference_mode()
     def scores(self, rows: Sequence[Row]) -> NDArray[np.float32]:
@@ -73,15 +66,15 @@ class ItemScorer:
             for start in range(0, len(numbers), ROWS):
                 yield numbers[start : start + ROWS]
 
-    def _visual_tokens(self, features: Callable[[Tensor], Tensor] | None) -> Tensor | None:
+    def _visual_tokens(self, photos: PhotoFeatures | None) -> Tensor | None:
         """Resampler output of every photo (n, C, d), in groups of fixed size."""
-        if features is None or not self.photo_index:
+        if photos is None:
             return None
         device = self.tables.output.device
         parts = []
         for start in range(0, len(self.photo_index), ROWS):
             numbers = torch.arange(start, start + ROWS).clamp(max=len(self.photo_index) - 1)
-            parts.append(self.network.visual_tokens(features(numbers).to(device)))
+            parts.append(self.network.visual_tokens(photos.rows(numbers).to(device)))
         return torch.cat(parts)[: len(self.photo_index)]
 
 

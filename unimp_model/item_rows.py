@@ -3,16 +3,18 @@
 The paper gives each item a fresh token and is silent on its start. An item met two or three
 times cannot learn a row from noise, so a row here is tied to the item's content:
 
-    row_i = mean of the token rows of its attributes + W photo_i + delta_i
+    row_i = mean of the token rows of its attributes + W photo_i + delta_i (+ mark)
 
 ``delta_i`` starts at zero and is learned, ``W`` is one linear map for all items, and the
 token rows are the language model's current ones. Input and output rows have their own ``W``
-and ``delta``. The variant ``random`` has ``delta_i`` alone, drawn from noise.
+and ``delta``. ``mark`` is one learned vector on every input row that says "this is an item", so
+that attention can find items whatever they are. The variant ``random`` has ``delta_i`` (and
+the mark) alone, drawn from noise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -54,12 +56,24 @@ class ItemRows(nn.Module):
             assert photos is not None
             self.input_photo = nn.Linear(photos.shape[1], width, bias=False)
             self.output_photo = nn.Linear(photos.shape[1], width, bias=False)
-            for linear in (self.input_photo, self.output_photo):
-                nn.init.normal_(linear.weight, std=row_std)
+            nn.init.normal_(self.input_photo.weight, std=row_std)
+            # One map at the start, two later: a photo in the history then speaks for items
+            # that look like it before anything is learned.
+            self.output_photo.load_state_dict(self.input_photo.state_dict())
+        self.input_mark = nn.Parameter(torch.randn(width) * row_std)
+
+    @classmethod
+    def blank(cls, state: Mapping[str, Tensor], *, width: int, content: bool) -> ItemRows:
+        """Rows of the shapes and content in a saved network's state, weights to be loaded."""
+        n = len(state["items.input_delta"])
+        rows = cls([[]] * n, state.get("items.photos"), width=width, content=content)
+        rows.bag_tokens = state["items.bag_tokens"]
+        rows.bag_starts = state["items.bag_starts"]
+        return rows
 
     def forward(self, input_rows: Tensor, output_rows: Tensor) -> tuple[Tensor, Tensor]:
         """Token rows (V_text, d) in and out -> item rows (n, d) in and out."""
-        into, out = self.input_delta, self.output_delta
+        into, out = self.input_delta + self.input_mark, self.output_delta
         if not self.content:
             return into, out
         into = into + self._bag_mean(input_rows)

@@ -94,7 +94,9 @@ def new_llama(
     """A Llama of random weights (drawn from torch's global generator), rows tied.
 
     Weights have a standard deviation of width^-1/2: the 0.02 that suits widths in the
-    thousands lets signals fade in a narrow model.
+    thousands lets signals fade in a narrow model. Values and their projections start as the
+    identity, so that attention begins by averaging what it reads: a history then already
+    resembles its items, and training refines that instead of having to discover it.
     """
     prepare_torch()
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -114,4 +116,8 @@ def new_llama(
         bos_token_id=None,
         eos_token_id=None,
     )
-    return LanguageModel(LlamaForCausalLM(config).to(torch.float32))
+    llama = LlamaForCausalLM(config).to(torch.float32)
+    for layer in llama.model.layers:
+        nn.init.eye_(layer.self_attn.v_proj.weight)
+        nn.init.eye_(layer.self_attn.o_proj.weight)
+    return LanguageModel(llama)

@@ -54,11 +54,11 @@ class UniMPNetwork(nn.Module):
                 width=width,
                 tokens=config.visual_tokens,
                 layers=config.resampler_layers,
-                heads=config.heads if config.preset == "tiny" else 8,
+                heads=language.heads,
             )
             for layer in range(0, language.depth, config.fusion_every):
                 self.cross_attention[str(layer)] = GatedCrossAttention(width, language.heads)
-        if config.freeze_language_model:
+        if config.freezes_language_model:
             language.requires_grad_(False)
 
     def tables(self) -> Tables:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from benchmark.instances import Example
 from benchmark.model import TrainingView
 from benchmark.progress import bar
 from benchmark.ranking import top_k
-from unimp_model.batches import bucketed, collate
+from unimp_model.batches import Batch, bucketed, collate
 from unimp_model.config import UniMPConfig
 from unimp_model.decoding import ItemScorer
 from unimp_model.examples import RowBuilder, chunks, question_row
@@ -27,6 +28,7 @@ from unimp_model.vision import PhotoFeatures
 
 #: Cut-off of the validation score.
 _K = 5
+_SPEED = "tokens_per_second"
 
 
 @dataclass
@@ -35,6 +37,11 @@ class Journal:
 
     epochs: list[dict[str, float]] = field(default_factory=list)
     best: int = -1
+
+    def timeless(self) -> dict[str, Any]:
+        """For saving: without speeds, so that the same seed saves the same bytes."""
+        epochs = [{k: v for k, v in e.items() if k != _SPEED} for e in self.epochs]
+        return {"best": self.best, "epochs": epochs}
 
 
 class Validation:
@@ -128,21 +135,7 @@ def train(
             for numbers in bucketed([len(r.tokens) for r in rows], config.batch_rows, generator):
                 some = [rows[i] for i in numbers]
                 batch = collate(some, photo_index, all_photos=False, slots=1).to(device)
-                tables = network.tables()
-                visual = None
-                if photos is not None and len(batch.photos):
-                    visual = network.visual_tokens(photos.rows(batch.photos.cpu()).to(device))
-                hidden = network(batch, tables, visual)
-                logits = network.logits(network.read(hidden, batch), tables)  # (R, V)
-                losses = focal_loss(logits, batch.targets, gamma=config.gamma)  # (R,)
-                is_context = batch.kinds == CONTEXT
-                task_losses = losses[~is_context]
-                loss = objective(
-                    task_losses,
-                    losses[is_context],
-                    task_weights=torch.ones_like(task_losses),
-                    context_weight=config.context_weight,
-                )
+                loss, losses = training_loss(network, batch, photos, config)
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 nn.utils.clip_grad_norm_(
@@ -151,17 +144,12 @@ def train(
                 optimiser.step()
                 schedule.step()
                 tokens += sum(len(row.tokens) for row in some)
-                sums.add(losses.detach(), batch.kinds)
+                sums.add(losses, batch.kinds)
                 speed = tokens / (time.perf_counter() - started)
                 progress.note = f"epoch {epoch + 1}, {sums}, {speed:,.0f} tokens/s"
                 progress.advance()
-            record = {**sums.means(), "tokens_per_second": tokens / _since(started)}
-            scorer = ItemScorer(
-                network,
-                photo_index,
-                None if photos is None else photos.rows,
-                slots=config.history_items,
-            )
+            record = {**sums.means(), _SPEED: tokens / _since(started)}
+            scorer = ItemScorer(network, photos, slots=config.history_items)
             scores = validation.score(scorer)
             score = sum(scores.values()) / len(scores) if scores else float(epoch)
             record |= {f"valid {task} NDCG@5": value for task, value in scores.items()}
@@ -173,6 +161,29 @@ def train(
     network.load_state_dict(best_state, strict=False)
     network.eval()
     return journal
+
+
+def training_loss(
+    network: UniMPNetwork, batch: Batch, photos: PhotoFeatures | None, config: UniMPConfig
+) -> tuple[Tensor, Tensor]:
+    """Eq. 7 over one batch, and the re-weighted loss of each of its R reads."""
+    tables = network.tables()
+    visual = None
+    if photos is not None and len(batch.photos):  # the resampler runs once per distinct photo
+        features = photos.rows(batch.photos.cpu()).to(batch.tokens.device)
+        visual = network.visual_tokens(features)
+    hidden = network(batch, tables, visual)
+    logits = network.logits(network.read(hidden, batch), tables)  # (R, V): only where asked
+    losses = focal_loss(logits, batch.targets, gamma=config.gamma)  # (R,)
+    is_context = batch.kinds == CONTEXT
+    task_losses = losses[~is_context]
+    loss = objective(
+        task_losses,
+        losses[is_context],
+        task_weights=torch.ones_like(task_losses),
+        context_weight=config.context_weight,
+    )
+    return loss, losses.detach()
 
 
 def make_optimiser(network: UniMPNetwork, config: UniMPConfig) -> torch.optim.AdamW:

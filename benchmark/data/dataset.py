@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,32 @@ from benchmark.data.schema import COHORTS, FORMAT_VERSION
 from benchmark.data.sources import SELF_CONTAINED, SOURCES
 from benchmark.data.view import DatasetView
 from benchmark.errors import BenchError, UsageError, unknown_name
-from benchmark.files import read_json
+from benchmark.files import read_json, sha256_file, sha256_json
 from benchmark.home import Home
 from benchmark.tasks import TASKS
 
-__all__ = ["Dataset", "Questions", "ensure_dataset", "open_dataset"]
+__all__ = ["Dataset", "Questions", "ensure_dataset", "identity_sha256", "open_dataset"]
+
+
+#: What every dataset.json says; ``prepare`` writes more.
+_KEYS = [
+    "sha256",
+    "source",
+    "parameters",
+    "statistics",
+    "tasks",
+    "files",
+    "allow_repeats",
+    "rating_scale",
+    "history_window",
+]
+#: What dataset.json's own ``sha256`` does not cover.
+_OUTSIDE_IDENTITY = ("name", "sha256")
+
+
+def identity_sha256(info: Mapping[str, Any]) -> str:
+    """A dataset's hash: of all dataset.json says (file hashes included) but its name."""
+    return sha256_json({k: v for k, v in info.items() if k not in _OUTSIDE_IDENTITY})
 
 
 class Dataset:
@@ -32,12 +54,25 @@ class Dataset:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.info: dict[str, Any] = read_json(folder / INFO)
-        version = self.info.get("format_version")
+        again = f"{_prepare_command(folder.name, {})} --force"
+        info = read_json(folder / INFO, fix=f"Prepare the dataset again: {again}")
+        if not isinstance(info, dict):
+            raise BenchError(
+                f"{str(folder / INFO)!r} does not describe a dataset.",
+                fix=f"Prepare the dataset again: {again}",
+            )
+        self.info: dict[str, Any] = info
+        version = info.get("format_version")
         if version != FORMAT_VERSION:
             raise BenchError(
                 f"Dataset {folder.name!r} has format version {version}, not {FORMAT_VERSION}.",
                 fix=f"Prepare it again: {_prepare_command(folder.name, self.info)} --force",
+            )
+        lacking = [key for key in _KEYS if key not in info]
+        if lacking:
+            raise BenchError(
+                f"{str(folder / INFO)!r} lacks {lacking[0]!r}.",
+                fix=f"Prepare it again: {_prepare_command(folder.name, info)} --force",
             )
         self.name = folder.name
         self.sha256: str = self.info["sha256"]
@@ -85,15 +120,32 @@ class Dataset:
     ) -> Questions:
         """The frozen instances of ``task``; the first ``limit`` of them where given.
 
-        Raises :class:`UsageError`, with the reason, when the dataset lacks task or cohort.
+        Raises :class:`UsageError`, with the reason, when the dataset lacks task or cohort, and
+        :class:`BenchError` when its description or these instances are not as prepared.
         """
         self._require(task, cohort, part)
         name = f"tasks/{task}/{part}-{cohort}.parquet"
+        self._check_unchanged(name)
         catalogue = self.catalogue()
         table = self._table(task, name, catalogue)
         shown = catalogue if perturb is None else self.catalogue(perturb)
         questions = Questions(table, shown, sha256=self.info["files"][name])
         return questions if limit is None else questions[:limit]
+
+    def _check_unchanged(self, name: str) -> None:
+        """A score must not carry the hash of questions that were not asked."""
+        changed = None
+        if identity_sha256(self.info) != self.sha256:
+            changed = INFO
+        elif (path := self.folder / name).is_file() and sha256_file(path) != self.info["files"][
+            name
+        ]:
+            changed = name
+        if changed is not None:
+            raise BenchError(
+                f"{changed} of dataset {self.name!r} is not as it was prepared.",
+                fix=f"Prepare it again: {_prepare_command(self.name, self.info)} --force",
+            )
 
     def training_view(self) -> DatasetView:
         """Training and validation data of the ``seen`` cohort; no test interaction."""
@@ -166,7 +218,7 @@ def open_dataset(name: str, home: Home) -> Dataset:
 
 def ensure_dataset(name: str, home: Home) -> Dataset:
     """Like :func:`open_dataset`, but self-contained datasets are prepared on first use."""
-    if name not in SELF_CONTAINED or (home.datasets / name / INFO).is_file():
+    if name not in SELF_CONTAINED or (home.datasets / name).exists():
         return open_dataset(name, home)
     from benchmark.data.prepare import prepare
 

@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -20,12 +21,17 @@ from benchmark.progress import bar
 
 #: Pillow's format names -> file extensions; other formats count as unreadable.
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
+#: ``Copied.problem`` of a photo that is not there.
+MISSING = "missing"
 _BATCH = 256
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
 class Copied(NamedTuple):
-    """One photo: its file name in images/ and SHA-256, or why it cannot be used."""
+    """One photo: its file name in images/ and SHA-256, or why it cannot be used.
+
+    ``problem`` without a word of a file system's paths: the same raw files give the same text.
+    """
 
     item_id: str
     file: str | None
@@ -43,6 +49,8 @@ def copy_photos(
     ``folder`` cannot be written.
     """
     source = iter(photos)
+    # A photo over Pillow's lower limit is large, not broken; the upper limit still refuses it.
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
     with ThreadPoolExecutor(os.cpu_count()) as pool, bar("photos", total) as progress:
         while batch := list(islice(source, _BATCH)):
             for copied in pool.map(lambda photo: _copy(photo[0], photo[1], folder), batch):
@@ -62,12 +70,11 @@ def _copy(item_id: str, photo: Path | bytes, folder: Path) -> Copied:
     try:
         content = photo if isinstance(photo, bytes) else photo.read_bytes()
         extension = _readable(content)
+    except FileNotFoundError:
+        return Copied(item_id, None, None, MISSING)
     except Exception as error:  # Pillow's decoders raise anything on broken bytes
         name = item_id if isinstance(photo, bytes) else photo.name
-        # Pillow names the memory address of what it cannot identify: not the same twice.
-        unknown = isinstance(error, UnidentifiedImageError)
-        reason = "not an image" if unknown else f"{type(error).__name__}: {error}"
-        return Copied(item_id, None, None, f"{name}: {reason}")
+        return Copied(item_id, None, None, f"{name}: {_reason(error)}")
     path = folder / file_name(item_id, extension)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -75,6 +82,14 @@ def _copy(item_id: str, photo: Path | bytes, folder: Path) -> Copied:
     except OSError as error:
         raise cannot_write(path, error) from error
     return Copied(item_id, path.name, hashlib.sha256(content).hexdigest(), None)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image"  # Pillow names a memory address here: not the same twice
+    if isinstance(error, OSError) and error.strerror is not None:
+        return error.strerror  # the whole text would name the raw folder
+    return f"{type(error).__name__}: {error}"
 
 
 def _readable(content: bytes) -> str:

@@ -21,31 +21,29 @@ import polars as pl
 from benchmark.data.building import Rules
 from benchmark.data.catalogue import Catalogue
 from benchmark.data.cleaning import clean
-from benchmark.data.dataset import Dataset
+from benchmark.data.dataset import Dataset, identity_sha256
 from benchmark.data.explanations import best_sentence, item_words
 from benchmark.data.frames import conform, write_parquet
 from benchmark.data.freezing import freeze
 from benchmark.data.listing import INFO
 from benchmark.data.parameters import SplitParams, parse_settings, recorded
 from benchmark.data.perturbations import draw_missing_attributes, draw_wrong_images
-from benchmark.data.photos import copy_photos
+from benchmark.data.photos import MISSING, copy_photos
 from benchmark.data.queries import category_query
 from benchmark.data.schema import FORMAT_VERSION, INTERACTION_COLUMNS, ITEM_COLUMNS, RawDataset
 from benchmark.data.sources import SOURCES, OnError, Source
 from benchmark.data.split import split
 from benchmark.data.statistics import count
 from benchmark.errors import BenchError, UsageError
-from benchmark.files import cannot_write, sha256_file, sha256_json, write_json
+from benchmark.files import cannot_write, sha256_file, write_json
 from benchmark.home import Home
 from benchmark.progress import track
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 #: Unfinished folders of killed processes are swept when they have been idle this long.
 _STALE_SECONDS = 3600
-#: Broken photos named in dataset.json; the rest are counted.
+#: Broken and missing photos named in dataset.json; the rest are counted.
 _NAMED = 20
-#: What dataset.json's own ``sha256`` does not cover.
-_OUTSIDE_IDENTITY = ("name", "sha256")
 
 
 def prepare(
@@ -73,7 +71,7 @@ def prepare(
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} cannot be a dataset's name.",
-            fix="Use letters, digits, dots, hyphens and underscores in --name.",
+            fix="Use up to 100 letters, digits, dots, hyphens and underscores in --name.",
         )
     target = home.datasets / name
     _check_raw(source, raw, target)
@@ -95,11 +93,6 @@ def prepare(
         _write(folder, name, source, request, cleaned, split_params)
         _take_name(folder, target, force=force)
     return Dataset(target)
-
-
-def identity_sha256(info: Mapping[str, Any]) -> str:
-    """A dataset's hash: of all dataset.json says (file hashes included) but its name."""
-    return sha256_json({k: v for k, v in info.items() if k not in _OUTSIDE_IDENTITY})
 
 
 def _check_raw(source: Source, raw: Path | None, target: Path) -> None:
@@ -204,13 +197,16 @@ def _write(
 def _write_photos(
     folder: Path, raw: RawDataset, hashes: dict[str, str], notes: dict[str, Any]
 ) -> dict[str, str]:
-    """Copy the photos of known items; item id -> file name. Broken ones are reported."""
+    """Copy the photos of known items; item id -> file name. Others are reported."""
     known = set(raw.items["item_id"])
     images: dict[str, str] = {}
     broken: list[str] = []
+    missing: list[str] = []
     photos = ((item_id, photo) for item_id, photo in raw.photos if item_id in known)
     for item_id, file, sha256, problem in copy_photos(photos, folder / "images", total=len(known)):
-        if file is None or sha256 is None:
+        if problem == MISSING:
+            missing.append(item_id)
+        elif file is None or sha256 is None:
             broken.append(str(problem))
         else:
             images[item_id] = file
@@ -218,9 +214,17 @@ def _write_photos(
     if broken:
         notes["broken photos, treated as missing"] = len(broken)
         notes["broken photos"] = broken[:_NAMED]
-        shown = "; ".join(broken[:3]) + ("; ..." if len(broken) > 3 else "")
-        print(f"Broken photos, treated as missing ({len(broken)}): {shown}", file=sys.stderr)
+        _report_photos("Broken photos, treated as missing", broken)
+    if missing:
+        notes["items without a photo"] = len(missing)
+        notes["items without a photo, the first"] = missing[:_NAMED]
+        _report_photos("Items without a photo", missing)
     return images
+
+
+def _report_photos(what: str, which: list[str]) -> None:
+    shown = "; ".join(which[:3]) + ("; ..." if len(which) > 3 else "")
+    print(f"{what} ({len(which)}): {shown}", file=sys.stderr)
 
 
 def _with_images_and_queries(items: pl.DataFrame, images: Mapping[str, str]) -> pl.DataFrame:

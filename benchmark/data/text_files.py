@@ -25,20 +25,25 @@ def find_file(folder: Path, name: str, *, expected: str) -> Path:
     raise BenchError(f"{str(folder)!r} has no file {name!r}.", fix=f"Give --raw {expected}.")
 
 
-def lines(path: Path) -> Iterator[tuple[int, str]]:
+def lines(path: Path, bad: BadLines | None = None) -> Iterator[tuple[int, str]]:
     """(line number from 1, line without its end) of a UTF-8 file, gzipped if named ``.gz``.
 
-    Raises :class:`BenchError` with the line number where the bytes are no text or the
-    compressed stream breaks off.
+    ``bad`` decides about lines whose bytes are no text; without it they raise. Raises
+    :class:`BenchError` with the line number where the compressed stream breaks off.
     """
+    bad = BadLines(path, "raise") if bad is None else bad
     number = 0
     try:
         with _open(path) as stream:
-            for line in stream:
-                text = line.decode("utf-8")
-                number += 1
+            for number, line in enumerate(stream, start=1):
+                try:
+                    text = line.decode("utf-8")
+                except UnicodeDecodeError as error:
+                    byte = line[error.start]
+                    bad.report(number, f"not UTF-8 text (byte 0x{byte:02x})")
+                    continue
                 yield number, text.rstrip("\r\n")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         what = getattr(error, "strerror", None) or str(error)
         raise BenchError(
             f"{path}, after line {number}: cannot be read on ({what}).",
@@ -86,6 +91,11 @@ def read_csv(
             f"{path} has no column {missing[0]!r} (it has: {', '.join(header)}).",
             fix="Use the file as it was published.",
         )
+    repeated = [name for name in columns if header.count(name) > 1]
+    if repeated:
+        raise BenchError(
+            f"{path} has several columns {repeated[0]!r}.", fix="Use the file as it was published."
+        )
     try:
         # All columns, also those not wanted: with a choice of columns polars does not notice
         # lines that are too long.
@@ -117,11 +127,12 @@ def _read_carefully(
     bad = BadLines(path, on_error)
     numbers: list[int] = []
     kept: list[list[str]] = []
-    reader = csv.reader((line + "\n" for _, line in lines(path)), delimiter=separator)
+    # A generator of lines leaves broken ones out: the reader's own count would miss them.
+    at = _Position()
+    reader = csv.reader(at.follow(lines(path, bad)), delimiter=separator)
     next(reader)
     positions = [header.index(name) for name in columns]
-    first = reader.line_num + 1
-    for fields in _rows(reader, path):
+    for first, fields in _rows(reader, path, at):
         if fields:
             if len(fields) == len(header):
                 numbers.append(first)
@@ -129,8 +140,7 @@ def _read_carefully(
             else:
                 # A quote left open swallows the lines behind it: they count as left out.
                 reason = f"{len(fields)} fields, the header has {len(header)}"
-                bad.report(first, reason, lines=reader.line_num - first + 1)
-        first = reader.line_num + 1
+                bad.report(first, reason, lines=at.record_lines)
     text = pl.DataFrame(kept, schema=dict.fromkeys(columns, pl.String), orient="row")
     frame = _typed(text, columns)
     keep = pl.Series([True]).extend_constant(True, max(len(frame) - 1, 0)).head(len(frame))
@@ -149,20 +159,48 @@ def _typed(text: pl.DataFrame, columns: Mapping[str, tuple[pl.Expr, str | None]]
     return text.with_columns(filled).select(how.alias(key) for key, (how, _) in columns.items())
 
 
-def _rows(reader: Iterator[list[str]], path: Path) -> Iterator[list[str]]:
-    try:
-        yield from reader
-    except csv.Error as error:
-        number = getattr(reader, "line_num", 0)
-        raise BenchError(
-            f"{path}, line {number}: {error}.", fix="Correct the quotes of this line."
-        ) from error
+class _Position:
+    """Where in the file the record being read began, and how many lines it has taken."""
+
+    def __init__(self) -> None:
+        self.first = 0
+        self.record_lines = 0
+
+    def follow(self, numbered: Iterator[tuple[int, str]]) -> Iterator[str]:
+        """The lines for ``csv.reader``, which takes as many as a record needs."""
+        for number, line in numbered:
+            if not self.record_lines:
+                self.first = number
+            self.record_lines += 1
+            yield line + "\n"
+
+
+def _rows(
+    reader: Iterator[list[str]], path: Path, at: _Position
+) -> Iterator[tuple[int, list[str]]]:
+    """(number of the record's first line, its fields)."""
+    while True:
+        at.record_lines = 0
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise BenchError(
+                f"{path}, line {at.first}: {error}.", fix="Correct the quotes of this line."
+            ) from error
+        yield at.first, fields
 
 
 def _header(path: Path, separator: str) -> list[str]:
     for _, line in lines(path):
-        fields = next(csv.reader([line.removeprefix("\ufeff")], delimiter=separator))
-        return fields
+        try:
+            return next(csv.reader([line.removeprefix("\ufeff")], delimiter=separator))
+        except csv.Error as error:
+            raise BenchError(
+                f"{path}, line 1: the header cannot be read ({error}).",
+                fix="Use the file as it was published.",
+            ) from error
     raise BenchError(f"{path} is empty.", fix="Download it again.")
 
 

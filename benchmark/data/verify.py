@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from benchmark.data.dataset import Dataset
+from benchmark.data.dataset import Dataset, identity_sha256
 from benchmark.data.listing import INFO
-from benchmark.data.prepare import identity_sha256
 from benchmark.errors import BenchError
 from benchmark.files import read_json, sha256_file
 from benchmark.progress import track

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from benchmark.errors import BenchError, in_one_line
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.runs.store import PER_INSTANCE, StoredRun
 from benchmark.stats import Score, holm, paired_difference, summarise
@@ -58,8 +60,14 @@ def gather(runs: Sequence[StoredRun]) -> Evidence | None:
     return Evidence(parts[0].ids, parts[0].users, averaged)
 
 
-def _read(path: object) -> Evidence:
-    frame = pl.read_parquet(str(path)).sort("instance_id")
+def _read(path: Path) -> Evidence:
+    try:
+        frame = pl.read_parquet(path, glob=False).sort("instance_id")
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise BenchError(
+            f"Cannot read {str(path)!r}: {in_one_line(error)}.",
+            fix=f"Delete the folder {str(path.parent)!r} and run again.",
+        ) from error
     names = [name for name in frame.columns if name not in ("instance_id", "user_id")]
     statistics = {}
     for name in names:

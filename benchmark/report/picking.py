@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmark.data.listing import INFO, dataset_folders
 from benchmark.data.sources import SELF_CONTAINED, SOURCES
-from benchmark.errors import unknown_name
+from benchmark.errors import BenchError, unknown_name
 from benchmark.files import read_json
 from benchmark.home import Home
 from benchmark.runs.spec import RunSpec
@@ -30,8 +30,13 @@ def dataset_info(home: Home, name: str) -> dict[str, Any] | None:
     path = home.datasets / name / INFO
     if not path.is_file():
         return None
-    info: dict[str, Any] = read_json(path)
-    return info
+    info = read_json(path, fix=f"Prepare dataset {name!r} again with --force.")
+    if not isinstance(info, dict) or "sha256" not in info:
+        raise BenchError(
+            f"{str(path)!r} does not describe a dataset.",
+            fix=f"Prepare dataset {name!r} again with --force.",
+        )
+    return dict(info)
 
 
 def require_known_dataset(home: Home, name: str) -> None:

@@ -9,6 +9,7 @@ and a cached one cannot differ.
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import sys
 import time
@@ -20,15 +21,20 @@ from typing import Any
 import numpy as np
 
 from benchmark.data.dataset import Dataset
-from benchmark.errors import BenchError
-from benchmark.files import cannot_write, is_write_failure, read_json, sha256_json, write_json
+from benchmark.errors import BenchError, in_one_line
+from benchmark.files import cannot_write, read_json, sha256_json, write_json
 from benchmark.home import Home
 from benchmark.model import Model, parameter_counts
 from benchmark.runs.config import BuiltModel
+from benchmark.runs.guard import model_code
 from benchmark.runs.locking import locked
 from benchmark.runs.provenance import now, package_versions, peak_memory_mib
 
-_RECORD = "fitted.json"
+_RECORD, _STATE = "fitted.json", "state"
+#: What a run reads of the record.
+_RECORDED = {"seconds", "peak_memory_mib", "parameters", "attachments"}
+#: File systems take names of up to 255 bytes; class names may be longer.
+_SLUG_LENGTH = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,35 +78,40 @@ def fit_or_load(built: BuiltModel, dataset: Dataset, seed: int, home: Home) -> F
     with locked(folder.with_name(f".{folder.name}.lock"), f"fitting {built.label}"):
         if not (folder / _RECORD).is_file():
             _fit(built, dataset, seed, folder)
-    record = read_json(folder / _RECORD)
+    fix = f"Delete the folder {str(folder)!r} and run again: the model is fitted anew."
+    record = read_json(folder / _RECORD, fix=fix)
+    if not isinstance(record, dict) or not record.keys() >= _RECORDED:
+        raise BenchError(f"{str(folder / _RECORD)!r} is no record of a fit.", fix=fix)
+    return Fitted(_load(built, folder / _STATE, seed, fix=fix), record)
+
+
+def _load(built: BuiltModel, state: Path, seed: int, *, fix: str) -> Model:
     model = built.build()
     seed_everything(seed)
-    model.load(folder / "state")
-    return Fitted(model, record)
+    try:
+        model.load(state)
+    except (Exception, SystemExit) as error:
+        what = error.message if isinstance(error, BenchError) else f"{in_one_line(error)}."
+        raise BenchError(
+            f"Model {built.label!r} cannot load its fitted state: {what}", fix=fix
+        ) from error
+    return model
 
 
 def _fit(built: BuiltModel, dataset: Dataset, seed: int, folder: Path) -> None:
     partial = folder.with_name(f".{folder.name}.partial")
     try:
         shutil.rmtree(partial, ignore_errors=True)  # left by a killed fit
-        (partial / "state").mkdir(parents=True)
+        (partial / _STATE).mkdir(parents=True)
         model = built.build()
         view = dataset.training_view()
         seed_everything(seed)
         started = time.perf_counter()
-        try:
+        with model_code(built.label, "fitting"):
             model.fit(view, seed=seed)
-        except BenchError:
-            raise
-        except Exception as error:
-            if is_write_failure(error):
-                raise
-            raise BenchError(
-                f"Model {built.label!r} failed while fitting: {type(error).__name__}: {error}.",
-                fix="Run again with --debug for the traceback.",
-            ) from error
         seconds = time.perf_counter() - started
-        model.save(partial / "state")
+        with model_code(built.label, "saving its state"):
+            model.save(partial / _STATE)
         record = {
             "key": fit_key(built, dataset, seed),
             "model": built.label,
@@ -112,7 +123,12 @@ def _fit(built: BuiltModel, dataset: Dataset, seed: int, folder: Path) -> None:
             "attachments": list(getattr(view, "opened", ())),
             "created": now(),
         }
+        del model
+        # A writer that ignores a full disk leaves a short file behind: found here, not later.
+        fix = "Correct the model's save and load, or free some space if the disk is full."
+        _load(built, partial / _STATE, seed, fix=fix)
         write_json(partial / _RECORD, record)
+        shutil.rmtree(folder, ignore_errors=True)  # only one without its record lies there
         partial.rename(folder)
     except OSError as error:
         raise cannot_write(folder, error) from error
@@ -121,4 +137,4 @@ def _fit(built: BuiltModel, dataset: Dataset, seed: int, folder: Path) -> None:
 
 
 def _slug(built: BuiltModel) -> str:
-    return "".join(c if c.isalnum() or c in ".-" else "-" for c in built.label)
+    return re.sub(r"[^A-Za-z0-9.-]", "-", built.label)[:_SLUG_LENGTH]

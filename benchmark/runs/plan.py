@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmark.home import Home
-from benchmark.model_registry import find
+from benchmark.runs.runner import check
 from benchmark.runs.spec import RunSpec
-from benchmark.tasks import TASKS
 
 
 def specs_of_models(
@@ -22,15 +21,15 @@ def specs_of_models(
     limit: int | None,
     settings: Mapping[str, Any],
 ) -> list[RunSpec]:
-    """One run per model and seed. Unknown names are reported before anything is run."""
-    TASKS.get(task)
-    for model in models:
-        find(model)
-    return [
+    """One run per model and seed. What cannot be asked is reported before anything is run."""
+    specs = [
         RunSpec(model, task, data, cohort, perturb, seed, limit, settings)
         for model in dict.fromkeys(models)
         for seed in dict.fromkeys(seeds)
     ]
+    for spec in specs:
+        check(spec)
+    return specs
 
 
 def specs_of_table(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,22 +38,15 @@ def execute(spec: RunSpec, home: Home, *, force: bool = False) -> StoredRun:
     :class:`UsageError` for what cannot be asked and :class:`BenchError` for what fails; then
     finished shards stay, and the same command resumes.
     """
-    task = TASKS.get(spec.task)
-    built = configure(spec.model, spec.settings)
-    if spec.task not in built.entry.tasks:
-        raise UsageError(
-            f"Model {built.label!r} does not answer {spec.task!r}.",
-            fix=f"It answers: {', '.join(built.entry.tasks)}.",
-        )
-    if spec.limit is not None and spec.limit < 1:
-        raise UsageError(f"--limit {spec.limit} keeps no instance.", fix="Give 1 or more.")
-    if not 0 <= spec.seed < 2**32:
-        raise UsageError(f"--seed {spec.seed} is out of range.", fix="Give 0 to 4294967295.")
+    task, built = check(spec)
     home.check_writable()
     dataset = ensure_dataset(spec.data, home)
-    questions = dataset.questions(
-        spec.task, cohort=spec.cohort, perturb=spec.perturb, limit=spec.limit
-    )
+    questions = dataset.questions(spec.task, cohort=spec.cohort, perturb=spec.perturb)
+    if spec.limit is not None:
+        if spec.limit < len(questions):
+            questions = questions[: spec.limit]
+        else:  # all of them: this is the whole run, not a trial
+            spec = replace(spec, limit=None)
     identity = _identity(spec, task, built, dataset, questions)
     run_id = f"{spec.slug()}-{sha256_json(identity)[:8]}"
     folder = home.runs / run_id
@@ -65,6 +58,25 @@ def execute(spec: RunSpec, home: Home, *, force: bool = False) -> StoredRun:
         except OSError as error:
             raise cannot_write(folder, error) from error
     return load_run(folder)
+
+
+def check(spec: RunSpec) -> tuple[Task, BuiltModel]:
+    """The task and the configured model of ``spec``, without touching any data.
+
+    Raises :class:`UsageError` for what cannot be asked, whatever the dataset.
+    """
+    task = TASKS.get(spec.task)
+    built = configure(spec.model, spec.settings)
+    if spec.task not in built.entry.tasks:
+        raise UsageError(
+            f"Model {built.label!r} does not answer {spec.task!r}.",
+            fix=f"It answers: {', '.join(built.entry.tasks)}.",
+        )
+    if spec.limit is not None and spec.limit < 1:
+        raise UsageError(f"--limit {spec.limit} keeps no instance.", fix="Give 1 or more.")
+    if not 0 <= spec.seed < 2**32:
+        raise UsageError(f"--seed {spec.seed} is out of range.", fix="Give 0 to 4294967295.")
+    return task, built
 
 
 def _identity(
@@ -96,8 +108,8 @@ def _execute(
     home: Home,
 ) -> None:
     partial = folder.with_name(folder.name + ".partial")
-    partial.mkdir(parents=True, exist_ok=True)
     fitted = fit_or_load(built, dataset, spec.seed, home)
+    partial.mkdir(parents=True, exist_ok=True)
     _predict(spec, task, built, fitted, questions, dataset, partial)
     shards.merge(partial, len(questions), task, partial / PREDICTIONS)
     predictions = pl.read_parquet(partial / PREDICTIONS)

@@ -7,17 +7,19 @@ instances as an undisturbed one and ends with the same bytes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmark.errors import BenchError
+from benchmark.errors import BenchError, in_one_line
 from benchmark.files import atomic_path
 from benchmark.instances import Image, Instance, Prediction, Ranking, Rating, Selection, Text
 from benchmark.model import Model
+from benchmark.runs.guard import model_code
 from benchmark.tasks import Task
 
 #: Instances per shard: what a kill can cost.
@@ -70,7 +72,7 @@ def predict_shard(
     Raises :class:`BenchError` when the model itself fails or answers more than it was asked.
     """
     started = time.perf_counter()
-    answers = iter(_guarded(model.predict(instances), label))
+    answers = _answers(model, instances, label)
     rows = [_row(task, instance, next(answers, None), known) for instance in instances]
     if next(answers, None) is not None:
         raise BenchError(
@@ -85,7 +87,8 @@ def predict_shard(
 
 def shard_seconds(path: Path) -> float:
     """Prediction time recorded in a shard."""
-    return float(pq.read_schema(path).metadata[b"seconds"])
+    with _reading(path):
+        return float(pq.read_schema(path).metadata[b"seconds"])
 
 
 def merge(folder: Path, total: int, task: Task, path: Path) -> None:
@@ -93,19 +96,27 @@ def merge(folder: Path, total: int, task: Task, path: Path) -> None:
     schema = schema_for(task)
     with atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
         for number in range(len(borders(total))):
-            writer.write_table(pq.read_table(shard_path(folder, number), schema=schema))
+            shard = shard_path(folder, number)
+            with _reading(shard):
+                table = pq.read_table(shard, schema=schema)
+            writer.write_table(table)
 
 
-def _guarded(answers: Iterable[Prediction], label: str) -> Iterable[Prediction]:
+@contextmanager
+def _reading(shard: Path) -> Iterator[None]:
     try:
-        yield from answers
-    except BenchError:
-        raise
-    except Exception as error:
+        yield
+    except (pa.ArrowException, OSError, KeyError, TypeError) as error:
         raise BenchError(
-            f"Model {label!r} failed while predicting: {type(error).__name__}: {error}.",
-            fix="Run again with --debug for the traceback; finished shards are kept.",
+            f"The stored predictions {str(shard)!r} are damaged: {in_one_line(error)}.",
+            fix="Delete that file and run again: its instances are asked anew.",
         ) from error
+
+
+def _answers(model: Model, instances: Sequence[Instance], label: str) -> Iterator[Prediction]:
+    fix = "Run again with --debug for the traceback; finished shards are kept."
+    with model_code(label, "predicting", fix=fix):
+        yield from model.predict(instances)
 
 
 def _row(

@@ -45,7 +45,8 @@ class RunSpec:
 
     def slug(self) -> str:
         """A readable folder-name prefix."""
-        parts = [self.model, self.task, self.data, self.cohort]
+        # Cut where a name comes near what file systems take; the run's hash follows it.
+        parts = [self.model[-60:], self.task, self.data[:60], self.cohort]
         if self.perturb is not None:
             parts.append(self.perturb)
         parts.append(f"seed{self.seed}")

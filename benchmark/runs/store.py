@@ -16,6 +16,28 @@ SCORES = "scores.json"
 PREDICTIONS = "predictions.parquet"
 PER_INSTANCE = "per_instance.parquet"
 
+#: What reports read; a file without them was damaged or made by something else.
+_MANIFEST_KEYS = frozenset(
+    [
+        "model",
+        "variant",
+        "task",
+        "data",
+        "cohort",
+        "perturb",
+        "seed",
+        "limit",
+        "settings",
+        "simulated",
+        "dataset_sha256",
+        "instances_sha256",
+        "fit_seconds",
+        "predict_seconds",
+        "created",
+    ]
+)
+_SCORE_KEYS = frozenset({"value", "low", "high", "n"})
+
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
@@ -42,9 +64,23 @@ def load_run(folder: Path) -> StoredRun:
             f"{str(folder)!r} is not a finished run: it has no {MANIFEST}.",
             fix="Give the folder that unimp-bench run printed.",
         )
-    manifest = read_json(folder / MANIFEST)
-    scores = read_json(folder / SCORES)
+    fix = f"Delete the folder {str(folder)!r} and run again."
+    manifest = read_json(folder / MANIFEST, fix=fix)
+    scores = read_json(folder / SCORES, fix=fix)
+    if not isinstance(manifest, dict) or not manifest.keys() >= _MANIFEST_KEYS:
+        raise BenchError(f"{str(folder / MANIFEST)!r} is no manifest of a run.", fix=fix)
+    if not _are_scores(scores):
+        raise BenchError(f"{str(folder / SCORES)!r} holds no scores of a run.", fix=fix)
     return StoredRun(folder, manifest, scores["scores"], scores["failure_rate"])
+
+
+def _are_scores(value: Any) -> bool:
+    if not isinstance(value, dict) or "failure_rate" not in value:
+        return False
+    scores = value.get("scores")
+    return isinstance(scores, dict) and all(
+        isinstance(score, dict) and score.keys() >= _SCORE_KEYS for score in scores.values()
+    )
 
 
 def stored_runs(home: Home) -> Iterator[StoredRun]:

@@ -10,7 +10,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from benchmark.data.dataset import Dataset, open_dataset
+from benchmark.data.dataset import Dataset, identity_sha256, open_dataset
+from benchmark.files import read_json, sha256_file, write_json
 from benchmark.home import Home
 from benchmark.model import Model
 from benchmark.runs.config import BuiltModel, configure
@@ -65,7 +66,16 @@ def corrupted(sim_xs: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Data
     for file in sorted(folder.glob("tasks/*/*.parquet")):
         if file.name != "valid-seen.parquet":
             _corrupt_instances(file)
+    _hash_again(folder)
     return open_dataset(sim_xs.name, copy)
+
+
+def _hash_again(folder: Path) -> None:
+    """What an honest preparation of the corrupted data would have written down."""
+    info = read_json(folder / "dataset.json")
+    info["files"] = {name: sha256_file(folder / name) for name in info["files"]}
+    info["sha256"] = identity_sha256(info)
+    write_json(folder / "dataset.json", info)
 
 
 def _corrupt_interactions(file: Path, item_ids: tuple[str, ...]) -> None:

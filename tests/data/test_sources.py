@@ -93,8 +93,52 @@ def test_a_damaged_gzip_file_is_named_with_the_line(hm_raw, home) -> None:
 def test_a_file_that_is_no_text_is_named(hm_raw, home) -> None:
     with open(hm_raw / "articles.csv", "ab") as stream:
         stream.write(b"\xff\xfe\x00garbage\n")
-    with pytest.raises(BenchError, match=r"articles\.csv, after line 9"):
+    with pytest.raises(BenchError, match=r"articles\.csv, line 10: not UTF-8 text"):
         prepare("hm", home=home, raw=hm_raw)
+
+
+def test_a_line_that_is_no_text_can_be_skipped(hm_raw, home) -> None:
+    with open(hm_raw / "articles.csv", "ab") as stream:
+        stream.write(b"\xff\xfe\x00garbage\n")
+    dataset = prepare("hm", home=home, raw=hm_raw, on_error="skip")
+    assert dataset.info["notes"]["lines of articles.csv left out"] == 1
+
+
+def test_lines_that_are_no_text_and_broken_lines_are_counted_together(hm_raw, home) -> None:
+    table = hm_raw / "transactions_train.csv"
+    lines = table.read_bytes().split(b"\n")
+    lines[2:2] = [b"\xe9", b"short"]
+    table.write_bytes(b"\n".join(lines))
+    dataset = prepare("hm", home=home, raw=hm_raw, on_error="skip")
+    assert dataset.info["notes"]["lines of transactions_train.csv left out"] == 2
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [("t_dat,t_dat,", "several columns 't_dat'"), ("t_dat\rx,", "the header cannot be read")],
+)
+def test_a_broken_header_is_named(hm_raw, home, header, message) -> None:
+    table = hm_raw / "transactions_train.csv"
+    table.write_bytes(table.read_bytes().replace(b"t_dat,", header.encode(), 1))
+    with pytest.raises(BenchError, match=message):
+        prepare("hm", home=home, raw=hm_raw)
+
+
+def test_a_quote_left_open_is_reported_where_it_was_opened(hm_raw, home) -> None:
+    table = hm_raw / "transactions_train.csv"
+    first, second, *rest = table.read_text().splitlines()
+    opened = second.replace(",", ',"', 1)
+    table.write_text("\n".join([first, opened, *rest * 3000]) + "\n")
+    with pytest.raises(BenchError, match=r"transactions_train\.csv, line 2: "):
+        prepare("hm", home=home, raw=hm_raw)
+
+
+def test_articles_without_a_photo_are_counted_and_named(hm_raw, home, capsys) -> None:
+    shutil.rmtree(hm_raw / "images", ignore_errors=True)
+    dataset = prepare("hm", home=home, raw=hm_raw)
+    notes = dataset.info["notes"]
+    assert notes["items without a photo"] == dataset.info["statistics"]["items"]
+    assert notes["items without a photo, the first"][0] in capsys.readouterr().err
 
 
 def test_sequences_read_users_items_and_attributes(tmp_path, home) -> None:

@@ -113,13 +113,15 @@ def test_no_vision_holds_no_trace_of_photos(sim_xs, tmp_path):
     model = _fit(sim_xs.training_view(), vision="none")
     model.save(tmp_path)
     assert not (tmp_path / "photos.safetensors").exists()
-    assert not [n for n, _ in model.network.named_parameters() if "photo" in n or "cross" in n]
-    assert model.network.resampler is None
+    assert not [
+        n for n, _ in model.parts.network.named_parameters() if "photo" in n or "cross" in n
+    ]
+    assert model.parts.network.resampler is None
 
 
 def test_random_ids_start_from_noise(sim_xs):
     model = _fit(sim_xs.training_view(), item_rows="random")
-    names = dict(model.network.named_parameters())
+    names = dict(model.parts.network.named_parameters())
     assert "items.input_photo.weight" not in names
     assert names["items.output_delta"].std() > 0.05
 
@@ -140,9 +142,10 @@ def test_settings_are_checked():
 
 
 def test_presets_fill_in_what_is_not_given():
-    assert UniMPConfig(preset="smollm2").freeze_language_model is True
+    assert UniMPConfig(preset="smollm2").freezes_language_model
+    assert UniMPConfig(preset="smollm2").learning_rate == 2e-4
     assert UniMPConfig(preset="smollm2", learning_rate=0.5).learning_rate == 0.5
-    assert UniMPConfig().freeze_language_model is False
+    assert not UniMPConfig().freezes_language_model
 
 
 def test_predicting_before_fitting_says_so(questions):

@@ -68,7 +68,7 @@ def _questions(items):
 
 
 def _scorer(w):
-    return ItemScorer(w.network, w.photos.index, w.photos.rows, slots=5)
+    return ItemScorer(w.network, w.photos, slots=5)
 
 
 def test_exact_scoring_is_the_beam_search_of_the_network(world):

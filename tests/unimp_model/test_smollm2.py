@@ -35,7 +35,7 @@ def test_one_short_epoch_on_a_frozen_model(sim_xs, tmp_path):
     )
     model = UniMP(config)
     model.fit(view, seed=0)
-    names = trainable_parameters(model.network)
+    names = trainable_parameters(model.parts.network)
     assert not [name for name in names if name.startswith("language.")]
     assert {name.split(".")[0] for name in names} == {
         "cross_attention", "items", "resampler", "special_input", "special_output",

@@ -35,6 +35,7 @@ NEW_ROWS = {
     "special_input",
     "special_output",
     "items.input_delta",
+    "items.input_mark",
     "items.output_delta",
     "items.input_photo.weight",
     "items.output_photo.weight",
@@ -62,7 +63,7 @@ def test_tiny_trains_everything_since_nothing_is_pretrained(world):
 
 
 def test_a_frozen_language_model_leaves_new_rows_resampler_and_cross_attention(world):
-    network = world(freeze_language_model=True).network
+    network = world(preset="smollm2", resampler_layers=1).network
     assert trainable_parameters(network) == sorted(NEW_ROWS | RESAMPLER | CROSS_ATTENTION)
     counts = parameter_counts(network)
     frozen = sum(p.numel() for p in network.language.parameters())

@@ -46,7 +46,7 @@ def read(raw: Path | None, params: SequencesParams, *, on_error: OnError) -> Raw
     items: list[str] = []
     positions: list[int] = []
     had: set[str] = set()
-    for number, line in lines(raw):
+    for number, line in lines(raw, bad):
         user, *sequence = line.split() or [""]
         if not user:
             continue

@@ -1,0 +1,47 @@
+"""Standard output carries results and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+
+@contextlib.contextmanager
+def output_to_stderr() -> Iterator[None]:
+    """Meanwhile, what anybody prints goes to standard error: models, libraries, subprocesses.
+
+    A script that reads ``--json`` must find one document, whatever an outside model prints.
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError, ValueError):  # a closed stream: nothing to keep clean
+            sys.stdout.flush()
+            kept = os.dup(1)
+            stack.callback(os.close, kept)
+            stack.callback(os.dup2, kept, 1)
+            os.dup2(2, 1)
+        stack.enter_context(contextlib.redirect_stdout(sys.stderr))
+        yield
+
+
+def accept_any_text() -> None:
+    """Characters that the terminal's encoding lacks (table borders) are replaced, not an error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document; NaN is refused."""
+    import json
+
+    unicode = (sys.stdout.encoding or "utf-8").lower().replace("-", "") == "utf8"
+    print(json.dumps(value, indent=1, ensure_ascii=not unicode, allow_nan=False))
+
+
+def discard_output() -> None:
+    """After a failed write: what is still buffered must not fail again when Python exits."""
+    with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())

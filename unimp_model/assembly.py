@@ -1,0 +1,152 @@
+"""From a dataset and settings to an untrained UniMP: tokenizer, photo features, network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+from torch.nn import functional
+
+from benchmark.instances import Item
+from benchmark.model import TrainingView
+from benchmark.tasks import TASKS
+from unimp_model.config import UniMPConfig
+from unimp_model.encoder_training import item_texts, own_encoder
+from unimp_model.examples import blank_instance
+from unimp_model.item_rows import ItemRows
+from unimp_model.language import LanguageModel, new_llama
+from unimp_model.model import UniMPNetwork
+from unimp_model.pretrained import load_smollm2
+from unimp_model.sequence import Template, price_words
+from unimp_model.tokens import Vocabulary, common_ending, train_tokenizer
+from unimp_model.vision import ImageEncoder, PhotoFeatures, cached_features, named_encoder
+
+#: Positions the tiny language model is declared for; its rotary embedding has no table to fill.
+_LONGEST = 4096
+
+
+@dataclass
+class Parts:
+    """What UniMP consists of."""
+
+    vocabulary: Vocabulary
+    template: Template
+    network: UniMPNetwork
+    photos: PhotoFeatures | None
+    encoder: ImageEncoder | None
+    language_sha256: str | None
+    """Of the pretrained language model's file; ``None`` where it was made from scratch."""
+
+
+def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, seed: int) -> Parts:
+    """All parts, with the image encoder trained (where it is our own) and frozen."""
+    language, language_sha256 = None, None
+    if config.preset == "smollm2":
+        language, tokenizer, language_sha256 = load_smollm2()
+        vocabulary = Vocabulary(tokenizer, len(language.input_rows), data.catalogue.ids)
+    else:
+        tokenizer = own_tokenizer(data, tasks, config.text_tokens)
+        vocabulary = Vocabulary(tokenizer, tokenizer.get_vocab_size(), data.catalogue.ids)
+    template = new_template(vocabulary, config)
+    encoder, photos = see(data, vocabulary, config, seed=seed)
+    torch.manual_seed(seed)  # whether the encoder was trained or cached must not matter
+    if language is None:
+        language = new_tiny(vocabulary, config)
+    items = ItemRows(
+        [words_of(template, item) for item in data.catalogue],
+        photo_vectors(list(data.catalogue), photos),
+        width=language.width,
+        content=config.item_rows == "content",
+        row_std=float(language.input_rows.detach().std()),
+    )
+    network = UniMPNetwork(config, language, items, None if photos is None else photos.shape)
+    return Parts(vocabulary, template, network, photos, encoder, language_sha256)
+
+
+def own_tokenizer(data: TrainingView, tasks: Sequence[str], size: int) -> Tokenizer:
+    """A tokenizer of the catalogue's and the training reviews' words; see train_tokenizer."""
+    queries = sorted({query for query in data.catalogue.queries if query is not None})
+    texts = [text for texts_of_item in item_texts(data) for text in texts_of_item] + queries
+    for item in data.catalogue:
+        texts.append("category title price id brand")
+        texts += [] if item.price is None else [price_words(item.price)]
+    phrases = []
+    for task in tasks:
+        blanks = [blank_instance(task, q) for q in (queries if task == "search" else [None])]
+        prompts = [TASKS.get(task).prompt(blank) for blank in blanks]
+        phrases.append(common_ending([" ".join(p for p in parts if isinstance(p, str))
+                                      for parts in prompts]))  # fmt: skip
+    return train_tokenizer(texts, phrases=[phrase for phrase in phrases if phrase], size=size)
+
+
+def new_template(vocabulary: Vocabulary, config: UniMPConfig) -> Template:
+    """The template under these settings."""
+    return Template(
+        vocabulary,
+        words=config.words_per_attribute,
+        vision=config.vision != "none",
+        attend_last_image=config.attend_last_image,
+    )
+
+
+def new_tiny(vocabulary: Vocabulary, config: UniMPConfig) -> LanguageModel:
+    """The tiny preset's language model, of random weights."""
+    return new_llama(
+        vocabulary=vocabulary.text_size,
+        width=config.width,
+        depth=config.depth,
+        heads=config.heads,
+        feed_forward=config.width * 2,
+        longest=_LONGEST,
+    )
+
+
+def see(
+    data: TrainingView, vocabulary: Vocabulary, config: UniMPConfig, *, seed: int
+) -> tuple[ImageEncoder | None, PhotoFeatures | None]:
+    """The frozen encoder and features of all catalogue photos; nothing without vision."""
+    photos = [Path(item.image) for item in data.catalogue if item.image is not None]
+    if config.vision == "none" or not photos:
+        return None, None
+    if config.image_encoder == "own":
+        encoder = own_encoder(
+            data,
+            vocabulary,
+            steps=config.encoder_steps,
+            batch=min(config.encoder_batch, len(photos)),
+            seed=seed,
+        )
+    else:
+        encoder = named_encoder(config.image_encoder)
+    folder = data.features_folder
+    return encoder, cached_features(encoder, photos, grid=config.image_grid, folder=folder)
+
+
+def words_of(template: Template, item: Item) -> list[int]:
+    """Text tokens of an item's attributes: all but its own token."""
+    return [t for key, value in template.attributes(item) if key != "id" for t in value]
+
+
+def photo_vectors(items: Sequence[Item], photos: PhotoFeatures | None) -> Tensor | None:
+    """One vector per item (n, e): the direction of what the encoder makes of its whole photo,
+    relative to the mean photo, scaled to a mean square length of one; zero without a photo.
+
+    The spread of each dimension is kept: a contrastive encoder puts what it has learned to
+    tell apart into few dimensions, and evening them out would blow up the rest.
+    """
+    if photos is None:
+        return None
+    wholes = torch.from_numpy(photos.table.wholes.astype(np.float32))  # (photos, e)
+    wholes = functional.normalize(wholes, dim=1)
+    wholes = wholes - wholes.mean(0)
+    wholes = wholes / wholes.square().sum(1).mean().sqrt().clamp_min(1e-6)
+    vectors = torch.zeros(len(items), wholes.shape[1])
+    for i, item in enumerate(items):
+        if item.image is not None:
+            vectors[i] = wholes[photos.index[Path(item.image).name]]
+    return vectors

@@ -1,0 +1,132 @@
+"""A fitted UniMP as files: safetensors for what was trained, JSON for everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from benchmark.errors import BenchError
+from benchmark.files import read_json, write_json
+from unimp_model.encoder_training import EncoderShape, as_encoder, build
+from unimp_model.model import UniMPNetwork, trainable_parameters
+from unimp_model.tokens import Vocabulary
+from unimp_model.vision import ImageEncoder, PhotoFeatures, PhotoTable, named_encoder
+
+_FORMAT = 1
+_RECORD = "unimp.json"
+_WEIGHTS = "model.safetensors"
+_PHOTOS = "photos.safetensors"
+_ENCODER = "image_encoder.safetensors"
+_TOKENIZER = "tokenizer.json"
+
+#: ``image_encoder`` setting of an encoder that was trained here and is saved with the model.
+OWN = "own"
+
+
+def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Write tensors by name, sorted, each with storage of its own."""
+    plain = {n: t.detach().cpu().contiguous().clone() for n, t in sorted(tensors.items())}
+    save_file(plain, path)
+
+
+def save_record(folder: Path, **fields: Any) -> None:
+    """The JSON beside the weights."""
+    write_json(folder / _RECORD, {"format": _FORMAT, **fields})
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """The JSON beside the weights; :class:`BenchError` for another format."""
+    record: dict[str, Any] = read_json(folder / _RECORD)
+    if record.get("format") != _FORMAT:
+        raise BenchError(
+            f"{str(folder)!r} was saved in format {record.get('format')}, this is {_FORMAT}.",
+            fix="Fit the model again.",
+        )
+    return record
+
+
+def save_vocabulary(vocabulary: Vocabulary, folder: Path) -> None:
+    """The tokenizer, as the tokenizers library writes it."""
+    (folder / _TOKENIZER).write_text(vocabulary.tokenizer.to_str(), encoding="utf-8")
+
+
+def load_vocabulary(folder: Path, record: Mapping[str, Any]) -> Vocabulary:
+    """Tokenizer and items of a saved model."""
+    tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
+    return Vocabulary(tokenizer, record["text_size"], record["items"])
+
+
+def save_weights(network: UniMPNetwork, folder: Path) -> list[str]:
+    """Trainable parameters and the content of the item rows; returns the parameters' names."""
+    trained = trainable_parameters(network)
+    parameters = dict(network.named_parameters())
+    state = {name: parameters[name] for name in trained}
+    state |= dict(network.items.named_buffers(prefix="items"))
+    save_tensors(state, folder / _WEIGHTS)
+    return trained
+
+
+def load_weights(folder: Path) -> dict[str, Tensor]:
+    """What :func:`save_weights` wrote."""
+    return load_file(folder / _WEIGHTS)
+
+
+def restore(network: UniMPNetwork, state: Mapping[str, Tensor], folder: Path) -> None:
+    """Put saved weights into a network; :class:`BenchError` when they do not fit it."""
+    missing, unexpected = network.load_state_dict(state, strict=False)
+    lost = sorted(set(missing) & set(trainable_parameters(network)))
+    if lost or unexpected:
+        raise BenchError(
+            f"{str(folder / _WEIGHTS)!r} does not fit its configuration: {lost or unexpected}.",
+            fix="Fit the model again.",
+        )
+
+
+def save_photos(photos: PhotoFeatures, folder: Path) -> None:
+    """Features of all photos: predicting then needs no encoder for them."""
+    tables = photos.table._asdict()
+    save_tensors(
+        {name: torch.from_numpy(np.array(table)) for name, table in tables.items()},
+        folder / _PHOTOS,
+    )
+
+
+def load_photos(folder: Path, record: Mapping[str, Any]) -> PhotoFeatures | None:
+    """Features of a saved model, ``None`` where it saw no photos."""
+    if record["photos"] is None:
+        return None
+    arrays = load_file(folder / _PHOTOS)
+    table = PhotoTable(**{name: array.numpy() for name, array in arrays.items()})
+    return PhotoFeatures({name: i for i, name in enumerate(record["photos"])}, table)
+
+
+def save_encoder(encoder: ImageEncoder, setting: str, folder: Path) -> None:
+    """Weights of an encoder trained here; a named one is known by its hash."""
+    if setting == OWN:
+        save_tensors(encoder.visual.state_dict(), folder / _ENCODER)
+
+
+def load_encoder(folder: Path, setting: str, sha256: str | None) -> ImageEncoder | None:
+    """The encoder a saved model was trained with, checked by its hash."""
+    if sha256 is None:
+        return None
+    if setting == OWN:
+        shape = EncoderShape()
+        visual = build(shape, vocabulary=1).visual
+        visual.load_state_dict(load_file(folder / _ENCODER))
+        encoder = as_encoder(visual, shape.image)
+    else:
+        encoder = named_encoder(setting)
+    if encoder.sha256() != sha256:
+        raise BenchError(
+            f"{str(folder)!r} was trained with other weights of its image encoder.",
+            fix="Restore those weights, or fit again.",
+        )
+    return encoder
