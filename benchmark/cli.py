@@ -14,6 +14,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+import benchmark
 from benchmark.console import accept_any_text, discard_output, output_to_stderr, print_json
 from benchmark.errors import BenchError, UsageError
 
@@ -134,8 +135,18 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(benchmark.__version__)
+        raise typer.Exit
+
+
 @app.callback()
 def _common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it."),
+    ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show tracebacks (anywhere on the command line).")
     ] = False,

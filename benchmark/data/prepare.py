@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from pydantic import BaseModel
 
 from benchmark.data.building import Rules
 from benchmark.data.catalogue import Catalogue
@@ -31,7 +32,7 @@ from benchmark.data.perturbations import draw_missing_attributes, draw_wrong_ima
 from benchmark.data.photos import MISSING, copy_photos
 from benchmark.data.queries import category_query
 from benchmark.data.schema import FORMAT_VERSION, INTERACTION_COLUMNS, ITEM_COLUMNS, RawDataset
-from benchmark.data.sources import SOURCES, OnError, Source
+from benchmark.data.sources import SELF_CONTAINED, SOURCES, OnError, Source
 from benchmark.data.split import split
 from benchmark.data.statistics import count
 from benchmark.errors import BenchError, UsageError
@@ -73,6 +74,7 @@ def prepare(
             f"{name!r} cannot be a dataset's name.",
             fix="Use up to 100 letters, digits, dots, hyphens and underscores in --name.",
         )
+    _check_reserved(name, source, source_params, split_params)
     target = home.datasets / name
     _check_raw(source, raw, target)
     files = {} if source.needs_raw and raw is None else source.files(raw, source_params)
@@ -93,6 +95,19 @@ def prepare(
         _write(folder, name, source, request, cleaned, split_params)
         _take_name(folder, target, force=force)
     return Dataset(target)
+
+
+def _check_reserved(name: str, source: Source, own: BaseModel, common: SplitParams) -> None:
+    """A built-in name always means the same data: a table that says "sim-s" can be trusted."""
+    if name not in SELF_CONTAINED:
+        return
+    built_in, settings = SELF_CONTAINED[name]
+    expected = parse_settings(SOURCES.get(built_in), settings)
+    if source.name != built_in or recorded(own, common) != recorded(*expected):
+        raise UsageError(
+            f"{name!r} is the built-in dataset of source {built_in!r} with its own parameters.",
+            fix="Give this one another --name.",
+        )
 
 
 def _check_raw(source: Source, raw: Path | None, target: Path) -> None:

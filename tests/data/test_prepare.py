@@ -158,7 +158,7 @@ def test_a_killed_preparation_leaves_nothing_under_the_name(tmp_path) -> None:
     assert not (datasets / "sim-s").exists()
     (leftover,) = datasets.iterdir()
     os.utime(leftover, (0, 0))  # long ago
-    prepare("sim", home=Home(tmp_path), name="sim-s", settings={"size": "xs"})
+    prepare("sim", home=Home(tmp_path), settings={"size": "s"})
     assert [path.name for path in datasets.iterdir()] == ["sim-s"]
 
 
@@ -174,3 +174,10 @@ def test_an_unwritable_home_is_named_before_any_work(build, tmp_path) -> None:
     (tmp_path / "home").write_text("a file in the way")
     with pytest.raises(BenchError, match=r"Cannot write to .*home[\s\S]*--home"):
         build()
+
+
+@pytest.mark.parametrize("settings", [{"size": "xs"}, {"size": "s", "seed": 1}])
+def test_a_built_in_name_is_reserved_for_its_own_parameters(tmp_path, settings) -> None:
+    with pytest.raises(UsageError, match=r"'sim-s' is the built-in dataset[\s\S]*--name"):
+        prepare("sim", home=Home(tmp_path), name="sim-s", settings=settings)
+    assert not (tmp_path / "datasets").exists()
