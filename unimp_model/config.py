@@ -87,7 +87,7 @@ class UniMPConfig(BaseModel):
     batch_rows: int = Field(24, ge=1, le=4096, description="user sequences a step")
     learning_rate: float = Field(4e-3, gt=0, le=1, description="peak, cosine schedule")
     item_learning_rate: float = Field(5e-4, gt=0, le=1, description="of the free item rows")
-    weight_decay: float = Field(0.05, ge=0, le=1, description="AdamW, on matrices")
+    weight_decay: float = Field(0.3, ge=0, le=1, description="AdamW, on matrices")
     item_decay: float = Field(0.05, ge=0, le=10, description="AdamW, on the free item rows")
     dropout: float = Field(0.1, ge=0, lt=1, description="on input embeddings in training")
     warmup: float = Field(0.01, ge=0, lt=1, description="share of steps with rising rate")
