@@ -21,6 +21,7 @@ from unimp_model.examples import question_row
 from unimp_model.item_rows import ItemRows
 from unimp_model.model import UniMPNetwork, parameter_counts
 from unimp_model.pretrained import load_smollm2
+from unimp_model.threads import processor_threads
 from unimp_model.training import Journal, train
 
 #: Instances scored between two yields of predictions: bounds the table of scores.
@@ -57,6 +58,10 @@ class UniMP:
                 f"Dataset {data.name!r} supports none of UniMP's tasks.",
                 fix="unimp-bench data stats shows what it supports.",
             )
+        with processor_threads(self.config.threads):
+            self._fit(data, tasks, seed=seed)
+
+    def _fit(self, data: TrainingView, tasks: Sequence[str], *, seed: int) -> None:
         torch.manual_seed(seed)
         parts = assemble(data, tasks, self.config, seed=seed)
         parts.network.to(_device())
@@ -74,7 +79,9 @@ class UniMP:
     def predict(self, instances: Sequence[Instance]) -> Iterable[Prediction]:
         """Rank the whole catalogue by one forward pass per instance."""
         for start in range(0, len(instances), _ASKED_AT_ONCE):
-            yield from self._rank(instances[start : start + _ASKED_AT_ONCE])
+            with processor_threads(self.config.threads):
+                answers = list(self._rank(instances[start : start + _ASKED_AT_ONCE]))
+            yield from answers
 
     def save(self, folder: Path) -> None:
         """What was trained (safetensors) and names and hashes of what was frozen (JSON)."""

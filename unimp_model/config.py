@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -14,8 +15,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {
         "learning_rate": 4e-3,
         "item_learning_rate": 5e-4,
-        "epochs": 14,
         "resampler_layers": 1,
+        "threads": 1,
     },
     "smollm2": {
         "learning_rate": 2e-4,
@@ -77,12 +78,17 @@ class UniMPConfig(BaseModel):
     # objective and optimisation
     gamma: float = Field(2.0, ge=0, le=10, description="focusing parameter of Eq. 8")
     context_weight: float = Field(0.3, ge=0, le=10, description="weight of context loss, Eq. 7")
-    epochs: int = Field(14, ge=1, le=1000, description="passes over the training part")
+    epochs: int | None = Field(
+        None, ge=1, le=1000, description="passes over the training part; not given: see steps"
+    )
+    steps: int = Field(
+        1300, ge=1, description="optimiser steps the number of epochs is chosen for, at least 3"
+    )
     most_rows: int | None = Field(
         None, ge=1, description="user sequences per epoch at most, drawn anew each epoch"
     )
     shuffle: float = Field(
-        0.6, ge=0, le=1, description="share of training sequences read in random order"
+        0.5, ge=0, le=1, description="share of training sequences read in random order"
     )
     batch_rows: int = Field(24, ge=1, le=4096, description="user sequences a step")
     learning_rate: float = Field(4e-3, gt=0, le=1, description="peak, cosine schedule")
@@ -92,6 +98,9 @@ class UniMPConfig(BaseModel):
     dropout: float = Field(0.1, ge=0, lt=1, description="on input embeddings in training")
     warmup: float = Field(0.01, ge=0, lt=1, description="share of steps with rising rate")
     clip: float = Field(1.0, gt=0, description="largest gradient norm")
+    threads: int | None = Field(
+        None, ge=1, le=1024, description="processor threads; not given: torch's own choice"
+    )
     patience: int = Field(3, ge=1, description="epochs without a better validation score")
     validation_users: int = Field(300, ge=1, description="validation users scored per epoch")
 
@@ -99,6 +108,12 @@ class UniMPConfig(BaseModel):
     def freezes_language_model(self) -> bool:
         """A pretrained language model stays as it is; one made from scratch must be trained."""
         return self.preset != "tiny"
+
+    def epochs_for(self, rows: int) -> int:
+        """Epochs over ``rows`` user sequences: as set, else enough for ``steps`` steps."""
+        if self.epochs is not None:
+            return self.epochs
+        return max(3, round(self.steps / math.ceil(rows / self.batch_rows)))
 
     @model_validator(mode="before")
     @classmethod

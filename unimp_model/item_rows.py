@@ -9,7 +9,7 @@ times cannot learn a row from noise, so a row here is tied to the item's content
 token rows are the language model's current ones. Input and output rows have their own ``W``
 and ``delta``. ``mark`` is one learned vector on every input row that says "this is an item", so
 that attention can find items whatever they are. The variant ``random`` has ``delta_i`` (and
-the mark) alone, drawn from noise.
+the mark) alone, drawn from noise; so does an item with neither words nor photo.
 """
 
 from __future__ import annotations
@@ -49,9 +49,13 @@ class ItemRows(nn.Module):
         self.register_buffer("bag_starts", starts)
         use_photos = content and photos is not None
         self.register_buffer("photos", photos if use_photos else None)
-        start = torch.zeros if content else _noise(row_std)
-        self.input_delta = nn.Parameter(start(n, width))
-        self.output_delta = nn.Parameter(start(n, width))
+        noisy = torch.full((n, 1), not content)
+        if content:  # an item with neither words nor photo would start as zero, like all its kind
+            noisy |= torch.tensor([not bag for bag in bags]).unsqueeze(1)
+            if photos is not None:
+                noisy &= ~photos.any(1, keepdim=True)
+        self.input_delta = nn.Parameter(torch.randn(n, width) * row_std * noisy)
+        self.output_delta = nn.Parameter(torch.randn(n, width) * row_std * noisy)
         if use_photos:
             assert photos is not None
             self.input_photo = nn.Linear(photos.shape[1], width, bias=False)
@@ -85,10 +89,3 @@ class ItemRows(nn.Module):
 
     def _bag_mean(self, rows: Tensor) -> Tensor:
         return functional.embedding_bag(self.bag_tokens, rows, self.bag_starts, mode="mean")
-
-
-def _noise(std: float):  # type: ignore[no-untyped-def]
-    def start(*shape: int) -> Tensor:
-        return torch.randn(*shape) * std
-
-    return start

@@ -32,15 +32,15 @@ class LanguageModel(nn.Module):
     @property
     def decoder(self) -> Any:
         """The stack of layers below the vocabulary projection."""
-        return self.causal_lm.get_decoder()  # type: ignore[operator]
+        return self.causal_lm.get_decoder()
 
     @property
     def width(self) -> int:
-        return int(self.causal_lm.config.hidden_size)  # type: ignore[union-attr, arg-type]
+        return int(self.causal_lm.config.hidden_size)
 
     @property
     def heads(self) -> int:
-        return int(self.causal_lm.config.num_attention_heads)  # type: ignore[union-attr, arg-type]
+        return int(self.causal_lm.config.num_attention_heads)
 
     @property
     def depth(self) -> int:
@@ -49,12 +49,12 @@ class LanguageModel(nn.Module):
     @property
     def input_rows(self) -> nn.Parameter:
         """Token embedding, (V_text, d)."""
-        return self.causal_lm.get_input_embeddings().weight  # type: ignore[operator]
+        return self.causal_lm.get_input_embeddings().weight
 
     @property
     def output_rows(self) -> nn.Parameter:
         """Vocabulary projection, (V_text, d); the same object as input_rows where tied."""
-        return self.causal_lm.get_output_embeddings().weight  # type: ignore[operator]
+        return self.causal_lm.get_output_embeddings().weight
 
     def forward(
         self, embeddings: Tensor, mask: Tensor, positions: Tensor, inject: Injection | None
@@ -74,7 +74,7 @@ class LanguageModel(nn.Module):
             )
         finally:
             self._inject = None
-        return output.last_hidden_state  # type: ignore[no-any-return]
+        return output.last_hidden_state
 
     def _hook(self, number: int) -> Callable[..., Any]:
         def before(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -69,7 +69,7 @@ class UniMPNetwork(nn.Module):
     def visual_tokens(self, features: Tensor) -> Tensor:
         """``x_v`` of section 2.2: patch features (U, P, f) -> (U, C, d)."""
         assert self.resampler is not None
-        return self.resampler(features)  # type: ignore[no-any-return]
+        return self.resampler(features)
 
     def embed(self, tokens: Tensor, tables: Tables) -> Tensor:
         """Token ids (B, N) -> (B, N, d)."""
@@ -91,9 +91,9 @@ class UniMPNetwork(nn.Module):
             def inject(layer: int, hidden: Tensor) -> Tensor:
                 if str(layer) not in self.cross_attention:
                     return hidden
-                return self.cross_attention[str(layer)](hidden, images, mask)  # type: ignore
+                return self.cross_attention[str(layer)](hidden, images, mask)
 
-        return self.language(embeddings, batch.mask, batch.positions, inject)  # type: ignore
+        return self.language(embeddings, batch.mask, batch.positions, inject)
 
     def read(self, hidden: Tensor, batch: Batch) -> Tensor:
         """The hidden states at ``batch.reads``, (R, d)."""

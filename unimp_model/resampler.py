@@ -37,7 +37,7 @@ class ResamplerLayer(nn.Module):
         k, v = (split_heads(t, self.heads) for t in self.to_kv(context).chunk(2, dim=-1))
         attended = merge_heads(functional.scaled_dot_product_attention(q, k, v))  # (H, C, d)
         queries = queries + self.to_out(attended)
-        return queries + self.feed_forward(queries)  # type: ignore[no-any-return]
+        return queries + self.feed_forward(queries)
 
 
 class Resampler(nn.Module):
@@ -59,7 +59,7 @@ class Resampler(nn.Module):
         x = self.queries.expand(len(features), -1, -1)  # (H, C, d)
         for layer in self.layers:
             x = layer(x, patches)
-        return self.norm(x)  # type: ignore[no-any-return]
+        return self.norm(x)
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from benchmark.ranking import top_k
 from unimp_model.batches import Batch, bucketed, collate
 from unimp_model.config import UniMPConfig
 from unimp_model.decoding import ItemScorer
-from unimp_model.examples import RowBuilder, chunks, question_row
+from unimp_model.examples import Chunk, RowBuilder, chunks, question_row
 from unimp_model.losses import focal_loss, objective
 from unimp_model.model import UniMPNetwork
 from unimp_model.sequence import CONTEXT, Row, Template
@@ -63,10 +64,8 @@ class Validation:
                     for e in examples
                 ]
             )
-            self.exclude.append(
-                [sorted(index[i] for i in e.instance.exclude) for e in examples]  # type: ignore
-            )
-            self.targets.append(np.array([index[e.target[0]] for e in examples]))  # type: ignore
+            self.exclude.append([sorted(index[i] for i in e.instance.exclude) for e in examples])
+            self.targets.append(np.array([index[e.target[0]] for e in examples]))
 
     def score(self, scorer: ItemScorer) -> dict[str, float]:
         """Mean NDCG@5 by task; a task without validation examples is left out."""
@@ -98,18 +97,11 @@ def train(
     the last epoch stands. Test data is out of reach: ``data`` holds none.
     """
     builder = RowBuilder(data, template, tasks)
-    lengths = [len(sequence) for sequence in builder.sequences]
     validation = Validation(data, template, tasks, config)
     generator = np.random.default_rng([seed, 2])
-    context = config.context_weight > 0
-    plan = chunks(
-        lengths,
-        window=config.history_items,
-        targets=config.targets_per_row,
-        generator=np.random.default_rng([seed, 3]),
-    )
-    per_epoch = min(len(plan), config.most_rows or len(plan))
-    steps = config.epochs * max(1, math.ceil(per_epoch / config.batch_rows))
+    per_epoch = len(plan_epoch(builder, config, np.random.default_rng([seed, 3])))
+    epochs = config.epochs_for(max(1, per_epoch))
+    steps = epochs * max(1, math.ceil(per_epoch / config.batch_rows))
     optimiser = make_optimiser(network, config)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _cosine(config.warmup, steps))
     device = network.special_input.device
@@ -117,19 +109,12 @@ def train(
     journal = Journal()
     best_score, best_state = -1.0, _snapshot(network)
     with deterministic(), bar("training", steps) as progress:
-        for epoch in range(config.epochs):
+        for epoch in range(epochs):
             network.train()
             started, tokens = time.perf_counter(), 0
-            plan = chunks(
-                lengths,
-                window=config.history_items,
-                targets=config.targets_per_row,
-                generator=generator,
-            )
-            if config.most_rows is not None and config.most_rows < len(plan):
-                drawn = generator.choice(len(plan), config.most_rows, replace=False)
-                plan = [plan[i] for i in sorted(drawn)]
+            plan = plan_epoch(builder, config, generator)
             sequences = builder.reordered(config.shuffle, generator)
+            context = config.context_weight > 0
             rows = [builder.row(chunk, sequences, context=context) for chunk in plan]
             sums = _LossSums(tasks)
             for numbers in bucketed([len(r.tokens) for r in rows], config.batch_rows, generator):
@@ -138,9 +123,7 @@ def train(
                 loss, losses = training_loss(network, batch, photos, config)
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
-                nn.utils.clip_grad_norm_(
-                    [p for p in network.parameters() if p.requires_grad], config.clip
-                )
+                nn.utils.clip_grad_norm_(network.parameters(), config.clip)
                 optimiser.step()
                 schedule.step()
                 tokens += sum(len(row.tokens) for row in some)
@@ -161,6 +144,22 @@ def train(
     network.load_state_dict(best_state, strict=False)
     network.eval()
     return journal
+
+
+def plan_epoch(
+    builder: RowBuilder, config: UniMPConfig, generator: np.random.Generator
+) -> list[Chunk]:
+    """The rows of one epoch: all of them, or a random ``most_rows``."""
+    plan = chunks(
+        [len(sequence) for sequence in builder.sequences],
+        window=config.history_items,
+        targets=config.targets_per_row,
+        generator=generator,
+    )
+    if config.most_rows is not None and config.most_rows < len(plan):
+        drawn = generator.choice(len(plan), config.most_rows, replace=False)
+        plan = [plan[i] for i in sorted(drawn)]
+    return plan
 
 
 def training_loss(
@@ -209,6 +208,7 @@ def make_optimiser(network: UniMPNetwork, config: UniMPConfig) -> torch.optim.Ad
 @contextmanager
 def deterministic() -> Iterator[None]:
     """Only deterministic kernels inside; torch's setting is put back afterwards."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # asked for by cuBLAS, if used
     before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(True)
     try:
@@ -224,7 +224,8 @@ def _cosine(warmup: float, steps: int) -> Callable[[int], float]:
     def factor(step: int) -> float:
         if step < rising:
             return (step + 1) / rising
-        return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
+        done = min(1.0, (step - rising) / max(1, steps - rising))
+        return 0.5 * (1 + math.cos(math.pi * done))
 
     return factor
 

@@ -100,14 +100,14 @@ def patch_tokens(visual: Any, x: Tensor) -> Tensor:
     """
     if hasattr(visual, "layer4"):
         x = visual.layer3(visual.layer2(visual.layer1(visual.stem(x))))
-        return visual.layer4(x).flatten(2).transpose(1, 2)  # type: ignore[no-any-return]
+        return visual.layer4(x).flatten(2).transpose(1, 2)
     before = visual.output_tokens
     visual.output_tokens = True
     try:
         _, tokens = visual(x)
     finally:
         visual.output_tokens = before
-    return tokens  # type: ignore[no-any-return]
+    return tokens
 
 
 def pool_to_grid(tokens: Tensor, grid: int) -> Tensor:

@@ -148,6 +148,12 @@ def test_presets_fill_in_what_is_not_given():
     assert not UniMPConfig().freezes_language_model
 
 
+def test_small_data_is_read_more_often():
+    config = UniMPConfig(steps=100, batch_rows=10)
+    assert [config.epochs_for(rows) for rows in (1, 100, 200, 100_000)] == [100, 10, 5, 3]
+    assert UniMPConfig(epochs=7).epochs_for(100) == 7
+
+
 def test_predicting_before_fitting_says_so(questions):
     with pytest.raises(BenchError, match="not fitted"):
         list(UniMP().predict(questions["search"]))

@@ -30,8 +30,8 @@ def test_one_short_epoch_on_a_frozen_model(sim_xs, tmp_path):
         epochs=1,
         encoder_steps=2,
         validation_users=4,
-        most_rows=24,
-        batch_rows=4,
+        most_rows=6,
+        batch_rows=3,
     )
     model = UniMP(config)
     model.fit(view, seed=0)
@@ -41,9 +41,9 @@ def test_one_short_epoch_on_a_frozen_model(sim_xs, tmp_path):
         "cross_attention", "items", "resampler", "special_input", "special_output",
     }  # fmt: skip
     assert len([n for n in names if n.endswith(".gate")]) == 15  # before every 2nd of 30 layers
-    asked = list(sim_xs.questions("search", limit=4))
+    asked = list(sim_xs.questions("search", limit=2))
     answers = list(model.predict(asked))
-    assert [len(answer.items) for answer in answers] == [10] * 4
+    assert [len(answer.items) for answer in answers] == [10] * 2
     model.save(tmp_path)
     assert (tmp_path / "model.safetensors").stat().st_size < 200 * 2**20
     loaded = UniMP()
