@@ -52,7 +52,7 @@ class UniMPConfig(BaseModel):
         "as ARCHITECTURE/WEIGHTS or hf-hub:REPOSITORY",
     )
     image_grid: int = Field(4, ge=1, le=16, description="patch features pooled to grid x grid")
-    encoder_steps: int = Field(350, ge=0, le=100_000, description="training steps of own encoder")
+    encoder_steps: int = Field(250, ge=0, le=100_000, description="training steps of own encoder")
     encoder_batch: int = Field(64, ge=2, le=4096, description="photo-text pairs a step")
     visual_tokens: int = Field(4, ge=1, le=256, description="C, visual tokens per image")
     resampler_layers: int = Field(1, ge=1, le=12, description="layers of the perceiver resampler")
@@ -82,7 +82,7 @@ class UniMPConfig(BaseModel):
         None, ge=1, le=1000, description="passes over the training part; not given: see steps"
     )
     steps: int = Field(
-        1300, ge=1, description="optimiser steps the number of epochs is chosen for, at least 3"
+        1200, ge=1, description="optimiser steps the number of epochs is chosen for, at least 3"
     )
     most_rows: int | None = Field(
         None, ge=1, description="user sequences per epoch at most, drawn anew each epoch"
@@ -101,8 +101,8 @@ class UniMPConfig(BaseModel):
     threads: int | None = Field(
         None, ge=1, le=1024, description="processor threads; not given: torch's own choice"
     )
-    patience: int = Field(3, ge=1, description="epochs without a better validation score")
-    validation_users: int = Field(300, ge=1, description="validation users scored per epoch")
+    patience: int = Field(6, ge=1, description="epochs without a better validation score")
+    validation_users: int = Field(1000, ge=1, description="validation users scored per epoch")
 
     @property
     def freezes_language_model(self) -> bool:
