@@ -39,7 +39,8 @@ def main() -> None:
     )
     seconds = time.perf_counter() - started
     state = git_state()
-    commit = "-" if state is None else state["commit"][:12] + (" (edited)" if state["dirty"] else "")
+    edited = " (edited)" if state is not None and state["dirty"] else ""
+    commit = "-" if state is None else state["commit"][:12] + edited
     versions = package_versions()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     page = [
@@ -51,7 +52,7 @@ def main() -> None:
         "```",
         "",
         *(line for note in arguments.note for line in (note, "")),
-        f"Wall time {seconds:.0f} s on {os.cpu_count()} cores ({processor()}), {memory:.0f} GiB, no GPU; "
+        f"Wall time {seconds:.0f} s on {os.cpu_count()} cores ({processor()}), {memory:.0f} GiB; "
         f"Python {platform.python_version()}, torch {versions.get('torch', '-')}; commit {commit}; "
         f"{date.today().isoformat()}.",
     ]
