@@ -1,0 +1,42 @@
+"""``doctor``: the environment, and whether a model keeps its promises."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Optional
+
+import typer
+
+from benchmark.commands.options import HomeOption, JsonOption, SettingsOption
+from benchmark.commands.printing import print_nested
+from benchmark.console import output_to_stderr, print_json
+
+app = typer.Typer()
+
+
+@app.command(epilog="Example: unimp-bench doctor --model bm25")
+def doctor(
+    model: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--model", help="Also check this model's predictions."),
+    ] = None,
+    data: Annotated[str, typer.Option("--data", help="A dataset's name.")] = "sim-xs",
+    settings: SettingsOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Report on the environment; check a model's order and batch-size invariance."""
+    from benchmark.doctor import check_model, describe_environment
+    from benchmark.home import find_home
+    from benchmark.runs.config import parse_settings
+
+    place = find_home(home)
+    with output_to_stderr():
+        result: dict[str, Any] = {"environment": describe_environment(place)}
+        if model is not None:
+            result["model"] = check_model(model, data, place, parse_settings(settings or []))
+    if as_json:
+        print_json(result)
+    else:
+        print_nested(result)
+    if any(problems for problems in result.get("model", {}).values()):
+        raise SystemExit(1)

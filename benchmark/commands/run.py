@@ -1,0 +1,104 @@
+"""``run``: fit if needed, predict, score, store."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from benchmark.commands.options import HomeOption, JsonOption, SettingsOption
+from benchmark.console import output_to_stderr, print_json
+from benchmark.errors import UsageError
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Examples: unimp-bench run --model unimp --task search;  "
+    "unimp-bench run --model bm25 --model popularity --task search --data hm;  "
+    "unimp-bench run --table search"
+)
+def run(
+    model: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--model", help="NAME, NAME:VARIANT or FILE.py:CLASS (repeatable)."),
+    ] = None,
+    task: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--task", help="One of the six tasks (see unimp-bench tasks)."),
+    ] = None,
+    table: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--table", help="Run every missing cell of a table instead."),
+    ] = None,
+    data: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--data", help="A dataset's name [default: sim-s, or the table's own]."),
+    ] = None,
+    cohort: Annotated[str, typer.Option("--cohort", help="seen, new-user or new-domain.")] = "seen",
+    perturb: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--perturb", help="nt (missing attributes) or nv (wrong images)."),
+    ] = None,
+    seed: Annotated[
+        Optional[list[int]],  # noqa: UP045
+        typer.Option("--seed", help="Seed of fit and prediction (repeatable) [default: 0]."),
+    ] = None,
+    limit: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--limit", help="Only the first N instances, for a trial."),
+    ] = None,
+    settings: SettingsOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Run again what is stored.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit if needed, predict, score and store; then show the runs side by side."""
+    from benchmark.home import find_home
+    from benchmark.runs.config import parse_settings
+    from benchmark.runs.plan import specs_of_models, specs_of_table
+    from benchmark.runs.runner import execute, result_json, warn_of_failures
+
+    place = find_home(home)
+    seeds = seed or [0]
+    if table is not None:
+        if model or task or limit is not None or settings:
+            raise UsageError(
+                "--table decides models and tasks itself.",
+                fix="Leave out --model, --task, --limit and --set, or leave out --table.",
+            )
+        specs = specs_of_table(table, data=data, seeds=seeds, home=place)
+    else:
+        if not model or not task:
+            raise UsageError(
+                "run needs --model and --task, or --table.",
+                fix="For instance: unimp-bench run --model unimp --task search",
+            )
+        with output_to_stderr():  # a model's file is imported
+            specs = specs_of_models(
+                model,
+                task,
+                data="sim-s" if data is None else data,
+                cohort=cohort,
+                perturb=perturb,
+                seeds=seeds,
+                limit=limit,
+                settings=parse_settings(settings or []),
+            )
+    runs = []
+    with output_to_stderr():
+        for spec in specs:
+            finished = execute(spec, place, force=force)
+            warn_of_failures(finished)
+            runs.append(finished)
+    if as_json:
+        results = [result_json(finished) for finished in runs]
+        print_json(results[0] if len(results) == 1 else results)
+    elif table is not None:
+        from benchmark.commands.report import report
+
+        report(table=table, data=data, home=home)
+    else:
+        from benchmark.report.comparison import render_runs
+
+        print(render_runs(runs))
