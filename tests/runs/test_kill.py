@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from benchmark.home import Home
 from benchmark.runs.store import PREDICTIONS, stored_runs
 
@@ -24,8 +26,9 @@ main()
 """
 
 
-def start(model: str, home: Home) -> subprocess.Popen:
+def start(model: str, home: Home, *settings: str) -> subprocess.Popen:
     arguments = ["run", "--model", model, "--task", "search", "--data", "sim-xs", "--json"]
+    arguments += [word for setting in settings for word in ("--set", setting)]
     return subprocess.Popen(
         [sys.executable, "-c", _COMMAND, *arguments, "--home", str(home.root)],
         stdout=subprocess.DEVNULL,
@@ -35,21 +38,22 @@ def start(model: str, home: Home) -> subprocess.Popen:
     )
 
 
-def test_ten_kills_change_no_byte(odd_model, run_home) -> None:
+def check_ten_kills(model: str, home: Home, *settings: str) -> None:
+    """Kill a run at ten random moments; it must end like an undisturbed one."""
     started = time.monotonic()
-    undisturbed = start(odd_model, run_home)
+    undisturbed = start(model, home, *settings)
     assert undisturbed.wait() == 0, undisturbed.stderr.read()
     seconds = time.monotonic() - started
-    (run,) = stored_runs(run_home)
+    (run,) = stored_runs(home)
     expected = (run.folder / PREDICTIONS).read_bytes()
 
-    killed_home = Home(run_home.root.parent / "killed")
+    killed_home = Home(home.root.parent / "killed")
     killed_home.datasets.mkdir(parents=True)
-    (killed_home.datasets / "sim-xs").symlink_to((run_home.datasets / "sim-xs").resolve())
+    (killed_home.datasets / "sim-xs").symlink_to((home.datasets / "sim-xs").resolve())
     draw = random.Random(0)
     kills = 0
     while kills < KILLS:
-        process = start(odd_model, killed_home)
+        process = start(model, killed_home, *settings)
         time.sleep(draw.uniform(0.3, 0.9) * seconds)
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
@@ -61,8 +65,17 @@ def test_ten_kills_change_no_byte(odd_model, run_home) -> None:
         if finished and kills < KILLS:  # all work was done: begin anew, so that kills meet work
             shutil.rmtree(killed_home.runs)
             shutil.rmtree(killed_home.fitted)
-    final = start(odd_model, killed_home)
+    final = start(model, killed_home, *settings)
     assert final.wait() == 0, final.stderr.read()
     (run,) = stored_runs(killed_home)
     assert (run.folder / PREDICTIONS).read_bytes() == expected
     assert not list(killed_home.runs.glob("*.partial"))
+
+
+def test_ten_kills_change_no_byte(odd_model, run_home) -> None:
+    check_ten_kills(odd_model, run_home)
+
+
+@pytest.mark.slow
+def test_ten_kills_of_unimp_change_no_byte(run_home) -> None:
+    check_ten_kills("unimp", run_home, "epochs=2", "encoder_steps=20", "validation_users=20")
