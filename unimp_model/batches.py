@@ -29,6 +29,7 @@ class Batch:
     reads: Tensor  # (R,): index into the flattened (B * N)
     targets: Tensor  # (R,)
     kinds: Tensor  # (R,)
+    choices: Tensor  # (R,)
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on ``device``."""
@@ -89,6 +90,7 @@ def collate(
         ),
         targets=torch.cat([torch.from_numpy(row.targets.astype(np.int64)) for row in rows]),
         kinds=torch.cat([torch.from_numpy(row.kinds.astype(np.int64)) for row in rows]),
+        choices=torch.cat([torch.from_numpy(row.choices.astype(np.int64)) for row in rows]),
     )
 
 

@@ -18,7 +18,8 @@ from unimp_model.tokens import SPECIALS
 
 
 class Tables(NamedTuple):
-    """Input and output rows of the tokens the language model did not have: (S + n, d) each."""
+    """Input and output rows of the tokens the language model did not have: (S + n, d) each,
+    S for special tokens, ratings and image codes, n for items."""
 
     input: Tensor
     output: Tensor
@@ -27,7 +28,8 @@ class Tables(NamedTuple):
 class UniMPNetwork(nn.Module):
     """Token ids and photos in, hidden states and vocabulary scores out.
 
-    ``patches`` is (P, f), the shape of one photo's features, or ``None`` without vision.
+    ``patches`` is (P, f), the shape of one photo's features, or ``None`` without vision;
+    ``specials`` is S, the number of new tokens before the items' own.
     """
 
     def __init__(
@@ -36,14 +38,17 @@ class UniMPNetwork(nn.Module):
         language: LanguageModel,
         items: ItemRows,
         patches: tuple[int, int] | None,
+        *,
+        specials: int = len(SPECIALS),
     ) -> None:
         super().__init__()
+        self.specials = specials
         self.language = language
         self.items = items
         width = language.width
         std = float(language.input_rows.detach().std())
-        self.special_input = nn.Parameter(torch.randn(len(SPECIALS), width) * std)
-        self.special_output = nn.Parameter(torch.randn(len(SPECIALS), width) * std)
+        self.special_input = nn.Parameter(torch.randn(specials, width) * std)
+        self.special_output = nn.Parameter(torch.randn(specials, width) * std)
         self.dropout = nn.Dropout(config.dropout)
         self.resampler: Resampler | None = None
         self.cross_attention = nn.ModuleDict()
@@ -105,7 +110,7 @@ class UniMPNetwork(nn.Module):
 
     def item_scores(self, states: Tensor, tables: Tables) -> Tensor:
         """Log-probabilities over item tokens alone, (R, d) -> (R, n)."""
-        return (states @ tables.output[len(SPECIALS) :].T).log_softmax(-1)
+        return (states @ tables.output[self.specials :].T).log_softmax(-1)
 
 
 def trainable_parameters(network: nn.Module) -> list[str]:

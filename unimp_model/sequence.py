@@ -9,6 +9,7 @@ and several instances share the cost of one history. Evaluation is a row with on
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,12 +47,18 @@ class Flat:
 
 @dataclass(slots=True)
 class Branch:
-    """An instruction behind item number ``after`` (0: behind [CLS]) and its answer tokens."""
+    """An instruction behind item number ``after`` (0: behind [CLS]) and its answer.
+
+    The answer is a run of tokens, each predicted from the one before it; or, with ``choices``,
+    one yes or no per choice, all read at the instruction's end.
+    """
 
     after: int
     instruction: Flat
     task: int = 0
     answer: tuple[int, ...] = ()
+    choices: tuple[int, ...] = ()
+    """Tokens to be decided on; ``answer`` then repeats those that belong to it."""
 
 
 @dataclass(slots=True)
@@ -72,6 +79,9 @@ class Row:
     """Token to be predicted at each of ``reads``; -1 where the answer is asked for."""
     kinds: NDArray[np.int32]
     """Task number of each of ``reads``, or :data:`CONTEXT`."""
+    choices: NDArray[np.int32]
+    """Token each of ``reads`` decides on by itself: ``targets`` holds it, or [NONE]. -1 where the
+    whole vocabulary competes."""
 
 
 def price_words(price: float) -> str:
@@ -116,12 +126,12 @@ class Template:
             pairs.append(("brand", self._value(item.brand)))
         return pairs
 
-    def history(self, items: Sequence[Item]) -> Flat:
-        """Eq. 2: ``[CLS] i_1 ... i_n``."""
+    def history(self, items: Sequence[Item], ratings: Sequence[float | None] = ()) -> Flat:
+        """Eq. 2: ``[CLS] i_1 ... i_n``; each item with the user's rating where there is one."""
         flat = Flat()
         flat.add([self.vocabulary.cls])
-        for item in items:
-            self._add_item(flat, item)
+        for item, rating in itertools.zip_longest(items, ratings):
+            self._add_item(flat, item, rating)
         return flat
 
     def instruction(self, parts: Sequence[PromptPart]) -> Flat:
@@ -142,20 +152,22 @@ class Template:
         segments = [0] * length
         reach = list(range(length))
         images = list(trunk.images)
-        reads, targets, kinds = [], [], []
+        reads, targets, kinds, choices = [], [], [], []
         if context:
             for position, is_value in enumerate(trunk.values):
                 if is_value:  # predicted from the position before it
                     reads.append(position - 1)
                     targets.append(trunk.tokens[position])
                     kinds.append(CONTEXT)
+                    choices.append(-1)
         for number, branch in enumerate(branches, start=1):
             attach = 0 if branch.after == 0 else trunk.ends[branch.after - 1]
             start = len(tokens)
             own = branch.instruction
             last_image = max((s for s in trunk.slots[: attach + 1]), default=-1)
             shared = last_image if self.attend_last_image else -1
-            tokens += own.tokens + list(branch.answer[:-1])
+            follows = () if branch.choices else branch.answer[:-1]
+            tokens += [*own.tokens, *follows]
             slots += [shared if slot < 0 else len(images) + slot for slot in own.slots]
             added = len(tokens) - start
             slots += [shared] * (added - len(own.slots))
@@ -164,8 +176,15 @@ class Template:
             segments += [number] * added
             reach += [attach] * added
             first_read = start + len(own.tokens) - 1
-            answer = branch.answer or (-1,)
-            reads += range(first_read, first_read + len(answer))
+            if branch.choices:
+                none = self.vocabulary.none
+                answer = tuple(t if t in branch.answer else none for t in branch.choices)
+                reads += [first_read] * len(answer)
+                choices += branch.choices
+            else:
+                answer = branch.answer or (-1,)
+                reads += range(first_read, first_read + len(answer))
+                choices += [-1] * len(answer)
             targets += answer
             kinds += [branch.task] * len(answer)
         return Row(
@@ -178,10 +197,15 @@ class Template:
             reads=np.array(reads, np.int32),
             targets=np.array(targets, np.int32),
             kinds=np.array(kinds, np.int32),
+            choices=np.array(choices, np.int32),
         )
 
-    def _add_item(self, flat: Flat, item: Item) -> None:
-        """Eq. 1: ``[IMG] k_1 v_1 ... k_m v_m [EOC]``."""
+    def _add_item(self, flat: Flat, item: Item, rating: float | None = None) -> None:
+        """Eq. 1: ``[IMG] k_1 v_1 ... k_m v_m [EOC]``.
+
+        A rating is one token before [EOC], without a key: the token says itself what it is.
+        It is no attribute of the item, so context reconstruction does not ask for it.
+        """
         slot = -1
         if self.vision and item.image is not None:
             slot = len(flat.images)
@@ -190,6 +214,8 @@ class Template:
         for key, value in self.attributes(item):
             flat.add(self._keys[key], slot=slot)
             flat.add(value, slot=slot, value=True)
+        if rating is not None and self.vocabulary.levels:
+            flat.add([self.vocabulary.rating(rating)], slot=slot)
         flat.add([self.vocabulary.eoc], slot=slot)
         flat.ends.append(len(flat.tokens) - 1)
 

@@ -1,7 +1,7 @@
 """From text to token ids, and the one vocabulary of words, special tokens and items.
 
-Ids run: the language model's own text tokens, then :data:`SPECIALS`, then one token per
-item in catalogue order.
+Ids run: the language model's own text tokens, then :data:`SPECIALS`, one token per level of the
+rating scale, one per image code, and last one per item in catalogue order.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from tokenizers import (
     trainers,
 )
 
-#: [CLS] opens a user sentence, [IMG] marks an item's photo, [EOC] ends an item (Eq. 1, 2).
-#: Later token kinds (ratings, selection, image codes) belong behind these.
-SPECIALS = ("[CLS]", "[IMG]", "[EOC]")
+#: [CLS] opens a user sentence, [IMG] marks an item's photo, [EOC] ends an item (Eq. 1, 2);
+#: [EOS] ends a generated sentence; [NONE] is what a candidate's token competes with in selection.
+SPECIALS = ("[CLS]", "[IMG]", "[EOC]", "[EOS]", "[NONE]")
 
 
 def train_tokenizer(texts: Iterable[str], *, phrases: Sequence[str], size: int) -> Tokenizer:
@@ -45,6 +45,15 @@ def train_tokenizer(texts: Iterable[str], *, phrases: Sequence[str], size: int) 
     return tokenizer
 
 
+def rating_levels(scale: tuple[float, float] | None) -> tuple[float, ...]:
+    """One level per whole step of the scale, ends included; none without a scale."""
+    if scale is None:
+        return ()
+    low, high = scale
+    steps = max(1, round(high - low))
+    return tuple(low + (high - low) * step / steps for step in range(steps + 1))
+
+
 def common_ending(texts: Sequence[str]) -> str:
     """The longest run of words that ends every one of ``texts``."""
     reversed_words = [text.split()[::-1] for text in texts]
@@ -57,19 +66,32 @@ def common_ending(texts: Sequence[str]) -> str:
 
 
 class Vocabulary:
-    """Token ids of text, special tokens and items.
+    """Token ids of text, special tokens, ratings, image codes and items.
 
     ``text_size`` is the number of rows of the language model's own embedding, which may
-    exceed the tokenizer's vocabulary.
+    exceed the tokenizer's vocabulary. ``levels`` are the rating scale's levels, ascending (none:
+    the data has no ratings); ``codes`` is the size of the image codebook (0: no images are drawn).
     """
 
-    def __init__(self, tokenizer: Tokenizer, text_size: int, item_ids: Sequence[str]) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        text_size: int,
+        item_ids: Sequence[str],
+        *,
+        levels: Sequence[float] = (),
+        codes: int = 0,
+    ) -> None:
         self.tokenizer = tokenizer
         self.text_size = text_size
         self.item_ids = tuple(item_ids)
-        self.first_item = text_size + len(SPECIALS)
+        self.levels = tuple(levels)
+        self.codes = codes
+        self.first_rating = text_size + len(SPECIALS)
+        self.first_code = self.first_rating + len(self.levels)
+        self.first_item = self.first_code + codes
         self.size = self.first_item + len(self.item_ids)
-        self.cls, self.img, self.eoc = range(text_size, self.first_item)
+        self.cls, self.img, self.eoc, self.eos, self.none = range(text_size, self.first_rating)
         self._items = {item_id: self.first_item + i for i, item_id in enumerate(self.item_ids)}
 
     def encode(self, text: str) -> list[int]:
@@ -80,10 +102,19 @@ class Vocabulary:
         """The item's own token, or ``None`` for an item outside the catalogue."""
         return self._items.get(item_id)
 
+    def rating(self, value: float) -> int:
+        """The token of the level nearest to ``value`` (the lower of two as near)."""
+        distances = [abs(level - value) for level in self.levels]
+        return self.first_rating + distances.index(min(distances))
+
     def show(self, token: int) -> str:
         """A readable form of one token, for snapshots and messages."""
         if token < self.text_size:
             return self.tokenizer.decode([token]).strip()
-        if token < self.first_item:
+        if token < self.first_rating:
             return SPECIALS[token - self.text_size]
+        if token < self.first_code:
+            return f"<{self.levels[token - self.first_rating]:g}>"
+        if token < self.first_item:
+            return f"<code {token - self.first_code}>"
         return f"<{self.item_ids[token - self.first_item]}>"
