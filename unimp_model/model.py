@@ -10,7 +10,14 @@ from torch.nn import functional
 
 from unimp_model.batches import Batch
 from unimp_model.config import UniMPConfig
-from unimp_model.fusion import GatedCrossAttention, exclusive_mask
+from unimp_model.fusion import (
+    EarlyFusion,
+    GatedCrossAttention,
+    exclusive_mask,
+    late_mask,
+    place_visual_tokens,
+    reach_mask,
+)
 from unimp_model.item_rows import ItemRows
 from unimp_model.language import LanguageModel
 from unimp_model.resampler import Resampler
@@ -28,6 +35,8 @@ class UniMPNetwork(nn.Module):
     """Token ids and photos in, hidden states and vocabulary scores out.
 
     ``patches`` is (P, f), the shape of one photo's features, or ``None`` without vision.
+    ``cross_attention`` is by the number of the layer it stands before; late fusion's, behind
+    the last layer, is under the number of layers.
     """
 
     def __init__(
@@ -46,6 +55,9 @@ class UniMPNetwork(nn.Module):
         self.special_output = nn.Parameter(torch.randn(len(SPECIALS), width) * std)
         self.dropout = nn.Dropout(config.dropout)
         self.resampler: Resampler | None = None
+        self.fusion = config.fusion
+        self.exclusive = config.exclusive_attention
+        self.early_fusion: EarlyFusion | None = None
         self.cross_attention = nn.ModuleDict()
         if patches is not None:
             self.resampler = Resampler(
@@ -56,8 +68,18 @@ class UniMPNetwork(nn.Module):
                 layers=config.resampler_layers,
                 heads=language.heads,
             )
-            for layer in range(0, language.depth, config.fusion_every):
-                self.cross_attention[str(layer)] = GatedCrossAttention(width, language.heads)
+            if config.fusion == "cross-attention":
+                for layer in range(0, language.depth, config.fusion_every):
+                    self.cross_attention[str(layer)] = GatedCrossAttention(width, language.heads)
+            elif config.fusion == "concatenation":
+                # Visual tokens stand among words, so they start as loud as words are.
+                nn.init.constant_(self.resampler.norm.weight, std)
+            elif config.fusion == "early":
+                self.early_fusion = EarlyFusion()
+            else:
+                self.cross_attention[str(language.depth)] = GatedCrossAttention(
+                    width, language.heads
+                )
         if config.freezes_language_model:
             language.requires_grad_(False)
 
@@ -82,18 +104,39 @@ class UniMPNetwork(nn.Module):
 
     def forward(self, batch: Batch, tables: Tables, visual: Tensor | None) -> Tensor:
         """Hidden states (B, N, d). ``visual`` (U, C, d) belongs to ``batch.photos``."""
-        embeddings = self.dropout(self.embed(batch.tokens, tables))
-        inject = None
-        if visual is not None and len(visual):
-            images = visual[batch.images]  # (B, S, C, d)
-            mask = exclusive_mask(batch.slots, images.shape[1])  # (B, N, S)
+        if visual is None or not len(visual):
+            embeddings = self.dropout(self.embed(batch.tokens, tables))
+            return self.language(embeddings, batch.mask, batch.positions, None)
+        images = visual[batch.images]  # (B, S, C, d)
+        embeddings = self.dropout(self._inputs(batch, tables, images))
+        mask = self._visible(batch, images.shape[1])  # (B, N, S)
 
-            def inject(layer: int, hidden: Tensor) -> Tensor:
-                if str(layer) not in self.cross_attention:
-                    return hidden
-                return self.cross_attention[str(layer)](hidden, images, mask)
+        def inject(layer: int, hidden: Tensor) -> Tensor:
+            if str(layer) not in self.cross_attention:
+                return hidden
+            return self.cross_attention[str(layer)](hidden, images, mask)
 
-        return self.language(embeddings, batch.mask, batch.positions, inject)
+        hidden = self.language(embeddings, batch.mask, batch.positions, inject)
+        return inject(self.language.depth, hidden)
+
+    def _inputs(self, batch: Batch, tables: Tables, images: Tensor) -> Tensor:
+        """Input embeddings (B, N, d), with ``images`` (B, S, C, d) where fusion starts there."""
+        if self.fusion == "concatenation":
+            words = self.embed(batch.tokens.clamp(min=0), tables)
+            which = -1 - batch.tokens  # undoes sequence.visual_token
+            return place_visual_tokens(words, images, batch.slots, which)
+        words = self.embed(batch.tokens, tables)
+        if self.early_fusion is None:
+            return words
+        return self.early_fusion(words, images, batch.slots)
+
+    def _visible(self, batch: Batch, images: int) -> Tensor:
+        """Which of S ``images`` a token cross-attends to, bool (B, N, S)."""
+        if self.fusion == "late":
+            return late_mask(batch.slots, batch.mask, images)
+        if self.exclusive:
+            return exclusive_mask(batch.slots, images)
+        return reach_mask(batch.slots, batch.mask, images)
 
     def read(self, hidden: Tensor, batch: Batch) -> Tensor:
         """The hidden states at ``batch.reads``, (R, d)."""
