@@ -62,6 +62,7 @@ def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, s
         photo_vectors(list(data.catalogue), photos),
         width=language.width,
         content=config.item_rows == "content",
+        photos_enter=config.fusion != "late",
         row_std=float(language.input_rows.detach().std()),
     )
     network = UniMPNetwork(config, language, items, None if photos is None else photos.shape)
@@ -91,6 +92,7 @@ def new_template(vocabulary: Vocabulary, config: UniMPConfig) -> Template:
         words=config.words_per_attribute,
         vision=config.vision != "none",
         attend_last_image=config.attend_last_image,
+        visual_positions=config.visual_tokens if config.fusion == "concatenation" else 0,
     )
 
 

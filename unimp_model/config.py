@@ -5,7 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 Preset = Literal["tiny", "smollm2"]
 
@@ -43,8 +50,19 @@ class UniMPConfig(BaseModel):
     )
 
     # vision and fusion
-    vision: Literal["fine-grained", "none"] = Field(
-        "fine-grained", description="none: no image is seen at all (ablation)"
+    vision: Literal["photos", "none"] = Field(
+        "photos", description="none: no image is seen at all (ablation)"
+    )
+    fusion: Literal["cross-attention", "concatenation", "early", "late"] = Field(
+        "cross-attention",
+        description="cross-attention: photos condition layers inside the language model; "
+        "concatenation: visual tokens stand in the sequence behind [IMG]; early: added to an "
+        "item's input embeddings; late: combined with what the last layer puts out",
+    )
+    exclusive_attention: bool = Field(
+        True,
+        description="cross-attention reads the photo of a token's own item; false: every photo "
+        "up to the token",
     )
     image_encoder: str = Field(
         "own",
@@ -60,7 +78,8 @@ class UniMPConfig(BaseModel):
         2, ge=1, le=16, description="cross-attention before every n-th layer (paper: 2)"
     )
     attend_last_image: bool = Field(
-        False, description="instruction tokens see the latest history image (released code)"
+        False,
+        description="instruction tokens cross-attend to the latest history image (released code)",
     )
 
     # items
@@ -122,6 +141,22 @@ class UniMPConfig(BaseModel):
             defaults = PRESETS.get(values.get("preset", "tiny"), {})
             return {**defaults, **values}
         return values
+
+    @field_validator("fusion", "exclusive_attention", "attend_last_image")
+    @classmethod
+    def _check_fusion(cls, value: Any, info: ValidationInfo) -> Any:
+        """A way of reading photos that another setting rules out is refused, not ignored."""
+        if info.field_name is None or value == cls.model_fields[info.field_name].default:
+            return value
+        if info.data.get("vision") == "none":
+            raise ValueError("with vision = none there are no photos to read")
+        if info.field_name != "fusion" and info.data.get("fusion") != "cross-attention":
+            raise ValueError(
+                f"with fusion = {info.data.get('fusion')} there is no cross-attention to change"
+            )
+        if info.field_name == "attend_last_image" and not info.data.get("exclusive_attention"):
+            raise ValueError("with exclusive_attention = false every token sees that image anyway")
+        return value
 
     @model_validator(mode="after")
     def _check_sizes(self) -> UniMPConfig:

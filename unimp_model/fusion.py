@@ -1,4 +1,20 @@
-"""Gated cross-attention from text to the image of the item a token belongs to (Eq. 3, 4)."""
+"""Ways of bringing images and text together (Eq. 3, 4 and the ablations of Tables 3 and 8).
+
+The paper's way is gated cross-attention from text to the image of the item a token belongs
+to, before every 2nd layer. What the ablations change is *where* images come in and *which*:
+
+* ``concatenation`` (w/o Fine-grained, w/o Cross-attention): an image's C visual tokens stand
+  in the sequence behind its item's [IMG], and the language model's own attention reads them.
+* ``early``: the mean of the C visual tokens, gated, is added to the input embedding of each
+  token of the item: no position more, no cross-attention.
+* ``late``: no layer sees an image; what the last one puts out cross-attends to them once. A
+  token of an item with an image reads that one, any other token - so an instruction - all
+  images of the history so far. Input rows of item tokens then leave the photo out as well.
+* no exclusive attention: the paper's cross-attention, but a token reads every image so far.
+
+"So far" is what causal attention lets a token reach: images of its own item and of earlier
+ones, in a branch up to where it hangs. A later item's image would give away the target.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +33,22 @@ def exclusive_mask(slots: Tensor, images: int) -> Tensor:
     that a foreign image has a weight of exactly zero.
     """
     return slots.unsqueeze(-1) == torch.arange(images, device=slots.device)  # (B, N, S)
+
+
+def reach_mask(slots: Tensor, attends: Tensor, images: int) -> Tensor:
+    """Which token may see which image when all so far are open to it: bool (B, N, S).
+
+    A token sees the image of every item it attends a token of. ``attends`` (B, N, N) is the
+    mask of self-attention, so this is causal and stays within a branch's reach, as that is.
+    """
+    owned = exclusive_mask(slots, images).float()  # (B, N, S)
+    return attends.float() @ owned > 0  # counts of attended tokens: exact in float32
+
+
+def late_mask(slots: Tensor, attends: Tensor, images: int) -> Tensor:
+    """The token's own image, or all so far where it has none: bool (B, N, S)."""
+    own = slots.unsqueeze(-1) >= 0  # (B, N, 1)
+    return torch.where(own, exclusive_mask(slots, images), reach_mask(slots, attends, images))
 
 
 class GatedCrossAttention(nn.Module):
@@ -50,3 +82,32 @@ class GatedCrossAttention(nn.Module):
     def forward(self, text: Tensor, visual: Tensor, mask: Tensor) -> Tensor:
         """Eq. 4: the gated residual, (B, N, d)."""
         return text + torch.tanh(self.gate) * self.attend(text, visual, mask)
+
+
+class EarlyFusion(nn.Module):
+    """``x_t + tanh(g) * mean_c x_v`` of the token's own image, with g starting at zero.
+
+    The resampler that makes ``x_v`` is the projection; a gate at zero, as in Eq. 4, leaves
+    the difference to the paper's model to be the place where images come in.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = nn.Parameter(torch.zeros(1))
+
+    def forward(self, text: Tensor, visual: Tensor, slots: Tensor) -> Tensor:
+        """``text`` (B, N, d), ``visual`` (B, S, C, d), ``slots`` (B, N) -> (B, N, d)."""
+        own = exclusive_mask(slots, visual.shape[1]).to(text.dtype)  # (B, N, S), at most one 1
+        return text + torch.tanh(self.gate) * (own @ visual.mean(2))
+
+
+def place_visual_tokens(text: Tensor, visual: Tensor, slots: Tensor, which: Tensor) -> Tensor:
+    """Put visual tokens at their positions of the sequence, (B, N, d).
+
+    ``which`` (B, N) says which of the C visual tokens of image ``slots`` stands at a
+    position, negative where a word does and ``text`` (B, N, d) stays. ``visual`` is (B, S, C, d).
+    """
+    tokens = visual.shape[2]
+    chosen = (slots * tokens + which).clamp(min=0).unsqueeze(-1)  # (B, N, 1)
+    there = visual.flatten(1, 2).gather(1, chosen.expand(-1, -1, visual.shape[-1]))
+    return torch.where(which.unsqueeze(-1) >= 0, there, text)

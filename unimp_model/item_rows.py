@@ -9,7 +9,8 @@ times cannot learn a row from noise, so a row here is tied to the item's content
 token rows are the language model's current ones. Input and output rows have their own ``W``
 and ``delta``. ``mark`` is one learned vector on every input row that says "this is an item", so
 that attention can find items whatever they are. The variant ``random`` has ``delta_i`` (and
-the mark) alone, drawn from noise; so does an item with neither words nor photo.
+the mark) alone, drawn from noise; so does an item with neither words nor photo. Late fusion
+keeps photos out of the language model, and so out of the input rows.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class ItemRows(nn.Module):
     """Rows of ``n`` items from bags of text tokens and photo vectors.
 
     ``bags`` holds each item's text tokens (possibly none); ``photos`` is (n, f) of about unit
-    length, zero where an item has no photo, or ``None`` to leave photos out.
+    length, zero where an item has no photo, or ``None`` to leave photos out; with
+    ``photos_enter`` false they are left out of the input rows alone.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class ItemRows(nn.Module):
         width: int,
         content: bool,
         row_std: float = ROW_STD,
+        photos_enter: bool = True,
     ) -> None:
         super().__init__()
         n = len(bags)
@@ -49,28 +52,39 @@ class ItemRows(nn.Module):
         self.register_buffer("bag_starts", starts)
         use_photos = content and photos is not None
         self.register_buffer("photos", photos if use_photos else None)
-        noisy = torch.full((n, 1), not content)
+        noisy_input = noisy_output = torch.full((n, 1), not content)
         if content:  # an item with neither words nor photo would start as zero, like all its kind
-            noisy |= torch.tensor([not bag for bag in bags]).unsqueeze(1)
+            noisy_input = noisy_output = torch.tensor([not bag for bag in bags]).unsqueeze(1)
             if photos is not None:
-                noisy &= ~photos.any(1, keepdim=True)
-        self.input_delta = nn.Parameter(torch.randn(n, width) * row_std * noisy)
-        self.output_delta = nn.Parameter(torch.randn(n, width) * row_std * noisy)
+                noisy_output = noisy_output & ~photos.any(1, keepdim=True)
+                noisy_input = noisy_output if photos_enter else noisy_input
+        self.input_delta = nn.Parameter(torch.randn(n, width) * row_std * noisy_input)
+        self.output_delta = nn.Parameter(torch.randn(n, width) * row_std * noisy_output)
+        self.input_photo: nn.Linear | None = None
+        self.output_photo: nn.Linear | None = None
         if use_photos:
             assert photos is not None
-            self.input_photo = nn.Linear(photos.shape[1], width, bias=False)
+            if photos_enter:
+                self.input_photo = nn.Linear(photos.shape[1], width, bias=False)
             self.output_photo = nn.Linear(photos.shape[1], width, bias=False)
-            nn.init.normal_(self.input_photo.weight, std=row_std)
+            nn.init.normal_(self.output_photo.weight, std=row_std)
             # One map at the start, two later: a photo in the history then speaks for items
             # that look like it before anything is learned.
-            self.output_photo.load_state_dict(self.input_photo.state_dict())
+            if self.input_photo is not None:
+                self.input_photo.load_state_dict(self.output_photo.state_dict())
         self.input_mark = nn.Parameter(torch.randn(width) * row_std)
 
     @classmethod
     def blank(cls, state: Mapping[str, Tensor], *, width: int, content: bool) -> ItemRows:
         """Rows of the shapes and content in a saved network's state, weights to be loaded."""
         n = len(state["items.input_delta"])
-        rows = cls([[]] * n, state.get("items.photos"), width=width, content=content)
+        rows = cls(
+            [[]] * n,
+            state.get("items.photos"),
+            width=width,
+            content=content,
+            photos_enter="items.input_photo.weight" in state,
+        )
         rows.bag_tokens = state["items.bag_tokens"]
         rows.bag_starts = state["items.bag_starts"]
         return rows
@@ -82,8 +96,9 @@ class ItemRows(nn.Module):
             return into, out
         into = into + self._bag_mean(input_rows)
         out = out + self._bag_mean(output_rows)
-        if self.photos is not None:
+        if self.input_photo is not None:
             into = into + self.input_photo(self.photos)
+        if self.output_photo is not None:
             out = out + self.output_photo(self.photos)
         return into, out
 

@@ -17,6 +17,8 @@ from benchmark.torch_setup import prepare_torch
 
 #: Called before a layer: (layer number, hidden states (B, N, d)) -> hidden states.
 Injection = Callable[[int, Tensor], Tensor]
+#: Keys and values of tokens already read: transformers' own.
+Cache = Any
 
 
 class LanguageModel(nn.Module):
@@ -57,12 +59,18 @@ class LanguageModel(nn.Module):
         return self.causal_lm.get_output_embeddings().weight
 
     def forward(
-        self, embeddings: Tensor, mask: Tensor, positions: Tensor, inject: Injection | None
+        self,
+        embeddings: Tensor,
+        mask: Tensor,
+        positions: Tensor,
+        inject: Injection | None,
+        cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states below the vocabulary projection, (B, N, d).
 
-        ``embeddings`` (B, N, d); ``mask`` (B, N, N) bool, True where row may attend column;
-        ``positions`` (B, N); ``inject`` is applied to the hidden states before each layer.
+        ``embeddings`` (B, N, d); ``mask`` (B, N, T) bool, True where row may attend column, T
+        counting the tokens in ``cache`` before the N new ones; ``positions`` (B, N); ``inject``
+        is applied to the hidden states before each layer. ``cache`` grows by the new tokens.
         """
         self._inject = inject
         try:
@@ -70,7 +78,8 @@ class LanguageModel(nn.Module):
                 inputs_embeds=embeddings,
                 attention_mask=mask.unsqueeze(1),  # a 4D mask is taken as it is
                 position_ids=positions,
-                use_cache=False,
+                past_key_values=cache,
+                use_cache=cache is not None,
             )
         finally:
             self._inject = None
@@ -86,6 +95,14 @@ class LanguageModel(nn.Module):
             return args, {**kwargs, "hidden_states": hidden}
 
         return before
+
+
+def new_cache() -> Cache:
+    """An empty cache of keys and values."""
+    prepare_torch()
+    from transformers import DynamicCache
+
+    return DynamicCache()
 
 
 def new_llama(

@@ -10,9 +10,16 @@ from torch.nn import functional
 
 from unimp_model.batches import Batch
 from unimp_model.config import UniMPConfig
-from unimp_model.fusion import GatedCrossAttention, exclusive_mask
+from unimp_model.fusion import (
+    EarlyFusion,
+    GatedCrossAttention,
+    exclusive_mask,
+    late_mask,
+    place_visual_tokens,
+    reach_mask,
+)
 from unimp_model.item_rows import ItemRows
-from unimp_model.language import LanguageModel
+from unimp_model.language import Cache, Injection, LanguageModel
 from unimp_model.resampler import Resampler
 from unimp_model.tokens import SPECIALS
 
@@ -29,7 +36,9 @@ class UniMPNetwork(nn.Module):
     """Token ids and photos in, hidden states and vocabulary scores out.
 
     ``patches`` is (P, f), the shape of one photo's features, or ``None`` without vision;
-    ``specials`` is S, the number of new tokens before the items' own.
+    ``specials`` is S, the number of new tokens before the items' own. ``cross_attention`` is by
+    the number of the layer it stands before; late fusion's, behind the last layer, is under the
+    number of layers.
     """
 
     def __init__(
@@ -51,6 +60,9 @@ class UniMPNetwork(nn.Module):
         self.special_output = nn.Parameter(torch.randn(specials, width) * std)
         self.dropout = nn.Dropout(config.dropout)
         self.resampler: Resampler | None = None
+        self.fusion = config.fusion
+        self.exclusive = config.exclusive_attention
+        self.early_fusion: EarlyFusion | None = None
         self.cross_attention = nn.ModuleDict()
         if patches is not None:
             self.resampler = Resampler(
@@ -61,8 +73,18 @@ class UniMPNetwork(nn.Module):
                 layers=config.resampler_layers,
                 heads=language.heads,
             )
-            for layer in range(0, language.depth, config.fusion_every):
-                self.cross_attention[str(layer)] = GatedCrossAttention(width, language.heads)
+            if config.fusion == "cross-attention":
+                for layer in range(0, language.depth, config.fusion_every):
+                    self.cross_attention[str(layer)] = GatedCrossAttention(width, language.heads)
+            elif config.fusion == "concatenation":
+                # Visual tokens stand among words, so they start as loud as words are.
+                nn.init.constant_(self.resampler.norm.weight, std)
+            elif config.fusion == "early":
+                self.early_fusion = EarlyFusion()
+            else:
+                self.cross_attention[str(language.depth)] = GatedCrossAttention(
+                    width, language.heads
+                )
         if config.freezes_language_model:
             language.requires_grad_(False)
 
@@ -85,20 +107,74 @@ class UniMPNetwork(nn.Module):
         new = functional.embedding((tokens - first_new).clamp(min=0), tables.input)
         return torch.where(is_text, text, new)
 
-    def forward(self, batch: Batch, tables: Tables, visual: Tensor | None) -> Tensor:
-        """Hidden states (B, N, d). ``visual`` (U, C, d) belongs to ``batch.photos``."""
-        embeddings = self.dropout(self.embed(batch.tokens, tables))
-        inject = None
-        if visual is not None and len(visual):
-            images = visual[batch.images]  # (B, S, C, d)
-            mask = exclusive_mask(batch.slots, images.shape[1])  # (B, N, S)
+    def forward(
+        self, batch: Batch, tables: Tables, visual: Tensor | None, cache: Cache | None = None
+    ) -> Tensor:
+        """Hidden states (B, N, d). ``visual`` (U, C, d) belongs to ``batch.photos``; ``cache``
+        takes the keys and values that :meth:`step` goes on from."""
+        if visual is None or not len(visual):
+            embeddings = self.dropout(self.embed(batch.tokens, tables))
+            return self.language(embeddings, batch.mask, batch.positions, None, cache)
+        images = visual[batch.images]  # (B, S, C, d)
+        embeddings = self.dropout(self._inputs(batch, tables, images))
+        inject = self._injection(images, self._visible(batch, images.shape[1]))
+        hidden = self.language(embeddings, batch.mask, batch.positions, inject, cache)
+        return inject(self.language.depth, hidden)
 
-            def inject(layer: int, hidden: Tensor) -> Tensor:
-                if str(layer) not in self.cross_attention:
-                    return hidden
-                return self.cross_attention[str(layer)](hidden, images, mask)
+    def step(
+        self,
+        embeddings: Tensor,
+        mask: Tensor,
+        positions: Tensor,
+        cache: Cache,
+        sees: tuple[Tensor, Tensor] | None,
+    ) -> Tensor:
+        """Hidden states (B, 1, d) of one further token per row, behind what ``cache`` holds.
 
-        return self.language(embeddings, batch.mask, batch.positions, inject)
+        ``embeddings`` (B, 1, d); ``mask`` (B, 1, T) over cached tokens and the new one;
+        ``positions`` (B, 1); ``sees`` from :meth:`sight`.
+        """
+        if sees is None:
+            return self.language(embeddings, mask, positions, None, cache)
+        inject = self._injection(*sees)
+        return inject(self.language.depth, self.language(embeddings, mask, positions, inject, cache))
+
+    def sight(self, batch: Batch, visual: Tensor | None) -> tuple[Tensor, Tensor] | None:
+        """What tokens generated behind each row's one read may see: images (B, S, C, d) and
+        which of them (B, 1, S): the same as the instruction's last token."""
+        if visual is None or not len(visual):
+            return None
+        images = visual[batch.images]
+        visible = self._visible(batch, images.shape[1])  # (B, N, S)
+        last = batch.reads % batch.tokens.shape[1]  # (B,)
+        return images, visible[torch.arange(len(last), device=last.device), last].unsqueeze(1)
+
+    def _injection(self, images: Tensor, mask: Tensor) -> Injection:
+        def inject(layer: int, hidden: Tensor) -> Tensor:
+            if str(layer) not in self.cross_attention:
+                return hidden
+            return self.cross_attention[str(layer)](hidden, images, mask)
+
+        return inject
+
+    def _inputs(self, batch: Batch, tables: Tables, images: Tensor) -> Tensor:
+        """Input embeddings (B, N, d), with ``images`` (B, S, C, d) where fusion starts there."""
+        if self.fusion == "concatenation":
+            words = self.embed(batch.tokens.clamp(min=0), tables)
+            which = -1 - batch.tokens  # undoes sequence.visual_token
+            return place_visual_tokens(words, images, batch.slots, which)
+        words = self.embed(batch.tokens, tables)
+        if self.early_fusion is None:
+            return words
+        return self.early_fusion(words, images, batch.slots)
+
+    def _visible(self, batch: Batch, images: int) -> Tensor:
+        """Which of S ``images`` a token cross-attends to, bool (B, N, S)."""
+        if self.fusion == "late":
+            return late_mask(batch.slots, batch.mask, images)
+        if self.exclusive:
+            return exclusive_mask(batch.slots, images)
+        return reach_mask(batch.slots, batch.mask, images)
 
     def read(self, hidden: Tensor, batch: Batch) -> Tensor:
         """The hidden states at ``batch.reads``, (R, d)."""
@@ -107,6 +183,13 @@ class UniMPNetwork(nn.Module):
     def logits(self, states: Tensor, tables: Tables) -> Tensor:
         """Scores of the whole vocabulary for states (R, d): (R, V_text + S + n)."""
         return torch.cat([states @ self.language.output_rows.T, states @ tables.output.T], dim=-1)
+
+    def choice_logits(self, states: Tensor, choices: Tensor, tables: Tables) -> Tensor:
+        """Scores of [NONE] and of one chosen token per state: (R, d), (R,) -> (R, 2)."""
+        first_new = len(self.language.output_rows)
+        none = tables.output[SPECIALS.index("[NONE]")]
+        rows = tables.output[choices - first_new]  # (R, d)
+        return torch.stack([states @ none, (states * rows).sum(-1)], dim=-1)
 
     def item_scores(self, states: Tensor, tables: Tables) -> Tensor:
         """Log-probabilities over item tokens alone, (R, d) -> (R, n)."""

@@ -30,6 +30,7 @@ class Flat:
     """Flattened tokens. Parallel lists, except ``images`` and ``ends``."""
 
     tokens: list[int] = field(default_factory=list)
+    """Token ids; :func:`visual_token` where one of an image's visual tokens stands."""
     slots: list[int] = field(default_factory=list)
     """Index into ``images`` of the photo a token belongs to, -1 for none."""
     values: list[bool] = field(default_factory=list)
@@ -89,21 +90,35 @@ def price_words(price: float) -> str:
     return f"{price:.0f}" if price >= 1 else f"{price:.2f}"
 
 
+def visual_token(which: int) -> int:
+    """The mark of the ``which``-th visual token of an image: no token id, so negative."""
+    return -1 - which
+
+
 class Template:
     """Builds sequences over one vocabulary.
 
     Attributes are written in the paper's order: category, title, price, id, brand. One that
     is missing is left out, in the catalogue as under the ``nt`` perturbation: so a missing
-    value never teaches the model a word for it. Values are cut to ``words`` words.
+    value never teaches the model a word for it. Values are cut to ``words`` words. Behind the
+    [IMG] of an item with a photo there are ``visual_positions`` positions for its visual tokens
+    (fusion by concatenation), usually none.
     """
 
     def __init__(
-        self, vocabulary: Vocabulary, *, words: int, vision: bool, attend_last_image: bool
+        self,
+        vocabulary: Vocabulary,
+        *,
+        words: int,
+        vision: bool,
+        attend_last_image: bool,
+        visual_positions: int = 0,
     ) -> None:
         self.vocabulary = vocabulary
         self.words = words
         self.vision = vision
         self.attend_last_image = attend_last_image
+        self.visual_positions = visual_positions
         self._keys = {
             key: vocabulary.encode(key) for key in ("category", "title", "price", "id", "brand")
         }
@@ -211,6 +226,8 @@ class Template:
             slot = len(flat.images)
             flat.images.append(Path(item.image).name)
         flat.add([self.vocabulary.img], slot=slot)
+        if slot >= 0:
+            flat.add([visual_token(c) for c in range(self.visual_positions)], slot=slot)
         for key, value in self.attributes(item):
             flat.add(self._keys[key], slot=slot)
             flat.add(value, slot=slot, value=True)

@@ -79,6 +79,7 @@ def world(items: list[Item], vocabulary: Vocabulary) -> Callable[..., World]:
             words=config.words_per_attribute,
             vision=True,
             attend_last_image=config.attend_last_image,
+            visual_positions=config.visual_tokens if config.fusion == "concatenation" else 0,
         )
         shown = [item for item in items if item.image is not None]
         generator = np.random.default_rng(0)
@@ -93,11 +94,13 @@ def world(items: list[Item], vocabulary: Vocabulary) -> Callable[..., World]:
             width=config.width,
             content=config.item_rows == "content",
             row_std=0.3,
+            photos_enter=config.fusion != "late",
         )
         network = UniMPNetwork(config, language, rows, (PATCHES, FEATURES)).eval()
         if open_gates:
-            for layer in network.cross_attention.values():
-                torch.nn.init.constant_(layer.gate, 0.7)
+            for name, parameter in network.named_parameters():
+                if name.endswith(".gate"):
+                    torch.nn.init.constant_(parameter, 0.7)
         return World(list(items), vocabulary, template, network, photos)
 
     return build

@@ -21,10 +21,20 @@ def test_a_row_is_its_words_mean_plus_its_photo_plus_its_own_part():
     assert torch.equal(out[2], WORDS[1] + 5.0)
 
 
+def test_photos_can_be_kept_out_of_the_input_rows_alone():
+    rows = ItemRows([[0, 2], [3], []], PHOTOS, width=3, content=True, photos_enter=False)
+    into, out = rows(WORDS, WORDS)
+    torch.testing.assert_close(into[0], (WORDS[0] + WORDS[2]) / 2 + rows.input_mark)
+    assert not torch.isclose(out[0], (WORDS[0] + WORDS[2]) / 2).any()
+    assert rows.input_photo is None
+
+
 def test_own_parts_start_at_zero_except_where_there_is_no_content():
     rows = ItemRows([[0], [], []], torch.tensor([[1.0], [1.0], [0.0]]), width=3, content=True)
     assert rows.output_delta.any(1).tolist() == [False, False, True]
     assert rows.input_delta.any(1).tolist() == [False, False, True]
+    unseen = ItemRows([[0], [], []], PHOTOS, width=3, content=True, photos_enter=False)
+    assert unseen.input_delta.any(1).tolist() == [False, True, True]
 
 
 def test_a_catalogue_without_any_content_still_has_distinct_rows():

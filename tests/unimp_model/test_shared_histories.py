@@ -31,9 +31,20 @@ def _read(world, rows):
         return world.network.logits(world.network.read(hidden, batch), tables)
 
 
-@pytest.mark.parametrize("attend_last_image", [False, True])
-def test_a_branch_scores_exactly_as_its_own_sequence(world, attend_last_image):
-    w = world(attend_last_image=attend_last_image)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"attend_last_image": True},
+        {"exclusive_attention": False},
+        {"fusion": "concatenation"},
+        {"fusion": "early"},
+        {"fusion": "late"},
+    ],
+    ids=str,
+)
+def test_a_branch_scores_exactly_as_its_own_sequence(world, settings):
+    w = world(**settings)
     history = [w.items[i] for i in (0, 3, 1, 2)]
     asked = [
         (after, _instruction(w.template, task, query))
