@@ -28,7 +28,7 @@ from benchmark.torch_setup import prepare_torch
 from unimp_model.assembly import Parts, assemble
 from unimp_model.batches import collate
 from unimp_model.config import UniMPConfig
-from unimp_model.decoding import ItemScorer
+from unimp_model.decoding import Reader
 from unimp_model.examples import question_row
 from unimp_model.sequence import Row
 
@@ -37,14 +37,12 @@ BEAMS = 10
 
 def exact(parts: Parts, rows: Sequence[Row], slots: int) -> NDArray[np.int64]:
     """Best ten items (n, 10) by exact scoring, caches made on the way."""
-    scores = ItemScorer(parts.network, parts.photos, slots=slots).scores(rows)
+    scores = Reader(parts.network, parts.photos, slots=slots).item_scores(rows)
     return np.argsort(-scores, axis=1, kind="stable")[:, :BEAMS]
 
 
 @torch.inference_mode()
-def beams(
-    parts: Parts, rows: Sequence[Row], users: int, cache: ItemScorer | None
-) -> NDArray[np.int64]:
+def beams(parts: Parts, rows: Sequence[Row], users: int, cache: Reader | None) -> NDArray[np.int64]:
     """The same by a beam search over one-token ids, ``users`` questions at a time."""
     network = parts.network.eval()
     index = {} if parts.photos is None else parts.photos.index
@@ -94,7 +92,7 @@ def main() -> None:
             f"{arguments.data}, {arguments.preset}, {torch.get_num_threads()} threads, "
             f"{len(rows)} users, {len(view.catalogue):,} items"
         )
-        cache = ItemScorer(parts.network, parts.photos, slots=window)
+        cache = Reader(parts.network, parts.photos, slots=window)
         ways = {
             "exact": lambda: exact(parts, rows, window),
             "beams": lambda: beams(parts, rows, arguments.batch, None),

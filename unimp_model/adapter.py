@@ -3,44 +3,45 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
 
 from benchmark.errors import BenchError
-from benchmark.instances import Instance, Prediction, RecommendationInstance, SearchInstance
+from benchmark.instances import Instance, Prediction
 from benchmark.model import TrainingView
-from benchmark.ranking import rankings
 from benchmark.torch_setup import prepare_torch
 from unimp_model import storage
-from unimp_model.assembly import Parts, assemble, new_template, new_tiny
+from unimp_model.answering import Answerer
+from unimp_model.assembly import Parts, assemble, new_network, new_template, new_tiny
+from unimp_model.casing import learn_casing
 from unimp_model.config import UniMPConfig
-from unimp_model.decoding import ItemScorer
-from unimp_model.examples import question_row
+from unimp_model.examples import ALL_TASKS, task_of
 from unimp_model.item_rows import ItemRows
-from unimp_model.model import UniMPNetwork, parameter_counts
+from unimp_model.model import parameter_counts
 from unimp_model.pretrained import load_smollm2
 from unimp_model.threads import processor_threads
-from unimp_model.training import Journal, train
+from unimp_model.training import Journal, Trained, Trainer
+from unimp_model.validation import Validation
 
-#: Instances scored between two yields of predictions: bounds the table of scores.
+#: Instances answered between two yields of predictions: bounds the table of scores.
 _ASKED_AT_ONCE = 2048
-
-RankedInstance = RecommendationInstance | SearchInstance
 
 
 class UniMP:
     """The paper's model. One fit serves every task it knows and the dataset supports."""
 
     Config = UniMPConfig
-    tasks = frozenset({"recommendation", "search"})
+    tasks = frozenset(ALL_TASKS) - {"image-generation"}
 
     def __init__(self, config: UniMPConfig | None = None) -> None:
         self.config = config or UniMPConfig()
-        self.journal = Journal()
         self._parts: Parts | None = None
-        self._scorer: ItemScorer | None = None
+        self._trained = Trained(Journal())
+        self._answerer: Answerer | None = None
+        self._threshold = 0.5
+        self._casing: dict[str, str] = {}
 
     @property
     def parts(self) -> Parts:
@@ -49,10 +50,15 @@ class UniMP:
             raise BenchError("UniMP is not fitted.", fix="Call fit or load first.")
         return self._parts
 
+    @property
+    def journal(self) -> Journal:
+        """What happened in training."""
+        return self._trained.journal
+
     def fit(self, data: TrainingView, *, seed: int) -> None:
-        """Train the image encoder (where it is our own), then the model on all tasks at once."""
+        """Train the image encoder (where it is our own), then the model on all tasks."""
         prepare_torch()
-        tasks = [task for task in sorted(self.tasks) if task in data.tasks]
+        tasks = [task for task in ALL_TASKS if task in self.tasks and task in data.tasks]
         if not tasks:
             raise BenchError(
                 f"Dataset {data.name!r} supports none of UniMP's tasks.",
@@ -63,30 +69,45 @@ class UniMP:
 
     def _fit(self, data: TrainingView, tasks: Sequence[str], *, seed: int) -> None:
         torch.manual_seed(seed)
-        parts = assemble(data, tasks, self.config, seed=seed)
-        parts.network.to(_device())
-        counts = parameter_counts(parts.network)
+        config = self.config
+        parts = assemble(data, tasks, config, seed=seed)
+        network = parts.network.to(_device())
+        counts = parameter_counts(network)
         print(
-            f"UniMP {self.config.preset}: {counts['trainable']:,} of {counts['total']:,} "
+            f"UniMP {config.preset}: {counts['trainable']:,} of {counts['total']:,} "
             "weights are trained.",
             file=sys.stderr,
         )
-        self.journal = train(
-            parts.network, data, parts.template, parts.photos, tasks, self.config, seed=seed
-        )
-        self._parts, self._scorer = parts, None
+        self._trained = Trainer(
+            network, data, parts.template, parts.photos, tasks, config, seed=seed
+        ).train()
+        self._parts = parts
+        self._answerer = None
+        if "selection" in tasks:
+            answerer = self._new_answerer()
+            answerer.turn_to("selection")
+            validation = Validation(data, parts.template, (), config)
+            self._threshold = validation.threshold(answerer.reader)
+            answerer.turn_to(None)
+        if config.preset == "tiny" and "explanation" in tasks:
+            sentences = data.interactions("train")["explanation"].drop_nulls().to_list()
+            self._casing = learn_casing(sentences)
+        self._answerer = None
 
     def predict(self, instances: Sequence[Instance]) -> Iterable[Prediction]:
-        """Rank the whole catalogue by one forward pass per instance."""
+        """Answer one task's instances: one forward pass each, or a generation."""
         for start in range(0, len(instances), _ASKED_AT_ONCE):
+            some = instances[start : start + _ASKED_AT_ONCE]
             with processor_threads(self.config.threads):
-                answers = list(self._rank(instances[start : start + _ASKED_AT_ONCE]))
+                answers = self._answer(some)
             yield from answers
 
     def save(self, folder: Path) -> None:
         """What was trained (safetensors) and names and hashes of what was frozen (JSON)."""
         parts, config = self.parts, self.config
-        trained = storage.save_weights(parts.network, folder)
+        if self._answerer is not None:
+            self._answerer.turn_to(None)
+        trained = storage.save_weights(parts.network, self._trained.own, folder)
         storage.save_vocabulary(parts.vocabulary, folder)
         if parts.photos is not None and parts.encoder is not None:
             storage.save_photos(parts.photos, folder)
@@ -95,11 +116,15 @@ class UniMP:
             folder,
             config=config.model_dump(mode="json"),
             text_size=parts.vocabulary.text_size,
+            levels=parts.vocabulary.levels,
+            codes=parts.vocabulary.codes,
             items=parts.vocabulary.item_ids,
             photos=None if parts.photos is None else list(parts.photos.index),
             language_model_sha256=parts.language_sha256,
             image_encoder_sha256=None if parts.encoder is None else parts.encoder.sha256(),
             trained=trained,
+            threshold=self._threshold,
+            casing=self._casing,
             journal=self.journal.timeless(),
         )
 
@@ -121,57 +146,32 @@ class UniMP:
                 f"{str(folder)!r} was trained on another file of its language model.",
                 fix="Install the version it was trained with, or fit again.",
             )
-        state = storage.load_weights(folder)
+        state, own = storage.load_weights(folder)
         items = ItemRows.blank(state, width=language.width, content=config.item_rows == "content")
-        network = UniMPNetwork(config, language, items, None if photos is None else photos.shape)
+        network = new_network(config, language, items, photos, vocabulary)
         storage.restore(network, state, folder)
         network.to(_device()).eval()
         template = new_template(vocabulary, config)
         self._parts = Parts(vocabulary, template, network, photos, encoder, language_sha256)
-        self._scorer = None
+        self._trained = Trained(Journal(**record["journal"]), own)
+        self._threshold, self._casing = record["threshold"], record["casing"]
+        self._answerer = None
 
     def parameter_counts(self) -> dict[str, int]:
         """``{"trainable", "total"}`` of the network (the frozen image encoder not included)."""
         return parameter_counts(self.parts.network)
 
-    def _rank(self, instances: Sequence[Instance]) -> Iterator[Prediction]:
-        parts = self.parts
-        asked = [i for i in instances if isinstance(i, RankedInstance)]
-        if len(asked) != len(instances):
-            raise BenchError(
-                "UniMP answers recommendation and search only.",
-                fix="unimp-bench models shows which model answers which task.",
-            )
-        scorer = self._scorer_for(asked)
-        rows = [
-            question_row(parts.template, _task_of(i), i, window=self.config.history_items)
-            for i in asked
-        ]
-        yield from rankings(asked, scorer.scores(rows), parts.vocabulary.item_ids)
+    def _answer(self, instances: Sequence[Instance]) -> list[Prediction]:
+        if self._answerer is None:
+            self._answerer = self._new_answerer()
+        self._answerer.meet_photos(instances)
+        return self._answerer.answer(task_of(instances[0]), instances)
 
-    def _scorer_for(self, instances: Sequence[RankedInstance]) -> ItemScorer:
-        """The cached scorer, made anew once photos it has not met were encoded."""
-        parts = self.parts
-        if parts.photos is not None and parts.encoder is not None:
-            met = parts.photos.index
-            images = {
-                Path(item.image).name: Path(item.image)
-                for instance in instances
-                for item in instance.history.items
-                if item.image is not None
-            }
-            new = sorted(name for name in images if name not in met)
-            if new:
-                table = parts.encoder.features([images[n] for n in new], self.config.image_grid)
-                parts.photos = parts.photos.extended(new, table)
-                self._scorer = None
-        if self._scorer is None:
-            self._scorer = ItemScorer(parts.network, parts.photos, slots=self.config.history_items)
-        return self._scorer
-
-
-def _task_of(instance: RankedInstance) -> str:
-    return "search" if isinstance(instance, SearchInstance) else "recommendation"
+    def _new_answerer(self) -> Answerer:
+        return Answerer(
+            self.parts, self._trained.own, self.config,
+            threshold=self._threshold, casing=self._casing,
+        )  # fmt: skip
 
 
 def _device() -> torch.device:

@@ -23,7 +23,7 @@ from unimp_model.language import LanguageModel, new_llama
 from unimp_model.model import UniMPNetwork
 from unimp_model.pretrained import load_smollm2
 from unimp_model.sequence import Template, price_words
-from unimp_model.tokens import Vocabulary, common_ending, train_tokenizer
+from unimp_model.tokens import Vocabulary, common_ending, rating_levels, train_tokenizer
 from unimp_model.vision import ImageEncoder, PhotoFeatures, cached_features, named_encoder
 
 #: Positions the tiny language model is declared for; its rotary embedding has no table to fill.
@@ -48,10 +48,13 @@ def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, s
     language, language_sha256 = None, None
     if config.preset == "smollm2":
         language, tokenizer, language_sha256 = load_smollm2()
-        vocabulary = Vocabulary(tokenizer, len(language.input_rows), data.catalogue.ids)
+        text_size = len(language.input_rows)
     else:
         tokenizer = own_tokenizer(data, tasks, config.text_tokens)
-        vocabulary = Vocabulary(tokenizer, tokenizer.get_vocab_size(), data.catalogue.ids)
+        text_size = tokenizer.get_vocab_size()
+    vocabulary = Vocabulary(
+        tokenizer, text_size, data.catalogue.ids, levels=rating_levels(data.rating_scale)
+    )
     template = new_template(vocabulary, config)
     encoder, photos = see(data, vocabulary, config, seed=seed)
     torch.manual_seed(seed)  # whether the encoder was trained or cached must not matter
@@ -65,8 +68,21 @@ def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, s
         photos_enter=config.fusion != "late",
         row_std=float(language.input_rows.detach().std()),
     )
-    network = UniMPNetwork(config, language, items, None if photos is None else photos.shape)
+    network = new_network(config, language, items, photos, vocabulary)
     return Parts(vocabulary, template, network, photos, encoder, language_sha256)
+
+
+def new_network(
+    config: UniMPConfig,
+    language: LanguageModel,
+    items: ItemRows,
+    photos: PhotoFeatures | None,
+    vocabulary: Vocabulary,
+) -> UniMPNetwork:
+    """The network around these parts."""
+    patches = None if photos is None else photos.shape
+    specials = vocabulary.first_item - vocabulary.text_size
+    return UniMPNetwork(config, language, items, patches, specials=specials)
 
 
 def own_tokenizer(data: TrainingView, tasks: Sequence[str], size: int) -> Tokenizer:
@@ -76,13 +92,22 @@ def own_tokenizer(data: TrainingView, tasks: Sequence[str], size: int) -> Tokeni
     for item in data.catalogue:
         texts.append("category title price id brand")
         texts += [] if item.price is None else [price_words(item.price)]
-    phrases = []
+    if "explanation" in tasks:
+        texts += data.interactions("train")["explanation"].drop_nulls().to_list()
+    return train_tokenizer(texts, phrases=fixed_wording(tasks, queries), size=size)
+
+
+def fixed_wording(tasks: Sequence[str], queries: Sequence[str]) -> list[str]:
+    """What the prompts of ``tasks`` always say, around items and queries."""
+    phrases: dict[str, None] = {}
     for task in tasks:
-        blanks = [blank_instance(task, q) for q in (queries if task == "search" else [None])]
+        blanks = [blank_instance(task, q) for q in ([*queries, "?"] if queries else [None])]
         prompts = [TASKS.get(task).prompt(blank) for blank in blanks]
-        phrases.append(common_ending([" ".join(p for p in parts if isinstance(p, str))
-                                      for parts in prompts]))  # fmt: skip
-    return train_tokenizer(texts, phrases=[phrase for phrase in phrases if phrase], size=size)
+        for parts in zip(*prompts, strict=True):
+            words = [part for part in parts if isinstance(part, str)]
+            if words:
+                phrases[common_ending(words)] = None
+    return [phrase for phrase in phrases if phrase]
 
 
 def new_template(vocabulary: Vocabulary, config: UniMPConfig) -> Template:

@@ -8,7 +8,7 @@ MODELS = (
     ModelEntry(
         name="unimp",
         target="unimp_model.adapter:UniMP",
-        tasks=("recommendation", "search"),
+        tasks=("recommendation", "search", "preference", "selection", "explanation"),
         group="unimp",
         paper_name="UniMP",
         variants={

@@ -15,6 +15,27 @@ from pydantic import (
 )
 
 Preset = Literal["tiny", "smollm2"]
+TaskName = Literal[
+    "recommendation", "search", "preference", "selection", "explanation", "image-generation"
+]
+
+#: Long answers and long prompts are asked of fewer examples: each costs as much as many ranks.
+_TASK_SHARES: dict[TaskName, float] = {
+    "recommendation": 1.0,
+    "search": 1.0,
+    "preference": 0.4,
+    "selection": 0.15,
+    "explanation": 0.25,
+    "image-generation": 0.1,
+}
+_TASK_WEIGHTS: dict[TaskName, float] = {
+    "recommendation": 0.5,
+    "search": 0.5,
+    "preference": 0.2,
+    "selection": 0.2,
+    "explanation": 0.2,
+    "image-generation": 0.2,
+}
 
 #: ``tiny`` has nothing pretrained: a small Llama and a small image encoder are trained on the
 #: dataset itself, on a CPU. ``smollm2`` freezes a pretrained instruction-tuned model.
@@ -96,6 +117,22 @@ class UniMPConfig(BaseModel):
 
     # objective and optimisation
     gamma: float = Field(2.0, ge=0, le=10, description="focusing parameter of Eq. 8")
+    task_weights: dict[TaskName, float] = Field(
+        default_factory=lambda: dict(_TASK_WEIGHTS), description="lambda of Eq. 6, by task"
+    )
+    task_shares: dict[TaskName, float] = Field(
+        default_factory=lambda: dict(_TASK_SHARES),
+        description="share of a task's examples asked per joint epoch, by task",
+    )
+    temperature: float = Field(
+        1.0, ge=1, le=100, description="of task sampling: 1 keeps shares, more evens tasks out"
+    )
+    strategy: Literal["multi-task-efficient", "multi-task-full", "multi-task", "continual"] = Field(
+        "multi-task-efficient", description="learning strategy (Table 7)"
+    )
+    own_epochs: int = Field(2, ge=1, le=1000, description="fine-tuning epochs of each task")
+    own_rate: float = Field(0.1, gt=0, le=10, description="factor on learning rates in them")
+    answer_tokens: int = Field(40, ge=1, le=500, description="longest explanation, in tokens")
     context_weight: float = Field(0.3, ge=0, le=10, description="weight of context loss, Eq. 7")
     epochs: int | None = Field(
         None, ge=1, le=1000, description="passes over the training part; not given: see steps"
@@ -121,7 +158,12 @@ class UniMPConfig(BaseModel):
         None, ge=1, le=1024, description="processor threads; not given: torch's own choice"
     )
     patience: int = Field(6, ge=1, description="epochs without a better validation score")
-    validation_users: int = Field(1000, ge=1, description="validation users scored per epoch")
+    validation_users: int = Field(
+        1000, ge=1, description="validation users whose rankings are scored per epoch"
+    )
+    validation_others: int = Field(
+        200, ge=1, description="validation users scored per epoch on each other task"
+    )
 
     @property
     def freezes_language_model(self) -> bool:

@@ -1,4 +1,4 @@
-"""From instances to ranked items: exact scoring, and the beam search it replaces.
+"""From instances to answers: exact scoring in one pass, generation token by token.
 
 Where an item is one token, the best ten items of a softmax over item tokens *are* the best
 ten of a beam search of size ten, so one forward pass answers. Beam search over a prefix trie
@@ -16,10 +16,11 @@ from torch import Tensor
 
 from benchmark.instances import Instance
 from benchmark.tasks import TASKS
-from unimp_model.batches import collate, padded_length
+from unimp_model.batches import Batch, collate, padded_length
+from unimp_model.language import new_cache
 from unimp_model.model import Tables, UniMPNetwork
 from unimp_model.sequence import Branch, Row, Template
-from unimp_model.tokens import SPECIALS
+from unimp_model.tokens import Vocabulary
 from unimp_model.vision import PhotoFeatures
 
 #: Rows per forward pass. Always exactly so many, of one padded length: then no row's
@@ -27,8 +28,8 @@ from unimp_model.vision import PhotoFeatures
 ROWS = 32
 
 
-class ItemScorer:
-    """Log-probabilities over all items, with item rows and visual tokens made once.
+class Reader:
+    """Answers rows, with item rows and visual tokens made once.
 
     ``slots`` is the number of images a sequence is padded to: the longest history.
     """
@@ -43,18 +44,115 @@ class ItemScorer:
             self.visual = self._visual_tokens(photos)
 
     @torch.inference_mode()
-    def scores(self, rows: Sequence[Row]) -> NDArray[np.float32]:
+    def item_scores(self, rows: Sequence[Row]) -> NDArray[np.float32]:
         """(len(rows), items) log-probabilities at each row's one answer position."""
-        out = np.empty((len(rows), len(self.tables.output) - len(SPECIALS)), np.float32)
-        for numbers in self._groups(rows):
-            asked = [rows[i] for i in numbers]
-            asked += [asked[-1]] * (ROWS - len(asked))
-            batch = collate(asked, self.photo_index, all_photos=True, slots=self.slots)
-            batch = batch.to(self.tables.output.device)
-            states = self.network.read(self.network(batch, self.tables, self.visual), batch)
+        items = len(self.tables.output) - self.network.specials
+        out = np.empty((len(rows), items), np.float32)
+        for numbers, states in self._states(rows):
             scores = self.network.item_scores(states, self.tables)
             out[numbers] = scores[: len(numbers)].float().cpu().numpy()
         return out
+
+    @torch.inference_mode()
+    def ratings(self, rows: Sequence[Row], vocabulary: Vocabulary) -> NDArray[np.float64]:
+        """(len(rows),) expected ratings over the probabilities of the rating tokens alone."""
+        out = np.empty(len(rows), np.float64)
+        levels = torch.tensor(vocabulary.levels, dtype=torch.float64)
+        first = vocabulary.first_rating - vocabulary.text_size
+        for numbers, states in self._states(rows):
+            rating_rows = self.tables.output[first : first + len(levels)]
+            p = (states @ rating_rows.T).double().softmax(-1).cpu()  # (ROWS, levels)
+            out[numbers] = (p * levels).sum(-1)[: len(numbers)].numpy()
+        return np.clip(out, vocabulary.levels[0], vocabulary.levels[-1])
+
+    @torch.inference_mode()
+    def choices(
+        self, rows: Sequence[Row], choices: Sequence[Sequence[int]]
+    ) -> list[NDArray[np.float64]]:
+        """For each row the probability of each of its choice tokens, each on its own: a softmax
+        over that token and [NONE]."""
+        out: list[NDArray[np.float64]] = [np.empty(0)] * len(rows)
+        for numbers, states in self._states(rows):
+            for number, state in zip(numbers, states[: len(numbers)], strict=True):
+                tokens = torch.tensor(choices[number], device=state.device)
+                logits = self.network.choice_logits(
+                    state.expand(len(tokens), -1), tokens, self.tables
+                )
+                out[number] = logits.double().softmax(-1)[:, 1].cpu().numpy()
+        return out
+
+    @torch.inference_mode()
+    def generate(
+        self, rows: Sequence[Row], allowed: Tensor, *, stop: int | None, longest: int
+    ) -> list[list[int]]:
+        """For each row the most probable token at a time, out of ``allowed`` (V,) bool.
+
+        A row ends before ``stop`` or after ``longest`` tokens.
+        """
+        out: list[list[int]] = [[]] * len(rows)
+        for numbers in self._groups(rows):
+            batch = self._batch([rows[i] for i in numbers])
+            grown = self._grow(batch, allowed.to(batch.tokens.device), stop, longest)
+            for number, tokens in zip(numbers, grown, strict=False):
+                kept = tokens.index(stop) if stop in tokens else len(tokens)
+                out[number] = tokens[:kept]
+        return out
+
+    @torch.inference_mode()
+    def log_likelihoods(self, rows: Sequence[Row]) -> NDArray[np.float64]:
+        """(len(rows),) mean log-probability of each row's target tokens, given those before."""
+        out = np.empty(len(rows), np.float64)
+        for numbers in self._groups(rows):
+            some = [rows[i] for i in numbers]
+            batch = self._batch(some)
+            states = self.network.read(self.network(batch, self.tables, self.visual), batch)
+            logits = self.network.logits(states, self.tables).float().log_softmax(-1)
+            values = logits.gather(1, batch.targets[:, None])[:, 0].double().cpu().numpy()
+            ends = np.cumsum([len(row.reads) for row in some])
+            out[numbers] = [part.mean() for part in np.split(values, ends)[: len(some)]]
+        return out
+
+    def _grow(
+        self, batch: Batch, allowed: Tensor, stop: int | None, longest: int
+    ) -> list[list[int]]:
+        """Greedy continuations of each row behind its one read."""
+        network, tables = self.network, self.tables
+        cache = new_cache()
+        hidden = network(batch, tables, self.visual, cache)
+        sees = network.sight(batch, self.visual)
+        rows, length = batch.tokens.shape
+        last = batch.reads % length
+        each = torch.arange(rows, device=last.device)
+        mask = batch.mask[each, last].unsqueeze(1)  # (B, 1, N): what the last token attends to
+        position = batch.positions[each, last]
+        states = network.read(hidden, batch)  # (B, d)
+        found: list[Tensor] = []
+        ended = torch.zeros(rows, dtype=torch.bool, device=last.device)
+        for _ in range(longest):
+            logits = network.logits(states, tables).masked_fill(~allowed, -torch.inf)
+            token = logits.argmax(-1)  # (B,)
+            found.append(token)
+            if stop is not None:
+                ended |= token == stop
+                if ended.all():
+                    break
+            position = position + 1
+            mask = torch.cat([mask, torch.ones_like(mask[:, :, :1])], dim=-1)
+            embeddings = network.embed(token[:, None], tables)
+            states = network.step(embeddings, mask, position[:, None], cache, sees)[:, 0]
+        return torch.stack(found, dim=1).tolist()
+
+    def _states(self, rows: Sequence[Row]) -> Iterator[tuple[list[int], Tensor]]:
+        """Row numbers, and the state (ROWS, d) at the one answer position of each (and more)."""
+        for numbers in self._groups(rows):
+            batch = self._batch([rows[i] for i in numbers])
+            yield numbers, self.network.read(self.network(batch, self.tables, self.visual), batch)
+
+    def _batch(self, rows: Sequence[Row]) -> Batch:
+        """Exactly :data:`ROWS` rows: the last is repeated."""
+        filled = [*rows, *[rows[-1]] * (ROWS - len(rows))]
+        batch = collate(filled, self.photo_index, all_photos=True, slots=self.slots)
+        return batch.to(self.tables.output.device)
 
     def _groups(self, rows: Sequence[Row]) -> Iterator[list[int]]:
         """Row numbers in groups of at most :data:`ROWS` that share a padded shape."""
@@ -135,7 +233,7 @@ def _best_first(pair: tuple[tuple[int, ...], float]) -> tuple[float, tuple[int, 
 
 
 def next_token_scores(
-    scorer: ItemScorer, template: Template, task: str, instance: Instance, *, window: int
+    reader: Reader, template: Template, task: str, instance: Instance, *, window: int
 ) -> Callable[[list[tuple[int, ...]]], NDArray[np.floating]]:
     """For :func:`beam_search`: log-probabilities over the whole vocabulary after a prefix.
 
@@ -151,10 +249,10 @@ def next_token_scores(
             template.row(trunk, [Branch(len(items), instruction, 0, (*prefix, -1))], context=False)
             for prefix in prefixes
         ]
-        batch = collate(rows, scorer.photo_index, all_photos=True, slots=scorer.slots)
-        hidden = scorer.network(batch.to(scorer.tables.output.device), scorer.tables, scorer.visual)
+        batch = collate(rows, reader.photo_index, all_photos=True, slots=reader.slots)
+        hidden = reader.network(batch.to(reader.tables.output.device), reader.tables, reader.visual)
         last = torch.tensor([len(row.reads) for row in rows]).cumsum(0) - 1
-        states = scorer.network.read(hidden, batch)[last]
-        return scorer.network.logits(states, scorer.tables).log_softmax(-1).cpu().numpy()
+        states = reader.network.read(hidden, batch)[last]
+        return reader.network.logits(states, reader.tables).log_softmax(-1).cpu().numpy()
 
     return log_probabilities

@@ -2,16 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from benchmark.data.catalogue import Catalogue
-from benchmark.instances import History, Instance, RecommendationInstance, SearchInstance
+from benchmark.instances import (
+    ExplanationInstance,
+    History,
+    ImageGenerationInstance,
+    Instance,
+    Item,
+    PreferenceInstance,
+    RecommendationInstance,
+    SearchInstance,
+    SelectionInstance,
+)
 from benchmark.model import TrainingView
 from benchmark.tasks import TASKS
+from benchmark.tasks.image_generation import RETRIEVED, prompt
 from unimp_model.sequence import Branch, Flat, Row, Template
+
+#: Task names in the order of their numbers in rows.
+ALL_TASKS = (
+    "recommendation",
+    "search",
+    "preference",
+    "selection",
+    "explanation",
+    "image-generation",
+)
+_TASK_OF: dict[type, str] = {
+    RecommendationInstance: "recommendation",
+    SearchInstance: "search",
+    PreferenceInstance: "preference",
+    SelectionInstance: "selection",
+    ExplanationInstance: "explanation",
+    ImageGenerationInstance: "image-generation",
+}
+
+
+def task_of(instance: Instance) -> str:
+    """The name of the task an instance belongs to."""
+    return _TASK_OF[type(instance)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,71 +80,257 @@ def chunks(
     return found
 
 
-class RowBuilder:
-    """Builds training rows over a dataset: every target asked once per task."""
+@dataclass(frozen=True, slots=True)
+class Sequences:
+    """Every user's training rows, as numbers of rows, and whether they stand in true order."""
 
-    def __init__(self, data: TrainingView, template: Template, tasks: Sequence[str]) -> None:
+    rows: list[list[int]]
+    in_order: list[bool]
+
+
+class RowBuilder:
+    """Builds training rows over a dataset.
+
+    ``rates`` says, for each task, which share of its examples an epoch asks; tasks not named
+    are not asked. ``codes`` has the image codes of photos by file name, for image generation.
+    """
+
+    def __init__(
+        self,
+        data: TrainingView,
+        template: Template,
+        rates: Mapping[str, float],
+        *,
+        longest_answer: int,
+        codes: Mapping[str, Sequence[int]] | None = None,
+    ) -> None:
         self.template = template
-        self.tasks = tuple(tasks)
+        self.rates = dict(rates)
         self.catalogue: Catalogue = data.catalogue
+        self.longest_answer = longest_answer
+        self.codes = codes or {}
         frame = data.interactions("train")
         index = self.catalogue.index
-        self.sequences: list[list[int]] = [
-            [index[item_id] for item_id in items]
-            for items in frame.group_by("user_id", maintain_order=True).agg("item_id")["item_id"]
-        ]
-        self._instructions: dict[tuple[int, str | None], Flat] = {}
+        self.items = [index[item_id] for item_id in frame["item_id"]]
+        self.ratings = frame["rating"].to_list()
+        self.explanations = frame["explanation"].to_list()
+        by_user = frame.with_row_index("row").group_by("user_id", maintain_order=True)
+        self.sequences: list[list[int]] = by_user.agg("row")["row"].to_list()
+        self._selections = data.examples("selection") if "selection" in rates else ()
+        followers = [row for sequence in self.sequences for row in sequence[1:]]
+        self._selection_of = {row: i for i, row in enumerate(followers)}
+        self._by_query: dict[str, list[int]] = defaultdict(list)
+        for i, query in enumerate(self.catalogue.queries):
+            if query is not None:
+                self._by_query[query].append(i)
+        self._instructions: dict[tuple[str, str | None], Flat] = {}
 
-    def reordered(self, share: float, generator: np.random.Generator) -> list[list[int]]:
+    def counts(self) -> dict[str, int]:
+        """Training examples of each asked task."""
+        targets = [row for sequence in self.sequences for row in sequence[1:]]
+        found = {}
+        for task in self.rates:
+            if task in ("recommendation", "selection"):
+                found[task] = len(targets)
+            elif task == "search":
+                found[task] = sum(self._query(row) is not None for row in targets)
+            elif task == "preference":
+                found[task] = sum(self.ratings[row] is not None for row in targets)
+            elif task == "explanation":
+                found[task] = sum(self.explanations[row] is not None for row in targets)
+            else:
+                found[task] = len(self._drawable())
+        return found
+
+    def reordered(self, share: float, generator: np.random.Generator) -> Sequences:
         """The users' sequences, a random ``share`` of them in random order.
 
         What a user likes does not depend on order, so other orders are further examples of
         it: few interactions then give many histories. The rest keeps what order teaches.
         """
-        return [
-            [sequence[i] for i in generator.permutation(len(sequence))]
-            if generator.random() < share
-            else sequence
-            for sequence in self.sequences
-        ]
+        rows, in_order = [], []
+        for sequence in self.sequences:
+            mixed = generator.random() < share
+            in_order.append(not mixed)
+            rows.append(
+                [sequence[i] for i in generator.permutation(len(sequence))] if mixed else sequence
+            )
+        return Sequences(rows, in_order)
 
-    def row(self, chunk: Chunk, sequences: Sequence[Sequence[int]], *, context: bool) -> Row:
-        """The row of one chunk of ``sequences``."""
-        sequence = sequences[chunk.user]
-        items = [self.catalogue[i] for i in sequence[chunk.start : chunk.last]]
+    def row(
+        self,
+        chunk: Chunk,
+        sequences: Sequences,
+        generator: np.random.Generator,
+        *,
+        context: bool,
+    ) -> Row:
+        """The row of one chunk of ``sequences``: what is asked behind each item is drawn."""
+        sequence = sequences.rows[chunk.user]
+        past = sequence[chunk.start : chunk.last]
+        trunk = self.template.history(
+            [self.catalogue[self.items[row]] for row in past], [self.ratings[row] for row in past]
+        )
         branches = []
-        for target in range(chunk.first, chunk.last + 1):
-            item = sequence[target]
-            answer = (self.template.vocabulary.first_item + item,)
-            for task in range(len(self.tasks)):
-                query = self.catalogue.queries[item]
-                if self.tasks[task] == "search" and query is None:
+        for position in range(chunk.first, chunk.last + 1):
+            for task, rate in self.rates.items():
+                if rate < 1 and generator.random() >= rate:
                     continue
-                branches.append(
-                    Branch(target - chunk.start, self.instruction(task, query), task, answer)
-                )
-        return self.template.row(self.template.history(items), branches, context=context)
+                branch = self._branch(
+                    task, sequence[position], position - chunk.start,
+                    in_order=sequences.in_order[chunk.user],
+                )  # fmt: skip
+                if branch is not None:
+                    branches.append(branch)
+        return self.template.row(trunk, branches, context=context)
 
-    def instruction(self, task: int, query: str | None) -> Flat:
-        """The prompt of a task, in the task's own wording."""
-        key = (task, query if self.tasks[task] == "search" else None)
+    def drawing_rows(self, generator: np.random.Generator) -> list[Row]:
+        """Rows of image generation, which stand alone: their history is what was retrieved.
+
+        In training the retrieved items are drawn from those the query fits, the target no more
+        and no less likely than any other: that is how often a good search finds it.
+        """
+        rate = self.rates.get("image-generation", 0.0)
+        found = []
+        for item in self._drawable():
+            if generator.random() >= rate:
+                continue
+            query = self.catalogue.queries[item]
+            fitting = self._by_query[query or ""]
+            some = generator.choice(fitting, min(RETRIEVED, len(fitting)), replace=False)
+            instance = ImageGenerationInstance("", "", History(), query or "")
+            row = drawing_row(
+                self.template, instance, [self.catalogue[int(i)] for i in some],
+                answer=self._code_tokens(self.catalogue[item]),
+            )  # fmt: skip
+            found.append(row)
+        return found
+
+    def instruction(self, task: str, query: str | None) -> Flat:
+        """The prompt of a ranking task, in the task's own wording."""
+        key = (task, query if task == "search" else None)
         if key not in self._instructions:
-            name = self.tasks[task]
-            instance = blank_instance(name, key[1])
-            self._instructions[key] = self.template.instruction(TASKS.get(name).prompt(instance))
+            self._instructions[key] = self.template.instruction(
+                TASKS.get(task).prompt(blank_instance(task, key[1]))
+            )
         return self._instructions[key]
+
+    def _branch(self, task: str, row: int, after: int, *, in_order: bool) -> Branch | None:
+        """One question with its answer; ``None`` where the row cannot make one."""
+        vocabulary, number = self.template.vocabulary, ALL_TASKS.index(task)
+        item = self.catalogue[self.items[row]]
+        prompt_of = TASKS.get(task).prompt
+        if task in ("recommendation", "search"):
+            query = self._query(row)
+            if task == "search" and query is None:
+                return None
+            own = vocabulary.first_item + self.items[row]
+            return Branch(after, self.instruction(task, query), number, (own,))
+        if task == "preference":
+            rating = self.ratings[row]
+            if rating is None:
+                return None
+            asked: Instance = PreferenceInstance("", "", History(), item)
+            answer: tuple[int, ...] = (vocabulary.rating(rating),)
+        elif task == "explanation":
+            text = self.explanations[row]
+            if text is None:
+                return None
+            asked = ExplanationInstance("", "", History(), item)
+            answer = sentence_tokens(self.template, text, self.longest_answer)
+        elif task == "selection" and in_order:
+            example = self._selections[self._selection_of[row]]
+            asked = example.instance
+            assert isinstance(asked, SelectionInstance)
+            choices = candidate_tokens(self.template, asked)
+            taken = set(example.target)
+            answer = tuple(
+                token for token, candidate in zip(choices, asked.candidates, strict=True)
+                if candidate.item_id in taken
+            )  # fmt: skip
+            flat = self.template.instruction(prompt_of(asked))
+            return Branch(after, flat, number, answer, choices)
+        else:
+            return None
+        return Branch(after, self.template.instruction(prompt_of(asked)), number, answer)
+
+    def _query(self, row: int) -> str | None:
+        return self.catalogue.queries[self.items[row]]
+
+    def _drawable(self) -> list[int]:
+        """Items of all training targets that have a query and image codes."""
+        if "image-generation" not in self.rates:
+            return []
+        targets = [self.items[row] for sequence in self.sequences for row in sequence[1:]]
+        return [
+            i for i in targets
+            if self.catalogue.queries[i] is not None and photo_name(self.catalogue[i]) in self.codes
+        ]  # fmt: skip
+
+    def _code_tokens(self, item: Item) -> tuple[int, ...]:
+        first = self.template.vocabulary.first_code
+        return tuple(first + int(code) for code in self.codes[photo_name(item) or ""])
+
+
+def photo_name(item: Item) -> str | None:
+    """File name of an item's photo."""
+    return None if item.image is None else Path(item.image).name
+
+
+def sentence_tokens(template: Template, text: str, longest: int) -> tuple[int, ...]:
+    """A sentence as an answer: its tokens, at most ``longest``, and [EOS]."""
+    return (*template.vocabulary.encode(text)[:longest], template.vocabulary.eos)
+
+
+def candidate_tokens(template: Template, instance: SelectionInstance) -> tuple[int, ...]:
+    """The selection token of each candidate: its item token."""
+    tokens = [template.vocabulary.item(c.item_id) for c in instance.candidates]
+    assert None not in tokens, "candidates come from the catalogue"
+    return tuple(token for token in tokens if token is not None)
 
 
 def blank_instance(task: str, query: str | None) -> Instance:
     """An instance that carries just what the prompt of ``task`` shows."""
+    nobody, item = ("", "", History()), Item("")
     if task == "search":
-        assert query is not None
-        return SearchInstance("", "", History(), query)
-    return RecommendationInstance("", "", History())
+        return SearchInstance(*nobody, query or "")
+    if task == "image-generation":
+        return ImageGenerationInstance(*nobody, query or "")
+    if task == "preference":
+        return PreferenceInstance(*nobody, item)
+    if task == "explanation":
+        return ExplanationInstance(*nobody, item)
+    if task == "selection":
+        return SelectionInstance(*nobody, (item,))
+    return RecommendationInstance(*nobody)
 
 
-def question_row(template: Template, task: str, instance: Instance, *, window: int) -> Row:
-    """The evaluation sequence: the last ``window`` items, the task's instruction, one answer."""
+def question_row(
+    template: Template,
+    task: str,
+    instance: Instance,
+    *,
+    window: int,
+    answer: tuple[int, ...] = (),
+) -> Row:
+    """The evaluation sequence: the last ``window`` items, the task's instruction, one answer.
+
+    With ``answer`` its tokens are there to be predicted, for a loss on validation data.
+    """
     instruction = template.instruction(TASKS.get(task).prompt(instance))
-    items = instance.history.items[-window:]
-    return template.row(template.history(items), [Branch(len(items), instruction)], context=False)
+    items, ratings = instance.history.items[-window:], instance.history.ratings[-window:]
+    branch = Branch(len(items), instruction, ALL_TASKS.index(task), answer)
+    return template.row(template.history(items, ratings), [branch], context=False)
+
+
+def drawing_row(
+    template: Template,
+    instance: ImageGenerationInstance,
+    retrieved: Sequence[Item],
+    *,
+    answer: tuple[int, ...] = (),
+) -> Row:
+    """Eq. 9, second half: the retrieved items and the drawing instruction."""
+    instruction = template.instruction(prompt(instance, retrieved))
+    branch = Branch(0, instruction, ALL_TASKS.index("image-generation"), answer)
+    return template.row(template.history([]), [branch], context=False)

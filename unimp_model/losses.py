@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -21,15 +23,27 @@ def focal_loss(logits: Tensor, targets: Tensor, *, gamma: float) -> Tensor:
     return wrongness.clamp_min(1e-7) ** gamma * negative_log_p
 
 
-def objective(
-    task_losses: Tensor, context_losses: Tensor, *, task_weights: Tensor, context_weight: float
-) -> Tensor:
-    """Eq. 7: mean task loss + ``context_weight`` x mean context loss.
+def token_weights(kinds: Tensor, task_weights: Sequence[float]) -> Tensor:
+    """What each answer token counts: ``lambda_a`` / (tokens of task a here), shape (N,).
 
-    ``task_losses`` and ``task_weights`` (lambda_a of Eq. 6, one per answer token) are (N,),
-    ``context_losses`` (M,); M may be 0.
+    ``kinds`` (N,) are task numbers, ``task_weights`` the lambda_a of Eq. 6 by number. A task then
+    counts by its lambda, however long its answers are.
     """
-    total = (task_losses * task_weights).sum() / task_weights.sum()
+    count = torch.bincount(kinds, minlength=len(task_weights)).clamp_min(1)
+    lambdas = torch.tensor(task_weights, dtype=torch.float32, device=kinds.device)
+    return (lambdas / count)[kinds]
+
+
+def objective(
+    task_losses: Tensor, context_losses: Tensor, *, weights: Tensor, context_weight: float
+) -> Tensor:
+    """Eq. 6 and 7: sum over tasks of lambda_a x mean loss, + ``context_weight`` x mean context
+    loss.
+
+    ``task_losses`` and ``weights`` (of :func:`token_weights`) are (N,), ``context_losses`` (M,);
+    N and M may be 0.
+    """
+    total = (task_losses * weights).sum()
     if context_weight and len(context_losses):
         total = total + context_weight * context_losses.mean()
     return total

@@ -137,7 +137,9 @@ class UniMPNetwork(nn.Module):
         if sees is None:
             return self.language(embeddings, mask, positions, None, cache)
         inject = self._injection(*sees)
-        return inject(self.language.depth, self.language(embeddings, mask, positions, inject, cache))
+        return inject(
+            self.language.depth, self.language(embeddings, mask, positions, inject, cache)
+        )
 
     def sight(self, batch: Batch, visual: Tensor | None) -> tuple[Tensor, Tensor] | None:
         """What tokens generated behind each row's one read may see: images (B, S, C, d) and
@@ -194,6 +196,17 @@ class UniMPNetwork(nn.Module):
     def item_scores(self, states: Tensor, tables: Tables) -> Tensor:
         """Log-probabilities over item tokens alone, (R, d) -> (R, n)."""
         return (states @ tables.output[self.specials :].T).log_softmax(-1)
+
+
+def last_layer(network: UniMPNetwork) -> set[str]:
+    """Names of what ``multi-task-efficient`` tunes for a task: the last decoder layer, the norm
+    behind it, and cross-attention at that layer or behind it."""
+    decoder, depth = network.language.decoder, network.language.depth
+    modules = [decoder.layers[-1], *(m for n, m in decoder.named_children() if "norm" in n)]
+    modules += [network.cross_attention[k] for k in (str(depth - 1), str(depth))
+                if k in network.cross_attention]  # fmt: skip
+    chosen = {id(p) for module in modules for p in module.parameters()}
+    return {name for name, p in network.named_parameters() if id(p) in chosen}
 
 
 def trainable_parameters(network: nn.Module) -> list[str]:

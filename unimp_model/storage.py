@@ -19,12 +19,15 @@ from unimp_model.model import UniMPNetwork, trainable_parameters
 from unimp_model.tokens import Vocabulary
 from unimp_model.vision import ImageEncoder, PhotoFeatures, PhotoTable, named_encoder
 
-_FORMAT = 1
+_FORMAT = 2
 _RECORD = "unimp.json"
 _WEIGHTS = "model.safetensors"
 _PHOTOS = "photos.safetensors"
 _ENCODER = "image_encoder.safetensors"
 _TOKENIZER = "tokenizer.json"
+
+#: Prefix of the weights that replace shared ones for a task.
+_OWN = "own/"
 
 #: ``image_encoder`` setting of an encoder that was trained here and is saved with the model.
 OWN = "own"
@@ -60,22 +63,40 @@ def save_vocabulary(vocabulary: Vocabulary, folder: Path) -> None:
 def load_vocabulary(folder: Path, record: Mapping[str, Any]) -> Vocabulary:
     """Tokenizer and items of a saved model."""
     tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
-    return Vocabulary(tokenizer, record["text_size"], record["items"])
+    return Vocabulary(
+        tokenizer,
+        record["text_size"],
+        record["items"],
+        levels=record["levels"],
+        codes=record["codes"],
+    )
 
 
-def save_weights(network: UniMPNetwork, folder: Path) -> list[str]:
-    """Trainable parameters and the content of the item rows; returns the parameters' names."""
+def save_weights(
+    network: UniMPNetwork, own: Mapping[str, Mapping[str, Tensor]], folder: Path
+) -> list[str]:
+    """Trainable parameters, the content of the item rows, and what ``own`` replaces for a task;
+    returns the parameters' names."""
     trained = trainable_parameters(network)
     parameters = dict(network.named_parameters())
     state = {name: parameters[name] for name in trained}
     state |= dict(network.items.named_buffers(prefix="items"))
+    state |= {f"{_OWN}{t}/{name}": v for t, part in own.items() for name, v in part.items()}
     save_tensors(state, folder / _WEIGHTS)
     return trained
 
 
-def load_weights(folder: Path) -> dict[str, Tensor]:
-    """What :func:`save_weights` wrote."""
-    return load_file(folder / _WEIGHTS)
+def load_weights(folder: Path) -> tuple[dict[str, Tensor], dict[str, dict[str, Tensor]]]:
+    """What :func:`save_weights` wrote: shared weights, and each task's own."""
+    shared: dict[str, Tensor] = {}
+    own: dict[str, dict[str, Tensor]] = {}
+    for name, value in load_file(folder / _WEIGHTS).items():
+        if name.startswith(_OWN):
+            task, _, parameter = name.removeprefix(_OWN).partition("/")
+            own.setdefault(task, {})[parameter] = value
+        else:
+            shared[name] = value
+    return shared, own
 
 
 def restore(network: UniMPNetwork, state: Mapping[str, Tensor], folder: Path) -> None:

@@ -1,12 +1,19 @@
-"""Joint training on all tasks (Eq. 6, 7): AdamW, cosine, the best epoch by validation."""
+"""Training on all tasks (Eq. 6, 7) by one of the paper's learning strategies (Table 7).
+
+* ``multi-task``: all tasks at once.
+* ``continual``: one task after another, each in the same number of epochs.
+* ``multi-task-full``: all at once, then the whole network once more for each task alone.
+* ``multi-task-efficient``, the default: all at once, then the last layer alone for each task.
+
+Every stage keeps the epoch that does best on validation; a task's own fine-tuning is kept only
+where it beats the joint network on that task's validation score.
+"""
 
 from __future__ import annotations
 
 import math
-import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,144 +21,235 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmark.instances import Example
 from benchmark.model import TrainingView
-from benchmark.progress import bar
-from benchmark.ranking import top_k
+from benchmark.progress import Bar, bar
 from unimp_model.batches import Batch, bucketed, collate
 from unimp_model.config import UniMPConfig
-from unimp_model.decoding import ItemScorer
-from unimp_model.examples import Chunk, RowBuilder, chunks, question_row
-from unimp_model.losses import focal_loss, objective
-from unimp_model.model import UniMPNetwork
-from unimp_model.sequence import CONTEXT, Row, Template
+from unimp_model.decoding import Reader
+from unimp_model.examples import ALL_TASKS, Chunk, RowBuilder, chunks
+from unimp_model.losses import focal_loss, objective, token_weights
+from unimp_model.model import UniMPNetwork, last_layer
+from unimp_model.optimisation import cosine, deterministic, make_optimiser
+from unimp_model.sequence import CONTEXT, Template
+from unimp_model.validation import Validation
 from unimp_model.vision import PhotoFeatures
 
-#: Cut-off of the validation score.
-_K = 5
 _SPEED = "tokens_per_second"
+
+#: Weights by parameter name.
+State = dict[str, Tensor]
 
 
 @dataclass
 class Journal:
-    """What happened: per epoch the losses, the validation NDCG@5 per task and the speed."""
+    """What happened: per epoch the stage, the losses, the validation scores and the speed."""
 
-    epochs: list[dict[str, float]] = field(default_factory=list)
-    best: int = -1
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+    kept: dict[str, int] = field(default_factory=dict)
+    """Stage -> number of its best epoch, from 0; -1 where no epoch improved on the start."""
 
     def timeless(self) -> dict[str, Any]:
         """For saving: without speeds, so that the same seed saves the same bytes."""
         epochs = [{k: v for k, v in e.items() if k != _SPEED} for e in self.epochs]
-        return {"best": self.best, "epochs": epochs}
+        return {"kept": self.kept, "epochs": epochs}
 
 
-class Validation:
-    """NDCG@5 on a fixed share of the validation examples, averaged over tasks."""
+@dataclass
+class Trained:
+    """The journal, and for some tasks the weights that replace the network's for that task."""
+
+    journal: Journal
+    own: dict[str, State] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Some epochs on some tasks."""
+
+    name: str
+    tasks: tuple[str, ...]
+    epochs: int
+    last_layer: bool = False
+    rate: float = 1.0
+    """Factor on the learning rates."""
+
+
+class Trainer:
+    """Trains one network in place."""
 
     def __init__(
-        self, data: TrainingView, template: Template, tasks: Sequence[str], config: UniMPConfig
+        self,
+        network: UniMPNetwork,
+        data: TrainingView,
+        template: Template,
+        photos: PhotoFeatures | None,
+        tasks: Sequence[str],
+        config: UniMPConfig,
+        *,
+        seed: int,
+        codes: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
+        self.network = network
+        self.data = data
+        self.template = template
+        self.photos = photos
         self.tasks = tuple(tasks)
-        self.rows: list[list[Row]] = []
-        self.exclude: list[list[list[int]]] = []
-        self.targets: list[np.ndarray] = []
-        index = data.catalogue.index
-        for task in self.tasks:
-            examples = _spread(data.examples(task, "valid"), config.validation_users)
-            self.rows.append(
-                [
-                    question_row(template, task, e.instance, window=config.history_items)
-                    for e in examples
-                ]
-            )
-            self.exclude.append([sorted(index[i] for i in e.instance.exclude) for e in examples])
-            self.targets.append(np.array([index[e.target[0]] for e in examples]))
+        self.config = config
+        self.codes = codes
+        self.generator = np.random.default_rng([seed, 2])
+        self.validation = Validation(data, template, tasks, config, codes)
+        self.journal = Journal()
 
-    def score(self, scorer: ItemScorer) -> dict[str, float]:
-        """Mean NDCG@5 by task; a task without validation examples is left out."""
-        found = {}
-        for task, rows, exclude, targets in zip(
-            self.tasks, self.rows, self.exclude, self.targets, strict=True
-        ):
-            if not rows:
-                continue
-            best, _ = top_k(scorer.scores(rows), exclude=exclude, k=_K)
-            hits = best == targets[:, None]  # (n, 5)
-            found[task] = float((hits / np.log2(np.arange(2, _K + 2))).sum(1).mean())
-        return found
+    def train(self) -> Trained:
+        """Follow the configured strategy and leave the network with its final weights."""
+        config, trained = self.config, Trained(self.journal)
+        epochs = config.epochs_for(max(1, self._rows_per_epoch(self._builder(self.tasks))))
+        with deterministic():
+            if config.strategy == "continual":
+                for task in self.tasks:
+                    each = max(1, round(epochs / len(self.tasks)))
+                    self.run(Stage(f"continual {task}", (task,), each))
+            else:
+                self.run(Stage("joint", self.tasks, epochs))
+            if config.strategy in ("multi-task-full", "multi-task-efficient"):
+                joint = snapshot(self.network)
+                for task in self.tasks:
+                    efficient = config.strategy == "multi-task-efficient"
+                    stage = Stage(
+                        f"own {task}", (task,), config.own_epochs, efficient, config.own_rate
+                    )
+                    if self.run(stage, keep_start=True):
+                        now = snapshot(self.network)
+                        trained.own[task] = {
+                            name: value for name, value in now.items()
+                            if not torch.equal(value, joint[name])
+                        }  # fmt: skip
+                    self.network.load_state_dict(joint, strict=False)
+        self.network.eval()
+        return trained
+
+    def run(self, stage: Stage, *, keep_start: bool = False) -> bool:
+        """One stage; the network ends with its best epoch. Whether it changed.
+
+        With ``keep_start`` the weights before the stage compete, else any epoch beats them.
+        """
+        network, config = self.network, self.config
+        builder = self._builder(stage.tasks)
+        trainable = [name for name, p in network.named_parameters() if p.requires_grad]
+        if stage.last_layer:
+            chosen = last_layer(network)
+            for name, parameter in network.named_parameters():
+                parameter.requires_grad_(name in chosen)
+        best_state = snapshot(network, trainable)
+        best, kept = (self._validate(stage)[0], -1) if keep_start else (-math.inf, -1)
+        steps = stage.epochs * max(1, math.ceil(self._rows_per_epoch(builder) / config.batch_rows))
+        optimiser = make_optimiser(network, config, scale=stage.rate)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, cosine(config.warmup, steps))
+        with bar(f"training ({stage.name})", steps) as progress:
+            for epoch in range(stage.epochs):
+                record = self._epoch(builder, optimiser, schedule, progress)
+                score, named = self._validate(stage)
+                self.journal.epochs.append({"stage": stage.name, **record, **named})
+                if score is None or score > best:
+                    best, kept = score if score is not None else -math.inf, epoch
+                    best_state = snapshot(network, trainable)
+                elif epoch - kept >= config.patience:
+                    break
+        if stage.last_layer:
+            for name, parameter in network.named_parameters():
+                parameter.requires_grad_(name in trainable)
+        network.load_state_dict(best_state, strict=False)
+        self.journal.kept[stage.name] = kept
+        return kept >= 0
+
+    def _epoch(
+        self,
+        builder: RowBuilder,
+        optimiser: torch.optim.Optimizer,
+        schedule: torch.optim.lr_scheduler.LRScheduler,
+        progress: Bar,
+    ) -> dict[str, float]:
+        network, config = self.network, self.config
+        network.train()
+        started, tokens = time.perf_counter(), 0
+        sizes = [len(sequence) for sequence in builder.sequences]
+        plan = plan_epoch(sizes, config, self.generator)
+        sequences = builder.reordered(config.shuffle, self.generator)
+        context = config.context_weight > 0
+        rows = [builder.row(c, sequences, self.generator, context=context) for c in plan]
+        rows = [row for row in rows if len(row.reads)]
+        rows += builder.drawing_rows(self.generator)
+        sums = _LossSums()
+        device = network.special_input.device
+        photo_index = {} if self.photos is None else self.photos.index
+        for numbers in bucketed([len(r.tokens) for r in rows], config.batch_rows, self.generator):
+            some = [rows[i] for i in numbers]
+            batch = collate(some, photo_index, all_photos=False, slots=1).to(device)
+            loss, losses = training_loss(network, batch, self.photos, config)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), config.clip)
+            optimiser.step()
+            schedule.step()
+            tokens += sum(len(row.tokens) for row in some)
+            sums.add(losses, batch.kinds)
+            speed = tokens / (time.perf_counter() - started)
+            progress.note = f"{sums}, {speed:,.0f} tokens/s"
+            progress.advance()
+        return {**sums.means(), _SPEED: tokens / (time.perf_counter() - started)}
+
+    def _validate(self, stage: Stage) -> tuple[float | None, dict[str, float]]:
+        """Mean validation score of the stage's tasks (``None`` without examples), and each."""
+        reader = Reader(self.network, self.photos, slots=self.config.history_items)
+        scores = self.validation.scores(reader, stage.tasks)
+        named = {f"valid {task} {score.name}": score.value for task, score in scores.items()}
+        if not scores:
+            return None, named
+        return sum(score.value for score in scores.values()) / len(scores), named
+
+    def _rows_per_epoch(self, builder: RowBuilder) -> int:
+        """About how many: where sequences are cut is drawn anew every epoch."""
+        generator = np.random.default_rng(0)
+        lengths = [len(sequence) for sequence in builder.sequences]
+        drawings = builder.counts().get("image-generation", 0)
+        drawings = round(drawings * builder.rates.get("image-generation", 0.0))
+        return len(plan_epoch(lengths, self.config, generator)) + drawings
+
+    def _builder(self, tasks: Sequence[str]) -> RowBuilder:
+        """Rows of these tasks, each at its share of the mixture; alone a task is asked always."""
+        config = self.config
+        rates = {task: config.task_shares.get(task, 1.0) for task in tasks}
+        if len(tasks) == 1:
+            rates = dict.fromkeys(tasks, 1.0)
+        builder = RowBuilder(
+            self.data, self.template, rates, longest_answer=config.answer_tokens, codes=self.codes
+        )
+        if config.temperature > 1 and len(tasks) > 1:
+            builder.rates = tempered(rates, builder.counts(), config.temperature)
+        return builder
 
 
-def train(
-    network: UniMPNetwork,
-    data: TrainingView,
-    template: Template,
-    photos: PhotoFeatures | None,
-    tasks: Sequence[str],
-    config: UniMPConfig,
-    *,
-    seed: int,
-) -> Journal:
-    """Train ``network`` in place and leave it with the weights of its best epoch.
+def tempered(
+    shares: Mapping[str, float], counts: Mapping[str, int], temperature: float
+) -> dict[str, float]:
+    """Temperature sampling: task a is asked in proportion to n_a^(1/T), n_a its examples an epoch.
 
-    The best epoch has the highest NDCG@5 over the view's validation examples; without any,
-    the last epoch stands. Test data is out of reach: ``data`` holds none.
+    The smallest task keeps its share and larger ones are thinned; T = 1 leaves all as they are,
+    T -> infinity makes all as frequent as the smallest.
     """
-    builder = RowBuilder(data, template, tasks)
-    validation = Validation(data, template, tasks, config)
-    generator = np.random.default_rng([seed, 2])
-    per_epoch = len(plan_epoch(builder, config, np.random.default_rng([seed, 3])))
-    epochs = config.epochs_for(max(1, per_epoch))
-    steps = epochs * max(1, math.ceil(per_epoch / config.batch_rows))
-    optimiser = make_optimiser(network, config)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _cosine(config.warmup, steps))
-    device = network.special_input.device
-    photo_index = {} if photos is None else photos.index
-    journal = Journal()
-    best_score, best_state = -1.0, _snapshot(network)
-    with deterministic(), bar("training", steps) as progress:
-        for epoch in range(epochs):
-            network.train()
-            started, tokens = time.perf_counter(), 0
-            plan = plan_epoch(builder, config, generator)
-            sequences = builder.reordered(config.shuffle, generator)
-            context = config.context_weight > 0
-            rows = [builder.row(chunk, sequences, context=context) for chunk in plan]
-            sums = _LossSums(tasks)
-            for numbers in bucketed([len(r.tokens) for r in rows], config.batch_rows, generator):
-                some = [rows[i] for i in numbers]
-                batch = collate(some, photo_index, all_photos=False, slots=1).to(device)
-                loss, losses = training_loss(network, batch, photos, config)
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()
-                nn.utils.clip_grad_norm_(network.parameters(), config.clip)
-                optimiser.step()
-                schedule.step()
-                tokens += sum(len(row.tokens) for row in some)
-                sums.add(losses, batch.kinds)
-                speed = tokens / (time.perf_counter() - started)
-                progress.note = f"epoch {epoch + 1}, {sums}, {speed:,.0f} tokens/s"
-                progress.advance()
-            record = {**sums.means(), _SPEED: tokens / _since(started)}
-            scorer = ItemScorer(network, photos, slots=config.history_items)
-            scores = validation.score(scorer)
-            score = sum(scores.values()) / len(scores) if scores else float(epoch)
-            record |= {f"valid {task} NDCG@5": value for task, value in scores.items()}
-            journal.epochs.append(record)
-            if score > best_score:
-                best_score, best_state, journal.best = score, _snapshot(network), epoch
-            elif epoch - journal.best >= config.patience:
-                break
-    network.load_state_dict(best_state, strict=False)
-    network.eval()
-    return journal
+    sizes = {task: share * counts[task] for task, share in shares.items() if counts[task]}
+    least = min(sizes.values())
+    return {
+        task: shares[task] * (least / size) ** (1 - 1 / temperature) for task, size in sizes.items()
+    }
 
 
 def plan_epoch(
-    builder: RowBuilder, config: UniMPConfig, generator: np.random.Generator
+    lengths: Sequence[int], config: UniMPConfig, generator: np.random.Generator
 ) -> list[Chunk]:
     """The rows of one epoch: all of them, or a random ``most_rows``."""
     plan = chunks(
-        [len(sequence) for sequence in builder.sequences],
+        lengths,
         window=config.history_items,
         targets=config.targets_per_row,
         generator=generator,
@@ -171,85 +269,41 @@ def training_loss(
     if photos is not None and len(batch.photos):  # the resampler runs once per distinct photo
         features = photos.rows(batch.photos.cpu()).to(batch.tokens.device)
         visual = network.visual_tokens(features)
-    hidden = network(batch, tables, visual)
-    logits = network.logits(network.read(hidden, batch), tables)  # (R, V): only where asked
-    losses = focal_loss(logits, batch.targets, gamma=config.gamma)  # (R,)
+    states = network.read(network(batch, tables, visual), batch)  # (R, d)
+    among_all = batch.choices < 0
+    losses = states.new_zeros(len(states))
+    logits = network.logits(states[among_all], tables)  # (R', V): only where asked
+    losses[among_all] = focal_loss(logits, batch.targets[among_all], gamma=config.gamma)
+    if not among_all.all():
+        choices = batch.choices[~among_all]
+        logits = network.choice_logits(states[~among_all], choices, tables)  # (R'', 2)
+        taken = (batch.targets[~among_all] == choices).long()
+        losses[~among_all] = focal_loss(logits, taken, gamma=config.gamma)
     is_context = batch.kinds == CONTEXT
-    task_losses = losses[~is_context]
+    weights = [config.task_weights.get(task, 1.0) for task in ALL_TASKS]
     loss = objective(
-        task_losses,
+        losses[~is_context],
         losses[is_context],
-        task_weights=torch.ones_like(task_losses),
+        weights=token_weights(batch.kinds[~is_context], weights),
         context_weight=config.context_weight,
     )
     return loss, losses.detach()
 
 
-def make_optimiser(network: UniMPNetwork, config: UniMPConfig) -> torch.optim.AdamW:
-    """AdamW: decay on matrices, none on vectors and gates, own rate and decay on item rows."""
-    matrices, vectors, item_rows = [], [], []
-    for name, parameter in sorted(network.named_parameters()):
-        if not parameter.requires_grad:
-            continue
-        if name.startswith("items.") and name.endswith("delta"):
-            item_rows.append(parameter)
-        elif parameter.ndim >= 2 and not name.startswith("special"):
-            matrices.append(parameter)
-        else:
-            vectors.append(parameter)
-    groups = [
-        {"params": matrices, "lr": config.learning_rate, "weight_decay": config.weight_decay},
-        {"params": vectors, "lr": config.learning_rate, "weight_decay": 0.0},
-        {"params": item_rows, "lr": config.item_learning_rate, "weight_decay": config.item_decay},
-    ]
-    return torch.optim.AdamW([g for g in groups if g["params"]], betas=(0.9, 0.98))
-
-
-@contextmanager
-def deterministic() -> Iterator[None]:
-    """Only deterministic kernels inside; torch's setting is put back afterwards."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # asked for by cuBLAS, if used
-    before = torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(True)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before)
-
-
-def _cosine(warmup: float, steps: int) -> Callable[[int], float]:
-    """Rises linearly over a share ``warmup`` of the steps, then falls along a cosine to 0."""
-    rising = max(1, round(warmup * steps))
-
-    def factor(step: int) -> float:
-        if step < rising:
-            return (step + 1) / rising
-        done = min(1.0, (step - rising) / max(1, steps - rising))
-        return 0.5 * (1 + math.cos(math.pi * done))
-
-    return factor
-
-
-def _snapshot(network: nn.Module) -> dict[str, Tensor]:
-    """Copies of what training changes."""
-    return {n: p.detach().clone() for n, p in network.named_parameters() if p.requires_grad}
-
-
-def _spread(examples: Sequence[Example], most: int) -> list[Example]:
-    """At most ``most`` examples, evenly spaced."""
-    numbers = np.unique(np.linspace(0, len(examples) - 1, min(most, len(examples))).astype(int))
-    return [examples[int(i)] for i in numbers]
-
-
-def _since(started: float) -> float:
-    return time.perf_counter() - started
+def snapshot(network: nn.Module, names: Sequence[str] | None = None) -> State:
+    """Copies of the parameters ``names``, or of all that train."""
+    return {
+        name: p.detach().clone()
+        for name, p in network.named_parameters()
+        if (p.requires_grad if names is None else name in names)
+    }
 
 
 class _LossSums:
     """Running mean loss of each task and of the context."""
 
-    def __init__(self, tasks: Sequence[str]) -> None:
-        self.names = {CONTEXT: "context", **dict(enumerate(tasks))}
+    def __init__(self) -> None:
+        self.names = {CONTEXT: "context", **dict(enumerate(ALL_TASKS))}
         self.totals = dict.fromkeys(self.names, 0.0)
         self.counts = dict.fromkeys(self.names, 0)
 
@@ -267,4 +321,4 @@ class _LossSums:
         }
 
     def __str__(self) -> str:
-        return ", ".join(f"{name} {value:.3f}" for name, value in self.means().items())
+        return ", ".join(f"{name[5:]} {value:.2f}" for name, value in self.means().items())

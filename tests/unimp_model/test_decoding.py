@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmark.instances import History, RecommendationInstance, SearchInstance
-from unimp_model.decoding import ItemScorer, Trie, beam_search
+from unimp_model.decoding import Reader, Trie, beam_search
 from unimp_model.decoding import next_token_scores as network_next_token_scores
 from unimp_model.examples import question_row
 
@@ -68,7 +68,7 @@ def _questions(items):
 
 
 def _scorer(w):
-    return ItemScorer(w.network, w.photos, slots=5)
+    return Reader(w.network, w.photos, slots=5)
 
 
 def test_exact_scoring_is_the_beam_search_of_the_network(world):
@@ -78,7 +78,7 @@ def test_exact_scoring_is_the_beam_search_of_the_network(world):
     trie = Trie([(first + i,) for i in range(len(w.items))])
     for task, instance in _questions(w.items):
         row = question_row(w.template, task, instance, window=5)
-        exact = scorer.scores([row])[0]
+        exact = scorer.item_scores([row])[0]
         step = network_next_token_scores(scorer, w.template, task, instance, window=5)
         best = beam_search(step, trie, beams=len(w.items))
         assert [s[0] - first for s, _ in best] == np.argsort(-exact, kind="stable").tolist()
@@ -87,7 +87,7 @@ def test_exact_scoring_is_the_beam_search_of_the_network(world):
 def test_scores_are_log_probabilities_over_items(world):
     w = world()
     rows = [question_row(w.template, t, i, window=5) for t, i in _questions(w.items)]
-    scores = _scorer(w).scores(rows)
+    scores = _scorer(w).item_scores(rows)
     assert scores.shape == (len(rows), len(w.items))
     np.testing.assert_allclose(np.exp(scores).sum(1), 1.0, rtol=1e-5)
 
@@ -96,11 +96,11 @@ def test_scores_do_not_depend_on_company_or_order(world):
     w = world()
     rows = [question_row(w.template, t, i, window=5) for t, i in _questions(w.items)] * 9
     scorer = _scorer(w)
-    together = scorer.scores(rows)
+    together = scorer.item_scores(rows)
     order = np.random.default_rng(0).permutation(len(rows))
-    assert np.array_equal(scorer.scores([rows[i] for i in order]), together[order])
+    assert np.array_equal(scorer.item_scores([rows[i] for i in order]), together[order])
     assert np.array_equal(
-        np.concatenate([scorer.scores([row]) for row in rows[:12]]), together[:12]
+        np.concatenate([scorer.item_scores([row]) for row in rows[:12]]), together[:12]
     )
 
 
@@ -108,9 +108,9 @@ def test_a_wrong_photo_in_the_history_changes_the_scores(world):
     w = world()
     instance = RecommendationInstance("q", "u", History((w.items[0],)))
     row = question_row(w.template, "recommendation", instance, window=5)
-    before = _scorer(w).scores([row])
+    before = _scorer(w).item_scores([row])
     row.images = ("b2.png",)
-    assert not np.allclose(_scorer(w).scores([row]), before)
+    assert not np.allclose(_scorer(w).item_scores([row]), before)
 
 
 def test_item_rows_follow_their_content_and_random_ones_do_not(world):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from unimp_model.losses import focal_loss, objective
+from unimp_model.losses import focal_loss, objective, token_weights
 
 
 def test_focal_loss_by_hand():
@@ -45,9 +45,10 @@ def test_a_certain_token_gives_no_loss_and_no_nan():
     assert logits.grad.isfinite().all()
 
 
-def test_the_objective_adds_the_weighted_context():
-    task, context = torch.tensor([1.0, 3.0]), torch.tensor([4.0, 6.0])
-    weights = torch.tensor([1.0, 3.0])
-    assert objective(task, context, task_weights=weights, context_weight=0.5).item() == 5.0
-    assert objective(task, context, task_weights=weights, context_weight=0.0).item() == 2.5
-    assert objective(task, context[:0], task_weights=weights, context_weight=0.5).item() == 2.5
+def test_the_objective_weighs_tasks_by_lambda_and_adds_the_context():
+    task, context = torch.tensor([1.0, 3.0, 8.0]), torch.tensor([4.0, 6.0])
+    weights = token_weights(torch.tensor([0, 0, 2]), [2.0, 9.0, 0.5])
+    assert weights.tolist() == [1.0, 1.0, 0.5]  # two tokens share the lambda of their task
+    assert objective(task, context, weights=weights, context_weight=0.5).item() == 8.0 + 2.5
+    assert objective(task, context, weights=weights, context_weight=0.0).item() == 8.0
+    assert objective(task, context[:0], weights=weights, context_weight=0.5).item() == 8.0

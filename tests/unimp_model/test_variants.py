@@ -15,7 +15,7 @@ from unimp_model.adapter import UniMP
 from unimp_model.batches import collate
 from unimp_model.catalogue import MODELS
 from unimp_model.config import UniMPConfig
-from unimp_model.decoding import ItemScorer
+from unimp_model.decoding import Reader
 from unimp_model.examples import question_row
 from unimp_model.fusion import late_mask, reach_mask
 from unimp_model.model import trainable_parameters
@@ -306,18 +306,18 @@ def _rows(w):
 
 def test_scores_do_not_depend_on_company_or_order(world, variant):
     w = world(**FUSIONS[variant])
-    scorer, rows = ItemScorer(w.network, w.photos, slots=5), list(_rows(w)) * 4
-    together = scorer.scores(rows)
-    assert (scorer.scores(rows[::-1]) == together[::-1]).all()
-    assert (scorer.scores(rows[:1]) == together[:1]).all()
-    assert (scorer.scores([rows[-1]]) == together[-1:]).all()
+    scorer, rows = Reader(w.network, w.photos, slots=5), list(_rows(w)) * 4
+    together = scorer.item_scores(rows)
+    assert (scorer.item_scores(rows[::-1]) == together[::-1]).all()
+    assert (scorer.item_scores(rows[:1]) == together[:1]).all()
+    assert (scorer.item_scores([rows[-1]]) == together[-1:]).all()
 
 
 def test_scoring_resamples_no_photo_again(world, variant, monkeypatch):
     w = world(**FUSIONS[variant])
-    scorer = ItemScorer(w.network, w.photos, slots=5)
+    scorer = Reader(w.network, w.photos, slots=5)
     monkeypatch.setattr(w.network, "resampler", None)
-    assert scorer.scores(list(_rows(w))).shape == (10, 6)
+    assert scorer.item_scores(list(_rows(w))).shape == (10, 6)
 
 
 def test_training_reaches_every_added_weight(world, variant):

@@ -1,0 +1,160 @@
+"""From a trained network to the benchmark's predictions, task by task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benchmark.instances import (
+    Instance,
+    Item,
+    Prediction,
+    PreferenceInstance,
+    Rating,
+    RecommendationInstance,
+    SearchInstance,
+    Selection,
+    SelectionInstance,
+    Text,
+)
+from benchmark.ranking import rankings
+from unimp_model.assembly import Parts
+from unimp_model.casing import apply_casing
+from unimp_model.config import UniMPConfig
+from unimp_model.decoding import Reader
+from unimp_model.examples import candidate_tokens, question_row
+from unimp_model.sequence import Row
+
+
+class Answerer:
+    """Answers instances with the shared weights, or a task's own where it has some.
+
+    ``own`` holds, by task, weights by parameter name that replace the network's.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        own: Mapping[str, Mapping[str, Tensor]],
+        config: UniMPConfig,
+        *,
+        threshold: float,
+        casing: Mapping[str, str],
+    ) -> None:
+        self.parts = parts
+        self.config = config
+        self.threshold = threshold
+        self.casing = casing
+        self._own = own
+        replaced = {name for part in own.values() for name in part}
+        self._parameters = {
+            name: p for name, p in parts.network.named_parameters() if name in replaced
+        }
+        self._shared = {name: p.detach().clone() for name, p in self._parameters.items()}
+        self._task: str | None = None
+        self._reader: Reader | None = None
+
+    @property
+    def reader(self) -> Reader:
+        """Item rows and visual tokens under the weights in use."""
+        if self._reader is None:
+            slots = self.config.history_items
+            self._reader = Reader(self.parts.network, self.parts.photos, slots=slots)
+        return self._reader
+
+    def turn_to(self, task: str | None) -> None:
+        """Use a task's own weights; ``None``: the shared ones."""
+        if task == self._task:
+            return
+        weights = {**self._shared, **self._own.get(task or "", {})}
+        with torch.no_grad():
+            for name, parameter in self._parameters.items():
+                parameter.copy_(weights[name])
+        self._task = task
+        self._reader = None
+
+    def answer(self, task: str, instances: Sequence[Instance]) -> list[Prediction]:
+        """One prediction per instance, all of one task, in order."""
+        self.turn_to(task)
+        if task in ("recommendation", "search"):
+            return self._rank(task, instances)  # type: ignore[arg-type]
+        if task == "preference":
+            return self._rate(instances)  # type: ignore[arg-type]
+        if task == "selection":
+            return self._select(instances)  # type: ignore[arg-type]
+        return self._explain(instances)
+
+    def meet_photos(self, instances: Sequence[Instance]) -> None:
+        """Encode photos that are not in the catalogue the model was trained on."""
+        parts = self.parts
+        if parts.photos is None or parts.encoder is None:
+            return
+        met = parts.photos.index
+        images = {
+            Path(item.image).name: Path(item.image)
+            for instance in instances
+            for item in _shown(instance)
+            if item.image is not None
+        }
+        new = sorted(name for name in images if name not in met)
+        if new:
+            table = parts.encoder.features([images[n] for n in new], self.config.image_grid)
+            parts.photos = parts.photos.extended(new, table)
+            self._reader = None
+
+    def _rank(
+        self, task: str, instances: Sequence[RecommendationInstance | SearchInstance]
+    ) -> list[Prediction]:
+        scores = self.reader.item_scores(self._rows(task, instances))
+        return list(rankings(instances, scores, self.parts.vocabulary.item_ids))
+
+    def _rate(self, instances: Sequence[PreferenceInstance]) -> list[Prediction]:
+        rows = self._rows("preference", instances)
+        values = self.reader.ratings(rows, self.parts.vocabulary)
+        return [Rating(i.instance_id, float(v)) for i, v in zip(instances, values, strict=True)]
+
+    def _select(self, instances: Sequence[SelectionInstance]) -> list[Prediction]:
+        rows = self._rows("selection", instances)
+        choices = [candidate_tokens(self.parts.template, instance) for instance in instances]
+        found: list[Prediction] = []
+        for instance, p in zip(instances, self.reader.choices(rows, choices), strict=True):
+            chosen = [
+                c.item_id for c, x in zip(instance.candidates, p, strict=True)
+                if x >= self.threshold
+            ]  # fmt: skip
+            found.append(Selection(instance.instance_id, tuple(chosen), tuple(float(x) for x in p)))
+        return found
+
+    def _explain(self, instances: Sequence[Instance]) -> list[Prediction]:
+        vocabulary = self.parts.vocabulary
+        allowed = torch.zeros(vocabulary.size, dtype=torch.bool)
+        allowed[: vocabulary.tokenizer.get_vocab_size()] = True
+        allowed[vocabulary.eos] = True
+        written = self.reader.generate(
+            self._rows("explanation", instances),
+            allowed,
+            stop=vocabulary.eos,
+            longest=self.config.answer_tokens,
+        )
+        texts = [vocabulary.tokenizer.decode(tokens).strip() for tokens in written]
+        if self.config.preset == "tiny":
+            texts = [apply_casing(text, self.casing) for text in texts]
+        return [Text(i.instance_id, text) for i, text in zip(instances, texts, strict=True)]
+
+    def _rows(self, task: str, instances: Sequence[Instance]) -> list[Row]:
+        window = self.config.history_items
+        return [question_row(self.parts.template, task, i, window=window) for i in instances]
+
+
+def _shown(instance: Instance) -> Iterator[Item]:
+    """Every item a question shows."""
+    yield from instance.history.items
+    if isinstance(instance, SelectionInstance):
+        yield from instance.candidates
+    elif not isinstance(instance, RecommendationInstance | SearchInstance):
+        item = getattr(instance, "item", None)
+        if item is not None:
+            yield item
