@@ -12,6 +12,7 @@ from benchmark.errors import BenchError
 from benchmark.instances import Instance, Prediction, RecommendationInstance, SearchInstance
 from benchmark.model import TrainingView
 from benchmark.ranking import rankings
+from benchmark.threads import processor_threads
 from benchmark.torch_setup import prepare_torch
 from unimp_model import storage
 from unimp_model.assembly import Parts, assemble, new_template, new_tiny
@@ -21,7 +22,6 @@ from unimp_model.examples import question_row
 from unimp_model.item_rows import ItemRows
 from unimp_model.model import UniMPNetwork, parameter_counts
 from unimp_model.pretrained import load_smollm2
-from unimp_model.threads import processor_threads
 from unimp_model.training import Journal, train
 
 #: Instances scored between two yields of predictions: bounds the table of scores.
