@@ -19,12 +19,13 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 #: Signature, and a whole IHDR chunk: length, type, 13 bytes of content, checksum.
 _HEADER = len(SIGNATURE) + 25
 _IHDR = b"\x00\x00\x00\x0dIHDR"
+_IEND = b"\0\0\0\0IEND\xaeB`\x82"
 #: An uncompressed pixel has at most 8 bytes (RGBA of 16 bits); the rest is for other chunks.
 _BYTES_PER_PIXEL, _BYTES_BESIDES = 8, 1 << 16
 
 
 def header_problem(png: bytes, size: int) -> str | None:
-    """Why ``png`` cannot be a square PNG of ``size`` pixels, from its first bytes, or ``None``."""
+    """Why ``png`` cannot be a square PNG of ``size`` pixels, by both its ends, or ``None``."""
     if not isinstance(png, bytes):
         return f"the image is {type(png).__name__}, not bytes"
     if not png.startswith(SIGNATURE):
@@ -37,13 +38,16 @@ def header_problem(png: bytes, size: int) -> str | None:
     most = _BYTES_PER_PIXEL * size * size + _BYTES_BESIDES
     if len(png) > most:
         return f"the PNG has {len(png)} bytes, at most {most} allowed"
+    if not png.endswith(_IEND):  # decoders are content when only the last bytes are missing
+        return "the PNG is cut off"
     return None
 
 
 def decode(png: bytes, size: int) -> NDArray[np.uint8]:
     """RGB pixels (3, size, size) of a square PNG, transparent ones on white.
 
-    Raises :class:`ValueError`, with the reason, for whatever is not a whole PNG of that size.
+    Raises :class:`ValueError`, with the reason, for whatever is no PNG of that size or cannot be
+    decoded.
     """
     problem = header_problem(png, size)
     if problem is not None:
