@@ -1,8 +1,8 @@
 """The encoder that judges generated images: its space is where similarity is measured.
 
 ``own``, the default, is a small CLIP trained here on the dataset's catalogue and on nothing
-else: no review, no interaction, no answer of any system. Its seed is fixed, and it shares
-neither weights nor objective with an encoder that a system trains for itself. Two things must
+else: no review, no interaction, no answer of any system. Its seed is fixed, and it shares no
+weights with an encoder that a system trains for itself. Two things must
 come out alike: a photo and what the catalogue says about the item (Radford et al., "CLIP",
 ICML 2021), and two random views of one photo (Chen et al., "SimCLR", ICML 2020; both together:
 Mu et al., "SLIP", ECCV 2022). Without the second, photos that look the same would be far apart
@@ -236,7 +236,7 @@ def _train(
 def _view(photos: Tensor, generator: torch.Generator) -> Tensor:
     """Standardised photos (n, 3, s, s), each turned, scaled, moved, mirrored and lit anew.
 
-    By up to 20 degrees, a quarter, a fourteenth of the side, and a tenth; colours keep their
+    By up to 20 degrees, a quarter, a thirteenth of the side, and a tenth; colours keep their
     hue, because customers tell products apart by it. White flows in.
     """
     n = len(photos)
