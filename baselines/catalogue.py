@@ -56,6 +56,18 @@ MODELS: tuple[ModelEntry, ...] = (
         group="trivial",
     ),
     ModelEntry(
+        name="random-photo",
+        target="baselines.trivial.random_photo:RandomPhoto",
+        tasks=("image-generation",),
+        group="trivial",
+    ),
+    ModelEntry(
+        name="retrieved-photo",
+        target="baselines.trivial.retrieved_photo:RetrievedPhoto",
+        tasks=("image-generation",),
+        group="trivial",
+    ),
+    ModelEntry(
         name="bm25",
         target="baselines.search.bm25:BM25",
         tasks=("search",),

@@ -11,6 +11,7 @@ import torch
 from benchmark.errors import BenchError
 from benchmark.instances import Instance, Prediction
 from benchmark.model import TrainingView
+from benchmark.threads import processor_threads
 from benchmark.torch_setup import prepare_torch
 from unimp_model import storage
 from unimp_model.answering import Answerer
@@ -21,7 +22,6 @@ from unimp_model.examples import ALL_TASKS, task_of
 from unimp_model.item_rows import ItemRows
 from unimp_model.model import parameter_counts
 from unimp_model.pretrained import load_smollm2
-from unimp_model.threads import processor_threads
 from unimp_model.training import Journal, Trained, Trainer
 from unimp_model.validation import Validation
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,62 +17,28 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
+from benchmark.data.item_text import own_words
 from benchmark.files import atomic_path, sha256_json
-from benchmark.instances import Item
 from benchmark.model import TrainingView
 from benchmark.progress import bar
-from benchmark.torch_setup import prepare_torch
+from benchmark.vision.clip import (
+    END,
+    SMALL_MEAN,
+    SMALL_STD,
+    SmallClip,
+    build_small,
+    contrastive_loss,
+)
+from benchmark.vision.photos import load_photo, normalise
 from unimp_model.tokens import Vocabulary
-from unimp_model.vision import ImageEncoder, load_photo, normalise
+from unimp_model.vision import ImageEncoder
 
 #: Part of the cache key: raise it when training changes.
 RECIPE = 1
 _RATE = 2e-3
-_MEAN = (0.5, 0.5, 0.5)
-_STD = (0.25, 0.25, 0.25)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderShape:
-    """Sizes of the small CLIP.
-
-    The image tower is CLIP's residual network: from a few hundred photos a convolution learns
-    shapes and patterns that a vision transformer of the same cost does not.
-    """
-
-    image: int = 64
-    width: int = 16
-    text_width: int = 64
-    text_length: int = 64
-    embedding: int = 64
-
-
-def build(shape: EncoderShape, vocabulary: int) -> Any:
-    """An untrained ``open_clip.model.CLIP``; ids 0 and 1 of its text are padding and end."""
-    prepare_torch()
-    from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
-
-    model = CLIP(
-        embed_dim=shape.embedding,
-        vision_cfg=CLIPVisionCfg(
-            layers=(1, 1, 1, 1), width=shape.width, head_width=64, image_size=shape.image
-        ),
-        text_cfg=CLIPTextCfg(
-            context_length=shape.text_length,
-            vocab_size=vocabulary + 2,
-            width=shape.text_width,
-            heads=2,
-            layers=1,
-            pool_type="eos",
-            pad_id=0,
-            eos_id=1,
-        ),
-    )
-    return model.to(memory_format=torch.channels_last)  # faster on a CPU
 
 
 def item_texts(data: TrainingView) -> list[list[str]]:
@@ -89,23 +54,17 @@ def item_texts(data: TrainingView) -> list[list[str]]:
     return texts
 
 
-def own_words(item: Item) -> str:
-    """Title, category, brand and attribute values of an item in one line."""
-    parts = [item.title or "", *item.category, item.brand or "", *item.attributes.values()]
-    return " ".join(part for part in parts if part)
-
-
 def own_encoder(
     data: TrainingView, vocabulary: Vocabulary, *, steps: int, batch: int, seed: int
 ) -> ImageEncoder:
     """Train the small CLIP on ``data``, or take it from the cache of the same recipe and seed."""
-    shape = EncoderShape()
+    shape = SmallClip()
     key = sha256_json(
         [RECIPE, data.sha256, repr(shape), steps, batch, seed, vocabulary.tokenizer.to_str()]
     )
     file = data.features_folder / "own-encoders" / f"{key[:16]}.safetensors"
     torch.manual_seed(seed)
-    model = build(shape, vocabulary.text_size)
+    model = build_small(shape, vocabulary.text_size)
     if file.is_file():
         model.visual.load_state_dict(load_file(file))
     else:
@@ -121,14 +80,14 @@ def as_encoder(visual: nn.Module, size: int) -> ImageEncoder:
     """The frozen encoder around a vision tower trained here."""
     visual.requires_grad_(False)
     visual.eval()
-    return ImageEncoder(visual=visual, size=size, mean=_MEAN, std=_STD)
+    return ImageEncoder(visual=visual, size=size, mean=SMALL_MEAN, std=SMALL_STD)
 
 
 def _train(
     model: Any,
     data: TrainingView,
     vocabulary: Vocabulary,
-    shape: EncoderShape,
+    shape: SmallClip,
     *,
     steps: int,
     batch: int,
@@ -150,10 +109,14 @@ def _train(
             if len(order) < batch:
                 order += generator.permutation(len(shown)).tolist()
             chosen, order = order[:batch], order[batch:]
-            images = normalise(_shifted(pixels[chosen], generator), _MEAN, _STD)
+            images = normalise(_shifted(pixels[chosen], generator), SMALL_MEAN, SMALL_STD)
             images = images.contiguous(memory_format=torch.channels_last)
             words = np.stack([_handful(texts[i], shape.text_length, generator) for i in chosen])
-            loss = _contrastive(model, images, torch.from_numpy(words))
+            loss = contrastive_loss(
+                model.encode_image(images, normalize=True),
+                model.encode_text(torch.from_numpy(words), normalize=True),
+                model.logit_scale.exp(),
+            )
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -163,17 +126,6 @@ def _train(
                 model.logit_scale.clamp_(0.0, 4.6)
             progress.note = f"contrastive loss {loss.item():.3f}"
             progress.advance()
-
-
-def _contrastive(model: Any, images: Tensor, words: Tensor) -> Tensor:
-    """Symmetric InfoNCE over the pairs of a batch (Radford et al., 2021)."""
-    image = model.encode_image(images, normalize=True)  # (b, e)
-    text = model.encode_text(words, normalize=True)  # (b, e)
-    logits = model.logit_scale.exp() * image @ text.T  # (b, b)
-    target = torch.arange(len(logits))
-    return (
-        functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)
-    ) / 2
 
 
 def _handful(
@@ -186,7 +138,7 @@ def _handful(
         if len(ids) >= length - 1:
             break
     out = np.zeros(length, np.int64)
-    ids = [*ids[: length - 1], 1]
+    ids = [*ids[: length - 1], END]
     out[: len(ids)] = ids
     return out
 

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from benchmark.errors import BenchError
 from benchmark.files import read_json, write_json
-from unimp_model.encoder_training import EncoderShape, as_encoder, build
+from benchmark.vision.clip import SmallClip, build_small
+from unimp_model.encoder_training import as_encoder
 from unimp_model.model import UniMPNetwork, trainable_parameters
 from unimp_model.tokens import Vocabulary
 from unimp_model.vision import ImageEncoder, PhotoFeatures, PhotoTable, named_encoder
@@ -139,8 +140,8 @@ def load_encoder(folder: Path, setting: str, sha256: str | None) -> ImageEncoder
     if sha256 is None:
         return None
     if setting == OWN:
-        shape = EncoderShape()
-        visual = build(shape, vocabulary=1).visual
+        shape = SmallClip()
+        visual = build_small(shape, vocabulary=1).visual
         visual.load_state_dict(load_file(folder / _ENCODER))
         encoder = as_encoder(visual, shape.image)
     else:

@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmark.errors import BenchError, UsageError
+from benchmark.errors import BenchError
 from benchmark.files import atomic_path, sha256_file
 from benchmark.progress import bar
-from benchmark.torch_setup import prepare_torch
+from benchmark.vision.clip import named_clip
+from benchmark.vision.photos import load_photo, normalise
 
 _BATCH = 64
 
@@ -72,27 +72,6 @@ class ImageEncoder:
         return PhotoTable(np.concatenate(parts)[:n], np.concatenate(wholes)[:n])
 
 
-def load_photo(path: Path, size: int) -> NDArray[np.uint8]:
-    """A photo as RGB (3, size, size), fitted into a white square without distortion."""
-    try:
-        with Image.open(path) as image:
-            flat = Image.new("RGBA", image.size, "white")
-            flat.alpha_composite(image.convert("RGBA"))
-            square = ImageOps.pad(flat.convert("RGB"), (size, size), color="white")
-    except (OSError, UnidentifiedImageError) as error:
-        raise BenchError(
-            f"Photo {str(path)!r} cannot be read: {error}.",
-            fix="Check the dataset: unimp-bench data verify NAME.",
-        ) from error
-    return np.asarray(square, np.uint8).transpose(2, 0, 1).copy()
-
-
-def normalise(pixels: NDArray[np.uint8], mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """uint8 (n, 3, s, s) -> standardised float32."""
-    x = torch.from_numpy(pixels).float() / 255.0
-    return (x - torch.tensor(mean).view(1, 3, 1, 1)) / torch.tensor(std).view(1, 3, 1, 1)
-
-
 def patch_tokens(visual: Any, x: Tensor) -> Tensor:
     """Patch features (n, patches, f) of an open_clip image tower, before its pooling.
 
@@ -120,28 +99,8 @@ def pool_to_grid(tokens: Tensor, grid: int) -> Tensor:
 
 
 def named_encoder(name: str) -> ImageEncoder:
-    """A pretrained open_clip encoder: ``ARCHITECTURE/WEIGHTS`` or ``hf-hub:REPOSITORY``.
-
-    WEIGHTS is an open_clip tag or a local file. Raises rather than start from random weights.
-    """
-    prepare_torch()
-    import open_clip
-
-    architecture, _, weights = name.partition("/")
-    if name.startswith("hf-hub:"):
-        architecture, weights = name, ""
-    elif not weights:
-        raise UsageError(
-            f"image_encoder {name!r} names no weights.",
-            fix="Write ARCHITECTURE/WEIGHTS, such as ViT-L-14/openai, or own.",
-        )
-    try:
-        model, _ = open_clip.create_model_from_pretrained(architecture, pretrained=weights or None)
-    except Exception as error:
-        raise BenchError(
-            f"Image encoder {name!r} cannot be loaded: {type(error).__name__}: {error}.",
-            fix="Check the name and that its weights are reachable, or use image_encoder=own.",
-        ) from error
+    """The image tower of a pretrained model (:func:`benchmark.vision.clip.named_clip`)."""
+    model = named_clip(name, "image_encoder")
     visual = model.visual
     if not (hasattr(visual, "output_tokens") or hasattr(visual, "layer4")):
         raise BenchError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmark.errors import unknown_name
-from benchmark.metrics import ranking, rating, selection, text
+from benchmark.metrics import image, ranking, rating, selection, text
 from benchmark.metrics.base import Metric, Statistics
 
 __all__ = ["Metric", "Statistics", "metric_named"]
@@ -24,4 +24,7 @@ def metric_named(name: str, *, scale: tuple[float, float] | None = None) -> Metr
         return selection.metric(name)
     if text.is_text(name):
         return text.metric(name)
-    raise unknown_name("metric", name, (*rating.NAMES, *selection.NAMES, *text.NAMES, "HR@5"))
+    if image.is_image(name):
+        return image.metric(name)
+    known = (*rating.NAMES, *selection.NAMES, *text.NAMES, *image.NAMES, "HR@5")
+    raise unknown_name("metric", name, known)

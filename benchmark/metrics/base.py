@@ -36,3 +36,8 @@ class Metric:
         Unless a subclass says otherwise the statistic is the instance's own score.
         """
         return mean[..., 0]
+
+
+def is_variant(measured: str, name: str) -> bool:
+    """Whether ``measured`` is ``name`` or carries a variant behind it, as BERTScore does."""
+    return measured == name or measured.startswith(f"{name}-")

@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmark.errors import UsageError
 from benchmark.metrics import metric_named
+from benchmark.metrics.base import is_variant
 from benchmark.report.evidence import Verdict, gather, verdicts
 from benchmark.report.footnotes import INTERVAL_NOTE, failure_note, marks_note, simulated_note
 from benchmark.report.json_format import render_json
@@ -87,15 +88,17 @@ def _metric_names(runs: Sequence[StoredRun]) -> list[str]:
 
 
 def _best_first(runs: Sequence[StoredRun]) -> list[int]:
-    task = TASKS.get(runs[0].manifest["task"])
-    sign = -1 if metric_named(task.primary).higher_is_better else 1
-    return sorted(
-        range(len(runs)),
-        key=lambda i: (
-            task.primary not in runs[i].scores,
-            sign * runs[i].scores[task.primary]["value"] if task.primary in runs[i].scores else 0.0,
-        ),
-    )
+    """By the primary metric; runs under different variants of it stay apart, those without last."""
+    primary = TASKS.get(runs[0].manifest["task"]).primary
+
+    def key(i: int) -> tuple[bool, str, float]:
+        name = next((name for name in runs[i].scores if is_variant(name, primary)), None)
+        if name is None:
+            return True, "", 0.0
+        sign = -1 if metric_named(name).higher_is_better else 1
+        return False, name, sign * runs[i].scores[name]["value"]
+
+    return sorted(range(len(runs)), key=key)
 
 
 def _verdicts(runs: Sequence[StoredRun], labels: Sequence[str], name: str) -> dict[str, Verdict]:

@@ -36,6 +36,7 @@ from pydantic import (
 )
 
 from benchmark.errors import UsageError
+from benchmark.metrics.base import is_variant
 from benchmark.report.listing import find_table
 from benchmark.tasks import TASKS
 
@@ -59,7 +60,7 @@ class MetricColumn(_Strict):
 
     def matches(self, measured: str) -> bool:
         """Whether a run's metric ``measured`` belongs in this column."""
-        return measured == self.name or measured.startswith(f"{self.name}-")
+        return is_variant(measured, self.name)
 
 
 def _metric(value: Any) -> Any:
@@ -83,7 +84,7 @@ class ColumnGroup(_Strict):
     def _known(self) -> ColumnGroup:
         metrics = TASKS.get(self.task).metrics
         for column in self.metrics:
-            if not any(column.name == m or column.name.startswith(f"{m}-") for m in metrics):
+            if not any(is_variant(column.name, m) for m in metrics):
                 raise ValueError(
                     f"task {self.task!r} has no metric {column.name!r}; it has {', '.join(metrics)}"
                 )

@@ -129,7 +129,10 @@ def _validated(config_class: Any, entry: ModelEntry, settings: dict[str, Any]) -
 
 
 #: Harness code that fitted state and predictions can depend on, whatever the model.
-_SHARED_CODE = ("instances.py", "model.py", "ranking.py", "data/*.py", "tasks/*.py")
+_SHARED_CODE = (
+    *("instances.py", "model.py", "ranking.py", "threads.py"),
+    *("data/*.py", "tasks/*.py", "vision/*.py"),
+)
 
 
 def code_digest(model_class: type) -> str:

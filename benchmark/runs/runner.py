@@ -113,7 +113,7 @@ def _execute(
     _predict(spec, task, built, fitted, questions, dataset, partial)
     shards.merge(partial, len(questions), task, partial / PREDICTIONS)
     predictions = pl.read_parquet(partial / PREDICTIONS)
-    metrics, statistics = score_predictions(task, predictions, questions, dataset.catalogue().ids)
+    metrics, statistics = score_predictions(task, predictions, questions, dataset)
     scores = summarise(metrics, statistics, predictions["user_id"].to_list())
     failures = predictions.filter(pl.col("status") != "ok")
     write_per_instance(partial / PER_INSTANCE, predictions, statistics)

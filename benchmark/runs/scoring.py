@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from benchmark.data.dataset import Questions
+from benchmark.data.dataset import Dataset, Questions
 from benchmark.errors import BenchError
-from benchmark.instances import Ranking, Rating, Selection, Text
+from benchmark.instances import Image, ImageGenerationInstance, Ranking, Rating, Selection, Text
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.registry import resolve
 from benchmark.tasks import Task
@@ -20,12 +20,13 @@ from benchmark.tasks.base import CUTOFFS
 
 
 def score_predictions(
-    task: Task, predictions: pl.DataFrame, questions: Questions, item_ids: Sequence[str]
+    task: Task, predictions: pl.DataFrame, questions: Questions, dataset: Dataset
 ) -> tuple[tuple[Metric, ...], Statistics]:
     """Per-instance statistics of every metric of ``task``.
 
-    ``predictions`` has one row per question, in order; failed rows score each metric's worst
-    value. Raises :class:`BenchError` when ids do not match or the task cannot be scored.
+    ``predictions`` has one row per question of ``dataset``, in order; failed rows score each
+    metric's worst value. Raises :class:`BenchError` when ids do not match or the task cannot be
+    scored.
     """
     if predictions["instance_id"].to_list() != list(questions.ids):
         raise BenchError(
@@ -37,7 +38,7 @@ def score_predictions(
             f"Task {task.name!r} cannot be scored by this version.", fix="Choose another task."
         )
     score = cast(Callable[..., tuple[tuple[Metric, ...], Statistics]], resolve(task.scorer))
-    return score(**_ARGUMENTS[task.prediction](predictions, questions, item_ids))
+    return score(**_ARGUMENTS[task.prediction](predictions, questions, dataset))
 
 
 def write_per_instance(path: Path, predictions: pl.DataFrame, statistics: Statistics) -> None:
@@ -52,9 +53,10 @@ def write_per_instance(path: Path, predictions: pl.DataFrame, statistics: Statis
 
 
 def _ranking_arguments(
-    predictions: pl.DataFrame, questions: Questions, item_ids: Sequence[str]
+    predictions: pl.DataFrame, questions: Questions, dataset: Dataset
 ) -> dict[str, Any]:
     targets = cast(list[tuple[str, ...]], questions.targets)
+    item_ids = dataset.catalogue().ids
     return {
         "predicted": _index_matrix(predictions["items"], item_ids, missing=-1, width=max(CUTOFFS)),
         "targets": _index_matrix(
@@ -87,7 +89,7 @@ def _index_matrix(
 
 
 def _rating_arguments(
-    predictions: pl.DataFrame, questions: Questions, item_ids: Sequence[str]
+    predictions: pl.DataFrame, questions: Questions, dataset: Dataset
 ) -> dict[str, Any]:
     return {
         "predicted": predictions["value"].cast(pl.Float64).fill_null(float("nan")).to_numpy(),
@@ -97,20 +99,36 @@ def _rating_arguments(
 
 
 def _text_arguments(
-    predictions: pl.DataFrame, questions: Questions, item_ids: Sequence[str]
+    predictions: pl.DataFrame, questions: Questions, dataset: Dataset
 ) -> dict[str, Any]:
     return {"hypotheses": predictions["text"].to_list(), "references": questions.targets}
 
 
 def _selection_arguments(
-    predictions: pl.DataFrame, questions: Questions, item_ids: Sequence[str]
+    predictions: pl.DataFrame, questions: Questions, dataset: Dataset
 ) -> dict[str, Any]:
     return {"chosen": predictions["chosen"].to_list(), "positives": questions.targets}
 
 
-_ARGUMENTS: dict[type, Callable[[pl.DataFrame, Questions, Sequence[str]], dict[str, Any]]] = {
+def _image_arguments(
+    predictions: pl.DataFrame, questions: Questions, dataset: Dataset
+) -> dict[str, Any]:
+    instances = cast(Sequence[ImageGenerationInstance], questions)
+    asked = [(instance.size, instance.query) for instance in instances]
+    return {
+        "images": predictions["png"].to_list(),
+        "sizes": [size for size, _ in asked],
+        "queries": [query for _, query in asked],
+        "targets": [items[0] for items in cast(list[tuple[str, ...]], questions.targets)],
+        "catalogue": dataset.catalogue(),  # unperturbed: what was really taken
+        "features": dataset.folder / "features",
+    }
+
+
+_ARGUMENTS: dict[type, Callable[[pl.DataFrame, Questions, Dataset], dict[str, Any]]] = {
     Ranking: _ranking_arguments,
     Rating: _rating_arguments,
     Text: _text_arguments,
     Selection: _selection_arguments,
+    Image: _image_arguments,
 }

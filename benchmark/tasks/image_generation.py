@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from benchmark.instances import Image, ImageGenerationInstance, Item
 from benchmark.tasks.base import PromptPart, Task
+from benchmark.vision import png
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 #: Number of items retrieved before drawing (paper, Appendix A.2).
 RETRIEVED = 2
 
@@ -26,9 +26,11 @@ def prompt(instance: ImageGenerationInstance, retrieved: Sequence[Item] = ()) ->
 def check(
     instance: ImageGenerationInstance, prediction: Image, known: Callable[[str], bool]
 ) -> str | None:
-    """PNG bytes, drawn from known items."""
-    if not prediction.png.startswith(PNG_SIGNATURE):
-        return "the image is not a PNG file"
+    """A PNG of the size asked that can be decoded, drawn from known items."""
+    try:
+        png.decode(prediction.png, instance.size)
+    except ValueError as error:
+        return str(error)
     for item_id in prediction.retrieved:
         if not known(item_id):
             return f"retrieved item {item_id!r} is not in the catalogue"
@@ -42,7 +44,7 @@ TASK = Task(
     metrics=("target similarity", "query similarity", "KMMD", "personalization margin"),
     primary="target similarity",
     prediction=Image,
-    scorer=None,
+    scorer="benchmark.metrics.image:score",
     needs="photos, and items with a category path of at least two levels",
     prompt=prompt,
     check=check,

@@ -7,16 +7,19 @@ import math
 import pytest
 
 from benchmark.errors import UsageError
-from benchmark.metrics import metric_named
+from benchmark.metrics import image, metric_named
 from benchmark.tasks import TASKS
 
 SCORED = [task for task in map(TASKS.get, TASKS) if task.scorer is not None]
+#: Printed with the encoder behind them, never alone.
+NAMED_BY_ENCODER = {"BERTScore", *image.NAMES}
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        *(name for task in SCORED for name in task.metrics if name != "BERTScore"),
+        *(name for task in SCORED for name in task.metrics if name not in NAMED_BY_ENCODER),
+        *(f"{name}-own" for name in image.NAMES),
         "METEOR-exact+stem",
         "BERTScore-all-MiniLM-L6-v2",
     ],
@@ -34,12 +37,12 @@ def test_the_scale_bounds_rating_errors() -> None:
 
 
 def test_only_errors_are_better_when_lower() -> None:
-    lower = {"MAE", "RMSE"}
-    for name in ("HR@5", "F1", "BLEU-4", "ROUGE-L", *lower):
+    lower = {"MAE", "RMSE", "KMMD-own"}
+    for name in ("HR@5", "F1", "BLEU-4", "ROUGE-L", "target similarity-own", *lower):
         assert metric_named(name).higher_is_better == (name not in lower)
 
 
-@pytest.mark.parametrize("name", ["BERTScore", "BLEU-3", "accuracy", "AUC@5"])
+@pytest.mark.parametrize("name", ["BERTScore", "KMMD", "BLEU-3", "accuracy", "AUC@5"])
 def test_an_unknown_name_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match=r"Unknown .*metric"):
         metric_named(name)

@@ -8,14 +8,16 @@ import torch
 from PIL import Image
 
 from benchmark.errors import BenchError, UsageError
-from unimp_model.encoder_training import EncoderShape, as_encoder, build
-from unimp_model.vision import cached_features, load_photo, named_encoder, pool_to_grid
+from benchmark.vision.clip import SmallClip, build_small
+from benchmark.vision.photos import load_photo
+from unimp_model.encoder_training import as_encoder
+from unimp_model.vision import cached_features, named_encoder, pool_to_grid
 
 
 @pytest.fixture(scope="module")
 def encoder():
     torch.manual_seed(0)
-    return as_encoder(build(EncoderShape(), vocabulary=10).visual, 64)
+    return as_encoder(build_small(SmallClip(), vocabulary=10).visual, 64)
 
 
 @pytest.fixture

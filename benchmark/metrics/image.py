@@ -1,0 +1,299 @@
+"""Image metrics: likeness to the target, to the query, of distributions, and personalization.
+
+All are measured in the space of one encoder that takes photos and texts
+(:mod:`benchmark.metrics.image_encoder`), whose name every metric carries: numbers of different
+encoders must never share a column. An answer that is no PNG of the size asked for, or cannot
+be decoded, has failed and scores each metric's worst value.
+
+The paper prints no numbers for this task and names no metric; these follow common practice for
+generated images, with one of our own (:class:`PersonalizationMargin`).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.errors import BenchError, unknown_name
+from benchmark.metrics.base import Metric, Statistics
+from benchmark.vision.png import decode
+
+if TYPE_CHECKING:
+    from benchmark.data.catalogue import Catalogue
+    from benchmark.metrics.image_encoder import ImageJudge
+
+Floats = NDArray[np.float64]
+T = TypeVar("T", bound=Hashable)
+
+#: Random frequencies that stand for the Gaussian kernel, and their seed.
+FREQUENCIES, _SEED = 256, 0
+#: Catalogue photos whose distances set the kernel's width, evenly spaced over the catalogue.
+_WIDTH_PHOTOS = 500
+
+
+class TargetSimilarity(Metric):
+    """Cosine of the image and the photo of the item the user took, averaged.
+
+    ("CLIP-I": Ruiz et al., "DreamBooth", CVPR 2023.) A failed answer scores -1.
+    """
+
+    def __init__(self, encoder: str) -> None:
+        super().__init__(
+            name=f"target similarity-{encoder}", higher_is_better=True, low=-1.0, high=1.0
+        )
+
+
+class QuerySimilarity(Metric):
+    """Cosine of the image and the query's words, averaged.
+
+    (CLIPScore without its factor and its cut at 0: Hessel et al., EMNLP 2021.) A failed answer
+    scores -1. It says nothing where photos do not show what queries ask for, as in ``sim``.
+    """
+
+    def __init__(self, encoder: str) -> None:
+        super().__init__(
+            name=f"query similarity-{encoder}", higher_is_better=True, low=-1.0, high=1.0
+        )
+
+
+class KMMD(Metric):
+    """Squared maximum mean discrepancy between the images and the target photos.
+
+    MMD^2 = E k(g, g') + E k(t, t') - 2 E k(g, t), pairs of an element with itself included,
+    k(x, y) = exp(-|x - y|^2 / 2 s^2), s the median distance of catalogue photos (Gretton et
+    al., JMLR 2012). To be a function of a mean, k is replaced by an average over fixed random
+    frequencies, k(x, y) ~ phi(x) phi(y) (Rahimi and Recht, NIPS 2007): the statistic is
+    phi(g) - phi(t), the value its mean's squared length. A failed answer is one and the same
+    point infinitely far from everything (a column of its own), which no image can exceed.
+
+    Below its noise of about 1/n the value says nothing, and there the bootstrap interval,
+    whose resamples add noise of the same size, lies above the value.
+    """
+
+    def __init__(self, encoder: str) -> None:
+        super().__init__(
+            name=f"KMMD-{encoder}",
+            higher_is_better=False,
+            low=0.0,
+            high=2.0,
+            columns=2 * FREQUENCIES + 1,
+        )
+
+    def value(self, mean: Floats) -> Floats:
+        """The squared length of the mean difference; the kernel's bound cuts its stand-in's."""
+        squared: Floats = np.minimum((mean**2).sum(axis=-1), self.high)
+        return squared
+
+
+class PersonalizationMargin(Metric):
+    """Cosine with one's own target minus the mean with others' targets for the same query.
+
+    0 for an image that fits the query and no user in particular. Others' targets are the
+    distinct items, the own one apart, that users asked the same query took; an instance
+    without any is left out. A failed answer scores -2. Statistic: the margin and 1, or 0 and 0.
+    """
+
+    def __init__(self, encoder: str) -> None:
+        super().__init__(
+            name=f"personalization margin-{encoder}",
+            higher_is_better=True,
+            low=-2.0,
+            high=2.0,
+            columns=2,
+        )
+
+    def value(self, mean: Floats) -> Floats:
+        """The sum over the count; 0 where a resample holds no instance that counts."""
+        total, count = mean[..., 0], mean[..., 1]
+        return np.divide(total, count, out=np.zeros_like(total), where=count > 0)
+
+
+_FAMILY: dict[str, type[TargetSimilarity | QuerySimilarity | KMMD | PersonalizationMargin]] = {
+    "target similarity": TargetSimilarity,
+    "query similarity": QuerySimilarity,
+    "KMMD": KMMD,
+    "personalization margin": PersonalizationMargin,
+}
+NAMES = tuple(_FAMILY)
+
+
+def is_image(name: str) -> bool:
+    """Whether ``name`` is a name this family prints."""
+    return any(name.startswith(f"{base}-") for base in NAMES)
+
+
+def metric(name: str) -> Metric:
+    """The metric printed as ``name``; :class:`~benchmark.errors.UsageError` on a miss."""
+    for base, kind in _FAMILY.items():
+        if name.startswith(f"{base}-"):
+            return kind(name.removeprefix(f"{base}-"))
+    raise unknown_name("image metric", name, NAMES)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the encoder makes of n answers; every vector has length 1."""
+
+    images: Floats
+    """(n, e), zeros where ``failed``."""
+    failed: NDArray[np.bool_]
+    """(n,)"""
+    queries: Floats
+    """(n, e)"""
+    photos: Floats
+    """(m, e), of the distinct target items."""
+    target: NDArray[np.int64]
+    """(n,) row of ``photos``."""
+
+
+def score(
+    images: Sequence[bytes | None],
+    *,
+    sizes: Sequence[int],
+    queries: Sequence[str],
+    targets: Sequence[str],
+    catalogue: Catalogue,
+    features: Path,
+) -> tuple[tuple[Metric, ...], Statistics]:
+    """Statistics of all four metrics; ``None`` marks a failed prediction.
+
+    ``sizes``, ``queries`` and target item ids run parallel to ``images``. Photos and the kernel's
+    width come from ``catalogue``; ``features`` is the folder where the judge is kept. The
+    personalization margin is left out, with a line on standard error, where no query has two
+    targets. Raises :class:`BenchError` for lists of different lengths and unreadable photos.
+    """
+    if not len(images) == len(sizes) == len(queries) == len(targets):
+        raise BenchError(
+            f"{len(images)} images were given for {len(targets)} targets.",
+            fix="Give one image, or None, per target.",
+        )
+    from benchmark.metrics.image_encoder import find_judge
+
+    judge = find_judge(catalogue, features)
+    judged = _judged(judge, images, sizes, queries, targets, catalogue)
+    frequencies = kernel_frequencies(_kernel_width(judge, catalogue), judged.photos.shape[1])
+    cosine = np.einsum("ne,ne->n", judged.images, judged.photos[judged.target])
+    worded = np.einsum("ne,ne->n", judged.images, judged.queries)
+    metrics: list[Metric] = [kind(judge.name) for kind in _FAMILY.values()]
+    columns = [
+        np.where(judged.failed, -1.0, cosine)[:, None],
+        np.where(judged.failed, -1.0, worded)[:, None],
+        discrepancies(judged, frequencies),
+        margins(judged, queries),
+    ]
+    if not columns[-1][:, 1].any():
+        print(
+            f"note: {metrics[-1].name} is left out: no query asked has two targets",
+            file=sys.stderr,
+        )
+        metrics.pop()
+    return tuple(metrics), {m.name: c for m, c in zip(metrics, columns, strict=False)}
+
+
+def margins(judged: Judged, queries: Sequence[str]) -> Floats:
+    """Own cosine minus the mean with the query's other targets, and 1: (n, 2); else zeros."""
+    by_query: defaultdict[str, set[int]] = defaultdict(set)
+    for query, target in zip(queries, judged.target.tolist(), strict=True):
+        by_query[query].add(target)
+    sums = {query: judged.photos[sorted(own)].sum(axis=0) for query, own in by_query.items()}
+    rows = np.zeros((len(queries), 2))
+    for row, (query, target) in enumerate(zip(queries, judged.target.tolist(), strict=True)):
+        others = len(by_query[query]) - 1
+        if others:
+            own = judged.photos[target]
+            other = (sums[query] - own) / others  # (e,)
+            margin = -2.0 if judged.failed[row] else float(judged.images[row] @ (own - other))
+            rows[row] = margin, 1.0
+    return rows
+
+
+def discrepancies(judged: Judged, frequencies: Floats) -> Floats:
+    """phi(image) - phi(target), and the far point's column: (n, 2 * FREQUENCIES + 1)."""
+    targets = random_features(judged.photos, frequencies)[judged.target]
+    images = random_features(judged.images, frequencies) * ~judged.failed[:, None]
+    return np.hstack([images - targets, judged.failed[:, None].astype(np.float64)])
+
+
+def kernel_frequencies(width: float, dimensions: int) -> Floats:
+    """Draws (FREQUENCIES, dimensions) from the spectrum of the Gaussian kernel of ``width``."""
+    return np.random.default_rng(_SEED).standard_normal((FREQUENCIES, dimensions)) / width
+
+
+def random_features(vectors: Floats, frequencies: Floats) -> Floats:
+    """phi (n, 2 * FREQUENCIES): cosines and sines whose product is the mean cos(w (x - y))."""
+    angles = vectors @ frequencies.T
+    phi: Floats = np.hstack([np.cos(angles), np.sin(angles)]) / np.sqrt(len(frequencies))
+    return phi
+
+
+def _kernel_width(judge: ImageJudge, catalogue: Catalogue) -> float:
+    """Median distance between photos of the catalogue (the kernel's usual width); 1 if all agree.
+
+    Of the catalogue, not of the targets: the metric stays the same on any subset of instances.
+    """
+    photos = [item.image for item in catalogue if item.image is not None]
+    chosen = photos[:: -(-len(photos) // _WIDTH_PHOTOS)]
+    vectors = judge.photos([Path(photo) for photo in chosen])
+    squared = 2 - 2 * (vectors @ vectors.T)[np.triu_indices(len(vectors), k=1)]
+    width = float(np.sqrt(np.median(squared).clip(min=0))) if squared.size else 0.0
+    return width or 1.0
+
+
+def _judged(
+    judge: ImageJudge,
+    images: Sequence[bytes | None],
+    sizes: Sequence[int],
+    queries: Sequence[str],
+    targets: Sequence[str],
+    catalogue: Catalogue,
+) -> Judged:
+    photos, target = _numbered(targets)
+    words, query = _numbered(queries)
+    answers, answer = _numbered(list(zip(images, sizes, strict=True)))
+    drawn = [_decoded(png, size) for png, size in answers]
+    seen = [pixels for pixels in drawn if pixels is not None]
+    broken = np.array([pixels is None for pixels in drawn], dtype=bool)
+    shown = judge.photos([_photo(catalogue, item_id) for item_id in photos])
+    vectors = np.zeros((len(drawn), shown.shape[1]))
+    if seen:
+        vectors[~broken] = judge.images(seen)
+    return Judged(
+        images=vectors[answer],
+        failed=broken[answer],
+        queries=judge.texts(words)[query],
+        photos=shown,
+        target=target,
+    )
+
+
+def _decoded(png: bytes | None, size: int) -> NDArray[np.uint8] | None:
+    if png is None:
+        return None
+    try:
+        return decode(png, size)
+    except ValueError:
+        return None
+
+
+def _photo(catalogue: Catalogue, item_id: str) -> Path:
+    image = catalogue.by_id(item_id).image
+    if image is None:
+        raise BenchError(
+            f"Target {item_id!r} has no photo.",
+            fix="Rebuild the dataset's task instances (unimp-bench data prepare).",
+        )
+    return Path(image)
+
+
+def _numbered(values: Sequence[T]) -> tuple[list[T], NDArray[np.int64]]:
+    """The distinct values in order of appearance, and each value's place among them (n,)."""
+    places: dict[T, int] = {}
+    numbers = [places.setdefault(value, len(places)) for value in values]
+    return list(places), np.array(numbers, dtype=np.int64)

@@ -1,0 +1,255 @@
+"""The encoder that judges generated images: its space is where similarity is measured.
+
+``own``, the default, is a small CLIP trained here on the dataset's catalogue and on nothing
+else: no review, no interaction, no answer of any system. Its seed is fixed, and it shares no
+weights with an encoder that a system trains for itself. Two things must
+come out alike: a photo and what the catalogue says about the item (Radford et al., "CLIP",
+ICML 2021), and two random views of one photo (Chen et al., "SimCLR", ICML 2020; both together:
+Mu et al., "SLIP", ECCV 2022). Without the second, photos that look the same would be far apart
+whenever their texts differ. ``$UNIMP_BENCH_IMAGE_ENCODER`` names a pretrained judge instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn import functional
+
+from benchmark.data.catalogue import Catalogue
+from benchmark.data.item_text import own_words
+from benchmark.data.queries import category_query, words
+from benchmark.errors import BenchError
+from benchmark.files import atomic_path, sha256_json
+from benchmark.progress import bar
+from benchmark.threads import processor_threads
+from benchmark.vision.clip import (
+    END,
+    PADDING,
+    SMALL_MEAN,
+    SMALL_STD,
+    SmallClip,
+    build_small,
+    contrastive_loss,
+    named_clip,
+    split_name,
+)
+from benchmark.vision.photos import load_photo, normalise, resized
+
+T = TypeVar("T")
+
+VARIABLE = "UNIMP_BENCH_IMAGE_ENCODER"
+OWN = "own"
+#: Part of the cache key: raise it when training changes.
+_RECIPE = 1
+#: Fixed, so that no choice of ours or of a user can favour a system.
+_SEED = 20_240_511
+_STEPS, _BATCH, _RATE = 300, 48, 2e-3
+_SHAPE = SmallClip(image=48, width=12, text_width=64, text_length=24, embedding=64)
+#: Weight of the loss between photo and text; that between two views has weight 1.
+_TEXT_WEIGHT = 0.5
+#: Inverse temperature between two views, which is fixed (CLIP's own is learned).
+_VIEW_SCALE = 10.0
+#: Photos learned from at most, evenly spaced over the catalogue: 140 MB of pixels.
+_MOST_PHOTOS = 20_000
+#: Images encoded at once.
+_CHUNK = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ImageJudge:
+    """A frozen CLIP with what it takes to feed it; ``name`` labels the scores."""
+
+    name: str
+    model: Any
+    size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    tokenize: Callable[[list[str]], Tensor]
+
+    def images(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
+        """Unit vectors (n, e) of RGB images (3, h, w) of any size."""
+        return self._of_pixels(images, lambda image: resized(image, self.size), "images judged")
+
+    def photos(self, photos: Sequence[Path]) -> NDArray[np.float64]:
+        """Unit vectors (n, e) of photos; :class:`BenchError` for one that cannot be read."""
+        return self._of_pixels(photos, lambda path: load_photo(path, self.size), "photos judged")
+
+    def texts(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Unit vectors (n, e) of texts."""
+
+        def encode(some: list[str]) -> Tensor:
+            vectors: Tensor = self.model.encode_text(self.tokenize(some), normalize=True)
+            return vectors
+
+        return self._in_batches(list(texts), encode, "queries judged")
+
+    def _of_pixels(
+        self, inputs: Sequence[T], load: Callable[[T], NDArray[np.uint8]], label: str
+    ) -> NDArray[np.float64]:
+        def encode(some: list[T]) -> Tensor:
+            x = normalise(np.stack([load(one) for one in some]), self.mean, self.std)
+            vectors: Tensor = self.model.encode_image(x, normalize=True)
+            return vectors
+
+        return self._in_batches(list(inputs), encode, label)
+
+    def _in_batches(
+        self, inputs: list[T], encode: Callable[[list[T]], Tensor], label: str
+    ) -> NDArray[np.float64]:
+        parts = []
+        with bar(label, len(inputs)) as progress, processor_threads(1), torch.inference_mode():
+            for start in range(0, len(inputs), _CHUNK):
+                some = inputs[start : start + _CHUNK]
+                full = some + [some[-1]] * (_CHUNK - len(some))  # one shape, the same bits
+                parts.append(encode(full)[: len(some)].double().numpy())
+                progress.advance(len(some))
+        return np.concatenate(parts)
+
+
+def find_judge(catalogue: Catalogue, features: Path) -> ImageJudge:
+    """The judge the environment variable names, else the dataset's own.
+
+    The own one is trained when ``features`` does not hold it yet. Raises :class:`BenchError`
+    for a name that cannot be loaded, and for a photo that cannot be read.
+    """
+    name = os.environ.get(VARIABLE) or OWN
+    return own_judge(catalogue, features) if name == OWN else named_judge(name)
+
+
+def named_judge(name: str) -> ImageJudge:
+    """A pretrained open_clip model, ``ARCHITECTURE/WEIGHTS``, with its own tokenizer.
+
+    A local file of weights gives the score its file name, without its folder.
+    """
+    model = named_clip(name, f"${VARIABLE}").eval()
+    import open_clip
+
+    architecture, weights = split_name(name)
+    try:
+        tokenize = open_clip.get_tokenizer(architecture)
+    except Exception as error:
+        raise BenchError(
+            f"Image encoder {name!r} has no tokenizer here: {type(error).__name__}: {error}.",
+            fix=f"Make it reachable, or unset ${VARIABLE}.",
+        ) from error
+    size = model.visual.image_size
+    return ImageJudge(
+        name=architecture if weights is None else f"{architecture}/{Path(weights).stem}",
+        model=model,
+        size=size[0] if isinstance(size, tuple) else int(size),
+        mean=tuple(model.visual.image_mean),
+        std=tuple(model.visual.image_std),
+        tokenize=tokenize,
+    )
+
+
+def own_judge(catalogue: Catalogue, features: Path) -> ImageJudge:
+    """The small CLIP of this catalogue: trained once, then read from ``features``."""
+    items = [item for item in catalogue if item.image is not None]
+    items = items[:: math.ceil(len(items) / _MOST_PHOTOS)]
+    texts = [(category_query(item.category) or "", own_words(item)) for item in items]
+    pixels = np.stack([load_photo(Path(str(item.image)), _SHAPE.image) for item in items])
+    numbers = {word: i for i, word in enumerate(_distinct_words(texts))}
+
+    def tokenize(some: list[str]) -> Tensor:
+        return torch.tensor([_word_ids(text, numbers) for text in some])
+
+    digest = hashlib.sha256(pixels.tobytes()).hexdigest()
+    key = sha256_json([_RECIPE, _SEED, repr(_SHAPE), _STEPS, _BATCH, texts, digest])
+    file = features / "image-judges" / f"{key[:16]}.safetensors"
+    with torch.random.fork_rng(devices=[]), processor_threads(1):
+        torch.manual_seed(_SEED)
+        model = build_small(_SHAPE, len(numbers) + 1)
+        if file.is_file():
+            model.load_state_dict(load_file(file))
+        else:
+            _train(model, pixels, texts, tokenize)
+            with atomic_path(file) as temporary:
+                save_file({k: t.contiguous() for k, t in model.state_dict().items()}, temporary)
+    return ImageJudge(OWN, model.eval(), _SHAPE.image, SMALL_MEAN, SMALL_STD, tokenize)
+
+
+def _distinct_words(texts: Sequence[tuple[str, str]]) -> list[str]:
+    return sorted({word for pair in texts for text in pair for word in words(text)})
+
+
+def _word_ids(text: str, numbers: Mapping[str, int]) -> list[int]:
+    """Ids of the text's first words, an end and padding; words nobody knows share one id."""
+    known = [END + 1 + numbers.get(word, len(numbers)) for word in words(text)]
+    ids = [*known[: _SHAPE.text_length - 1], END]
+    return ids + [PADDING] * (_SHAPE.text_length - len(ids))
+
+
+def _train(
+    model: Any,
+    pixels: NDArray[np.uint8],
+    texts: Sequence[tuple[str, str]],
+    tokenize: Callable[[list[str]], Tensor],
+) -> None:
+    """Half of the steps match photos with their category's query, half with all their words."""
+    generator = torch.Generator().manual_seed(_SEED)
+    captions = [tokenize(list(column)) for column in zip(*texts, strict=True)]  # (n, T) each
+    batch = min(_BATCH, len(pixels))
+    optimiser = torch.optim.AdamW(model.parameters(), lr=_RATE, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, max_lr=_RATE, total_steps=_STEPS, pct_start=0.1
+    )
+    model.train()
+    order: list[int] = []
+    with bar("encoder that judges images", _STEPS) as progress:
+        for step in range(_STEPS):
+            if len(order) < batch:
+                order += torch.randperm(len(pixels), generator=generator).tolist()
+            chosen, order = order[:batch], order[batch:]
+            photos = normalise(pixels[chosen], SMALL_MEAN, SMALL_STD)
+            views = torch.cat([_view(photos, generator), _view(photos, generator)])
+            views = views.contiguous(memory_format=torch.channels_last)
+            one, other = model.encode_image(views, normalize=True).chunk(2)  # (b, e) each
+            loss = contrastive_loss(one, other, torch.tensor(_VIEW_SCALE))
+            said = captions[step % 2][chosen]  # (b, T)
+            same = (said[:, None] == said[None]).all(dim=-1).float()  # (b, b)
+            told = model.encode_text(said, normalize=True)
+            scale = model.logit_scale.exp()
+            loss = loss + _TEXT_WEIGHT * contrastive_loss(one, told, scale, same)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimiser.step()
+            schedule.step()
+            with torch.no_grad():
+                model.logit_scale.clamp_(0.0, 4.6)
+            progress.note = f"contrastive loss {loss.item():.3f}"
+            progress.advance()
+
+
+def _view(photos: Tensor, generator: torch.Generator) -> Tensor:
+    """Standardised photos (n, 3, s, s), each turned, scaled, moved, mirrored and lit anew.
+
+    By up to 20 degrees, a quarter, a thirteenth of the side, and a tenth; colours keep their
+    hue, because customers tell products apart by it. White flows in.
+    """
+    n = len(photos)
+
+    def draw(*shape: int) -> Tensor:
+        return 2 * torch.rand(n, *shape, generator=generator) - 1  # in [-1, 1]
+
+    angle, size, mirror = draw() * math.pi / 9, torch.exp(draw() / 4), torch.sign(draw())
+    cosine, sine = torch.cos(angle) * size, torch.sin(angle) * size
+    rows = [torch.stack([cosine * mirror, -sine], 1), torch.stack([sine * mirror, cosine], 1)]
+    moved = torch.cat([torch.stack(rows, 1), 0.15 * draw(2, 1)], dim=2)  # (n, 2, 3)
+    grid = functional.affine_grid(moved, list(photos.shape), align_corners=False)
+    white = normalise(np.full((1, 3, 1, 1), 255, np.uint8), SMALL_MEAN, SMALL_STD)
+    black = normalise(np.zeros((1, 3, 1, 1), np.uint8), SMALL_MEAN, SMALL_STD)
+    turned = functional.grid_sample(photos - white, grid, align_corners=False) + white
+    return (turned - black) * (1 + draw(1, 1, 1) / 10) + black

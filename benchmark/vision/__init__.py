@@ -1,0 +1,1 @@
+"""Photos and small image encoders: what the harness and models share about pictures."""

@@ -1,0 +1,76 @@
+"""PNG bytes from outside: judged by their header first, decoded only when that is harmless.
+
+A few kilobytes of PNG can ask for gigabytes of pixels, so the size a file announces is compared
+with the size asked for before any decoder sees it, and once more after the decoder has read the
+announcement itself (a file may hold several).
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+#: Signature, and a whole IHDR chunk: length, type, 13 bytes of content, checksum.
+_HEADER = len(SIGNATURE) + 25
+_IHDR = b"\x00\x00\x00\x0dIHDR"
+_IEND = b"\0\0\0\0IEND\xaeB`\x82"
+#: An uncompressed pixel has at most 8 bytes (RGBA of 16 bits); the rest is for other chunks.
+_BYTES_PER_PIXEL, _BYTES_BESIDES = 8, 1 << 16
+
+
+def header_problem(png: bytes, size: int) -> str | None:
+    """Why ``png`` cannot be a square PNG of ``size`` pixels, by both its ends, or ``None``."""
+    if not isinstance(png, bytes):
+        return f"the image is {type(png).__name__}, not bytes"
+    if not png.startswith(SIGNATURE):
+        return "the image is not a PNG file"
+    if len(png) < _HEADER or png[8:16] != _IHDR:
+        return "the PNG has no header"
+    width, height = int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
+    if (width, height) != (size, size):
+        return f"the PNG has {width} x {height} pixels, {size} x {size} asked"
+    most = _BYTES_PER_PIXEL * size * size + _BYTES_BESIDES
+    if len(png) > most:
+        return f"the PNG has {len(png)} bytes, at most {most} allowed"
+    if not png.endswith(_IEND):  # decoders are content when only the last bytes are missing
+        return "the PNG is cut off"
+    return None
+
+
+def decode(png: bytes, size: int) -> NDArray[np.uint8]:
+    """RGB pixels (3, size, size) of a square PNG, transparent ones on white.
+
+    Raises :class:`ValueError`, with the reason, for whatever is no PNG of that size or cannot be
+    decoded.
+    """
+    problem = header_problem(png, size)
+    if problem is not None:
+        raise ValueError(problem)
+    from PIL import Image
+
+    from benchmark.vision.photos import as_pixels, flattened
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(png), formats=("PNG",)) as image:
+                if image.size != (size, size):
+                    raise ValueError(f"a later header announces {image.size} pixels")
+                return as_pixels(flattened(image))
+    except Exception as error:  # Pillow's decoders raise anything on broken bytes
+        raise ValueError(f"the PNG cannot be decoded ({type(error).__name__})") from error
+
+
+def encode(pixels: NDArray[np.uint8]) -> bytes:
+    """The PNG of RGB pixels (3, height, width)."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(pixels.transpose(1, 2, 0)).save(buffer, "PNG")
+    return buffer.getvalue()
