@@ -22,6 +22,7 @@ from torch.nn import functional
 from benchmark.errors import BenchError, UsageError
 from benchmark.files import atomic_path, sha256_file, sha256_json
 from benchmark.progress import bar
+from benchmark.vision.photos import load_photo
 from unimp_model.codebook import RunningCodebook
 from unimp_model.image_tokens import (
     ImageTokenizer,
@@ -31,9 +32,8 @@ from unimp_model.image_tokens import (
     paint,
 )
 from unimp_model.linear_start import GROUPS, start_linear
+from unimp_model.optimisation import deterministic
 from unimp_model.patch_discriminator import PatchDiscriminator, balance, hinge_loss
-from unimp_model.training import deterministic
-from unimp_model.vision import load_photo
 
 #: Part of the cache key: raise it when training changes.
 RECIPE = 1

@@ -27,7 +27,7 @@ from benchmark.errors import BenchError, in_one_line
 from benchmark.files import atomic_path, read_json, sha256_file, write_json
 from benchmark.progress import bar
 from benchmark.torch_setup import prepare_torch
-from unimp_model.vision import load_photo
+from benchmark.vision.photos import load_photo
 
 _BATCH = 16
 #: The names diffusers gives these files, so that either side reads what the other wrote.

@@ -14,9 +14,9 @@ from PIL import Image, ImageDraw
 from safetensors.torch import load_file, save_file
 
 from benchmark.errors import BenchError, UsageError
+from benchmark.vision.photos import load_photo
 from unimp_model.image_token_training import TokenizerShape, own_image_tokenizer
 from unimp_model.image_tokens import ImageTokenizer, named_tokenizer, photo_codes, png_bytes
-from unimp_model.vision import load_photo
 
 needs_diffusers = pytest.mark.skipif(
     importlib.util.find_spec("diffusers") is None, reason='needs pip install "unimp-bench[image]"'
