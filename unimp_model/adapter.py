@@ -15,7 +15,7 @@ from benchmark.threads import processor_threads
 from benchmark.torch_setup import prepare_torch
 from unimp_model import storage
 from unimp_model.answering import Answerer
-from unimp_model.assembly import Parts, assemble, new_network, new_template, new_tiny
+from unimp_model.assembly import Parts, assemble, codes_of, new_network, new_template, new_tiny
 from unimp_model.casing import learn_casing
 from unimp_model.config import UniMPConfig
 from unimp_model.examples import ALL_TASKS, task_of
@@ -33,13 +33,14 @@ class UniMP:
     """The paper's model. One fit serves every task it knows and the dataset supports."""
 
     Config = UniMPConfig
-    tasks = frozenset(ALL_TASKS) - {"image-generation"}
+    tasks = frozenset(ALL_TASKS)
 
     def __init__(self, config: UniMPConfig | None = None) -> None:
         self.config = config or UniMPConfig()
         self._parts: Parts | None = None
         self._trained = Trained(Journal())
         self._answerer: Answerer | None = None
+        self._tasks: tuple[str, ...] = ()
         self._threshold = 0.5
         self._casing: dict[str, str] = {}
 
@@ -58,7 +59,9 @@ class UniMP:
     def fit(self, data: TrainingView, *, seed: int) -> None:
         """Train the image encoder (where it is our own), then the model on all tasks."""
         prepare_torch()
-        tasks = [task for task in ALL_TASKS if task in self.tasks and task in data.tasks]
+        tasks = [task for task in ALL_TASKS if task in data.tasks]
+        if self.config.image_tokens == "none":
+            tasks = [task for task in tasks if task != "image-generation"]
         if not tasks:
             raise BenchError(
                 f"Dataset {data.name!r} supports none of UniMP's tasks.",
@@ -78,9 +81,11 @@ class UniMP:
             "weights are trained.",
             file=sys.stderr,
         )
+        codes = None if parts.drawer is None else codes_of(data, parts.drawer)
         self._trained = Trainer(
-            network, data, parts.template, parts.photos, tasks, config, seed=seed
+            network, data, parts.template, parts.photos, tasks, config, seed=seed, codes=codes
         ).train()
+        self._tasks = tuple(tasks)
         self._parts = parts
         self._answerer = None
         if "selection" in tasks:
@@ -109,20 +114,24 @@ class UniMP:
             self._answerer.turn_to(None)
         trained = storage.save_weights(parts.network, self._trained.own, folder)
         storage.save_vocabulary(parts.vocabulary, folder)
+        storage.save_items(parts.items.values(), folder)
         if parts.photos is not None and parts.encoder is not None:
             storage.save_photos(parts.photos, folder)
             storage.save_encoder(parts.encoder, config.image_encoder, folder)
+        if parts.drawer is not None:
+            storage.save_drawer(parts.drawer, folder)
         storage.save_record(
             folder,
             config=config.model_dump(mode="json"),
             text_size=parts.vocabulary.text_size,
             levels=parts.vocabulary.levels,
             codes=parts.vocabulary.codes,
-            items=parts.vocabulary.item_ids,
             photos=None if parts.photos is None else list(parts.photos.index),
             language_model_sha256=parts.language_sha256,
             image_encoder_sha256=None if parts.encoder is None else parts.encoder.sha256(),
+            image_tokenizer_sha256=None if parts.drawer is None else parts.drawer.sha256(),
             trained=trained,
+            tasks=self._tasks,
             threshold=self._threshold,
             casing=self._casing,
             journal=self.journal.timeless(),
@@ -133,7 +142,8 @@ class UniMP:
         prepare_torch()
         record = storage.read_record(folder)
         self.config = config = UniMPConfig(**record["config"])
-        vocabulary = storage.load_vocabulary(folder, record)
+        known = storage.load_items(folder)
+        vocabulary = storage.load_vocabulary(folder, record, known)
         photos = storage.load_photos(folder, record)
         encoder = storage.load_encoder(folder, config.image_encoder, record["image_encoder_sha256"])
         language_sha256 = None
@@ -152,7 +162,11 @@ class UniMP:
         storage.restore(network, state, folder)
         network.to(_device()).eval()
         template = new_template(vocabulary, config)
-        self._parts = Parts(vocabulary, template, network, photos, encoder, language_sha256)
+        drawer = storage.load_drawer(folder, record["image_tokenizer_sha256"])
+        self._parts = Parts(
+            vocabulary, template, network, photos, encoder, known, drawer, language_sha256
+        )
+        self._tasks = tuple(record["tasks"])
         self._trained = Trained(Journal(**record["journal"]), own)
         self._threshold, self._casing = record["threshold"], record["casing"]
         self._answerer = None
@@ -162,10 +176,19 @@ class UniMP:
         return parameter_counts(self.parts.network)
 
     def _answer(self, instances: Sequence[Instance]) -> list[Prediction]:
+        if self._parts is None:
+            raise BenchError("UniMP is not fitted.", fix="Call fit or load first.")
+        task = task_of(instances[0])
+        if task not in self._tasks:
+            raise BenchError(
+                f"This UniMP was fitted without {task!r}; it knows {', '.join(self._tasks)}.",
+                fix="Fit it on a dataset that supports the task, with image_tokens other than none "
+                "for images.",
+            )
         if self._answerer is None:
             self._answerer = self._new_answerer()
         self._answerer.meet_photos(instances)
-        return self._answerer.answer(task_of(instances[0]), instances)
+        return self._answerer.answer(task, instances)
 
     def _new_answerer(self) -> Answerer:
         return Answerer(

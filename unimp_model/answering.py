@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from benchmark.instances import (
+    Image,
+    ImageGenerationInstance,
     Instance,
     Item,
     Prediction,
     PreferenceInstance,
+    Ranking,
     Rating,
     RecommendationInstance,
     SearchInstance,
@@ -21,11 +25,14 @@ from benchmark.instances import (
     Text,
 )
 from benchmark.ranking import rankings
+from benchmark.tasks.image_generation import RETRIEVED
+from benchmark.vision.photos import resized
+from benchmark.vision.png import encode
 from unimp_model.assembly import Parts
 from unimp_model.casing import apply_casing
 from unimp_model.config import UniMPConfig
 from unimp_model.decoding import Reader
-from unimp_model.examples import candidate_tokens, question_row
+from unimp_model.examples import candidate_tokens, drawing_row, question_row
 from unimp_model.sequence import Row
 
 
@@ -85,7 +92,9 @@ class Answerer:
             return self._rate(instances)  # type: ignore[arg-type]
         if task == "selection":
             return self._select(instances)  # type: ignore[arg-type]
-        return self._explain(instances)
+        if task == "explanation":
+            return self._explain(instances)
+        return self._draw(instances)  # type: ignore[arg-type]
 
     def meet_photos(self, instances: Sequence[Instance]) -> None:
         """Encode photos that are not in the catalogue the model was trained on."""
@@ -143,6 +152,31 @@ class Answerer:
         if self.config.preset == "tiny":
             texts = [apply_casing(text, self.casing) for text in texts]
         return [Text(i.instance_id, text) for i, text in zip(instances, texts, strict=True)]
+
+    def _draw(self, instances: Sequence[ImageGenerationInstance]) -> list[Prediction]:
+        """Eq. 9: retrieve two items by the search instruction, then paint from them."""
+        vocabulary, drawer = self.parts.vocabulary, self.parts.drawer
+        assert drawer is not None, "a model that was fitted to draw has what it draws with"
+        searches = [
+            SearchInstance(i.instance_id, i.user_id, i.history, i.query, k=RETRIEVED)
+            for i in instances
+        ]
+        self.turn_to("search")
+        found = [p.items for p in self._rank("search", searches) if isinstance(p, Ranking)]
+        self.turn_to("image-generation")
+        catalogue = self.parts.items
+        rows = [
+            drawing_row(self.parts.template, i, [catalogue[item_id] for item_id in retrieved])
+            for i, retrieved in zip(instances, found, strict=True)
+        ]
+        allowed = torch.zeros(vocabulary.size, dtype=torch.bool)
+        allowed[vocabulary.first_code : vocabulary.first_item] = True
+        tokens = self.reader.generate(rows, allowed, stop=None, longest=drawer.length)
+        codes = np.array(tokens, np.int64) - vocabulary.first_code  # (n, L)
+        return [
+            Image(i.instance_id, encode(resized(photo, i.size)), retrieved)
+            for i, photo, retrieved in zip(instances, drawer.decode(codes), found, strict=True)
+        ]
 
     def _rows(self, task: str, instances: Sequence[Instance]) -> list[Row]:
         window = self.config.history_items

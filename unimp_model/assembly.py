@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
@@ -18,6 +19,8 @@ from benchmark.tasks import TASKS
 from unimp_model.config import UniMPConfig
 from unimp_model.encoder_training import item_texts, own_encoder
 from unimp_model.examples import blank_instance
+from unimp_model.image_token_training import own_image_tokenizer
+from unimp_model.image_tokens import ImageTokenizer, named_tokenizer, photo_codes
 from unimp_model.item_rows import ItemRows
 from unimp_model.language import LanguageModel, new_llama
 from unimp_model.model import UniMPNetwork
@@ -39,6 +42,10 @@ class Parts:
     network: UniMPNetwork
     photos: PhotoFeatures | None
     encoder: ImageEncoder | None
+    items: Mapping[str, Item]
+    """The catalogue by item id: retrieved items are shown when an image is drawn."""
+    drawer: ImageTokenizer | None
+    """Turns photos into image codes and back; ``None`` where no images are drawn."""
     language_sha256: str | None
     """Of the pretrained language model's file; ``None`` where it was made from scratch."""
 
@@ -52,8 +59,13 @@ def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, s
     else:
         tokenizer = own_tokenizer(data, tasks, config.text_tokens)
         text_size = tokenizer.get_vocab_size()
+    drawer = image_tokenizer(data, config, seed=seed) if "image-generation" in tasks else None
     vocabulary = Vocabulary(
-        tokenizer, text_size, data.catalogue.ids, levels=rating_levels(data.rating_scale)
+        tokenizer,
+        text_size,
+        data.catalogue.ids,
+        levels=rating_levels(data.rating_scale),
+        codes=0 if drawer is None else drawer.codes,
     )
     template = new_template(vocabulary, config)
     encoder, photos = see(data, vocabulary, config, seed=seed)
@@ -69,7 +81,8 @@ def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, s
         row_std=float(language.input_rows.detach().std()),
     )
     network = new_network(config, language, items, photos, vocabulary)
-    return Parts(vocabulary, template, network, photos, encoder, language_sha256)
+    shown = {item.item_id: item for item in data.catalogue}
+    return Parts(vocabulary, template, network, photos, encoder, shown, drawer, language_sha256)
 
 
 def new_network(
@@ -137,7 +150,7 @@ def see(
     data: TrainingView, vocabulary: Vocabulary, config: UniMPConfig, *, seed: int
 ) -> tuple[ImageEncoder | None, PhotoFeatures | None]:
     """The frozen encoder and features of all catalogue photos; nothing without vision."""
-    photos = [Path(item.image) for item in data.catalogue if item.image is not None]
+    photos = photos_of(data)
     if config.vision == "none" or not photos:
         return None, None
     if config.image_encoder == "own":
@@ -152,6 +165,30 @@ def see(
         encoder = named_encoder(config.image_encoder)
     folder = data.features_folder
     return encoder, cached_features(encoder, photos, grid=config.image_grid, folder=folder)
+
+
+def image_tokenizer(data: TrainingView, config: UniMPConfig, *, seed: int) -> ImageTokenizer:
+    """The frozen VQGAN: trained on the catalogue's photos, or loaded by name."""
+    if config.image_tokens != "own":
+        return named_tokenizer(config.image_tokens)
+    return own_image_tokenizer(
+        photos_of(data),
+        cache=data.features_folder,
+        seed=seed,
+        steps=config.image_token_steps,
+        batch=min(config.image_token_batch, len(photos_of(data))),
+    )
+
+
+def codes_of(data: TrainingView, drawer: ImageTokenizer) -> dict[str, NDArray[np.int32]]:
+    """Image codes (L,) of every catalogue photo, by file name."""
+    rows, codes = photo_codes(drawer, photos_of(data), data.features_folder)
+    return {name: codes[row] for name, row in rows.items()}
+
+
+def photos_of(data: TrainingView) -> list[Path]:
+    """Files of the catalogue's photos, in index order."""
+    return [Path(item.image) for item in data.catalogue if item.image is not None]
 
 
 def words_of(template: Template, item: Item) -> list[int]:

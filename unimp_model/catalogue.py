@@ -8,7 +8,14 @@ MODELS = (
     ModelEntry(
         name="unimp",
         target="unimp_model.adapter:UniMP",
-        tasks=("recommendation", "search", "preference", "selection", "explanation"),
+        tasks=(
+            "recommendation",
+            "search",
+            "preference",
+            "selection",
+            "explanation",
+            "image-generation",
+        ),
         group="unimp",
         paper_name="UniMP",
         variants={
@@ -23,7 +30,11 @@ MODELS = (
             "no-reweighting": {"gamma": 0.0},
             "no-context-no-reweighting": {"context_weight": 0.0, "gamma": 0.0},
             "random-ids": {"item_rows": "random"},
+            "continual": {"strategy": "continual"},
+            "multi-task": {"strategy": "multi-task"},
+            "multi-task-full": {"strategy": "multi-task-full"},
+            "multi-task-efficient": {"strategy": "multi-task-efficient"},
         },
-        requires=("torch", "transformers", "open_clip"),
+        requires=("torch", "transformers", "open_clip", "diffusers"),
     ),
 )

@@ -7,7 +7,6 @@ grid of codes, read row by row like words; its decoder paints a photo from such 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
@@ -101,10 +99,6 @@ class ImageTokenizer:
             parts.append(self.pixels(paint(self.vq, quantised))[:count])
         return np.concatenate(parts)
 
-    def png(self, codes_row: NDArray[np.integer], size: int) -> bytes:
-        """The photo painted from codes (L,), as a PNG of ``size`` x ``size``."""
-        return png_bytes(self.decode(np.asarray(codes_row)[None])[0], size)
-
     def latents(self, pixels: NDArray[np.uint8]) -> Tensor:
         """Photos (b, 3, size, size) -> encoder outputs (b, d, g, g), not yet quantised."""
         latents: Tensor = self.vq.encode(self.network_input(pixels)).latents
@@ -180,16 +174,6 @@ def paint(vq: Any, quantised: Tensor) -> Tensor:
     spatial = quantised if vq.config.norm_type == "spatial" else None
     output: Tensor = vq.decoder(vq.post_quant_conv(quantised), spatial)
     return output
-
-
-def png_bytes(pixels: NDArray[np.uint8], size: int) -> bytes:
-    """A photo (3, s, s) as a PNG of ``size`` x ``size``."""
-    image = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)), "RGB")
-    if size != image.width:
-        image = image.resize((size, size), Image.Resampling.BICUBIC)
-    stream = io.BytesIO()
-    image.save(stream, "PNG")
-    return stream.getvalue()
 
 
 def named_tokenizer(name: str, *, size: int | None = None) -> ImageTokenizer:

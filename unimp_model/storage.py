@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from torch import Tensor
 
 from benchmark.errors import BenchError
 from benchmark.files import read_json, write_json
+from benchmark.instances import Item
 from benchmark.vision.clip import SmallClip, build_small
 from unimp_model.encoder_training import as_encoder
+from unimp_model.image_tokens import ImageTokenizer
 from unimp_model.model import UniMPNetwork, trainable_parameters
 from unimp_model.tokens import Vocabulary
 from unimp_model.vision import ImageEncoder, PhotoFeatures, PhotoTable, named_encoder
@@ -26,6 +28,8 @@ _WEIGHTS = "model.safetensors"
 _PHOTOS = "photos.safetensors"
 _ENCODER = "image_encoder.safetensors"
 _TOKENIZER = "tokenizer.json"
+_DRAWER = "image_tokenizer"
+_ITEMS = "items.json"
 
 #: Prefix of the weights that replace shared ones for a task.
 _OWN = "own/"
@@ -61,13 +65,15 @@ def save_vocabulary(vocabulary: Vocabulary, folder: Path) -> None:
     (folder / _TOKENIZER).write_text(vocabulary.tokenizer.to_str(), encoding="utf-8")
 
 
-def load_vocabulary(folder: Path, record: Mapping[str, Any]) -> Vocabulary:
-    """Tokenizer and items of a saved model."""
+def load_vocabulary(
+    folder: Path, record: Mapping[str, Any], items: Mapping[str, Item]
+) -> Vocabulary:
+    """The vocabulary of a saved model over its items."""
     tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
     return Vocabulary(
         tokenizer,
         record["text_size"],
-        record["items"],
+        list(items),
         levels=record["levels"],
         codes=record["codes"],
     )
@@ -127,6 +133,46 @@ def load_photos(folder: Path, record: Mapping[str, Any]) -> PhotoFeatures | None
     arrays = load_file(folder / _PHOTOS)
     table = PhotoTable(**{name: array.numpy() for name, array in arrays.items()})
     return PhotoFeatures({name: i for i, name in enumerate(record["photos"])}, table)
+
+
+def save_items(items: Iterable[Item], folder: Path) -> None:
+    """What the template writes of each item, in catalogue order; photos by file name."""
+    write_json(
+        folder / _ITEMS,
+        [
+            [i.item_id, i.title, i.category, i.brand, i.price, i.image and Path(i.image).name]
+            for i in items
+        ],
+    )
+
+
+def load_items(folder: Path) -> dict[str, Item]:
+    """What :func:`save_items` wrote, by item id; ``image`` is a file name alone."""
+    return {
+        item_id: Item(
+            item_id, title=title, category=tuple(category), brand=brand, price=price, image=image
+        )
+        for item_id, title, category, brand, price, image in read_json(folder / _ITEMS)
+    }
+
+
+def save_drawer(drawer: ImageTokenizer, folder: Path) -> None:
+    """The VQGAN of image generation, whole: it is small, and needed at prediction."""
+    (folder / _DRAWER).mkdir()
+    drawer.save(folder / _DRAWER)
+
+
+def load_drawer(folder: Path, sha256: str | None) -> ImageTokenizer | None:
+    """The VQGAN a saved model draws with, checked by its hash; ``None`` where it draws nothing."""
+    if sha256 is None:
+        return None
+    drawer = ImageTokenizer.load(folder / _DRAWER)
+    if drawer.sha256() != sha256:
+        raise BenchError(
+            f"{str(folder / _DRAWER)!r} is not the VQGAN this model was trained with.",
+            fix="Restore the file, or fit again.",
+        )
+    return drawer
 
 
 def save_encoder(encoder: ImageEncoder, setting: str, folder: Path) -> None:

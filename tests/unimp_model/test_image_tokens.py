@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 import json
 import sys
 
@@ -16,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from benchmark.errors import BenchError, UsageError
 from benchmark.vision.photos import load_photo
 from unimp_model.image_token_training import TokenizerShape, own_image_tokenizer
-from unimp_model.image_tokens import ImageTokenizer, named_tokenizer, photo_codes, png_bytes
+from unimp_model.image_tokens import ImageTokenizer, named_tokenizer, photo_codes
 
 needs_diffusers = pytest.mark.skipif(
     importlib.util.find_spec("diffusers") is None, reason='needs pip install "unimp-bench[image]"'
@@ -177,20 +176,6 @@ def test_a_damaged_folder_is_named(tokenizer, tmp_path):
 
 
 @needs_diffusers
-def test_a_png_has_the_size_asked_for_and_the_same_bytes(tokenizer, pixels):
-    row = tokenizer.encode(pixels[:1])[0]
-    png = tokenizer.png(row, 48)
-    with Image.open(io.BytesIO(png)) as image:
-        assert (image.format, image.mode, image.size) == ("PNG", "RGB", (48, 48))
-    assert png == tokenizer.png(row, 48)
-
-
-def test_a_png_keeps_the_pixels():
-    pixels = np.random.default_rng(0).integers(0, 256, (3, 8, 8)).astype(np.uint8)
-    with Image.open(io.BytesIO(png_bytes(pixels, 8))) as image:
-        assert np.array_equal(np.asarray(image).transpose(2, 0, 1), pixels)
-
-
 @needs_diffusers
 def test_codes_that_are_none_are_refused(tokenizer):
     with pytest.raises(ValueError, match="shape"):
