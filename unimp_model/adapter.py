@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -14,7 +15,7 @@ from benchmark.model import TrainingView
 from benchmark.threads import processor_threads
 from benchmark.torch_setup import prepare_torch
 from unimp_model import storage
-from unimp_model.answering import Answerer
+from unimp_model.answering import Answerer, Chosen
 from unimp_model.assembly import Parts, assemble, codes_of, new_network, new_template, new_tiny
 from unimp_model.casing import learn_casing
 from unimp_model.config import UniMPConfig
@@ -41,7 +42,7 @@ class UniMP:
         self._trained = Trained(Journal())
         self._answerer: Answerer | None = None
         self._tasks: tuple[str, ...] = ()
-        self._threshold = 0.5
+        self._chosen = Chosen()
         self._casing: dict[str, str] = {}
 
     @property
@@ -88,16 +89,24 @@ class UniMP:
         self._tasks = tuple(tasks)
         self._parts = parts
         self._answerer = None
-        if "selection" in tasks:
-            answerer = self._new_answerer()
-            answerer.turn_to("selection")
-            validation = Validation(data, parts.template, (), config)
-            self._threshold = validation.threshold(answerer.reader)
-            answerer.turn_to(None)
+        self._chosen = self._choose(data, tasks)
         if config.preset == "tiny" and "explanation" in tasks:
             sentences = data.interactions("train")["explanation"].drop_nulls().to_list()
             self._casing = learn_casing(sentences)
-        self._answerer = None
+
+    def _choose(self, data: TrainingView, tasks: Sequence[str]) -> Chosen:
+        """The threshold of selection and the temperature of ratings, on validation."""
+        answerer = self._new_answerer()
+        validation = Validation(data, self.parts.template, (), self.config)
+        threshold, temperature = 0.5, 1.0
+        if "selection" in tasks:
+            answerer.turn_to("selection")
+            threshold = validation.threshold(answerer.reader)
+        if "preference" in tasks:
+            answerer.turn_to("preference")
+            temperature = validation.temperature(answerer.reader)
+        answerer.turn_to(None)
+        return Chosen(threshold, temperature)
 
     def predict(self, instances: Sequence[Instance]) -> Iterable[Prediction]:
         """Answer one task's instances: one forward pass each, or a generation."""
@@ -132,7 +141,7 @@ class UniMP:
             image_tokenizer_sha256=None if parts.drawer is None else parts.drawer.sha256(),
             trained=trained,
             tasks=self._tasks,
-            threshold=self._threshold,
+            chosen=asdict(self._chosen),
             casing=self._casing,
             journal=self.journal.timeless(),
         )
@@ -168,7 +177,7 @@ class UniMP:
         )
         self._tasks = tuple(record["tasks"])
         self._trained = Trained(Journal(**record["journal"]), own)
-        self._threshold, self._casing = record["threshold"], record["casing"]
+        self._chosen, self._casing = Chosen(**record["chosen"]), record["casing"]
         self._answerer = None
 
     def parameter_counts(self) -> dict[str, int]:
@@ -193,7 +202,7 @@ class UniMP:
     def _new_answerer(self) -> Answerer:
         return Answerer(
             self.parts, self._trained.own, self.config,
-            threshold=self._threshold, casing=self._casing,
+            chosen=self._chosen, casing=self._casing,
         )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +32,19 @@ from benchmark.vision.png import encode
 from unimp_model.assembly import Parts
 from unimp_model.casing import apply_casing
 from unimp_model.config import UniMPConfig
-from unimp_model.decoding import Reader
+from unimp_model.decoding import Reader, expected_ratings
 from unimp_model.examples import candidate_tokens, drawing_row, question_row
 from unimp_model.sequence import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is chosen on validation after training."""
+
+    threshold: float = 0.5
+    """Least probability of a candidate that is selected."""
+    temperature: float = 1.0
+    """Of rating probabilities."""
 
 
 class Answerer:
@@ -48,12 +59,12 @@ class Answerer:
         own: Mapping[str, Mapping[str, Tensor]],
         config: UniMPConfig,
         *,
-        threshold: float,
+        chosen: Chosen,
         casing: Mapping[str, str],
     ) -> None:
         self.parts = parts
         self.config = config
-        self.threshold = threshold
+        self.chosen = chosen
         self.casing = casing
         self._own = own
         replaced = {name for part in own.values() for name in part}
@@ -122,7 +133,9 @@ class Answerer:
 
     def _rate(self, instances: Sequence[PreferenceInstance]) -> list[Prediction]:
         rows = self._rows("preference", instances)
-        values = self.reader.ratings(rows, self.parts.vocabulary)
+        vocabulary = self.parts.vocabulary
+        p = self.reader.rating_probabilities(rows, vocabulary)
+        values = expected_ratings(p, vocabulary.levels, self.chosen.temperature)
         return [Rating(i.instance_id, float(v)) for i, v in zip(instances, values, strict=True)]
 
     def _select(self, instances: Sequence[SelectionInstance]) -> list[Prediction]:
@@ -132,7 +145,7 @@ class Answerer:
         for instance, p in zip(instances, self.reader.choices(rows, choices), strict=True):
             chosen = [
                 c.item_id for c, x in zip(instance.candidates, p, strict=True)
-                if x >= self.threshold
+                if x >= self.chosen.threshold
             ]  # fmt: skip
             found.append(Selection(instance.instance_id, tuple(chosen), tuple(float(x) for x in p)))
         return found

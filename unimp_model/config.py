@@ -23,10 +23,10 @@ TaskName = Literal[
 _TASK_SHARES: dict[TaskName, float] = {
     "recommendation": 1.0,
     "search": 1.0,
-    "preference": 0.4,
-    "selection": 0.15,
-    "explanation": 0.25,
-    "image-generation": 0.1,
+    "preference": 0.3,
+    "selection": 0.1,
+    "explanation": 0.2,
+    "image-generation": 0.05,
 }
 _TASK_WEIGHTS: dict[TaskName, float] = {
     "recommendation": 0.5,
@@ -139,7 +139,10 @@ class UniMPConfig(BaseModel):
     strategy: Literal["multi-task-efficient", "multi-task-full", "multi-task", "continual"] = Field(
         "multi-task-efficient", description="learning strategy (Table 7)"
     )
-    own_epochs: int = Field(2, ge=1, le=1000, description="fine-tuning epochs of each task")
+    own_rows: int | None = Field(
+        1000, ge=1, description="user sequences, at most, of a fine-tuning epoch"
+    )
+    own_epochs: int = Field(1, ge=1, le=1000, description="fine-tuning epochs of each task")
     own_rate: float = Field(0.1, gt=0, le=10, description="factor on learning rates in them")
     answer_tokens: int = Field(40, ge=1, le=500, description="longest explanation, in tokens")
     context_weight: float = Field(0.3, ge=0, le=10, description="weight of context loss, Eq. 7")
@@ -147,7 +150,7 @@ class UniMPConfig(BaseModel):
         None, ge=1, le=1000, description="passes over the training part; not given: see steps"
     )
     steps: int = Field(
-        1200, ge=1, description="optimiser steps the number of epochs is chosen for, at least 3"
+        800, ge=1, description="optimiser steps the number of epochs is chosen for, at least 3"
     )
     most_rows: int | None = Field(
         None, ge=1, description="user sequences per epoch at most, drawn anew each epoch"

@@ -184,17 +184,21 @@ class RowBuilder:
                     branches.append(branch)
         return self.template.row(trunk, branches, context=context)
 
-    def drawing_rows(self, generator: np.random.Generator) -> list[Row]:
+    def drawing_rows(self, generator: np.random.Generator, *, most: int | None) -> list[Row]:
         """Rows of image generation, which stand alone: their history is what was retrieved.
 
         In training the retrieved items are drawn from those the query fits, the target no more
         and no less likely than any other: that is how often a good search finds it.
+
+        At most ``most`` rows.
         """
         rate = self.rates.get("image-generation", 0.0)
+        items = [item for item in self._drawable() if generator.random() < rate]
+        if most is not None and most < len(items):
+            drawn = generator.choice(len(items), most, replace=False)
+            items = [items[int(i)] for i in sorted(drawn)]
         found = []
-        for item in self._drawable():
-            if generator.random() >= rate:
-                continue
+        for item in items:
             query = self.catalogue.queries[item]
             fitting = self._by_query[query or ""]
             some = generator.choice(fitting, min(RETRIEVED, len(fitting)), replace=False)

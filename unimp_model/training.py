@@ -72,6 +72,8 @@ class Stage:
     last_layer: bool = False
     rate: float = 1.0
     """Factor on the learning rates."""
+    most_rows: int | None = None
+    """User sequences per epoch at most, drawn anew each epoch."""
 
 
 class Trainer:
@@ -103,20 +105,27 @@ class Trainer:
     def train(self) -> Trained:
         """Follow the configured strategy and leave the network with its final weights."""
         config, trained = self.config, Trained(self.journal)
-        epochs = config.epochs_for(max(1, self._rows_per_epoch(self._builder(self.tasks))))
+        epochs = config.epochs_for(
+            max(1, self._rows_per_epoch(self._builder(self.tasks), config.most_rows))
+        )
         with deterministic():
             if config.strategy == "continual":
                 for task in self.tasks:
                     each = max(1, round(epochs / len(self.tasks)))
-                    self.run(Stage(f"continual {task}", (task,), each))
+                    self.run(Stage(f"continual {task}", (task,), each, most_rows=config.most_rows))
             else:
-                self.run(Stage("joint", self.tasks, epochs))
+                self.run(Stage("joint", self.tasks, epochs, most_rows=config.most_rows))
             if config.strategy in ("multi-task-full", "multi-task-efficient"):
                 joint = snapshot(self.network)
                 for task in self.tasks:
                     efficient = config.strategy == "multi-task-efficient"
                     stage = Stage(
-                        f"own {task}", (task,), config.own_epochs, efficient, config.own_rate
+                        f"own {task}",
+                        (task,),
+                        config.own_epochs,
+                        last_layer=efficient,
+                        rate=config.own_rate,
+                        most_rows=config.own_rows,
                     )
                     if self.run(stage, keep_start=True):
                         now = snapshot(self.network)
@@ -142,12 +151,13 @@ class Trainer:
                 parameter.requires_grad_(name in chosen)
         best_state = snapshot(network, trainable)
         best, kept = (self._validate(stage)[0], -1) if keep_start else (-math.inf, -1)
-        steps = stage.epochs * max(1, math.ceil(self._rows_per_epoch(builder) / config.batch_rows))
+        per_epoch = self._rows_per_epoch(builder, stage.most_rows)
+        steps = stage.epochs * max(1, math.ceil(per_epoch / config.batch_rows))
         optimiser = make_optimiser(network, config, scale=stage.rate)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, cosine(config.warmup, steps))
         with bar(f"training ({stage.name})", steps) as progress:
             for epoch in range(stage.epochs):
-                record = self._epoch(builder, optimiser, schedule, progress)
+                record = self._epoch(stage, builder, optimiser, schedule, progress)
                 score, named = self._validate(stage)
                 self.journal.epochs.append({"stage": stage.name, **record, **named})
                 if score is None or score > best:
@@ -164,6 +174,7 @@ class Trainer:
 
     def _epoch(
         self,
+        stage: Stage,
         builder: RowBuilder,
         optimiser: torch.optim.Optimizer,
         schedule: torch.optim.lr_scheduler.LRScheduler,
@@ -173,12 +184,13 @@ class Trainer:
         network.train()
         started, tokens = time.perf_counter(), 0
         sizes = [len(sequence) for sequence in builder.sequences]
-        plan = plan_epoch(sizes, config, self.generator)
+        plan = plan_epoch(sizes, config, self.generator, most_rows=stage.most_rows)
         sequences = builder.reordered(config.shuffle, self.generator)
         context = config.context_weight > 0
         rows = [builder.row(c, sequences, self.generator, context=context) for c in plan]
-        rows = [row for row in rows if len(row.reads)]
-        rows += builder.drawing_rows(self.generator)
+        answers = range(len(ALL_TASKS))
+        rows = [row for row in rows if np.isin(row.kinds, answers).any()]
+        rows += builder.drawing_rows(self.generator, most=stage.most_rows)
         sums = _LossSums()
         device = network.special_input.device
         photo_index = {} if self.photos is None else self.photos.index
@@ -207,13 +219,16 @@ class Trainer:
             return None, named
         return sum(score.value for score in scores.values()) / len(scores), named
 
-    def _rows_per_epoch(self, builder: RowBuilder) -> int:
+    def _rows_per_epoch(self, builder: RowBuilder, most: int | None) -> int:
         """About how many: where sequences are cut is drawn anew every epoch."""
         generator = np.random.default_rng(0)
         lengths = [len(sequence) for sequence in builder.sequences]
+        histories = len(plan_epoch(lengths, self.config, generator, most_rows=most))
+        if set(builder.rates) == {"image-generation"}:
+            histories = 0
         drawings = builder.counts().get("image-generation", 0)
         drawings = round(drawings * builder.rates.get("image-generation", 0.0))
-        return len(plan_epoch(lengths, self.config, generator)) + drawings
+        return histories + min(drawings, most or drawings)
 
     def _builder(self, tasks: Sequence[str]) -> RowBuilder:
         """Rows of these tasks, each at its share of the mixture; alone a task is asked always."""
@@ -245,7 +260,11 @@ def tempered(
 
 
 def plan_epoch(
-    lengths: Sequence[int], config: UniMPConfig, generator: np.random.Generator
+    lengths: Sequence[int],
+    config: UniMPConfig,
+    generator: np.random.Generator,
+    *,
+    most_rows: int | None = None,
 ) -> list[Chunk]:
     """The rows of one epoch: all of them, or a random ``most_rows``."""
     plan = chunks(
@@ -254,8 +273,8 @@ def plan_epoch(
         targets=config.targets_per_row,
         generator=generator,
     )
-    if config.most_rows is not None and config.most_rows < len(plan):
-        drawn = generator.choice(len(plan), config.most_rows, replace=False)
+    if most_rows is not None and most_rows < len(plan):
+        drawn = generator.choice(len(plan), most_rows, replace=False)
         plan = [plan[i] for i in sorted(drawn)]
     return plan
 

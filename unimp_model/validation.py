@@ -6,18 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmark.instances import (
     Example,
     ImageGenerationInstance,
-    PreferenceInstance,
     SelectionInstance,
 )
 from benchmark.model import TrainingView
 from benchmark.ranking import top_k
 from benchmark.thresholds import best_threshold
 from unimp_model.config import UniMPConfig
-from unimp_model.decoding import Reader
+from unimp_model.decoding import Reader, expected_ratings
 from unimp_model.examples import (
     candidate_tokens,
     drawing_row,
@@ -29,6 +29,8 @@ from unimp_model.sequence import Row, Template
 
 #: Cut-off of the ranking score.
 _K = 5
+#: Temperatures tried on rating probabilities.
+_TEMPERATURES = tuple(step / 20 for step in range(2, 41))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +101,26 @@ class Validation:
         return score
 
     def _preference(self, examples: Sequence[Example]) -> Callable[[Reader], Score]:
+        levels = self._template.vocabulary.levels
         rows = [self._question("preference", example) for example in examples]
         targets = np.array([e.target for e in examples], np.float64)
-        first = examples[0].instance
-        assert isinstance(first, PreferenceInstance)
-        width = first.scale[1] - first.scale[0]
 
         def score(reader: Reader) -> Score:
-            errors = np.abs(reader.ratings(rows, self._template.vocabulary) - targets)
-            return Score("1 - MAE/width", float(1 - errors.mean() / width))
+            p = reader.rating_probabilities(rows, self._template.vocabulary)
+            error, _ = _best_temperature(p, targets, levels)
+            return Score("1 - MAE/width", 1 - error / (levels[-1] - levels[0]))
 
         return score
+
+    def temperature(self, reader: Reader) -> float:
+        """What sharpens rating probabilities best: least MAE on validation (1 without ratings)."""
+        examples = self._all("preference")
+        if not examples:
+            return 1.0
+        rows = [self._question("preference", example) for example in examples]
+        p = reader.rating_probabilities(rows, self._template.vocabulary)
+        targets = np.array([e.target for e in examples], np.float64)
+        return _best_temperature(p, targets, self._template.vocabulary.levels)[1]
 
     def _selection(self, examples: Sequence[Example]) -> Callable[[Reader], Score]:
         def score(reader: Reader) -> Score:
@@ -122,7 +133,7 @@ class Validation:
 
         0.5 where the dataset has no validation examples of selection.
         """
-        examples = _spread(self._data.examples("selection", "valid"), self._config.validation_users)
+        examples = self._all("selection")
         return self._threshold(reader, examples)[0] if examples else 0.5
 
     def _threshold(self, reader: Reader, examples: Sequence[Example]) -> tuple[float, float]:
@@ -165,9 +176,21 @@ class Validation:
             rows.append(drawing_row(self._template, instance, retrieved, answer=answer))
         return _likelihood(rows) if rows else None
 
+    def _all(self, task: str) -> list[Example]:
+        return _spread(self._data.examples(task, "valid"), self._config.validation_users)
+
     def _question(self, task: str, example: Example, answer: tuple[int, ...] = ()) -> Row:
         window = self._config.history_items
         return question_row(self._template, task, example.instance, window=window, answer=answer)
+
+
+def _best_temperature(
+    p: NDArray[np.float64], targets: NDArray[np.float64], levels: Sequence[float]
+) -> tuple[float, float]:
+    """The least mean absolute error over :data:`_TEMPERATURES`, and its temperature."""
+    errors = [np.abs(expected_ratings(p, levels, t) - targets).mean() for t in _TEMPERATURES]
+    best = int(np.argmin(errors))
+    return float(errors[best]), _TEMPERATURES[best]
 
 
 def _likelihood(rows: Sequence[Row]) -> Callable[[Reader], Score]:
