@@ -38,9 +38,11 @@ from unimp_model.patch_discriminator import PatchDiscriminator, balance, hinge_l
 #: Part of the cache key: raise it when training changes.
 RECIPE = 1
 _COMMITMENT = 0.25
+#: Weight of hue beside lightness: pale garments differ in little else.
+_HUE = 2.0
 _BETAS = (0.9, 0.99)
 #: Share of the steps before there is a codebook, and after which no code is moved any more.
-_PLAIN, _SETTLED = 0.05, 0.8
+_PLAIN, _SETTLED = 0.1, 0.8
 _REVIVE_EVERY = 20
 #: Photos the start is fitted to, and latents k-means sees at most.
 _START_PHOTOS = 256
@@ -57,7 +59,7 @@ class TokenizerShape:
 
     size: int = 64
     grid: int = 8
-    codes: int = 512
+    codes: int = 1024
     code_width: int = 16
     width: int = 64
 
@@ -256,7 +258,8 @@ def reconstruction_loss(painted: Tensor, real: Tensor) -> Tensor:
 def opponent_colours(x: Tensor) -> Tensor:
     """RGB (b, 3, h, w) -> lightness, red against green, blue against yellow."""
     red, green, blue = x.unbind(1)
-    return torch.stack([(red + green + blue) / 3, red - green, blue - (red + green) / 2], 1)
+    lightness, yellow = (red + green + blue) / 3, (red + green) / 2
+    return torch.stack([lightness, _HUE * (red - green), _HUE * (blue - yellow)], 1)
 
 
 def _flat(latents: Tensor) -> Tensor:

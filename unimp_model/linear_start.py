@@ -59,8 +59,8 @@ def _pairs_in(conv: nn.Conv2d, basis: Tensor, mean: Tensor, parts: Tensor) -> No
     """
     size = conv.out_channels // GROUPS
     middle = conv.weight.shape[-1] // 2
+    bias = _bias(conv).zero_()
     conv.weight.mul_(0.1)
-    conv.bias.zero_()
     for group in range(GROUPS):
         channel = group * size
         mine = range(group, basis.shape[1], GROUPS)
@@ -69,11 +69,11 @@ def _pairs_in(conv: nn.Conv2d, basis: Tensor, mean: Tensor, parts: Tensor) -> No
             for sign in (1.0, -1.0):
                 conv.weight[channel] = 0.0
                 conv.weight[channel, :, middle, middle] = sign * scale * basis[:, component]
-                conv.bias[channel] = -sign * scale * (basis[:, component] @ mean)
+                bias[channel] = -sign * scale * (basis[:, component] @ mean)
                 channel += 1
         for sign in (1.0, -1.0):
             conv.weight[channel] = 0.0
-            conv.bias[channel] = sign * _CONSTANT
+            bias[channel] = sign * _CONSTANT
             channel += 1
 
 
@@ -97,4 +97,9 @@ def _fit(conv: nn.Conv2d, features: Tensor, target: Tensor) -> None:
     gram += _RIDGE * torch.eye(len(gram), dtype=torch.float64)
     solved = torch.linalg.solve(gram, columns.T @ wanted / len(columns)).float()  # (9w + 1, o)
     conv.weight.copy_(solved[:-1].T.view_as(conv.weight))
-    conv.bias.copy_(solved[-1])
+    _bias(conv).copy_(solved[-1])
+
+
+def _bias(conv: nn.Conv2d) -> Tensor:
+    assert conv.bias is not None
+    return conv.bias

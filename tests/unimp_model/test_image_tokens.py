@@ -22,7 +22,7 @@ needs_diffusers = pytest.mark.skipif(
 )
 
 SHAPE = TokenizerShape(size=16, grid=4, codes=32, code_width=8, width=32)
-TRAINING = {"steps": 60, "batch": 8, "seed": 0, "shape": SHAPE}
+TRAINING = {"steps": 120, "batch": 8, "seed": 0, "shape": SHAPE}
 COLOURS = ["red", "green", "blue", "black", "orange", "purple"]
 
 
