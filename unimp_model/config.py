@@ -109,8 +109,8 @@ class UniMPConfig(BaseModel):
         description="VQGAN of image generation. own: trained on the dataset's photos, then frozen; "
         "none: the model draws nothing; else a folder or hub name for diffusers.VQModel",
     )
-    image_token_steps: int = Field(400, ge=1, le=1_000_000, description="training steps of own")
-    image_token_batch: int = Field(32, ge=2, le=4096, description="photos a step of own")
+    image_token_steps: int = Field(300, ge=1, le=1_000_000, description="training steps of own")
+    image_token_batch: int = Field(16, ge=2, le=4096, description="photos a step of own")
 
     # items
     item_rows: Literal["content", "random"] = Field(
