@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from benchmark.tasks import TASKS
 from unimp_model.config import UniMPConfig
 from unimp_model.encoder_training import item_texts, own_encoder
 from unimp_model.examples import blank_instance
+from unimp_model.image_token_process import trained_beside
 from unimp_model.image_token_training import own_image_tokenizer
 from unimp_model.image_tokens import ImageTokenizer, named_tokenizer, photo_codes
 from unimp_model.item_rows import ItemRows
@@ -59,7 +61,22 @@ def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, s
     else:
         tokenizer = own_tokenizer(data, tasks, config.text_tokens)
         text_size = tokenizer.get_vocab_size()
-    drawer = image_tokenizer(data, config, seed=seed) if "image-generation" in tasks else None
+    draws = "image-generation" in tasks
+    beside = (
+        trained_beside(
+            photos_of(data),
+            cache=data.features_folder,
+            seed=seed,
+            steps=config.image_token_steps,
+            batch=config.image_token_batch,
+        )
+        if draws and config.image_tokens == "own"
+        else nullcontext()
+    )
+    with beside:
+        words = Vocabulary(tokenizer, text_size, ())  # texts are all the encoder learns from
+        encoder, photos = see(data, words, config, seed=seed)
+    drawer = image_tokenizer(data, config, seed=seed) if draws else None
     vocabulary = Vocabulary(
         tokenizer,
         text_size,
@@ -68,7 +85,6 @@ def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, s
         codes=0 if drawer is None else drawer.codes,
     )
     template = new_template(vocabulary, config)
-    encoder, photos = see(data, vocabulary, config, seed=seed)
     torch.manual_seed(seed)  # whether the encoder was trained or cached must not matter
     if language is None:
         language = new_tiny(vocabulary, config)
@@ -176,7 +192,7 @@ def image_tokenizer(data: TrainingView, config: UniMPConfig, *, seed: int) -> Im
         cache=data.features_folder,
         seed=seed,
         steps=config.image_token_steps,
-        batch=min(config.image_token_batch, len(photos_of(data))),
+        batch=config.image_token_batch,
     )
 
 

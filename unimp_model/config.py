@@ -140,12 +140,15 @@ class UniMPConfig(BaseModel):
         "multi-task-efficient", description="learning strategy (Table 7)"
     )
     own_rows: int | None = Field(
-        1000, ge=1, description="user sequences, at most, of a fine-tuning epoch"
+        500, ge=1, description="user sequences, at most, of a fine-tuning epoch"
     )
     own_epochs: int = Field(1, ge=1, le=1000, description="fine-tuning epochs of each task")
     own_rate: float = Field(0.1, gt=0, le=10, description="factor on learning rates in them")
     answer_tokens: int = Field(40, ge=1, le=500, description="longest explanation, in tokens")
     context_weight: float = Field(0.3, ge=0, le=10, description="weight of context loss, Eq. 7")
+    context_share: float = Field(
+        0.35, gt=0, le=1, description="share of context tokens reconstructed per epoch, drawn anew"
+    )
     epochs: int | None = Field(
         None, ge=1, le=1000, description="passes over the training part; not given: see steps"
     )
@@ -171,10 +174,10 @@ class UniMPConfig(BaseModel):
     )
     patience: int = Field(6, ge=1, description="epochs without a better validation score")
     validation_users: int = Field(
-        1000, ge=1, description="validation users whose rankings are scored per epoch"
+        400, ge=1, description="validation users whose rankings are scored per epoch"
     )
     validation_others: int = Field(
-        200, ge=1, description="validation users scored per epoch on each other task"
+        100, ge=1, description="validation users scored per epoch on each other task"
     )
 
     @property

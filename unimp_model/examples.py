@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from benchmark.instances import (
 from benchmark.model import TrainingView
 from benchmark.tasks import TASKS
 from benchmark.tasks.image_generation import RETRIEVED, prompt
-from unimp_model.sequence import Branch, Flat, Row, Template
+from unimp_model.sequence import CONTEXT, Branch, Flat, Row, Template
 
 #: Task names in the order of their numbers in rows.
 ALL_TASKS = (
@@ -163,9 +163,12 @@ class RowBuilder:
         sequences: Sequences,
         generator: np.random.Generator,
         *,
-        context: bool,
+        context: float,
     ) -> Row:
-        """The row of one chunk of ``sequences``: what is asked behind each item is drawn."""
+        """The row of one chunk of ``sequences``: what is asked behind each item is drawn.
+
+        ``context`` is the share of context tokens to be reconstructed, drawn too.
+        """
         sequence = sequences.rows[chunk.user]
         past = sequence[chunk.start : chunk.last]
         trunk = self.template.history(
@@ -182,7 +185,8 @@ class RowBuilder:
                 )  # fmt: skip
                 if branch is not None:
                     branches.append(branch)
-        return self.template.row(trunk, branches, context=context)
+        row = self.template.row(trunk, branches, context=context > 0)
+        return row if context in (0.0, 1.0) else thinned(row, context, generator)
 
     def drawing_rows(self, generator: np.random.Generator, *, most: int | None) -> list[Row]:
         """Rows of image generation, which stand alone: their history is what was retrieved.
@@ -274,6 +278,19 @@ class RowBuilder:
     def _code_tokens(self, item: Item) -> tuple[int, ...]:
         first = self.template.vocabulary.first_code
         return tuple(first + int(code) for code in self.codes[photo_name(item) or ""])
+
+
+def thinned(row: Row, share: float, generator: np.random.Generator) -> Row:
+    """``row`` with a random ``share`` of its context targets: their mean loss stays the same in
+    expectation, and projections to the vocabulary are saved."""
+    keep = (row.kinds != CONTEXT) | (generator.random(len(row.kinds)) < share)
+    return replace(
+        row,
+        reads=row.reads[keep],
+        targets=row.targets[keep],
+        kinds=row.kinds[keep],
+        choices=row.choices[keep],
+    )
 
 
 def photo_name(item: Item) -> str | None:

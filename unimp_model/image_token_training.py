@@ -22,6 +22,7 @@ from torch.nn import functional
 from benchmark.errors import BenchError, UsageError
 from benchmark.files import atomic_path, sha256_file, sha256_json
 from benchmark.progress import bar
+from benchmark.threads import processor_threads
 from benchmark.vision.photos import load_photo
 from unimp_model.codebook import RunningCodebook
 from unimp_model.image_tokens import (
@@ -121,15 +122,15 @@ def own_image_tokenizer(
     if file.is_file():
         vq.load_state_dict(load_file(file))
         return frozen_tokenizer(vq, shape.size)
-    training = _Training(
-        ImageTokenizer(vq, shape.size),
-        np.stack([load_photo(path, shape.size) for path in photos]),
-        np.random.default_rng([seed, 2]),
-        steps=max(steps, 1),
-        rate=rate,
-        gan_weight=gan_weight,
-    )
-    with deterministic():
+    with deterministic(), processor_threads(1):  # the start's matrix products are training too
+        training = _Training(
+            ImageTokenizer(vq, shape.size),
+            np.stack([load_photo(path, shape.size) for path in photos]),
+            np.random.default_rng([seed, 2]),
+            steps=max(steps, 1),
+            rate=rate,
+            gan_weight=gan_weight,
+        )
         training.run(batch, gan_from=round(gan_start * steps))
     with atomic_path(file) as temporary:
         save_file({n: t.contiguous() for n, t in sorted(vq.state_dict().items())}, temporary)

@@ -186,7 +186,7 @@ class Trainer:
         sizes = [len(sequence) for sequence in builder.sequences]
         plan = plan_epoch(sizes, config, self.generator, most_rows=stage.most_rows)
         sequences = builder.reordered(config.shuffle, self.generator)
-        context = config.context_weight > 0
+        context = config.context_share if config.context_weight > 0 else 0.0
         rows = [builder.row(c, sequences, self.generator, context=context) for c in plan]
         answers = range(len(ALL_TASKS))
         rows = [row for row in rows if np.isin(row.kinds, answers).any()]

@@ -29,6 +29,8 @@ from unimp_model.sequence import Row, Template
 
 #: Cut-off of the ranking score.
 _K = 5
+#: Users a threshold or temperature is chosen on, at most: it is chosen once.
+_CHOOSING_USERS = 1000
 #: Temperatures tried on rating probabilities.
 _TEMPERATURES = tuple(step / 20 for step in range(2, 41))
 
@@ -177,7 +179,7 @@ class Validation:
         return _likelihood(rows) if rows else None
 
     def _all(self, task: str) -> list[Example]:
-        return _spread(self._data.examples(task, "valid"), self._config.validation_users)
+        return _spread(self._data.examples(task, "valid"), _CHOOSING_USERS)
 
     def _question(self, task: str, example: Example, answer: tuple[int, ...] = ()) -> Row:
         window = self._config.history_items
