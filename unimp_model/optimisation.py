@@ -50,6 +50,17 @@ def cosine(warmup: float, steps: int) -> Callable[[int], float]:
     return factor
 
 
+def resume_schedule(schedule: torch.optim.lr_scheduler.LambdaLR, steps: int) -> None:
+    """Set rates as they are after ``steps`` steps."""
+    schedule.load_state_dict(
+        {**schedule.state_dict(), "last_epoch": steps, "_step_count": steps + 1}
+    )
+    for group, base, factor in zip(
+        schedule.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True
+    ):
+        group["lr"] = base * factor(steps)
+
+
 @contextmanager
 def deterministic() -> Iterator[None]:
     """Only deterministic kernels inside; torch's setting is put back afterwards."""

@@ -12,9 +12,10 @@ where it beats the joint network on that task's validation score.
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,19 @@ from torch import Tensor, nn
 from benchmark.model import TrainingView
 from benchmark.progress import Bar, bar
 from unimp_model.batches import Batch, bucketed, collate
+from unimp_model.checkpoint import (
+    Checkpoint,
+    generator_record,
+    optimiser_tensors,
+    restore_optimiser,
+    training_key,
+)
 from unimp_model.config import UniMPConfig
 from unimp_model.decoding import Reader
 from unimp_model.examples import ALL_TASKS, Chunk, RowBuilder, chunks
 from unimp_model.losses import focal_loss, objective, token_weights
-from unimp_model.model import UniMPNetwork, last_layer
-from unimp_model.optimisation import cosine, deterministic, make_optimiser
+from unimp_model.model import UniMPNetwork, last_layer, trainable_parameters
+from unimp_model.optimisation import cosine, deterministic, make_optimiser, resume_schedule
 from unimp_model.sequence import CONTEXT, Template
 from unimp_model.validation import Validation
 from unimp_model.vision import PhotoFeatures
@@ -74,6 +82,29 @@ class Stage:
     """Factor on the learning rates."""
     most_rows: int | None = None
     """User sequences per epoch at most, drawn anew each epoch."""
+    own: str | None = None
+    """The task whose own weights this stage looks for."""
+
+
+@dataclass
+class Position:
+    """How far a training is."""
+
+    stage: int = 0
+    epoch: int = 0
+    """The stage's next epoch."""
+    steps: int = 0
+    """Optimiser steps of the stage so far."""
+    best: float = -math.inf
+    """Best validation score of the stage so far."""
+    kept: int = -1
+    best_state: State = field(default_factory=dict)
+    joint: State = field(default_factory=dict)
+    """Weights at the end of the last stage that was for all."""
+    own: dict[str, State] = field(default_factory=dict)
+    journal: Journal = field(default_factory=Journal)
+    resumed: dict[str, Tensor] | None = None
+    """Optimiser state to go on from."""
 
 
 class Trainer:
@@ -100,77 +131,154 @@ class Trainer:
         self.codes = codes
         self.generator = np.random.default_rng([seed, 2])
         self.validation = Validation(data, template, tasks, config, codes)
-        self.journal = Journal()
+        self.names = sorted({*trainable_parameters(network), *last_layer(network)})
+        key = training_key(
+            config=config.model_dump(mode="json"), data=data.sha256, tasks=self.tasks, seed=seed
+        )
+        self.checkpoint = Checkpoint(data.features_folder / "training" / f"{key}.safetensors")
 
     def train(self) -> Trained:
-        """Follow the configured strategy and leave the network with its final weights."""
-        config, trained = self.config, Trained(self.journal)
-        epochs = config.epochs_for(
-            max(1, self._rows_per_epoch(self._builder(self.tasks), config.most_rows))
-        )
+        """Follow the configured strategy and leave the network with its final weights.
+
+        Killed and started again with the same settings, data and seed, it goes on after the last
+        finished epoch and ends with the same weights.
+        """
+        stages, at = self._stages(), self._resume()
         with deterministic():
-            if config.strategy == "continual":
-                for task in self.tasks:
-                    each = max(1, round(epochs / len(self.tasks)))
-                    self.run(Stage(f"continual {task}", (task,), each, most_rows=config.most_rows))
-            else:
-                self.run(Stage("joint", self.tasks, epochs, most_rows=config.most_rows))
-            if config.strategy in ("multi-task-full", "multi-task-efficient"):
-                joint = snapshot(self.network)
-                for task in self.tasks:
-                    efficient = config.strategy == "multi-task-efficient"
-                    stage = Stage(
-                        f"own {task}",
-                        (task,),
-                        config.own_epochs,
-                        last_layer=efficient,
-                        rate=config.own_rate,
-                        most_rows=config.own_rows,
-                    )
-                    if self.run(stage, keep_start=True):
-                        now = snapshot(self.network)
-                        trained.own[task] = {
-                            name: value for name, value in now.items()
-                            if not torch.equal(value, joint[name])
-                        }  # fmt: skip
-                    self.network.load_state_dict(joint, strict=False)
+            while at.stage < len(stages):
+                self._run(stages[at.stage], at)
+                at.stage, at.epoch, at.resumed = at.stage + 1, 0, None
+        self.network.load_state_dict(at.joint, strict=False)
         self.network.eval()
-        return trained
+        self.checkpoint.remove()
+        return Trained(at.journal, at.own)
 
-    def run(self, stage: Stage, *, keep_start: bool = False) -> bool:
-        """One stage; the network ends with its best epoch. Whether it changed.
+    def _stages(self) -> list[Stage]:
+        """The strategy as stages."""
+        config = self.config
+        rows = self._rows_per_epoch(self._builder(self.tasks), config.most_rows)
+        epochs = config.epochs_for(max(1, rows))
+        if config.strategy == "continual":
+            each = max(1, round(epochs / len(self.tasks)))
+            return [
+                Stage(f"continual {task}", (task,), each, most_rows=config.most_rows)
+                for task in self.tasks
+            ]
+        stages = [Stage("joint", self.tasks, epochs, most_rows=config.most_rows)]
+        if config.strategy != "multi-task":
+            stages += [
+                Stage(
+                    f"own {task}",
+                    (task,),
+                    config.own_epochs,
+                    own=task,
+                    last_layer=config.strategy == "multi-task-efficient",
+                    rate=config.own_rate,
+                    most_rows=config.own_rows,
+                )
+                for task in self.tasks
+            ]
+        return stages
 
-        With ``keep_start`` the weights before the stage compete, else any epoch beats them.
+    def _run(self, stage: Stage, at: Position) -> None:
+        """One stage: the network ends with its best epoch, or as it began where none is better.
+
+        A stage for a task's own weights competes with the weights it starts from, and leaves the
+        shared ones as they were.
         """
         network, config = self.network, self.config
         builder = self._builder(stage.tasks)
-        trainable = [name for name, p in network.named_parameters() if p.requires_grad]
-        if stage.last_layer:
-            chosen = last_layer(network)
-            for name, parameter in network.named_parameters():
-                parameter.requires_grad_(name in chosen)
-        best_state = snapshot(network, trainable)
-        best, kept = (self._validate(stage)[0], -1) if keep_start else (-math.inf, -1)
+        trains = {name for name, p in network.named_parameters() if p.requires_grad}
+        chosen = last_layer(network) if stage.last_layer else trains
+        for name, parameter in network.named_parameters():
+            parameter.requires_grad_(name in chosen)
         per_epoch = self._rows_per_epoch(builder, stage.most_rows)
-        steps = stage.epochs * max(1, math.ceil(per_epoch / config.batch_rows))
+        steps_per_epoch = max(1, math.ceil(per_epoch / config.batch_rows))
+        network.zero_grad(set_to_none=True)  # what does not train now must leave no gradient
         optimiser = make_optimiser(network, config, scale=stage.rate)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, cosine(config.warmup, steps))
-        with bar(f"training ({stage.name})", steps) as progress:
-            for epoch in range(stage.epochs):
-                record = self._epoch(stage, builder, optimiser, schedule, progress)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimiser, cosine(config.warmup, stage.epochs * steps_per_epoch)
+        )
+        if at.resumed is not None:
+            restore_optimiser(optimiser, at.resumed)
+            resume_schedule(schedule, at.steps)
+        else:
+            at.best_state, at.kept, at.steps = snapshot(network, self.names), -1, 0
+            at.best = -math.inf
+            if stage.own is not None:
+                start, _ = self._validate(stage)
+                at.best = -math.inf if start is None else start
+        with bar(f"training ({stage.name})", stage.epochs * steps_per_epoch) as progress:
+            progress.advance(at.steps)
+            while at.epoch < stage.epochs and at.epoch - 1 - at.kept < config.patience:
+                record, steps = self._epoch(stage, builder, optimiser, schedule, progress)
                 score, named = self._validate(stage)
-                self.journal.epochs.append({"stage": stage.name, **record, **named})
-                if score is None or score > best:
-                    best, kept = score if score is not None else -math.inf, epoch
-                    best_state = snapshot(network, trainable)
-                elif epoch - kept >= config.patience:
-                    break
-        if stage.last_layer:
-            for name, parameter in network.named_parameters():
-                parameter.requires_grad_(name in trainable)
-        network.load_state_dict(best_state, strict=False)
-        self.journal.kept[stage.name] = kept
-        return kept >= 0
+                at.journal.epochs.append({"stage": stage.name, **record, **named})
+                if score is None or score > at.best:
+                    at.best, at.kept = -math.inf if score is None else score, at.epoch
+                    at.best_state = snapshot(network, self.names)
+                at.epoch, at.steps = at.epoch + 1, at.steps + steps
+                self._write(at, optimiser)
+        for name, parameter in network.named_parameters():
+            parameter.requires_grad_(name in trains)
+        at.journal.kept[stage.name] = at.kept
+        if stage.own is None:
+            at.joint = at.best_state
+        elif at.kept >= 0:
+            at.own[stage.own] = {
+                name: value
+                for name, value in at.best_state.items()
+                if not torch.equal(value, at.joint[name])
+            }
+        network.load_state_dict(at.joint, strict=False)
+
+    def _write(self, at: Position, optimiser: torch.optim.Optimizer) -> None:
+        groups = {f"own {task}": weights for task, weights in at.own.items()}
+        groups |= {
+            "now": snapshot(self.network, self.names),
+            "best": at.best_state,
+            "joint": at.joint,
+            "optimiser": optimiser_tensors(optimiser),
+            "chance": {"torch": torch.get_rng_state()},
+        }
+        record = {
+            "stage": at.stage,
+            "epoch": at.epoch,
+            "steps": at.steps,
+            "best": at.best,
+            "kept": at.kept,
+            "journal": asdict(at.journal),
+            "generator": generator_record(self.generator),
+        }
+        self.checkpoint.write(groups, record)
+
+    def _resume(self) -> Position:
+        """Where to begin: at the start, or behind the last finished epoch."""
+        found = self.checkpoint.read()
+        if found is None:
+            return Position()
+        groups, record = found
+        device = self.network.special_input.device
+        groups = {g: {n: t.to(device) for n, t in part.items()} for g, part in groups.items()}
+        self.network.load_state_dict(groups["now"], strict=False)
+        torch.set_rng_state(groups["chance"]["torch"].cpu())
+        self.generator.bit_generator.state = record["generator"]
+        print(
+            f"Training goes on after epoch {record['epoch']} of stage {record['stage'] + 1}.",
+            file=sys.stderr,
+        )
+        return Position(
+            stage=record["stage"],
+            epoch=record["epoch"],
+            steps=record["steps"],
+            best=record["best"],
+            kept=record["kept"],
+            best_state=groups["best"],
+            joint=groups.get("joint", {}),
+            own={g.removeprefix("own "): p for g, p in groups.items() if g.startswith("own ")},
+            journal=Journal(**record["journal"]),
+            resumed=groups["optimiser"],
+        )
 
     def _epoch(
         self,
@@ -179,10 +287,11 @@ class Trainer:
         optimiser: torch.optim.Optimizer,
         schedule: torch.optim.lr_scheduler.LRScheduler,
         progress: Bar,
-    ) -> dict[str, float]:
+    ) -> tuple[dict[str, float], int]:
+        """Mean losses and speed, and the number of steps."""
         network, config = self.network, self.config
         network.train()
-        started, tokens = time.perf_counter(), 0
+        started, tokens, steps = time.perf_counter(), 0, 0
         sizes = [len(sequence) for sequence in builder.sequences]
         plan = plan_epoch(sizes, config, self.generator, most_rows=stage.most_rows)
         sequences = builder.reordered(config.shuffle, self.generator)
@@ -191,6 +300,7 @@ class Trainer:
         answers = range(len(ALL_TASKS))
         rows = [row for row in rows if np.isin(row.kinds, answers).any()]
         rows += builder.drawing_rows(self.generator, most=stage.most_rows)
+        tuned = [p for p in network.parameters() if p.requires_grad]
         sums = _LossSums()
         device = network.special_input.device
         photo_index = {} if self.photos is None else self.photos.index
@@ -200,15 +310,16 @@ class Trainer:
             loss, losses = training_loss(network, batch, self.photos, config)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), config.clip)
+            nn.utils.clip_grad_norm_(tuned, config.clip)
             optimiser.step()
             schedule.step()
+            steps += 1
             tokens += sum(len(row.tokens) for row in some)
             sums.add(losses, batch.kinds)
             speed = tokens / (time.perf_counter() - started)
             progress.note = f"{sums}, {speed:,.0f} tokens/s"
             progress.advance()
-        return {**sums.means(), _SPEED: tokens / (time.perf_counter() - started)}
+        return {**sums.means(), _SPEED: tokens / (time.perf_counter() - started)}, steps
 
     def _validate(self, stage: Stage) -> tuple[float | None, dict[str, float]]:
         """Mean validation score of the stage's tasks (``None`` without examples), and each."""
@@ -309,13 +420,10 @@ def training_loss(
     return loss, losses.detach()
 
 
-def snapshot(network: nn.Module, names: Sequence[str] | None = None) -> State:
-    """Copies of the parameters ``names``, or of all that train."""
-    return {
-        name: p.detach().clone()
-        for name, p in network.named_parameters()
-        if (p.requires_grad if names is None else name in names)
-    }
+def snapshot(network: nn.Module, names: Sequence[str]) -> State:
+    """Copies of the parameters ``names``."""
+    parameters = dict(network.named_parameters())
+    return {name: parameters[name].detach().clone() for name in names}
 
 
 class _LossSums:
