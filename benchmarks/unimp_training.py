@@ -26,9 +26,10 @@ from benchmark.torch_setup import prepare_torch
 from unimp_model.assembly import Parts, assemble
 from unimp_model.batches import bucketed, collate
 from unimp_model.config import UniMPConfig
-from unimp_model.examples import Chunk, RowBuilder, chunks
+from unimp_model.examples import Chunk, RowBuilder, Sequences, chunks
+from unimp_model.optimisation import make_optimiser
 from unimp_model.sequence import CONTEXT, Row
-from unimp_model.training import make_optimiser, training_loss
+from unimp_model.training import training_loss
 
 TASKS = ("recommendation", "search")
 
@@ -39,9 +40,16 @@ def separate(chunk: Chunk) -> list[Chunk]:
     return [Chunk(chunk.user, chunk.start, target, target) for target in targets]
 
 
+def rows_of(builder: RowBuilder, plan: Sequence[Chunk]) -> list[Row]:
+    """Every chunk's row, sequences in their true order."""
+    sequences = Sequences(builder.sequences, [True] * len(builder.sequences))
+    nothing_drawn = np.random.default_rng(0)  # all rates are 1
+    return [builder.row(chunk, sequences, nothing_drawn, context=1.0) for chunk in plan]
+
+
 def one_task_each(row_builders: Sequence[RowBuilder], plan: Sequence[Chunk]) -> list[Row]:
     """A row per instance: each builder asks one task only."""
-    rows = [b.row(c, b.sequences, context=True) for c in plan for b in row_builders]
+    rows = [row for chunk in plan for b in row_builders for row in rows_of(b, [chunk])]
     return [row for row in rows if (row.kinds != CONTEXT).any()]
 
 
@@ -86,8 +94,10 @@ def main() -> None:
         view.features_folder = Path(folder)  # features of an untrained encoder cost the same
         torch.manual_seed(0)
         parts = assemble(view, TASKS, config, seed=0)
-        builder = RowBuilder(view, parts.template, TASKS)
-        single = [RowBuilder(view, parts.template, (task,)) for task in TASKS]
+        builder, *single = (
+            RowBuilder(view, parts.template, dict.fromkeys(tasks, 1.0), longest_answer=1)
+            for tasks in (TASKS, *((task,) for task in TASKS))
+        )
         lengths = [len(sequence) for sequence in builder.sequences]
         rng = np.random.default_rng(0)
         plan = chunks(
@@ -97,7 +107,7 @@ def main() -> None:
         plan = [plan[i] for i in rng.permutation(len(plan))[:most]]
         layouts = {
             "separate": one_task_each(single, [one for chunk in plan for one in separate(chunk)]),
-            "shared": [builder.row(chunk, builder.sequences, context=True) for chunk in plan],
+            "shared": rows_of(builder, plan),
         }
         written = sum(len(row.tokens) for row in layouts["separate"])
         written_each = written / answers(layouts["separate"])

@@ -35,6 +35,7 @@ from unimp_model.checkpoint import (
 from unimp_model.config import UniMPConfig
 from unimp_model.decoding import Reader
 from unimp_model.examples import ALL_TASKS, Chunk, RowBuilder, chunks
+from unimp_model.logbook import Logbook
 from unimp_model.losses import focal_loss, objective, token_weights
 from unimp_model.model import UniMPNetwork, last_layer, trainable_parameters
 from unimp_model.optimisation import cosine, deterministic, make_optimiser, resume_schedule
@@ -144,10 +145,12 @@ class Trainer:
         finished epoch and ends with the same weights.
         """
         stages, at = self._stages(), self._resume()
+        logbook = Logbook(self.checkpoint.file.stem[:12])
         with deterministic():
             while at.stage < len(stages):
-                self._run(stages[at.stage], at)
+                self._run(stages[at.stage], at, logbook)
                 at.stage, at.epoch, at.resumed = at.stage + 1, 0, None
+        logbook.close()
         self.network.load_state_dict(at.joint, strict=False)
         self.network.eval()
         self.checkpoint.remove()
@@ -180,7 +183,7 @@ class Trainer:
             ]
         return stages
 
-    def _run(self, stage: Stage, at: Position) -> None:
+    def _run(self, stage: Stage, at: Position, logbook: Logbook) -> None:
         """One stage: the network ends with its best epoch, or as it began where none is better.
 
         A stage for a task's own weights competes with the weights it starts from, and leaves the
@@ -214,6 +217,7 @@ class Trainer:
                 record, steps = self._epoch(stage, builder, optimiser, schedule, progress)
                 score, named = self._validate(stage)
                 at.journal.epochs.append({"stage": stage.name, **record, **named})
+                logbook.add(len(at.journal.epochs), at.journal.epochs[-1])
                 if score is None or score > at.best:
                     at.best, at.kept = -math.inf if score is None else score, at.epoch
                     at.best_state = snapshot(network, self.names)

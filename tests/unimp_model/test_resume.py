@@ -95,3 +95,16 @@ def _counting(calls: list):
         return inner(self, *args)
 
     return epoch
+
+
+def test_curves_are_written_where_the_variable_says(sim_xs, monkeypatch, tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    view = sim_xs.training_view()
+    view.features_folder = tmp_path / "features"
+    monkeypatch.setenv("UNIMP_BENCH_TENSORBOARD", str(tmp_path / "curves"))
+    _, rest = fit(view, strategy="multi-task")
+    (run,) = (tmp_path / "curves").iterdir()
+    events = accumulator.EventAccumulator(str(run)).Reload()
+    values = [event.value for event in events.Scalars("loss/search")]
+    expected = [epoch["loss search"] for epoch in rest["journal"]["epochs"]]
+    assert values == pytest.approx(expected, rel=1e-6)
