@@ -23,7 +23,7 @@ TaskName = Literal[
 _TASK_SHARES: dict[TaskName, float] = {
     "recommendation": 1.0,
     "search": 1.0,
-    "preference": 0.3,
+    "preference": 0.5,
     "selection": 0.1,
     "explanation": 0.2,
     "image-generation": 0.05,
@@ -31,8 +31,8 @@ _TASK_SHARES: dict[TaskName, float] = {
 _TASK_WEIGHTS: dict[TaskName, float] = {
     "recommendation": 0.5,
     "search": 0.5,
-    "preference": 0.2,
-    "selection": 0.2,
+    "preference": 0.4,
+    "selection": 0.4,
     "explanation": 0.2,
     "image-generation": 0.2,
 }
@@ -153,7 +153,7 @@ class UniMPConfig(BaseModel):
         None, ge=1, le=1000, description="passes over the training part; not given: see steps"
     )
     steps: int = Field(
-        800, ge=1, description="optimiser steps the number of epochs is chosen for, at least 3"
+        630, ge=1, description="optimiser steps the number of epochs is chosen for, at least 3"
     )
     most_rows: int | None = Field(
         None, ge=1, description="user sequences per epoch at most, drawn anew each epoch"
