@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-HEAVY = ("numpy", "pandas", "polars", "pyarrow", "torch", "transformers", "open_clip")
+HEAVY = ("numpy", "pandas", "polars", "pyarrow", "torch", "transformers", "open_clip", "matplotlib")
 
 _PROBE = """
 import contextlib, io, sys
@@ -24,7 +24,15 @@ print(status, *[name for name in {heavy!r} if name in sys.modules])
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["run", "--help"], ["tasks"], ["models"], ["tables"], ["data", "list"]],
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["report", "--help"],
+        ["tasks"],
+        ["models"],
+        ["tables"],
+        ["data", "list"],
+    ],
 )
 def test_command_imports_nothing_heavy(arguments: list[str], tmp_path) -> None:
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""``report``: a table of measured and printed numbers."""
+"""``report``: a table of measured and printed numbers, or a figure."""
 
 from __future__ import annotations
 
@@ -9,33 +9,90 @@ import typer
 
 from benchmark.commands.options import HomeOption, JsonOption
 from benchmark.errors import UsageError
+from benchmark.report.figures import FIGURES
 
 app = typer.Typer()
 
 
-@app.command(epilog="Example: unimp-bench report --table ablation --data sim-s --format md")
+@app.command(
+    epilog="Examples: unimp-bench report --table ablation --data sim-s --format md;  "
+    "unimp-bench report --figure generation --data sim-s --out generation.png"
+)
 def report(
-    table: Annotated[str, typer.Option("--table", help="A number or name; or a TOML file.")],
+    table: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--table", help="A number or name; or a TOML file."),
+    ] = None,
+    figure: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--figure", help=f"Draw a figure instead: {', '.join(FIGURES)}."),
+    ] = None,
     data: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--data", help="Dataset of the measured columns [default: sim-s]."),
+        typer.Option(
+            "--data", help="Dataset of the measured columns, or of the figure [default: sim-s]."
+        ),
     ] = None,
-    output_format: Annotated[str, typer.Option("--format", help="text, md or json.")] = "text",
+    model: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--model", help="Whose newest run a figure shows [default: unimp]."),
+    ] = None,
+    output_format: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--format", help="text, md or json [default: text]; of a figure png or svg [png]."
+        ),
+    ] = None,
     out: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--out", help="Write to this file instead."),
+        typer.Option(
+            "--out",
+            help="Write to this file instead [default of a figure: figure-NAME.FORMAT, here].",
+        ),
     ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print a table: measured, interval, significance, and the paper's number beside it."""
+    """Print a table: measured, interval, significance, and the paper's number beside it.
+
+    Or draw a figure from a stored run. "generation": for pairs of users with the same query,
+    their histories, the generated image and the true item.
+    """
+    if out is not None and (not out.name or out.is_dir()):
+        raise UsageError(f"--out {str(out)!r} is a folder.", fix="Give the name of a file.")
+    if table is not None and figure is not None:
+        raise UsageError("--table and --figure exclude each other.", fix="Leave out one of them.")
+    if figure is not None:
+        _draw(figure, data, model, output_format, out, home, as_json)
+    elif table is None:
+        raise UsageError(
+            "report needs --table or --figure.",
+            fix="For instance: unimp-bench report --table search",
+        )
+    elif model is not None:
+        raise UsageError(
+            f"--model {model} belongs to --figure: a table names its own models.",
+            fix="Leave out --model, or give --figure instead of --table.",
+        )
+    else:
+        _print_table(
+            table, data, "text" if output_format is None else output_format, out, home, as_json
+        )
+
+
+def _print_table(
+    table: str,
+    data: str | None,
+    output_format: str,
+    out: Path | None,
+    home: Path | None,
+    as_json: bool,
+) -> None:
     from benchmark.files import atomic_path
     from benchmark.home import find_home
     from benchmark.report.build import build_report
     from benchmark.report.render import render
 
-    if out is not None and (not out.name or out.is_dir()):
-        raise UsageError(f"--out {str(out)!r} is a folder.", fix="Give the name of a file.")
     content = render(
         build_report(table, home=find_home(home), data=data),
         "json" if as_json else output_format,
@@ -46,3 +103,30 @@ def report(
     else:
         with atomic_path(out) as temporary:
             temporary.write_text(content + "\n", encoding="utf-8")
+
+
+def _draw(
+    figure: str,
+    data: str | None,
+    model: str | None,
+    output_format: str | None,
+    out: Path | None,
+    home: Path | None,
+    as_json: bool,
+) -> None:
+    from benchmark.console import print_json
+    from benchmark.home import find_home
+    from benchmark.report.figures.making import describe, make_figure
+
+    drawing, path = make_figure(
+        figure,
+        home=find_home(home),
+        data=data,
+        model=model,
+        output_format=output_format,
+        out=out,
+    )
+    if as_json:
+        print_json(describe(drawing, path))
+    else:
+        print(f"{path}: {drawing.summary()}")

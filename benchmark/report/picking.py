@@ -87,6 +87,22 @@ class RunShelf:
         return self._left_out.get(_asked(spec), 0)
 
 
+def newest_run(home: Home, spec: RunSpec) -> StoredRun | None:
+    """The latest run that answers ``spec``, of any seed, trials (``--limit``, ``--set``) included.
+
+    For what is looked at rather than counted; like the others it must be of the current version
+    of its task and over the dataset as it is now.
+    """
+    runs = [run for run in stored_runs(home) if _key(run) == _asked(spec)]
+    hashes = _current_hashes(home, runs)
+    current = [
+        run
+        for run in runs
+        if run.manifest["dataset_sha256"] == hashes[spec.data] and _is_current(run)
+    ]
+    return max(current, key=_created, default=None)
+
+
 def _asked(spec: RunSpec) -> _Key:
     return spec.model, spec.task, spec.data, spec.cohort, spec.perturb
 

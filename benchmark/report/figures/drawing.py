@@ -1,0 +1,34 @@
+"""What a figure is: built from stored runs, drawn on a page, described in JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from benchmark.home import Home
+
+
+class Drawing(Protocol):
+    """Everything that will be on the page, found and checked, before a line is drawn."""
+
+    def summary(self) -> str:
+        """What is drawn, in half a line."""
+
+    def to_json(self) -> dict[str, Any]:
+        """What is drawn, by ids."""
+
+    def draw(self, page: Figure) -> None:
+        """Set the size of the empty ``page`` and draw on it."""
+
+
+class FigureKind(Protocol):
+    """Builds one kind of figure."""
+
+    def __call__(self, home: Home, *, data: str | None, model: str | None) -> Drawing:
+        """The figure over dataset ``data`` and ``model``; ``None`` takes the figure's own default.
+
+        Raises :class:`~benchmark.errors.UsageError` for unknown names and
+        :class:`~benchmark.errors.BenchError` where no stored run can be drawn.
+        """

@@ -1,0 +1,96 @@
+"""From a figure's name to a file."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from benchmark.errors import BenchError, UsageError, unknown_name
+from benchmark.files import atomic_path
+from benchmark.home import Home
+from benchmark.report.figures import FIGURES
+from benchmark.report.figures.drawing import Drawing
+
+#: Format -> what is left out of the file, so that the same figure gives the same bytes.
+_METADATA: dict[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None}}
+#: Every format ``--format`` takes with a figure.
+FORMATS = tuple(_METADATA)
+_DOTS_PER_INCH = 160
+
+
+def make_figure(
+    name: str,
+    *,
+    home: Home,
+    data: str | None = None,
+    model: str | None = None,
+    output_format: str | None = None,
+    out: Path | None = None,
+) -> tuple[Drawing, Path]:
+    """Draw the figure called ``name`` into a file; what was drawn, and the file.
+
+    ``out`` is ``figure-NAME.FORMAT`` in the current folder unless given; ``output_format`` is the
+    ending of ``out``, else ``png``. A file of that name is replaced, at once and as a whole.
+
+    Raises :class:`~benchmark.errors.UsageError` for unknown names and for an ``out`` that ends in
+    another format, :class:`~benchmark.errors.BenchError` where matplotlib or a run is missing.
+    """
+    build = FIGURES.get(name)
+    chosen = _format(output_format, out)
+    _matplotlib()  # missing, it is missed now rather than after the reading
+    drawing = build(home, data=data, model=model)
+    path = Path(f"figure-{name}.{chosen}") if out is None else out
+    _write(drawing, path, chosen)
+    return drawing, path
+
+
+def describe(drawing: Drawing, path: Path) -> dict[str, Any]:
+    """The JSON ``unimp-bench report --figure NAME --json`` prints."""
+    return {"file": str(path.absolute()), **drawing.to_json()}
+
+
+def _format(asked: str | None, out: Path | None) -> str:
+    if asked is not None and asked not in FORMATS:
+        raise unknown_name("figure format", asked, FORMATS)
+    ending = "" if out is None else out.suffix.lower().removeprefix(".")
+    if not ending or ending == asked:
+        return asked or FORMATS[0]
+    if asked is None and ending in FORMATS:
+        return ending
+    raise UsageError(
+        f"--out {str(out)!r} does not end in .{asked or FORMATS[0]}.",
+        fix=f"Give a name that ends in {' or '.join(f'.{known}' for known in FORMATS)}.",
+    )
+
+
+def _matplotlib() -> ModuleType:
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise BenchError(
+            "Figures are drawn by matplotlib, which is not installed.",
+            fix="pip install 'unimp-bench[plots]'",
+        ) from error
+    return matplotlib
+
+
+def _write(drawing: Drawing, path: Path, output_format: str) -> None:
+    matplotlib = _matplotlib()
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        matplotlib.rcdefaults()  # a user's own style would change sizes and bytes
+        matplotlib.rcParams["svg.hashsalt"] = "unimp-bench"
+        # Letters that the font lacks become boxes; a line a letter helps nobody.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        page = Figure()  # without pyplot: no window system is ever asked for
+        drawing.draw(page)
+        with atomic_path(path) as temporary:
+            page.savefig(
+                temporary,
+                format=output_format,
+                dpi=_DOTS_PER_INCH,
+                metadata=_METADATA[output_format],
+            )
