@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,7 @@ from unimp_model.config import UniMPConfig
 from unimp_model.decoding import Reader
 from unimp_model.examples import ALL_TASKS, Chunk, RowBuilder, chunks
 from unimp_model.losses import focal_loss, objective, token_weights
-from unimp_model.model import UniMPNetwork, last_layer
+from unimp_model.model import UniMPNetwork, last_layer, trainable_parameters
 from unimp_model.optimisation import cosine, deterministic, make_optimiser
 from unimp_model.sequence import CONTEXT, Template
 from unimp_model.validation import Validation
@@ -116,7 +116,7 @@ class Trainer:
             else:
                 self.run(Stage("joint", self.tasks, epochs, most_rows=config.most_rows))
             if config.strategy in ("multi-task-full", "multi-task-efficient"):
-                joint = snapshot(self.network)
+                joint = snapshot(self.network, self._tunable())
                 for task in self.tasks:
                     efficient = config.strategy == "multi-task-efficient"
                     stage = Stage(
@@ -128,7 +128,7 @@ class Trainer:
                         most_rows=config.own_rows,
                     )
                     if self.run(stage, keep_start=True):
-                        now = snapshot(self.network)
+                        now = snapshot(self.network, joint)
                         trained.own[task] = {
                             name: value for name, value in now.items()
                             if not torch.equal(value, joint[name])
@@ -144,13 +144,13 @@ class Trainer:
         """
         network, config = self.network, self.config
         builder = self._builder(stage.tasks)
-        trainable = [name for name, p in network.named_parameters() if p.requires_grad]
-        if stage.last_layer:
-            chosen = last_layer(network)
-            for name, parameter in network.named_parameters():
-                parameter.requires_grad_(name in chosen)
-        best_state = snapshot(network, trainable)
-        best, kept = (self._validate(stage)[0], -1) if keep_start else (-math.inf, -1)
+        trainable = set(trainable_parameters(network))
+        tuned = last_layer(network) if stage.last_layer else trainable
+        for name, parameter in network.named_parameters():
+            parameter.requires_grad_(name in tuned)
+        best_state = snapshot(network, tuned)
+        start = self._validate(stage)[0] if keep_start else None
+        best, kept = -math.inf if start is None else start, -1
         per_epoch = self._rows_per_epoch(builder, stage.most_rows)
         steps = stage.epochs * max(1, math.ceil(per_epoch / config.batch_rows))
         optimiser = make_optimiser(network, config, scale=stage.rate)
@@ -160,14 +160,14 @@ class Trainer:
                 record = self._epoch(stage, builder, optimiser, schedule, progress)
                 score, named = self._validate(stage)
                 self.journal.epochs.append({"stage": stage.name, **record, **named})
-                if score is None or score > best:
-                    best, kept = score if score is not None else -math.inf, epoch
-                    best_state = snapshot(network, trainable)
+                # Without validation examples the last epoch stays, unless the start may.
+                if (not keep_start) if score is None else score > best:
+                    best, kept = best if score is None else score, epoch
+                    best_state = snapshot(network, tuned)
                 elif epoch - kept >= config.patience:
                     break
-        if stage.last_layer:
-            for name, parameter in network.named_parameters():
-                parameter.requires_grad_(name in trainable)
+        for name, parameter in network.named_parameters():
+            parameter.requires_grad_(name in trainable)
         network.load_state_dict(best_state, strict=False)
         self.journal.kept[stage.name] = kept
         return kept >= 0
@@ -219,6 +219,11 @@ class Trainer:
             return None, named
         return sum(score.value for score in scores.values()) / len(scores), named
 
+    def _tunable(self) -> set[str]:
+        """Parameters some stage may change: the last layer is tuned even where the language
+        model is frozen otherwise."""
+        return {*trainable_parameters(self.network), *last_layer(self.network)}
+
     def _rows_per_epoch(self, builder: RowBuilder, most: int | None) -> int:
         """About how many: where sequences are cut is drawn anew every epoch."""
         generator = np.random.default_rng(0)
@@ -252,8 +257,9 @@ def tempered(
     The smallest task keeps its share and larger ones are thinned; T = 1 leaves all as they are,
     T -> infinity makes all as frequent as the smallest.
     """
-    sizes = {task: share * counts[task] for task, share in shares.items() if counts[task]}
-    least = min(sizes.values())
+    sizes = {task: share * counts[task] for task, share in shares.items()}
+    sizes = {task: size for task, size in sizes.items() if size}
+    least = min(sizes.values(), default=0.0)
     return {
         task: shares[task] * (least / size) ** (1 - 1 / temperature) for task, size in sizes.items()
     }
@@ -309,12 +315,12 @@ def training_loss(
     return loss, losses.detach()
 
 
-def snapshot(network: nn.Module, names: Sequence[str] | None = None) -> State:
-    """Copies of the parameters ``names``, or of all that train."""
+def snapshot(network: nn.Module, names: Container[str]) -> State:
+    """Copies of the parameters ``names``."""
     return {
         name: p.detach().clone()
         for name, p in network.named_parameters()
-        if (p.requires_grad if names is None else name in names)
+        if name in names
     }
 
 
