@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -126,10 +126,10 @@ class UniMPConfig(BaseModel):
 
     # objective and optimisation
     gamma: float = Field(2.0, ge=0, le=10, description="focusing parameter of Eq. 8")
-    task_weights: dict[TaskName, float] = Field(
+    task_weights: dict[TaskName, Annotated[float, Field(ge=0)]] = Field(
         default_factory=lambda: dict(_TASK_WEIGHTS), description="lambda of Eq. 6, by task"
     )
-    task_shares: dict[TaskName, float] = Field(
+    task_shares: dict[TaskName, Annotated[float, Field(ge=0, le=1)]] = Field(
         default_factory=lambda: dict(_TASK_SHARES),
         description="share of a task's examples asked per joint epoch, by task",
     )

@@ -254,8 +254,8 @@ def next_token_scores(
 
     Every beam is a sequence of its own, history included.
     """
-    items = instance.history.items[-window:]
-    trunk = template.history(items)
+    items, ratings = instance.history.items[-window:], instance.history.ratings[-window:]
+    trunk = template.history(items, ratings)
     instruction = template.instruction(TASKS.get(task).prompt(instance))
 
     @torch.inference_mode()

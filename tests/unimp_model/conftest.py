@@ -1,15 +1,18 @@
-"""A handful of made-up items and networks of random weights over them."""
+"""A handful of made-up items with networks of random weights over them, and one tiny fit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
 
 from benchmark.instances import Item
+from unimp_model.adapter import UniMP
 from unimp_model.config import UniMPConfig
 from unimp_model.item_rows import ItemRows
 from unimp_model.language import new_llama
@@ -17,6 +20,11 @@ from unimp_model.model import UniMPNetwork
 from unimp_model.sequence import Template
 from unimp_model.tokens import Vocabulary, train_tokenizer
 from unimp_model.vision import PhotoFeatures, PhotoTable
+
+if TYPE_CHECKING:
+    from benchmark.data.dataset import Dataset
+    from benchmark.instances import Instance
+    from benchmark.model import TrainingView
 
 PATCHES, FEATURES = 4, 12
 
@@ -59,15 +67,31 @@ def vocabulary(items: list[Item]) -> Vocabulary:
 
 @pytest.fixture(scope="session")
 def world(items: list[Item], vocabulary: Vocabulary) -> Callable[..., World]:
-    """``world(**settings)`` builds a :class:`World`; ``open_gates`` makes vision count."""
+    """``world(**settings)`` builds a :class:`World`.
 
-    def build(*, open_gates: bool = True, **settings: object) -> World:
+    ``open_gates`` makes vision count; ``levels`` and ``codes`` add rating and image tokens.
+    """
+
+    def build(
+        *,
+        open_gates: bool = True,
+        levels: tuple[float, ...] = (),
+        codes: int = 0,
+        **settings: object,
+    ) -> World:
         config = UniMPConfig(
             **{"width": 32, "depth": 4, "heads": 2, "dropout": 0.0, "visual_tokens": 3} | settings
         )
+        known = Vocabulary(
+            vocabulary.tokenizer,
+            vocabulary.text_size,
+            vocabulary.item_ids,
+            levels=levels,
+            codes=codes,
+        )
         torch.manual_seed(5)
         language = new_llama(
-            vocabulary=vocabulary.text_size,
+            vocabulary=known.text_size,
             width=config.width,
             depth=config.depth,
             heads=config.heads,
@@ -75,7 +99,7 @@ def world(items: list[Item], vocabulary: Vocabulary) -> Callable[..., World]:
             longest=512,
         )
         template = Template(
-            vocabulary,
+            known,
             words=config.words_per_attribute,
             vision=True,
             attend_last_image=config.attend_last_image,
@@ -96,11 +120,68 @@ def world(items: list[Item], vocabulary: Vocabulary) -> Callable[..., World]:
             row_std=0.3,
             photos_enter=config.fusion != "late",
         )
-        network = UniMPNetwork(config, language, rows, (PATCHES, FEATURES)).eval()
+        specials = known.first_item - known.text_size
+        network = UniMPNetwork(
+            config, language, rows, (PATCHES, FEATURES), specials=specials
+        ).eval()
         if open_gates:
             for name, parameter in network.named_parameters():
                 if name.endswith(".gate"):
                     torch.nn.init.constant_(parameter, 0.7)
-        return World(list(items), vocabulary, template, network, photos)
+        return World(list(items), known, template, network, photos)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def micro() -> dict[str, Any]:
+    """Settings under which all six tasks are fitted in seconds."""
+    return {
+        "width": 32,
+        "depth": 2,
+        "heads": 2,
+        "text_tokens": 600,
+        "epochs": 1,
+        "encoder_steps": 2,
+        "encoder_batch": 16,
+        "image_token_steps": 2,
+        "image_token_batch": 4,
+        "batch_rows": 16,
+        "most_rows": 32,
+        "own_rows": 16,
+        "validation_users": 8,
+        "validation_others": 8,
+        "answer_tokens": 12,
+    }
+
+
+@pytest.fixture(scope="session")
+def fit(micro: dict[str, Any]) -> Callable[..., UniMP]:
+    """``fit(view, **settings)``: a small UniMP, fitted with seed 1."""
+
+    def build(view: TrainingView, **settings: object) -> UniMP:
+        model = UniMP(UniMPConfig(**{**micro, **settings}))
+        model.fit(view, seed=1)
+        return model
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def fitted(fit: Callable[..., UniMP], sim_xs: Dataset) -> UniMP:
+    """All six tasks on the smallest simulated shop; not to be changed."""
+    return fit(sim_xs.training_view())
+
+
+@pytest.fixture(scope="session")
+def saved(fitted: UniMP, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What ``fitted`` saves."""
+    folder = tmp_path_factory.mktemp("saved")
+    fitted.save(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def questions(sim_xs: Dataset) -> dict[str, list[Instance]]:
+    """Six test questions of each task."""
+    return {task: list(sim_xs.questions(task, limit=6)) for task in sorted(UniMP.tasks)}

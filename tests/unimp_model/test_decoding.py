@@ -120,4 +120,4 @@ def test_item_rows_follow_their_content_and_random_ones_do_not(world):
             before = network.tables()
             network.language.input_rows[8] += 1.0  # a word of item 4 alone
             moved = (network.tables().output != before.output).any(-1)
-        assert moved[3:].tolist() == [follows and i == 4 for i in range(6)]
+        assert moved[network.specials :].tolist() == [follows and i == 4 for i in range(6)]
