@@ -26,7 +26,7 @@ _TASK_SHARES: dict[TaskName, float] = {
     "preference": 0.5,
     "selection": 0.1,
     "explanation": 0.2,
-    "image-generation": 0.05,
+    "image-generation": 0.1,
 }
 _TASK_WEIGHTS: dict[TaskName, float] = {
     "recommendation": 0.5,

@@ -218,7 +218,8 @@ class Trainer:
                 score, named = self._validate(stage)
                 at.journal.epochs.append({"stage": stage.name, **record, **named})
                 logbook.add(len(at.journal.epochs), at.journal.epochs[-1])
-                if score is None or score > at.best:
+                # Without a score the latest epoch stands, and no task leaves the shared weights.
+                if stage.own is None if score is None else score > at.best:
                     at.best, at.kept = -math.inf if score is None else score, at.epoch
                     at.best_state = snapshot(network, self.names)
                 at.epoch, at.steps = at.epoch + 1, at.steps + steps
@@ -367,8 +368,9 @@ def tempered(
     The smallest task keeps its share and larger ones are thinned; T = 1 leaves all as they are,
     T -> infinity makes all as frequent as the smallest.
     """
-    sizes = {task: share * counts[task] for task, share in shares.items() if counts[task]}
-    least = min(sizes.values())
+    sizes = {task: share * counts[task] for task, share in shares.items()}
+    sizes = {task: size for task, size in sizes.items() if size}
+    least = min(sizes.values(), default=0.0)
     return {
         task: shares[task] * (least / size) ** (1 - 1 / temperature) for task, size in sizes.items()
     }
