@@ -24,7 +24,7 @@ _TASK_SHARES: dict[TaskName, float] = {
     "recommendation": 1.0,
     "search": 1.0,
     "preference": 0.5,
-    "selection": 0.1,
+    "selection": 0.15,
     "explanation": 0.2,
     "image-generation": 0.1,
 }
@@ -32,7 +32,7 @@ _TASK_WEIGHTS: dict[TaskName, float] = {
     "recommendation": 0.5,
     "search": 0.5,
     "preference": 0.4,
-    "selection": 0.4,
+    "selection": 1.0,
     "explanation": 0.2,
     "image-generation": 0.2,
 }
