@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,7 @@ from unimp_model.config import UniMPConfig
 from unimp_model.decoding import Reader
 from unimp_model.examples import ALL_TASKS, Chunk, RowBuilder, chunks
 from unimp_model.losses import focal_loss, objective, token_weights
-from unimp_model.model import UniMPNetwork, last_layer
+from unimp_model.model import UniMPNetwork, last_layer, trainable_parameters
 from unimp_model.optimisation import cosine, deterministic, make_optimiser
 from unimp_model.sequence import CONTEXT, Template
 from unimp_model.validation import Validation
@@ -116,9 +116,13 @@ class Trainer:
             else:
                 self.run(Stage("joint", self.tasks, epochs, most_rows=config.most_rows))
             if config.strategy in ("multi-task-full", "multi-task-efficient"):
-                joint = snapshot(self.network)
+                efficient = config.strategy == "multi-task-efficient"
+                # The last layer of a frozen language model is tuned too, for the task alone.
+                names = set(trainable_parameters(self.network))
+                joint = snapshot(
+                    self.network, names | last_layer(self.network) if efficient else names
+                )
                 for task in self.tasks:
-                    efficient = config.strategy == "multi-task-efficient"
                     stage = Stage(
                         f"own {task}",
                         (task,),
@@ -128,7 +132,7 @@ class Trainer:
                         most_rows=config.own_rows,
                     )
                     if self.run(stage, keep_start=True):
-                        now = snapshot(self.network)
+                        now = snapshot(self.network, joint)
                         trained.own[task] = {
                             name: value for name, value in now.items()
                             if not torch.equal(value, joint[name])
@@ -144,12 +148,11 @@ class Trainer:
         """
         network, config = self.network, self.config
         builder = self._builder(stage.tasks)
-        trainable = [name for name, p in network.named_parameters() if p.requires_grad]
-        if stage.last_layer:
-            chosen = last_layer(network)
-            for name, parameter in network.named_parameters():
-                parameter.requires_grad_(name in chosen)
-        best_state = snapshot(network, trainable)
+        trainable = set(trainable_parameters(network))
+        tuned = last_layer(network) if stage.last_layer else trainable
+        for name, parameter in network.named_parameters():
+            parameter.requires_grad_(name in tuned)
+        best_state = snapshot(network, tuned)
         best, kept = (self._validate(stage)[0], -1) if keep_start else (-math.inf, -1)
         per_epoch = self._rows_per_epoch(builder, stage.most_rows)
         steps = stage.epochs * max(1, math.ceil(per_epoch / config.batch_rows))
@@ -162,12 +165,11 @@ class Trainer:
                 self.journal.epochs.append({"stage": stage.name, **record, **named})
                 if score is None or score > best:
                     best, kept = score if score is not None else -math.inf, epoch
-                    best_state = snapshot(network, trainable)
+                    best_state = snapshot(network, tuned)
                 elif epoch - kept >= config.patience:
                     break
-        if stage.last_layer:
-            for name, parameter in network.named_parameters():
-                parameter.requires_grad_(name in trainable)
+        for name, parameter in network.named_parameters():
+            parameter.requires_grad_(name in trainable)
         network.load_state_dict(best_state, strict=False)
         self.journal.kept[stage.name] = kept
         return kept >= 0
@@ -309,13 +311,9 @@ def training_loss(
     return loss, losses.detach()
 
 
-def snapshot(network: nn.Module, names: Sequence[str] | None = None) -> State:
-    """Copies of the parameters ``names``, or of all that train."""
-    return {
-        name: p.detach().clone()
-        for name, p in network.named_parameters()
-        if (p.requires_grad if names is None else name in names)
-    }
+def snapshot(network: nn.Module, names: Collection[str]) -> State:
+    """Copies of the parameters ``names``."""
+    return {name: p.detach().clone() for name, p in network.named_parameters() if name in names}
 
 
 class _LossSums:
