@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
+from pydantic import ValidationError
 
 from benchmark.errors import BenchError
 from benchmark.instances import Instance, Prediction
 from benchmark.model import TrainingView
 from benchmark.threads import processor_threads
 from benchmark.torch_setup import prepare_torch
-from unimp_model import storage
+from unimp_model import card, storage
 from unimp_model.answering import Answerer, Chosen
 from unimp_model.assembly import Parts, assemble, codes_of, new_network, new_template, new_tiny
 from unimp_model.casing import learn_casing
 from unimp_model.config import UniMPConfig
 from unimp_model.examples import ALL_TASKS, task_of
 from unimp_model.item_rows import ItemRows
+from unimp_model.memory import check_training, long_row
 from unimp_model.model import parameter_counts
-from unimp_model.pretrained import load_smollm2
+from unimp_model.optimisation import check_precision
+from unimp_model.pretrained import load_pretrained
 from unimp_model.training import Journal, Trained, Trainer
 from unimp_model.validation import Validation
 
@@ -44,6 +48,7 @@ class UniMP:
         self._tasks: tuple[str, ...] = ()
         self._chosen = Chosen()
         self._casing: dict[str, str] = {}
+        self._data: dict[str, str] = {}
 
     @property
     def parts(self) -> Parts:
@@ -68,6 +73,7 @@ class UniMP:
                 f"Dataset {data.name!r} supports none of UniMP's tasks.",
                 fix="unimp-bench data stats shows what it supports.",
             )
+        check_precision(self.config.precision, _device())
         with processor_threads(self.config.threads):
             self._fit(data, tasks, seed=seed)
 
@@ -76,6 +82,9 @@ class UniMP:
         config = self.config
         parts = assemble(data, tasks, config, seed=seed)
         network = parts.network.to(_device())
+        patches = None if parts.photos is None else parts.photos.shape
+        longest = long_row(parts.template, list(data.catalogue), tasks, config)
+        check_training(network, config, longest_row=longest, patches=patches)
         counts = parameter_counts(network)
         print(
             f"UniMP {config.preset}: {counts['trainable']:,} of {counts['total']:,} "
@@ -87,10 +96,11 @@ class UniMP:
             network, data, parts.template, parts.photos, tasks, config, seed=seed, codes=codes
         ).train()
         self._tasks = tuple(tasks)
+        self._data = {"name": data.name, "sha256": data.sha256}
         self._parts = parts
         self._answerer = None
         self._chosen = self._choose(data, tasks)
-        if config.preset == "tiny" and "explanation" in tasks:
+        if not config.freezes_language_model and "explanation" in tasks:
             sentences = data.interactions("train")["explanation"].drop_nulls().to_list()
             self._casing = learn_casing(sentences)
 
@@ -132,6 +142,7 @@ class UniMP:
         storage.save_record(
             folder,
             config=config.model_dump(mode="json"),
+            data=self._data,
             text_size=parts.vocabulary.text_size,
             levels=parts.vocabulary.levels,
             codes=parts.vocabulary.codes,
@@ -147,28 +158,34 @@ class UniMP:
         )
 
     def load(self, folder: Path) -> None:
-        """Restore a saved model; the configuration it was saved under takes precedence."""
+        """Restore a saved model; the configuration it was saved under takes precedence.
+
+        Except for two settings that concern this machine, where they are set: which
+        ``language_model`` folder holds the frozen weights, and ``trust_remote_code``, without
+        which a saved model that needs it is refused.
+        """
         prepare_torch()
         record = storage.read_record(folder)
-        self.config = config = UniMPConfig(**record["config"])
+        self.config = config = self._saved_config(record, folder)
+        check_precision(config.precision, _device())
         known = storage.load_items(folder)
         vocabulary = storage.load_vocabulary(folder, record, known)
         photos = storage.load_photos(folder, record)
         encoder = storage.load_encoder(folder, config.image_encoder, record["image_encoder_sha256"])
         language_sha256 = None
-        if config.preset == "tiny":
-            language = new_tiny(vocabulary, config)
+        if config.freezes_language_model:
+            language, _, language_sha256 = load_pretrained(config)
         else:
-            language, _, language_sha256 = load_smollm2()
+            language = new_tiny(vocabulary, config)
         if language_sha256 != record["language_model_sha256"]:
             raise BenchError(
-                f"{str(folder)!r} was trained on another file of its language model.",
+                f"{str(folder)!r} was trained on other weights of its language model.",
                 fix="Install the version it was trained with, or fit again.",
             )
         state, own = storage.load_weights(folder)
         items = ItemRows.blank(state, width=language.width, content=config.item_rows == "content")
         network = new_network(config, language, items, photos, vocabulary)
-        storage.restore(network, state, folder)
+        storage.restore(network, state, own, folder)
         network.to(_device()).eval()
         template = new_template(vocabulary, config)
         drawer = storage.load_drawer(folder, record["image_tokenizer_sha256"])
@@ -176,9 +193,67 @@ class UniMP:
             vocabulary, template, network, photos, encoder, known, drawer, language_sha256
         )
         self._tasks = tuple(record["tasks"])
+        self._data = record["data"]
         self._trained = Trained(Journal(**record["journal"]), own)
         self._chosen, self._casing = Chosen(**record["chosen"]), record["casing"]
         self._answerer = None
+
+    def _saved_config(self, record: Mapping[str, Any], folder: Path) -> UniMPConfig:
+        """The configuration of ``record`` with what this machine decides."""
+        settings = dict(record["config"])
+        if self.config.language_model is not None:
+            settings["language_model"] = self.config.language_model
+        try:
+            saved = UniMPConfig(**settings)
+        except (ValidationError, TypeError) as error:
+            raise BenchError(
+                f"The configuration of {str(folder)!r} is not one of this version: "
+                f"{validation_line(error)}.",
+                fix="Fit the model again.",
+            ) from error
+        if saved.trust_remote_code and not self.config.trust_remote_code:
+            raise BenchError(
+                f"{str(folder)!r} needs Python code that comes with its language model.",
+                fix="Read that code, then allow it with trust_remote_code=true.",
+            )
+        return saved
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """What :meth:`save` writes, and a model card ``README.md``, into a new or empty folder."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise BenchError(f"Folder {str(folder)!r} is not empty.", fix="Choose a new one.")
+        self.save(folder)
+        text = card.write(
+            self.config,
+            data=self._data,
+            tasks=self._tasks,
+            counts=self.parameter_counts(),
+            journal=self.journal,
+            language_sha256=self.parts.language_sha256,
+        )
+        (folder / card.NAME).write_text(text, encoding="utf-8")
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        folder: str | Path,
+        *,
+        language_model: str | None = None,
+        trust_remote_code: bool = False,
+    ) -> UniMP:
+        """A fitted model from the folder that :meth:`save` or :meth:`save_pretrained` wrote.
+
+        ``language_model`` says where the frozen language model lies on this machine, if not
+        under the name it was trained with; its weights must be the same.
+        """
+        settings: dict[str, Any] = {"trust_remote_code": trust_remote_code}
+        if language_model is not None:
+            settings["language_model"] = language_model
+        model = cls(UniMPConfig(**settings))
+        model.load(Path(folder))
+        return model
 
     def parameter_counts(self) -> dict[str, int]:
         """``{"trainable", "total"}`` of the network (the frozen image encoder not included)."""

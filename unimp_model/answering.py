@@ -162,7 +162,7 @@ class Answerer:
             longest=self.config.answer_tokens,
         )
         texts = [vocabulary.tokenizer.decode(tokens).strip() for tokens in written]
-        if self.config.preset == "tiny":
+        if not self.config.freezes_language_model:
             texts = [apply_casing(text, self.casing) for text in texts]
         return [Text(i.instance_id, text) for i, text in zip(instances, texts, strict=True)]
 

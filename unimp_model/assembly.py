@@ -26,7 +26,7 @@ from unimp_model.image_tokens import ImageTokenizer, named_tokenizer, photo_code
 from unimp_model.item_rows import ItemRows
 from unimp_model.language import LanguageModel, new_llama
 from unimp_model.model import UniMPNetwork
-from unimp_model.pretrained import load_smollm2
+from unimp_model.pretrained import load_pretrained
 from unimp_model.sequence import Template, price_words
 from unimp_model.tokens import Vocabulary, common_ending, rating_levels, train_tokenizer
 from unimp_model.vision import ImageEncoder, PhotoFeatures, cached_features, named_encoder
@@ -49,14 +49,14 @@ class Parts:
     drawer: ImageTokenizer | None
     """Turns photos into image codes and back; ``None`` where no images are drawn."""
     language_sha256: str | None
-    """Of the pretrained language model's file; ``None`` where it was made from scratch."""
+    """Of the pretrained language model; ``None`` where it was made from scratch."""
 
 
 def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, seed: int) -> Parts:
     """All parts, with the image encoder trained (where it is our own) and frozen."""
     language, language_sha256 = None, None
-    if config.preset == "smollm2":
-        language, tokenizer, language_sha256 = load_smollm2()
+    if config.freezes_language_model:
+        language, tokenizer, language_sha256 = load_pretrained(config)
         text_size = len(language.input_rows)
     else:
         tokenizer = own_tokenizer(data, tasks, config.text_tokens)
@@ -151,7 +151,7 @@ def new_template(vocabulary: Vocabulary, config: UniMPConfig) -> Template:
 
 
 def new_tiny(vocabulary: Vocabulary, config: UniMPConfig) -> LanguageModel:
-    """The tiny preset's language model, of random weights."""
+    """A small language model of random weights."""
     return new_llama(
         vocabulary=vocabulary.text_size,
         width=config.width,
@@ -159,6 +159,7 @@ def new_tiny(vocabulary: Vocabulary, config: UniMPConfig) -> LanguageModel:
         heads=config.heads,
         feed_forward=config.width * 2,
         longest=_LONGEST,
+        checkpointing=config.gradient_checkpointing,
     )
 
 

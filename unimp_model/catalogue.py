@@ -19,7 +19,10 @@ MODELS = (
         group="unimp",
         paper_name="UniMP",
         variants={
+            "small": {"preset": "small"},
             "smollm2": {"preset": "smollm2"},
+            "mpt-1b": {"preset": "mpt-1b"},
+            "incite-3b": {"preset": "incite-3b"},
             "no-vision": {"vision": "none"},
             "no-fine-grained": {"fusion": "concatenation"},
             "early-fusion": {"fusion": "early"},

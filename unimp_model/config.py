@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-Preset = Literal["tiny", "smollm2"]
+Preset = Literal["tiny", "small", "smollm2", "mpt-1b", "incite-3b", "pretrained"]
 TaskName = Literal[
     "recommendation", "search", "preference", "selection", "explanation", "image-generation"
 ]
@@ -37,21 +37,38 @@ _TASK_WEIGHTS: dict[TaskName, float] = {
     "image-generation": 0.2,
 }
 
-#: ``tiny`` has nothing pretrained: a small Llama and a small image encoder are trained on the
-#: dataset itself, on a CPU. ``smollm2`` freezes a pretrained instruction-tuned model.
+#: What a small network trained from scratch on the dataset itself wants, on a CPU.
+_FROM_SCRATCH: dict[str, Any] = {
+    "learning_rate": 4e-3,
+    "item_learning_rate": 5e-4,
+    "resampler_layers": 1,
+    "threads": 1,
+}
+#: What a frozen pretrained language model wants.
+_FROZEN: dict[str, Any] = {
+    "learning_rate": 2e-4,
+    "item_learning_rate": 1e-3,
+    "epochs": 3,
+    "resampler_layers": 2,
+}
+
+#: ``tiny`` and ``small`` have nothing pretrained: a Llama and an image encoder are trained on the
+#: dataset itself; ``small`` has half the width. The others freeze a pretrained model: ``smollm2``
+#: one that a package carries, ``incite-3b`` and ``mpt-1b`` the paper's (appendix, Table 10),
+#: ``pretrained`` the one that ``language_model`` names.
 PRESETS: dict[str, dict[str, Any]] = {
-    "tiny": {
-        "learning_rate": 4e-3,
-        "item_learning_rate": 5e-4,
-        "resampler_layers": 1,
-        "threads": 1,
-    },
-    "smollm2": {
-        "learning_rate": 2e-4,
-        "item_learning_rate": 1e-3,
-        "epochs": 3,
-        "resampler_layers": 2,
-    },
+    "tiny": _FROM_SCRATCH,
+    "small": {**_FROM_SCRATCH, "width": 32},
+    "smollm2": _FROZEN,
+    "mpt-1b": _FROZEN,
+    "incite-3b": _FROZEN,
+    "pretrained": _FROZEN,
+}
+
+#: Hub names of the paper's language models, by preset.
+HUB_NAMES: dict[str, str] = {
+    "mpt-1b": "mosaicml/mpt-1b-redpajama-200b-dolly",
+    "incite-3b": "togethercomputer/RedPajama-INCITE-Instruct-3B-v1",
 }
 
 
@@ -62,12 +79,26 @@ class UniMPConfig(BaseModel):
 
     preset: Preset = Field("tiny", description="which language model, and defaults to suit it")
 
-    # language model (tiny only: a pretrained one brings its own sizes)
-    width: int = Field(64, ge=16, le=4096, description="hidden size d of the tiny model")
-    depth: int = Field(2, ge=1, le=64, description="layers of the tiny model")
-    heads: int = Field(4, ge=1, le=64, description="attention heads of the tiny model")
+    # language model: a pretrained one, or the sizes of one trained from scratch
+    language_model: str | None = Field(
+        None,
+        min_length=1,
+        description="hub name or local folder of a causal language model, instead of the preset's",
+    )
+    trust_remote_code: bool = Field(
+        False, description="run the Python code that comes with language_model's files"
+    )
+    width: int = Field(64, ge=16, le=4096, description="hidden size d of a model from scratch")
+    depth: int = Field(2, ge=1, le=64, description="layers of a model from scratch")
+    heads: int = Field(4, ge=1, le=64, description="attention heads of a model from scratch")
     text_tokens: int = Field(
-        2048, ge=300, le=65536, description="largest vocabulary of the tiny model's tokenizer"
+        2048, ge=300, le=65536, description="largest vocabulary of its tokenizer"
+    )
+    precision: Literal["fp32", "bf16"] = Field(
+        "fp32", description="bf16: matrix products and frozen language model weights in bfloat16"
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="recompute each layer in the backward pass: less memory, more time"
     )
 
     # vision and fusion
@@ -183,7 +214,12 @@ class UniMPConfig(BaseModel):
     @property
     def freezes_language_model(self) -> bool:
         """A pretrained language model stays as it is; one made from scratch must be trained."""
-        return self.preset != "tiny"
+        return self.preset not in ("tiny", "small")
+
+    @property
+    def pretrained_name(self) -> str | None:
+        """Hub name or folder of the language model; ``None`` where the preset brings its own."""
+        return self.language_model or HUB_NAMES.get(self.preset)
 
     def epochs_for(self, rows: int) -> int:
         """Epochs over ``rows`` user sequences: as set, else enough for ``steps`` steps."""
@@ -195,8 +231,9 @@ class UniMPConfig(BaseModel):
     @classmethod
     def _fill_from_preset(cls, values: Any) -> Any:
         if isinstance(values, dict):
-            defaults = PRESETS.get(values.get("preset", "tiny"), {})
-            return {**defaults, **values}
+            named = values.get("language_model") is not None
+            preset = values.get("preset", "pretrained" if named else "tiny")
+            return {**PRESETS.get(preset, {}), "preset": preset, **values}
         return values
 
     @field_validator("fusion", "exclusive_attention", "attend_last_image")
@@ -214,6 +251,17 @@ class UniMPConfig(BaseModel):
         if info.field_name == "attend_last_image" and not info.data.get("exclusive_attention"):
             raise ValueError("with exclusive_attention = false every token sees that image anyway")
         return value
+
+    @model_validator(mode="after")
+    def _check_language_model(self) -> UniMPConfig:
+        if self.language_model is not None and not self.freezes_language_model:
+            raise ValueError(
+                f"preset {self.preset} makes its own language model: to use "
+                f"{self.language_model!r}, leave preset out or set it to pretrained"
+            )
+        if self.preset == "pretrained" and self.language_model is None:
+            raise ValueError("preset pretrained needs language_model: a hub name or a folder")
+        return self
 
     @model_validator(mode="after")
     def _check_sizes(self) -> UniMPConfig:

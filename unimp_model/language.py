@@ -12,7 +12,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from benchmark.errors import BenchError
 from benchmark.torch_setup import prepare_torch
 
 #: Called before a layer: (layer number, hidden states (B, N, d)) -> hidden states.
@@ -20,33 +22,78 @@ Injection = Callable[[int, Tensor], Tensor]
 #: Keys and values of tokens already read: transformers' own.
 Cache = Any
 
+#: The way out when an architecture cannot be used.
+SUITABLE = "Choose a decoder with rotary or learned positions, such as a Llama or a GPT-NeoX."
+
 
 class LanguageModel(nn.Module):
-    """Wraps any decoder-only ``AutoModelForCausalLM``."""
+    """Wraps a decoder-only ``AutoModelForCausalLM``.
 
-    def __init__(self, causal_lm: nn.Module) -> None:
+    With ``checkpointing`` its layers keep no activations in training and are computed again in
+    the backward pass. :class:`BenchError` where the architecture has no single stack of layers,
+    or cannot do that.
+    """
+
+    def __init__(self, causal_lm: nn.Module, *, checkpointing: bool = False) -> None:
         super().__init__()
         self.causal_lm = causal_lm
         self._inject: Injection | None = None
-        for number, layer in enumerate(self.decoder.layers):
+        for number, layer in enumerate(self.layers):
             layer.register_forward_pre_hook(self._hook(number), with_kwargs=True)
+        if checkpointing:
+            self._enable_checkpointing()
+
+    @property
+    def architecture(self) -> str:
+        """What transformers calls it, such as ``llama``."""
+        return str(self.causal_lm.config.model_type)
 
     @property
     def decoder(self) -> Any:
-        """The stack of layers below the vocabulary projection."""
+        """The stack of layers below the vocabulary projection, with what is around it."""
         return self.causal_lm.get_decoder()
 
     @property
+    def layers(self) -> nn.ModuleList:
+        """The decoder layers, first to last: whatever an architecture calls them."""
+        depth = int(self._text_config.num_hidden_layers)
+        stacks = [
+            child for child in self.decoder.children()
+            if isinstance(child, nn.ModuleList) and len(child) == depth
+        ]  # fmt: skip
+        if len(stacks) != 1:
+            raise BenchError(
+                f"Language model of type {self.architecture!r} cannot be used: it has "
+                f"{len(stacks)} stacks of {depth} layers, not one.",
+                fix=SUITABLE,
+            )
+        return stacks[0]
+
+    @property
+    def norms(self) -> list[nn.Module]:
+        """The norms outside the layers: usually the one behind the last."""
+        return [
+            child for child in self.decoder.children()
+            if (own := list(child.parameters())) and all(p.ndim == 1 for p in own)
+        ]  # fmt: skip
+
+    @property
     def width(self) -> int:
-        return int(self.causal_lm.config.hidden_size)
+        return int(self._text_config.hidden_size)
 
     @property
     def heads(self) -> int:
-        return int(self.causal_lm.config.num_attention_heads)
+        return int(self._text_config.num_attention_heads)
 
     @property
     def depth(self) -> int:
-        return len(self.decoder.layers)
+        return len(self.layers)
+
+    @property
+    def longest(self) -> int | None:
+        """Positions it was made for; ``None`` where its configuration does not say."""
+        longest = getattr(self._text_config, "max_position_embeddings", None)
+        return None if longest is None else int(longest)
 
     @property
     def input_rows(self) -> nn.Parameter:
@@ -57,6 +104,11 @@ class LanguageModel(nn.Module):
     def output_rows(self) -> nn.Parameter:
         """Vocabulary projection, (V_text, d); the same object as input_rows where tied."""
         return self.causal_lm.get_output_embeddings().weight
+
+    def project(self, states: Tensor) -> Tensor:
+        """Scores of the model's own vocabulary, (R, d) -> (R, V_text)."""
+        bias = self.causal_lm.get_output_embeddings().bias
+        return functional.linear(states, self.output_rows, bias)
 
     def forward(
         self,
@@ -72,11 +124,12 @@ class LanguageModel(nn.Module):
         counting the tokens in ``cache`` before the N new ones; ``positions`` (B, N); ``inject``
         is applied to the hidden states before each layer. ``cache`` grows by the new tokens.
         """
+        self._check_length(positions)
         self._inject = inject
         try:
             output = self.decoder(
                 inputs_embeds=embeddings,
-                attention_mask=mask.unsqueeze(1),  # a 4D mask is taken as it is
+                attention_mask=self._four_dimensional(mask),
                 position_ids=positions,
                 past_key_values=cache,
                 use_cache=cache is not None,
@@ -84,6 +137,37 @@ class LanguageModel(nn.Module):
         finally:
             self._inject = None
         return output.last_hidden_state
+
+    @property
+    def _text_config(self) -> Any:
+        return self.causal_lm.config.get_text_config()
+
+    def _four_dimensional(self, mask: Tensor) -> Tensor:
+        """``mask`` as (B, 1, N, T), which is taken as it is: bool for torch's own attention, to
+        be added to scores where an architecture spells attention out."""
+        if self.causal_lm.config._attn_implementation == "sdpa":
+            return mask.unsqueeze(1)
+        least = torch.finfo(torch.float32).min
+        added = torch.zeros(mask.shape, device=mask.device).masked_fill(~mask, least)
+        return added.unsqueeze(1)
+
+    def _check_length(self, positions: Tensor) -> None:
+        longest = self.longest
+        if longest is not None and int(positions.max()) >= longest:
+            raise BenchError(
+                f"A sequence of {int(positions.max()) + 1} tokens exceeds the {longest} positions "
+                f"of language model type {self.architecture!r}.",
+                fix="Set history_items or words_per_attribute lower.",
+            )
+
+    def _enable_checkpointing(self) -> None:
+        if not getattr(self.causal_lm, "supports_gradient_checkpointing", False):
+            raise BenchError(
+                f"Language model of type {self.architecture!r} does not support "
+                "gradient_checkpointing.",
+                fix="Leave it off.",
+            )
+        self.causal_lm.gradient_checkpointing_enable({"use_reentrant": False})
 
     def _hook(self, number: int) -> Callable[..., Any]:
         def before(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -106,7 +190,14 @@ def new_cache() -> Cache:
 
 
 def new_llama(
-    *, vocabulary: int, width: int, depth: int, heads: int, feed_forward: int, longest: int
+    *,
+    vocabulary: int,
+    width: int,
+    depth: int,
+    heads: int,
+    feed_forward: int,
+    longest: int,
+    checkpointing: bool = False,
 ) -> LanguageModel:
     """A Llama of random weights (drawn from torch's global generator), rows tied.
 
@@ -137,4 +228,4 @@ def new_llama(
     for layer in llama.model.layers:
         nn.init.eye_(layer.self_attn.v_proj.weight)
         nn.init.eye_(layer.self_attn.o_proj.weight)
-    return LanguageModel(llama)
+    return LanguageModel(llama, checkpointing=checkpointing)

@@ -54,6 +54,7 @@ class UniMPNetwork(nn.Module):
         self.specials = specials
         self.language = language
         self.items = items
+        self.bf16 = config.precision == "bf16"
         width = language.width
         std = float(language.input_rows.detach().std())
         self.special_input = nn.Parameter(torch.randn(specials, width) * std)
@@ -96,7 +97,8 @@ class UniMPNetwork(nn.Module):
     def visual_tokens(self, features: Tensor) -> Tensor:
         """``x_v`` of section 2.2: patch features (U, P, f) -> (U, C, d)."""
         assert self.resampler is not None
-        return self.resampler(features)
+        with self._precision():
+            return self.resampler(features).float()
 
     def embed(self, tokens: Tensor, tables: Tables) -> Tensor:
         """Token ids (B, N) -> (B, N, d)."""
@@ -114,12 +116,11 @@ class UniMPNetwork(nn.Module):
         takes the keys and values that :meth:`step` goes on from."""
         if visual is None or not len(visual):
             embeddings = self.dropout(self.embed(batch.tokens, tables))
-            return self.language(embeddings, batch.mask, batch.positions, None, cache)
+            return self._states(embeddings, batch.mask, batch.positions, None, cache)
         images = visual[batch.images]  # (B, S, C, d)
         embeddings = self.dropout(self._inputs(batch, tables, images))
         inject = self._injection(images, self._visible(batch, images.shape[1]))
-        hidden = self.language(embeddings, batch.mask, batch.positions, inject, cache)
-        return inject(self.language.depth, hidden)
+        return self._states(embeddings, batch.mask, batch.positions, inject, cache)
 
     def step(
         self,
@@ -134,12 +135,8 @@ class UniMPNetwork(nn.Module):
         ``embeddings`` (B, 1, d); ``mask`` (B, 1, T) over cached tokens and the new one;
         ``positions`` (B, 1); ``sees`` from :meth:`sight`.
         """
-        if sees is None:
-            return self.language(embeddings, mask, positions, None, cache)
-        inject = self._injection(*sees)
-        return inject(
-            self.language.depth, self.language(embeddings, mask, positions, inject, cache)
-        )
+        inject = None if sees is None else self._injection(*sees)
+        return self._states(embeddings, mask, positions, inject, cache)
 
     def sight(self, batch: Batch, visual: Tensor | None) -> tuple[Tensor, Tensor] | None:
         """What tokens generated behind each row's one read may see: images (B, S, C, d) and
@@ -150,6 +147,26 @@ class UniMPNetwork(nn.Module):
         visible = self._visible(batch, images.shape[1])  # (B, N, S)
         last = batch.reads % batch.tokens.shape[1]  # (B,)
         return images, visible[torch.arange(len(last), device=last.device), last].unsqueeze(1)
+
+    def _states(
+        self,
+        embeddings: Tensor,
+        mask: Tensor,
+        positions: Tensor,
+        inject: Injection | None,
+        cache: Cache | None,
+    ) -> Tensor:
+        """The language model with what is let in before its layers and behind the last, float32."""
+        with self._precision():
+            hidden = self.language(embeddings, mask, positions, inject, cache)
+            if inject is not None:
+                hidden = inject(self.language.depth, hidden)
+        return hidden.float()
+
+    def _precision(self) -> torch.autocast:
+        """Matrix products in bfloat16 inside, where that is the setting."""
+        device = self.special_input.device.type
+        return torch.autocast(device, torch.bfloat16, enabled=self.bf16)
 
     def _injection(self, images: Tensor, mask: Tensor) -> Injection:
         def inject(layer: int, hidden: Tensor) -> Tensor:
@@ -184,7 +201,9 @@ class UniMPNetwork(nn.Module):
 
     def logits(self, states: Tensor, tables: Tables) -> Tensor:
         """Scores of the whole vocabulary for states (R, d): (R, V_text + S + n)."""
-        return torch.cat([states @ self.language.output_rows.T, states @ tables.output.T], dim=-1)
+        with self._precision():
+            new = states @ tables.output.T
+            return torch.cat([self.language.project(states), new], dim=-1).float()
 
     def choice_logits(self, states: Tensor, choices: Tensor, tables: Tables) -> Tensor:
         """Scores of [NONE] and of one chosen token per state: (R, d), (R,) -> (R, 2)."""
@@ -195,14 +214,15 @@ class UniMPNetwork(nn.Module):
 
     def item_scores(self, states: Tensor, tables: Tables) -> Tensor:
         """Log-probabilities over item tokens alone, (R, d) -> (R, n)."""
-        return (states @ tables.output[self.specials :].T).log_softmax(-1)
+        with self._precision():
+            return (states @ tables.output[self.specials :].T).float().log_softmax(-1)
 
 
 def last_layer(network: UniMPNetwork) -> set[str]:
     """Names of what ``multi-task-efficient`` tunes for a task: the last decoder layer, the norm
     behind it, and cross-attention at that layer or behind it."""
-    decoder, depth = network.language.decoder, network.language.depth
-    modules = [decoder.layers[-1], *(m for n, m in decoder.named_children() if "norm" in n)]
+    language, depth = network.language, network.language.depth
+    modules = [language.layers[-1], *language.norms]
     modules += [network.cross_attention[k] for k in (str(depth - 1), str(depth))
                 if k in network.cross_attention]  # fmt: skip
     chosen = {id(p) for module in modules for p in module.parameters()}

@@ -1,4 +1,4 @@
-"""AdamW as the paper uses it: groups, schedule, deterministic kernels."""
+"""AdamW as the paper uses it: groups, schedule, precision, deterministic kernels."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import torch
 
+from benchmark.errors import BenchError
 from unimp_model.config import UniMPConfig
 from unimp_model.model import UniMPNetwork
 
@@ -71,3 +72,17 @@ def deterministic() -> Iterator[None]:
         yield
     finally:
         torch.use_deterministic_algorithms(before)
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """:class:`BenchError` where ``device`` does not compute in bfloat16 and is asked to."""
+    if precision == "fp32":
+        return
+    supported = torch.amp.is_autocast_available(device.type)
+    if device.type == "cuda":
+        supported = torch.cuda.is_bf16_supported(including_emulation=False)
+    if not supported:
+        raise BenchError(
+            f"Precision {precision!r} is not supported on {device.type} here.",
+            fix="Use --set precision=fp32.",
+        )

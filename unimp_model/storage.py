@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from benchmark.errors import BenchError
+from benchmark.errors import BenchError, in_one_line
 from benchmark.files import read_json, write_json
 from benchmark.instances import Item
 from benchmark.vision.clip import SmallClip, build_small
@@ -22,7 +23,7 @@ from unimp_model.model import UniMPNetwork, trainable_parameters
 from unimp_model.tokens import Vocabulary
 from unimp_model.vision import ImageEncoder, PhotoFeatures, PhotoTable, named_encoder
 
-_FORMAT = 2
+_FORMAT = 3
 _RECORD = "unimp.json"
 _WEIGHTS = "model.safetensors"
 _PHOTOS = "photos.safetensors"
@@ -30,6 +31,15 @@ _ENCODER = "image_encoder.safetensors"
 _TOKENIZER = "tokenizer.json"
 _DRAWER = "image_tokenizer"
 _ITEMS = "items.json"
+
+_RECORDED = frozenset(
+    (
+        "config", "data", "text_size", "levels", "codes", "photos", "trained", "tasks", "chosen",
+        "casing", "journal", "language_model_sha256", "image_encoder_sha256",
+        "image_tokenizer_sha256",
+    )
+)  # fmt: skip
+_REFIT = "Restore the file from where it was saved, or fit the model again."
 
 #: Prefix of the weights that replace shared ones for a task.
 _OWN = "own/"
@@ -44,19 +54,46 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
     save_file(plain, path)
 
 
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file; :class:`BenchError` where it is missing or broken."""
+    with reading(path):
+        return load_file(path)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Whatever goes wrong inside becomes a message that names ``path``."""
+    try:
+        yield
+    except BenchError:
+        raise
+    except FileNotFoundError as error:
+        raise BenchError(f"{str(path)!r} is missing.", fix=_REFIT) from error
+    except Exception as error:  # a broken file fails in as many ways as there are formats
+        raise BenchError(
+            f"{str(path)!r} cannot be read: {in_one_line(error)}.", fix=_REFIT
+        ) from error
+
+
 def save_record(folder: Path, **fields: Any) -> None:
     """The JSON beside the weights."""
     write_json(folder / _RECORD, {"format": _FORMAT, **fields})
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """The JSON beside the weights; :class:`BenchError` for another format."""
-    record: dict[str, Any] = read_json(folder / _RECORD)
-    if record.get("format") != _FORMAT:
+    """The JSON beside the weights; :class:`BenchError` for another format, or none."""
+    if not folder.is_dir():
+        raise BenchError(f"There is no folder {str(folder)!r}.", fix="Check the path.")
+    record = read_json(folder / _RECORD, fix="Give the folder of a saved UniMP.")
+    if not isinstance(record, dict) or "format" not in record:
+        raise BenchError(f"{str(folder / _RECORD)!r} is no record of a UniMP.", fix=_REFIT)
+    if record["format"] != _FORMAT:
         raise BenchError(
-            f"{str(folder)!r} was saved in format {record.get('format')}, this is {_FORMAT}.",
+            f"{str(folder)!r} was saved in format {record['format']}, this is {_FORMAT}.",
             fix="Fit the model again.",
         )
+    if lost := sorted(_RECORDED - record.keys()):
+        raise BenchError(f"{str(folder / _RECORD)!r} lacks {lost[0]!r}.", fix=_REFIT)
     return record
 
 
@@ -69,7 +106,8 @@ def load_vocabulary(
     folder: Path, record: Mapping[str, Any], items: Mapping[str, Item]
 ) -> Vocabulary:
     """The vocabulary of a saved model over its items."""
-    tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
+    with reading(folder / _TOKENIZER):
+        tokenizer = Tokenizer.from_str((folder / _TOKENIZER).read_text(encoding="utf-8"))
     return Vocabulary(
         tokenizer,
         record["text_size"],
@@ -97,7 +135,7 @@ def load_weights(folder: Path) -> tuple[dict[str, Tensor], dict[str, dict[str, T
     """What :func:`save_weights` wrote: shared weights, and each task's own."""
     shared: dict[str, Tensor] = {}
     own: dict[str, dict[str, Tensor]] = {}
-    for name, value in load_file(folder / _WEIGHTS).items():
+    for name, value in load_tensors(folder / _WEIGHTS).items():
         if name.startswith(_OWN):
             task, _, parameter = name.removeprefix(_OWN).partition("/")
             own.setdefault(task, {})[parameter] = value
@@ -106,15 +144,30 @@ def load_weights(folder: Path) -> tuple[dict[str, Tensor], dict[str, dict[str, T
     return shared, own
 
 
-def restore(network: UniMPNetwork, state: Mapping[str, Tensor], folder: Path) -> None:
-    """Put saved weights into a network; :class:`BenchError` when they do not fit it."""
-    missing, unexpected = network.load_state_dict(state, strict=False)
-    lost = sorted(set(missing) & set(trainable_parameters(network)))
-    if lost or unexpected:
+def restore(
+    network: UniMPNetwork,
+    state: Mapping[str, Tensor],
+    own: Mapping[str, Mapping[str, Tensor]],
+    folder: Path,
+) -> None:
+    """Put saved weights into a network; :class:`BenchError` when they, or those that ``own``
+    replaces for a task, do not fit it."""
+    shapes = {name: value.shape for name, value in network.state_dict().items()}
+    lost = [f"{name} is missing" for name in trainable_parameters(network) if name not in state]
+    parts = [state, *own.values()]
+    unknown = [f"{name} is unknown" for part in parts for name in part if name not in shapes]
+    odd = [
+        f"{name} is {tuple(value.shape)}, not {tuple(shapes[name])}"
+        for part in parts for name, value in part.items()
+        if name in shapes and value.shape != shapes[name]
+    ]  # fmt: skip
+    if problems := sorted(lost + unknown + odd):
         raise BenchError(
-            f"{str(folder / _WEIGHTS)!r} does not fit its configuration: {lost or unexpected}.",
-            fix="Fit the model again.",
+            f"{str(folder / _WEIGHTS)!r} does not fit its configuration: {problems[0]}"
+            f"{f' (and {len(problems) - 1} more)' if problems[1:] else ''}.",
+            fix=_REFIT,
         )
+    network.load_state_dict(state, strict=False)
 
 
 def save_photos(photos: PhotoFeatures, folder: Path) -> None:
@@ -130,8 +183,15 @@ def load_photos(folder: Path, record: Mapping[str, Any]) -> PhotoFeatures | None
     """Features of a saved model, ``None`` where it saw no photos."""
     if record["photos"] is None:
         return None
-    arrays = load_file(folder / _PHOTOS)
-    table = PhotoTable(**{name: array.numpy() for name, array in arrays.items()})
+    arrays = load_tensors(folder / _PHOTOS)
+    with reading(folder / _PHOTOS):
+        table = PhotoTable(**{name: array.numpy() for name, array in arrays.items()})
+    if any(len(array) != len(record["photos"]) for array in table):
+        raise BenchError(
+            f"{str(folder / _PHOTOS)!r} does not hold the {len(record['photos'])} photos of "
+            "its record.",
+            fix=_REFIT,
+        )
     return PhotoFeatures({name: i for i, name in enumerate(record["photos"])}, table)
 
 
@@ -148,12 +208,14 @@ def save_items(items: Iterable[Item], folder: Path) -> None:
 
 def load_items(folder: Path) -> dict[str, Item]:
     """What :func:`save_items` wrote, by item id; ``image`` is a file name alone."""
-    return {
-        item_id: Item(
-            item_id, title=title, category=tuple(category), brand=brand, price=price, image=image
-        )
-        for item_id, title, category, brand, price, image in read_json(folder / _ITEMS)
-    }
+    with reading(folder / _ITEMS):
+        return {
+            item_id: Item(
+                item_id, title=title, category=tuple(category), brand=brand, price=price,
+                image=image,
+            )
+            for item_id, title, category, brand, price, image in read_json(folder / _ITEMS)
+        }  # fmt: skip
 
 
 def save_drawer(drawer: ImageTokenizer, folder: Path) -> None:
@@ -188,7 +250,9 @@ def load_encoder(folder: Path, setting: str, sha256: str | None) -> ImageEncoder
     if setting == OWN:
         shape = SmallClip()
         visual = build_small(shape, vocabulary=1).visual
-        visual.load_state_dict(load_file(folder / _ENCODER))
+        weights = load_tensors(folder / _ENCODER)
+        with reading(folder / _ENCODER):
+            visual.load_state_dict(weights)
         encoder = as_encoder(visual, shape.image)
     else:
         encoder = named_encoder(setting)

@@ -367,7 +367,7 @@ def test_context_and_reweighting_are_switched_off(world, name):
     torch.testing.assert_close(loss, total, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("table", ["03-ablation", "08-fusion"])
+@pytest.mark.parametrize("table", ["03-ablation", "08-fusion", "10-language-models"])
 def test_every_variant_a_table_asks_for_is_there(table):
     text = (files("benchmark.report") / "tables" / f"{table}.toml").read_text("utf-8")
     names = [row["model"] for row in tomllib.loads(text)["rows"]]
@@ -408,8 +408,8 @@ MICRO = {
 }  # fmt: skip
 
 
-#: Fitted in test_adapter.py and test_smollm2.py.
-FITTED_ELSEWHERE = {"no-vision", "random-ids", "smollm2"}
+#: Fitted in test_adapter.py and test_smollm2.py; the paper's language models are on the hub.
+FITTED_ELSEWHERE = {"no-vision", "random-ids", "smollm2", "mpt-1b", "incite-3b"}
 
 
 @pytest.mark.parametrize("name", [name for name in VARIANTS if name not in FITTED_ELSEWHERE])
