@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
-from benchmark.errors import BenchError
+from benchmark.errors import BenchError, in_one_line
 from benchmark.instances import Instance, Prediction
 from benchmark.model import TrainingView
 from benchmark.threads import processor_threads
@@ -208,7 +208,7 @@ class UniMP:
         except (ValidationError, TypeError) as error:
             raise BenchError(
                 f"The configuration of {str(folder)!r} is not one of this version: "
-                f"{validation_line(error)}.",
+                f"{_first_problem(error)}.",
                 fix="Fit the model again.",
             ) from error
         if saved.trust_remote_code and not self.config.trust_remote_code:
@@ -279,6 +279,15 @@ class UniMP:
             self.parts, self._trained.own, self.config,
             chosen=self._chosen, casing=self._casing,
         )  # fmt: skip
+
+
+def _first_problem(error: ValidationError | TypeError) -> str:
+    """The first thing wrong with settings, in one line."""
+    if isinstance(error, TypeError):
+        return in_one_line(error)
+    first = error.errors()[0]
+    where = str(first["loc"][0]) if first["loc"] else "settings"
+    return f"{where}: {first['msg']}"
 
 
 def _device() -> torch.device:

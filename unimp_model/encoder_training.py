@@ -32,6 +32,7 @@ from benchmark.vision.clip import (
     contrastive_loss,
 )
 from benchmark.vision.photos import load_photo, normalise
+from unimp_model.optimisation import one_cycle
 from unimp_model.tokens import Vocabulary
 from unimp_model.vision import ImageEncoder
 
@@ -99,9 +100,7 @@ def _train(
     texts = [[vocabulary.encode(text) for text in all_texts[i]] for i in shown]
     generator = np.random.default_rng([seed, 1])
     optimiser = torch.optim.AdamW(model.parameters(), lr=_RATE, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, max_lr=_RATE, total_steps=max(steps, 2), pct_start=0.1
-    )
+    schedule = one_cycle(optimiser, _RATE, steps)
     model.train()
     order: list[int] = []
     with bar("image encoder", steps) as progress:

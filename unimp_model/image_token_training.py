@@ -33,7 +33,7 @@ from unimp_model.image_tokens import (
     paint,
 )
 from unimp_model.linear_start import GROUPS, start_linear
-from unimp_model.optimisation import deterministic
+from unimp_model.optimisation import deterministic, one_cycle
 from unimp_model.patch_discriminator import PatchDiscriminator, balance, hinge_loss
 
 #: Part of the cache key: raise it when training changes.
@@ -157,9 +157,7 @@ class _Training:
         self.vq.quantize.requires_grad_(False)  # the running means move it
         self.learning = [p for p in self.vq.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(self.learning, lr=rate, betas=_BETAS, weight_decay=1e-4)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser, max_lr=rate, total_steps=max(steps, 2), pct_start=0.1
-        )
+        self.schedule = one_cycle(self.optimiser, rate, steps)
         if gan_weight:
             self.judge = PatchDiscriminator()
             self.judge_optimiser = torch.optim.AdamW(

@@ -51,6 +51,17 @@ def cosine(warmup: float, steps: int) -> Callable[[int], float]:
     return factor
 
 
+def one_cycle(
+    optimiser: torch.optim.Optimizer, rate: float, steps: int
+) -> torch.optim.lr_scheduler.OneCycleLR:
+    """Rises to ``rate`` over a tenth of the steps, then falls to nothing; for small encoders."""
+    steps = max(steps, 2)
+    # A rise of exactly one step would be divided by its length less one.
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, max_lr=rate, total_steps=steps, pct_start=0.2 if steps == 10 else 0.1
+    )
+
+
 def resume_schedule(schedule: torch.optim.lr_scheduler.LambdaLR, steps: int) -> None:
     """Set rates as they are after ``steps`` steps."""
     schedule.load_state_dict(

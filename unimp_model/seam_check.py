@@ -69,7 +69,10 @@ def _fault(language: LanguageModel, tokens: Tensor) -> str | None:
         return "its layers cannot be conditioned one by one"
     own = language.causal_lm(input_ids=tokens).logits
     if not _alike(language.project(whole), own):
-        return "its embedding or output layer does more than look up rows"
+        return (
+            "its embedding or output layer does more than look up rows, or its layers hide tokens "
+            "from each other"
+        )
     shifted = language(embeddings, causal, straight, lambda layer, hidden: hidden.roll(1, -1))
     if _alike(shifted, whole):
         return "what is fed to its layers is not what they read"

@@ -214,7 +214,9 @@ def load_items(folder: Path) -> dict[str, Item]:
                 item_id, title=title, category=tuple(category), brand=brand, price=price,
                 image=image,
             )
-            for item_id, title, category, brand, price, image in read_json(folder / _ITEMS)
+            for item_id, title, category, brand, price, image in read_json(
+                folder / _ITEMS, fix=_REFIT
+            )
         }  # fmt: skip
 
 
