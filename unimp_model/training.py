@@ -317,11 +317,7 @@ def training_loss(
 
 def snapshot(network: nn.Module, names: Container[str]) -> State:
     """Copies of the parameters ``names``."""
-    return {
-        name: p.detach().clone()
-        for name, p in network.named_parameters()
-        if name in names
-    }
+    return {name: p.detach().clone() for name, p in network.named_parameters() if name in names}
 
 
 class _LossSums:

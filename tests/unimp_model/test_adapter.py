@@ -16,6 +16,7 @@ from benchmark.tasks import TASKS
 from unimp_model.adapter import UniMP
 from unimp_model.config import UniMPConfig
 
+
 def _view(dataset: Dataset, *tasks: str) -> DatasetView:
     """A training view that offers these tasks alone: a fit in a second."""
     view = dataset.training_view()

@@ -38,9 +38,7 @@ def _training_batch(w, *, taken, history=(0, 3), candidates=(1, 2, 4)):
     instance = _instance(w, history, candidates)
     choices = candidate_tokens(w.template, instance)
     instruction = w.template.instruction(TASKS.get("selection").prompt(instance))
-    branch = Branch(
-        len(history), instruction, SELECTION, tuple(choices[i] for i in taken), choices
-    )
+    branch = Branch(len(history), instruction, SELECTION, tuple(choices[i] for i in taken), choices)
     row = w.template.row(w.template.history(instance.history.items), [branch], context=False)
     return collate([row], w.photos.index, all_photos=False, slots=1)
 

@@ -111,9 +111,7 @@ def test_cached_steps_give_what_rereading_gives(w, monkeypatch):
     assert found == expected
     assert [len(s) for s in steps] == [LONGEST] * len(rows)
     for cached, reread in zip(steps, logits, strict=True):
-        torch.testing.assert_close(
-            torch.stack(cached), torch.stack(reread), rtol=1e-3, atol=1e-3
-        )
+        torch.testing.assert_close(torch.stack(cached), torch.stack(reread), rtol=1e-3, atol=1e-3)
     assert len({tuple(tokens) for tokens in found}) > 1
 
 

@@ -131,9 +131,7 @@ def test_the_shared_weights_are_the_joint_ones(joint, improved):
 
 
 def test_everything_that_trains_is_free_again_after_the_stages(joint, improved):
-    assert trainable_parameters(improved.parts.network) == trainable_parameters(
-        joint.parts.network
-    )
+    assert trainable_parameters(improved.parts.network) == trainable_parameters(joint.parts.network)
     assert improved.parameter_counts() == joint.parameter_counts()
 
 
@@ -154,9 +152,7 @@ def test_without_validation_examples_the_joint_weights_stay(fit, view, joint, mo
 
 def test_the_best_epoch_is_kept_and_patience_ends_a_stage(fit, view, monkeypatch):
     values = iter([0.2, 0.6, 0.5, 0.4, 0.9])
-    monkeypatch.setattr(
-        Validation, "scores", lambda *_: {"search": Score("forced", next(values))}
-    )
+    monkeypatch.setattr(Validation, "scores", lambda *_: {"search": Score("forced", next(values))})
     model = fit(view, strategy="multi-task", epochs=5, patience=2)
     assert len(model.journal.epochs) == 4  # 0.9 is never reached
     assert model.journal.kept == {"joint": 1}
@@ -223,9 +219,7 @@ def test_a_frozen_language_model_is_tuned_in_its_last_layer_for_a_task_alone(
     for module in (adapter, assembly):
         monkeypatch.setattr(module, "load_smollm2", pretrained)
     _force(monkeypatch, better=True)
-    model = fit(
-        view, preset="smollm2", words_per_attribute=2, history_items=2, targets_per_row=2
-    )
+    model = fit(view, preset="smollm2", words_per_attribute=2, history_items=2, targets_per_row=2)
     before = {f"language.{n}": p for n, p in pretrained()[0].named_parameters()}
     now = {n: p for n, p in _state(model).items() if n.startswith("language.")}
     assert _changed(before, now) == set()
