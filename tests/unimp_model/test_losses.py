@@ -8,7 +8,12 @@ import pytest
 import torch
 from torch.nn import functional
 
+from unimp_model.batches import collate
+from unimp_model.config import UniMPConfig
+from unimp_model.examples import ALL_TASKS
 from unimp_model.losses import focal_loss, objective, token_weights
+from unimp_model.sequence import Branch
+from unimp_model.training import training_loss
 
 
 def test_focal_loss_by_hand():
@@ -52,3 +57,46 @@ def test_the_objective_weighs_tasks_by_lambda_and_adds_the_context():
     assert objective(task, context, weights=weights, context_weight=0.5).item() == 8.0 + 2.5
     assert objective(task, context, weights=weights, context_weight=0.0).item() == 8.0
     assert objective(task, context[:0], weights=weights, context_weight=0.5).item() == 8.0
+
+
+def _gradients(w, kinds, **settings):
+    """Loss and gradients of one row with a branch of each of ``kinds``."""
+    trunk = w.template.history(w.items[:2])
+    branches = [
+        Branch(1, w.template.instruction(["mug"]), kind, (w.vocabulary.first_item + kind, 7))
+        for kind in kinds
+    ]
+    row = w.template.row(trunk, branches, context=True)
+    batch = collate([row], w.photos.index, all_photos=False, slots=1)
+    w.network.zero_grad()
+    loss, _ = training_loss(w.network, batch, w.photos, UniMPConfig(**settings))
+    loss.backward()
+    found = {n: p.grad.clone() for n, p in w.network.named_parameters() if p.grad is not None}
+    return loss.item(), found
+
+
+@pytest.mark.parametrize("number", range(len(ALL_TASKS)), ids=ALL_TASKS)
+def test_a_task_of_weight_zero_gives_no_gradient(world, number):
+    w, task = world(levels=(1.0, 2.0), codes=3), ALL_TASKS[number]
+    loss, gradients = _gradients(w, [number], task_weights={task: 0.0}, context_weight=0.0)
+    assert loss == 0.0
+    assert not any(g.any() for g in gradients.values())
+    loss, gradients = _gradients(w, [number], task_weights={task: 0.1}, context_weight=0.0)
+    assert loss > 0
+    assert any(g.any() for g in gradients.values())
+
+
+def test_a_tasks_weight_scales_its_own_part_of_the_loss(world):
+    w = world()
+    first, second = _gradients(w, [0])[0], _gradients(w, [0], task_weights={ALL_TASKS[0]: 2.0})[0]
+    context = _gradients(w, [0], task_weights={ALL_TASKS[0]: 0.0})[0]
+    assert second - context == pytest.approx(4 * (first - context), rel=1e-4)  # 0.5 unless given
+
+
+def test_weights_and_shares_are_checked():
+    with pytest.raises(ValueError, match="greater than or equal to 0"):
+        UniMPConfig(task_weights={"search": -1.0})
+    with pytest.raises(ValueError, match="less than or equal to 1"):
+        UniMPConfig(task_shares={"search": 1.5})
+    with pytest.raises(ValueError, match="task_shares"):
+        UniMPConfig(task_shares={"serch": 0.5})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from unimp_model.model import parameter_counts, trainable_parameters
+import pytest
+
+from unimp_model.model import last_layer, parameter_counts, trainable_parameters
 
 _LLAMA_LAYER = {
     "input_layernorm.weight",
@@ -73,3 +75,60 @@ def test_a_frozen_language_model_leaves_new_rows_resampler_and_cross_attention(w
 def test_random_ids_have_no_content_maps(world):
     names = trainable_parameters(world(item_rows="random").network)
     assert not [name for name in names if "photo" in name]
+
+
+FUSED = {
+    "cross-attention": RESAMPLER | CROSS_ATTENTION,
+    "concatenation": RESAMPLER,
+    "early": RESAMPLER | {"early_fusion.gate"},
+    "late": RESAMPLER | {f"cross_attention.4.{name}" for name in _CROSS},
+}
+
+
+@pytest.mark.parametrize("preset", ["tiny", "smollm2"])
+@pytest.mark.parametrize("fusion", FUSED)
+def test_every_fusion_trains_what_it_adds(world, fusion, preset):
+    network = world(preset=preset, fusion=fusion, resampler_layers=1).network
+    expected = NEW_ROWS | FUSED[fusion] | (LANGUAGE_MODEL if preset == "tiny" else set())
+    if fusion == "late":
+        expected = expected - {"items.input_photo.weight"}
+    assert trainable_parameters(network) == sorted(expected)
+
+
+def test_attention_settings_add_no_weights(world):
+    plain = trainable_parameters(world().network)
+    assert trainable_parameters(world(exclusive_attention=False).network) == plain
+    assert trainable_parameters(world(attend_last_image=True).network) == plain
+
+
+def test_rating_and_image_tokens_lengthen_the_new_rows_alone(world):
+    plain, more = world().network, world(levels=(1.0, 2.0), codes=6).network
+    assert trainable_parameters(more) == trainable_parameters(plain)
+    width = plain.language.width
+    grown = parameter_counts(more)["trainable"] - parameter_counts(plain)["trainable"]
+    assert grown == 2 * (2 + 6) * width  # input and output rows
+
+
+LAST_OF_FOUR = {
+    "language.causal_lm.model.norm.weight",
+    *(f"language.causal_lm.model.layers.3.{name}" for name in _LLAMA_LAYER),
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "cross_attention"),
+    [
+        ({}, None),  # before layers 0 and 2
+        ({"fusion_every": 1}, 3),
+        ({"fusion": "late"}, 4),
+        ({"fusion": "early"}, None),
+        ({"fusion": "concatenation"}, None),
+        ({"preset": "smollm2"}, None),
+    ],
+    ids=str,
+)
+def test_the_last_layer_is_an_explicit_list(world, settings, cross_attention):
+    expected = set(LAST_OF_FOUR)
+    if cross_attention is not None:
+        expected |= {f"cross_attention.{cross_attention}.{name}" for name in _CROSS}
+    assert last_layer(world(**settings).network) == expected
