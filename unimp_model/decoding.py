@@ -37,7 +37,8 @@ def expected_ratings(
     validation, Guo et al. 2017) undoes that.
     """
     sharp = np.maximum(p, 1e-300) ** (1 / temperature)
-    values = (sharp / sharp.sum(1, keepdims=True)) @ np.asarray(levels)
+    # Summed row by row: a matrix product's last bit depends on how many rows there are.
+    values = (sharp / sharp.sum(1, keepdims=True) * np.asarray(levels)).sum(1)
     return np.clip(values, levels[0], levels[-1])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -147,8 +148,8 @@ def test_image_tokens_none_draws_nothing_and_knows_the_rest(fit, sim_xs, questio
 
 
 def test_a_folder_of_another_format_is_refused(saved, tmp_path):
-    record = (saved / "unimp.json").read_text()
-    (tmp_path / "unimp.json").write_text(record.replace('"format": 2', '"format": 99'))
+    record = json.loads((saved / "unimp.json").read_text())
+    (tmp_path / "unimp.json").write_text(json.dumps({**record, "format": 99}))
     with pytest.raises(BenchError, match="format 99"):
         UniMP().load(tmp_path)
 

@@ -6,17 +6,19 @@ from itertools import count
 
 import pytest
 import torch
+import transformers
 
 from benchmark.instances import PreferenceInstance
 from benchmark.model import TrainingView
-from unimp_model import adapter, assembly
+from benchmark.torch_setup import prepare_torch
 from unimp_model.adapter import UniMP
 from unimp_model.answering import Answerer, Chosen
-from unimp_model.language import new_llama
 from unimp_model.model import last_layer, trainable_parameters
 from unimp_model.tokens import train_tokenizer
 from unimp_model.training import tempered
 from unimp_model.validation import Score, Validation
+
+prepare_torch()  # before anything inside transformers is touched
 
 #: Few and cheap, in an order that is not UniMP's own.
 TASKS = ("explanation", "preference", "search")
@@ -206,29 +208,33 @@ def _shared_part(model):
 def test_a_frozen_language_model_is_tuned_in_its_last_layer_for_a_task_alone(
     fit, view, sim_xs, tmp_path, monkeypatch
 ):
-    def pretrained():
-        words = [item.title or "" for item in view.catalogue]
-        tokenizer = train_tokenizer(words, phrases=[], size=400)
-        torch.manual_seed(0)
-        language = new_llama(
-            vocabulary=tokenizer.get_vocab_size(), width=32, depth=2, heads=2, feed_forward=64,
-            longest=2048,
-        )  # fmt: skip
-        return language, tokenizer, "hash"
-
-    for module in (adapter, assembly):
-        monkeypatch.setattr(module, "load_smollm2", pretrained)
+    words = [item.title or "" for item in view.catalogue]
+    tokenizer = train_tokenizer(words, phrases=[], size=400)
+    sizes = {
+        "vocab_size": tokenizer.get_vocab_size(), "hidden_size": 32, "num_hidden_layers": 2,
+        "num_attention_heads": 2, "intermediate_size": 64, "max_position_embeddings": 2048,
+        "tie_word_embeddings": True,
+    }  # fmt: skip
+    torch.manual_seed(0)
+    causal_lm = transformers.LlamaForCausalLM(transformers.LlamaConfig(**sizes))
+    causal_lm.save_pretrained(tmp_path / "language")
+    wrapped = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer)
+    wrapped.save_pretrained(tmp_path / "language")
     _force(monkeypatch, better=True)
-    model = fit(view, preset="smollm2", words_per_attribute=2, history_items=2, targets_per_row=2)
-    before = {f"language.{n}": p for n, p in pretrained()[0].named_parameters()}
+    model = fit(
+        view, language_model=str(tmp_path / "language"), words_per_attribute=2, history_items=2,
+        targets_per_row=2,
+    )  # fmt: skip
+    before = {f"language.causal_lm.{n}": p for n, p in causal_lm.named_parameters()}
     now = {n: p for n, p in _state(model).items() if n.startswith("language.")}
     assert _changed(before, now) == set()
     for task in IN_ORDER:
         assert model._trained.own[task].keys() == LAST_OF_TWO
     assert not [n for n in trainable_parameters(model.parts.network) if n.startswith("language.")]
-    model.save(tmp_path)
+    (tmp_path / "fit").mkdir()
+    model.save(tmp_path / "fit")
     loaded = UniMP()
-    loaded.load(tmp_path)
+    loaded.load(tmp_path / "fit")
     for task in TASKS:
         asked = list(sim_xs.questions(task, limit=4))
         assert list(loaded.predict(asked)) == list(model.predict(asked))
