@@ -107,6 +107,20 @@ def test_run_prints_a_table_and_json_alike(command, sim_xs) -> None:
     assert "simulated" in out.lower()
 
 
+def test_several_tasks_are_run_and_shown_one_after_another(command, sim_xs) -> None:
+    arguments = ["run", "--model", "random", "--data", "sim-xs", "--limit", "20"]
+    arguments += ["--task", "selection", "--task", "search", "--task", "selection"]
+    status, out, _ = command(*arguments, "--json")
+    assert status == 0
+    assert [r["task"] for r in json.loads(out)] == ["selection", "search"]
+    status, out, _ = command(*arguments)
+    assert status == 0
+    assert out.index("selection on sim-xs") < out.index("search on sim-xs")
+    status, out, err = command(*arguments, "--task", "serch")
+    assert (status, out) == (2, "")
+    assert "serch" in err
+
+
 def test_a_table_is_run_and_reported(command, sim_xs) -> None:
     status, out, _ = command("report", "--table", "search", "--data", "sim-xs", "--json")
     assert status == 0

@@ -191,8 +191,9 @@ class RowBuilder:
     def drawing_rows(self, generator: np.random.Generator, *, most: int | None) -> list[Row]:
         """Rows of image generation, which stand alone: their history is what was retrieved.
 
-        In training the retrieved items are drawn from those the query fits, the target no more
-        and no less likely than any other: that is how often a good search finds it.
+        In training the target stands among the retrieved items, the others are drawn from those
+        the query fits too: so what is learned is to paint what is shown. Where the target is any
+        item of its kind, there is nothing to learn but the average photo, which is blank.
 
         At most ``most`` rows.
         """
@@ -205,10 +206,12 @@ class RowBuilder:
         for item in items:
             query = self.catalogue.queries[item]
             fitting = self._by_query[query or ""]
-            some = generator.choice(fitting, min(RETRIEVED, len(fitting)), replace=False)
+            others = [i for i in fitting if i != item]
+            some = generator.choice(others, min(RETRIEVED - 1, len(others)), replace=False)
+            shown = generator.permutation([item, *some])
             instance = ImageGenerationInstance("", "", History(), query or "")
             row = drawing_row(
-                self.template, instance, [self.catalogue[int(i)] for i in some],
+                self.template, instance, [self.catalogue[int(i)] for i in shown],
                 answer=self._code_tokens(self.catalogue[item]),
             )  # fmt: skip
             found.append(row)

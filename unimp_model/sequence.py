@@ -40,10 +40,21 @@ class Flat:
     ends: list[int] = field(default_factory=list)
     """Position of each item's [EOC]."""
 
-    def add(self, tokens: Sequence[int], *, slot: int = -1, value: bool = False) -> None:
+    def add(self, tokens: Sequence[int]) -> None:
+        """Tokens that belong to no photo and to no attribute's value."""
         self.tokens.extend(tokens)
-        self.slots.extend([slot] * len(tokens))
-        self.values.extend([value] * len(tokens))
+        self.slots.extend([-1] * len(tokens))
+        self.values.extend([False] * len(tokens))
+
+
+@dataclass(frozen=True, slots=True)
+class _Flattened:
+    """An item up to its rating, as it stands wherever it is shown: worked out once."""
+
+    tokens: list[int]
+    values: list[bool]
+    image: str | None
+    """File name of its photo, where photos are read."""
 
 
 @dataclass(slots=True)
@@ -123,6 +134,8 @@ class Template:
             key: vocabulary.encode(key) for key in ("category", "title", "price", "id", "brand")
         }
         self._texts: dict[str, list[int]] = {}
+        self._phrases: dict[str, list[int]] = {}
+        self._flattened: dict[Item, _Flattened] = {}
 
     def attributes(self, item: Item) -> list[tuple[str, list[int]]]:
         """(key, value tokens) of the attributes that are present, in template order."""
@@ -156,7 +169,7 @@ class Template:
             if isinstance(part, Item):
                 self._add_item(flat, part)
             else:
-                flat.add(self.vocabulary.encode(part))
+                flat.add(self._phrase(part))
         return flat
 
     def row(self, trunk: Flat, branches: Sequence[Branch], *, context: bool) -> Row:
@@ -221,20 +234,41 @@ class Template:
         A rating is one token before [EOC], without a key: the token says itself what it is.
         It is no attribute of the item, so context reconstruction does not ask for it.
         """
+        known = self._flattened.get(item)
+        if known is None:
+            known = self._flattened[item] = self._flatten(item)
         slot = -1
-        if self.vision and item.image is not None:
+        if known.image is not None:
             slot = len(flat.images)
-            flat.images.append(Path(item.image).name)
-        flat.add([self.vocabulary.img], slot=slot)
-        if slot >= 0:
-            flat.add([visual_token(c) for c in range(self.visual_positions)], slot=slot)
-        for key, value in self.attributes(item):
-            flat.add(self._keys[key], slot=slot)
-            flat.add(value, slot=slot, value=True)
+            flat.images.append(known.image)
+        flat.tokens += known.tokens
+        flat.values += known.values
+        ending = [self.vocabulary.eoc]
         if rating is not None and self.vocabulary.levels:
-            flat.add([self.vocabulary.rating(rating)], slot=slot)
-        flat.add([self.vocabulary.eoc], slot=slot)
+            ending.insert(0, self.vocabulary.rating(rating))
+        flat.tokens += ending
+        flat.values += [False] * len(ending)
+        flat.slots += [slot] * (len(known.tokens) + len(ending))
         flat.ends.append(len(flat.tokens) - 1)
+
+    def _flatten(self, item: Item) -> _Flattened:
+        image = Path(item.image).name if self.vision and item.image is not None else None
+        tokens, values = [self.vocabulary.img], [False]
+        if image is not None:
+            tokens += [visual_token(c) for c in range(self.visual_positions)]
+        for key, value in self.attributes(item):
+            tokens += self._keys[key]
+            values += [False] * (len(tokens) - len(values))
+            tokens += value
+            values += [True] * len(value)
+        values += [False] * (len(tokens) - len(values))
+        return _Flattened(tokens, values, image)
+
+    def _phrase(self, text: str) -> list[int]:
+        known = self._phrases.get(text)
+        if known is None:
+            known = self._phrases[text] = self.vocabulary.encode(text)
+        return known
 
     def _value(self, text: str) -> list[int]:
         known = self._texts.get(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -10,12 +10,16 @@ from benchmark.commands.options import HomeOption, JsonOption, SettingsOption
 from benchmark.console import output_to_stderr, print_json
 from benchmark.errors import UsageError
 
+if TYPE_CHECKING:
+    from benchmark.runs.store import StoredRun
+
 app = typer.Typer()
 
 
 @app.command(
     epilog="Examples: unimp-bench run --model unimp --task search;  "
     "unimp-bench run --model bm25 --model popularity --task search --data hm;  "
+    "unimp-bench run --model unimp --task preference --task explanation;  "
     "unimp-bench run --table search"
 )
 def run(
@@ -24,8 +28,8 @@ def run(
         typer.Option("--model", help="NAME, NAME:VARIANT or FILE.py:CLASS (repeatable)."),
     ] = None,
     task: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--task", help="One of the six tasks (see unimp-bench tasks)."),
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--task", help="One of the six tasks, see unimp-bench tasks (repeatable)."),
     ] = None,
     table: Annotated[
         Optional[str],  # noqa: UP045
@@ -101,4 +105,7 @@ def run(
     else:
         from benchmark.report.comparison import render_runs
 
-        print(render_runs(runs))
+        by_task: dict[str, list[StoredRun]] = {}
+        for finished in runs:
+            by_task.setdefault(finished.manifest["task"], []).append(finished)
+        print("\n\n".join(render_runs(of_task) for of_task in by_task.values()))

@@ -12,7 +12,7 @@ from benchmark.runs.spec import RunSpec
 
 def specs_of_models(
     models: Sequence[str],
-    task: str,
+    tasks: Sequence[str],
     *,
     data: str,
     cohort: str,
@@ -21,9 +21,10 @@ def specs_of_models(
     limit: int | None,
     settings: Mapping[str, Any],
 ) -> list[RunSpec]:
-    """One run per model and seed. What cannot be asked is reported before anything is run."""
+    """One run per task, model and seed. What cannot be asked is reported before anything is run."""
     specs = [
         RunSpec(model, task, data, cohort, perturb, seed, limit, settings)
+        for task in dict.fromkeys(tasks)
         for model in dict.fromkeys(models)
         for seed in dict.fromkeys(seeds)
     ]
