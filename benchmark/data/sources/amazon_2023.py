@@ -12,19 +12,17 @@ ordered by id: the order of the files may follow the reviews.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from reprlib import repr as shortened
-from typing import Annotated, Any, TypeGuard
+from typing import Annotated, Any
 
 import polars as pl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from benchmark.data.cores import CoreRule, keep_core
+from benchmark.data.json_fields import dollars, identifier, milliseconds, rating, text, texts
 from benchmark.data.json_lines import collect, json_objects
-from benchmark.data.markup import plain_text
 from benchmark.data.photos import file_name
 from benchmark.data.schema import INTERACTION_COLUMNS, ITEM_COLUMNS, RawDataset
 from benchmark.data.sources import OnError, Source
@@ -40,8 +38,6 @@ _LAYOUT = "the folder with X.jsonl.gz and meta_X.jsonl.gz of one or more categor
 _META = "meta_"
 _ENDS = (".jsonl", ".jsonl.gz")
 _SCALE = (1.0, 5.0)
-_YEAR_10000 = 253_402_300_800_000  # in milliseconds
-_HIGHEST_PRICE = 1e9
 
 _REVIEW_COLUMNS: dict[str, pl.DataType] = {
     name: INTERACTION_COLUMNS[name]
@@ -51,12 +47,11 @@ _ITEM_COLUMNS: dict[str, pl.DataType] = {
     name: ITEM_COLUMNS[name]
     for name in ("item_id", "title", "category", "brand", "price", "description")
 }
-_PRICE = re.compile(r"\$?\s*(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?")
 _BAD_PRICE = "prices that are no amount, treated as missing"
 
 
 def _names(value: object) -> object:
-    """ "B,A,A" as a setting -> ("A", "B"): their order on the command line says nothing."""
+    """The setting "B,A,A" -> ("A", "B"): their order on the command line says nothing."""
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, (list, tuple)):
         return value
@@ -179,12 +174,12 @@ def _reviews(path: Path, bad: BadLines) -> Iterator[tuple[Any, ...]]:
     for number, entry in json_objects(path, bad):
         try:
             row = (
-                _id(entry, "user_id"),
-                _id(entry, "parent_asin"),
-                _milliseconds(entry.get("timestamp")),
-                _rating(entry.get("rating")),
-                _text(entry, "text"),
-                _text(entry, "title"),
+                identifier(entry, "user_id"),
+                identifier(entry, "parent_asin"),
+                milliseconds(entry, "timestamp"),
+                rating(entry, "rating", _SCALE),
+                text(entry, "text"),
+                text(entry, "title"),
             )
         except ValueError as error:
             bad.report(number, str(error))
@@ -224,20 +219,22 @@ def _metadata(
     """Rows of ``_ITEM_COLUMNS`` of the ``wanted`` items not in ``had``, which they join."""
     for number, entry in json_objects(path, bad):
         try:
-            item = _id(entry, "parent_asin")
+            item = identifier(entry, "parent_asin")
             if item not in wanted:
                 counts["items left out: no reviews"] += 1
                 continue
             if item in had:
                 counts["items left out: described already"] += 1
                 continue
-            price = _price(entry.get("price"), counts)
-            parts = (_text(entry, "features"), _text(entry, "description"))
+            price = dollars(entry.get("price"))
+            if price is None and entry.get("price") not in (None, ""):
+                counts[_BAD_PRICE] += 1
+            parts = (text(entry, "features"), text(entry, "description"))
             row = (
                 item,
-                _text(entry, "title"),
-                _texts(entry, "categories") or _texts(entry, "main_category"),
-                _text(entry, "store"),
+                text(entry, "title"),
+                texts(entry, "categories") or texts(entry, "main_category"),
+                text(entry, "store"),
                 price,
                 "\n".join(part for part in parts if part) or None,
             )
@@ -246,69 +243,6 @@ def _metadata(
         else:
             had.add(item)
             yield row
-
-
-def _id(entry: Mapping[str, Any], key: str) -> str:
-    value = entry.get(key)
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"{key} is {shortened(value)}, not an id")
-    return value
-
-
-def _milliseconds(value: object) -> int:
-    if not _is_number(value, 0, _YEAR_10000):
-        raise ValueError(f"timestamp is {shortened(value)}, not a time in milliseconds")
-    return int(value)
-
-
-def _rating(value: object) -> float | None:
-    if value is None:
-        return None  # not given: the review still tells what was bought
-    low, high = _SCALE
-    if not _is_number(value, low, high):
-        raise ValueError(f"rating is {shortened(value)}, not a number from {low:g} to {high:g}")
-    return float(value)
-
-
-def _price(value: object, counts: Counter[str]) -> float | None:
-    """An amount in dollars: a number, or text like "$1,299.00"; else ``None``."""
-    if value is None or value == "":
-        return None
-    if isinstance(value, str) and (match := _PRICE.fullmatch(value.strip())) is not None:
-        value = float(match[1].replace(",", "") + (match[2] or ""))
-    if _is_number(value, 0, _HIGHEST_PRICE):
-        return float(value)
-    counts[_BAD_PRICE] += 1
-    return None
-
-
-def _is_number(value: object, low: float, high: float) -> TypeGuard[int | float]:
-    """Whether ``value`` is a number from ``low`` to ``high``: NaN and ``true`` are none."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
-
-
-def _text(entry: Mapping[str, Any], key: str) -> str | None:
-    value = entry.get(key)
-    if isinstance(value, str):
-        return plain_text(value)
-    return "\n".join(_texts(entry, key)) or None
-
-
-def _texts(entry: Mapping[str, Any], key: str) -> list[str]:
-    """Plain texts of a field that holds a text, a list of texts, or nothing."""
-    value = entry.get(key)
-    if value is None:
-        return []
-    parts = value if isinstance(value, list) else [value]
-    texts = []
-    for part in parts:
-        if part is None:
-            continue
-        if not isinstance(part, str):
-            raise ValueError(f"{key} is {shortened(value)}, not text")
-        if (plain := plain_text(part)) is not None:
-            texts.append(plain)
-    return texts
 
 
 def _photos(folder: Path, items: list[str]) -> Iterator[tuple[str, Path]]:
