@@ -44,7 +44,9 @@ def data_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
     epilog="Example: unimp-bench data prepare hm --raw path/to/h-and-m --set history_window=5",
 )
 def data_prepare(
-    source: Annotated[str, typer.Argument(help="A source: sim, ml-100k, hm, sequences.")],
+    source: Annotated[
+        str, typer.Argument(help="A source: sim, ml-100k, amazon2023, hm, sequences.")
+    ],
     raw: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--raw", help="Folder or file of your own download."),

@@ -64,6 +64,7 @@ class Source:
 
 SOURCES: Registry[Source] = Registry("source")
 SOURCES.add("sim", "benchmark.data.sources.sim:SOURCE")
+SOURCES.add("amazon2023", "benchmark.data.sources.amazon_2023:SOURCE")
 SOURCES.add("hm", "benchmark.data.sources.hm:SOURCE")
 SOURCES.add("ml-100k", "benchmark.data.sources.ml_100k:SOURCE")
 SOURCES.add("sequences", "benchmark.data.sources.sequences:SOURCE")
