@@ -60,6 +60,10 @@ def load_pretrained(config: UniMPConfig) -> Pretrained:
             fix="Use a folder whose tokenizer and model belong together.",
         )
     check_seam(language, name)
+    # Between layers values are float32, which a processor's layer norm in bfloat16 does not take.
+    for module in language.modules():
+        if isinstance(module, nn.LayerNorm):
+            module.float()
     # Tuning the last layer for a task takes steps too small for bfloat16 to hold.
     for module in (language.layers[-1], *language.norms):
         module.float()
