@@ -56,7 +56,7 @@ def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, s
     """All parts, with the image encoder trained (where it is our own) and frozen."""
     language, language_sha256 = None, None
     if config.freezes_language_model:
-        language, tokenizer, language_sha256 = load_pretrained(config)
+        language, tokenizer, language_sha256 = load_pretrained(config, seed=seed)
         text_size = len(language.input_rows)
     else:
         tokenizer = own_tokenizer(data, tasks, config.text_tokens)

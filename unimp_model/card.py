@@ -71,6 +71,11 @@ def _weights(config: UniMPConfig, counts: Mapping[str, int], sha256: str | None)
             f"The frozen language model `{name}` is not in this folder: it is loaded by name and "
             f"checked by its SHA-256 `{sha256}`."
         ]
+    if config.lora_rank:
+        lines += [
+            f"LoRA of rank {config.lora_rank} (alpha {config.lora_alpha:g}) was trained in it and "
+            "is in `model.safetensors`; loading takes `pip install 'unimp-bench[lora]'`."
+        ]
     return "\n".join([*lines, ""])
 
 

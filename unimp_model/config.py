@@ -65,6 +65,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     "pretrained": _FROZEN,
 }
 
+#: Presets whose language model is made, and trained, here.
+_WHOLE = ("tiny", "small")
+
 #: Hub names of the paper's language models, by preset.
 HUB_NAMES: dict[str, str] = {
     "mpt-1b": "mosaicml/mpt-1b-redpajama-200b-dolly",
@@ -99,6 +102,18 @@ class UniMPConfig(BaseModel):
     )
     gradient_checkpointing: bool = Field(
         False, description="recompute each layer in the backward pass: less memory, more time"
+    )
+    lora_rank: int = Field(
+        0, ge=0, le=1024, description="r of LoRA in a pretrained language model; 0: no LoRA"
+    )
+    lora_alpha: float = Field(
+        16.0, gt=0, le=10_000, description="LoRA's update is scaled by alpha / r"
+    )
+    lora_targets: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
+        None,
+        min_length=1,
+        description='linear maps LoRA adapts, such as ["q_proj", "v_proj"]; not given: peft\'s '
+        "choice for the architecture, else all inside the layers",
     )
 
     # vision and fusion
@@ -214,7 +229,7 @@ class UniMPConfig(BaseModel):
     @property
     def freezes_language_model(self) -> bool:
         """A pretrained language model stays as it is; one made from scratch must be trained."""
-        return self.preset not in ("tiny", "small")
+        return self.preset not in _WHOLE
 
     @property
     def pretrained_name(self) -> str | None:
@@ -250,6 +265,22 @@ class UniMPConfig(BaseModel):
             )
         if info.field_name == "attend_last_image" and not info.data.get("exclusive_attention"):
             raise ValueError("with exclusive_attention = false every token sees that image anyway")
+        return value
+
+    @field_validator("lora_rank", "lora_alpha", "lora_targets")
+    @classmethod
+    def _check_lora(cls, value: Any, info: ValidationInfo) -> Any:
+        """LoRA where nothing is frozen, or its settings without it, are refused, not ignored."""
+        if info.field_name is None or value == cls.model_fields[info.field_name].default:
+            return value
+        preset = info.data.get("preset")
+        if info.field_name == "lora_rank" and preset in _WHOLE:
+            raise ValueError(
+                f"LoRA adapts a frozen language model, and preset {preset} trains its own whole: "
+                "name a language_model, or choose a preset that does"
+            )
+        if info.field_name != "lora_rank" and info.data.get("lora_rank") == 0:
+            raise ValueError("with lora_rank = 0 there is no LoRA to change")
         return value
 
     @model_validator(mode="after")

@@ -20,6 +20,7 @@ from unimp_model.fusion import (
 )
 from unimp_model.item_rows import ItemRows
 from unimp_model.language import Cache, Injection, LanguageModel
+from unimp_model.lora import lora_parameters
 from unimp_model.resampler import Resampler
 from unimp_model.tokens import SPECIALS
 
@@ -88,6 +89,8 @@ class UniMPNetwork(nn.Module):
                 )
         if config.freezes_language_model:
             language.requires_grad_(False)
+            for parameter in lora_parameters(language).values():
+                parameter.requires_grad_(True)
 
     def tables(self) -> Tables:
         """Rows of special and item tokens as they are now."""
@@ -220,12 +223,19 @@ class UniMPNetwork(nn.Module):
 
 def last_layer(network: UniMPNetwork) -> set[str]:
     """Names of what ``multi-task-efficient`` tunes for a task: the last decoder layer, the norm
-    behind it, and cross-attention at that layer or behind it."""
+    behind it, and cross-attention at that layer or behind it.
+
+    With LoRA the language model's own weights stay frozen here too: of it, only the last layer's
+    LoRA is tuned.
+    """
     language, depth = network.language, network.language.depth
-    modules = [language.layers[-1], *language.norms]
-    modules += [network.cross_attention[k] for k in (str(depth - 1), str(depth))
-                if k in network.cross_attention]  # fmt: skip
+    modules = [network.cross_attention[k] for k in (str(depth - 1), str(depth))
+               if k in network.cross_attention]  # fmt: skip
+    adapted = lora_parameters(language.layers[-1])
+    if not adapted:
+        modules += [language.layers[-1], *language.norms]
     chosen = {id(p) for module in modules for p in module.parameters()}
+    chosen |= {id(p) for p in adapted.values()}
     return {name for name, p in network.named_parameters() if id(p) in chosen}
 
 

@@ -18,6 +18,7 @@ from benchmark.files import sha256_file
 from benchmark.torch_setup import prepare_torch
 from unimp_model.config import HUB_NAMES, UniMPConfig
 from unimp_model.language import LanguageModel
+from unimp_model.lora import add_lora, check_peft
 from unimp_model.memory import check_weights
 from unimp_model.seam_check import check_seam
 
@@ -37,12 +38,16 @@ class Pretrained(NamedTuple):
     """Of the packaged file, or of the weights as they are in memory."""
 
 
-def load_pretrained(config: UniMPConfig) -> Pretrained:
-    """The pretrained language model that ``config`` asks for.
+def load_pretrained(config: UniMPConfig, *, seed: int = 0) -> Pretrained:
+    """The pretrained language model that ``config`` asks for, with LoRA drawn from ``seed`` in it
+    where that is asked for too.
 
     :class:`BenchError` where it cannot be had, does not fit into memory, needs code of its own
-    without ``trust_remote_code``, has no fast tokenizer, or cannot be used by the seam.
+    without ``trust_remote_code``, has no fast tokenizer, cannot be used by the seam, or takes no
+    LoRA.
     """
+    if config.lora_rank:
+        check_peft()
     name = config.pretrained_name
     dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
     if name is None:
@@ -60,9 +65,16 @@ def load_pretrained(config: UniMPConfig) -> Pretrained:
             fix="Use a folder whose tokenizer and model belong together.",
         )
     check_seam(language, name)
-    # Tuning the last layer for a task takes steps too small for bfloat16 to hold.
-    for module in (language.layers[-1], *language.norms):
-        module.float()
+    # Between layers values are float32, which a processor's layer norm in bfloat16 does not take.
+    for module in language.modules():
+        if isinstance(module, nn.LayerNorm):
+            module.float()
+    if config.lora_rank:
+        add_lora(language, config, seed=seed)
+    else:
+        # Tuning the last layer for a task takes steps too small for bfloat16 to hold.
+        for module in (language.layers[-1], *language.norms):
+            module.float()
     return Pretrained(language, fast, sha256)
 
 
@@ -129,6 +141,7 @@ def _load_named(name: str, dtype: torch.dtype, *, trust: bool) -> tuple[Any, Any
     folder = Path(name).expanduser()
     name = str(folder) if folder.is_dir() else name
     with _loading(name):
+        _refuse_adapter(name, place)
         if not trust:
             _refuse_remote_code(name, place)
         place["trust_remote_code"] = trust
@@ -139,6 +152,7 @@ def _load_named(name: str, dtype: torch.dtype, *, trust: bool) -> tuple[Any, Any
             check_weights(name, sum(p.numel() for p in blank.parameters()) * dtype.itemsize)
         tokenizer = AutoTokenizer.from_pretrained(name, **place)
         options = {"dtype": dtype, "use_safetensors": safe, "output_loading_info": True, **place}
+        options["adapter_kwargs"] = {"local_files_only": True}  # there is none to ask the hub for
         model, found = _with_sdpa(AutoModelForCausalLM, name, config, options)
     lost = sorted(found["missing_keys"]) or sorted(map(str, found["mismatched_keys"]))
     if lost:
@@ -172,6 +186,21 @@ def _loading(name: str) -> Iterator[None]:
             fix="It takes config.json, *.safetensors and tokenizer.json, as save_pretrained of "
             "transformers writes them.",
         ) from error
+
+
+def _refuse_adapter(name: str, place: dict[str, Any]) -> None:
+    """:class:`BenchError` where an adapter lies beside the weights or stands in for them.
+
+    transformers puts it into the model where peft is installed and leaves it out where not: the
+    same name would be two models.
+    """
+    from transformers.utils import find_adapter_config_file
+
+    if find_adapter_config_file(name, **place) is not None:
+        raise BenchError(
+            f"Language model {name!r} comes with an adapter (adapter_config.json).",
+            fix="Merge it with peft's merge_and_unload and save the whole, or take its base model.",
+        )
 
 
 def _refuse_remote_code(name: str, place: dict[str, Any]) -> None:

@@ -364,6 +364,17 @@ def test_bf16_multiplies_in_bfloat16_and_answers_in_float32(world, llama_folder)
     assert 0 < abs(loss.item() - reference.item()) < 0.1 * reference.item()
 
 
+@pytest.mark.parametrize("name", ["gpt-neox, parallel", "phi, output bias"])
+def test_bf16_takes_layer_norms_too(world, folder_of, name):
+    language = _load(folder_of(USABLE[name]), precision="bf16")
+    w, config = _network(world, language, precision="bf16")
+    loss, _ = training_loss(w.network, _training_batch(w), w.photos, config)
+    loss.backward()
+    exact, config = _network(world, _load(folder_of(USABLE[name])))
+    reference, _ = training_loss(exact.network, _training_batch(exact), exact.photos, config)
+    assert 0 < abs(loss.item() - reference.item()) < 0.1 * reference.item()
+
+
 def test_bf16_is_refused_where_the_device_cannot(monkeypatch):
     monkeypatch.setattr(torch.amp, "is_autocast_available", lambda device: False)
     check_precision("fp32", torch.device("cpu"))
