@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmark.instances import (
@@ -184,7 +186,12 @@ class Answerer:
         ]
         allowed = torch.zeros(vocabulary.size, dtype=torch.bool)
         allowed[vocabulary.first_code : vocabulary.first_item] = True
-        tokens = self.reader.generate(rows, allowed, stop=None, longest=drawer.length)
+        # The most probable photo is a blank one, as the most probable sentence is an empty one.
+        tokens = self.reader.generate(
+            rows, allowed, stop=None, longest=drawer.length,
+            draws=np.stack([_draws(i.instance_id, drawer.length) for i in instances]),
+            temperature=self.config.drawing_temperature,
+        )  # fmt: skip
         codes = np.array(tokens, np.int64) - vocabulary.first_code  # (n, L)
         return [
             Image(i.instance_id, encode(resized(photo, i.size)), retrieved)
@@ -194,6 +201,12 @@ class Answerer:
     def _rows(self, task: str, instances: Sequence[Instance]) -> list[Row]:
         window = self.config.history_items
         return [question_row(self.parts.template, task, i, window=window) for i in instances]
+
+
+def _draws(instance_id: str, count: int) -> NDArray[np.float64]:
+    """Uniform draws that belong to an instance, whenever and in whatever company it is asked."""
+    digest = hashlib.sha256(instance_id.encode()).digest()
+    return np.random.default_rng(np.frombuffer(digest, np.uint32)).random(count)
 
 
 def _shown(instance: Instance) -> Iterator[Item]:

@@ -158,6 +158,10 @@ class UniMPConfig(BaseModel):
     image_token_steps: int = Field(300, ge=1, le=1_000_000, description="training steps of own")
     image_token_batch: int = Field(16, ge=2, le=4096, description="photos a step of own")
 
+    drawing_temperature: float = Field(
+        0.7, gt=0, le=2, description="of sampling image tokens: less is plainer, more is wilder"
+    )
+
     # items
     item_rows: Literal["content", "random"] = Field(
         "content", description="item token rows start from content, or from noise"

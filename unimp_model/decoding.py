@@ -42,6 +42,22 @@ def expected_ratings(
     return np.clip(values, levels[0], levels[-1])
 
 
+def _most_probable(logits: Tensor, number: int) -> Tensor:
+    return logits.argmax(-1)
+
+
+def _sampler(draws: Tensor, temperature: float) -> Callable[[Tensor, int], Tensor]:
+    """Inverse transform sampling: token ``number`` of row b by ``draws[b, number]``."""
+
+    def choose(logits: Tensor, number: int) -> Tensor:
+        p = (logits.double() / temperature).softmax(-1).cpu()  # (B, V)
+        reached = p.cumsum(-1)
+        below = reached <= draws[:, number, None] * reached[:, -1:]
+        return below.sum(-1).to(logits.device)
+
+    return choose
+
+
 class Reader:
     """Answers rows, with item rows and visual tokens made once.
 
@@ -99,16 +115,31 @@ class Reader:
 
     @torch.inference_mode()
     def generate(
-        self, rows: Sequence[Row], allowed: Tensor, *, stop: int | None, longest: int
+        self,
+        rows: Sequence[Row],
+        allowed: Tensor,
+        *,
+        stop: int | None,
+        longest: int,
+        draws: NDArray[np.float64] | None = None,
+        temperature: float = 1.0,
     ) -> list[list[int]]:
-        """For each row the most probable token at a time, out of ``allowed`` (V,) bool.
+        """For each row a token at a time, out of ``allowed`` (V,) bool: the most probable.
 
-        A row ends before ``stop`` or after ``longest`` tokens.
+        With ``draws`` (len(rows), longest), uniform in [0, 1), tokens are sampled: each is the one
+        whose share of the probabilities, sharpened by ``temperature``, a draw falls into. A row
+        ends before ``stop`` or after ``longest`` tokens.
         """
         out: list[list[int]] = [[]] * len(rows)
         for numbers in self._groups(rows):
             batch = self._batch([rows[i] for i in numbers])
-            grown = self._grow(batch, allowed.to(batch.tokens.device), stop, longest)
+            if draws is None:
+                choose = _most_probable
+            else:
+                fixed = np.zeros((len(batch.tokens), longest))
+                fixed[: len(numbers)] = draws[numbers]
+                choose = _sampler(torch.from_numpy(fixed), temperature)
+            grown = self._grow(batch, allowed.to(batch.tokens.device), stop, longest, choose)
             for number, tokens in zip(numbers, grown, strict=False):
                 kept = tokens.index(stop) if stop in tokens else len(tokens)
                 out[number] = tokens[:kept]
@@ -129,9 +160,14 @@ class Reader:
         return out
 
     def _grow(
-        self, batch: Batch, allowed: Tensor, stop: int | None, longest: int
+        self,
+        batch: Batch,
+        allowed: Tensor,
+        stop: int | None,
+        longest: int,
+        choose: Callable[[Tensor, int], Tensor],
     ) -> list[list[int]]:
-        """Greedy continuations of each row behind its one read."""
+        """Continuations of each row behind its one read."""
         network, tables = self.network, self.tables
         cache = new_cache()
         hidden = network(batch, tables, self.visual, cache)
@@ -144,9 +180,9 @@ class Reader:
         states = network.read(hidden, batch)  # (B, d)
         found: list[Tensor] = []
         ended = torch.zeros(rows, dtype=torch.bool, device=last.device)
-        for _ in range(longest):
+        for number in range(longest):
             logits = network.logits(states, tables).masked_fill(~allowed, -torch.inf)
-            token = logits.argmax(-1)  # (B,)
+            token = choose(logits, number)  # (B,)
             found.append(token)
             if stop is not None:
                 ended |= token == stop

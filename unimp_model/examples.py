@@ -191,9 +191,10 @@ class RowBuilder:
     def drawing_rows(self, generator: np.random.Generator, *, most: int | None) -> list[Row]:
         """Rows of image generation, which stand alone: their history is what was retrieved.
 
-        In training the target stands among the retrieved items, the others are drawn from those
-        the query fits too: so what is learned is to paint what is shown. Where the target is any
-        item of its kind, there is nothing to learn but the average photo, which is blank.
+        In training the target is what was retrieved first, as if the search had been right
+        (teacher forcing); behind it stand others the query fits, drawn. So what is learned is to
+        paint what is shown: from items that need not be the target, the best painting is the
+        average photo, which is blank.
 
         At most ``most`` rows.
         """
@@ -208,7 +209,7 @@ class RowBuilder:
             fitting = self._by_query[query or ""]
             others = [i for i in fitting if i != item]
             some = generator.choice(others, min(RETRIEVED - 1, len(others)), replace=False)
-            shown = generator.permutation([item, *some])
+            shown = [item, *some]
             instance = ImageGenerationInstance("", "", History(), query or "")
             row = drawing_row(
                 self.template, instance, [self.catalogue[int(i)] for i in shown],
@@ -354,7 +355,13 @@ def drawing_row(
     *,
     answer: tuple[int, ...] = (),
 ) -> Row:
-    """Eq. 9, second half: the retrieved items and the drawing instruction."""
+    """Eq. 9, second half: the retrieved items and the drawing instruction.
+
+    The instruction's words and the drawing belong to the first photo, as that item's own tokens
+    do: they cross-attend to what they are to be painted from.
+    """
     instruction = template.instruction(prompt(instance, retrieved))
+    if instruction.images:
+        instruction.slots = [max(slot, 0) for slot in instruction.slots]
     branch = Branch(0, instruction, ALL_TASKS.index("image-generation"), answer)
     return template.row(template.history([]), [branch], context=False)

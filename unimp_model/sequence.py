@@ -198,7 +198,7 @@ class Template:
             tokens += [*own.tokens, *follows]
             slots += [shared if slot < 0 else len(images) + slot for slot in own.slots]
             added = len(tokens) - start
-            slots += [shared] * (added - len(own.slots))
+            slots += [slots[-1]] * (added - len(own.slots))  # an answer sees what its question does
             images += own.images
             positions += range(attach + 1, attach + 1 + added)
             segments += [number] * added

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -180,3 +181,30 @@ def test_the_likelihood_of_a_sentence_is_that_of_its_tokens_one_by_one(w):
         assert found[number] == pytest.approx(total / 3, rel=1e-4)
     assert found.tolist() == found[:4].tolist() * 9
     assert reader.log_likelihoods(rows[1:2]).tolist() == found[1:2].tolist()
+
+
+def test_tokens_are_sampled_as_often_as_they_are_probable(plain):
+    row, reader, allowed = _rows(plain)[-1], _reader(plain), _all_tokens(plain)
+    allowed[: plain.vocabulary.first_code] = False
+    logits = _reread(plain, allowed, steps=1)[1][-1][0]
+    n = 2000
+    draws = ((np.arange(n) + 0.5) / n)[:, None]
+    for temperature in (1.0, 0.5):
+        expected = (logits.masked_fill(~allowed, -torch.inf).double() / temperature).softmax(-1)
+        found = reader.generate(
+            [row] * n, allowed, stop=None, longest=1, draws=draws, temperature=temperature
+        )
+        counts = np.bincount([tokens[0] for tokens in found], minlength=plain.vocabulary.size)
+        np.testing.assert_allclose(counts / n, expected.numpy(), atol=2 / n)
+
+
+def test_company_and_order_change_no_sampled_token(plain):
+    rows, reader, allowed = _rows(plain), _reader(plain), _all_tokens(plain)
+    draws = np.random.default_rng(0).random((len(rows), LONGEST))
+    alone = [
+        reader.generate([row], allowed, stop=None, longest=LONGEST, draws=draw[None])[0]
+        for row, draw in zip(rows, draws, strict=True)
+    ]
+    together = reader.generate(rows[::-1], allowed, stop=None, longest=LONGEST, draws=draws[::-1])
+    assert together == alone[::-1]
+    assert alone != reader.generate(rows, allowed, stop=None, longest=LONGEST)
