@@ -95,10 +95,10 @@ class EarlyFusion(nn.Module):
         super().__init__()
         self.gate = nn.Parameter(torch.zeros(1))
 
-    def forward(self, text: Tensor, visual: Tensor, slots: Tensor) -> Tensor:
-        """``text`` (B, N, d), ``visual`` (B, S, C, d), ``slots`` (B, N) -> (B, N, d)."""
-        own = exclusive_mask(slots, visual.shape[1]).to(text.dtype)  # (B, N, S), at most one 1
-        return text + torch.tanh(self.gate) * (own @ visual.mean(2))
+    def forward(self, text: Tensor, visual: Tensor, own: Tensor) -> Tensor:
+        """``text`` (B, N, d), ``visual`` (B, S, C, d), ``own`` (B, N, S) of
+        :func:`exclusive_mask` -> (B, N, d)."""
+        return text + torch.tanh(self.gate) * (own.to(text.dtype) @ visual.mean(2))
 
 
 def place_visual_tokens(text: Tensor, visual: Tensor, slots: Tensor, which: Tensor) -> Tensor:

@@ -139,6 +139,8 @@ class UniMPNetwork(nn.Module):
         ``positions`` (B, 1); ``sees`` from :meth:`sight`.
         """
         inject = None if sees is None else self._injection(*sees)
+        if self.early_fusion is not None and sees is not None:
+            embeddings = self.early_fusion(embeddings, *sees)
         return self._states(embeddings, mask, positions, inject, cache)
 
     def sight(self, batch: Batch, visual: Tensor | None) -> tuple[Tensor, Tensor] | None:
@@ -188,7 +190,7 @@ class UniMPNetwork(nn.Module):
         words = self.embed(batch.tokens, tables)
         if self.early_fusion is None:
             return words
-        return self.early_fusion(words, images, batch.slots)
+        return self.early_fusion(words, images, exclusive_mask(batch.slots, images.shape[1]))
 
     def _visible(self, batch: Batch, images: int) -> Tensor:
         """Which of S ``images`` a token cross-attends to, bool (B, N, S)."""

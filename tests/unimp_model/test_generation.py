@@ -8,7 +8,6 @@ import torch
 
 from benchmark.instances import ExplanationInstance, History, ImageGenerationInstance
 from benchmark.tasks import TASKS
-from benchmark.tasks.image_generation import prompt
 from unimp_model.batches import collate
 from unimp_model.decoding import Reader
 from unimp_model.examples import drawing_row, question_row
@@ -70,9 +69,7 @@ def _grown_rows(w, answers):
         instruction = w.template.instruction(TASKS.get("explanation").prompt(instance))
         branch = Branch(len(items), instruction, 4, (*answer, -1))
         yield w.template.row(w.template.history(items, ratings), [branch], context=False)
-    instruction = w.template.instruction(prompt(_drawing(), w.items[:2]))
-    branch = Branch(0, instruction, 5, (*answers[-1], -1))
-    yield w.template.row(w.template.history([]), [branch], context=False)
+    yield drawing_row(w.template, _drawing(), w.items[:2], answer=(*answers[-1], -1))
 
 
 def _reread(w, allowed, *, steps):
