@@ -20,6 +20,9 @@ _PATIENCE = timedelta(days=30)
 
 def count() -> int:
     """How many processes the command was started in."""
+    # Some clusters set WORLD_SIZE for every shell; only launchers set LOCAL_RANK.
+    if "LOCAL_RANK" not in os.environ:
+        return 1
     return int(os.environ.get("WORLD_SIZE") or 1)
 
 
