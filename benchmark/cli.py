@@ -14,9 +14,10 @@ from typing import Annotated
 import typer
 
 import benchmark
+from benchmark import processes
 from benchmark.commands import data, doctor, listings, report, run
 from benchmark.console import accept_any_text, discard_output
-from benchmark.errors import BenchError
+from benchmark.errors import BenchError, UsageError
 
 app = typer.Typer(
     name="unimp-bench",
@@ -38,6 +39,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _common(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print it."),
@@ -47,6 +49,12 @@ def _common(
     ] = False,
 ) -> None:
     """Benchmark multi-modal personalization: six tasks, one protocol, every system."""
+    command = context.invoked_subcommand
+    if processes.count() > 1 and command != "run":  # each would do all of it, and wait for others
+        raise UsageError(
+            f"{command!r} was started in {processes.count()} processes.",
+            fix="Start it without accelerate launch or torchrun: only run can use several.",
+        )
 
 
 def main() -> None:

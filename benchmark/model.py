@@ -2,8 +2,11 @@
 
 A model needs these five members and nothing else: no base class, no registration call.
 Optional: a nested or module-level pydantic class named by the attribute ``Config`` (then the
-model is built as ``Model(Model.Config(**settings))``, else as ``Model()``), and
-``parameter_counts()`` returning ``{"trainable": int, "total": int}`` for the manifest.
+model is built as ``Model(Model.Config(**settings))``, else as ``Model()``);
+``parameter_counts()`` returning ``{"trainable": int, "total": int}`` for the manifest; and
+``assist(data, *, seed)``, for models that several processes can fit together: under ``accelerate
+launch`` the main process calls ``fit`` and each of the others ``assist``, which returns when its
+part is done. A model without it is fitted by the main process alone.
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import TypeVar
 
+from benchmark import processes
+
 T = TypeVar("T")
 
 _DELAY_SECONDS = 1.0
@@ -39,7 +41,7 @@ class Bar:
         """Count ``steps`` more as done and redraw when it is time."""
         self.done += steps
         now = time.monotonic()
-        if now - self._started < _DELAY_SECONDS:
+        if now - self._started < _DELAY_SECONDS or not processes.is_main():
             return
         if sys.stderr.isatty():
             self._draw()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from unimp_model.memory import check_training, long_row
 from unimp_model.model import parameter_counts
 from unimp_model.optimisation import check_precision
 from unimp_model.pretrained import load_pretrained
+from unimp_model.processes import OneProcess, connect
 from unimp_model.training import Journal, Trained, Trainer
 from unimp_model.validation import Validation
 
@@ -63,7 +65,22 @@ class UniMP:
         return self._trained.journal
 
     def fit(self, data: TrainingView, *, seed: int) -> None:
-        """Train the image encoder (where it is our own), then the model on all tasks."""
+        """Train the image encoder (where it is our own), then the model on all tasks.
+
+        Started in several processes, all must come here or, but for the main one, to
+        :meth:`assist`.
+        """
+        with self._training(data, seed=seed):
+            self._choose(data)
+
+    def assist(self, data: TrainingView, *, seed: int) -> None:
+        """Take part in the main process' :meth:`fit`."""
+        with self._training(data, seed=seed):
+            pass
+
+    @contextmanager
+    def _training(self, data: TrainingView, *, seed: int) -> Iterator[None]:
+        """Train; what is done inside then has the same processor threads."""
         prepare_torch()
         tasks = [task for task in ALL_TASKS if task in data.tasks]
         if self.config.image_tokens == "none":
@@ -73,39 +90,44 @@ class UniMP:
                 f"Dataset {data.name!r} supports none of UniMP's tasks.",
                 fix="unimp-bench data stats shows what it supports.",
             )
-        check_precision(self.config.precision, _device())
+        processes = connect()
+        check_precision(self.config.precision, processes.device)
         with processor_threads(self.config.threads):
-            self._fit(data, tasks, seed=seed)
+            self._train(data, tasks, processes, seed=seed)
+            yield
 
-    def _fit(self, data: TrainingView, tasks: Sequence[str], *, seed: int) -> None:
+    def _train(
+        self, data: TrainingView, tasks: Sequence[str], processes: OneProcess, *, seed: int
+    ) -> None:
         torch.manual_seed(seed)
         config = self.config
-        parts = assemble(data, tasks, config, seed=seed)
-        network = parts.network.to(_device())
+        with processes.main_first():  # what it makes and caches, the others find
+            parts = assemble(data, tasks, config, seed=seed)
+            codes = None if parts.drawer is None else codes_of(data, parts.drawer)
+        network = parts.network.to("cpu" if processes.shards else processes.device)
         patches = None if parts.photos is None else parts.photos.shape
         longest = long_row(parts.template, list(data.catalogue), tasks, config)
         check_training(network, config, longest_row=longest, patches=patches)
-        counts = parameter_counts(network)
-        print(
-            f"UniMP {config.preset}: {counts['trainable']:,} of {counts['total']:,} "
-            "weights are trained.",
-            file=sys.stderr,
-        )
-        codes = None if parts.drawer is None else codes_of(data, parts.drawer)
+        if processes.is_main:
+            counts = parameter_counts(network)
+            print(
+                f"UniMP {config.preset}: {counts['trainable']:,} of {counts['total']:,} "
+                "weights are trained.",
+                file=sys.stderr,
+            )
         self._trained = Trainer(
-            network, data, parts.template, parts.photos, tasks, config, seed=seed, codes=codes
-        ).train()
+            network, data, parts.template, parts.photos, tasks, config,
+            seed=seed, codes=codes, processes=processes,
+        ).train()  # fmt: skip
+        network.to(processes.device)
         self._tasks = tuple(tasks)
         self._data = {"name": data.name, "sha256": data.sha256}
         self._parts = parts
         self._answerer = None
-        self._chosen = self._choose(data, tasks)
-        if not config.freezes_language_model and "explanation" in tasks:
-            sentences = data.interactions("train")["explanation"].drop_nulls().to_list()
-            self._casing = learn_casing(sentences)
 
-    def _choose(self, data: TrainingView, tasks: Sequence[str]) -> Chosen:
-        """The threshold of selection and the temperature of ratings, on validation."""
+    def _choose(self, data: TrainingView) -> None:
+        """The threshold of selection and the temperature of ratings, on validation; casing."""
+        tasks = self._tasks
         answerer = self._new_answerer()
         validation = Validation(data, self.parts.template, (), self.config)
         threshold, temperature = 0.5, 1.0
@@ -116,7 +138,10 @@ class UniMP:
             answerer.turn_to("preference")
             temperature = validation.temperature(answerer.reader)
         answerer.turn_to(None)
-        return Chosen(threshold, temperature)
+        self._chosen = Chosen(threshold, temperature)
+        if not self.config.freezes_language_model and "explanation" in tasks:
+            sentences = data.interactions("train")["explanation"].drop_nulls().to_list()
+            self._casing = learn_casing(sentences)
 
     def predict(self, instances: Sequence[Instance]) -> Iterable[Prediction]:
         """Answer one task's instances: one forward pass each, or a generation."""
@@ -167,7 +192,7 @@ class UniMP:
         prepare_torch()
         record = storage.read_record(folder)
         self.config = config = self._saved_config(record, folder)
-        check_precision(config.precision, _device())
+        check_precision(config.precision, OneProcess().device)
         known = storage.load_items(folder)
         vocabulary = storage.load_vocabulary(folder, record, known)
         photos = storage.load_photos(folder, record)
@@ -186,7 +211,7 @@ class UniMP:
         items = ItemRows.blank(state, width=language.width, content=config.item_rows == "content")
         network = new_network(config, language, items, photos, vocabulary)
         storage.restore(network, state, own, folder)
-        network.to(_device()).eval()
+        network.to(OneProcess().device).eval()
         template = new_template(vocabulary, config)
         drawer = storage.load_drawer(folder, record["image_tokenizer_sha256"])
         self._parts = Parts(
@@ -288,7 +313,3 @@ def _first_problem(error: ValidationError | TypeError) -> str:
     first = error.errors()[0]
     where = str(first["loc"][0]) if first["loc"] else "settings"
     return f"{where}: {first['msg']}"
-
-
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

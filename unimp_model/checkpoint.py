@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from benchmark.files import atomic_path, sha256_json
+from unimp_model.processes import cut_like
 
 _RECORD = "record"
 
@@ -70,10 +71,11 @@ def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Put back what :func:`optimiser_tensors` took; rates are the schedule's to set."""
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         number, _, name = key.partition(" ")
-        state.setdefault(int(number), {})[name] = value
+        state.setdefault(int(number), {})[name] = cut_like(parameters[int(number)], value)
     optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
 
 

@@ -8,6 +8,7 @@ pass with a mask and positions of our own.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -39,7 +40,8 @@ class LanguageModel(nn.Module):
         self.causal_lm = causal_lm
         self._inject: Injection | None = None
         for number, layer in enumerate(self.layers):
-            layer.register_forward_pre_hook(self._hook(number), with_kwargs=True)
+            # A bound method: a deep copy of this module then calls the copy's, not the original's.
+            layer.register_forward_pre_hook(partial(self._before, number), with_kwargs=True)
         if checkpointing:
             self._enable_checkpointing()
 
@@ -169,16 +171,16 @@ class LanguageModel(nn.Module):
             )
         self.causal_lm.gradient_checkpointing_enable({"use_reentrant": False})
 
-    def _hook(self, number: int) -> Callable[..., Any]:
-        def before(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            if self._inject is None:
-                return None
-            if args:
-                return (self._inject(number, args[0]), *args[1:]), kwargs
-            hidden = self._inject(number, kwargs["hidden_states"])
-            return args, {**kwargs, "hidden_states": hidden}
-
-        return before
+    def _before(
+        self, number: int, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Hook of layer ``number``: lets in what is to be injected."""
+        if self._inject is None:
+            return None
+        if args:
+            return (self._inject(number, args[0]), *args[1:]), kwargs
+        hidden = self._inject(number, kwargs["hidden_states"])
+        return args, {**kwargs, "hidden_states": hidden}
 
 
 def new_cache() -> Cache:

@@ -16,12 +16,13 @@ VARIABLE = "UNIMP_BENCH_TENSORBOARD"
 
 
 class Logbook:
-    """Writes each epoch's numbers under ``run``, the training's name; does nothing when unasked."""
+    """Writes each epoch's numbers under ``run``, the training's name; does nothing when unasked,
+    or where another process has to ``keep`` it."""
 
-    def __init__(self, run: str) -> None:
+    def __init__(self, run: str, *, keep: bool = True) -> None:
         folder = os.environ.get(VARIABLE)
         self._writer: Any = None
-        if not folder:
+        if not folder or not keep:
             return
         try:
             from torch.utils.tensorboard import SummaryWriter

@@ -23,27 +23,40 @@ def focal_loss(logits: Tensor, targets: Tensor, *, gamma: float) -> Tensor:
     return wrongness.clamp_min(1e-7) ** gamma * negative_log_p
 
 
-def token_weights(kinds: Tensor, task_weights: Sequence[float]) -> Tensor:
+def token_weights(
+    kinds: Tensor, task_weights: Sequence[float], among: Tensor | None = None
+) -> Tensor:
     """What each answer token counts: ``lambda_a`` / (tokens of task a here), shape (N,).
 
     ``kinds`` (N,) are task numbers, ``task_weights`` the lambda_a of Eq. 6 by number. A task then
-    counts by its lambda, however long its answers are.
+    counts by its lambda, however long its answers are. Where these tokens are one process' share
+    of a batch, ``among`` (N',) are the task numbers of all of it, and their tokens are counted.
     """
-    count = torch.bincount(kinds, minlength=len(task_weights)).clamp_min(1)
+    counted = kinds if among is None else among
+    count = torch.bincount(counted, minlength=len(task_weights)).clamp_min(1)
     lambdas = torch.tensor(task_weights, dtype=torch.float32, device=kinds.device)
     return (lambdas / count)[kinds]
 
 
 def objective(
-    task_losses: Tensor, context_losses: Tensor, *, weights: Tensor, context_weight: float
+    task_losses: Tensor,
+    context_losses: Tensor,
+    *,
+    weights: Tensor,
+    context_weight: float,
+    context_tokens: int | None = None,
 ) -> Tensor:
     """Eq. 6 and 7: sum over tasks of lambda_a x mean loss, + ``context_weight`` x mean context
     loss.
 
     ``task_losses`` and ``weights`` (of :func:`token_weights`) are (N,), ``context_losses`` (M,);
-    N and M may be 0.
+    N and M may be 0. ``context_tokens`` is what the mean divides by where M is only a share.
     """
     total = (task_losses * weights).sum()
     if context_weight and len(context_losses):
-        total = total + context_weight * context_losses.mean()
+        if context_tokens is None:
+            context = context_losses.mean()
+        else:
+            context = context_losses.sum() / context_tokens
+        total = total + context_weight * context
     return total

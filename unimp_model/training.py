@@ -7,6 +7,8 @@
 
 Every stage keeps the epoch that does best on validation; a task's own fine-tuning is kept only
 where it beats the joint network on that task's validation score.
+
+Several processes may run this at once, each with its share of every batch: :mod:`.processes`.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ from unimp_model.logbook import Logbook
 from unimp_model.losses import focal_loss, objective, token_weights
 from unimp_model.model import UniMPNetwork, last_layer, trainable_parameters
 from unimp_model.optimisation import cosine, deterministic, make_optimiser, resume_schedule
+from unimp_model.processes import OneProcess
 from unimp_model.sequence import CONTEXT, Template
 from unimp_model.validation import Validation
 from unimp_model.vision import PhotoFeatures
@@ -122,7 +125,10 @@ class Trainer:
         *,
         seed: int,
         codes: Mapping[str, Sequence[int]] | None = None,
+        processes: OneProcess | None = None,
     ) -> None:
+        self.processes = processes or OneProcess()
+        self.seed = seed
         self.network = network
         self.data = data
         self.template = template
@@ -133,9 +139,10 @@ class Trainer:
         self.generator = np.random.default_rng([seed, 2])
         self.validation = Validation(data, template, tasks, config, codes)
         self.names = sorted({*trainable_parameters(network), *last_layer(network)})
-        key = training_key(
-            config=config.model_dump(mode="json"), data=data.sha256, tasks=self.tasks, seed=seed
-        )
+        decides = {"config": config.model_dump(mode="json"), "data": data.sha256, "seed": seed}
+        if self.processes.count > 1:  # each draws its own dropout: with fewer it is another one
+            decides["processes"] = self.processes.count
+        key = training_key(tasks=self.tasks, **decides)
         self.checkpoint = Checkpoint(data.features_folder / "training" / f"{key}.safetensors")
 
     def train(self) -> Trained:
@@ -145,7 +152,7 @@ class Trainer:
         finished epoch and ends with the same weights.
         """
         stages, at = self._stages(), self._resume()
-        logbook = Logbook(self.checkpoint.file.stem[:12])
+        logbook = Logbook(self.checkpoint.file.stem[:12], keep=self.processes.is_main)
         with deterministic():
             while at.stage < len(stages):
                 self._run(stages[at.stage], at, logbook)
@@ -153,7 +160,8 @@ class Trainer:
         logbook.close()
         self.network.load_state_dict(at.joint, strict=False)
         self.network.eval()
-        self.checkpoint.remove()
+        if self.processes.is_main:
+            self.checkpoint.remove()
         return Trained(at.journal, at.own)
 
     def _stages(self) -> list[Stage]:
@@ -198,7 +206,9 @@ class Trainer:
         per_epoch = self._rows_per_epoch(builder, stage.most_rows)
         steps_per_epoch = max(1, math.ceil(per_epoch / config.batch_rows))
         network.zero_grad(set_to_none=True)  # what does not train now must leave no gradient
-        optimiser = make_optimiser(network, config, scale=stage.rate)
+        trainee = self.processes.trainee(network)
+        optimiser = make_optimiser(trainee, config, scale=stage.rate)
+        step = self.processes.prepare(_Step(trainee, self.photos, config), optimiser)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimiser, cosine(config.warmup, stage.epochs * steps_per_epoch)
         )
@@ -214,7 +224,9 @@ class Trainer:
         with bar(f"training ({stage.name})", stage.epochs * steps_per_epoch) as progress:
             progress.advance(at.steps)
             while at.epoch < stage.epochs and at.epoch - 1 - at.kept < config.patience:
-                record, steps = self._epoch(stage, builder, optimiser, schedule, progress)
+                self.processes.draw_from(self.seed, len(at.journal.epochs))
+                record, steps = self._epoch(stage, builder, step, optimiser, schedule, progress)
+                self.processes.collect(trainee, network)
                 score, named = self._validate(stage)
                 at.journal.epochs.append({"stage": stage.name, **record, **named})
                 logbook.add(len(at.journal.epochs), at.journal.epochs[-1])
@@ -243,7 +255,7 @@ class Trainer:
             "now": snapshot(self.network, self.names),
             "best": at.best_state,
             "joint": at.joint,
-            "optimiser": optimiser_tensors(optimiser),
+            "optimiser": self.processes.gathered(optimiser_tensors(optimiser)),
             "chance": {"torch": torch.get_rng_state()},
         }
         record = {
@@ -255,11 +267,12 @@ class Trainer:
             "journal": asdict(at.journal),
             "generator": generator_record(self.generator),
         }
-        self.checkpoint.write(groups, record)
+        if self.processes.is_main:
+            self.checkpoint.write(groups, record)
 
     def _resume(self) -> Position:
         """Where to begin: at the start, or behind the last finished epoch."""
-        found = self.checkpoint.read()
+        found = self.processes.from_main(self.checkpoint.read)
         if found is None:
             return Position()
         groups, record = found
@@ -268,10 +281,11 @@ class Trainer:
         self.network.load_state_dict(groups["now"], strict=False)
         torch.set_rng_state(groups["chance"]["torch"].cpu())
         self.generator.bit_generator.state = record["generator"]
-        print(
-            f"Training goes on after epoch {record['epoch']} of stage {record['stage'] + 1}.",
-            file=sys.stderr,
-        )
+        if self.processes.is_main:
+            print(
+                f"Training goes on after epoch {record['epoch']} of stage {record['stage'] + 1}.",
+                file=sys.stderr,
+            )
         return Position(
             stage=record["stage"],
             epoch=record["epoch"],
@@ -289,13 +303,14 @@ class Trainer:
         self,
         stage: Stage,
         builder: RowBuilder,
+        step: nn.Module,
         optimiser: torch.optim.Optimizer,
         schedule: torch.optim.lr_scheduler.LRScheduler,
         progress: Bar,
     ) -> tuple[dict[str, float], int]:
         """Mean losses and speed, and the number of steps."""
-        network, config = self.network, self.config
-        network.train()
+        config, processes = self.config, self.processes
+        step.train()
         started, tokens, steps = time.perf_counter(), 0, 0
         sizes = [len(sequence) for sequence in builder.sequences]
         plan = plan_epoch(sizes, config, self.generator, most_rows=stage.most_rows)
@@ -305,17 +320,20 @@ class Trainer:
         answers = range(len(ALL_TASKS))
         rows = [row for row in rows if np.isin(row.kinds, answers).any()]
         rows += builder.drawing_rows(self.generator, most=stage.most_rows)
-        tuned = [p for p in network.parameters() if p.requires_grad]
         sums = _LossSums()
-        device = network.special_input.device
+        device = processes.device
         photo_index = {} if self.photos is None else self.photos.index
         for numbers in bucketed([len(r.tokens) for r in rows], config.batch_rows, self.generator):
             some = [rows[i] for i in numbers]
-            batch = collate(some, photo_index, all_photos=False, slots=1).to(device)
-            loss, losses = training_loss(network, batch, self.photos, config)
+            mine = processes.share(some)
+            batch = collate(mine, photo_index, all_photos=False, slots=1).to(device)
+            among = None
+            if processes.count > 1:
+                among = torch.from_numpy(np.concatenate([row.kinds for row in some])).to(device)
+            loss, losses = step(batch, among)
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(tuned, config.clip)
+            processes.backward(loss)
+            processes.clip(step, config.clip)
             optimiser.step()
             schedule.step()
             steps += 1
@@ -324,12 +342,19 @@ class Trainer:
             speed = tokens / (time.perf_counter() - started)
             progress.note = f"{sums}, {speed:,.0f} tokens/s"
             progress.advance()
+        sums.combine(processes)
         return {**sums.means(), _SPEED: tokens / (time.perf_counter() - started)}, steps
 
     def _validate(self, stage: Stage) -> tuple[float | None, dict[str, float]]:
         """Mean validation score of the stage's tasks (``None`` without examples), and each."""
+        return self.processes.from_main(lambda: self._scores(stage))
+
+    def _scores(self, stage: Stage) -> tuple[float | None, dict[str, float]]:
+        resting = self.network.special_input.device
+        self.network.to(self.processes.device)
         reader = Reader(self.network, self.photos, slots=self.config.history_items)
         scores = self.validation.scores(reader, stage.tasks)
+        self.network.to(resting)
         named = {f"valid {task} {score.name}": score.value for task, score in scores.items()}
         if not scores:
             return None, named
@@ -396,10 +421,35 @@ def plan_epoch(
     return plan
 
 
+class _Step(nn.Module):
+    """:func:`training_loss` as one forward pass: what Accelerate wraps has to be a module."""
+
+    def __init__(
+        self, network: UniMPNetwork, photos: PhotoFeatures | None, config: UniMPConfig
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self._photos, self._config = photos, config
+        # Where FSDP may cut, under the name by which transformers' models tell.
+        self._no_split_modules = sorted({type(x).__name__ for x in network.language.layers})
+
+    def forward(self, batch: Batch, among: Tensor | None) -> tuple[Tensor, Tensor]:
+        return training_loss(self.network, batch, self._photos, self._config, among=among)
+
+
 def training_loss(
-    network: UniMPNetwork, batch: Batch, photos: PhotoFeatures | None, config: UniMPConfig
+    network: UniMPNetwork,
+    batch: Batch,
+    photos: PhotoFeatures | None,
+    config: UniMPConfig,
+    *,
+    among: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Eq. 7 over one batch, and the re-weighted loss of each of its R reads."""
+    """Eq. 7 over one batch, and the re-weighted loss of each of its R reads.
+
+    ``among`` (R',) are the kinds of a larger batch's reads where ``batch`` is a share of that:
+    the losses of all shares then sum to the larger batch's.
+    """
     tables = network.tables()
     visual = None
     if photos is not None and len(batch.photos):  # the resampler runs once per distinct photo
@@ -417,11 +467,13 @@ def training_loss(
         losses[~among_all] = focal_loss(logits, taken, gamma=config.gamma)
     is_context = batch.kinds == CONTEXT
     weights = [config.task_weights.get(task, 1.0) for task in ALL_TASKS]
+    answers = None if among is None else among[among != CONTEXT]
     loss = objective(
         losses[~is_context],
         losses[is_context],
-        weights=token_weights(batch.kinds[~is_context], weights),
+        weights=token_weights(batch.kinds[~is_context], weights, answers),
         context_weight=config.context_weight,
+        context_tokens=None if among is None else int((among == CONTEXT).sum()),
     )
     return loss, losses.detach()
 
@@ -445,6 +497,11 @@ class _LossSums:
             chosen = losses[kinds == kind]
             self.totals[kind] += float(chosen.sum())
             self.counts[kind] += len(chosen)
+
+    def combine(self, processes: OneProcess) -> None:
+        """Those of all processes."""
+        self.totals = dict(zip(self.names, processes.total(self.totals.values()), strict=True))
+        self.counts = dict(zip(self.names, processes.total(self.counts.values()), strict=True))
 
     def means(self) -> dict[str, float]:
         return {

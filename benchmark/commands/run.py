@@ -58,12 +58,18 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Fit if needed, predict, score and store; then show the runs side by side."""
+    from benchmark import processes
     from benchmark.home import find_home
+    from benchmark.runs.assisting import assist
     from benchmark.runs.config import parse_settings
     from benchmark.runs.plan import specs_of_models, specs_of_table
     from benchmark.runs.runner import execute, result_json, warn_of_failures
 
     place = find_home(home)
+    if not processes.is_main():
+        with output_to_stderr():
+            assist(place)
+        return
     seeds = seed or [0]
     if table is not None:
         if model or task or limit is not None or settings:
@@ -95,6 +101,7 @@ def run(
             finished = execute(spec, place, force=force)
             warn_of_failures(finished)
             runs.append(finished)
+        processes.tell(None)
     if as_json:
         results = [result_json(finished) for finished in runs]
         print_json(results[0] if len(results) == 1 else results)

@@ -43,6 +43,8 @@ def parse_settings(pairs: list[str]) -> dict[str, Any]:
 class BuiltModel:
     """A model class with its full configuration; :meth:`build` makes fresh objects of it."""
 
+    asked: str
+    """What ``--model`` named: :func:`configure` finds the model again by it."""
     entry: ModelEntry
     variant: str | None
     model_class: type
@@ -85,7 +87,7 @@ def configure(name: str, settings: Mapping[str, Any]) -> BuiltModel:
         config: dict[str, Any] = {}
     else:
         config = _validated(config_class, entry, {**entry.settings(variant), **settings})
-    return BuiltModel(entry, variant, model_class, config, code_digest(model_class))
+    return BuiltModel(name, entry, variant, model_class, config, code_digest(model_class))
 
 
 def _check_methods(entry: ModelEntry, model_class: type) -> None:

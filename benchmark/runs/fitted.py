@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmark import processes
 from benchmark.data.dataset import Dataset
 from benchmark.errors import BenchError, in_one_line
 from benchmark.files import cannot_write, read_json, sha256_json, write_json
@@ -105,6 +106,10 @@ def _fit(built: BuiltModel, dataset: Dataset, seed: int, folder: Path) -> None:
         (partial / _STATE).mkdir(parents=True)
         model = built.build()
         view = dataset.training_view()
+        shared = hasattr(model, "assist")
+        if shared:  # to all other processes of this command: see runs/assisting.py
+            told = {"model": built.asked, "settings": dict(built.config)}
+            processes.tell({**told, "data": dataset.name, "seed": seed})
         seed_everything(seed)
         started = time.perf_counter()
         with model_code(built.label, "fitting"):
@@ -121,6 +126,7 @@ def _fit(built: BuiltModel, dataset: Dataset, seed: int, folder: Path) -> None:
             "peak_memory_mib": peak_memory_mib(),
             "parameters": parameter_counts(model),
             "attachments": list(getattr(view, "opened", ())),
+            "processes": processes.count() if shared else 1,
             "created": now(),
         }
         del model

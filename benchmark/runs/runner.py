@@ -193,6 +193,7 @@ def _manifest(
         "attachments": fitted.record["attachments"],
         "precision": getattr(fitted.model, "precision", "float32"),
         "fit_seconds": fitted.record["seconds"],
+        "fit_processes": fitted.record.get("processes", 1),
         "fit_peak_memory_mib": fitted.record["peak_memory_mib"],
         "predict_seconds": round(sum(seconds), 3),
         "peak_memory_mib": provenance.peak_memory_mib(),
