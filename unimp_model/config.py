@@ -159,7 +159,7 @@ class UniMPConfig(BaseModel):
     image_token_batch: int = Field(16, ge=2, le=4096, description="photos a step of own")
 
     drawing_temperature: float = Field(
-        0.7, gt=0, le=2, description="of sampling image tokens: less is plainer, more is wilder"
+        0.4, gt=0, le=2, description="of sampling image tokens: less is plainer, more is wilder"
     )
 
     # items
@@ -190,7 +190,7 @@ class UniMPConfig(BaseModel):
         "multi-task-efficient", description="learning strategy (Table 7)"
     )
     own_rows: int | None = Field(
-        500, ge=1, description="user sequences, at most, of a fine-tuning epoch"
+        300, ge=1, description="user sequences, at most, of a fine-tuning epoch"
     )
     own_epochs: int = Field(1, ge=1, le=1000, description="fine-tuning epochs of each task")
     own_rate: float = Field(0.1, gt=0, le=10, description="factor on learning rates in them")
@@ -224,7 +224,7 @@ class UniMPConfig(BaseModel):
     )
     patience: int = Field(6, ge=1, description="epochs without a better validation score")
     validation_users: int = Field(
-        400, ge=1, description="validation users whose rankings are scored per epoch"
+        300, ge=1, description="validation users whose rankings are scored per epoch"
     )
     validation_others: int = Field(
         100, ge=1, description="validation users scored per epoch on each other task"
