@@ -23,7 +23,7 @@ TaskName = Literal[
 _TASK_SHARES: dict[TaskName, float] = {
     "recommendation": 1.0,
     "search": 1.0,
-    "preference": 0.5,
+    "preference": 0.3,
     "selection": 0.15,
     "explanation": 0.2,
     "image-generation": 0.1,
@@ -155,7 +155,7 @@ class UniMPConfig(BaseModel):
         description="VQGAN of image generation. own: trained on the dataset's photos, then frozen; "
         "none: the model draws nothing; else a folder or hub name for diffusers.VQModel",
     )
-    image_token_steps: int = Field(300, ge=1, le=1_000_000, description="training steps of own")
+    image_token_steps: int = Field(240, ge=1, le=1_000_000, description="training steps of own")
     image_token_batch: int = Field(16, ge=2, le=4096, description="photos a step of own")
 
     drawing_temperature: float = Field(
@@ -203,7 +203,7 @@ class UniMPConfig(BaseModel):
         None, ge=1, le=1000, description="passes over the training part; not given: see steps"
     )
     steps: int = Field(
-        630, ge=1, description="optimiser steps the number of epochs is chosen for, at least 3"
+        520, ge=1, description="optimiser steps the number of epochs is chosen for, at least 3"
     )
     most_rows: int | None = Field(
         None, ge=1, description="user sequences per epoch at most, drawn anew each epoch"
