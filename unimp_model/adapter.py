@@ -92,6 +92,11 @@ class UniMP:
             )
         processes = connect()
         check_precision(self.config.precision, processes.device)
+        if processes.shards and self.config.optimiser == "muon":
+            raise BenchError(
+                "Muon steps whole matrices, and FSDP cuts them up.",
+                fix="Use --set optimiser=adamw, or configs/ddp.yaml.",
+            )
         with processor_threads(self.config.threads):
             self._train(data, tasks, processes, seed=seed)
             yield

@@ -39,7 +39,8 @@ _TASK_WEIGHTS: dict[TaskName, float] = {
 
 #: What a small network trained from scratch on the dataset itself wants, on a CPU.
 _FROM_SCRATCH: dict[str, Any] = {
-    "learning_rate": 4e-3,
+    "optimiser": "muon",
+    "learning_rate": 6e-3,
     "item_learning_rate": 5e-4,
     "resampler_layers": 1,
     "threads": 1,
@@ -212,7 +213,11 @@ class UniMPConfig(BaseModel):
         0.5, ge=0, le=1, description="share of training sequences read in random order"
     )
     batch_rows: int = Field(24, ge=1, le=4096, description="user sequences a step")
-    learning_rate: float = Field(4e-3, gt=0, le=1, description="peak, cosine schedule")
+    optimiser: Literal["adamw", "muon"] = Field(
+        "adamw", description="adamw (paper); muon: Muon for linear maps inside layers, AdamW else"
+    )
+    learning_rate: float = Field(6e-3, gt=0, le=1, description="of AdamW: peak, cosine schedule")
+    muon_learning_rate: float = Field(1e-2, gt=0, le=1, description="of Muon: peak, same schedule")
     item_learning_rate: float = Field(5e-4, gt=0, le=1, description="of the free item rows")
     weight_decay: float = Field(0.3, ge=0, le=1, description="AdamW, on matrices")
     item_decay: float = Field(0.05, ge=0, le=10, description="AdamW, on the free item rows")

@@ -1,13 +1,15 @@
-"""AdamW as the paper uses it: groups, schedule, precision, deterministic kernels."""
+"""Optimisers: AdamW as the paper uses it, Muon where a network starts from noise; schedules."""
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import nn
 
 from benchmark.errors import BenchError
 from unimp_model.config import UniMPConfig
@@ -16,14 +18,18 @@ from unimp_model.model import UniMPNetwork
 
 def make_optimiser(
     network: UniMPNetwork, config: UniMPConfig, *, scale: float = 1.0
-) -> torch.optim.AdamW:
+) -> torch.optim.Optimizer:
     """AdamW over what trains: decay on matrices, none on vectors and gates, own rate and decay on
-    item rows. ``scale`` multiplies the rates."""
-    matrices, vectors, item_rows = [], [], []
+    item rows. With ``optimiser = muon`` the linear maps inside layers are Muon's instead.
+    ``scale`` multiplies the rates."""
+    inner = _linear_maps(network) if config.optimiser == "muon" else frozenset()
+    maps, matrices, vectors, item_rows = [], [], [], []
     for name, parameter in sorted(network.named_parameters()):
         if not parameter.requires_grad:
             continue
-        if name.startswith("items.") and name.endswith("delta"):
+        if id(parameter) in inner:
+            maps.append(parameter)
+        elif name.startswith("items.") and name.endswith("delta"):
             item_rows.append(parameter)
         elif parameter.ndim >= 2 and not name.startswith("special"):
             matrices.append(parameter)
@@ -35,7 +41,45 @@ def make_optimiser(
         {"params": vectors, "lr": rate, "weight_decay": 0.0},
         {"params": item_rows, "lr": item_rate, "weight_decay": config.item_decay},
     ]
-    return torch.optim.AdamW([g for g in groups if g["params"]], betas=(0.9, 0.98))
+    adamw = torch.optim.AdamW([g for g in groups if g["params"]], betas=(0.9, 0.98))
+    if not maps:
+        return adamw
+    return MuonAndAdamW(torch.optim.Muon(maps, lr=config.muon_learning_rate * scale), adamw)
+
+
+class MuonAndAdamW(torch.optim.Optimizer):
+    """Two optimisers with disjoint parameters as one: one schedule, one state to be saved.
+
+    Muon (Jordan et al., 2024) steps a matrix by the orthogonal matrix nearest to its momentum, so
+    that all its directions learn alike; from noise, a few hundred steps then go further.
+    """
+
+    def __init__(self, muon: torch.optim.Muon, adamw: torch.optim.AdamW) -> None:
+        self._parts = (muon, adamw)
+        self._groups = (len(muon.param_groups), len(adamw.param_groups))
+        super().__init__([*muon.param_groups, *adamw.param_groups], {})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """One step of both."""
+        groups = iter(self.param_groups)
+        for part, count in zip(self._parts, self._groups, strict=True):
+            # A restored state replaces these objects: the parts are shown today's.
+            part.param_groups = list(itertools.islice(groups, count))
+            part.state = self.state
+            part.step()
+
+
+def _linear_maps(network: UniMPNetwork) -> frozenset[int]:
+    """Ids of the weights of linear maps inside decoder layers, cross-attention and resampler."""
+    places = [network.language.layers, network.cross_attention, network.resampler]
+    return frozenset(
+        id(module.weight)
+        for place in places
+        if place is not None
+        for module in place.modules()
+        if isinstance(module, nn.Linear)
+    )
 
 
 def cosine(warmup: float, steps: int) -> Callable[[int], float]:
