@@ -8,7 +8,7 @@ of different variants must never share a column.
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -272,15 +272,26 @@ def _ngrams(tokens: Sequence[str], order: int) -> Counter[tuple[str, ...]]:
     return Counter(zip(*(tokens[start:] for start in range(order)), strict=False))
 
 
+def check_packages() -> None:
+    """:class:`BenchError` where a package that scoring text takes is not installed."""
+    for name in ("sacrebleu", "rouge_score", "nltk"):
+        if importlib.util.find_spec(name) is None:
+            raise _missing(name)
+
+
+def _missing(package: str) -> BenchError:
+    return BenchError(
+        f"Scoring text needs {package!r}, which is not installed.",
+        fix="pip install 'unimp-bench[text]'",
+    )
+
+
 def _package(module: str) -> ModuleType:
     """``module`` of a scoring package, imported only when a text is scored."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise BenchError(
-            f"Scoring text needs {module.partition('.')[0]!r}, which is not installed.",
-            fix="pip install 'unimp-bench[text]'",
-        ) from error
+        raise _missing(module.partition(".")[0]) from error
 
 
 def _note(line: str) -> None:

@@ -19,6 +19,7 @@ from benchmark.data.dataset import Dataset, Questions, ensure_dataset
 from benchmark.errors import BenchError, UsageError
 from benchmark.files import cannot_write, read_json, sha256_json, write_json
 from benchmark.home import Home
+from benchmark.metrics import text
 from benchmark.progress import bar
 from benchmark.runs import provenance, shards
 from benchmark.runs.config import BuiltModel, configure
@@ -63,7 +64,8 @@ def execute(spec: RunSpec, home: Home, *, force: bool = False) -> StoredRun:
 def check(spec: RunSpec) -> tuple[Task, BuiltModel]:
     """The task and the configured model of ``spec``, without touching any data.
 
-    Raises :class:`UsageError` for what cannot be asked, whatever the dataset.
+    Raises :class:`UsageError` for what cannot be asked, whatever the dataset, and
+    :class:`BenchError` where a package that scoring needs is missing.
     """
     task = TASKS.get(spec.task)
     built = configure(spec.model, spec.settings)
@@ -76,6 +78,8 @@ def check(spec: RunSpec) -> tuple[Task, BuiltModel]:
         raise UsageError(f"--limit {spec.limit} keeps no instance.", fix="Give 1 or more.")
     if not 0 <= spec.seed < 2**32:
         raise UsageError(f"--seed {spec.seed} is out of range.", fix="Give 0 to 4294967295.")
+    if any(text.is_text(name) for name in task.metrics):
+        text.check_packages()  # now, not when the model has answered
     return task, built
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import sys
 from dataclasses import replace
 
 import polars as pl
@@ -180,3 +181,11 @@ def test_a_task_the_dataset_lacks_is_refused_with_the_reason(run_home, tmp_path)
     prepare("sequences", home=run_home, raw=raw, name="ids-only")
     with pytest.raises(UsageError, match=r"ids-only[\s\S]*search"):
         execute(RunSpec("popularity", "search", data="ids-only"), run_home)
+
+
+def test_a_missing_scoring_package_is_told_before_anything_is_run(run_home, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "rouge_score", None)
+    with pytest.raises(BenchError, match="'rouge_score', which is not installed") as raised:
+        execute(spec_of("template", task="explanation"), run_home)
+    assert raised.value.fix == "pip install 'unimp-bench[text]'"
+    assert not run_home.runs.exists() or not any(run_home.runs.glob("template_explanation*"))
