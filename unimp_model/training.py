@@ -177,6 +177,7 @@ class Trainer:
             ]
         stages = [Stage("joint", self.tasks, epochs, most_rows=config.most_rows)]
         if config.strategy != "multi-task":
+            limits = [most for most in (config.own_rows, config.most_rows) if most is not None]
             stages += [
                 Stage(
                     f"own {task}",
@@ -185,7 +186,7 @@ class Trainer:
                     own=task,
                     last_layer=config.strategy == "multi-task-efficient",
                     rate=config.own_rate,
-                    most_rows=config.own_rows,
+                    most_rows=min(limits, default=None),
                 )
                 for task in self.tasks
             ]
