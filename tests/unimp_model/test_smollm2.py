@@ -30,6 +30,7 @@ def test_one_short_epoch_on_a_frozen_model(sim_xs, tmp_path):
         epochs=1,
         encoder_steps=2,
         validation_users=4,
+        validation_others=4,
         most_rows=6,
         batch_rows=3,
     )
