@@ -218,10 +218,7 @@ class Trainer:
             resume_schedule(schedule, at.steps)
         else:
             at.best_state, at.kept, at.steps = snapshot(network, self.names), -1, 0
-            at.best = -math.inf
-            if stage.own is not None:
-                start, _ = self._validate(stage)
-                at.best = -math.inf if start is None else start
+            at.best = -math.inf if stage.own is None else _joint_score(at.journal, stage.own)
         with bar(f"training ({stage.name})", stage.epochs * steps_per_epoch) as progress:
             progress.advance(at.steps)
             while at.epoch < stage.epochs and at.epoch - 1 - at.kept < config.patience:
@@ -420,6 +417,14 @@ def plan_epoch(
         drawn = generator.choice(len(plan), most_rows, replace=False)
         plan = [plan[i] for i in sorted(drawn)]
     return plan
+
+
+def _joint_score(journal: Journal, task: str) -> float:
+    """The validation score of ``task`` at the joint stage's kept epoch, whose weights its own
+    fine-tuning starts from; minus infinity where it has none."""
+    epoch = journal.epochs[max(0, journal.kept["joint"])]
+    scores = [value for name, value in epoch.items() if name.startswith(f"valid {task} ")]
+    return scores[0] if scores else -math.inf
 
 
 class _Step(nn.Module):
