@@ -175,7 +175,7 @@ def see(
             data,
             vocabulary,
             steps=config.encoder_steps,
-            batch=min(config.encoder_batch, len(photos)),
+            batch=config.encoder_batch,
             seed=seed,
         )
     else:

@@ -51,6 +51,7 @@ _FROZEN: dict[str, Any] = {
     "item_learning_rate": 1e-3,
     "epochs": 3,
     "resampler_layers": 2,
+    "choosing_users": 200,
 }
 
 #: ``tiny`` and ``small`` have nothing pretrained: a Llama and an image encoder are trained on the
@@ -68,6 +69,9 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 #: Presets whose language model is made, and trained, here.
 _WHOLE = ("tiny", "small")
+
+#: Optimiser steps where none are asked for.
+_LEAST_STEPS, _MOST_STEPS = 520, 1560
 
 #: Hub names of the paper's language models, by preset.
 HUB_NAMES: dict[str, str] = {
@@ -138,7 +142,7 @@ class UniMPConfig(BaseModel):
         "as ARCHITECTURE/WEIGHTS or hf-hub:REPOSITORY",
     )
     image_grid: int = Field(4, ge=1, le=16, description="patch features pooled to grid x grid")
-    encoder_steps: int = Field(250, ge=0, le=100_000, description="training steps of own encoder")
+    encoder_steps: int = Field(330, ge=0, le=100_000, description="training steps of own encoder")
     encoder_batch: int = Field(64, ge=2, le=4096, description="photo-text pairs a step")
     visual_tokens: int = Field(4, ge=1, le=256, description="C, visual tokens per image")
     resampler_layers: int = Field(1, ge=1, le=12, description="layers of the perceiver resampler")
@@ -203,8 +207,11 @@ class UniMPConfig(BaseModel):
     epochs: int | None = Field(
         None, ge=1, le=1000, description="passes over the training part; not given: see steps"
     )
-    steps: int = Field(
-        520, ge=1, description="optimiser steps the number of epochs is chosen for, at least 3"
+    steps: int | None = Field(
+        None,
+        ge=1,
+        description="optimiser steps the number of epochs is chosen for, at least 3 epochs; not "
+        "given: one per catalogue item, within 520 to 1560",
     )
     most_rows: int | None = Field(
         None, ge=1, description="user sequences per epoch at most, drawn anew each epoch"
@@ -234,6 +241,9 @@ class UniMPConfig(BaseModel):
     validation_others: int = Field(
         100, ge=1, description="validation users scored per epoch on each other task"
     )
+    choosing_users: int = Field(
+        1000, ge=1, description="validation users a threshold or temperature is chosen on, at most"
+    )
 
     @property
     def freezes_language_model(self) -> bool:
@@ -245,11 +255,15 @@ class UniMPConfig(BaseModel):
         """Hub name or folder of the language model; ``None`` where the preset brings its own."""
         return self.language_model or HUB_NAMES.get(self.preset)
 
-    def epochs_for(self, rows: int) -> int:
-        """Epochs over ``rows`` user sequences: as set, else enough for ``steps`` steps."""
+    def epochs_for(self, rows: int, items: int) -> int:
+        """Epochs over ``rows`` user sequences: as set, else enough for ``steps`` steps.
+
+        Of ``steps`` not set: each of the ``items`` rows has to be learned.
+        """
         if self.epochs is not None:
             return self.epochs
-        return max(3, round(self.steps / math.ceil(rows / self.batch_rows)))
+        steps = self.steps or min(max(items, _LEAST_STEPS), _MOST_STEPS)
+        return max(3, round(steps / math.ceil(rows / self.batch_rows)))
 
     @model_validator(mode="before")
     @classmethod

@@ -85,13 +85,19 @@ class Reader:
 
     @torch.inference_mode()
     def rating_probabilities(
-        self, rows: Sequence[Row], vocabulary: Vocabulary
+        self,
+        rows: Sequence[Row],
+        vocabulary: Vocabulary,
+        advance: Callable[[int], None] | None = None,
     ) -> NDArray[np.float64]:
-        """(len(rows), levels): probabilities of the rating tokens among themselves."""
+        """(len(rows), levels): probabilities of the rating tokens among themselves.
+
+        ``advance`` is told of rows done.
+        """
         levels = len(vocabulary.levels)
         out = np.empty((len(rows), levels), np.float64)
         first = vocabulary.first_rating - vocabulary.text_size
-        for numbers, states in self._states(rows):
+        for numbers, states in self._states(rows, advance):
             rating_rows = self.tables.output[first : first + levels]
             p = (states @ rating_rows.T).double().softmax(-1).cpu()  # (ROWS, levels)
             out[numbers] = p[: len(numbers)].numpy()
@@ -99,12 +105,15 @@ class Reader:
 
     @torch.inference_mode()
     def choices(
-        self, rows: Sequence[Row], choices: Sequence[Sequence[int]]
+        self,
+        rows: Sequence[Row],
+        choices: Sequence[Sequence[int]],
+        advance: Callable[[int], None] | None = None,
     ) -> list[NDArray[np.float64]]:
         """For each row the probability of each of its choice tokens, each on its own: a softmax
-        over that token and [NONE]."""
+        over that token and [NONE]. ``advance`` is told of rows done."""
         out: list[NDArray[np.float64]] = [np.empty(0)] * len(rows)
-        for numbers, states in self._states(rows):
+        for numbers, states in self._states(rows, advance):
             for number, state in zip(numbers, states[: len(numbers)], strict=True):
                 tokens = torch.tensor(choices[number], device=state.device)
                 logits = self.network.choice_logits(
@@ -194,11 +203,15 @@ class Reader:
             states = network.step(embeddings, mask, position[:, None], cache, sees)[:, 0]
         return torch.stack(found, dim=1).tolist()
 
-    def _states(self, rows: Sequence[Row]) -> Iterator[tuple[list[int], Tensor]]:
+    def _states(
+        self, rows: Sequence[Row], advance: Callable[[int], None] | None = None
+    ) -> Iterator[tuple[list[int], Tensor]]:
         """Row numbers, and the state (ROWS, d) at the one answer position of each (and more)."""
         for numbers in self._groups(rows):
             batch = self._batch([rows[i] for i in numbers])
             yield numbers, self.network.read(self.network(batch, self.tables, self.visual), batch)
+            if advance is not None:
+                advance(len(numbers))
 
     def _batch(self, rows: Sequence[Row]) -> Batch:
         """Exactly :data:`ROWS` rows: the last is repeated."""

@@ -23,7 +23,7 @@ from unimp_model.model import UniMPNetwork, trainable_parameters
 from unimp_model.tokens import Vocabulary
 from unimp_model.vision import ImageEncoder, PhotoFeatures, PhotoTable, named_encoder
 
-_FORMAT = 3
+_FORMAT = 4
 _RECORD = "unimp.json"
 _WEIGHTS = "model.safetensors"
 _PHOTOS = "photos.safetensors"

@@ -168,7 +168,7 @@ class Trainer:
         """The strategy as stages."""
         config = self.config
         rows = self._rows_per_epoch(self._builder(self.tasks), config.most_rows)
-        epochs = config.epochs_for(max(1, rows))
+        epochs = config.epochs_for(max(1, rows), len(self.data.catalogue))
         if config.strategy == "continual":
             each = max(1, round(epochs / len(self.tasks)))
             return [

@@ -14,6 +14,7 @@ from benchmark.instances import (
     SelectionInstance,
 )
 from benchmark.model import TrainingView
+from benchmark.progress import bar
 from benchmark.ranking import top_k
 from benchmark.thresholds import best_threshold
 from unimp_model.config import UniMPConfig
@@ -29,8 +30,6 @@ from unimp_model.sequence import Row, Template
 
 #: Cut-off of the ranking score.
 _K = 5
-#: Users a threshold or temperature is chosen on, at most: it is chosen once.
-_CHOOSING_USERS = 1000
 #: Temperatures tried on rating probabilities.
 _TEMPERATURES = tuple(step / 20 for step in range(2, 41))
 
@@ -120,7 +119,8 @@ class Validation:
         if not examples:
             return 1.0
         rows = [self._question("preference", example) for example in examples]
-        p = reader.rating_probabilities(rows, self._template.vocabulary)
+        with bar("choosing the temperature", len(rows)) as progress:
+            p = reader.rating_probabilities(rows, self._template.vocabulary, progress.advance)
         targets = np.array([e.target for e in examples], np.float64)
         return _best_temperature(p, targets, self._template.vocabulary.levels)[1]
 
@@ -136,9 +136,17 @@ class Validation:
         0.5 where the dataset has no validation examples of selection.
         """
         examples = self._all("selection")
-        return self._threshold(reader, examples)[0] if examples else 0.5
+        if not examples:
+            return 0.5
+        with bar("choosing the threshold", len(examples)) as progress:
+            return self._threshold(reader, examples, progress.advance)[0]
 
-    def _threshold(self, reader: Reader, examples: Sequence[Example]) -> tuple[float, float]:
+    def _threshold(
+        self,
+        reader: Reader,
+        examples: Sequence[Example],
+        advance: Callable[[int], None] | None = None,
+    ) -> tuple[float, float]:
         rows = [self._question("selection", example) for example in examples]
         choices, positives = [], []
         for example in examples:
@@ -146,7 +154,7 @@ class Validation:
             assert isinstance(instance, SelectionInstance)
             choices.append(candidate_tokens(self._template, instance))
             positives.append(np.array([c.item_id in example.target for c in instance.candidates]))  # type: ignore[operator]
-        return best_threshold(reader.choices(rows, choices), positives)
+        return best_threshold(reader.choices(rows, choices, advance), positives)
 
     def _explanation(self, examples: Sequence[Example]) -> Callable[[Reader], Score]:
         longest = self._config.answer_tokens
@@ -179,7 +187,7 @@ class Validation:
         return _likelihood(rows) if rows else None
 
     def _all(self, task: str) -> list[Example]:
-        return _spread(self._data.examples(task, "valid"), _CHOOSING_USERS)
+        return _spread(self._data.examples(task, "valid"), self._config.choosing_users)
 
     def _question(self, task: str, example: Example, answer: tuple[int, ...] = ()) -> Row:
         window = self._config.history_items

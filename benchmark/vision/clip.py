@@ -27,7 +27,7 @@ class SmallClip:
     shapes and patterns that a vision transformer of the same cost does not.
     """
 
-    image: int = 64
+    image: int = 48
     width: int = 16
     text_width: int = 64
     text_length: int = 64

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import polars as pl
 import pytest
 
+from benchmark.data.catalogue import Catalogue
 from benchmark.data.prepare import prepare
 from benchmark.errors import BenchError
 from benchmark.home import Home
@@ -128,6 +130,17 @@ def test_bare_data_trains_on_recommendation_and_context_alone(bare_data, fit):
     model = fit(bare_data.training_view(), strategy="multi-task")
     losses = {name for name in model.journal.epochs[0] if name.startswith("loss")}
     assert losses == {"loss recommendation", "loss context"}
+
+
+def test_a_catalogue_with_one_photo_trains_an_encoder_on_it(sim_xs, fit, tmp_path):
+    view = sim_xs.training_view()
+    view.features_folder = tmp_path
+    frame = view.catalogue.frame.with_columns(
+        image=pl.when(pl.int_range(pl.len()) == 3).then("image")
+    )
+    view.catalogue = Catalogue(frame, images=view.catalogue.images)
+    model = fit(view, image_tokens="none", strategy="multi-task")
+    assert len(model.parts.photos.index) == 1
 
 
 def test_image_tokens_none_draws_nothing_and_knows_the_rest(fit, sim_xs, questions):

@@ -31,6 +31,7 @@ def test_one_short_epoch_on_a_frozen_model(sim_xs, tmp_path):
         encoder_steps=2,
         validation_users=4,
         validation_others=4,
+        choosing_users=4,
         most_rows=6,
         batch_rows=3,
     )

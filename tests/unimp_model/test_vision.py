@@ -11,13 +11,13 @@ from benchmark.errors import BenchError, UsageError
 from benchmark.vision.clip import SmallClip, build_small
 from benchmark.vision.photos import load_photo
 from unimp_model.encoder_training import as_encoder
-from unimp_model.vision import cached_features, named_encoder, pool_to_grid
+from unimp_model.vision import cached_features, named_encoder, patch_tokens, pool_to_grid
 
 
 @pytest.fixture(scope="module")
 def encoder():
     torch.manual_seed(0)
-    return as_encoder(build_small(SmallClip(), vocabulary=10).visual, 64)
+    return as_encoder(build_small(SmallClip(), vocabulary=10).visual, SmallClip().image)
 
 
 @pytest.fixture
@@ -77,6 +77,13 @@ def test_pooling_averages_neighbouring_patches():
     tokens = torch.arange(16.0).view(1, 16, 1)
     assert pool_to_grid(tokens, 2).flatten().tolist() == [2.5, 4.5, 10.5, 12.5]
     assert torch.equal(pool_to_grid(tokens, 4), tokens)
+
+
+@pytest.mark.parametrize(("side", "patches", "width"), [(48, 9, 256), (64, 4, 512)])
+def test_the_last_feature_map_with_more_than_one_place_is_taken(side, patches, width):
+    visual = build_small(SmallClip(image=side), vocabulary=10).visual.eval()
+    with torch.no_grad():
+        assert patch_tokens(visual, torch.zeros(2, 3, side, side)).shape == (2, patches, width)
 
 
 def test_an_encoder_without_weights_is_refused():
