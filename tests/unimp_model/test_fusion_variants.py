@@ -1,25 +1,20 @@
-"""Each variant of Tables 3 and 8 computes what it claims, and nothing else."""
+"""Each way of fusing photos and text (Table 8) computes what it claims, and nothing else."""
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import replace
-from importlib.resources import files
 
 import pytest
 import torch
-from torch.nn import functional
 
 from benchmark.instances import History, RecommendationInstance, SearchInstance
-from unimp_model.adapter import UniMP
 from unimp_model.batches import collate
-from unimp_model.catalogue import MODELS
 from unimp_model.config import UniMPConfig
 from unimp_model.decoding import Reader
 from unimp_model.examples import question_row
 from unimp_model.fusion import late_mask, reach_mask
 from unimp_model.model import trainable_parameters
-from unimp_model.sequence import CONTEXT, Branch
+from unimp_model.sequence import Branch
 from unimp_model.training import training_loss
 
 FUSIONS = {
@@ -335,95 +330,3 @@ def test_training_reaches_every_added_weight(world, variant):
         and (parameter.grad is None or not parameter.grad.any())
     ]
     assert idle == []
-
-
-VARIANTS = MODELS[0].variants
-
-
-@pytest.mark.parametrize("name", ["no-context", "no-reweighting", "no-context-no-reweighting"])
-def test_context_and_reweighting_are_switched_off(world, name):
-    config = UniMPConfig(**VARIANTS[name])
-    w = world()
-    trunk = w.template.history([w.items[0]])
-    branch = Branch(1, w.template.instruction(["mug"]), 0, (w.vocabulary.first_item + 1,))
-    batch = collate(
-        [w.template.row(trunk, [branch], context=True)],
-        w.photos.index, all_photos=False, slots=1,
-    )  # fmt: skip
-    with torch.no_grad():
-        tables = w.network.tables()
-        visual = w.network.visual_tokens(w.photos.rows(batch.photos))
-        states = w.network.read(w.network(batch, tables, visual), batch)
-        log_p = w.network.logits(states, tables).log_softmax(-1)
-        cross_entropy = functional.nll_loss(log_p, batch.targets, reduction="none")
-        loss, losses = training_loss(w.network, batch, w.photos, config)
-    gamma = 0 if "reweighting" in name else 2
-    expected = (1 - torch.exp(-cross_entropy)) ** gamma * cross_entropy
-    torch.testing.assert_close(losses, expected, rtol=1e-4, atol=1e-6)
-    is_context = batch.kinds == CONTEXT
-    total = config.task_weights["recommendation"] * expected[~is_context].mean()
-    if "no-context" not in name:
-        total = total + 0.3 * expected[is_context].mean()
-    torch.testing.assert_close(loss, total, rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.parametrize("table", ["03-ablation", "08-fusion", "10-language-models"])
-def test_every_variant_a_table_asks_for_is_there(table):
-    text = (files("benchmark.report") / "tables" / f"{table}.toml").read_text("utf-8")
-    names = [row["model"] for row in tomllib.loads(text)["rows"]]
-    asked = [name.partition(":")[2] for name in names if name.startswith("unimp:")]
-    assert asked
-    assert [name for name in asked if name not in VARIANTS] == []
-
-
-@pytest.mark.parametrize("name", VARIANTS)
-def test_a_variants_settings_are_accepted_and_only_one_is_the_default(name):
-    same = UniMPConfig(**VARIANTS[name]) == UniMPConfig()
-    assert same == (name == "multi-task-efficient")  # the default by its name in Table 7
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"vision": "none", "fusion": "late"}, "no photos to read"),
-        ({"vision": "none", "exclusive_attention": False}, "no photos to read"),
-        ({"vision": "none", "attend_last_image": True}, "no photos to read"),
-        ({"fusion": "early", "exclusive_attention": False}, "no cross-attention to change"),
-        ({"fusion": "concatenation", "attend_last_image": True}, "no cross-attention to change"),
-        ({"exclusive_attention": False, "attend_last_image": True}, "sees that image anyway"),
-    ],
-)
-def test_settings_that_rule_each_other_out_are_refused(settings, message):
-    with pytest.raises(ValueError, match=message):
-        UniMPConfig(**settings)
-
-
-def test_no_vision_may_repeat_the_defaults():
-    settings = {"fusion": "cross-attention", "exclusive_attention": True}
-    assert UniMPConfig(vision="none", **settings) == UniMPConfig(vision="none")
-
-
-MICRO = {
-    "width": 32, "depth": 2, "heads": 2, "epochs": 1, "encoder_steps": 2, "encoder_batch": 16,
-    "batch_rows": 16, "most_rows": 32, "validation_users": 4,
-}  # fmt: skip
-
-
-#: Fitted in test_adapter.py and test_smollm2.py; the paper's language models are on the hub.
-FITTED_ELSEWHERE = {"no-vision", "random-ids", "smollm2", "mpt-1b", "incite-3b"}
-
-
-@pytest.mark.parametrize("name", [name for name in VARIANTS if name not in FITTED_ELSEWHERE])
-def test_a_variant_fits_predicts_and_survives_saving(name, sim_xs, tmp_path):
-    model = UniMP(UniMPConfig(**MICRO, **VARIANTS[name]))
-    model.fit(sim_xs.training_view(), seed=0)
-    assert ("loss context" in model.journal.epochs[0]) is ("no-context" not in name)
-    asked = list(sim_xs.questions("search", limit=4))
-    answers = list(model.predict(asked))
-    assert [len(answer.items) for answer in answers] == [10] * 4
-    model.save(tmp_path)
-    loaded = UniMP()
-    loaded.load(tmp_path)
-    assert loaded.config == model.config
-    assert list(loaded.predict(asked)) == answers
-    assert loaded.parameter_counts() == model.parameter_counts()
