@@ -82,19 +82,13 @@ def test_no_vision_may_repeat_the_defaults():
     assert UniMPConfig(vision="none", **settings) == UniMPConfig(vision="none")
 
 
-MICRO = {
-    "width": 32, "depth": 2, "heads": 2, "epochs": 1, "encoder_steps": 2, "encoder_batch": 16,
-    "batch_rows": 16, "most_rows": 32, "validation_users": 4,
-}  # fmt: skip
-
-
 #: Fitted in test_adapter.py and test_smollm2.py; the paper's language models are on the hub.
 FITTED_ELSEWHERE = {"no-vision", "random-ids", "smollm2", "mpt-1b", "incite-3b"}
 
 
 @pytest.mark.parametrize("name", [name for name in VARIANTS if name not in FITTED_ELSEWHERE])
-def test_a_variant_fits_predicts_and_survives_saving(name, sim_xs, tmp_path):
-    model = UniMP(UniMPConfig(**MICRO, **VARIANTS[name]))
+def test_a_variant_fits_predicts_and_survives_saving(name, micro, sim_xs, tmp_path):
+    model = UniMP(UniMPConfig(**{**micro, **VARIANTS[name]}))
     model.fit(sim_xs.training_view(), seed=0)
     assert ("loss context" in model.journal.epochs[0]) is ("no-context" not in name)
     asked = list(sim_xs.questions("search", limit=4))
