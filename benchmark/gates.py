@@ -47,6 +47,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import numbers
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -92,9 +93,9 @@ def problems(
     ``tolerance`` is for floating point. Metrics that are absent are not asked for.
     """
     slack = 0.0 if decimals is None else 0.5 * 10.0**-decimals
-    finite = {name: float(value) for name, value in scores.items() if math.isfinite(value)}
+    finite = {name: float(value) for name, value in scores.items() if _is_finite(value)}
     found = [
-        Violation("not-finite", f"{_short(name)} is {scores[name]}.")
+        Violation("not-finite", f"{_short(name)} is {_kind(scores[name])}, no finite number.")
         for name in scores
         if name not in finite
     ]
@@ -312,6 +313,21 @@ def _about_selections(
         yield _exceeds("f1-too-high", "F1", f1, "what Precision and Recall allow", most)
     if f1 + slack < least - tolerance:
         yield _exceeds("f1-too-low", "what Precision and Recall demand", least, "F1", f1)
+
+
+def _is_finite(value: object) -> bool:
+    """Whether ``value`` is a number that can be compared; files hold anything."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:  # a whole number beyond the largest float
+        return False
+
+
+def _kind(value: object) -> str:
+    """A float as it prints; of anything else, which may be huge, the type."""
+    return str(value) if isinstance(value, float) else type(value).__name__
 
 
 def _exceeds(code: str, what: str, value: float, bound: str, most: float) -> Violation:

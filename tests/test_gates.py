@@ -173,6 +173,16 @@ def test_names_nobody_knows_are_only_asked_to_be_finite() -> None:
     assert len(violation.message) < 100
 
 
+@pytest.mark.parametrize(
+    "value", [pytest.param(10**9000, id="huge"), math.inf, "0.5", None, True, [0.5], math.nan]
+)
+def test_what_is_no_number_is_named_not_raised(value: object) -> None:
+    (violation,) = problems({"HR@5": value})  # type: ignore[dict-item]
+    assert violation.code == "not-finite"
+    assert len(violation.message) < 100
+    assert problems({"HR@5": np.float32(0.5), "HR@3": 0}) == []  # type: ignore[dict-item]
+
+
 def test_impossible_scores_are_an_error_that_names_them() -> None:
     require_possible({"HR@5": 0.2, "NDCG@5": 0.1, "MRR@5": 0.068})
     with pytest.raises(BenchError, match=r"mae-above-rmse: MAE \(2\) exceeds RMSE \(1\)"):

@@ -90,8 +90,8 @@ def _impossible(
         if systems:
             where = f" for {task} on {data}" if len(by_place) > 1 else ""
             yield (
-                f"The paper's numbers{where} that no single set of predictions can have together, "
-                f"rounding allowed for: {', '.join(systems)}."
+                f"The paper's numbers{where} that no predictions at all can have together (one "
+                f"positive a ranking, rounding allowed for): {', '.join(systems)}."
             )
 
 
