@@ -28,6 +28,7 @@ print(status, *[name for name in {heavy!r} if name in sys.modules])
         ["--help"],
         ["run", "--help"],
         ["report", "--help"],
+        ["compare", "--help"],
         ["tasks"],
         ["models"],
         ["tables"],

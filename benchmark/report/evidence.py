@@ -11,13 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import polars as pl
 
-from benchmark.errors import BenchError, in_one_line
 from benchmark.metrics.base import Metric, Statistics
+from benchmark.runs.per_instance import read_per_instance
 from benchmark.runs.store import PER_INSTANCE, StoredRun
 from benchmark.stats import Score, holm, paired_difference, summarise
 
@@ -47,10 +45,9 @@ def gather(runs: Sequence[StoredRun]) -> Evidence | None:
     """
     parts = []
     for run in runs:
-        path = run.folder / PER_INSTANCE
-        if not path.is_file():
+        if not (run.folder / PER_INSTANCE).is_file():
             return None
-        parts.append(_read(path))
+        parts.append(read_per_instance(run.folder))
     if not parts or any(part.ids != parts[0].ids for part in parts):
         return None
     shared = [
@@ -58,27 +55,6 @@ def gather(runs: Sequence[StoredRun]) -> Evidence | None:
     ]
     averaged = {name: np.mean([part.statistics[name] for part in parts], axis=0) for name in shared}
     return Evidence(parts[0].ids, parts[0].users, averaged)
-
-
-def _read(path: Path) -> Evidence:
-    try:
-        frame = pl.read_parquet(path, glob=False).sort("instance_id")
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise BenchError(
-            f"Cannot read {str(path)!r}: {in_one_line(error)}.",
-            fix=f"Delete the folder {str(path.parent)!r} and run again.",
-        ) from error
-    names = [name for name in frame.columns if name not in ("instance_id", "user_id")]
-    statistics = {}
-    for name in names:
-        values = frame[name].to_numpy()
-        if values.dtype == object:  # a list column rather than a fixed-size one
-            values = np.array(values.tolist())
-        values = values.astype(np.float64)
-        statistics[name] = values if values.ndim == 2 else values[:, None]
-    return Evidence(
-        tuple(frame["instance_id"].to_list()), tuple(frame["user_id"].to_list()), statistics
-    )
 
 
 def interval(evidence: Evidence, metric: Metric) -> Score:

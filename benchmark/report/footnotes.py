@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from benchmark.report.answers import Answer, Answers
 from benchmark.report.availability import sentences
 from benchmark.report.contents import ReportCell, ReportColumn, ReportRow
+from benchmark.report.paper import violations
 from benchmark.report.specification import ResultTable
 
 INTERVAL_NOTE = "[low, high]: 95% interval, bootstrap over users."
@@ -40,6 +41,7 @@ def footnotes(
     cells = [cell for row in rows for cell in row.cells]
     notes = [simulated_note(name) for name, simulated in answers.simulated.items() if simulated]
     notes += _legends(table, cells)
+    notes += _impossible(table, columns, rows)
     notes += table.notes
     notes += _about_runs(answers)
     notes += [
@@ -70,6 +72,27 @@ def _legends(table: ResultTable, cells: Sequence[ReportCell]) -> Iterator[str]:
             "paper: the number the paper prints, on its own data; not comparable with the "
             "measured one."
         )
+
+
+def _impossible(
+    table: ResultTable, columns: Sequence[ReportColumn], rows: Sequence[ReportRow]
+) -> Iterator[str]:
+    """Which of the paper's rows no system can have, whatever its predictions."""
+    by_place: dict[tuple[str, str], dict[str, None]] = {}
+    for row in rows:
+        for column, cell in zip(columns, row.cells, strict=True):
+            data = cell.paper_data
+            if table.number is not None and data is not None:
+                systems = by_place.setdefault((column.task, data), {})
+                if violations(table.number, column.task, data, row.system):
+                    systems[row.system] = None
+    for (task, data), systems in by_place.items():
+        if systems:
+            where = f" for {task} on {data}" if len(by_place) > 1 else ""
+            yield (
+                f"The paper's numbers{where} that no predictions at all can have together (one "
+                f"positive a ranking, rounding allowed for): {', '.join(systems)}."
+            )
 
 
 def _opponents(table: ResultTable) -> str:

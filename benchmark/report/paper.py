@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from benchmark.gates import Violation, problems
+
 PAPER_CSV = Path(__file__).parent / "paper.csv"
 
 #: table, task, dataset, system, metric - all as the paper's tables spell them.
@@ -35,6 +37,33 @@ def paper_numbers() -> Mapping[PaperKey, PaperNumber]:
             key = (row["table"], row["task"], row["dataset"], row["system"], row["metric"])
             numbers[key] = PaperNumber(_value(row["value"]), row["value"])
     return MappingProxyType(numbers)
+
+
+@cache
+def violations(table: str, task: str, dataset: str, system: str) -> tuple[Violation, ...]:
+    """The gates that one printed row cannot have passed, whatever was rounded away.
+
+    Taken as the paper defines its tasks: the next item is the one positive of a ranking, a
+    selection has one to three, ratings are 1 to 5.
+    """
+    row = {
+        metric: number
+        for (*place, metric), number in paper_numbers().items()
+        if place == [table, task, dataset, system]
+    }
+    return tuple(
+        problems(
+            {metric: number.value for metric, number in row.items()},
+            positives_per_instance="several" if task == "selection" else "one",
+            scale=(1.0, 5.0),
+            decimals=min(map(_decimals, row.values()), default=None),
+        )
+    )
+
+
+def _decimals(number: PaperNumber) -> int:
+    digits = number.printed.rstrip("%").partition(".")[2]
+    return len(digits) + (2 if number.printed.endswith("%") else 0)
 
 
 def _value(printed: str) -> float:

@@ -25,7 +25,7 @@ from benchmark.runs import provenance, shards
 from benchmark.runs.config import BuiltModel, configure
 from benchmark.runs.fitted import Fitted, fit_or_load, seed_everything
 from benchmark.runs.locking import locked
-from benchmark.runs.scoring import score_predictions, write_per_instance
+from benchmark.runs.scoring import require_possible_scores, score_predictions, write_per_instance
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import MANIFEST, PER_INSTANCE, PREDICTIONS, SCORES, StoredRun, load_run
 from benchmark.stats import summarise
@@ -119,6 +119,7 @@ def _execute(
     predictions = pl.read_parquet(partial / PREDICTIONS)
     metrics, statistics = score_predictions(task, predictions, questions, dataset)
     scores = summarise(metrics, statistics, predictions["user_id"].to_list())
+    require_possible_scores(scores, questions)
     failures = predictions.filter(pl.col("status") != "ok")
     write_per_instance(partial / PER_INSTANCE, predictions, statistics)
     write_json(

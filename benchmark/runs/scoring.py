@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from benchmark.data.dataset import Dataset, Questions
 from benchmark.errors import BenchError
+from benchmark.gates import require_possible
 from benchmark.instances import Image, ImageGenerationInstance, Ranking, Rating, Selection, Text
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.registry import resolve
+from benchmark.stats import Score
 from benchmark.tasks import Task
 from benchmark.tasks.base import CUTOFFS
 
@@ -39,6 +41,16 @@ def score_predictions(
         )
     score = cast(Callable[..., tuple[tuple[Metric, ...], Statistics]], resolve(task.scorer))
     return score(**_ARGUMENTS[task.prediction](predictions, questions, dataset))
+
+
+def require_possible_scores(scores: Mapping[str, Score], questions: Questions) -> None:
+    """Raise :class:`BenchError` when no predictions can have ``scores``: scoring is broken."""
+    several = any(isinstance(target, tuple) and len(target) > 1 for target in questions.targets)
+    require_possible(
+        {name: score.value for name, score in scores.items()},
+        positives_per_instance="several" if several else "one",
+        scale=questions.rating_scale,
+    )
 
 
 def write_per_instance(path: Path, predictions: pl.DataFrame, statistics: Statistics) -> None:

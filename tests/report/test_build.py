@@ -312,3 +312,16 @@ def test_a_source_this_installation_lacks_is_named(
 def test_reports_are_values(shelf: Any) -> None:
     report = build_report("2d", home=shelf.home)
     assert replace(report) == build_report("2d", home=shelf.home)
+
+
+def test_the_papers_rows_that_cannot_be_are_named(shelf: Any) -> None:
+    def named(table: str) -> list[str]:
+        notes = build_report(table, home=shelf.home).notes
+        return [note for note in notes if "no predictions at all" in note]
+
+    assert named("search")[0].endswith("allowed for): BM25, HEM, RTM.")
+    assert named("preference") == []
+    assert [note.partition(" that ")[0] for note in named("more-datasets")] == [
+        "The paper's numbers for recommendation on hm",
+        "The paper's numbers for recommendation on netflix",
+    ]

@@ -16,6 +16,7 @@ from benchmark.runs import shards
 from benchmark.runs.runner import execute, result_json, warn_of_failures
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import MANIFEST, PREDICTIONS, stored_runs
+from benchmark.stats import summarise
 
 
 @pytest.fixture(autouse=True)
@@ -189,3 +190,14 @@ def test_a_missing_scoring_package_is_told_before_anything_is_run(run_home, monk
         execute(spec_of("template", task="explanation"), run_home)
     assert raised.value.fix == "pip install 'unimp-bench[text]'"
     assert not run_home.runs.exists() or not any(run_home.runs.glob("template_explanation*"))
+
+
+def test_scores_that_no_predictions_can_have_stop_the_run(odd_model, run_home, monkeypatch) -> None:
+    def wrong(*arguments, **options):
+        scores = summarise(*arguments, **options)
+        return {**scores, "NDCG@10": replace(scores["NDCG@10"], value=0.9)}
+
+    monkeypatch.setattr("benchmark.runs.runner.summarise", wrong)
+    with pytest.raises(BenchError, match=r"impossible together \(ndcg-gain-too-large: NDCG@10"):
+        execute(spec_of(odd_model), run_home)
+    assert list(stored_runs(run_home)) == []
