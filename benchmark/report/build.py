@@ -83,6 +83,7 @@ def _build(table: ResultTable, answers: Answers) -> Report:
         missing=(),
         notes=footnotes(table, answers, columns, rows),
         slots=tuple(answer.slot() for answer in answers.by_place.values()),
+        simulated=tuple(name for name, simulated in answers.simulated.items() if simulated),
     )
     return replace(report, missing=tuple(spec.command() for spec in missing_runs(report)))
 
