@@ -21,7 +21,7 @@ app = typer.Typer()
 def report(
     table: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--table", help="A number or name; or a TOML file."),
+        typer.Option("--table", help="A number or name; or a TOML file of your own."),
     ] = None,
     figure: Annotated[
         Optional[str],  # noqa: UP045
@@ -40,7 +40,8 @@ def report(
     output_format: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
-            "--format", help="text, md or json [default: text]; of a figure png or svg [png]."
+            "--format",
+            help="text, md, tex, html, csv or json [default: text]; of a figure png or svg [png].",
         ),
     ] = None,
     out: Annotated[

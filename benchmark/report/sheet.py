@@ -85,12 +85,14 @@ def sheet_of(report: Report) -> Sheet:
     """Measured numbers with their interval, the paper's in a column of their own."""
     several_tasks = len({column.task for column in report.columns}) > 1
     several_data = len({column.data for column in report.columns}) > 1
+    several_cohorts = len({column.cohort for column in report.columns}) > 1
     blocks = []
     for at, column in enumerate(report.columns):
         cells = [row.cells[at] for row in report.rows]
         candidates = [None if row.role == "oracle" else row.cells[at].value for row in report.rows]
         context = [column.task] if several_tasks else []
         context += [column.data] if several_data else []
+        context += [column.cohort] if several_cohorts and column.cohort else []
         heading = " ".join([column.metric, *([f"({', '.join(context)})"] if context else [])])
         words = [_measured(cell, column) for cell in cells]
         block = [SheetColumn(heading, ranked(words, candidates, column.higher_is_better))]
