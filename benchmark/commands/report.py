@@ -92,8 +92,9 @@ def _print_table(
     from benchmark.files import atomic_path
     from benchmark.home import find_home
     from benchmark.report.build import build_report
-    from benchmark.report.render import render
+    from benchmark.report.render import check_format, render
 
+    check_format(output_format)  # before the work
     content = render(
         build_report(table, home=find_home(home), data=data),
         "json" if as_json else output_format,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from benchmark.report.latex_text import escaped
 from benchmark.report.panels import panels
 from benchmark.report.sheet import Sheet, SheetCell, SheetColumn
@@ -9,8 +11,8 @@ from benchmark.report.sheet import Sheet, SheetCell, SheetColumn
 #: Points across that the text of a LaTeX article has.
 TEXT_WIDTH = 345.0
 #: Points between two columns.
-_GAP = 6.0
-#: The size of an interval over that of a value: 7 points over 8.
+_GAP = 4.8
+#: The size of an interval, and of a heading's second line, over that of a value: 7 points over 8.
 _SMALL = 7 / 8
 #: How much wider bold digits are.
 _BOLD = 1.15
@@ -24,11 +26,13 @@ def draw_latex(sheet: Sheet) -> str:
     """
     label = max(map(_points, (sheet.row_heading, *sheet.rows)))
     parts = panels(sheet, TEXT_WIDTH - label, _width)
-    lines = [r"% Needs \usepackage{booktabs}."]
+    lines = [rf"% {' '.join(sheet.title.split())}; needs \usepackage{{booktabs}}."]
+    # The document counts its own tables.
+    title = re.sub(r"^Table \w+\. ", "", sheet.title)
     for number, columns in enumerate(parts, 1):
         which = f", part {number} of {len(parts)}" if len(parts) > 1 else ""
         last = number == len(parts)
-        lines += _table(sheet, columns, sheet.title + which, with_notes=last)
+        lines += _table(sheet, columns, title + which, with_notes=last)
     if sheet.commands:
         lines.append("% To fill the empty cells:")
         lines += [f"%   {line}" for command in sheet.commands for line in command.splitlines()]
@@ -43,7 +47,7 @@ def _table(
         r"\centering",
         rf"\caption{{{escaped(caption)}}}",
         r"\footnotesize",
-        r"\setlength{\tabcolsep}{3pt}",
+        r"\setlength{\tabcolsep}{2.2pt}",
         rf"\begin{{tabular}}{{@{{}}l{'r' * len(columns)}@{{}}}}",
         r"\toprule",
         *_headings(sheet.row_heading, columns),
@@ -66,16 +70,19 @@ def _row(cells: list[str]) -> str:
 
 def _headings(row_heading: str, columns: list[SheetColumn]) -> list[str]:
     """What a heading has in parentheses goes below it: columns stay as narrow as their numbers."""
-    lines = []
-    for at, first in enumerate((row_heading, "")):
-        words = [_lines(column.heading)[at] for column in columns]
-        if first or any(words):
-            styled = (
-                rf"\textit{{{escaped(word)}}}" if column.printed and word else escaped(word)
-                for column, word in zip(columns, words, strict=True)
-            )
-            lines.append(_row([escaped(first), *styled]))
+    above, below = zip(*(_lines(column.heading) for column in columns), strict=True)
+    lines = [_row([escaped(row_heading), *map(_heading, above, columns)])]
+    if any(below):
+        small = [
+            rf"{{\scriptsize {_heading(words, c)}}}" if words else ""
+            for words, c in zip(below, columns, strict=True)
+        ]
+        lines.append(_row(["", *small]))
     return lines
+
+
+def _heading(words: str, column: SheetColumn) -> str:
+    return rf"\textit{{{escaped(words)}}}" if column.printed and words else escaped(words)
 
 
 def _lines(heading: str) -> tuple[str, str]:
@@ -103,7 +110,8 @@ def _mark(mark: str) -> str:
 
 
 def _width(column: SheetColumn) -> float:
-    words = [_points(line) for line in _lines(column.heading)]
+    above, below = _lines(column.heading)
+    words = [_points(above), _SMALL * _points(below)]
     for cell in column.cells:
         value = _points(cell.value) * (_BOLD if cell.best else 1)
         words.append(value + _points(cell.mark + " ") + _SMALL * _points(cell.interval))

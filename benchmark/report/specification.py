@@ -156,7 +156,7 @@ class DatasetTable(_Table):
     """A table of dataset statistics."""
 
     kind: Literal["datasets"]
-    metrics: tuple[Literal["users", "items", "interactions", "sparsity"], ...]
+    metrics: tuple[Literal["users", "items", "interactions", "sparsity"], ...] = Field(min_length=1)
     rows: tuple[DatasetRow, ...]
 
     @model_validator(mode="after")

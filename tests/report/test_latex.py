@@ -35,7 +35,7 @@ def report(name: str = "A_b & C") -> Report:
 
     return Report(
         table="x",
-        title="50% of it",
+        title="Table 2d. 50% of it",
         columns=(ReportColumn("search", "sim-s", "seen", "HR@5", True, ".4f", "paper (amazon-6)"),),
         rows=(
             ReportRow(name, "a", "system", (cell(0.5, "0.2", True),)),
@@ -49,13 +49,15 @@ def report(name: str = "A_b & C") -> Report:
 
 def test_a_table_is_as_written_here() -> None:
     content = render(report(), "tex")
-    assert content.startswith("% Needs \\usepackage{booktabs}.\n\\begin{table}\n")
+    assert content.startswith(
+        "% Table 2d. 50% of it; needs \\usepackage{booktabs}.\n\\begin{table}\n"
+    )
     start, end = content.index("\\begin{tabular}"), content.index("\\end{tabular}")
     assert content[start:end] == (
         "\\begin{tabular}{@{}lrr@{}}\n"
         "\\toprule\n"
         "system & HR@5 & \\textit{paper} \\\\\n"
-        " &  & \\textit{(amazon-6)} \\\\\n"
+        " &  & {\\scriptsize \\textit{(amazon-6)}} \\\\\n"
         "\\midrule\n"
         "A\\_b \\& C & \\textbf{0.5000}$^{*}$ {\\scriptsize [0.1000, 0.9000]}"
         " & \\textit{0.2} \\\\\n"
