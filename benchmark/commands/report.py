@@ -21,7 +21,7 @@ app = typer.Typer()
 def report(
     table: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--table", help="A number or name; or a TOML file."),
+        typer.Option("--table", help="A number or name; or a TOML file of your own."),
     ] = None,
     figure: Annotated[
         Optional[str],  # noqa: UP045
@@ -40,7 +40,8 @@ def report(
     output_format: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
-            "--format", help="text, md or json [default: text]; of a figure png or svg [png]."
+            "--format",
+            help="text, md, tex, html, csv or json [default: text]; of a figure png or svg [png].",
         ),
     ] = None,
     out: Annotated[
@@ -91,8 +92,9 @@ def _print_table(
     from benchmark.files import atomic_path
     from benchmark.home import find_home
     from benchmark.report.build import build_report
-    from benchmark.report.render import render
+    from benchmark.report.render import check_format, render
 
+    check_format(output_format)  # before the work
     content = render(
         build_report(table, home=find_home(home), data=data),
         "json" if as_json else output_format,

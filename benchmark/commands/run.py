@@ -33,7 +33,9 @@ def run(
     ] = None,
     table: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--table", help="Run every missing cell of a table instead."),
+        typer.Option(
+            "--table", help="Run every missing cell of a table (or of a TOML file) instead."
+        ),
     ] = None,
     data: Annotated[
         Optional[str],  # noqa: UP045

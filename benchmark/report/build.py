@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from benchmark.home import Home
 from benchmark.metrics import metric_named
@@ -20,6 +21,8 @@ from benchmark.report.contents import (
 from benchmark.report.dataset_table import build_dataset_report
 from benchmark.report.evidence import Evidence, gather, interval, verdicts
 from benchmark.report.footnotes import footnotes
+from benchmark.report.listing import is_own
+from benchmark.report.own_table import require_known_models
 from benchmark.report.paper import PaperNumber, paper_numbers
 from benchmark.report.sheet import METRIC_NUMBER
 from benchmark.report.specification import (
@@ -40,13 +43,17 @@ def build_report(table: str, *, home: Home, data: str | None = None) -> Report:
     table fixes its datasets, ``data`` keeps the columns of that one; a dataset the table does
     not name is asked the table's questions, and then no number of the paper stands beside it.
 
-    Raises :class:`~benchmark.errors.UsageError` for an unknown table, a broken file, and a
-    ``data`` that is neither prepared, nor preparable by name, nor in a stored run.
+    Raises :class:`~benchmark.errors.UsageError` for an unknown table, a broken file, a model
+    nobody knows in a user's own file, and a ``data`` that is neither prepared, nor preparable
+    by name, nor in a stored run.
     """
     specification = load_table(table)
     if isinstance(specification, DatasetTable):
         return build_dataset_report(specification, home=home, data=data)
-    return _build(specification, collect(specification, home=home, data=data))
+    answers = collect(specification, home=home, data=data)
+    if is_own(table):
+        require_known_models(specification, Path(table), answers.entries)
+    return _build(specification, answers)
 
 
 def _build(table: ResultTable, answers: Answers) -> Report:
@@ -83,6 +90,7 @@ def _build(table: ResultTable, answers: Answers) -> Report:
         missing=(),
         notes=footnotes(table, answers, columns, rows),
         slots=tuple(answer.slot() for answer in answers.by_place.values()),
+        simulated=tuple(name for name, simulated in answers.simulated.items() if simulated),
     )
     return replace(report, missing=tuple(spec.command() for spec in missing_runs(report)))
 

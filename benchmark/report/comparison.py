@@ -11,15 +11,15 @@ from benchmark.metrics.base import is_variant
 from benchmark.report.evidence import Verdict, gather, verdicts
 from benchmark.report.footnotes import INTERVAL_NOTE, failure_note, marks_note, simulated_note
 from benchmark.report.json_format import render_json
-from benchmark.report.render import check_format, draw
+from benchmark.report.render import DRAWN, check_format, draw
 from benchmark.report.sheet import (
     ABSENT,
     METRIC_NUMBER,
     Sheet,
     SheetCell,
     SheetColumn,
-    best_of,
-    number_text,
+    number_cell,
+    ranked,
 )
 from benchmark.runs.store import StoredRun
 from benchmark.tasks import TASKS
@@ -31,12 +31,13 @@ def render_runs(
     """A table of ``runs``: best first by the task's primary metric, every metric a column.
 
     Marks say what differs significantly from the first run given (paired by instance,
-    clustered by user, Holm-corrected over each column). ``text``, ``md`` or ``json``.
+    clustered by user, Holm-corrected over each column). The formats are those of
+    :data:`~benchmark.report.render.DRAWN`, and ``json``.
 
     Raises :class:`~benchmark.errors.UsageError` where the runs do not answer the same
     questions, or the format is unknown.
     """
-    check_format(output_format)
+    check_format(output_format, (*DRAWN, "json"))
     _check_comparable(runs)
     labels = _labels(runs)
     metrics = _metric_names(runs)
@@ -127,19 +128,19 @@ def _sheet(
             else None
             for i in order
         ]
-        top = best_of(values, metric.higher_is_better)
         cells = []
-        for at, i in enumerate(order):
+        for i in order:
             score = runs[i].scores.get(name)
             verdict = found[name].get(labels[i])
             mark = "" if verdict is None else "*" if verdict.better else "†"
-            text = (
-                ABSENT
+            cells.append(
+                SheetCell(ABSENT)
                 if score is None
-                else number_text(score["value"], score["low"], score["high"], METRIC_NUMBER, mark)
+                else number_cell(score["value"], score["low"], score["high"], METRIC_NUMBER, mark)
             )
-            cells.append(SheetCell(text, best=at in top and len(runs) > 1))
-        blocks.append((SheetColumn(name, tuple(cells)),))
+        # A single run leads nothing.
+        better = metric.higher_is_better if len(runs) > 1 else None
+        blocks.append((SheetColumn(name, ranked(cells, values, better)),))
     manifest = runs[0].manifest
     simulated = " (simulated)" if manifest["simulated"] else ""
     return Sheet(

@@ -83,7 +83,8 @@ class Report:
     """A table with its numbers.
 
     ``table`` is the paper's number of it, or the name of a table the paper lacks; ``missing``
-    are the commands that fill the empty cells; ``notes`` are footnotes.
+    are the commands that fill the empty cells; ``notes`` are footnotes; ``simulated`` are the
+    datasets that are generated.
     """
 
     table: str
@@ -93,6 +94,7 @@ class Report:
     missing: tuple[str, ...]
     notes: tuple[str, ...]
     slots: tuple[Slot, ...] = ()
+    simulated: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The JSON shape scripts rely on, plus ``notes`` (footnotes as sentences)."""

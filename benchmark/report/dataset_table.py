@@ -70,6 +70,7 @@ def build_dataset_report(table: DatasetTable, *, home: Home, data: str | None) -
         rows=tuple(rows),
         missing=tuple(missing),
         notes=tuple(notes),
+        simulated=tuple(simulated),
     )
 
 

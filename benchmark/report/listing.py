@@ -28,6 +28,21 @@ def list_tables() -> list[dict[str, str]]:
     ]
 
 
+def is_own(table: str) -> bool:
+    """Whether ``--table`` names a file that did not come along with this package."""
+    return table.endswith(".toml") and Path(table).resolve().parent != TABLES.resolve()
+
+
+@cache
+def shipped_models() -> frozenset[str]:
+    """``name[:variant]`` of every row of the shipped tables, installed or not."""
+    found = set()
+    for *_, path in _shipped():
+        rows = tomllib.loads(path.read_text(encoding="utf-8"))["rows"]
+        found |= {row["model"] for row in rows if "model" in row}
+    return frozenset(found)
+
+
 def find_table(table: str) -> Path:
     """The specification file of a table: its paper number, its name, or a path to a TOML file.
 
@@ -43,6 +58,10 @@ def find_table(table: str) -> Path:
     for number, name, _, path in _shipped():
         if table.lower() in (number, name):
             return path
+    if Path(table).is_file():
+        raise UsageError(
+            f"{table!r} is not the name of a TOML file.", fix="Rename it so that it ends in .toml."
+        )
     known = [name for _, name, _, _ in _shipped()]
     if table and table[0].isdigit():
         numbers = ", ".join(f"{number} {name}" for number, name, _, _ in _shipped())

@@ -79,7 +79,8 @@ class RunShelf:
         """The latest run of each seed that answers ``spec`` (whose seed is ignored)."""
         latest: dict[int, StoredRun] = {}
         for run in sorted(self._runs.get(_asked(spec), ()), key=_created):
-            latest[int(run.manifest["seed"])] = run
+            if _may_be(run, spec):
+                latest[int(run.manifest["seed"])] = run
         return tuple(latest[seed] for seed in sorted(latest))
 
     def left_out(self, spec: RunSpec) -> int:
@@ -93,7 +94,7 @@ def newest_run(home: Home, spec: RunSpec) -> StoredRun | None:
     For what is looked at rather than counted; like the others it must be of the current version
     of its task and over the dataset as it is now.
     """
-    runs = [run for run in stored_runs(home) if _key(run) == _asked(spec)]
+    runs = [run for run in stored_runs(home) if _key(run) == _asked(spec) and _may_be(run, spec)]
     hashes = _current_hashes(home, runs)
     current = [
         run
@@ -103,8 +104,20 @@ def newest_run(home: Home, spec: RunSpec) -> StoredRun | None:
     return max(current, key=_created, default=None)
 
 
+def class_in_file(model: str) -> str | None:
+    """``Class`` of ``path/to/file.py:Class``, which is what its runs are called."""
+    name, _, attribute = model.partition(":")
+    return attribute if name.endswith(".py") else None
+
+
 def _asked(spec: RunSpec) -> _Key:
-    return spec.model, spec.task, spec.data, spec.cohort, spec.perturb
+    label = class_in_file(spec.model) or spec.model
+    return label, spec.task, spec.data, spec.cohort, spec.perturb
+
+
+def _may_be(run: StoredRun, spec: RunSpec) -> bool:
+    """Whether ``run``, called as ``spec`` asks, is not an installed model of the same name."""
+    return class_in_file(spec.model) is None or run.manifest.get("group") == "outside"
 
 
 def _created(run: StoredRun) -> str:

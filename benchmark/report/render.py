@@ -2,39 +2,54 @@
 
 from __future__ import annotations
 
-from benchmark.errors import UsageError
+from collections.abc import Sequence
+
+from benchmark.errors import unknown_name
 from benchmark.report.contents import Report
+from benchmark.report.csv_format import render_csv
+from benchmark.report.html import draw_html
 from benchmark.report.json_format import render_json
+from benchmark.report.latex import draw_latex
 from benchmark.report.markdown import draw_markdown
 from benchmark.report.sheet import Sheet, sheet_of
 from benchmark.report.text import draw_text
 
+#: Formats for people, which any table of words can have.
+DRAWN = ("text", "md", "tex", "html")
 #: Every format ``--format`` takes.
-FORMATS = ("text", "md", "json")
+FORMATS = (*DRAWN, "csv", "json")
 
 
 def render(report: Report, output_format: str = "text", *, styled: bool | None = None) -> str:
-    """``report`` as ``text`` (fitted to the terminal), ``md`` or ``json``, without a final newline.
+    """``report`` in one of :data:`FORMATS`, without a final newline.
 
-    ``styled`` sets whether text marks the best values in bold; ``None``: where standard output
-    is a terminal. Give ``False`` for text that goes elsewhere.
+    ``text`` is fitted to the terminal; ``md``, ``tex`` (booktabs) and ``html`` (a page) are for
+    documents; ``csv`` (a row per cell) and ``json`` are for programs. ``styled`` sets whether
+    text marks the best values in bold; ``None``: where standard output is a terminal. Give
+    ``False`` for text that goes elsewhere.
 
     Raises :class:`~benchmark.errors.UsageError` naming the formats when it is none of them.
     """
     check_format(output_format)
     if output_format == "json":
         return render_json(report.to_json())
+    if output_format == "csv":
+        return render_csv(report)
     return draw(sheet_of(report), output_format, styled=styled)
 
 
 def draw(sheet: Sheet, output_format: str, *, styled: bool | None = None) -> str:
-    """``sheet`` as ``text`` or ``md``."""
-    return draw_markdown(sheet) if output_format == "md" else draw_text(sheet, styled=styled)
+    """``sheet`` in one of the formats :data:`DRAWN`."""
+    if output_format == "md":
+        return draw_markdown(sheet)
+    if output_format == "tex":
+        return draw_latex(sheet)
+    if output_format == "html":
+        return draw_html(sheet)
+    return draw_text(sheet, styled=styled)
 
 
-def check_format(output_format: str) -> None:
-    """Raise :class:`~benchmark.errors.UsageError` for an unknown format."""
-    if output_format not in FORMATS:
-        raise UsageError(
-            f"Unknown report format {output_format!r}.", fix=f"Formats: {', '.join(FORMATS)}."
-        )
+def check_format(output_format: str, known: Sequence[str] = FORMATS) -> None:
+    """Raise :class:`~benchmark.errors.UsageError` for a format that is not ``known``."""
+    if output_format not in known:
+        raise unknown_name("report format", output_format, known)

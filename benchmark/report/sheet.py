@@ -1,31 +1,58 @@
-"""A table of words: what the text and Markdown formats draw."""
+"""A table of words: what the formats for people draw."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmark.report.contents import Report, ReportCell, ReportColumn
+from benchmark.report.standing import standings
 
 #: How a metric's value prints.
 METRIC_NUMBER = ".4f"
 ABSENT = "-"
 
+#: What bold and underline say, where a format can show them.
+STANDING_LEGEND = (
+    "Bold: the best measured value of a column; underlined: the second. "
+    "Values that print alike share a place; oracles have none."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class SheetCell:
-    """Words of one cell; ``best`` ones are drawn in bold."""
+    """Words of one cell: a value, its significance ``mark`` and its ``interval``.
 
-    text: str = ""
+    ``best`` values are drawn in bold, ``second`` ones underlined.
+    """
+
+    value: str = ""
     best: bool = False
+    second: bool = False
+    mark: str = ""
+    interval: str = ""
+
+    @property
+    def marked(self) -> str:
+        """``0.1234*``"""
+        return self.value + self.mark
+
+    @property
+    def text(self) -> str:
+        """``0.1234* [0.1012, 0.1456]``; without an interval, the value and its mark."""
+        return f"{self.marked} {self.interval}" if self.interval else self.marked
 
 
 @dataclass(frozen=True, slots=True)
 class SheetColumn:
-    """A heading with its cells, from top to bottom."""
+    """A heading with its cells, from top to bottom.
+
+    ``printed`` columns hold the numbers of the paper, the others what was measured here.
+    """
 
     heading: str
     cells: tuple[SheetCell, ...]
+    printed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +69,36 @@ class Sheet:
     notes: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
 
+    @property
+    def columns(self) -> tuple[SheetColumn, ...]:
+        """All of them, from left to right."""
+        return tuple(column for block in self.blocks for column in block)
+
+    @property
+    def legend(self) -> tuple[str, ...]:
+        """What bold and underline mean; empty where no cell has either."""
+        cells = (cell for column in self.columns for cell in column.cells)
+        return (STANDING_LEGEND,) if any(cell.best or cell.second for cell in cells) else ()
+
 
 def sheet_of(report: Report) -> Sheet:
     """Measured numbers with their interval, the paper's in a column of their own."""
     several_tasks = len({column.task for column in report.columns}) > 1
     several_data = len({column.data for column in report.columns}) > 1
+    several_cohorts = len({column.cohort for column in report.columns}) > 1
     blocks = []
     for at, column in enumerate(report.columns):
         cells = [row.cells[at] for row in report.rows]
         candidates = [None if row.role == "oracle" else row.cells[at].value for row in report.rows]
-        top = best_of(candidates, column.higher_is_better)
         context = [column.task] if several_tasks else []
         context += [column.data] if several_data else []
+        context += [column.cohort] if several_cohorts and column.cohort else []
         heading = " ".join([column.metric, *([f"({', '.join(context)})"] if context else [])])
-        measured = SheetColumn(
-            heading,
-            tuple(
-                SheetCell(_measured(cell, column), best=i in top) for i, cell in enumerate(cells)
-            ),
-        )
-        block = [measured]
+        words = [_measured(cell, column) for cell in cells]
+        block = [SheetColumn(heading, ranked(words, candidates, column.higher_is_better))]
         if column.paper is not None:
             printed = tuple(SheetCell(cell.paper_printed or "") for cell in cells)
-            block.append(SheetColumn(column.paper, printed))
+            block.append(SheetColumn(column.paper, printed, printed=True))
         blocks.append(tuple(block))
     return Sheet(
         title=report.title,
@@ -76,27 +110,36 @@ def sheet_of(report: Report) -> Sheet:
     )
 
 
-def best_of(values: Sequence[float | None], higher_is_better: bool | None) -> set[int]:
-    """Positions of the best value, all of them on a tie; none where nothing is better."""
-    known = [value for value in values if value is not None]
-    if higher_is_better is None or not known:
-        return set()
-    top = max(known) if higher_is_better else min(known)
-    return {i for i, value in enumerate(values) if value == top}
+def ranked(
+    cells: Sequence[SheetCell], values: Sequence[float | None], higher_is_better: bool | None
+) -> tuple[SheetCell, ...]:
+    """``cells`` with the best and second of ``values`` (parallel to them) marked as such.
+
+    ``None`` takes no part. Values whose cells print alike are a tie: a reader of the table
+    sees no difference between them.
+    """
+    alike: dict[str, float] = {}
+    shown = [
+        None if value is None else alike.setdefault(cell.value, value)
+        for cell, value in zip(cells, values, strict=True)
+    ]
+    places = standings(shown, higher_is_better)
+    return tuple(
+        replace(cell, best=places.get(i) == "best", second=places.get(i) == "second")
+        for i, cell in enumerate(cells)
+    )
 
 
-def _measured(cell: ReportCell, column: ReportColumn) -> str:
+def _measured(cell: ReportCell, column: ReportColumn) -> SheetCell:
     if cell.value is None:
-        return ABSENT
+        return SheetCell(ABSENT)
     mark = "" if cell.better is None else "*" if cell.better else "†"
-    return number_text(cell.value, cell.low, cell.high, column.number, mark)
+    return number_cell(cell.value, cell.low, cell.high, column.number, mark)
 
 
-def number_text(
+def number_cell(
     value: float, low: float | None, high: float | None, number: str, mark: str = ""
-) -> str:
-    """``0.1234* [0.1012, 0.1456]``; without an interval, the value and its mark."""
-    text = f"{value:{number}}{mark}"
-    if low is None or high is None:
-        return text
-    return f"{text} [{low:{number}}, {high:{number}}]"
+) -> SheetCell:
+    """A measured value in the format ``number``, with its interval where it has one."""
+    interval = "" if low is None or high is None else f"[{low:{number}}, {high:{number}}]"
+    return SheetCell(f"{value:{number}}", mark=mark, interval=interval)

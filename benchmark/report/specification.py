@@ -35,9 +35,10 @@ from pydantic import (
     model_validator,
 )
 
-from benchmark.errors import UsageError
+from benchmark.errors import UsageError, unknown_name
 from benchmark.metrics.base import is_variant
 from benchmark.report.listing import find_table
+from benchmark.report.table_problems import complaint, explained, in_file
 from benchmark.tasks import TASKS
 
 Cohort = Literal["seen", "new-user", "new-domain"]
@@ -82,11 +83,15 @@ class ColumnGroup(_Strict):
 
     @model_validator(mode="after")
     def _known(self) -> ColumnGroup:
+        if self.task not in TASKS:
+            unknown = unknown_name("task", self.task, TASKS)
+            raise complaint(f"unknown task {self.task!r}", str(unknown.fix))
         metrics = TASKS.get(self.task).metrics
         for column in self.metrics:
             if not any(is_variant(column.name, m) for m in metrics):
-                raise ValueError(
-                    f"task {self.task!r} has no metric {column.name!r}; it has {', '.join(metrics)}"
+                unknown = unknown_name("metric", column.name, metrics)
+                raise complaint(
+                    f"task {self.task!r} has no metric {column.name!r}", str(unknown.fix)
                 )
         return self
 
@@ -151,7 +156,7 @@ class DatasetTable(_Table):
     """A table of dataset statistics."""
 
     kind: Literal["datasets"]
-    metrics: tuple[Literal["users", "items", "interactions", "sparsity"], ...]
+    metrics: tuple[Literal["users", "items", "interactions", "sparsity"], ...] = Field(min_length=1)
     rows: tuple[DatasetRow, ...]
 
     @model_validator(mode="after")
@@ -185,18 +190,25 @@ def read_table(path: Path) -> Table:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(
-            f"{str(path)!r} is not a table specification: {error}.", fix="Correct the TOML file."
+            f"{str(path)!r} is not a table specification: {error}.",
+            fix="Correct the TOML there; unimp-bench tables lists the tables that come along.",
         ) from error
-    kind = DatasetTable if content.get("kind") == "datasets" else ResultTable
+    kinds: dict[str, type[ResultTable] | type[DatasetTable]] = {
+        "results": ResultTable,
+        "datasets": DatasetTable,
+    }
+    named = content.get("kind", "results")
+    if named not in tuple(kinds):  # which takes values that no dictionary can hold
+        raise in_file(path, "", f"kind = {named!r} is not possible", f"Kinds: {', '.join(kinds)}.")
+    kind = kinds[named]
+    parts: dict[str, type[BaseModel]] = {
+        "": kind,
+        "columns": ColumnGroup,
+        "metrics": MetricColumn,
+        "rows": DatasetRow if kind is DatasetTable else Row,
+    }
     adapter: TypeAdapter[Table] = TypeAdapter(kind)
     try:
         return adapter.validate_python(content)
     except ValidationError as error:
-        # A misspelt key also leaves the right one missing: name what was written first.
-        problems = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-        where = ".".join(str(part) for part in problems[0]["loc"]) or "the table"
-        message = problems[0]["msg"].removeprefix("Value error, ")
-        raise UsageError(
-            f"{str(path)!r}: {where}: {message}.",
-            fix="Correct that entry of the file.",
-        ) from error
+        raise explained(path, content, error, parts) from error

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.report.sheet import Sheet, SheetColumn
+from benchmark.report.panels import panels
+from benchmark.report.sheet import Sheet, SheetCell, SheetColumn
 
 #: Where standard output is no terminal and $COLUMNS is not set.
 DEFAULT_WIDTH = 120
@@ -24,7 +25,8 @@ def draw_text(sheet: Sheet, *, width: int | None = None, styled: bool | None = N
     """A drawn table at most ``width`` characters wide (the terminal's when ``None``).
 
     Columns that do not fit go into further tables below, so that no number is ever cut.
-    ``styled`` sets whether best values come in bold (only on a terminal when ``None``).
+    ``styled`` sets whether the best values come in bold and the second underlined (only on a
+    terminal when ``None``).
     """
     if width is None:
         width = shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns
@@ -40,12 +42,13 @@ def draw_text(sheet: Sheet, *, width: int | None = None, styled: bool | None = N
         emoji=False,
         markup=False,
     )
-    for at, columns in enumerate(_panels(sheet, width)):
+    for at, columns in enumerate(panels(sheet, width - _label_width(sheet), _width)):
         console.print(_table(sheet, columns, title=sheet.title if at == 0 else None))
     lines = [line.rstrip() for line in buffer.getvalue().splitlines()]
-    if sheet.notes:
+    notes = (*sheet.legend, *sheet.notes) if styled else sheet.notes
+    if notes:
         lines.append("")
-    for note in sheet.notes:
+    for note in notes:
         lines += textwrap.wrap(note, width, subsequent_indent="  ")
     if sheet.commands:
         lines += ["", "To fill the empty cells:", *(f"  {command}" for command in sheet.commands)]
@@ -59,27 +62,12 @@ def _table(sheet: Sheet, columns: list[SheetColumn], *, title: str | None) -> Ta
         table.add_column(column.heading, justify="right", no_wrap=True)
     for at, row in enumerate(sheet.rows):
         cells = [column.cells[at] for column in columns]
-        table.add_row(row, *(Text(c.text, style="bold" if c.best else "") for c in cells))
+        table.add_row(row, *map(_drawn, cells))
     return table
 
 
-def _panels(sheet: Sheet, width: int) -> list[list[SheetColumn]]:
-    """Columns to draw beside the row labels, a table each: few tables, of like size.
-
-    A block that is wider than ``width`` by itself gets a table of its own.
-    """
-    room = width - _label_width(sheet)
-    needed = [sum(map(_width, block)) for block in sheet.blocks]
-    parts = [slice(0, len(needed))]
-    for size in range(len(needed), 0, -1):
-        parts = [slice(at, at + size) for at in range(0, len(needed), size)]
-        if size == 1 or all(sum(needed[part]) <= room for part in parts):
-            break
-    smallest = max(-(-len(needed) // len(parts)), 1)  # as many tables, evenly filled
-    even = [slice(at, at + smallest) for at in range(0, len(needed), smallest)]
-    if all(sum(needed[part]) <= room for part in even):
-        parts = even
-    return [[column for block in sheet.blocks[part] for column in block] for part in parts]
+def _drawn(cell: SheetCell) -> Text:
+    return Text(cell.text, style="bold" if cell.best else "underline" if cell.second else "")
 
 
 def _label_width(sheet: Sheet) -> int:

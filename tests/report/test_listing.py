@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +52,12 @@ def test_an_unknown_number_is_answered_with_the_numbers() -> None:
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(UsageError, match=r"no table file 'mine\.toml'"):
         find_table("mine.toml")
+
+
+def test_a_file_of_another_name_is_not_taken_for_a_misspelt_table(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("")
+    with pytest.raises(UsageError, match=r"ends in \.toml"):
+        find_table(str(tmp_path / "mine.txt"))
 
 
 def test_listing_imports_nothing_heavy() -> None:

@@ -9,7 +9,7 @@ from benchmark.errors import UsageError
 from benchmark.report.build import build_report
 from benchmark.report.contents import Report, ReportCell, ReportColumn, ReportRow
 from benchmark.report.render import render
-from benchmark.report.sheet import best_of, sheet_of
+from benchmark.report.sheet import STANDING_LEGEND, sheet_of
 from benchmark.report.text import draw_text
 
 
@@ -52,11 +52,12 @@ def test_markdown_is_as_written_here() -> None:
         "\n"
         "| system | HR@5 | paper (amazon-6) |\n"
         "| --- | ---: | ---: |\n"
-        "| BM25 | 0.2000† [0.1900, 0.2100] | 0.0513 |\n"
+        "| BM25 | <u>0.2000† [0.1900, 0.2100]</u> | 0.0513 |\n"
         "| HEM | - | 0.0654 |\n"
         "| UniMP | **0.3000\\* [0.2900, 0.3100]** | 0.1769 |\n"
         "| Oracle | 0.4000 [0.3900, 0.4100] |  |\n"
         "\n"
+        f"- {STANDING_LEGEND}\n"
         "- sim-s is simulated.\n"
         "\n"
         "To fill the empty cells:\n"
@@ -78,16 +79,19 @@ def test_text_shows_the_same_and_no_escape_codes_off_a_terminal() -> None:
     ):
         assert piece in text
     assert "\x1b" not in text
+    assert STANDING_LEGEND[:40] not in text  # of what cannot be seen here
 
 
 def small_report_sheet() -> Any:
     return sheet_of(small_report())
 
 
-def test_the_best_value_is_bold_on_a_terminal_and_an_oracle_is_never_the_best() -> None:
+def test_a_terminal_shows_best_in_bold_and_second_underlined_and_an_oracle_is_neither() -> None:
     text = draw_text(small_report_sheet(), width=100, styled=True)
     assert "\x1b[1m0.3000* [0.2900, 0.3100]\x1b[0m" in text
+    assert "\x1b[4m0.2000† [0.1900, 0.2100]\x1b[0m" in text
     assert "\x1b[1m0.4000" not in text
+    assert STANDING_LEGEND[:40] in text
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 160, 400])
@@ -108,10 +112,21 @@ def test_json_is_one_document(shelf: Any) -> None:
     assert json.loads(render(report, "json")) == report.to_json()
 
 
-@pytest.mark.parametrize("output_format", ["tex", "docx", ""])
-def test_an_unknown_format_is_answered_with_the_formats(output_format: str) -> None:
-    with pytest.raises(UsageError, match=f"{output_format!r}.\nFormats: text, md, json"):
+@pytest.mark.parametrize(
+    ("output_format", "fix"),
+    [
+        ("latex", "Did you mean 'tex' or 'text'?"),
+        ("htm", "Did you mean 'html'?"),
+        ("docx", "Known: csv, html, json, md, tex, text."),
+        ("", "Known: csv, html, json, md, tex, text."),
+    ],
+)
+def test_an_unknown_format_is_answered_with_the_nearest_or_all(
+    output_format: str, fix: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
         render(small_report(), output_format)
+    assert str(caught.value) == f"Unknown report format {output_format!r}.\n{fix}"
 
 
 def test_headings_say_task_and_data_where_they_differ(shelf: Any) -> None:
@@ -126,10 +141,3 @@ def test_the_papers_other_name_for_a_metric_is_shown(shelf: Any) -> None:
     blocks = sheet_of(build_report("2a", home=shelf.home)).blocks
     assert (blocks[0][0].heading, blocks[0][1].heading) == ("BLEU-1", "paper's BLEU (amazon-6)")
     assert len(blocks[1]) == 1  # the paper has no second BLEU
-
-
-def test_best_is_lowest_where_lower_is_better_and_ties_share_it() -> None:
-    assert best_of([1.0, None, 0.5, 0.5], False) == {2, 3}
-    assert best_of([1.0, None, 0.5], True) == {0}
-    assert best_of([1.0], None) == set()
-    assert best_of([None], True) == set()

@@ -1,0 +1,29 @@
+"""Tables as a web page: one file that loads nothing else."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from benchmark.report.sheet import Sheet
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@cache
+def _page() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html")
+
+
+def draw_html(sheet: Sheet) -> str:
+    """A page that follows the reader's choice of light or dark. Every word is escaped."""
+    return _page().render(sheet=sheet)
