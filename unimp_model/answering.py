@@ -81,8 +81,12 @@ class Answerer:
     def reader(self) -> Reader:
         """Item rows and visual tokens under the weights in use."""
         if self._reader is None:
-            slots = self.config.history_items
-            self._reader = Reader(self.parts.network, self.parts.photos, slots=slots)
+            self._reader = Reader(
+                self.parts.network,
+                self.parts.photos,
+                slots=self.config.history_items,
+                at_once=self.config.answer_rows,
+            )
         return self._reader
 
     def turn_to(self, task: str | None) -> None:

@@ -52,6 +52,7 @@ _FROZEN: dict[str, Any] = {
     "epochs": 3,
     "resampler_layers": 2,
     "choosing_users": 200,
+    "answer_rows": 4,
 }
 
 #: ``tiny`` and ``small`` have nothing pretrained: a Llama and an image encoder are trained on the
@@ -231,6 +232,9 @@ class UniMPConfig(BaseModel):
     dropout: float = Field(0.1, ge=0, lt=1, description="on input embeddings in training")
     warmup: float = Field(0.01, ge=0, lt=1, description="share of steps with rising rate")
     clip: float = Field(1.0, gt=0, description="largest gradient norm")
+    answer_rows: int = Field(
+        32, ge=1, le=4096, description="questions in a forward pass; fewer are filled up"
+    )
     threads: int | None = Field(
         None, ge=1, le=1024, description="processor threads; not given: torch's own choice"
     )

@@ -23,9 +23,8 @@ from unimp_model.sequence import Branch, Row, Template
 from unimp_model.tokens import Vocabulary
 from unimp_model.vision import PhotoFeatures
 
-#: Rows per forward pass. Always exactly so many, of one padded length: then no row's
-#: arithmetic depends on its company, and the same question gets the same bits.
-ROWS = 32
+#: Photos the resampler reads at once: always so many, as with rows.
+_PHOTOS = 32
 
 
 def expected_ratings(
@@ -61,11 +60,21 @@ def _sampler(draws: Tensor, temperature: float) -> Callable[[Tensor, int], Tenso
 class Reader:
     """Answers rows, with item rows and visual tokens made once.
 
-    ``slots`` is the number of images a sequence is padded to: the longest history.
+    ``slots`` is the number of images a sequence is padded to: the longest history. A forward pass
+    has always ``at_once`` rows, of one padded length: then no row's arithmetic depends on its
+    company, and the same question gets the same bits.
     """
 
-    def __init__(self, network: UniMPNetwork, photos: PhotoFeatures | None, *, slots: int) -> None:
+    def __init__(
+        self,
+        network: UniMPNetwork,
+        photos: PhotoFeatures | None,
+        *,
+        slots: int,
+        at_once: int = 32,
+    ) -> None:
         self.network = network
+        self.at_once = at_once
         self.photo_index: Mapping[str, int] = {} if photos is None else photos.index
         self.slots = slots
         network.eval()
@@ -99,7 +108,7 @@ class Reader:
         first = vocabulary.first_rating - vocabulary.text_size
         for numbers, states in self._states(rows, advance):
             rating_rows = self.tables.output[first : first + levels]
-            p = (states @ rating_rows.T).double().softmax(-1).cpu()  # (ROWS, levels)
+            p = (states @ rating_rows.T).double().softmax(-1).cpu()  # (at_once, levels)
             out[numbers] = p[: len(numbers)].numpy()
         return out
 
@@ -206,7 +215,7 @@ class Reader:
     def _states(
         self, rows: Sequence[Row], advance: Callable[[int], None] | None = None
     ) -> Iterator[tuple[list[int], Tensor]]:
-        """Row numbers, and the state (ROWS, d) at the one answer position of each (and more)."""
+        """Row numbers, and the state (at_once, d) at the one answer position of each (and more)."""
         for numbers in self._groups(rows):
             batch = self._batch([rows[i] for i in numbers])
             yield numbers, self.network.read(self.network(batch, self.tables, self.visual), batch)
@@ -214,20 +223,20 @@ class Reader:
                 advance(len(numbers))
 
     def _batch(self, rows: Sequence[Row]) -> Batch:
-        """Exactly :data:`ROWS` rows: the last is repeated."""
-        filled = [*rows, *[rows[-1]] * (ROWS - len(rows))]
+        """Exactly ``at_once`` rows: the last is repeated."""
+        filled = [*rows, *[rows[-1]] * (self.at_once - len(rows))]
         batch = collate(filled, self.photo_index, all_photos=True, slots=self.slots)
         return batch.to(self.tables.output.device)
 
     def _groups(self, rows: Sequence[Row]) -> Iterator[list[int]]:
-        """Row numbers in groups of at most :data:`ROWS` that share a padded shape."""
+        """Row numbers in groups of at most ``at_once`` that share a padded shape."""
         by_shape: dict[tuple[int, int], list[int]] = {}
         for i, row in enumerate(rows):
             shape = (padded_length(row), max(self.slots, len(row.images)))
             by_shape.setdefault(shape, []).append(i)
         for _, numbers in sorted(by_shape.items()):
-            for start in range(0, len(numbers), ROWS):
-                yield numbers[start : start + ROWS]
+            for start in range(0, len(numbers), self.at_once):
+                yield numbers[start : start + self.at_once]
 
     def _visual_tokens(self, photos: PhotoFeatures | None) -> Tensor | None:
         """Resampler output of every photo (n, C, d), in groups of fixed size."""
@@ -235,8 +244,8 @@ class Reader:
             return None
         device = self.tables.output.device
         parts = []
-        for start in range(0, len(self.photo_index), ROWS):
-            numbers = torch.arange(start, start + ROWS).clamp(max=len(self.photo_index) - 1)
+        for start in range(0, len(self.photo_index), _PHOTOS):
+            numbers = torch.arange(start, start + _PHOTOS).clamp(max=len(self.photo_index) - 1)
             parts.append(self.network.visual_tokens(photos.rows(numbers).to(device)))
         return torch.cat(parts)[: len(self.photo_index)]
 

@@ -350,7 +350,12 @@ class Trainer:
     def _scores(self, stage: Stage) -> tuple[float | None, dict[str, float]]:
         resting = self.network.special_input.device
         self.network.to(self.processes.device)
-        reader = Reader(self.network, self.photos, slots=self.config.history_items)
+        reader = Reader(
+            self.network,
+            self.photos,
+            slots=self.config.history_items,
+            at_once=self.config.answer_rows,
+        )
         scores = self.validation.scores(reader, stage.tasks)
         self.network.to(resting)
         named = {f"valid {task} {score.name}": score.value for task, score in scores.items()}

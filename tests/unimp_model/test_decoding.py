@@ -92,16 +92,18 @@ def test_scores_are_log_probabilities_over_items(world):
     np.testing.assert_allclose(np.exp(scores).sum(1), 1.0, rtol=1e-5)
 
 
-def test_scores_do_not_depend_on_company_or_order(world):
+@pytest.mark.parametrize("at_once", [32, 4, 1])
+def test_scores_do_not_depend_on_company_or_order(world, at_once):
     w = world()
     rows = [question_row(w.template, t, i, window=5) for t, i in _questions(w.items)] * 9
-    scorer = _scorer(w)
+    scorer = Reader(w.network, w.photos, slots=5, at_once=at_once)
     together = scorer.item_scores(rows)
     order = np.random.default_rng(0).permutation(len(rows))
     assert np.array_equal(scorer.item_scores([rows[i] for i in order]), together[order])
     assert np.array_equal(
         np.concatenate([scorer.item_scores([row]) for row in rows[:12]]), together[:12]
     )
+    np.testing.assert_allclose(together, _scorer(w).item_scores(rows), rtol=1e-5)
 
 
 def test_a_wrong_photo_in_the_history_changes_the_scores(world):
