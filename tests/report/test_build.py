@@ -231,7 +231,7 @@ def test_a_row_can_have_its_own_perturbation(shelf: Any) -> None:
     report = build_report("robustness", home=shelf.home)
     assert cell(report, "UniMP with NV", "HR@5").value is not None
     assert cell(report, "UniMP", "HR@5").value is None
-    commands = [c for c in report.missing if "--model unimp" in c]
+    commands = [c for c in report.missing if "--model unimp --task recommendation" in c]
     assert commands == [
         "unimp-bench run --model unimp --task recommendation --data sim-s --perturb nt",
         "unimp-bench run --model unimp --task recommendation --data sim-s",
