@@ -53,7 +53,9 @@ def load_board(path: Path) -> Board:
     try:
         board = Board.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BenchError(f"Cannot read board {path.name!r}: {in_one_line(error)}.", fix=fix) from error
+        raise BenchError(
+            f"Cannot read board {path.name!r}: {in_one_line(error)}.", fix=fix
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"])) or "the file"

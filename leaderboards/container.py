@@ -141,7 +141,9 @@ class _Folder(_Common):
             self._refuse("symlink", full, f"{shown(full)} is a link.")
         elif stat.S_ISDIR(about.st_mode):
             if full != PREDICTIONS_FOLDER:
-                self._refuse("file-unknown", full, f"There is no place for the folder {shown(full)}.")
+                self._refuse(
+                    "file-unknown", full, f"There is no place for the folder {shown(full)}."
+                )
                 return
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
             self._open_folder(f"{full}/", os.open(name, flags, dir_fd=handle))

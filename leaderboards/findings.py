@@ -49,7 +49,9 @@ def shown(value: object) -> str:
     if isinstance(value, (bool, float)) or value is None:
         return repr(value)
     if isinstance(value, int):
-        return repr(value) if value.bit_length() <= 64 else f"an integer of {value.bit_length()} bits"
+        return (
+            repr(value) if value.bit_length() <= 64 else f"an integer of {value.bit_length()} bits"
+        )
     return f"a {type(value).__name__}"
 
 

@@ -69,11 +69,15 @@ def outline(content: bytes, where: str, *, most_rows: int = limits.ROWS) -> Outl
         raise Refused("parquet-rows", where, f"Row groups do not add up to {rows} rows.")
     if len(groups) > max(1, rows):
         raise Refused("parquet-rows", where, f"{len(groups)} row groups for {rows} rows.")
-    leaves = [_of(e).get(_TYPE) for e in _get(footer, _SCHEMA, list)[1:] if not _of(e).get(_CHILDREN)]
+    leaves = [
+        _of(e).get(_TYPE) for e in _get(footer, _SCHEMA, list)[1:] if not _of(e).get(_CHILDREN)
+    ]
     for group in groups:
         columns = [_get(_of(c), _META, dict).get(_TYPE) for c in _get(group, _COLUMNS, list)]
         if columns != leaves:
-            raise Refused("parquet-damaged", where, "A row group has other columns than the schema.")
+            raise Refused(
+                "parquet-damaged", where, "A row group has other columns than the schema."
+            )
     _check_pages(content, groups, where)
     return Outline(rows, schema_of(footer))
 
@@ -124,7 +128,9 @@ def _check_pages(content: bytes, groups: list[Any], where: str) -> None:
             raise Refused("parquet-damaged", where, message)
         values[column] = values.get(column, 0) + seen
         if values[column] > limits.COLUMN_VALUES:
-            message = f"A column has {values[column]} values, at most {limits.COLUMN_VALUES} allowed."
+            message = (
+                f"A column has {values[column]} values, at most {limits.COLUMN_VALUES} allowed."
+            )
             raise Refused("parquet-bomb", where, message)
 
 
@@ -161,7 +167,9 @@ def _pages(content: bytes, chunk: dict[int, Any], where: str) -> Iterator[dict[i
             page = reader.struct()
             packed, unpacked = _get(page, _PACKED, int), _get(page, _UNPACKED, int)
             if _get(page, _PAGE_TYPE, int) != _DATA_PAGE:
-                raise Refused("parquet-encoding", where, _PLAINLY.format("has pages of other kinds"))
+                raise Refused(
+                    "parquet-encoding", where, _PLAINLY.format("has pages of other kinds")
+                )
             header = _get(page, _DATA_HEADER, dict)
             if _get(header, _ENCODING, int) != _PLAIN:
                 raise Refused("parquet-encoding", where, _PLAINLY.format("is encoded otherwise"))

@@ -10,7 +10,9 @@ import re
 import unicodedata
 
 #: Tags, entities, Markdown's links and code, LaTeX's commands.
-_MARKUP = re.compile(r"[<>`\\{}]|&(?:#\w{1,8}|\w{2,31});|\]\(|\]\[|!\[|\$\$|javascript:", re.IGNORECASE)
+_MARKUP = re.compile(
+    r"[<>`\\{}]|&(?:#\w{1,8}|\w{2,31});|\]\(|\]\[|!\[|\$\$|javascript:", re.IGNORECASE
+)
 #: Marks on one character; more of them climb over the neighbouring lines.
 _STACKED = 3
 

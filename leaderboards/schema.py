@@ -30,7 +30,9 @@ def _plain(text: str) -> str:
     found = plain_text.problem(text)
     if found is not None:
         code, reason = found
-        raise PydanticCustomError(code, "{quoted} {reason}", {"quoted": shown(text), "reason": reason})
+        raise PydanticCustomError(
+            code, "{quoted} {reason}", {"quoted": shown(text), "reason": reason}
+        )
     return text
 
 
@@ -53,7 +55,9 @@ def _https(url: str) -> str:
         elif not re.fullmatch(r"[A-Za-z0-9:/?#@!$&*+,;=._~%-]+", url):
             problem = "holds characters that an address must encode"
     if problem is not None:
-        raise PydanticCustomError("url", "{quoted} {reason}", {"quoted": shown(url), "reason": problem})
+        raise PydanticCustomError(
+            "url", "{quoted} {reason}", {"quoted": shown(url), "reason": problem}
+        )
     return url
 
 
@@ -83,14 +87,18 @@ Sha256 = Annotated[
 FileName = Annotated[
     str,
     Field(max_length=120),
-    _matching(rf"{PREDICTIONS_FOLDER}/[a-z0-9][a-z0-9.-]*\.parquet", "a name like runs/search.parquet"),
+    _matching(
+        rf"{PREDICTIONS_FOLDER}/[a-z0-9][a-z0-9.-]*\.parquet", "a name like runs/search.parquet"
+    ),
 ]
 MetricName = Annotated[
     str, Field(max_length=80), _matching(r"[A-Za-z0-9][A-Za-z0-9 @+./_-]*", "a metric's name")
 ]
 Line = _text(200)
 Paragraph = _text(2_000)
-Scalar = Union[bool, int, float, None, Annotated[str, Field(max_length=200), AfterValidator(_plain)]]
+Scalar = Union[
+    bool, int, float, None, Annotated[str, Field(max_length=200), AfterValidator(_plain)]
+]
 Seconds = Annotated[float, Field(ge=0, le=1e9)]
 Count = Annotated[int, Field(ge=0, le=10**15)]
 

@@ -68,7 +68,9 @@ def decode(content: bytes, task: str, where: str, *, most_rows: int = limits.ROW
         kind = type(error).__name__
         raise Refused("parquet-damaged", where, f"The pages are broken ({kind}).") from error
     if table.num_rows != outline.rows:
-        raise Refused("parquet-rows", where, f"{outline.rows} rows announced, {table.num_rows} held.")
+        raise Refused(
+            "parquet-rows", where, f"{outline.rows} rows announced, {table.num_rows} held."
+        )
     return table
 
 
