@@ -208,6 +208,7 @@ _CODES = {
     "extra_forbidden": "manifest-unknown-field",
     "missing": "manifest-missing-field",
     "string_too_long": "text-length",
+    "string_unicode": "text-control",  # half of a surrogate pair
     "too_long": "manifest-size",
     "too_short": "manifest-size",
     "greater_than_equal": "manifest-range",
