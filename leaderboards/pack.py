@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ import pyarrow.parquet as pq
 from benchmark.errors import BenchError, UsageError, in_one_line
 from benchmark.files import cannot_write
 from benchmark.home import Home
+from benchmark.runs.store import MANIFEST as RUN_MANIFEST
 from benchmark.runs.store import PREDICTIONS, StoredRun, load_run
 from leaderboards import limits, tables
 from leaderboards.schema import FORMAT, MANIFEST, PREDICTIONS_FOLDER, digest_of, validate
@@ -34,20 +36,30 @@ _TAKEN = (
 
 
 def find_runs(names: Sequence[str], home: Home) -> list[StoredRun]:
-    """Finished runs by folder or by run id.
+    """Finished runs, by folder, by name, or by a name's beginning that only one run has.
 
-    Raises :class:`UsageError` when there is no such run.
+    Raises :class:`UsageError` when there is no such run or several.
     """
-    runs = []
-    for name in names:
-        folder = next((p for p in (Path(name), home.runs / name) if p.is_dir()), None)
-        if folder is None:
-            raise UsageError(
-                f"There is no run {name!r}.",
-                fix=f"Give a folder that unimp-bench run printed, or a name from {home.runs}.",
-            )
-        runs.append(load_run(folder))
-    return runs
+    return [load_run(_folder(name, home)) for name in names]
+
+
+def _folder(name: str, home: Home) -> Path:
+    for folder in (Path(name), home.runs / name):
+        if folder.is_dir():
+            return folder
+    stored = [folder for folder in home.runs.glob("*") if (folder / RUN_MANIFEST).is_file()]
+    named = sorted(folder for folder in stored if name and folder.name.startswith(name))
+    if not named:
+        raise UsageError(
+            f"There is no run {name!r}.",
+            fix=f"Give a folder that unimp-bench run printed, or a name from {home.runs}.",
+        )
+    if len(named) > 1:
+        raise UsageError(
+            f"{len(named)} runs begin with {name!r}.",
+            fix=f"Give the whole name, for instance {named[0].name}.",
+        )
+    return named[0]
 
 
 def files_of(
@@ -189,8 +201,6 @@ def _check_valid(manifest: Mapping[str, Any]) -> None:
 
 
 def _json(manifest: Mapping[str, Any]) -> bytes:
-    import json
-
     return (json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
