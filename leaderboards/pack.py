@@ -10,6 +10,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmark.errors import BenchError, UsageError, in_one_line
-from benchmark.files import cannot_write
 from benchmark.home import Home
 from benchmark.runs.store import MANIFEST as RUN_MANIFEST
 from benchmark.runs.store import PREDICTIONS, StoredRun, load_run
@@ -120,9 +120,13 @@ def write_submission(files: Mapping[str, bytes], out: Path, *, force: bool = Fal
         _remove(out)
         partial.rename(out)
     except OSError as error:
-        raise cannot_write(out, error) from error
+        raise BenchError(
+            f"Cannot write {str(out)!r}: {error.strerror or error}.",
+            fix="Free some space or choose another --out; nothing half-written is kept.",
+        ) from error
     finally:
-        _remove(partial)
+        with suppress(OSError):  # no such folder: the error above says so
+            _remove(partial)
 
 
 def _remove(path: Path) -> None:

@@ -23,8 +23,6 @@ MANIFEST = "submission.json"
 #: Where the predictions of one run lie inside a submission.
 PREDICTIONS_FOLDER = "runs"
 
-_SUFFIX = ".parquet"
-
 
 def _plain(text: str) -> str:
     found = plain_text.problem(text)
