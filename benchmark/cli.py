@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -18,6 +18,7 @@ from benchmark import processes
 from benchmark.commands import compare, data, doctor, listings, report, run
 from benchmark.console import accept_any_text, discard_output
 from benchmark.errors import BenchError, UsageError
+from benchmark.registry import resolve
 
 app = typer.Typer(
     name="unimp-bench",
@@ -29,6 +30,10 @@ app = typer.Typer(
 )
 for _commands in (listings, data, run, report, compare, doctor):
     app.add_typer(_commands.app)
+#: Commands of packages that build on this one, which therefore is not to import them.
+_ELSEWHERE = ("leaderboards.commands:app",)
+for _target in _ELSEWHERE:
+    app.add_typer(cast(typer.Typer, resolve(_target)))
 
 
 def _print_version(wanted: bool) -> None:

@@ -33,6 +33,8 @@ print(status, *[name for name in {heavy!r} if name in sys.modules])
         ["models"],
         ["tables"],
         ["data", "list"],
+        ["verify", "--help"],
+        ["submit", "--help"],
     ],
 )
 def test_command_imports_nothing_heavy(arguments: list[str], tmp_path) -> None:

@@ -1,0 +1,108 @@
+"""``submit`` and ``verify`` on the command line; ``benchmark.cli`` finds this module by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from benchmark.commands.options import HomeOption, JsonOption
+from benchmark.console import output_to_stderr, print_json
+
+if TYPE_CHECKING:
+    from leaderboards.verify import Verification
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Example: unimp-bench submit RUN --out mine.zip --training-data 'the training part' "
+    "--code https://example.org/mine --contamination 'none: trained from scratch'"
+)
+def submit(
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help="Run folders, or their names.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="A folder, or a file ending in .zip.")],
+    training_data: Annotated[
+        str, typer.Option("--training-data", help="All data that model and backbones saw.")
+    ],
+    code: Annotated[str, typer.Option("--code", help="Where the code is: an https address.")],
+    contamination: Annotated[
+        str, typer.Option("--contamination", help="Why no test interaction was among it.")
+    ],
+    description: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--description", help="The model in a few sentences."),
+    ] = None,
+    contact: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--contact", help="Whom to ask."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what lies there.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Pack runs of one model for the leaderboard, and verify the pack."""
+    from benchmark.home import find_home
+    from leaderboards.pack import files_of, find_runs, write_submission
+    from leaderboards.verify import verify
+
+    place = find_home(home)
+    declaration = {
+        "training_data": training_data,
+        "code": code,
+        "contamination": contamination,
+        "contact": contact,
+    }
+    with output_to_stderr():
+        files = files_of(find_runs(runs, place), declaration, description=description)
+        write_submission(files, out, force=force)
+        result = verify(out, home=place)
+    if as_json:
+        print_json({"submission": str(out), **result.as_json()})
+    else:
+        print(f"Packed {len(files) - 1} runs: {out}")
+        _print(result)
+    raise SystemExit(0 if result.accepted else 1)
+
+
+@app.command(epilog="Example: unimp-bench verify mine.zip --strict")
+def verify(
+    path: Annotated[Path, typer.Argument(help="A submission: a folder or a zip archive.")],
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as problems.")] = False,
+    reproduce: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--reproduce",
+            metavar="MODEL",
+            help="Fit MODEL here (this runs its code) and compare 5% of the answers.",
+        ),
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a submission and compute its scores again from its predictions."""
+    from benchmark.home import find_home
+    from leaderboards import verify as module
+
+    with output_to_stderr():
+        result = module.verify(path, home=find_home(home), strict=strict, reproduce=reproduce)
+    if as_json:
+        print_json(result.as_json())
+    else:
+        _print(result)
+    raise SystemExit(0 if result.accepted else 1)
+
+
+def _print(result: Verification) -> None:
+    for name, scores in result.scores.items():
+        values = ", ".join(f"{metric} {score['value']:.4f}" for metric, score in scores.items())
+        print(f"{name}: {values}")
+        if result.boards[name]:
+            print(f"{name}: on the board {', '.join(result.boards[name])}")
+    for word, findings in (("problem", result.problems), ("warning", result.warnings)):
+        for finding in findings:
+            print(f"{word} {finding.code} at {finding.where}: {finding.message}")
+    print(f"Accepted, {result.badge}." if result.accepted else "Rejected.")

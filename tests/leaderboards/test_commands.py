@@ -1,0 +1,93 @@
+"""``submit`` and ``verify`` on the command line, and the walk of docs/submit.md."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmark.cli import main
+from leaderboards.schema import MANIFEST
+
+GUIDE = Path(__file__).parents[2] / "docs" / "submit.md"
+
+
+@pytest.fixture
+def command(data_home, monkeypatch, capsys, tmp_path):
+    """Run ``unimp-bench`` in this process and an empty folder; (status, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("UNIMP_BENCH_HOME", str(data_home.root))
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["unimp-bench", *arguments])
+        with pytest.raises(SystemExit) as exit_info:
+            main()
+        captured = capsys.readouterr()
+        return int(exit_info.value.code or 0), captured.out, captured.err
+
+    return call
+
+
+def test_the_guide_does_what_it_says(command) -> None:
+    commands = re.findall(r"^unimp-bench .*$", GUIDE.read_text(), re.MULTILINE)
+    assert len(commands) >= 6
+    answers = {}
+    for line in commands:
+        status, out, err = command(*shlex.split(line)[1:])
+        assert status == 0, (line, out, err)
+        answers[line] = out
+    assert "Accepted, re-scored." in answers["unimp-bench verify bm25.zip"]
+    assert "Accepted, reproduced." in answers["unimp-bench verify bm25.zip --reproduce bm25"]
+    printed = json.loads(answers["unimp-bench verify bm25.zip --strict --json"])
+    (promised,) = re.findall(r"```json\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    assert printed.keys() == json.loads(promised).keys()
+    assert len(printed["scores"]) == 2
+
+
+def test_a_rejection_exits_with_1_and_names_code_and_place(command, forge) -> None:
+    path = forge.archive({**forge.packed("search"), MANIFEST: b"{}"})
+    status, out, _ = command("verify", str(path))
+    assert status == 1
+    assert "problem manifest-missing-field at submission.json/model" in out
+    assert out.endswith("Rejected.\n")
+    status, out, _ = command("verify", str(path), "--json")
+    assert status == 1
+    printed = json.loads(out)
+    assert (printed["accepted"], printed["badge"]) == (False, None)
+    assert set(printed["problems"][0]) == {"code", "where", "message"}
+
+
+def test_bad_usage_exits_with_2(command, stored) -> None:
+    declaration = ["--training-data", "x", "--code", "https://example.org", "--contamination", "x"]
+    for arguments in (
+        ["verify"],
+        ["verify", "nowhere.zip"],
+        ["verify", "\0"],
+        ["verify", "/dev/null"],
+        ["submit", "no-such-run", "--out", "a.zip", *declaration],
+        ["submit", stored("search").folder.name, "--out", "a.zip"],
+        ["submit", str(stored("search").folder), "--out", ".", *declaration],
+    ):
+        status, out, err = command(*arguments)
+        assert (status, out) == (2, ""), (arguments, err)
+        assert "Traceback" not in err
+
+
+def test_submit_says_where_and_how_it_verified(command, stored) -> None:
+    arguments = ["submit", str(stored("preference").folder), "--out", "mine", "--json"]
+    arguments += ["--training-data", "the training part", "--contamination", "none"]
+    status, out, _ = command(*arguments, "--code", "https://example.org")
+    printed = json.loads(out)
+    assert (status, printed["submission"], printed["badge"]) == (0, "mine", "re-scored")
+    assert (Path("mine") / MANIFEST).is_file()
+
+
+def test_help_of_the_commands_is_there(command) -> None:
+    status, out, _ = command("--help")
+    assert status == 0
+    assert "submit" in out
+    assert "verify" in out
