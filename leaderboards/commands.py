@@ -46,7 +46,8 @@ def submit(
 ) -> None:
     """Pack runs of one model for the leaderboard, and verify the pack."""
     from benchmark.home import find_home
-    from leaderboards.pack import files_of, find_runs, write_submission
+    from benchmark.runs.finding import find_run
+    from leaderboards.pack import files_of, write_submission
     from leaderboards.verify import verify
 
     place = find_home(home)
@@ -57,7 +58,9 @@ def submit(
         "contact": contact,
     }
     with output_to_stderr():
-        files = files_of(find_runs(runs, place), declaration, description=description)
+        files = files_of(
+            [find_run(run, place) for run in runs], declaration, description=description
+        )
         write_submission(files, out, force=force)
         result = verify(out, home=place)
     if as_json:

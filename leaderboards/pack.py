@@ -18,9 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmark.errors import BenchError, UsageError, in_one_line
-from benchmark.home import Home
-from benchmark.runs.store import MANIFEST as RUN_MANIFEST
-from benchmark.runs.store import PREDICTIONS, StoredRun, load_run
+from benchmark.runs.store import PREDICTIONS, StoredRun
 from leaderboards import limits, tables
 from leaderboards.schema import FORMAT, MANIFEST, PREDICTIONS_FOLDER, digest_of, validate
 
@@ -33,33 +31,6 @@ _TAKEN = (
     *("predict_seconds", "peak_memory_mib", "processor", "devices", "packages", "unimp_bench"),
     *("python", "created"),
 )
-
-
-def find_runs(names: Sequence[str], home: Home) -> list[StoredRun]:
-    """Finished runs, by folder, by name, or by a name's beginning that only one run has.
-
-    Raises :class:`UsageError` when there is no such run or several.
-    """
-    return [load_run(_folder(name, home)) for name in names]
-
-
-def _folder(name: str, home: Home) -> Path:
-    for folder in (Path(name), home.runs / name):
-        if folder.is_dir():
-            return folder
-    stored = [folder for folder in home.runs.glob("*") if (folder / RUN_MANIFEST).is_file()]
-    named = sorted(folder for folder in stored if name and folder.name.startswith(name))
-    if not named:
-        raise UsageError(
-            f"There is no run {name!r}.",
-            fix=f"Give a folder that unimp-bench run printed, or a name from {home.runs}.",
-        )
-    if len(named) > 1:
-        raise UsageError(
-            f"{len(named)} runs begin with {name!r}.",
-            fix=f"Give the whole name, for instance {named[0].name}.",
-        )
-    return named[0]
 
 
 def files_of(

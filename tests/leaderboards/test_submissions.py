@@ -16,7 +16,7 @@ from benchmark.runs.runner import execute
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import PREDICTIONS
 from benchmark.tasks import TASKS
-from leaderboards.pack import files_of, find_runs, write_submission
+from leaderboards.pack import files_of, write_submission
 from leaderboards.reproducing import sample
 from leaderboards.schema import MANIFEST
 
@@ -193,18 +193,6 @@ def test_a_damaged_run_is_not_packed(stored, tmp_path) -> None:
     (copy / PREDICTIONS).write_bytes(b"PAR1")
     with pytest.raises(BenchError, match=r"predictions of copy are damaged"):
         files_of([replace(run, folder=Path(copy))], DECLARATION)
-
-
-def test_runs_are_found_by_folder_name_or_beginning(stored, data_home) -> None:
-    run = stored("preference")
-    for name in (str(run.folder), run.folder.name, run.folder.name[:20]):
-        assert [found.folder for found in find_runs([name], data_home)] == [run.folder]
-    for name in ("no-such-run", ""):
-        with pytest.raises((UsageError, BenchError)):
-            find_runs([name], data_home)
-    execute(RunSpec("mean-rating", "preference", "sim-xs", seed=1), data_home)
-    with pytest.raises(UsageError, match=r"2 runs begin with 'mean-rating'"):
-        find_runs(["mean-rating"], data_home)
 
 
 def test_nothing_is_replaced_unasked(packed, tmp_path) -> None:
