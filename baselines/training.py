@@ -64,18 +64,18 @@ def compute_device() -> torch.device:
 @contextmanager
 def reproducible(seed: int, threads: int | None) -> Iterator[None]:
     """Random numbers of ``seed`` and deterministic kernels inside; all is put back afterwards."""
-    flag = torch.are_deterministic_algorithms_enabled()
-    only_warn = torch.is_deterministic_algorithms_warn_only_enabled()
+    mode = torch.get_deterministic_debug_mode()
     workspace = os.environ.get("CUBLAS_WORKSPACE_CONFIG")
     with torch.random.fork_rng(), processor_threads(threads):
         torch.manual_seed(seed)
         if torch.cuda.is_available():  # cuBLAS is deterministic with a workspace of fixed size
             os.environ["CUBLAS_WORKSPACE_CONFIG"] = workspace or ":4096:8"
-        torch.use_deterministic_algorithms(True)
+        # The same as use_deterministic_algorithms, which imports a compiler for seconds.
+        torch.set_deterministic_debug_mode("error")
         try:
             yield
         finally:
-            torch.use_deterministic_algorithms(flag, warn_only=only_warn)
+            torch.set_deterministic_debug_mode(mode)
             if workspace is None:
                 os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
 

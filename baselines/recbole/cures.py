@@ -92,6 +92,14 @@ def new_network(
     return network.to(device)
 
 
+def bpr_loss() -> nn.Module:
+    """RecBole's, for a network whose stages differ in their loss."""
+    from recbole.model.loss import BPRLoss
+
+    loss: nn.Module = BPRLoss()
+    return loss
+
+
 class _Settings(dict[str, Any]):
     """A setting nobody gave is ``None``, as in RecBole's own Config."""
 
@@ -142,13 +150,20 @@ def _why_missing(error: ImportError) -> str:
 
 @contextmanager
 def _nothing_leaks() -> Iterator[None]:
-    """Importing recbole brings scikit-learn, which sets environment variables, and warns."""
+    """What importing recbole changes for everyone is put back.
+
+    One of its modules (``sine``, imported with every sequential one) switches autograd's anomaly
+    detection on, which makes all training in the process several times slower. scikit-learn, which
+    comes along, sets environment variables. Old syntax warns.
+    """
     before = dict(os.environ)
+    anomalies = torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             yield
         finally:
+            torch.autograd.set_detect_anomaly(*anomalies)
             os.environ.clear()
             os.environ.update(before)
 

@@ -103,10 +103,9 @@ class S3Rec(SequenceModel):
     def _fine_tuning_loss(self) -> nn.Module:
         if self.config.loss_type == "CE":
             return nn.CrossEntropyLoss()
-        from recbole.model.loss import BPRLoss
+        from baselines.recbole import cures
 
-        loss: nn.Module = BPRLoss()
-        return loss
+        return cures.bpr_loss()
 
     def _pretraining_batch(
         self,

@@ -18,7 +18,7 @@ class SASRecSettings(EncoderSettings):
     stronger; ``sasrec:bpr`` has one negative.
     """
 
-    hidden_size: int = Field(50, ge=1, le=8192, description="width d")
+    hidden_size: int = Field(50, ge=1, le=8192, validate_default=True, description="width d")
     n_heads: int = Field(1, ge=1, le=64, description="attention heads")
     inner_size: int = Field(50, ge=1, le=32768, description="width inside the feed-forward part")
     loss_type: Literal["CE", "BPR"] = Field("CE", description="over all items, or one negative")
