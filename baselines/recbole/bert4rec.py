@@ -14,6 +14,7 @@ from baselines.recbole.encoder import EncoderSettings
 from baselines.recbole.sequential import SequenceModel
 from baselines.windows import windows
 from benchmark.data.timeline import Timeline
+from benchmark.model import TrainingView
 
 
 class BERT4RecSettings(EncoderSettings):
@@ -41,6 +42,11 @@ class BERT4Rec(SequenceModel):
 
     Config = BERT4RecSettings
     network_name = "BERT4Rec"
+
+    def _size(self, data: TrainingView, timeline: Timeline) -> None:
+        super()._size(data, timeline)
+        # The mask takes a place of its own: a whole history shall fit in beside it.
+        self._sizes["window"] = min(self.config.window, data.history_window + 1)
 
     def _network_settings(self) -> dict[str, Any]:
         return {**super()._network_settings(), "loss_type": "CE"}

@@ -17,6 +17,7 @@ What remains is cured below, each where it stands.
 from __future__ import annotations
 
 import os
+import random
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -84,8 +85,8 @@ def new_network(
     known = {**_FIELDS, **settings, "MAX_ITEM_LIST_LENGTH": window, "device": device}
     network: nn.Module = _network_class(name)(_Settings(known), _Dataset(sizes))
     with torch.no_grad():
-        # RecBole declares token 0 as padding and then initialises its row like all others; as
-        # it gets no gradient it stays noise, which HGN adds once for every missing item.
+        # RecBole declares token 0 as padding and then initialises its row like all others. Looking
+        # it up gives it no gradient, so it stays noise, which HGN adds for every missing item.
         for table in network.modules():
             if isinstance(table, nn.Embedding) and table.padding_idx is not None:
                 table.weight[table.padding_idx].zero_()
@@ -157,6 +158,7 @@ def _nothing_leaks() -> Iterator[None]:
     comes along, sets environment variables. Old syntax warns.
     """
     before = dict(os.environ)
+    drawn = random.getstate()
     anomalies = torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -164,6 +166,7 @@ def _nothing_leaks() -> Iterator[None]:
             yield
         finally:
             torch.autograd.set_detect_anomaly(*anomalies)
+            random.setstate(drawn)
             os.environ.clear()
             os.environ.update(before)
 
