@@ -110,7 +110,10 @@ MODELS: tuple[ModelEntry, ...] = (
         tasks=("recommendation",),
         group="recbole",
         paper_name="GRU4Rec",
-        variants={"bpr": {"loss_type": "BPR"}},
+        variants={
+            "bpr": {"loss_type": "BPR"},
+            "all-positions": {"targets": "every", "batch_size": 128},
+        },
         requires=("recbole",),
         extra="recbole",
     ),
@@ -120,7 +123,10 @@ MODELS: tuple[ModelEntry, ...] = (
         tasks=("recommendation",),
         group="recbole",
         paper_name="SASRec",
-        variants={"bpr": {"loss_type": "BPR"}},
+        variants={
+            "bpr": {"loss_type": "BPR"},
+            "all-positions": {"targets": "every", "batch_size": 128},
+        },
         requires=("recbole",),
         extra="recbole",
     ),

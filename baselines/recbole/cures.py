@@ -93,6 +93,19 @@ def new_network(
     return network.to(device)
 
 
+def every_state(network: Any, batch: Mapping[str, Tensor]) -> Tensor:
+    """SASRec's or GRU4Rec's states (B, window, d) at every place of ``batch``'s items.
+
+    Their forward pass computes them and returns the one at the last place alone.
+    """
+    network.gather_indexes = lambda states, places: states
+    try:
+        states: Tensor = network.forward(batch[ITEMS], batch[LENGTH])
+    finally:
+        del network.gather_indexes  # the class's own is seen again
+    return states
+
+
 def bpr_loss() -> nn.Module:
     """RecBole's, for a network whose stages differ in their loss."""
     from recbole.model.loss import BPRLoss

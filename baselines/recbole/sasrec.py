@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
+from baselines.recbole.causal import CausalModel, CausalSettings
 from baselines.recbole.encoder import EncoderSettings
-from baselines.recbole.sequential import SequenceModel
 
 
-class SASRecSettings(EncoderSettings):
+class SASRecSettings(EncoderSettings, CausalSettings):
     """The paper's section IV.C: two blocks of one head, d = 50, dropout 0.5, n = 50, Adam 1e-3.
 
     Its batches of 128 users have a target at every place; 2048 prefixes are about as many.
@@ -21,10 +19,9 @@ class SASRecSettings(EncoderSettings):
     hidden_size: int = Field(50, ge=1, le=8192, validate_default=True, description="width d")
     n_heads: int = Field(1, ge=1, le=64, description="attention heads")
     inner_size: int = Field(50, ge=1, le=32768, description="width inside the feed-forward part")
-    loss_type: Literal["CE", "BPR"] = Field("CE", description="over all items, or one negative")
 
 
-class SASRec(SequenceModel):
+class SASRec(CausalModel):
     """Causal self-attention over the history, scored against the item vectors (equation 6)."""
 
     Config = SASRecSettings

@@ -63,7 +63,7 @@ class SequenceModel(RecBoleModel):
             network,
             batches=lambda: self._batches(timeline, rows, rng),
             steps=-(-len(rows) // self.config.batch_size),
-            loss=network.calculate_loss,
+            loss=self._loss,
             settings=self.config,
             label=f"training {self.network_name} on {data.name}",
             validate=(lambda: validation(self.scores)) if len(validation) else None,
@@ -136,7 +136,7 @@ class SequenceModel(RecBoleModel):
         negatives: NegativeSampler,
         rng: np.random.Generator,
     ) -> dict[str, NDArray[np.int64]]:
-        """A batch's columns by name; ``target`` (B,) are interaction numbers."""
+        """A batch's columns by name; ``target`` (B,) is where each training row ends."""
         from baselines.recbole import cures
 
         begin, user = timeline.start_of(target), timeline.user[target]
@@ -156,6 +156,10 @@ class SequenceModel(RecBoleModel):
     def _batch(self, columns: Mapping[str, NDArray[np.int64]]) -> Batch:
         device = compute_device()
         return {name: torch.from_numpy(c).to(device) for name, c in columns.items()}
+
+    def _loss(self, batch: Batch) -> Tensor:
+        loss: Tensor = self._fitted().calculate_loss(batch)
+        return loss
 
     def _read_length(self, length: NDArray[np.int64]) -> NDArray[np.int64]:
         """Places up to which RecBole reads the rows: its state is the one at the last of them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -416,3 +417,68 @@ def test_a_loaded_model_has_the_settings_it_was_saved_with(fitted_once, tmp_path
 def test_a_model_that_was_never_fitted_says_so():
     with pytest.raises(BenchError, match="is not fitted"):
         SASRec().parameter_counts()
+
+
+# --- a target at every place
+
+
+def test_rows_with_a_target_at_every_place_cover_each_target_once(fit, make_view):
+    view = make_view(ITEMS, train=[{"user_id": "u", "item_id": i} for i in "abcdefab"])
+    view.tasks, view.history_window = (), 3
+    model = SASRec(SASRec.Config(**SMALL, targets="every"))
+    model.fit(view, seed=0)
+    timeline = Timeline.of_frame(view.interactions("train"), view.catalogue)
+    rows = model._training_rows(timeline, minimum=1)
+    (batch,) = model._batches(timeline, rows, np.random.default_rng(0))
+    pairs = {
+        (tuple(items), tuple(following))
+        for items, following in zip(
+            batch[cures.ITEMS].tolist(), batch[cures.ITEM].tolist(), strict=True
+        )
+    }
+    assert pairs == {((5, 6, 1), (6, 1, 2)), ((2, 3, 4), (3, 4, 5)), ((1, 0, 0), (2, 0, 0))}
+
+
+@pytest.mark.parametrize("model_class", [SASRec, GRU4Rec])
+@pytest.mark.parametrize("loss_type", ["CE", "BPR"])
+def test_the_loss_at_every_place_is_the_mean_of_its_prefixes(fit, model_class, loss_type):
+    whole = fit(model_class, targets="every", loss_type=loss_type)
+    prefixes = fit(model_class, loss_type=loss_type)
+    prefixes._network = whole._network  # in evaluation mode: no dropout
+    row = torch.tensor([[2, 3, 4]])
+    negatives = torch.tensor([[1, 6, 1]])
+    batch = {
+        cures.ITEMS: torch.tensor([[1, 2, 3]]),
+        cures.LENGTH: torch.tensor([3]),
+        cures.ITEM: row,
+        cures.NEGATIVE: negatives,
+    }
+    split = {
+        cures.ITEMS: torch.tensor([[1, 0, 0], [1, 2, 0], [1, 2, 3]]),
+        cures.LENGTH: torch.tensor([1, 2, 3]),
+        cures.ITEM: row[0],
+        cures.NEGATIVE: negatives[0],
+    }
+    assert whole._loss(batch).item() == pytest.approx(prefixes._loss(split).item(), abs=1e-6)
+    assert "gather_indexes" not in vars(whole._network)
+
+
+@pytest.mark.parametrize(
+    ("model_class", "not_ours"),
+    [
+        (MF, set()),
+        (LightGCN, set()),
+        (HGN, {"reg_weight"}),  # as weight_norm and vector_norm
+        (GRU4Rec, set()),
+        (SASRec, set()),
+        (BERT4Rec, {"loss_type", "transform"}),
+        (S3Rec, {"item_attribute", "train_stage", "save_step", "pre_model_path"}),
+    ],
+)
+def test_no_setting_of_recboles_is_forgotten(model_class, not_ours):
+    import recbole
+    import yaml
+
+    file = Path(recbole.__file__).parent / "properties" / "model"
+    declared = yaml.safe_load((file / f"{model_class.network_name}.yaml").read_text())
+    assert set(declared) - set(model_class.Config.model_fields) == not_ours
