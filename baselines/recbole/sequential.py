@@ -206,7 +206,7 @@ class SequenceModel(RecBoleModel):
 
     def _restore(self, tensors: dict[str, Tensor], shape: Mapping[str, int]) -> None:
         self._sizes = dict(shape)
-        with torch.random.fork_rng():
+        with torch.random.fork_rng([]):  # initialised on the processor, then overwritten
             network = self._new_network()
         network.load_state_dict(tensors)
         self._network = network.eval()
