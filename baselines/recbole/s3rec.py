@@ -15,7 +15,7 @@ from baselines.attributes import attribute_table
 from baselines.negatives import NegativeSampler
 from baselines.recbole.encoder import EncoderSettings
 from baselines.recbole.sequential import SequenceModel
-from baselines.training import Journal, compute_device, train
+from baselines.training import compute_device, train
 from baselines.windows import windows
 from benchmark.data.timeline import Timeline
 from benchmark.model import TrainingView
@@ -58,10 +58,6 @@ class S3Rec(SequenceModel):
     tasks = frozenset({"recommendation", "selection"})
     right_aligned = True
 
-    def __init__(self, config: S3RecSettings | None = None) -> None:
-        super().__init__(config)
-        self.pretraining = Journal()
-
     def _size(self, data: TrainingView, timeline: Timeline) -> None:
         super()._size(data, timeline)
         table = attribute_table(data.catalogue, most=self.config.most_attributes)
@@ -88,7 +84,7 @@ class S3Rec(SequenceModel):
                 yield self._pretraining_batch(timeline, order[start : start + size], negatives, rng)
 
         if self.config.pretrain_epochs:
-            self.pretraining = train(
+            train(
                 network,
                 batches=batches,
                 steps=-(-len(rows) // size),

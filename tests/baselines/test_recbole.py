@@ -390,6 +390,11 @@ def test_without_recbole_the_extra_is_named(view, monkeypatch):
     cures._network_class.cache_clear()
 
 
+def test_a_python_too_new_for_recbole_is_named(monkeypatch):
+    monkeypatch.setattr(cures.sys, "version_info", (3, 12, 1))
+    assert "3.12; it needs Python 3.11" in cures._why_missing(ImportError("no recbole"))
+
+
 @pytest.mark.parametrize("model_class", ALL)
 def test_a_broken_file_is_named(fitted_once, model_class, tmp_path):
     model = fitted_once(model_class)
