@@ -20,6 +20,11 @@ from benchmark.runs.fitted import seed_everything
 #: Settings under which a model that learns for long fits in seconds.
 FAST_SETTINGS: dict[str, dict[str, object]] = {
     "unimp": {"width": 32, "depth": 2, "heads": 2, "epochs": 1, "encoder_steps": 3},
+    **{
+        name: {"epochs": 2, "validation_users": 40}
+        for name in ("mf", "lightgcn", "hgn", "gru4rec", "sasrec", "bert4rec")
+    },
+    "s3rec": {"epochs": 1, "pretrain_epochs": 1, "validation_users": 40},
 }
 
 SEED = 3

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.errors import UsageError
 from benchmark.model import Model
 from benchmark.model_registry import ModelEntry, entries
 from benchmark.runs.fitted import seed_everything
+from benchmark.runs.runner import check
+from benchmark.runs.spec import RunSpec
 from benchmark.tasks import TASKS
 
 #: Variants that only change settings are checked where fitting takes no time.
@@ -67,6 +70,15 @@ def test_the_class_answers_the_tasks_its_entry_declares(label, fit, sim_xs):
     assert isinstance(fitted.model, Model)
     assert fitted.model.tasks == frozenset(fitted.built.entry.tasks)
     assert set(fitted.built.entry.tasks) <= set(TASKS)
+
+
+@pytest.mark.parametrize("label", MODELS)
+def test_a_task_the_entry_does_not_declare_cannot_be_asked(label, fit, sim_xs):
+    declared = fit(label, sim_xs).built.entry.tasks
+    for task in set(TASKS) - set(declared):
+        spec = RunSpec(label, task, sim_xs.name, "seen", None, 0, None, {})
+        with pytest.raises(UsageError, match=f"does not answer '{task}'"):
+            check(spec)
 
 
 @pytest.mark.parametrize(("label", "task"), MODEL_TASKS)

@@ -1,0 +1,36 @@
+"""Items a user did not take in training, drawn uniformly."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Draws after which a user who took nearly everything gets an item taken before.
+_ROUNDS = 50
+
+
+class NegativeSampler:
+    """Uniform over the catalogue without the user's own training items.
+
+    ``user`` and ``item`` (interactions,) are the training interactions as numbers from 0.
+    """
+
+    def __init__(self, user: NDArray[np.int64], item: NDArray[np.int64], *, items: int) -> None:
+        self._items = items
+        self._taken = np.unique(user.astype(np.int64) * items + item)
+
+    def draw(self, user: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+        """One item number for each entry of ``user`` (n,)."""
+        drawn = rng.integers(self._items, size=len(user))
+        again = np.flatnonzero(self._is_taken(user, drawn))
+        for _ in range(_ROUNDS):
+            if not len(again):
+                break
+            drawn[again] = rng.integers(self._items, size=len(again))
+            again = again[self._is_taken(user[again], drawn[again])]
+        return drawn
+
+    def _is_taken(self, user: NDArray[np.int64], item: NDArray[np.int64]) -> NDArray[np.bool_]:
+        keys = user * self._items + item
+        place = np.searchsorted(self._taken, keys).clip(max=len(self._taken) - 1)
+        return np.asarray(self._taken[place] == keys)

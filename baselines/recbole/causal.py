@@ -1,0 +1,82 @@
+"""Systems that read from left to right: every place of a sequence can learn at once."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from baselines.negatives import NegativeSampler
+from baselines.recbole.sequential import Batch, SequenceModel, SequenceSettings
+from baselines.windows import windows
+from benchmark.data.timeline import Timeline
+
+
+class CausalSettings(SequenceSettings):
+    """What they learn from a row."""
+
+    loss_type: Literal["CE", "BPR"] = Field("CE", description="over all items, or one negative")
+    targets: Literal["last", "every"] = Field(
+        "last", description="a row a prefix with one target, or a sequence with one at every place"
+    )
+
+
+class CausalModel(SequenceModel):
+    """With ``targets=every`` a row is up to ``window`` consecutive targets and what precedes each.
+
+    Rows run backwards from a user's last training item without overlap, so every item with a past
+    is a target once an epoch, as with prefixes. Computed is a row instead of a row for each of its
+    targets; in exchange the first targets of a long user's earlier rows see less of the past than
+    they would as prefixes. RecBole knows only prefixes.
+    """
+
+    def _training_rows(self, timeline: Timeline, *, minimum: int) -> NDArray[np.int64]:
+        rows = super()._training_rows(timeline, minimum=minimum)
+        if self.config.targets == "last":
+            return rows
+        from_the_end = timeline.end_of(rows) - 1 - rows
+        return rows[from_the_end % self._sizes["window"] == 0]
+
+    def _columns(
+        self,
+        timeline: Timeline,
+        tokens: NDArray[np.int64],
+        target: NDArray[np.int64],
+        negatives: NegativeSampler,
+        rng: np.random.Generator,
+    ) -> dict[str, NDArray[np.int64]]:
+        if self.config.targets == "last":
+            return super()._columns(timeline, tokens, target, negatives, rng)
+        from baselines.recbole import cures
+
+        window = self._sizes["window"]
+        begin = np.maximum(timeline.start_of(target), target - window)
+        items, length = windows(tokens, begin, target, window)
+        following, _ = windows(tokens, begin + 1, target + 1, window)
+        columns = {cures.ITEMS: items, cures.LENGTH: length, cures.ITEM: following}
+        if self.config.loss_type == "BPR":
+            users = np.broadcast_to(timeline.user[target][:, None], following.shape)
+            drawn = negatives.draw(users.ravel(), rng) + 1
+            columns[cures.NEGATIVE] = drawn.reshape(following.shape)
+        return columns
+
+    def _loss(self, batch: Batch) -> Tensor:
+        if self.config.targets == "last":
+            return super()._loss(batch)
+        from baselines.recbole import cures
+
+        network: Any = self._fitted()
+        target = batch[cures.ITEM]  # (B, window), 0 where the row is over
+        states = cures.every_state(network, batch)[target > 0]  # (T, d)
+        table = network.item_embedding.weight
+        right = target[target > 0]
+        if self.config.loss_type == "CE":
+            return cross_entropy(states @ table.T, right)
+        wrong = batch[cures.NEGATIVE][target > 0]
+        loss: Tensor = network.loss_fct((states * table[right]).sum(-1),
+                                        (states * table[wrong]).sum(-1))  # fmt: skip
+        return loss

@@ -1,0 +1,23 @@
+"""GRU4Rec (Hidasi et al., ICLR 2016; as improved by Tan et al., DLRS 2016)."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from baselines.recbole.causal import CausalModel, CausalSettings
+
+
+class GRU4RecSettings(CausalSettings):
+    """One layer of 100 units (Hidasi et al., section 4.1); the rest is RecBole's."""
+
+    embedding_size: int = Field(64, ge=1, le=8192, description="width of item vectors")
+    hidden_size: int = Field(100, ge=1, le=8192, description="recurrent units")
+    num_layers: int = Field(1, ge=1, le=16, description="recurrent layers")
+    dropout_prob: float = Field(0.3, ge=0, lt=1, description="dropout of item vectors")
+
+
+class GRU4Rec(CausalModel):
+    """A gated recurrent network over the history; every prefix is a training row (Tan et al.)."""
+
+    Config = GRU4RecSettings
+    network_name = "GRU4Rec"

@@ -1,0 +1,32 @@
+"""LightGCN (He et al., SIGIR 2020)."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from baselines.recbole.factors import FactorModel, FactorSettings, Vectors
+
+
+class LightGCNSettings(FactorSettings):
+    """The paper's section 4.1.2: width 64, 3 layers, lambda 1e-4, Adam 1e-3, batches of 1024."""
+
+    batch_size: int = Field(1024, ge=1, le=1_000_000, description="training pairs a step")
+    n_layers: int = Field(3, ge=1, le=16, description="graph convolutions K")
+    reg_weight: float = Field(1e-4, ge=0, le=10, description="lambda of the squared norm")
+
+
+class LightGCN(FactorModel):
+    """Vectors averaged over K propagations on the graph of training pairs (equations 3 to 9)."""
+
+    Config = LightGCNSettings
+    network_name = "LightGCN"
+
+    def _fixed(self) -> dict[str, object]:
+        return {"require_pow": True}  # the paper's loss squares the norm, equation 15
+
+    @torch.no_grad()
+    def _final_vectors(self, network: nn.Module) -> Vectors:
+        users, items = network.forward()
+        return users[1:].clone(), items[1:].clone()

@@ -1,0 +1,149 @@
+"""What every model trained here shares: settings, reproducibility, and one loop.
+
+Adam or, with a weight decay, AdamW; an epoch after another until the validation value has not
+risen for ``patience`` epochs; the weights of the best epoch stay.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from benchmark.errors import BenchError
+from benchmark.progress import bar
+from benchmark.threads import processor_threads
+
+Batch = TypeVar("Batch")
+
+
+class TrainingSettings(BaseModel):
+    """How long and how fast; models derive their own settings from it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: int = Field(200, ge=1, le=100_000, description="most passes over the training data")
+    patience: int = Field(
+        10, ge=1, le=100_000, description="epochs without a better validation value, then stop"
+    )
+    batch_size: int = Field(2048, ge=1, le=1_000_000, description="training rows a step")
+    learning_rate: float = Field(1e-3, gt=0, le=10, description="of Adam")
+    weight_decay: float = Field(0.0, ge=0, le=10, description="of AdamW; 0 is plain Adam")
+    validation_users: int = Field(
+        10_000, ge=1, description="most validation users asked after an epoch, evenly spaced"
+    )
+    threads: int | None = Field(
+        None, ge=1, le=1024, description="processor threads; not given: torch's own choice"
+    )
+
+
+@dataclass
+class Journal:
+    """What happened in training, epoch by epoch."""
+
+    losses: list[float] = field(default_factory=list)
+    """Mean loss of a step."""
+    validation: list[float] = field(default_factory=list)
+    """Empty where nothing was validated on."""
+    best_epoch: int = 0
+    """The epoch, counted from 1, whose weights stayed."""
+
+
+def compute_device() -> torch.device:
+    """A GPU where one can be used, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def reproducible(seed: int, threads: int | None) -> Iterator[None]:
+    """Random numbers of ``seed`` and deterministic kernels inside; all is put back afterwards."""
+    mode = torch.get_deterministic_debug_mode()
+    workspace = os.environ.get("CUBLAS_WORKSPACE_CONFIG")
+    gpus = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    with torch.random.fork_rng(gpus), processor_threads(threads):
+        torch.manual_seed(seed)
+        if gpus:  # cuBLAS is deterministic with a workspace of fixed size
+            os.environ["CUBLAS_WORKSPACE_CONFIG"] = workspace or ":4096:8"
+        # The same as use_deterministic_algorithms, which imports a compiler for seconds. Some
+        # operations on a GPU have no deterministic kernel: these warn instead of failing.
+        torch.set_deterministic_debug_mode("warn" if gpus else "error")
+        try:
+            yield
+        finally:
+            torch.set_deterministic_debug_mode(mode)
+            if workspace is None:
+                os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
+
+
+def train(
+    network: nn.Module,
+    *,
+    batches: Callable[[], Iterable[Batch]],
+    steps: int,
+    loss: Callable[[Batch], Tensor],
+    settings: TrainingSettings,
+    label: str,
+    epochs: int | None = None,
+    validate: Callable[[], float] | None = None,
+) -> Journal:
+    """Train ``network`` in place, ``steps`` batches an epoch, and leave the best weights in it.
+
+    ``batches()`` gives one epoch's batches; ``loss(batch)`` is a scalar, lower is better;
+    ``validate()`` is higher for better weights and is called in evaluation mode. Without it all
+    ``epochs`` (default: those of ``settings``) run and the last weights stay. Among equal epochs
+    the first wins. Raises :class:`BenchError` when the loss is no longer finite.
+    """
+    optimiser = _optimiser(network, settings)
+    epochs = settings.epochs if epochs is None else epochs
+    journal = Journal()
+    best: dict[str, Tensor] = {}
+    with bar(label, total=epochs * steps) as progress:
+        for epoch in range(1, epochs + 1):
+            network.train()
+            total = torch.zeros((), device=next(network.parameters()).device)
+            for batch in batches():
+                optimiser.zero_grad(set_to_none=True)
+                value = loss(batch)
+                value.backward()  # type: ignore[no-untyped-call]
+                optimiser.step()
+                total += value.detach().squeeze()
+                progress.advance()
+            mean = float(total) / max(steps, 1)
+            if not math.isfinite(mean):
+                raise BenchError(
+                    f"The training loss of epoch {epoch} is {mean}.",
+                    fix="Use a lower --set learning_rate=...",
+                )
+            journal.losses.append(mean)
+            network.eval()
+            if validate is None:
+                journal.best_epoch = epoch
+                progress.say(f"epoch {epoch}, loss {mean:.4f}")
+                continue
+            journal.validation.append(validate())
+            highest = max(journal.validation[:-1], default=-math.inf)
+            if journal.validation[-1] > highest:
+                journal.best_epoch = epoch
+                best = {name: t.detach().clone() for name, t in network.state_dict().items()}
+            shown = max(journal.validation)
+            progress.say(f"epoch {epoch}, loss {mean:.4f}, best on validation {shown:.4f}")
+            if epoch - journal.best_epoch >= settings.patience:
+                break
+    if best:
+        network.load_state_dict(best)
+    return journal
+
+
+def _optimiser(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+    arguments: dict[str, Any] = {"lr": settings.learning_rate}
+    if settings.weight_decay:
+        arguments["weight_decay"] = settings.weight_decay
+        return torch.optim.AdamW(network.parameters(), **arguments)
+    return torch.optim.Adam(network.parameters(), **arguments)
