@@ -22,7 +22,7 @@ from benchmark.report.figures.words import width_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_PANEL, _GAP, _ROW, _HEAD, _FOOT = 1.85, 0.3, 0.19, 0.62, 0.32
+_PANEL, _GAP, _ROW, _HEAD, _FOOT = 1.85, 0.3, 0.19, 0.7, 0.32
 #: Panels beside each other.
 _MOST_ABREAST = 4
 _MOST_LETTERS = 34
@@ -58,6 +58,11 @@ class DotsFigure:
     view: TableView
     strips: tuple[Strip, ...]
 
+    @property
+    def _unheaded(self) -> float:
+        """Room that the title of the first strip would take, where the page's says it all."""
+        return 0.2 if len(self.view.groups) == 1 else 0.0
+
     def summary(self) -> str:
         return self.view.summary("dots")
 
@@ -82,12 +87,12 @@ class DotsFigure:
         paper = PlotPage(
             page,
             left + 0.1 + abreast * (_PANEL + _GAP),
-            sum(strip.height for strip in self.strips),
+            sum(strip.height for strip in self.strips) - self._unheaded,
             title=self.view.report.title,
             keys=self._keys(),
             notes=[BARS_NOTE, *self._about_paper(), *self.view.notes()],
         )
-        top = paper.top
+        top = paper.top - self._unheaded
         for strip in self.strips:
             self._draw_strip(paper, strip, MARGIN + left + 0.1, top)
             top += strip.height
@@ -95,7 +100,7 @@ class DotsFigure:
     def _draw_strip(self, paper: PlotPage, strip: Strip, left: float, top: float) -> None:
         count = len(strip.rows)
         if len(self.view.groups) > 1:
-            paper.text(MARGIN, top + 0.1, strip.group.title, size=style.HEADING, weight="bold")
+            paper.text(MARGIN, top + 0.12, strip.group.title, size=style.HEADING, weight="bold")
         for number, row in enumerate(strip.rows):
             only_printed = number >= count - len(strip.printed)
             paper.text(
@@ -110,11 +115,11 @@ class DotsFigure:
         for place, at in enumerate(strip.columns):
             x = left + place * (_PANEL + _GAP)
             column = self.view.report.columns[at]
-            paper.text(x, top + 0.28, column.metric, size=style.HEADING, weight="bold")
-            paper.text(x, top + 0.42, direction(column), size=style.NOTE, color=style.GREY)
+            paper.text(x, top + 0.36, column.metric, size=style.HEADING, weight="bold")
+            paper.text(x, top + 0.5, direction(column), size=style.NOTE, color=style.GREY)
             if any(row.cells[at].paper is not None for row in strip.rows):
                 words = f"□ {column.paper}"
-                paper.text(x, top + 0.55, words, size=style.NOTE, color=style.PAPER["color"])
+                paper.text(x, top + 0.63, words, size=style.NOTE, color=style.PAPER["color"])
             self._draw_panel(paper, strip, at, x, top + _HEAD)
 
     def _draw_panel(self, paper: PlotPage, strip: Strip, at: int, left: float, top: float) -> None:

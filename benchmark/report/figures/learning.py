@@ -80,9 +80,9 @@ class LearningFigure:
         labels = max(width_of(name[:_MOST_LETTERS], style.LETTERS) for name in self.systems)
         part = _HEAD + _HEIGHT + _FOOT
         notes = [
-            "Scores on validation, which chose the epoch that was kept (large mark). Thin lines: "
-            "later stages of a training, from the weights kept before; where none of theirs was "
-            "better, the earlier epoch stands.",
+            "Scores on validation, which chose the epoch that was kept (large mark). Dashes: "
+            "a later stage goes on from the epoch kept before; where it was not better, that "
+            "epoch stands.",
         ]
         if any(len({c.seed for c in panel.curves}) > 1 for panel in self.panels):
             notes.append("One line a seed.")
@@ -94,7 +94,7 @@ class LearningFigure:
             part * len(self.panels),
             title=f"Learning curves. {self.view.report.title}",
             keys=[Key("kept epoch", {"marker": "o", "markersize": 6, "color": style.GREY})],
-            notes=[*notes, *self.view.notes()],
+            notes=[*notes, *self.view.notes(means=False)],
         )
         for number, panel in enumerate(self.panels):
             self._draw_panel(paper, panel, paper.top + number * part)
@@ -112,13 +112,21 @@ class LearningFigure:
         axes.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True))
         for curve in panel.curves:
             mark = style.numbered(self.systems.index(curve.system))
-            for number, segment in enumerate(curve.segments):
-                thickness = 1.3 if number == 0 else 0.7
-                small = {**mark, "markersize": 2.5}
-                axes.plot(segment.epochs, segment.scores, linewidth=thickness, **small)
+            small = {**mark, "markersize": 2.5}
+            start: tuple[float, float] | None = None  # where a later stage began
+            for segment in curve.segments:
+                x, y = list(map(float, segment.epochs)), list(segment.scores)
+                if start is not None:
+                    axes.plot([start[0], x[0]], [start[1], y[0]], color=mark["color"],
+                              linewidth=0.7, linestyle=(0, (3, 2)))  # fmt: skip
+                axes.plot(x, y, linewidth=1.3, **small)
+                if segment.kept is not None:
+                    start = x[segment.kept], y[segment.kept]
             if curve.kept is not None:
-                x, y = curve.kept
-                axes.plot([x], [y], linestyle="none", zorder=4, **{**mark, "markersize": 6.5})
+                epoch, score = curve.kept
+                axes.plot(
+                    [epoch], [score], linestyle="none", zorder=4, **{**mark, "markersize": 6.5}
+                )
         axes.margins(x=0.04, y=0.08)
         self._label(paper, panel, left, top, axes.get_xlim(), axes.get_ylim())
 
@@ -134,8 +142,8 @@ class LearningFigure:
         """The systems' names right of the panel, each tied to the end of one of its lines."""
         ends: dict[str, tuple[float, float]] = {}
         for curve in panel.curves:
-            first = curve.segments[0]
-            ends.setdefault(curve.system, (first.epochs[-1], first.scores[-1]))
+            last = curve.segments[-1]
+            ends.setdefault(curve.system, (last.epochs[-1], last.scores[-1]))
         places = [
             (
                 (x - across[0]) / (across[1] - across[0]) * _WIDTH,

@@ -45,7 +45,7 @@ class PlotPage:
         notes: Sequence[str] = (),
     ) -> None:
         inside = max(width, _NARROWEST)
-        heads = wrapped(title, inside, style.TITLE * 1.08)  # bold letters are wider
+        heads = wrapped(title, inside, style.TITLE * 1.03)  # bold letters are wider
         rows = _key_rows(keys, inside)
         feet = [line for note in notes for line in wrapped(note, inside, style.NOTE)]
         self.top = MARGIN + len(heads) * _LINE[style.TITLE] + len(rows) * _KEY_ROW + 0.14
