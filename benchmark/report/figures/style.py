@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,16 +58,16 @@ def numbered(number: int) -> dict[str, Any]:
     return {"marker": MARKERS[at], "markersize": 4.5, "color": COLOURS[at]}
 
 
-def plain(axes: Axes, *, grid: str | None) -> None:
+def plain(axes: Axes, *, grid: Literal["x", "y"] | None) -> None:
     """Axes without a box, with at most one set of pale lines (``x``, ``y``, or ``None``)."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     axes.tick_params(labelsize=NOTE, labelcolor=INK, color="0.5")
     if grid is not None:
-        axes.grid(axis=grid, color=PALE, linewidth=0.6)  # type: ignore[arg-type]
+        axes.grid(axis=grid, color=PALE, linewidth=0.6)
 
 
-def few_ticks(axes: Axes, which: str, most: int = 4) -> None:
+def few_ticks(axes: Axes, which: Literal["x", "y"], most: int = 4) -> None:
     """At most ``most`` steps on axis ``which``, written as plain numbers."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 

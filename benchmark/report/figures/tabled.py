@@ -80,7 +80,8 @@ class TableView:
     def notes(self, *, means: bool = True) -> list[str]:
         """What must stand below every figure of this table; ``means``: seeds are averaged."""
         notes = [simulated_note(name) for name in self.report.simulated]
-        notes += seed_notes(self.answers) if means else ()
+        if means:
+            notes += seed_notes(self.answers)
         absent: dict[bool, dict[str, None]] = {True: {}, False: {}}
         for answer in self.answers.by_place.values():
             if not answer.runs:
