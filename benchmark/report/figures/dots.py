@@ -129,7 +129,8 @@ class DotsFigure:
         style.few_ticks(axes, "x")
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
-        axes.hlines(list(range(count)), 0, 1, transform=axes.get_yaxis_transform(), color=style.PALE,
+        every = list(range(count))
+        axes.hlines(every, 0, 1, transform=axes.get_yaxis_transform(), color=style.PALE,
                     linewidth=0.6, linestyle=(0, (1, 2)), zorder=0.5)  # fmt: skip
         for edge in (len(strip.oracles), count - len(strip.printed)):
             if 0 < edge < count:
