@@ -80,9 +80,9 @@ class LearningFigure:
         labels = max(width_of(name[:_MOST_LETTERS], style.LETTERS) for name in self.systems)
         part = _HEAD + _HEIGHT + _FOOT
         notes = [
-            "Scores on validation, which chose the epoch that was kept (large mark). Dashes: "
-            "a later stage goes on from the epoch kept before; where it was not better, that "
-            "epoch stands.",
+            "Scores on validation, which chose the epoch that was kept (large mark); a stage of "
+            "several tasks is judged by all of them together. Dashes: a later stage goes "
+            "on from the epoch kept before; where it was not better, that epoch stands.",
         ]
         if any(len({c.seed for c in panel.curves}) > 1 for panel in self.panels):
             notes.append("One line a seed.")

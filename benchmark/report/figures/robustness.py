@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _PANEL, _HEIGHT, _LEFT, _GAP, _HEAD, _FOOT = 1.2, 2.4, 0.5, 0.25, 0.55, 0.4
 _MOST_LETTERS = 28
 _LINE = 0.14
+#: How far systems stand beside each other, so that no bar hides another.
+_ASIDE = 0.035
 #: Perturbation -> what it does, in a heading.
 _NAMES = {"nt": "missing attributes (NT)", "nv": "wrong images (NV)"}
 
@@ -131,13 +133,14 @@ class RobustnessFigure:
         style.plain(axes, grid="y")
         style.few_ticks(axes, "y", 5)
         axes.set_xticks([0, 1], ["clean", panel.perturb.upper()])
-        for slope in panel.slopes:
+        for number, slope in enumerate(panel.slopes):
             mark = style.numbered(self.systems.index(slope.system))
-            axes.plot([0, 1], slope.ends, linewidth=1.3, zorder=3, **mark)
-            for x, cell in ((0, slope.clean), (1, slope.perturbed)):
+            aside = (number - (len(panel.slopes) - 1) / 2) * _ASIDE
+            axes.plot([aside, 1 + aside], slope.ends, linewidth=1.3, zorder=3, **mark)
+            for x, cell in ((aside, slope.clean), (1 + aside, slope.perturbed)):
                 if cell.low is not None and cell.high is not None:
-                    axes.plot([x, x], [cell.low, cell.high], color=mark["color"], linewidth=0.9,
-                              zorder=2)  # fmt: skip
+                    bar = [cell.low, cell.high]
+                    axes.plot([x, x], bar, color=mark["color"], linewidth=0.9, zorder=2)
         axes.margins(y=0.08)
         lowest, highest = axes.get_ylim()
         scale = _HEIGHT / (highest - lowest)
