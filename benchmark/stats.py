@@ -162,18 +162,48 @@ def rank_intervals(
 ) -> dict[str, RankInterval]:
     """Simultaneous intervals of all systems' ranks: all true ranks lie inside at ``level``.
 
+    With u systems significantly better and v significantly worse (:func:`significantly_better`,
+    which takes the same arguments), a rank is 1 + u to M - v (Mogstad, Romano, Shaikh and
+    Wilhelm, "Inference for Ranks with Applications to Mobility across Neighbourhoods and
+    Academic Achievement across Countries", Review of Economic Studies 91:476, 2024, section 3).
+    Raises as :func:`summarise` does.
+    """
+    above = significantly_better(
+        metric, statistics, users, resamples=resamples, seed=seed, level=level
+    )
+    return dict(zip(statistics, ranks_of(above), strict=True))
+
+
+def ranks_of(above: NDArray[np.bool_]) -> list[RankInterval]:
+    """The rank intervals that follow from ``above`` (:func:`significantly_better`), row by row."""
+    better, worse = above.sum(axis=0), above.sum(axis=1)
+    return [
+        RankInterval(1 + int(up), len(above) - int(down))
+        for up, down in zip(better, worse, strict=True)
+    ]
+
+
+def significantly_better(
+    metric: Metric,
+    statistics: Mapping[str, Statistics],
+    users: ArrayLike | Sequence[str],
+    *,
+    resamples: int = 2_000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> NDArray[np.bool_]:
+    """[i, j]: whether system i is better than system j, all pairs tested at once at ``level``.
+
     ``statistics[system][metric.name]`` is (n, columns), row i of every system and ``users[i]``
-    of the same instance. Two systems differ where their difference exceeds, in bootstrap
-    standard errors, the ``level`` quantile of the largest such deviation over all pairs; with u
-    systems significantly better and v significantly worse, a rank is 1 + u to M - v (Mogstad,
-    Romano, Shaikh and Wilhelm, "Inference for Ranks with Applications to Mobility across
-    Neighbourhoods and Academic Achievement across Countries", Review of Economic Studies
-    91:476, 2024, section 3). The quantile knows how systems move together, so nothing is lost
-    to the number of pairs as with Holm. Raises as :func:`summarise` does.
+    of the same instance; the answer is (systems, systems) in the order of ``statistics``. Two
+    systems differ where their difference exceeds, in bootstrap standard errors, the ``level``
+    quantile of the largest such deviation over all pairs. The quantile knows how systems move
+    together, so nothing is lost to the number of pairs as with Holm. Raises as
+    :func:`summarise` does.
     """
     rows = [_checked(metric, of_system) for of_system in statistics.values()]
     if not rows:
-        return {}
+        return np.zeros((0, 0), dtype=np.bool_)
     sample = _Sample.of(rows, users)
     means = sample.resampled_means(resamples, seed)
     drawn = np.stack([metric.value(means[:, part]) for part in _slices(rows)], axis=1)
@@ -193,12 +223,8 @@ def rank_intervals(
         alike = np.where(certain, np.copysign(np.inf, gap), 0.0)
         distance[i] = sign * np.where(spread, gap / scale, alike)
     critical = float(np.quantile(largest, level))
-    better = (distance < -critical).sum(axis=1)
-    worse = (distance > critical).sum(axis=1)
-    return {
-        system: RankInterval(1 + int(better[i]), len(rows) - int(worse[i]))
-        for i, system in enumerate(statistics)
-    }
+    better: NDArray[np.bool_] = distance > critical
+    return better
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:

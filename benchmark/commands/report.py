@@ -9,14 +9,15 @@ import typer
 
 from benchmark.commands.options import HomeOption, JsonOption
 from benchmark.errors import UsageError
-from benchmark.report.figures import FIGURES
+from benchmark.report.figures import FIGURE_NAMES
 
 app = typer.Typer()
 
 
 @app.command(
     epilog="Examples: unimp-bench report --table ablation --data sim-s --format md;  "
-    "unimp-bench report --figure generation --data sim-s --out generation.png"
+    "unimp-bench report --figure generation --data sim-s --out generation.png;  "
+    "unimp-bench report --figure dots --table search --format svg"
 )
 def report(
     table: Annotated[
@@ -25,7 +26,7 @@ def report(
     ] = None,
     figure: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--figure", help=f"Draw a figure instead: {', '.join(FIGURES)}."),
+        typer.Option("--figure", help=f"Draw a figure instead: {', '.join(FIGURE_NAMES)}."),
     ] = None,
     data: Annotated[
         Optional[str],  # noqa: UP045
@@ -48,7 +49,8 @@ def report(
         Optional[Path],  # noqa: UP045
         typer.Option(
             "--out",
-            help="Write to this file instead [default of a figure: figure-NAME.FORMAT, here].",
+            help="Write to this file instead [default of a figure: figure-NAME.FORMAT or "
+            "figure-NAME-TABLE.FORMAT, here].",
         ),
     ] = None,
     home: HomeOption = None,
@@ -56,15 +58,16 @@ def report(
 ) -> None:
     """Print a table: measured, interval, significance, and the paper's number beside it.
 
-    Or draw a figure from a stored run. "generation": for pairs of users with the same query,
-    their histories, the generated image and the true item.
+    Or draw a figure. From a stored run, "generation": for pairs of users with the same query,
+    their histories, the generated image and the true item. From the runs of a table (--table):
+    "dots", every metric with its interval; "cost", the primary metric against training time;
+    "robustness", what perturbed inputs cost; "learning", validation scores by epoch; "ranks",
+    rank intervals and ties.
     """
     if out is not None and (not out.name or out.is_dir()):
         raise UsageError(f"--out {str(out)!r} is a folder.", fix="Give the name of a file.")
-    if table is not None and figure is not None:
-        raise UsageError("--table and --figure exclude each other.", fix="Leave out one of them.")
     if figure is not None:
-        _draw(figure, data, model, output_format, out, home, as_json)
+        _draw(figure, table, data, model, output_format, out, home, as_json)
     elif table is None:
         raise UsageError(
             "report needs --table or --figure.",
@@ -73,7 +76,7 @@ def report(
     elif model is not None:
         raise UsageError(
             f"--model {model} belongs to --figure: a table names its own models.",
-            fix="Leave out --model, or give --figure instead of --table.",
+            fix="Leave out --model, or give --figure generation instead of --table.",
         )
     else:
         _print_table(
@@ -109,6 +112,7 @@ def _print_table(
 
 def _draw(
     figure: str,
+    table: str | None,
     data: str | None,
     model: str | None,
     output_format: str | None,
@@ -125,6 +129,7 @@ def _draw(
         home=find_home(home),
         data=data,
         model=model,
+        table=table,
         output_format=output_format,
         out=out,
     )

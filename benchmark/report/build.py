@@ -33,7 +33,7 @@ from benchmark.report.specification import (
     load_table,
 )
 
-__all__ = ["build_report", "missing_runs"]
+__all__ = ["build_report", "missing_runs", "report_of"]
 
 
 def build_report(table: str, *, home: Home, data: str | None = None) -> Report:
@@ -53,10 +53,14 @@ def build_report(table: str, *, home: Home, data: str | None = None) -> Report:
     answers = collect(specification, home=home, data=data)
     if is_own(table):
         require_known_models(specification, Path(table), answers.entries)
-    return _build(specification, answers)
+    return report_of(specification, answers)
 
 
-def _build(table: ResultTable, answers: Answers) -> Report:
+def report_of(table: ResultTable, answers: Answers, *, compared: bool = True) -> Report:
+    """The report of ``table`` from its ``answers``.
+
+    Not ``compared``, no cell says what it differs from significantly: tests take most of the time.
+    """
     evidence = {
         place: gathered
         for place, answer in answers.by_place.items()
@@ -75,7 +79,7 @@ def _build(table: ResultTable, answers: Answers) -> Report:
                 for system, answer in here.items()
             }
             columns.append(_column(group, name, metric, paper_metric, made.values()))
-            if metric is not None:
+            if metric is not None and compared:
                 made = _marked(table, answers, metric, made, at_hand)
             for system, cell in made.items():
                 cells[system].append(cell)

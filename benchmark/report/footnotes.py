@@ -107,13 +107,11 @@ def _opponents(table: ResultTable) -> str:
 
 
 def _about_runs(answers: Answers) -> Iterator[str]:
-    by_seeds: dict[tuple[int, ...], dict[str, None]] = {}
     adapted: dict[str, None] = {}
-    answered = [answer for answer in answers.by_place.values() if answer.runs]
-    for answer in answered:
+    for answer in answers.by_place.values():
+        if not answer.runs:
+            continue
         system = answer.row.system
-        if answer.seeds != (0,):
-            by_seeds.setdefault(answer.seeds, {})[system] = None
         entry = answers.entries.get(answer.row.model.partition(":")[0])
         if entry is not None and entry.adapted:
             adapted[system] = None
@@ -122,11 +120,20 @@ def _about_runs(answers: Answers) -> Iterator[str]:
             yield failure_note(
                 system, rate, f"the answers to {answer.spec.task} on {answer.spec.data}"
             )
+    yield from seed_notes(answers)
+    if adapted:
+        yield f"Adapted to a task its authors do not define: {', '.join(adapted)}."
+
+
+def seed_notes(answers: Answers) -> Iterator[str]:
+    """Which systems stand for other seeds than the one and only 0."""
+    by_seeds: dict[tuple[int, ...], dict[str, None]] = {}
+    for answer in answers.by_place.values():
+        if answer.runs and answer.seeds != (0,):
+            by_seeds.setdefault(answer.seeds, {})[answer.row.system] = None
     for seeds, systems in by_seeds.items():
         kind = "Mean over seeds" if len(seeds) > 1 else "Seed"
         yield f"{kind} {', '.join(map(str, seeds))}: {', '.join(systems)}."
-    if adapted:
-        yield f"Adapted to a task its authors do not define: {', '.join(adapted)}."
 
 
 def _failure_rate(answer: Answer) -> float:

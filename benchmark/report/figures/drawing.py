@@ -24,11 +24,21 @@ class Drawing(Protocol):
 
 
 class FigureKind(Protocol):
-    """Builds one kind of figure."""
+    """Builds one kind of figure from a run."""
 
     def __call__(self, home: Home, *, data: str | None, model: str | None) -> Drawing:
         """The figure over dataset ``data`` and ``model``; ``None`` takes the figure's own default.
 
         Raises :class:`~benchmark.errors.UsageError` for unknown names and
         :class:`~benchmark.errors.BenchError` where no stored run can be drawn.
+        """
+
+
+class TableFigureKind(Protocol):
+    """Builds one kind of figure from the runs of a table."""
+
+    def __call__(self, home: Home, *, table: str, data: str | None) -> Drawing:
+        """The figure over ``table`` (paper number, name, or TOML path) on dataset ``data``.
+
+        ``data`` is as in :func:`benchmark.report.build.build_report`, and errors are as above.
         """

@@ -10,8 +10,9 @@ from typing import Any
 from benchmark.errors import BenchError, UsageError, unknown_name
 from benchmark.files import atomic_path
 from benchmark.home import Home
-from benchmark.report.figures import FIGURES
+from benchmark.report.figures import FIGURE_NAMES, FIGURES, TABLE_FIGURES
 from benchmark.report.figures.drawing import Drawing
+from benchmark.report.figures.style import RC
 
 #: Format -> what is left out of the file, so that the same figure gives the same bytes.
 _METADATA: dict[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None}}
@@ -26,24 +27,54 @@ def make_figure(
     home: Home,
     data: str | None = None,
     model: str | None = None,
+    table: str | None = None,
     output_format: str | None = None,
     out: Path | None = None,
 ) -> tuple[Drawing, Path]:
     """Draw the figure called ``name`` into a file; what was drawn, and the file.
 
-    ``out`` is ``figure-NAME.FORMAT`` in the current folder unless given; ``output_format`` is the
-    ending of ``out``, else ``png``. A file of that name is replaced, at once and as a whole.
+    Some figures are of a run of ``model``, the others of a ``table``. ``out`` is
+    ``figure-NAME.FORMAT`` or ``figure-NAME-TABLE.FORMAT`` in the current folder unless given;
+    ``output_format`` is the ending of ``out``, else ``png``. A file of that name is replaced, at
+    once and as a whole.
 
     Raises :class:`~benchmark.errors.UsageError` for unknown names and for an ``out`` that ends in
     another format, :class:`~benchmark.errors.BenchError` where matplotlib or a run is missing.
     """
-    build = FIGURES.get(name)
+    if name not in FIGURE_NAMES:
+        raise unknown_name("figure", name, FIGURE_NAMES)
+    _check_subject(name, model, table)
     chosen = _format(output_format, out)
     _matplotlib()  # missing, it is missed now rather than after the reading
-    drawing = build(home, data=data, model=model)
-    path = Path(f"figure-{name}.{chosen}") if out is None else out
+    drawing: Drawing
+    if table is None:
+        drawing = FIGURES.get(name)(home, data=data, model=model)
+        path = Path(f"figure-{name}.{chosen}")
+    else:
+        drawing = TABLE_FIGURES.get(name)(home, table=table, data=data)
+        path = Path(f"figure-{name}-{Path(table).stem}.{chosen}")
+    path = path if out is None else out
     _write(drawing, path, chosen)
     return drawing, path
+
+
+def _check_subject(name: str, model: str | None, table: str | None) -> None:
+    """Whether a figure of a table was given one, and a figure of a run none."""
+    if name in TABLE_FIGURES and table is None:
+        raise UsageError(
+            f"Figure {name!r} is drawn of a table.",
+            fix=f"For instance: unimp-bench report --figure {name} --table search",
+        )
+    if name in TABLE_FIGURES and model is not None:
+        raise UsageError(
+            f"--model {model} is not for figure {name!r}: its table names the models.",
+            fix="Leave out --model.",
+        )
+    if name in FIGURES and table is not None:
+        raise UsageError(
+            f"Figure {name!r} is of one run, not of a table.",
+            fix=f"Leave out --table; figures of a table: {', '.join(TABLE_FIGURES)}.",
+        )
 
 
 def describe(drawing: Drawing, path: Path) -> dict[str, Any]:
@@ -82,7 +113,7 @@ def _write(drawing: Drawing, path: Path, output_format: str) -> None:
 
     with matplotlib.rc_context(), warnings.catch_warnings():
         matplotlib.rcdefaults()  # a user's own style would change sizes and bytes
-        matplotlib.rcParams["svg.hashsalt"] = "unimp-bench"
+        matplotlib.rcParams.update(RC)
         # Letters that the font lacks become boxes; a line a letter helps nobody.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         page = Figure()  # without pyplot: no window system is ever asked for

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.report.figures.words import one_line
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -59,14 +61,14 @@ def draw_page(
     height = _HEAD + len(rows) * _ROW + _FOOT_LINE * len(feet) + _MARGIN
     page.set_size_inches(_WIDTH, height)
     paper = _Paper(page, height)
-    paper.text(_MARGIN, 0.32, _cut(title, _TITLE_LETTERS), size=13, weight="bold")
-    paper.text(_MARGIN, 0.52, _cut(subtitle, _NOTE_LETTERS), size=7.5, color=_GREY)
+    paper.text(_MARGIN, 0.32, one_line(title, _TITLE_LETTERS), size=13, weight="bold")
+    paper.text(_MARGIN, 0.52, one_line(subtitle, _NOTE_LETTERS), size=7.5, color=_GREY)
     lefts = (_MARGIN, _MARGIN + _SIDE + _BETWEEN)
     for left in lefts:
         _draw_headings(paper, left)
     for number, row in enumerate(rows):
         top = _HEAD + number * _ROW
-        query = _cut(row.query, _TITLE_LETTERS)
+        query = one_line(row.query, _TITLE_LETTERS)
         paper.text(_MARGIN, top + 0.23, f"“{query}”", size=10, weight="bold")
         for left, side in zip(lefts, row.sides, strict=True):
             _draw_side(paper, left, top + 0.32, side)
@@ -123,13 +125,7 @@ def _draw_side(paper: _Paper, left: float, top: float, side: Side) -> None:
         x = left + place * (_SMALL + _GAP)
         paper.image(x, top + _LARGE - _SMALL, _SMALL, pixels, "no photo")
     bottom = top + _LARGE - _SMALL - _GAP
-    paper.text(left, bottom, f"user {_cut(side.user, _SIDE_LETTERS)}", size=7.5, color=_GREY)
+    paper.text(left, bottom, f"user {one_line(side.user, _SIDE_LETTERS)}", size=7.5, color=_GREY)
     large = left + HISTORY * (_SMALL + _GAP) + _GAP
     paper.image(large, top, _LARGE, side.generated, "failed answer")
     paper.image(large + _LARGE + 2 * _GAP, top, _LARGE, side.truth, "no photo")
-
-
-def _cut(words: str, most: int) -> str:
-    """``words`` on one line of at most ``most`` letters, without what cannot be printed."""
-    line = "".join(letter if letter.isprintable() else " " for letter in words)
-    return line if len(line) <= most else line[: most - 1] + "…"

@@ -1,0 +1,232 @@
+"""The figure ``cost``: a table's primary metrics against the seconds that training took."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import ceil, floor, log10
+from typing import TYPE_CHECKING, Any
+
+from benchmark.home import Home
+from benchmark.report.figures import style
+from benchmark.report.figures.labels import Box, beside
+from benchmark.report.figures.plot_page import MARGIN, Key, PlotPage
+from benchmark.report.figures.tabled import (
+    BARS_NOTE,
+    Group,
+    TableView,
+    direction,
+    read_table_view,
+)
+from benchmark.report.figures.words import one_line, width_of
+from benchmark.runs.store import StoredRun
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_WIDTH, _HEIGHT, _LEFT, _HEAD, _FOOT = 5.6, 3.0, 0.55, 0.45, 0.55
+_MOST_LETTERS = 34
+#: The clock's resolution: where no time at all has been recorded. A logarithm needs some.
+LEAST_SECONDS = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A system: mean training ``seconds`` and mean value over its seeds.
+
+    ``machine`` is where it was trained, several if its seeds were; ``threads`` what the runs say
+    about theirs, empty where they say nothing.
+    """
+
+    system: str
+    role: str
+    seconds: float
+    value: float
+    low: float | None
+    high: float | None
+    machine: str
+    threads: str
+
+
+@dataclass(frozen=True, slots=True)
+class CostFigure:
+    """What a system's score costs in time; a shape of mark for every machine."""
+
+    view: TableView
+    panels: tuple[tuple[Group, tuple[Point, ...]], ...]
+
+    @property
+    def machines(self) -> list[str]:
+        """In order of appearance: the first has the first shape."""
+        return list(dict.fromkeys(point.machine for _, points in self.panels for point in points))
+
+    def summary(self) -> str:
+        return self.view.summary("cost")
+
+    def to_json(self) -> dict[str, Any]:
+        panels = [
+            {**self.view.place_json(group.primary), "points": [asdict(point) for point in points]}
+            for group, points in self.panels
+        ]
+        return {**self.view.to_json("cost", panels), "machines": self.machines}
+
+    def draw(self, page: Figure) -> None:
+        part = _HEAD + _HEIGHT + _FOOT
+        paper = PlotPage(
+            page,
+            _LEFT + _WIDTH,
+            part * len(self.panels),
+            title=self.view.report.title,
+            keys=[
+                Key(f"trained on {machine}", {**self._shape(machine), "color": style.GREY})
+                for machine in self.machines
+            ],
+            notes=[BARS_NOTE, *self._notes(), *self.view.notes()],
+        )
+        for number, (group, points) in enumerate(self.panels):
+            self._draw_panel(paper, group, points, paper.top + number * part)
+
+    def _notes(self) -> list[str]:
+        points = [point for _, points in self.panels for point in points]
+        notes = ["Training serves all tasks a model answers at once: its time is not divided."]
+        if len(self.machines) > 1:
+            notes.append(
+                f"Trained on {len(self.machines)} kinds of machine, one shape each: times of "
+                "different shapes are not comparable."
+            )
+        by_threads: dict[str, dict[str, None]] = {}
+        for point in points:
+            if point.threads:
+                by_threads.setdefault(point.threads, {})[point.system] = None
+        if len(by_threads) > 1:
+            told = "; ".join(f"{named}: {', '.join(who)}" for named, who in by_threads.items())
+            notes.append(f"Not all with as many threads. {told}.")
+        if any(point.seconds < LEAST_SECONDS for point in points):
+            notes.append(f"Below {LEAST_SECONDS} s, training stands at {LEAST_SECONDS} s.")
+        return notes
+
+    def _shape(self, machine: str) -> dict[str, Any]:
+        at = self.machines.index(machine)
+        return {"marker": style.MARKERS[at % len(style.MARKERS)], "markersize": 5.5}
+
+    def _draw_panel(
+        self, paper: PlotPage, group: Group, points: Sequence[Point], top: float
+    ) -> None:
+        column = self.view.report.columns[group.primary]
+        left = MARGIN + _LEFT
+        heading = f"{column.metric}, {group.title}; {direction(column)}"
+        paper.text(left, top + 0.25, heading, size=style.HEADING, weight="bold")
+        axes = paper.panel(left, top + _HEAD, _WIDTH, _HEIGHT)
+        paper.text(
+            left + _WIDTH / 2,
+            top + _HEAD + _HEIGHT + 0.38,
+            "training, seconds (logarithmic)",
+            ha="center",
+        )
+        style.plain(axes, grid="y")
+        style.few_ticks(axes, "y", 6)
+        _seconds_axis(axes, [point.seconds for point in points])
+        for point in points:
+            mark = {**style.of_role(point.role), **self._shape(point.machine)}
+            x = max(point.seconds, LEAST_SECONDS)
+            if point.low is not None and point.high is not None:
+                axes.plot([x, x], [point.low, point.high], color=mark["color"], linewidth=1.1)
+            axes.plot([x], [point.value], linestyle="none", zorder=3, **mark)
+        axes.margins(y=0.1)
+        _label(axes, points)
+
+
+def build_cost(home: Home, *, table: str, data: str | None) -> CostFigure:
+    """The primary metric of every (task, dataset, cohort) of ``table`` against training time.
+
+    Raises as :func:`~benchmark.report.figures.tabled.read_table_view` does.
+    """
+    view = read_table_view(home, table, data)
+    return CostFigure(view, tuple((group, tuple(_points(view, group))) for group in view.groups))
+
+
+def _points(view: TableView, group: Group) -> list[Point]:
+    found = []
+    for row in view.report.rows:
+        cell = row.cells[group.primary]
+        if cell.value is None:
+            continue
+        runs = view.answer(row, group).runs
+        seconds = sum(float(run.manifest["fit_seconds"]) for run in runs) / len(runs)
+        machines = dict.fromkeys(machine_of(run) for run in runs)
+        threads = dict.fromkeys(name for run in runs for name in _devices(run) if "threads" in name)
+        found.append(
+            Point(
+                row.system,
+                row.role,
+                seconds,
+                cell.value,
+                cell.low,
+                cell.high,
+                " and ".join(machines),
+                " and ".join(threads),
+            )
+        )
+    return found
+
+
+def machine_of(run: StoredRun) -> str:
+    """What ``run`` was made on: processor, cores, accelerators, and how many processes fitted.
+
+    The number of threads is left out: models that run without torch do not state it.
+    """
+    manifest = run.manifest
+    words = [str(manifest.get("processor") or "an unknown processor")]
+    if manifest.get("cores"):
+        words.append(f"{manifest['cores']} cores")
+    words += [name for name in _devices(run) if not name.startswith("cpu")]
+    if manifest.get("fit_processes", 1) != 1:
+        words.append(f"{manifest['fit_processes']} processes")
+    return ", ".join(words)
+
+
+def _devices(run: StoredRun) -> list[str]:
+    return [str(name) for name in run.manifest.get("devices") or ()]
+
+
+def _seconds_axis(axes: Axes, seconds: Sequence[float]) -> None:
+    """Whole powers of ten, written out."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    drawn = [max(value, LEAST_SECONDS) for value in seconds]
+    low, high = floor(log10(min(drawn))), ceil(log10(max(drawn)))
+    low, high = (low, high) if high > low else (low, low + 1)
+    axes.set_xscale("log")
+    axes.set_xlim(10.0**low / 1.25, 10.0**high * 1.25)
+    axes.xaxis.set_major_locator(LogLocator(numticks=12))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
+
+
+def _label(axes: Axes, points: Sequence[Point]) -> None:
+    """The systems' names, clear of each other and of marks and bars."""
+    lowest, highest = axes.get_ylim()
+    first, last = (log10(edge) for edge in axes.get_xlim())
+
+    def height(value: float) -> float:
+        return (value - lowest) / (highest - lowest) * _HEIGHT
+
+    places, taken = [], []
+    for point in points:
+        x = (log10(max(point.seconds, LEAST_SECONDS)) - first) / (last - first) * _WIDTH
+        y = height(point.value)
+        low = y if point.low is None else height(point.low)
+        high = y if point.high is None else height(point.high)
+        places.append((x, y))
+        taken += [_around(x, y, y, 0.06), _around(x, low, high, 0.02)]
+    names = [one_line(point.system, _MOST_LETTERS) for point in points]
+    sizes = [(width_of(name, style.LETTERS), 0.12) for name in names]
+    corners = beside(places, sizes, (_WIDTH, _HEIGHT), taken)
+    for name, (x, y) in zip(names, corners, strict=True):
+        axes.text(x / _WIDTH, y / _HEIGHT, name, transform=axes.transAxes, size=style.LETTERS,
+                  va="bottom", color=style.INK, parse_math=False, zorder=5)  # fmt: skip
+
+
+def _around(x: float, low: float, high: float, off: float) -> Box:
+    return x - off, low - off, x + off, high + off

@@ -1,0 +1,213 @@
+"""The figure ``dots``: every metric of a table, a panel each, with 95% intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from benchmark.home import Home
+from benchmark.report.contents import ReportCell, ReportRow
+from benchmark.report.figures import style
+from benchmark.report.figures.plot_page import MARGIN, Key, PlotPage
+from benchmark.report.figures.tabled import (
+    BARS_NOTE,
+    Group,
+    TableView,
+    best_first,
+    direction,
+    read_table_view,
+)
+from benchmark.report.figures.words import width_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_PANEL, _GAP, _ROW, _HEAD, _FOOT = 1.85, 0.3, 0.19, 0.7, 0.32
+#: Panels beside each other.
+_MOST_ABREAST = 4
+_MOST_LETTERS = 34
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Panels beside each other that share their rows.
+
+    ``oracles`` stand above the ``measured`` systems (best first); below them are those of which
+    only the paper has numbers.
+    """
+
+    group: Group
+    columns: tuple[int, ...]
+    oracles: tuple[ReportRow, ...]
+    measured: tuple[ReportRow, ...]
+    printed: tuple[ReportRow, ...]
+
+    @property
+    def rows(self) -> tuple[ReportRow, ...]:
+        return (*self.oracles, *self.measured, *self.printed)
+
+    @property
+    def height(self) -> float:
+        return _HEAD + len(self.rows) * _ROW + _FOOT
+
+
+@dataclass(frozen=True, slots=True)
+class DotsFigure:
+    """Where every system stands in every metric."""
+
+    view: TableView
+    strips: tuple[Strip, ...]
+
+    @property
+    def _unheaded(self) -> float:
+        """Room that the title of the first strip would take, where the page's says it all."""
+        return 0.2 if len(self.view.groups) == 1 else 0.0
+
+    def summary(self) -> str:
+        return self.view.summary("dots")
+
+    def to_json(self) -> dict[str, Any]:
+        panels = [
+            {
+                **self.view.place_json(at),
+                "marks": [_mark_json(row, row.cells[at]) for row in strip.rows],
+            }
+            for strip in self.strips
+            for at in strip.columns
+        ]
+        return self.view.to_json("dots", panels)
+
+    def draw(self, page: Figure) -> None:
+        left = max(
+            width_of(row.system[:_MOST_LETTERS], style.LETTERS)
+            for strip in self.strips
+            for row in strip.rows
+        )
+        abreast = max(len(strip.columns) for strip in self.strips)
+        paper = PlotPage(
+            page,
+            left + 0.1 + abreast * (_PANEL + _GAP),
+            sum(strip.height for strip in self.strips) - self._unheaded,
+            title=self.view.report.title,
+            keys=self._keys(),
+            notes=[BARS_NOTE, *self._about_paper(), *self.view.notes()],
+        )
+        top = paper.top - self._unheaded
+        for strip in self.strips:
+            self._draw_strip(paper, strip, MARGIN + left + 0.1, top)
+            top += strip.height
+
+    def _draw_strip(self, paper: PlotPage, strip: Strip, left: float, top: float) -> None:
+        count = len(strip.rows)
+        if len(self.view.groups) > 1:
+            paper.text(MARGIN, top + 0.12, strip.group.title, size=style.HEADING, weight="bold")
+        for number, row in enumerate(strip.rows):
+            only_printed = number >= count - len(strip.printed)
+            paper.text(
+                left - 0.1,
+                top + _HEAD + (number + 0.5) * _ROW,
+                row.system,
+                most=_MOST_LETTERS,
+                ha="right",
+                va="center",
+                color=style.GREY if only_printed else style.INK,
+            )
+        for place, at in enumerate(strip.columns):
+            x = left + place * (_PANEL + _GAP)
+            column = self.view.report.columns[at]
+            paper.text(x, top + 0.36, column.metric, size=style.HEADING, weight="bold")
+            paper.text(x, top + 0.5, direction(column), size=style.NOTE, color=style.GREY)
+            if any(row.cells[at].paper is not None for row in strip.rows):
+                words = f"□ {column.paper}"
+                paper.text(x, top + 0.63, words, size=style.NOTE, color=style.PAPER["color"])
+            self._draw_panel(paper, strip, at, x, top + _HEAD)
+
+    def _draw_panel(self, paper: PlotPage, strip: Strip, at: int, left: float, top: float) -> None:
+        count = len(strip.rows)
+        axes = paper.panel(left, top, _PANEL, count * _ROW, ylim=(count - 0.5, -0.5))
+        style.plain(axes, grid="x")
+        style.few_ticks(axes, "x")
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        every = list(range(count))
+        axes.hlines(every, 0, 1, transform=axes.get_yaxis_transform(), color=style.PALE,
+                    linewidth=0.6, linestyle=(0, (1, 2)), zorder=0.5)  # fmt: skip
+        for edge in (len(strip.oracles), count - len(strip.printed)):
+            if 0 < edge < count:
+                axes.axhline(edge - 0.5, color="0.6", linewidth=0.6)
+        for number, row in enumerate(strip.rows):
+            cell = row.cells[at]
+            if cell.paper is not None:
+                axes.plot([cell.paper], [number], zorder=3, linestyle="none", **style.PAPER)
+            if cell.value is None:
+                continue
+            mark = style.of_role(row.role)
+            if cell.low is not None and cell.high is not None:
+                axes.plot([cell.low, cell.high], [number, number], color=mark["color"],
+                          linewidth=1.3, solid_capstyle="butt", zorder=2)  # fmt: skip
+            axes.plot([cell.value], [number], zorder=4, linestyle="none", **mark)
+        axes.margins(x=0.06)
+
+    def _keys(self) -> list[Key]:
+        rows = [row for strip in self.strips for row in strip.rows]
+        measured = {row.role for strip in self.strips for row in (*strip.oracles, *strip.measured)}
+        keys = [Key("measured here", style.MEASURED)] if "system" in measured else []
+        if "trivial" in measured:
+            keys.append(Key("measured here, trivial", style.TRIVIAL))
+        if "oracle" in measured:
+            keys.append(Key("oracle: knows the simulation, a ceiling", style.ORACLE))
+        if any(cell.paper is not None for row in rows for cell in row.cells):
+            keys.append(Key("printed in the paper", style.PAPER))
+        return keys
+
+    def _about_paper(self) -> list[str]:
+        if not any(key.mark is style.PAPER for key in self._keys()):
+            return []
+        return ["Hollow: what the paper prints, on its own data; not comparable with the rest."]
+
+
+def build_dots(home: Home, *, table: str, data: str | None) -> DotsFigure:
+    """Every measured column of ``table``, best systems on top by each task's primary metric.
+
+    Raises as :func:`~benchmark.report.figures.tabled.read_table_view` does.
+    """
+    view = read_table_view(home, table, data)
+    return DotsFigure(view, tuple(s for group in view.groups for s in _strips(view, group)))
+
+
+def _strips(view: TableView, group: Group) -> list[Strip]:
+    rows = list(view.report.rows)
+    leading = view.report.columns[group.primary]
+    ordered = best_first(rows, group.primary, leading)
+    shown = {row.system for row in ordered}
+    printed = [
+        row
+        for row in rows
+        if row.system not in shown and any(row.cells[at].paper is not None for at in group.columns)
+    ]
+    sign = -1 if leading.higher_is_better else 1
+    printed.sort(key=lambda row: sign * (row.cells[group.primary].paper or 0.0))
+    count = -(-len(group.columns) // _MOST_ABREAST)
+    size = -(-len(group.columns) // count)
+    return [
+        Strip(
+            group,
+            group.columns[start : start + size],
+            tuple(row for row in ordered if row.role == "oracle"),
+            tuple(row for row in ordered if row.role != "oracle"),
+            tuple(printed),
+        )
+        for start in range(0, len(group.columns), size)
+    ]
+
+
+def _mark_json(row: ReportRow, cell: ReportCell) -> dict[str, Any]:
+    return {
+        "system": row.system,
+        "role": row.role,
+        "value": cell.value,
+        "low": cell.low,
+        "high": cell.high,
+        "seeds": list(cell.seeds),
+        "paper": cell.paper,
+    }

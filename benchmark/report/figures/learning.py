@@ -1,0 +1,215 @@
+"""The figure ``learning``: validation scores by epoch, of the models that left a journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from benchmark.errors import BenchError
+from benchmark.home import Home
+from benchmark.report.figures import style
+from benchmark.report.figures.journals import FitShelf, Segment, read_journal, validation_curves
+from benchmark.report.figures.labels import spread
+from benchmark.report.figures.plot_page import MARGIN, Key, PlotPage
+from benchmark.report.figures.tabled import Group, TableView, read_table_view
+from benchmark.report.figures.words import one_line, width_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_WIDTH, _HEIGHT, _LEFT, _HEAD, _FOOT = 4.2, 2.4, 0.55, 0.4, 0.6
+_MOST_LETTERS = 34
+_LINE = 0.14
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One training of one system: its stages in order."""
+
+    system: str
+    seed: int
+    segments: tuple[Segment, ...]
+
+    @property
+    def kept(self) -> tuple[int, float] | None:
+        """Epoch and score of what the training ended with: the last epoch that was kept."""
+        for segment in reversed(self.segments):
+            if segment.kept is not None:
+                return segment.epochs[segment.kept], segment.scores[segment.kept]
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """The curves of one metric that models watched on one (task, dataset)."""
+
+    group: Group
+    metric: str
+    curves: tuple[Curve, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LearningFigure:
+    """Learning curves; ``silent`` systems were run but left no scores."""
+
+    view: TableView
+    panels: tuple[Panel, ...]
+    silent: tuple[str, ...]
+
+    @property
+    def systems(self) -> list[str]:
+        """In the table's order: each has a colour and a shape throughout."""
+        return list(dict.fromkeys(c.system for panel in self.panels for c in panel.curves))
+
+    def summary(self) -> str:
+        return self.view.summary("learning")
+
+    def to_json(self) -> dict[str, Any]:
+        panels = [
+            {
+                **self.view.place_json(panel.group.primary),
+                "metric": panel.metric,
+                "curves": [asdict(curve) for curve in panel.curves],
+            }
+            for panel in self.panels
+        ]
+        return {**self.view.to_json("learning", panels), "without_journal": list(self.silent)}
+
+    def draw(self, page: Figure) -> None:
+        labels = max(width_of(name[:_MOST_LETTERS], style.LETTERS) for name in self.systems)
+        part = _HEAD + _HEIGHT + _FOOT
+        notes = [
+            "Scores on validation, which chose the epoch that was kept (large mark); a stage of "
+            "several tasks is judged by all of them together. Dashes: a later stage goes "
+            "on from the epoch kept before; where it was not better, that epoch stands.",
+        ]
+        if any(len({c.seed for c in panel.curves}) > 1 for panel in self.panels):
+            notes.append("One line a seed.")
+        if self.silent:
+            notes.append(f"Without a journal of validation scores: {', '.join(self.silent)}.")
+        paper = PlotPage(
+            page,
+            _LEFT + _WIDTH + 0.2 + labels,
+            part * len(self.panels),
+            title=f"Learning curves. {self.view.report.title}",
+            keys=[Key("kept epoch", {"marker": "o", "markersize": 6, "color": style.GREY})],
+            notes=[*notes, *self.view.notes(means=False)],
+        )
+        for number, panel in enumerate(self.panels):
+            self._draw_panel(paper, panel, paper.top + number * part)
+
+    def _draw_panel(self, paper: PlotPage, panel: Panel, top: float) -> None:
+        from matplotlib.ticker import MaxNLocator
+
+        left = MARGIN + _LEFT
+        heading = f"validation {panel.metric}, {panel.group.title}"
+        paper.text(left, top + 0.25, heading, size=style.HEADING, weight="bold")
+        paper.text(left + _WIDTH / 2, top + _HEAD + _HEIGHT + 0.36, "epoch", ha="center")
+        axes = paper.panel(left, top + _HEAD, _WIDTH, _HEIGHT)
+        style.plain(axes, grid="y")
+        style.few_ticks(axes, "y", 5)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True))
+        for curve in panel.curves:
+            mark = style.numbered(self.systems.index(curve.system))
+            small = {**mark, "markersize": 2.5}
+            start: tuple[float, float] | None = None  # where a later stage began
+            for segment in curve.segments:
+                x, y = list(map(float, segment.epochs)), list(segment.scores)
+                if start is not None:
+                    axes.plot([start[0], x[0]], [start[1], y[0]], color=mark["color"],
+                              linewidth=0.7, linestyle=(0, (3, 2)))  # fmt: skip
+                axes.plot(x, y, linewidth=1.3, **small)
+                if segment.kept is not None:
+                    start = x[segment.kept], y[segment.kept]
+            if curve.kept is not None:
+                epoch, score = curve.kept
+                axes.plot(
+                    [epoch], [score], linestyle="none", zorder=4, **{**mark, "markersize": 6.5}
+                )
+        axes.margins(x=0.04, y=0.08)
+        self._label(paper, panel, left, top, axes.get_xlim(), axes.get_ylim())
+
+    def _label(
+        self,
+        paper: PlotPage,
+        panel: Panel,
+        left: float,
+        top: float,
+        across: tuple[float, float],
+        up: tuple[float, float],
+    ) -> None:
+        """The systems' names right of the panel, each tied to the end of one of its lines."""
+        ends: dict[str, tuple[float, float]] = {}
+        for curve in panel.curves:
+            last = curve.segments[-1]
+            ends.setdefault(curve.system, (last.epochs[-1], last.scores[-1]))
+        places = [
+            (
+                (x - across[0]) / (across[1] - across[0]) * _WIDTH,
+                (y - up[0]) / (up[1] - up[0]) * _HEIGHT,
+            )
+            for x, y in ends.values()
+        ]
+        heights = spread([y for _, y in places], _LINE, 0.0, _HEIGHT)
+        floor = top + _HEAD + _HEIGHT
+        for system, (x, y), height in zip(ends, places, heights, strict=True):
+            colour = style.numbered(self.systems.index(system))["color"]
+            paper.line([left + x, left + _WIDTH + 0.1], [floor - y, floor - height],
+                       color=colour, linewidth=0.4, linestyle=(0, (4, 3)))  # fmt: skip
+            words = one_line(system, _MOST_LETTERS)
+            paper.text(left + _WIDTH + 0.13, floor - height, words, va="center")
+
+
+def build_learning(home: Home, *, table: str, data: str | None) -> LearningFigure:
+    """Validation scores by epoch behind the runs of ``table``.
+
+    Raises as :func:`~benchmark.report.figures.tabled.read_table_view` does, and
+    :class:`~benchmark.errors.BenchError` where no fitted model left a journal
+    (:mod:`~benchmark.report.figures.journals`).
+    """
+    view = read_table_view(home, table, data)
+    fits = FitShelf(home)
+    panels: list[Panel] = []
+    told: set[str] = set()
+    for group in view.groups:
+        by_metric: dict[str, list[Curve]] = {}
+        for metric, curve in _curves(view, group, fits):
+            by_metric.setdefault(metric, []).append(curve)
+            told.add(curve.system)
+        panels += [Panel(group, metric, tuple(found)) for metric, found in by_metric.items()]
+    silent = _silent(view, told)
+    if not panels:
+        raise BenchError(
+            f"No model behind the runs of table {table!r} left a journal of its training: "
+            f"{', '.join(silent)}.",
+            fix="Run a model that leaves one (unimp-bench run --model unimp --task search), or "
+            "keep the folder fitted/ beside runs/.",
+        )
+    return LearningFigure(view, tuple(panels), silent)
+
+
+def _curves(view: TableView, group: Group, fits: FitShelf) -> Iterator[tuple[str, Curve]]:
+    """Each fit once, under the first row that uses it: perturbed rows share the clean one's."""
+    seen = set()
+    for row in view.report.rows:
+        for run in view.answer(row, group).runs:
+            folder = fits.find(run)
+            if folder is None or folder in seen:
+                continue
+            seen.add(folder)
+            journal = read_journal(folder)
+            if journal is not None:
+                seed = int(run.manifest["seed"])
+                for metric, segments in validation_curves(journal, group.task).items():
+                    yield metric, Curve(row.system, seed, segments)
+
+
+def _silent(view: TableView, told: set[str]) -> tuple[str, ...]:
+    """Systems with runs and without a curve, unless their model has one under another row."""
+    answers: Sequence[Any] = list(view.answers.by_place.values())
+    models = {answer.row.model for answer in answers if answer.row.system in told}
+    named = dict.fromkeys(
+        answer.row.system for answer in answers if answer.runs and answer.row.model not in models
+    )
+    return tuple(named)

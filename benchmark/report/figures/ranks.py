@@ -1,0 +1,229 @@
+"""The figure ``ranks``: which ranks the data leave each system, and which systems tie.
+
+Critical-difference diagrams (Demsar, Journal of Machine Learning Research 7:1, 2006) join with a
+bar the systems that no test tells apart; here the test is that of
+:func:`benchmark.stats.significantly_better`, paired by instance and clustered by user, and each
+system shows its rank interval besides.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.errors import BenchError
+from benchmark.home import Home
+from benchmark.metrics import metric_named
+from benchmark.report.evidence import Evidence, gather
+from benchmark.report.figures import style
+from benchmark.report.figures.plot_page import MARGIN, Key, PlotPage
+from benchmark.report.figures.tabled import (
+    Group,
+    TableView,
+    best_first,
+    direction,
+    read_table_view,
+)
+from benchmark.report.figures.words import one_line, width_of
+from benchmark.report.sheet import METRIC_NUMBER
+from benchmark.stats import ranks_of, significantly_better
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_WIDTH, _ROW, _HEAD, _FOOT, _TIE = 3.6, 0.21, 0.45, 0.6, 0.12
+_MOST_LETTERS = 34
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A system's observed rank, 1 being first, and the best and worst that the data leave it."""
+
+    system: str
+    value: float
+    rank: int
+    best: int
+    worst: int
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Systems in order of rank; ``ties`` are first and last ranks of systems that all tie."""
+
+    group: Group
+    places: tuple[Place, ...]
+    ties: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RanksFigure:
+    """Rank intervals by the primary metric of each (task, dataset, cohort).
+
+    ``unpaired`` systems have runs that cannot be compared instance by instance.
+    """
+
+    view: TableView
+    panels: tuple[Panel, ...]
+    unpaired: tuple[str, ...]
+
+    def summary(self) -> str:
+        return self.view.summary("ranks")
+
+    def to_json(self) -> dict[str, Any]:
+        panels = [
+            {
+                **self.view.place_json(panel.group.primary),
+                "places": [asdict(place) for place in panel.places],
+                "ties": [
+                    [place.system for place in panel.places[first - 1 : last]]
+                    for first, last in panel.ties
+                ],
+            }
+            for panel in self.panels
+        ]
+        return {**self.view.to_json("ranks", panels), "unpaired": list(self.unpaired)}
+
+    def draw(self, page: Figure) -> None:
+        labels = max(
+            width_of(_label(place), style.LETTERS)
+            for panel in self.panels
+            for place in panel.places
+        )
+        left = labels + 0.15
+        notes = [
+            "Lines: simultaneous 95% intervals of all ranks of a panel (paired by instance, "
+            "clustered by user). Bars right: systems of which no two differ significantly.",
+        ]
+        if any(row.role == "oracle" for row in self.view.report.rows):
+            notes.append("Oracles take no part.")
+        if self.unpaired:
+            notes.append(
+                f"Left out, without answers to the same instances: {', '.join(self.unpaired)}."
+            )
+        paper = PlotPage(
+            page,
+            left + _WIDTH + 0.2 + _TIE * max(len(panel.ties) for panel in self.panels),
+            sum(_height(panel) for panel in self.panels),
+            title=f"Ranks. {self.view.report.title}",
+            keys=[
+                Key("observed rank", style.MEASURED),
+                Key("ranks left open", {"marker": "_", "markersize": 9, "color": style.INK}),
+                Key("no significant difference", {"marker": "|", "markersize": 8,
+                    "markeredgewidth": 3, "color": style.COLOURS[1]}),
+            ],
+            notes=[*notes, *self.view.notes()],
+        )  # fmt: skip
+        top = paper.top
+        for panel in self.panels:
+            self._draw_panel(paper, panel, MARGIN + left, top)
+            top += _height(panel)
+
+    def _draw_panel(self, paper: PlotPage, panel: Panel, left: float, top: float) -> None:
+        column = self.view.report.columns[panel.group.primary]
+        heading = f"{column.metric}, {panel.group.title}; {direction(column)}"
+        paper.text(MARGIN, top + 0.2, heading, size=style.HEADING, weight="bold")
+        count, top = len(panel.places), top + _HEAD
+        axes = paper.panel(
+            left, top, _WIDTH, count * _ROW, xlim=(0.5, count + 0.5), ylim=(count + 0.5, 0.5)
+        )
+        style.plain(axes, grid="x")
+        axes.spines["left"].set_visible(False)
+        axes.set_yticks([])
+        step = max(1, -(-count // 15))
+        axes.set_xticks(list(range(1, count + 1, step)))
+        words = "rank, 1 is best"
+        paper.text(left + _WIDTH / 2, top + count * _ROW + 0.34, words, ha="center")
+        for place in panel.places:
+            y = top + (place.rank - 0.5) * _ROW
+            paper.text(left - 0.12, y, _label(place), ha="right", va="center")
+            axes.plot([place.best, place.worst], [place.rank] * 2, color=style.INK, linewidth=1.2,
+                      marker="|", markersize=6, zorder=2)  # fmt: skip
+            axes.plot([place.rank], [place.rank], linestyle="none", zorder=3, **style.MEASURED)
+        for number, (first, last) in enumerate(panel.ties):
+            x = left + _WIDTH + 0.15 + number * _TIE
+            paper.line([x, x], [top + (first - 0.8) * _ROW, top + (last - 0.2) * _ROW],
+                       color=style.COLOURS[1], linewidth=4, solid_capstyle="butt")  # fmt: skip
+
+
+def build_ranks(home: Home, *, table: str, data: str | None) -> RanksFigure:
+    """Ranks by the primary metric of every (task, dataset, cohort) with two systems or more.
+
+    Raises as :func:`~benchmark.report.figures.tabled.read_table_view` does, and
+    :class:`~benchmark.errors.BenchError` where nothing can be ranked.
+    """
+    view = read_table_view(home, table, data)
+    panels = []
+    unpaired: dict[str, None] = {}
+    for group in view.groups:
+        evidence, left_out = _evidence(view, group)
+        unpaired |= dict.fromkeys(left_out)
+        if len(evidence) > 1:
+            panels.append(_panel(view, group, evidence))
+    if not panels:
+        raise BenchError(
+            f"Table {table!r} has no two systems with answers to the same instances: there is "
+            "nothing to rank.",
+            fix=f"Run more of it: {view.fill}",
+        )
+    return RanksFigure(view, tuple(panels), tuple(unpaired))
+
+
+def ties(above: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First and last rank, from 1, of every longest run of systems of which no two differ.
+
+    ``above[i, j]``: system i is significantly better than j; systems are in order of rank.
+    """
+    differ = above | above.T
+    count = len(above)
+    runs: list[tuple[int, int]] = []
+    for first in range(count):
+        last = first
+        while last + 1 < count and not differ[first : last + 1, last + 1].any():
+            last += 1
+        if last > first and (not runs or last + 1 > runs[-1][1]):
+            runs.append((first + 1, last + 1))
+    return runs
+
+
+def _evidence(view: TableView, group: Group) -> tuple[dict[str, Evidence], list[str]]:
+    """What can be paired, by system in order of rank, and the systems that cannot."""
+    at = group.primary
+    column = view.report.columns[at]
+    rows = [row for row in view.report.rows if row.role != "oracle"]
+    systems = [row.system for row in best_first(rows, at, column)]
+    found = {}
+    for system in systems:
+        evidence = gather(view.answers.by_place[system, group.number].runs)
+        if evidence is not None and column.metric in evidence.statistics:
+            found[system] = evidence
+    asked = Counter(evidence.ids for evidence in found.values()).most_common(1)
+    paired = {s: evidence for s, evidence in found.items() if evidence.ids == asked[0][0]}
+    return paired, [system for system in systems if system not in paired]
+
+
+def _panel(view: TableView, group: Group, evidence: dict[str, Evidence]) -> Panel:
+    metric = metric_named(view.report.columns[group.primary].metric)
+    values = {row.system: row.cells[group.primary].value or 0.0 for row in view.report.rows}
+    statistics = {system: found.statistics for system, found in evidence.items()}
+    users: Sequence[str] = next(iter(evidence.values())).users
+    above = significantly_better(metric, statistics, users)
+    places = [
+        Place(system, values[system], rank, interval.best, interval.worst)
+        for rank, (system, interval) in enumerate(
+            zip(evidence, ranks_of(above), strict=True), start=1
+        )
+    ]
+    return Panel(group, tuple(places), tuple(ties(above)))
+
+
+def _label(place: Place) -> str:
+    return f"{one_line(place.system, _MOST_LETTERS)}  {place.value:{METRIC_NUMBER}}"
+
+
+def _height(panel: Panel) -> float:
+    return _HEAD + len(panel.places) * _ROW + _FOOT

@@ -1,0 +1,211 @@
+"""The figure ``robustness``: what each system loses when its inputs are perturbed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from benchmark.errors import BenchError, UsageError
+from benchmark.home import Home
+from benchmark.report.contents import ReportCell, ReportRow
+from benchmark.report.figures import style
+from benchmark.report.figures.labels import spread
+from benchmark.report.figures.plot_page import MARGIN, PlotPage
+from benchmark.report.figures.tabled import (
+    BARS_NOTE,
+    Group,
+    TableView,
+    direction,
+    is_measured,
+    read_table_view,
+)
+from benchmark.report.figures.words import one_line, width_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_PANEL, _HEIGHT, _LEFT, _GAP, _HEAD, _FOOT = 1.2, 2.4, 0.5, 0.25, 0.55, 0.4
+_MOST_LETTERS = 28
+_LINE = 0.14
+#: How far systems stand beside each other, so that no bar hides another.
+_ASIDE = 0.035
+#: Perturbation -> what it does, in a heading.
+_NAMES = {"nt": "missing attributes (NT)", "nv": "wrong images (NV)"}
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """One system with its inputs as they are, and perturbed, in one metric."""
+
+    system: str
+    clean: ReportCell
+    perturbed: ReportCell
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Both values."""
+        return self.clean.value or 0.0, self.perturbed.value or 0.0
+
+    @property
+    def label(self) -> str:
+        """``UniMP -12%``: the change relative to the clean value."""
+        clean, perturbed = self.ends
+        change = f" {(perturbed - clean) / clean:+.0%}" if clean else ""
+        return one_line(self.system, _MOST_LETTERS) + change
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """The slopes of one column of the report under one perturbation."""
+
+    group: Group
+    perturb: str
+    column: int
+    slopes: tuple[Slope, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RobustnessFigure:
+    """A strip of panels for each group of columns and each perturbation."""
+
+    view: TableView
+    strips: tuple[tuple[Panel, ...], ...]
+
+    @property
+    def systems(self) -> list[str]:
+        """In the table's order: each has a colour and a shape throughout."""
+        named = dict.fromkeys(s.system for strip in self.strips for p in strip for s in p.slopes)
+        return list(named)
+
+    def summary(self) -> str:
+        return self.view.summary("robustness")
+
+    def to_json(self) -> dict[str, Any]:
+        panels = [
+            {
+                **self.view.place_json(panel.column),
+                "perturb": panel.perturb,
+                "slopes": [
+                    {"system": slope.system, "clean": _json(slope.clean),
+                     "perturbed": _json(slope.perturbed)}
+                    for slope in panel.slopes
+                ],
+            }
+            for strip in self.strips
+            for panel in strip
+        ]  # fmt: skip
+        return self.view.to_json("robustness", panels)
+
+    def draw(self, page: Figure) -> None:
+        labels = max(
+            width_of(slope.label, style.LETTERS)
+            for strip in self.strips
+            for panel in strip
+            for slope in panel.slopes
+        )
+        step = _LEFT + _PANEL + 0.1 + labels + _GAP
+        part = _HEAD + _HEIGHT + _FOOT
+        paper = PlotPage(
+            page,
+            step * max(map(len, self.strips)),
+            part * len(self.strips),
+            title=self.view.report.title,
+            notes=[
+                BARS_NOTE + " They are of each value alone: whether a change is significant is a "
+                "paired question, which unimp-bench compare answers.",
+                "Percentages: the change relative to the clean value.",
+                *self.view.notes(),
+            ],
+        )
+        for number, strip in enumerate(self.strips):
+            top = paper.top + number * part
+            title = f"{_NAMES[strip[0].perturb]}, {strip[0].group.title}"
+            paper.text(MARGIN, top + 0.12, title, size=style.HEADING, weight="bold")
+            for place, panel in enumerate(strip):
+                self._draw_panel(paper, panel, MARGIN + _LEFT + place * step, top)
+
+    def _draw_panel(self, paper: PlotPage, panel: Panel, left: float, top: float) -> None:
+        column = self.view.report.columns[panel.column]
+        words = f"{column.metric}, {direction(column)}"
+        paper.text(left, top + 0.38, words, size=style.NOTE, color=style.GREY)
+        axes = paper.panel(left, top + _HEAD, _PANEL, _HEIGHT, xlim=(-0.12, 1.12))
+        style.plain(axes, grid="y")
+        style.few_ticks(axes, "y", 5)
+        axes.set_xticks([0, 1], ["clean", panel.perturb.upper()])
+        for number, slope in enumerate(panel.slopes):
+            mark = style.numbered(self.systems.index(slope.system))
+            aside = (number - (len(panel.slopes) - 1) / 2) * _ASIDE
+            axes.plot([aside, 1 + aside], slope.ends, linewidth=1.3, zorder=3, **mark)
+            for x, cell in ((aside, slope.clean), (1 + aside, slope.perturbed)):
+                if cell.low is not None and cell.high is not None:
+                    bar = [cell.low, cell.high]
+                    axes.plot([x, x], bar, color=mark["color"], linewidth=0.9, zorder=2)
+        axes.margins(y=0.08)
+        lowest, highest = axes.get_ylim()
+        scale = _HEIGHT / (highest - lowest)
+        ends = [(slope.ends[1] - lowest) * scale for slope in panel.slopes]
+        heights = spread(ends, _LINE, 0.0, _HEIGHT)
+        for slope, end, height in zip(panel.slopes, ends, heights, strict=True):
+            x, floor = left + _PANEL, top + _HEAD + _HEIGHT
+            paper.line([x - 0.08, x + 0.06], [floor - end, floor - height], color="0.6",
+                       linewidth=0.5)  # fmt: skip
+            paper.text(x + 0.09, floor - height, slope.label, va="center")
+
+
+def build_robustness(home: Home, *, table: str, data: str | None) -> RobustnessFigure:
+    """Slopes of every row with a perturbation from the row of the same model without one.
+
+    Raises as :func:`~benchmark.report.figures.tabled.read_table_view` does,
+    :class:`~benchmark.errors.UsageError` where the table has no perturbed row, and
+    :class:`~benchmark.errors.BenchError` where no slope has both its ends.
+    """
+    view = read_table_view(home, table, data)
+    if not any(answer.row.perturb for answer in view.answers.by_place.values()):
+        raise UsageError(
+            f"Table {table!r} has no row with perturbed inputs.",
+            fix='Give --table robustness, or a table of your own with perturb = "nt" or "nv".',
+        )
+    strips = []
+    for group in view.groups:
+        for perturb in _NAMES:
+            panels = [
+                Panel(group, perturb, at, slopes)
+                for at in group.columns
+                if (slopes := tuple(_slopes(view, group, perturb, at)))
+            ]
+            if panels:
+                strips.append(tuple(panels))
+    if not strips:
+        raise BenchError(
+            f"No system of table {table!r} has a run both with and without perturbed inputs.",
+            fix=f"Run them: {view.fill}",
+        )
+    return RobustnessFigure(view, tuple(strips))
+
+
+def _slopes(view: TableView, group: Group, perturb: str, at: int) -> list[Slope]:
+    slopes = []
+    for row in view.report.rows:
+        if view.answer(row, group).spec.perturb != perturb or not is_measured(row.cells[at]):
+            continue
+        clean = _clean(view, group, view.report.rows, row)
+        if clean is not None and is_measured(clean.cells[at]):
+            slopes.append(Slope(clean.system, clean.cells[at], row.cells[at]))
+    return slopes
+
+
+def _clean(
+    view: TableView, group: Group, rows: Sequence[ReportRow], perturbed: ReportRow
+) -> ReportRow | None:
+    """The first row that asks the same of the same model with its inputs as they are."""
+    asked = view.answer(perturbed, group).spec
+    for row in rows:
+        spec = view.answer(row, group).spec
+        if (spec.model, spec.cohort, spec.perturb) == (asked.model, asked.cohort, None):
+            return row
+    return None
+
+
+def _json(cell: ReportCell) -> dict[str, Any]:
+    return {"value": cell.value, "low": cell.low, "high": cell.high, "seeds": list(cell.seeds)}
