@@ -27,7 +27,7 @@ def site_server(folder: Path, port: int) -> ThreadingHTTPServer:
         )
     try:
         return ThreadingHTTPServer(
-            (_ADDRESS, port), partial(_Handler, directory=str(folder), files=files)
+            (_ADDRESS, port), partial(_Handler, directory=str(folder.absolute()), files=files)
         )
     except OSError as error:
         raise BenchError(
@@ -43,7 +43,7 @@ class _Handler(SimpleHTTPRequestHandler):
         super().__init__(*arguments, **options)
 
     def send_head(self) -> Any:
-        wanted = Path(self.translate_path(self.path)).relative_to(Path(self.directory).resolve())
+        wanted = Path(self.translate_path(self.path)).relative_to(self.directory)
         name = "index.html" if wanted == Path() else wanted.as_posix()
         if name not in self._files:
             self.send_error(HTTPStatus.NOT_FOUND)

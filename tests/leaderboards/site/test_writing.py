@@ -6,6 +6,7 @@ import json
 import threading
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -75,8 +76,9 @@ def test_a_failed_build_keeps_the_former_site(tmp_path):
     assert _tree(tmp_path) == before
 
 
-def test_only_the_sites_own_files_are_served(tmp_path):
-    out = tmp_path / "site"
+def test_only_the_sites_own_files_are_served(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    out = Path("site")
     write_site(PAGES, out)
     (out / "link.html").symlink_to("/etc/hostname")
     with site_server(out, 0) as server:
