@@ -27,6 +27,8 @@ from leaderboards.verify import BADGES
 
 TEMPLATES = Path(__file__).parent / "templates"
 INDEX = "index.html"
+#: Rows that a board shows until more are asked for: thousands take a browser seconds to lay out.
+MOST_ROWS = 200
 #: Where submissions lie in the repository; pages name this place wherever they were built.
 SUBMISSIONS = "leaderboards/submissions"
 
@@ -73,9 +75,14 @@ def site_pages(
 
 def board_page(standing: Standing) -> str:
     """The page of one board."""
-    drawn = plot.plot_of(standing.rows)
     return _draw(
-        "board.html", root="../", standing=standing, plot=drawn, badges=BADGES, scripted=True
+        "board.html",
+        root="../",
+        scripted=True,
+        standing=standing,
+        plot=plot.plot_of(standing.rows),
+        badges=BADGES,
+        most=MOST_ROWS,
     )
 
 
@@ -136,12 +143,14 @@ def _words(value: Any) -> str:
 
 
 def _draw(template: str, *, root: str = "", scripted: bool = False, **values: Any) -> str:
-    style, script = _asset("style.css"), _asset("board.js") if scripted else None
+    assets = {"style": _asset("style.css")}
     policy = ["default-src 'none'", "base-uri 'none'", "form-action 'none'"]
-    policy.append(f"style-src {_source(style)}")
-    if script is not None:
-        policy.append(f"script-src {_source(script)}")
-    values |= {"root": root, "style": style, "script": script, "policy": "; ".join(policy)}
+    if scripted:
+        assets |= {"script": _asset("board.js"), "unscripted": _asset("unscripted.css")}
+        policy.append(f"script-src {_source(assets['script'])}")
+    styles = [_source(text) for name, text in assets.items() if name != "script"]
+    policy.append(f"style-src {' '.join(styles)}")
+    values |= {"root": root, "policy": "; ".join(policy), **assets}
     return _environment().get_template(template).render(values)
 
 

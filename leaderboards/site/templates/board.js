@@ -2,7 +2,7 @@
 (() => {
   const table = document.querySelector("table.board");
   const body = table.tBodies[0];
-  const rows = Array.from(body.rows, (row, place) => ({
+  let rows = Array.from(body.rows, (row, place) => ({
     row, place, badge: row.dataset.b, words: row.cells[0].textContent.toLowerCase(), keys: [],
   }));
   const status = document.querySelector("#status");
@@ -30,12 +30,13 @@
       }
       return sign * (numeric ? x - y : collator.compare(x, y)) || a.place - b.place;
     });
-    body.append(...order.map((entry) => entry.row));
+    rows = order;
+    body.append(...rows.map((entry) => entry.row));
     heads.forEach((head) => head.removeAttribute("aria-sort"));
     heads[column].setAttribute("aria-sort", direction);
     table.dataset.order =
       heads[column].dataset.kind === "rank" && direction === "ascending" ? "rank" : "";
-    status.textContent = `Sorted by ${heads[column].textContent.trim()}, ${direction}.`;
+    show(`Sorted by ${heads[column].textContent.trim()}, ${direction}. `);
   }
 
   heads.forEach((head, column) => {
@@ -52,19 +53,30 @@
 
   const text = document.querySelector("#words");
   const badge = document.querySelector("#badge");
-  function filter() {
+  const all = document.querySelector("#all");
+  let most = Number(table.dataset.most); // browsers take seconds to lay out thousands of rows
+  function show(before = "") {
     const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
+    let fitting = 0;
     for (const entry of rows) {
       const fits = (badge.value === "" || entry.badge === badge.value) &&
         words.every((word) => entry.words.includes(word));
-      entry.row.hidden = !fits;
-      shown += fits;
+      fitting += fits;
+      entry.row.hidden = !fits || fitting > most;
     }
-    status.textContent = `${shown} of ${rows.length} shown.`;
+    all.hidden = fitting <= most;
+    const shown = Math.min(fitting, most);
+    status.textContent = before + (fitting === shown || fitting === rows.length
+      ? `${shown} of ${rows.length} shown.`
+      : `${shown} of ${fitting} that fit shown, of ${rows.length}.`);
   }
-  text.addEventListener("input", filter);
-  badge.addEventListener("change", filter);
+  text.addEventListener("input", () => show());
+  badge.addEventListener("change", () => show());
+  all.addEventListener("click", () => {
+    most = Infinity;
+    show();
+    table.parentElement.focus(); // the button is gone
+  });
   document.querySelector(".tools").hidden = false;
-  if (text.value || badge.value) filter(); // a browser restores what was typed
+  show(); // a browser restores what was typed
 })();
