@@ -1,4 +1,7 @@
-"""``submit`` and ``verify`` on the command line; ``benchmark.cli`` finds this module by name."""
+"""``submit``, ``verify`` and ``leaderboard`` on the command line.
+
+``benchmark.cli`` finds this module by name.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,13 @@ import typer
 
 from benchmark.commands.options import HomeOption, JsonOption
 from benchmark.console import output_to_stderr, print_json
+from leaderboards.site import commands as site
 
 if TYPE_CHECKING:
     from leaderboards.verify import Verification
 
 app = typer.Typer()
+app.add_typer(site.app, name="leaderboard")
 
 
 @app.command(

@@ -8,6 +8,7 @@ difference is told as a warning, and the board shows the number computed here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import cast
 
 import polars as pl
@@ -16,7 +17,7 @@ import pyarrow as pa
 from benchmark import gates
 from benchmark.data.dataset import Dataset, Questions
 from benchmark.metrics import image
-from benchmark.metrics.base import is_variant
+from benchmark.metrics.base import Metric, Statistics, is_variant
 from benchmark.runs.scoring import score_predictions
 from benchmark.stats import Score, summarise
 from benchmark.tasks import Task
@@ -28,9 +29,19 @@ TOLERANCE = 1e-9
 ENCODER_TOLERANCE = 0.02
 
 
-def rescore(
-    table: pa.Table, task: Task, questions: Questions, dataset: Dataset
-) -> tuple[dict[str, Score], float]:
+@dataclass(frozen=True, slots=True)
+class Rescored:
+    """A run scored again; ``statistics[name]`` (n, columns) and ``users`` (n,) are in the order
+    of the questions."""
+
+    scores: Mapping[str, Score]
+    failure_rate: float
+    metrics: tuple[Metric, ...]
+    statistics: Statistics
+    users: tuple[str, ...]
+
+
+def rescore(table: pa.Table, task: Task, questions: Questions, dataset: Dataset) -> Rescored:
     """Every metric this machine can compute, and the failure rate.
 
     ``table`` has one row per question, in order. Raises :class:`BenchError` where scoring is
@@ -38,9 +49,10 @@ def rescore(
     """
     predictions = cast(pl.DataFrame, pl.from_arrow(table))
     metrics, statistics = score_predictions(task, predictions, questions, dataset)
-    scores = summarise(metrics, statistics, predictions["user_id"].to_list())
+    users = tuple(predictions["user_id"].to_list())
+    scores = summarise(metrics, statistics, users)
     failed = int((predictions["status"] != "ok").sum())
-    return scores, failed / len(predictions)
+    return Rescored(scores, failed / len(predictions), metrics, statistics, users)
 
 
 def claim_problems(

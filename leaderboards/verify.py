@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,15 @@ from leaderboards.boards import Board, boards_of, load_boards
 from leaderboards.container import Container, open_container
 from leaderboards.findings import Finding, Refused, place, shown
 from leaderboards.local_data import Asked
+from leaderboards.rescoring import Rescored
 from leaderboards.schema import MANIFEST, Submission, SubmittedRun
 from leaderboards.strict_json import parse
 
 #: What may stand beside a submission's name, weakest first.
 BADGES = ("reported", "re-scored", "reproduced")
+
+#: Is told of every run that could be scored again, also of a submission that is then rejected.
+Listener = Callable[[SubmittedRun, Asked, Rescored], None]
 
 
 @dataclass
@@ -59,17 +63,24 @@ class Verification:
 
 
 def verify(
-    path: Path, *, home: Home, strict: bool = False, reproduce: str | None = None
+    path: Path,
+    *,
+    home: Home,
+    strict: bool = False,
+    reproduce: str | None = None,
+    on_rescored: Listener | None = None,
 ) -> Verification:
     """Check the submission at ``path``, a folder or a zip archive.
 
     ``strict`` turns warnings into problems. ``reproduce`` names a model, as ``run --model``
-    does, that is fitted here and asked a sample; its code is run. Raises :class:`UsageError`
-    when there is nothing at ``path`` and :class:`BenchError` when that model fails.
+    does, that is fitted here and asked a sample; its code is run. ``on_rescored`` gets the
+    statistics, which are too large to be kept for a caller who does not ask. Raises
+    :class:`UsageError` when there is nothing at ``path`` and :class:`BenchError` when that
+    model fails.
     """
     result = Verification()
     levels: list[str] = []
-    for finding in _limited(_check(path, home, reproduce, result, levels)):
+    for finding in _limited(_check(path, home, reproduce, result, levels, on_rescored)):
         if strict and finding.warning:
             finding = replace(finding, warning=False)
         (result.warnings if finding.warning else result.problems).append(finding)
@@ -95,7 +106,12 @@ def _limited(findings: Iterable[Finding]) -> Iterator[Finding]:
 
 
 def _check(
-    path: Path, home: Home, reproduce: str | None, result: Verification, levels: list[str]
+    path: Path,
+    home: Home,
+    reproduce: str | None,
+    result: Verification,
+    levels: list[str],
+    on_rescored: Listener | None,
 ) -> Iterator[Finding]:
     try:
         with open_container(path) as container:
@@ -110,7 +126,7 @@ def _check(
             for number, run in enumerate(submission.runs):
                 if run.predictions in container.sizes:
                     where = place(MANIFEST, "runs", number)
-                    check = _Run(run, where, home, reproduce, boards)
+                    check = _Run(run, where, home, reproduce, boards, on_rescored)
                     yield from check.findings(container, result)
                     levels.append(check.level)
     except Refused as refused:
@@ -151,10 +167,11 @@ class _Run:
         home: Home,
         reproduce: str | None,
         boards: list[Board],
+        on_rescored: Listener | None,
     ) -> None:
         self.level = BADGES[0]
         self._run, self._where, self._home = run, where, home
-        self._reproduce, self._boards = reproduce, boards
+        self._reproduce, self._boards, self._on_rescored = reproduce, boards, on_rescored
 
     def findings(self, container: Container, result: Verification) -> Iterator[Finding]:
         run, where = self._run, self._where
@@ -203,14 +220,17 @@ class _Run:
         run, where = self._run, self._where
         task = TASKS.get(run.task)
         try:
-            scores, failures = rescoring.rescore(table, task, asked.questions, asked.dataset)
+            rescored = rescoring.rescore(table, task, asked.questions, asked.dataset)
         except BenchError as error:
             yield Finding("not-rescored", where, str(error).replace("\n", " "), True)
             return
+        scores = rescored.scores
         result.scores[run.predictions] = {name: asdict(score) for name, score in scores.items()}
         result.boards[run.predictions] = boards_of(run, self._boards)
         self.level = BADGES[1]
-        yield from rescoring.claim_problems(run, scores, failures, where)
+        if self._on_rescored is not None:
+            self._on_rescored(run, asked, rescored)
+        yield from rescoring.claim_problems(run, scores, rescored.failure_rate, where)
         if self._reproduce is not None:
             wrong = reproducing.rerun_problems(
                 run, table, asked, self._reproduce, self._home, where

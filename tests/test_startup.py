@@ -35,6 +35,7 @@ print(status, *[name for name in {heavy!r} if name in sys.modules])
         ["data", "list"],
         ["verify", "--help"],
         ["submit", "--help"],
+        ["leaderboard", "build", "--help"],
     ],
 )
 def test_command_imports_nothing_heavy(arguments: list[str], tmp_path) -> None:

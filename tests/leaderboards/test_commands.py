@@ -46,6 +46,7 @@ def test_the_guide_does_what_it_says(command) -> None:
     (promised,) = re.findall(r"```json\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     assert printed.keys() == json.loads(promised).keys()
     assert len(printed["scores"]) == 2
+    assert Path("site/index.html").is_file()
 
 
 def test_a_rejection_exits_with_1_and_names_code_and_place(command, forge) -> None:

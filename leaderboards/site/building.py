@@ -1,0 +1,47 @@
+"""From a folder of submissions to a site."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark.errors import UsageError
+from benchmark.home import Home
+from leaderboards.boards import Board, load_boards
+from leaderboards.site.entries import Collection, collect
+from leaderboards.site.pages import site_pages
+from leaderboards.site.standing import stand
+from leaderboards.site.writing import check_replaceable, write_site
+
+
+def build_site(
+    submissions: Path,
+    out: Path,
+    *,
+    home: Home,
+    boards: Sequence[Board] | None = None,
+    with_tables: bool = True,
+) -> Collection:
+    """Verify what lies in ``submissions`` and write the site of what was accepted to ``out``.
+
+    Gives back both, the accepted and the refused. The same submissions and datasets give the
+    same bytes. Raises :class:`UsageError` for folders that do not fit and
+    :class:`~benchmark.errors.BenchError` when the site cannot be written.
+    """
+    inside, outside = out.resolve(), submissions.resolve()
+    if inside == outside or inside in outside.parents or outside in inside.parents:
+        raise UsageError(
+            f"--out {str(out)!r} and --submissions {str(submissions)!r} lie in each other.",
+            fix="Choose another --out.",
+        )
+    check_replaceable(out)  # before the work
+    boards = load_boards() if boards is None else boards
+    found = collect(submissions, home, boards)
+    standings = [stand(board, found.entries) for board in boards]
+    tables = []
+    if with_tables:
+        from leaderboards.site.tables import table_pages
+
+        tables = table_pages(home)
+    write_site(site_pages(standings, found.entries, tables), out)
+    return found

@@ -1,0 +1,44 @@
+"""Numbers as the pages print them."""
+
+from __future__ import annotations
+
+from benchmark.stats import RankInterval
+
+#: What stands where there is nothing to say.
+NOTHING = "–"
+
+
+def score(value: float) -> str:
+    """A metric's value."""
+    return f"{value:.4f}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """A 95% interval."""
+    return NOTHING if low is None or high is None else f"{low:.4f} to {high:.4f}"
+
+
+def seconds(value: float) -> str:
+    """A duration: as many digits as tell durations apart."""
+    return f"{value:.2f}" if value < 10 else f"{value:,.0f}"
+
+
+def count(value: int) -> str:
+    """A number of weights, short: 12.3 M."""
+    for size, unit in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return str(value)
+
+
+def rank(interval: RankInterval | None) -> str:
+    """The ranks that are left open: 2 or 1–3."""
+    if interval is None:
+        return NOTHING
+    if interval.best == interval.worst:
+        return str(interval.best)
+    return f"{interval.best}–{interval.worst}"
+
+
+def percent(share: float) -> str:
+    return f"{share:.2%}"

@@ -1,0 +1,60 @@
+"""``reproduced.toml``: which submissions a maintainer has run again and found the same.
+
+``unimp-bench verify PATH --reproduce MODEL`` runs a submitter's code, so the site does not do it
+while it is built. The maintainer notes the outcome beside the submissions, by the digest that
+covers all of a submission: an edited one loses the badge.
+
+    [[reproduced]]
+    digest = "the digest in submission.json"
+    by = "who ran it"
+    on = 2026-01-31
+"""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import date
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from benchmark.errors import BenchError, in_one_line
+from leaderboards.schema import Line, Sha256
+
+FILE = "reproduced.toml"
+
+
+class Rerun(BaseModel):
+    """One submission that was reproduced."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    digest: Sha256
+    by: Line
+    on: date
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    reproduced: list[Rerun] = []
+
+
+def read_reproduced(folder: Path) -> dict[str, Rerun]:
+    """Digest -> the rerun noted in ``folder``; empty where the file is absent.
+
+    Raises :class:`BenchError` naming the field that is wrong.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return {}
+    fix = "Correct the file; leaderboards/site/reproduced.py says what it holds."
+    try:
+        noted = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BenchError(f"Cannot read {str(path)!r}: {in_one_line(error)}.", fix=fix) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise BenchError(f"{str(path)!r}: {field}: {first['msg']}.", fix=fix) from error
+    return {rerun.digest: rerun for rerun in noted.reproduced}

@@ -1,0 +1,189 @@
+"""Who stands where on a board: ranks as far as the users at hand decide them.
+
+Rows that were scored again here are ranked; a row that is only reported shows its claim and no
+rank, because nothing of it can be compared user by user. Systems that equally many others beat
+significantly share a tie group: the groups are the distinct lower ends of the rank intervals.
+A submission with several seeds is one row, its statistics averaged over the seeds instance by
+instance, as reports do (:mod:`benchmark.report.evidence`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.metrics import metric_named
+from benchmark.metrics.base import Metric, is_variant
+from benchmark.stats import RankInterval, Score, rank_intervals, summarise
+from leaderboards.boards import Board
+from leaderboards.site.entries import REPORTED, EnteredRun, Entry
+
+#: Up to so many rows the rank intervals take as many resamples as :func:`rank_intervals` likes.
+_FEW_ROWS = 200
+_RESAMPLES, _RESAMPLES_OF_MANY = 2_000, 500
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A submission on a board. ``rank`` and ``group`` are ``None`` where it is only reported.
+
+    ``values`` has the other metrics, ``fit_seconds`` and ``predict_seconds`` are means over
+    ``seeds``, ``parameters`` (trainable, total) is ``None`` where the model counts none.
+    """
+
+    entry: Entry
+    badge: str
+    primary: Score
+    values: dict[str, float]
+    rank: RankInterval | None
+    group: int | None
+    fit_seconds: float
+    predict_seconds: float
+    parameters: tuple[int, int] | None
+    seeds: tuple[int, ...]
+    failure_rate: float
+    created: str
+    privileged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A board with its rows, best first; ``metrics`` are the columns beside the primary one."""
+
+    board: Board
+    metric: str
+    higher_is_better: bool
+    metrics: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def leaders(self) -> tuple[Row, ...]:
+        """The rows of the first tie group."""
+        return tuple(row for row in self.rows if row.group == 1)
+
+
+def stand(board: Board, entries: Sequence[Entry]) -> Standing:
+    """The rows of ``board`` among ``entries``, by tie group, then by value; reported ones last."""
+    placed = [(entry, _runs_of(board, entry)) for entry in entries]
+    placed = [(entry, runs) for entry, runs in placed if runs]
+    ranks = _ranks(board, [runs for _, runs in placed])
+    groups = {best: i for i, best in enumerate(sorted({r.best for r in ranks if r}), start=1)}
+    rows = [
+        _row(board, entry, runs, rank, groups)
+        for (entry, runs), rank in zip(placed, ranks, strict=True)
+    ]
+    higher = metric_named(board.primary).higher_is_better
+    worst = len(groups) + 1
+
+    def order(row: Row) -> tuple[object, ...]:
+        value = row.primary.value
+        return (row.group or worst, -value if higher else value, row.entry.submission.digest)
+
+    scored = [row for row in rows if row.badge != REPORTED]  # claims may name odd variants
+    names = dict.fromkeys(name for row in scored or rows for name in row.values)
+    metric = next((_primary_name(board, runs[0]) for _, runs in placed), board.primary)
+    return Standing(board, metric, higher, tuple(names), tuple(sorted(rows, key=order)))
+
+
+def _runs_of(board: Board, entry: Entry) -> list[EnteredRun]:
+    """The entry's runs on ``board`` that have its primary metric, by seed; scored ones if any."""
+    runs = [
+        run
+        for run in sorted(entry.runs, key=lambda run: (run.evidence is None, run.run.seed))
+        if board.takes(run.run) and any(is_variant(name, board.primary) for name in run.scores)
+    ]
+    return [run for run in runs if _kind(run) == _kind(runs[0])]
+
+
+def _kind(run: EnteredRun) -> tuple[bool, str, str]:
+    """What runs must share to be averaged, and rows to be ranked."""
+    return run.evidence is None, run.run.dataset_sha256, run.run.instances_sha256
+
+
+def _primary_name(board: Board, run: EnteredRun) -> str:
+    return next(name for name in run.scores if is_variant(name, board.primary))
+
+
+def _ranks(board: Board, rows: Sequence[Sequence[EnteredRun]]) -> list[RankInterval | None]:
+    """The rank interval of each row that was scored here.
+
+    Where rows answer different instances under one dataset's name, those are ranked that most
+    rows answer.
+    """
+    kinds = Counter(_kind(runs[0]) for runs in rows if runs[0].evidence is not None)
+    if not kinds:
+        return [None] * len(rows)
+    kind = max(kinds, key=lambda kind: (kinds[kind], kind))
+    systems = {str(i): runs for i, runs in enumerate(rows) if _kind(runs[0]) == kind}
+    name = _primary_name(board, next(iter(systems.values()))[0])
+    averaged = {key: _averaged(name, runs) for key, runs in systems.items()}
+    metric, _, users = next(iter(averaged.values()))
+    intervals = rank_intervals(
+        metric,
+        {key: {name: statistics} for key, (_, statistics, _) in averaged.items()},
+        users,
+        resamples=_RESAMPLES if len(averaged) <= _FEW_ROWS else _RESAMPLES_OF_MANY,
+    )
+    return [intervals.get(str(i)) for i in range(len(rows))]
+
+
+def _averaged(
+    name: str, runs: Sequence[EnteredRun]
+) -> tuple[Metric, NDArray[np.float64], tuple[str, ...]]:
+    """The metric, its statistics (n, columns) averaged over the runs, and the users (n,)."""
+    evidence = [run.evidence for run in runs if run.evidence is not None]
+    statistics = np.mean([e.statistics[name] for e in evidence], axis=0)
+    return evidence[0].metrics[name], statistics, evidence[0].users
+
+
+def _row(
+    board: Board,
+    entry: Entry,
+    runs: Sequence[EnteredRun],
+    rank: RankInterval | None,
+    groups: dict[int, int],
+) -> Row:
+    primary = _primary_name(board, runs[0])
+    submitted = [run.run for run in runs]
+    shared = [name for name in runs[0].scores if all(name in run.scores for run in runs)]
+    counted = submitted[0].parameters
+    return Row(
+        entry=entry,
+        badge=REPORTED if runs[0].evidence is None else entry.badge_of(runs[0]),
+        primary=_primary_score(primary, runs),
+        values={
+            name: fmean(run.scores[name].value for run in runs)
+            for name in shared
+            if name != primary
+        },
+        rank=rank,
+        group=None if rank is None else groups[rank.best],
+        fit_seconds=fmean(run.fit_seconds for run in submitted),
+        predict_seconds=fmean(run.predict_seconds for run in submitted),
+        parameters=None if counted is None else (counted.trainable, counted.total),
+        seeds=tuple(run.seed for run in submitted),
+        failure_rate=fmean(run.failure_rate for run in submitted),
+        created=max(run.created for run in submitted)[:10],
+        privileged=any(run.attachments for run in submitted),
+    )
+
+
+def _primary_score(name: str, runs: Sequence[EnteredRun]) -> Score:
+    """Of one run its own; of several the metric over their averaged statistics.
+
+    Of several that are only reported: the means, ends of intervals included, which is wider than
+    the interval of the mean.
+    """
+    scores = [run.scores[name] for run in runs]
+    if len(scores) == 1:
+        return scores[0]
+    if runs[0].evidence is not None:
+        metric, statistics, users = _averaged(name, runs)
+        return summarise([metric], {name: statistics}, users)[name]
+    value, low, high = (fmean(getattr(s, end) for s in scores) for end in ("value", "low", "high"))
+    return Score(value, low, high, scores[0].n, scores[0].users)

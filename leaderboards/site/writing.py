@@ -1,0 +1,82 @@
+"""A site on disk: it appears whole or not at all, and replaces nothing but a former site."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmark.errors import UsageError
+from benchmark.files import cannot_write
+
+#: Lists every file of a site, itself aside: what is not on the list is not ours to delete.
+MARKER = "site.json"
+_MADE_BY = "unimp-bench leaderboard build"
+
+
+def write_site(pages: Mapping[str, str], out: Path) -> None:
+    """Write ``pages`` (path inside the site -> text) to the folder ``out``.
+
+    Raises :class:`UsageError` when ``out`` is something else than a site that this wrote or an
+    empty folder, :class:`~benchmark.errors.BenchError` when it cannot be written.
+    """
+    out = out.absolute()
+    check_replaceable(out)
+    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    former = out.with_name(f".{out.name}.{os.getpid()}.former")
+    try:
+        for path, text in {**pages, MARKER: _marker(pages)}.items():
+            file = partial / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        if out.exists():
+            out.rename(former)
+        try:
+            partial.rename(out)
+        except OSError:
+            if former.exists():
+                former.rename(out)
+            raise
+    except OSError as error:
+        raise cannot_write(out, error) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(former, ignore_errors=True)
+
+
+def check_replaceable(out: Path) -> None:
+    """Raise :class:`UsageError` unless ``out`` is absent, empty or a site and nothing more."""
+    fix = "Choose another --out."
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise UsageError(f"--out {str(out)!r} is no folder.", fix=fix)
+    if not out.exists() or not any(out.iterdir()):
+        return
+    listed = read_marker(out)
+    if listed is None:
+        raise UsageError(f"The folder {str(out)!r} is no site made by this command.", fix=fix)
+    found = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()}
+    strange = sorted(found - listed - {MARKER})
+    if strange:
+        raise UsageError(
+            f"{str(out)!r} holds {strange[0]!r}, which this command did not write.", fix=fix
+        )
+
+
+def read_marker(folder: Path) -> set[str] | None:
+    """The files of the site in ``folder``; ``None`` when it is none."""
+    try:
+        value = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(value, dict) or value.get("made_by") != _MADE_BY:
+        return None
+    files = value.get("files")
+    if not isinstance(files, list) or not all(isinstance(name, str) for name in files):
+        return None
+    return set(files)
+
+
+def _marker(pages: Mapping[str, str]) -> str:
+    return json.dumps({"made_by": _MADE_BY, "files": sorted(pages)}, indent=1) + "\n"

@@ -1,0 +1,166 @@
+"""From submissions on disk to a site: who gets on, who does not, and the same bytes again."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from benchmark.cli import main
+from benchmark.errors import BenchError, UsageError
+from benchmark.home import Home
+from leaderboards.boards import Board
+from leaderboards.schema import MANIFEST, digest_of
+from leaderboards.site import building, commands
+from leaderboards.site.building import build_site
+from leaderboards.site.reproduced import FILE
+
+EVIL = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def board() -> Board:
+    """``sim-xs``, which tests can prepare, has no board of its own."""
+    return Board(
+        name="sim-xs-search",
+        version=1,
+        title="Search on few simulated shoppers",
+        description="Data are simulated.",
+        task="search",
+        task_version=1,
+        data="sim-xs",
+        primary="NDCG@5",
+    )
+
+
+def _manifest(files, **changes):
+    manifest = {**json.loads(files[MANIFEST]), **changes}
+    manifest["digest"] = digest_of(manifest)
+    return {**files, MANIFEST: json.dumps(manifest).encode()}, manifest["digest"]
+
+
+@pytest.fixture
+def submissions(tmp_path, packed):
+    """A good one, its copy, one whose name is markup, and files that are no submissions."""
+    folder = tmp_path / "submissions"
+    good, digest = packed("search"), json.loads(packed("search")[MANIFEST])["digest"]
+    hostile, _ = _manifest(good, description=EVIL)
+    for name, files in (("a-good", good), ("b-copy", good), ("c-hostile", hostile)):
+        for path, content in files.items():
+            (folder / name / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name / path).write_bytes(content)
+    (folder / f"{EVIL.replace('/', '')}.zip").write_bytes(b"")
+    (folder / "README.md").write_text("About this folder.")
+    (folder / ".hidden").mkdir()
+    return folder, digest
+
+
+def _tree(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_only_sound_submissions_get_on_and_all_is_repeatable(
+    submissions, data_home, board, tmp_path
+):
+    folder, digest = submissions
+    out = tmp_path / "site"
+    found = build_site(folder, out, home=data_home, boards=[board], with_tables=False)
+    assert [(entry.name, entry.badge) for entry in found.entries] == [("a-good", "re-scored")]
+    codes = {refusal.name: [p.code for p in refusal.problems] for refusal in found.refusals}
+    assert codes["b-copy"] == ["submission-repeated"]
+    assert codes["c-hostile"] == ["text-markup"]
+    assert sorted(codes.values())[0] == ["name"]
+    first = _tree(out)
+    assert not any(b"alert(1)" in content for content in first.values())
+    page = first[f"submissions/random-{digest[:24]}.html"].decode()
+    assert "history length" in page
+    assert "Computed again" in page
+    assert b">re-scored</span>" in first["boards/sim-xs-search.html"]
+
+    (folder / FILE).write_text(
+        f'[[reproduced]]\ndigest = "{digest}"\nby = "a maintainer"\non = 2026-01-31\n'
+    )
+    again = build_site(folder, out, home=data_home, boards=[board], with_tables=False)
+    assert [entry.badge for entry in again.entries] == ["reproduced"]
+    (folder / FILE).unlink()
+    build_site(folder, out, home=data_home, boards=[board], with_tables=False)
+    assert _tree(out) == first
+
+
+def test_without_the_dataset_a_row_is_reported_and_has_no_rank(submissions, board, tmp_path):
+    folder, _ = submissions
+    out = tmp_path / "site"
+    found = build_site(
+        folder, out, home=Home(tmp_path / "empty"), boards=[board], with_tables=False
+    )
+    assert [entry.badge for entry in found.entries] == ["reported"]
+    page = (out / "boards" / "sim-xs-search.html").read_text()
+    assert '<tr data-b="reported">' in page
+    assert "<td>–</td><td>–</td>" in page
+
+
+def test_the_command_lists_what_it_refuses(submissions, board, tmp_path, monkeypatch, capsys):
+    folder, _ = submissions
+    monkeypatch.setattr(building, "load_boards", lambda: [board])
+    words = ["leaderboard", "build", "--submissions", str(folder), "--no-tables"]
+    words += ["--home", str(tmp_path / "empty"), "--out", str(tmp_path / "site")]
+
+    def call(*more):
+        monkeypatch.setattr(sys, "argv", ["unimp-bench", *words, *more])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code, *capsys.readouterr()
+
+    status, out, err = call()
+    assert status == 1
+    assert "1 submissions, 3 refused" in out
+    lines = [line for line in err.splitlines() if line.startswith("refused")]
+    assert len(lines) == 3
+    assert "refused 'c-hostile': text-markup at submission.json/description" in err
+    assert "submission-repeated" in err
+    status, out, _ = call("--skip-refused", "--json")
+    assert status == 0
+    document = json.loads(out)
+    assert [entry["submission"] for entry in document["submissions"]] == ["a-good"]
+    assert len(document["refused"]) == 3
+    assert commands.app.registered_commands  # both are there
+    (tmp_path / "site" / "mine").touch()
+    status, out, err = call()
+    assert (status, out) == (2, "")
+    assert "'mine'" in err
+
+
+def test_folders_inside_each_other_are_refused(tmp_path, data_home):
+    (tmp_path / "submissions").mkdir()
+    for out in (tmp_path, tmp_path / "submissions", tmp_path / "submissions" / "site"):
+        with pytest.raises(UsageError, match="lie in each other"):
+            build_site(tmp_path / "submissions", out, home=data_home)
+    with pytest.raises(UsageError, match="There is no folder"):
+        build_site(tmp_path / "absent", tmp_path / "site", home=data_home)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[[reproduced]]\ndigest = 'x'\nby = 'me'\non = 2026-01-31\n", "nonsense", "other = 1\n"],
+)
+def test_a_broken_list_of_reruns_is_named(tmp_path, data_home, board, text):
+    folder = tmp_path / "submissions"
+    folder.mkdir()
+    (folder / FILE).write_text(text)
+    with pytest.raises(BenchError, match=r"reproduced\.toml"):
+        build_site(folder, tmp_path / "site", home=data_home, boards=[board])
+
+
+def test_the_papers_tables_get_a_page_each(tmp_path, board):
+    (tmp_path / "submissions").mkdir()
+    out = tmp_path / "site"
+    build_site(tmp_path / "submissions", out, home=Home(tmp_path / "empty"), boards=[board])
+    index = (out / "index.html").read_text()
+    pages = sorted(path.name for path in (out / "tables").iterdir())
+    assert len(pages) == 14
+    assert all(f'href="tables/{page}"' in index for page in pages)

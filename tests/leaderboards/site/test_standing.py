@@ -1,0 +1,85 @@
+"""Ranks, tie groups and order on a board, against what the made-up users decide."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmark.stats import RankInterval
+from leaderboards.site.standing import stand
+
+
+def _names(standing):
+    return [row.entry.submission.model for row in standing.rows]
+
+
+def test_equals_share_a_tie_group_and_claims_have_no_rank(board, entries):
+    standing = stand(board, entries)
+    by_name = {row.entry.submission.model: row for row in standing.rows}
+    assert by_name["system-1"].rank == by_name["system-2"].rank == RankInterval(1, 2)
+    assert by_name["system-3"].rank == RankInterval(3, 3)
+    assert by_name["system-4"].rank == RankInterval(4, 4)
+    groups = [by_name[f"system-{i}"].group for i in (1, 2, 3, 4)]
+    assert groups == [1, 1, 2, 3]
+    assert (by_name["system-9"].rank, by_name["system-9"].group) == (None, None)
+    assert _names(standing)[-1] == "system-9"
+    assert {row.entry.submission.model for row in standing.leaders} == {"system-1", "system-2"}
+
+
+def test_a_metric_where_less_is_better_puts_the_least_first(board, entries):
+    errors = board.model_copy(update={"task": "preference", "primary": "MAE"})
+
+    def as_errors(entry):
+        (entered,) = entry.runs
+        scores = {"MAE": entered.run.scores["NDCG@5"]}
+        run = entered.run.model_copy(update={"task": "preference", "scores": scores})
+        return replace(entry, runs=(replace(entered, run=run, evidence=None),))
+
+    standing = stand(errors, [as_errors(entry) for entry in entries])
+    assert not standing.higher_is_better
+    assert _names(standing)[0] == "system-4"
+    assert _names(standing)[-1] == "system-9"
+
+
+def test_runs_of_other_questions_stay_off_the_board(board, made):
+    others = [
+        made(0.5, 1, task="recommendation"),
+        made(0.5, 2, data="ml-100k"),
+        made(0.5, 3, cohort="new-user"),
+        made(0.5, 4, perturb="nt"),
+        made(0.5, 5, task_version=2),
+    ]
+    assert stand(board, others).rows == ()
+
+
+def test_seeds_are_one_row_of_averaged_statistics(board, made):
+    first, second = made(0.2, 1), made(0.6, 2, seed=1)
+    both = replace(first, runs=(*second.runs, *first.runs))
+    (row,) = stand(board, [both]).rows
+    assert row.seeds == (0, 1)
+    means = [run.evidence.statistics["NDCG@5"].mean() for run in both.runs]
+    assert row.primary.value == pytest.approx(np.mean(means))
+    assert row.primary.low < row.primary.value < row.primary.high
+    assert row.fit_seconds == pytest.approx((1.5 + 3.0) / 2)
+    claims = [run.run.scores["HR@5"].value for run in both.runs]
+    assert row.values["HR@5"] == pytest.approx(np.mean(claims))
+
+
+def test_rows_over_other_instances_are_not_ranked_with_the_rest(board, made):
+    entries = [made(0.5, 1), made(0.7, 2), made(0.9, 3, instances_sha256="f" * 64)]
+    standing = stand(board, entries)
+    assert _names(standing)[-1] == "system-3"
+    assert [row.rank is None for row in standing.rows] == [False, False, True]
+
+
+def test_a_claimed_metric_makes_no_column_where_rows_were_scored_here(board, entries, made):
+    claim = made(0.5, 20, scored=False)
+    claim.runs[0].run.scores["BERTScore-odd"] = claim.runs[0].run.scores["HR@5"]
+    assert "BERTScore-odd" not in stand(board, [*entries, claim]).metrics
+
+
+def test_the_oracle_is_marked_privileged(board, made):
+    standing = stand(board, [made(0.5, 1, attachments=["truth.parquet"]), made(0.4, 2)])
+    assert [row.privileged for row in standing.rows] == [True, False]
