@@ -77,7 +77,9 @@ def stand(board: Board, entries: Sequence[Entry]) -> Standing:
         _row(board, entry, runs, rank, groups)
         for (entry, runs), rank in zip(placed, ranks, strict=True)
     ]
-    higher = metric_named(board.primary).higher_is_better
+    # A board may name a family, "target similarity"; its runs say by which encoder.
+    metric = next((_primary_name(board, runs[0]) for _, runs in placed), board.primary)
+    higher = not placed or metric_named(metric).higher_is_better
     worst = len(groups) + 1
 
     def order(row: Row) -> tuple[object, ...]:
@@ -86,7 +88,6 @@ def stand(board: Board, entries: Sequence[Entry]) -> Standing:
 
     scored = [row for row in rows if row.badge != REPORTED]  # claims may name odd variants
     names = dict.fromkeys(name for row in scored or rows for name in row.values)
-    metric = next((_primary_name(board, runs[0]) for _, runs in placed), board.primary)
     return Standing(board, metric, higher, tuple(names), tuple(sorted(rows, key=order)))
 
 

@@ -234,12 +234,15 @@ def test_robustness_joins_a_perturbed_row_with_the_clean_row_of_its_model(filled
     assert [mark.get_ydata()[1] for mark in marks_of(page.axes[1])] == [perturbed]
 
 
-def test_robustness_needs_perturbed_rows_and_both_their_runs(filled, shelf) -> None:
+def test_robustness_needs_a_table_with_perturbed_rows(filled) -> None:
     with pytest.raises(UsageError, match="no row with perturbed inputs"):
         build_robustness(filled, table="search", data=None)
+
+
+def test_robustness_needs_runs_with_and_without_perturbation(shelf) -> None:
     shelf.ranked("unimp", task="recommendation", chance=0.5)
     with pytest.raises(BenchError, match="both with and without") as caught:
-        build_robustness(filled, table="robustness", data=None)
+        build_robustness(shelf.home, table="robustness", data=None)
     assert caught.value.fix == "Run them: unimp-bench run --table robustness"
 
 
