@@ -26,6 +26,10 @@ _PREDICTIONS = re.compile(rf"{PREDICTIONS_FOLDER}/[a-z0-9][a-z0-9.-]{{0,110}}\.p
 _CHUNK = 1 << 20
 
 
+#: What zipfile raises over an archive that is broken, or packed in a way it does not know.
+_DAMAGED = (zipfile.BadZipFile, NotImplementedError, OSError, ValueError)
+
+
 class Container(Protocol):
     """An opened submission: a context manager."""
 
@@ -175,7 +179,7 @@ class _Archive(_Common):
         zip_layout.check(path)
         try:
             self._zip = self._stack.enter_context(zipfile.ZipFile(path))
-        except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
+        except _DAMAGED as error:
             raise Refused("zip-damaged", place(path.name), _reason(error)) from error
         self._members: dict[str, zipfile.ZipInfo] = {}
         folded: set[str] = set()
@@ -226,9 +230,7 @@ class _Archive(_Common):
                 while left and (block := stream.read(min(_CHUNK, left))):
                     parts.append(block)
                     left -= len(block)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-            raise Refused("zip-damaged", place(name), _reason(error)) from error
-        except (NotImplementedError, RuntimeError, ValueError) as error:
+        except (*_DAMAGED, zlib.error, EOFError, RuntimeError) as error:
             raise Refused("zip-damaged", place(name), _reason(error)) from error
         if left:
             raise Refused("zip-damaged", place(name), f"{left} bytes are missing.")
