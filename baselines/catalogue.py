@@ -7,6 +7,28 @@ from __future__ import annotations
 
 from benchmark.model_registry import ModelEntry
 
+
+def _recbole(
+    name: str,
+    target: str,
+    paper_name: str,
+    *,
+    tasks: tuple[str, ...] = ("recommendation",),
+    variants: dict[str, dict[str, object]] | None = None,
+) -> ModelEntry:
+    """A system out of RecBole: ``target`` is its module and class in ``baselines.recbole``."""
+    return ModelEntry(
+        name=name,
+        target=f"baselines.recbole.{target}",
+        tasks=tasks,
+        group="recbole",
+        paper_name=paper_name,
+        variants=variants or {},
+        requires=("recbole",),
+        extra="recbole",
+    )
+
+
 MODELS: tuple[ModelEntry, ...] = (
     ModelEntry(
         name="oracle",
@@ -76,80 +98,53 @@ MODELS: tuple[ModelEntry, ...] = (
         variants={"category": {"fields": ("category",)}},
         requires=("bm25s",),
     ),
-    ModelEntry(
+    _recbole(
         name="mf",
-        target="baselines.recbole.mf:MF",
-        tasks=("recommendation",),
-        group="recbole",
+        target="mf:MF",
         paper_name="MF",
-        requires=("recbole",),
-        extra="recbole",
     ),
-    ModelEntry(
+    _recbole(
         name="lightgcn",
-        target="baselines.recbole.lightgcn:LightGCN",
-        tasks=("recommendation",),
-        group="recbole",
+        target="lightgcn:LightGCN",
         paper_name="LightGCN",
-        requires=("recbole",),
-        extra="recbole",
     ),
-    ModelEntry(
+    _recbole(
         name="hgn",
-        target="baselines.recbole.hgn:HGN",
-        tasks=("recommendation",),
-        group="recbole",
+        target="hgn:HGN",
         paper_name="HGN",
         variants={"ce": {"loss_type": "CE"}},
-        requires=("recbole",),
-        extra="recbole",
     ),
-    ModelEntry(
+    _recbole(
         name="gru4rec",
-        target="baselines.recbole.gru4rec:GRU4Rec",
-        tasks=("recommendation",),
-        group="recbole",
+        target="gru4rec:GRU4Rec",
         paper_name="GRU4Rec",
         variants={
             "bpr": {"loss_type": "BPR"},
             "all-positions": {"targets": "every", "batch_size": 128},
         },
-        requires=("recbole",),
-        extra="recbole",
     ),
-    ModelEntry(
+    _recbole(
         name="sasrec",
-        target="baselines.recbole.sasrec:SASRec",
-        tasks=("recommendation",),
-        group="recbole",
+        target="sasrec:SASRec",
         paper_name="SASRec",
         variants={
             "bpr": {"loss_type": "BPR"},
             "all-positions": {"targets": "every", "batch_size": 128},
         },
-        requires=("recbole",),
-        extra="recbole",
     ),
-    ModelEntry(
+    _recbole(
         name="bert4rec",
-        target="baselines.recbole.bert4rec:BERT4Rec",
-        tasks=("recommendation",),
-        group="recbole",
+        target="bert4rec:BERT4Rec",
         paper_name="BERT4Rec",
-        requires=("recbole",),
-        extra="recbole",
     ),
-    ModelEntry(
+    _recbole(
         name="s3rec",
-        target="baselines.recbole.s3rec:S3Rec",
+        target="s3rec:S3Rec",
         tasks=("recommendation", "selection"),
-        group="recbole",
         paper_name="S3-Rec",
         variants={
             "no-pretraining": {"pretrain_epochs": 0},
             "no-attributes": {"most_attributes": 0},
         },
-        requires=("recbole",),
-        extra="recbole",
     ),
 )
