@@ -95,7 +95,7 @@ def claim_problems(
 def metric_problems(run: SubmittedRun, task: Task, where: str) -> Iterator[Finding]:
     """Claims of metrics the task does not have, and metrics of it without a claim."""
     for name in run.scores:
-        if not any(is_variant(name, known) for known in task.metrics):
+        if not any(is_variant(name, known) for known in task.possible_metrics):
             message = f"{task.name} has no metric {shown(name)}."
             yield Finding("metric-unknown", place(where, "scores", name), message)
     for known in task.metrics:

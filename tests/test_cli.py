@@ -48,7 +48,7 @@ def test_the_listings_print_the_promised_json(command, sim_xs) -> None:
     (row,) = [d for d in json.loads(out) if d["name"] == "sim-xs"]
     assert {"name", "source", "sha256", "users", "items", "interactions", "tasks"} <= set(row)
     status, out, _ = command("tables", "--json")
-    assert len(json.loads(out)) == 14
+    assert sum(bool(table["number"]) for table in json.loads(out)) == 14
 
 
 @pytest.mark.parametrize(

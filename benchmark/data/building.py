@@ -33,6 +33,7 @@ class Rules:
     rating_scale: tuple[float, float] | None
     selection_negatives: int
     seed: int
+    k: int
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,7 @@ class InstanceBuilder:
             ratings=Ragged(timeline.rating, low, rows),
             timestamps=Ragged(timeline.timestamp, low, rows),
             rating_scale=self.rules.rating_scale,
+            k=self.rules.k,
             seen=Ragged(items, start, rows) if ranked and not self.rules.allow_repeats else None,
             query=Computed(len(rows), lambda i: queries[items[rows[i]]]) if wanted else None,
             item=Computed(len(rows), lambda i: int(items[rows[i]])) if about else None,

@@ -15,6 +15,7 @@ from benchmark.data.catalogue import Catalogue
 from benchmark.data.frames import read_parquet
 from benchmark.data.instance_table import InstanceTable
 from benchmark.data.listing import INFO, dataset_folders
+from benchmark.data.parameters import DEFAULT_K
 from benchmark.data.perturbations import PERTURBATIONS, drop_attributes, swap_images
 from benchmark.data.questions import Questions
 from benchmark.data.schema import COHORTS, FORMAT_VERSION
@@ -89,6 +90,7 @@ class Dataset:
             rating_scale=None if scale is None else (scale[0], scale[1]),
             selection_negatives=parameters["selection_negatives"],
             seed=parameters["seed"],
+            k=parameters.get("k", DEFAULT_K),
         )
 
     def catalogue(self, perturb: str | None = None) -> Catalogue:
@@ -172,7 +174,7 @@ class Dataset:
 
     def _table(self, task: str, name: str, catalogue: Catalogue) -> InstanceTable:
         frame = read_parquet(self.folder / name)
-        return InstanceTable.of_frame(task, frame, catalogue, self.rules.rating_scale)
+        return InstanceTable.of_frame(task, frame, catalogue, self.rules.rating_scale, self.rules.k)
 
     def _require(self, task: str, cohort: str, part: str) -> None:
         if task not in TASKS:

@@ -42,7 +42,7 @@ class InstanceTable:
     """Parallel columns over instances of one task; items are catalogue indices.
 
     Unused columns are ``None``. ``seen`` (the whole past) only where items may not be
-    answered again.
+    answered again. Rankings are asked for ``k`` items.
     """
 
     task: str
@@ -52,6 +52,7 @@ class InstanceTable:
     ratings: Ragged
     timestamps: Ragged
     rating_scale: tuple[float, float] | None = None
+    k: int = 10
     seen: Ragged | None = None
     query: Sequence[str | None] | None = None
     item: Sequence[int] | None = None
@@ -117,6 +118,7 @@ class InstanceTable:
         frame: pl.DataFrame,
         catalogue: Catalogue,
         rating_scale: tuple[float, float] | None,
+        k: int,
     ) -> InstanceTable:
         """Read back what :meth:`to_frame` wrote."""
         if task not in TASK_COLUMNS:
@@ -140,6 +142,7 @@ class InstanceTable:
             ratings=Ragged.of_series(frame["history_ratings"]),
             timestamps=Ragged.of_series(frame["history_timestamps"]),
             rating_scale=rating_scale,
+            k=k,
             **columns,
         )
 
@@ -163,11 +166,12 @@ def _item(table: InstanceTable, row: int) -> int:
 
 
 def _recommendation(t: InstanceTable, row: int, c: Catalogue, common: Any) -> Instance:
-    return RecommendationInstance(**common, exclude=_excluded(t, row, c))
+    return RecommendationInstance(**common, exclude=_excluded(t, row, c), k=t.k)
 
 
 def _search(t: InstanceTable, row: int, c: Catalogue, common: Any) -> Instance:
-    return SearchInstance(**common, query=_query(t, row), exclude=_excluded(t, row, c))
+    exclude = _excluded(t, row, c)
+    return SearchInstance(**common, query=_query(t, row), exclude=exclude, k=t.k)
 
 
 def _preference(t: InstanceTable, row: int, c: Catalogue, common: Any) -> Instance:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from benchmark.data.sources import Source
 from benchmark.errors import UsageError, unknown_name
 
 M = TypeVar("M", bound=BaseModel)
+
+#: Items asked of a ranking where dataset.json says nothing else.
+DEFAULT_K = 10
 
 
 class SplitParams(BaseModel):
@@ -30,6 +33,9 @@ class SplitParams(BaseModel):
     )
     selection_negatives: int = Field(
         6, ge=1, le=100, description="candidates per selection instance that are not positives"
+    )
+    k: Annotated[Literal[10, 20], BeforeValidator(int)] = Field(
+        10, description="items a ranking holds; with 20, metrics at 20 are added"
     )
     seed: int = Field(0, ge=0, description="of cohorts, candidates and perturbations")
 
@@ -57,6 +63,8 @@ def recorded(source_params: BaseModel, split_params: SplitParams) -> dict[str, A
     """Both as one JSON-ready mapping; of a path only the file name, as folders move."""
     values = {**source_params.model_dump(mode="json"), **split_params.model_dump(mode="json")}
     values |= {key: value.name for key, value in source_params if isinstance(value, Path)}
+    if values["k"] == DEFAULT_K:
+        del values["k"]  # datasets from before there was a choice keep their hashes
     return values
 
 

@@ -170,6 +170,7 @@ def _write(
         rating_scale=raw.rating_scale,
         selection_negatives=params.selection_negatives,
         seed=params.seed,
+        k=params.k,
     )
     tables = {
         "items": items,

@@ -79,7 +79,8 @@ def collect(table: ResultTable, *, home: Home, data: str | None) -> Answers:
         here: dict[tuple[str, int], Answer] = {}
         for number, group in enumerate(groups):
             name = str(group.data)
-            spec = RunSpec(row.model, group.task, name, row.cohort or group.cohort, row.perturb)
+            cohort = row.cohort or group.cohort
+            spec = RunSpec(row.model, group.task, name, cohort, row.perturb, settings=row.set)
             runs = shelf.pick(spec)
             reason = None
             if not runs:

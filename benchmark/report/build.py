@@ -140,7 +140,7 @@ def _column(
     heading = None
     if any(cell.paper is not None for cell in cells):
         whose = "paper" if paper_metric == name else f"paper's {paper_metric}"
-        heading = f"{whose} ({group.paper_data})"
+        heading = f"{whose} ({group.paper_data})" if group.paper_data else "published"
     return ReportColumn(
         task=group.task,
         data=str(group.data),
@@ -184,8 +184,11 @@ def _cell(
 
 
 def _printed(table: ResultTable, answer: Answer, paper_metric: str | None) -> PaperNumber | None:
-    """The paper's number in this place, if it prints one."""
+    """The paper's number in this place, or one published elsewhere, if there is any."""
     group = answer.group
+    if paper_metric in answer.row.published:
+        value = answer.row.published[paper_metric]
+        return PaperNumber(value, format(value, METRIC_NUMBER))
     if table.number is None or group.paper_data is None or paper_metric is None:
         return None
     place = (table.number, group.task, group.paper_data, answer.row.system, paper_metric)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from benchmark.runs.spec import RunSpec
@@ -137,21 +137,13 @@ def missing_runs(report: Report, seeds: tuple[int, ...] | None = None) -> list[R
     and an empty one gets seed 0. Cells this installation cannot run are left out (the
     report's notes say why).
     """
-    specs: dict[tuple[object, ...], RunSpec] = {}
+    specs: dict[str, RunSpec] = {}
     for slot in sorted(report.slots, key=lambda slot: slot.rank):
         if not slot.runnable:
             continue
         wanted = ((0,) if not slot.seeds else ()) if seeds is None else seeds
         for seed in wanted:
             if seed not in slot.seeds:
-                asked = slot.spec
-                key = (asked.model, asked.task, asked.data, asked.cohort, asked.perturb, seed)
-                specs[key] = RunSpec(
-                    model=asked.model,
-                    task=asked.task,
-                    data=asked.data,
-                    cohort=asked.cohort,
-                    perturb=asked.perturb,
-                    seed=seed,
-                )
+                spec = replace(slot.spec, seed=seed)
+                specs[spec.command()] = spec
     return list(specs.values())

@@ -67,7 +67,9 @@ def _legends(table: ResultTable, cells: Sequence[ReportCell]) -> Iterator[str]:
         yield INTERVAL_NOTE
     if any(cell.better is not None for cell in cells):
         yield marks_note(_opponents(table))
-    if any(cell.paper is not None for cell in cells):
+    if table.published is not None:
+        yield f"published: {table.published}."
+    if any(cell.paper_data is not None for cell in cells):
         yield (
             "paper: the number the paper prints, on its own data; not comparable with the "
             "measured one."

@@ -13,11 +13,11 @@ TABLES = Path(__file__).parent / "tables"
 
 @cache
 def _shipped() -> tuple[tuple[str, str, str, Path], ...]:
-    """(number, name, title, path) of every shipped table, in the paper's order."""
+    """(number, name, title, path) of every shipped table, in the paper's order, then its others."""
     found = []
     for path in sorted(TABLES.glob("*.toml")):
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-        found.append((table["number"], table["name"], table["title"], path))
+        found.append((table.get("number", ""), table["name"], table["title"], path))
     return tuple(found)
 
 
@@ -56,7 +56,7 @@ def find_table(table: str) -> Path:
             )
         return path
     for number, name, _, path in _shipped():
-        if table.lower() in (number, name):
+        if table and table.lower() in (number, name):
             return path
     if Path(table).is_file():
         raise UsageError(
@@ -64,6 +64,6 @@ def find_table(table: str) -> Path:
         )
     known = [name for _, name, _, _ in _shipped()]
     if table and table[0].isdigit():
-        numbers = ", ".join(f"{number} {name}" for number, name, _, _ in _shipped())
+        numbers = ", ".join(f"{number} {name}" for number, name, _, _ in _shipped() if number)
         raise UsageError(f"Unknown table {table!r}.", fix=f"Tables: {numbers}.")
     raise unknown_name("table", table, known)

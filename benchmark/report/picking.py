@@ -1,14 +1,16 @@
 """Which stored runs stand behind a cell.
 
-A run counts when it is whole (no ``--limit``), of the named configuration (no ``--set``), of
-the current version of its task, and over the dataset as it is now: runs over an earlier
-preparation of a dataset of the same name never mix with later ones. Of several runs of one
-seed the latest counts.
+A run counts when it is whole (no ``--limit``), of the named configuration (its row's ``set`` and
+no other ``--set``), of the current version of its task, and over the dataset as it is now: runs
+over an earlier preparation of a dataset of the same name never mix with later ones. Of several
+runs of one seed the latest counts.
 """
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -21,8 +23,8 @@ from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import StoredRun, stored_runs
 from benchmark.tasks import TASKS
 
-#: Model label, task, dataset, cohort, perturbation.
-_Key = tuple[str, str, str, str, str | None]
+#: Model label, task, dataset, cohort, perturbation, settings as JSON.
+_Key = tuple[str, str, str, str, str | None, str]
 
 
 def dataset_info(home: Home, name: str) -> dict[str, Any] | None:
@@ -73,7 +75,7 @@ class RunShelf:
     @property
     def datasets(self) -> set[str]:
         """Names of the datasets some run is over."""
-        return {data for _, _, data, _, _ in (*self._runs, *self._left_out)}
+        return {data for _, _, data, *_ in (*self._runs, *self._left_out)}
 
     def pick(self, spec: RunSpec) -> tuple[StoredRun, ...]:
         """The latest run of each seed that answers ``spec`` (whose seed is ignored)."""
@@ -94,7 +96,8 @@ def newest_run(home: Home, spec: RunSpec) -> StoredRun | None:
     For what is looked at rather than counted; like the others it must be of the current version
     of its task and over the dataset as it is now.
     """
-    runs = [run for run in stored_runs(home) if _key(run) == _asked(spec) and _may_be(run, spec)]
+    *asked, _ = _asked(spec)
+    runs = [run for run in stored_runs(home) if [*_key(run)[:-1]] == asked and _may_be(run, spec)]
     hashes = _current_hashes(home, runs)
     current = [
         run
@@ -112,7 +115,12 @@ def class_in_file(model: str) -> str | None:
 
 def _asked(spec: RunSpec) -> _Key:
     label = class_in_file(spec.model) or spec.model
-    return label, spec.task, spec.data, spec.cohort, spec.perturb
+    settings = _settings(spec.settings)
+    return label, spec.task, spec.data, spec.cohort, spec.perturb, settings
+
+
+def _settings(given: Mapping[str, Any]) -> str:
+    return json.dumps(dict(given), sort_keys=True)
 
 
 def _may_be(run: StoredRun, spec: RunSpec) -> bool:
@@ -132,11 +140,12 @@ def _key(run: StoredRun) -> _Key:
         manifest["data"],
         manifest["cohort"],
         manifest["perturb"],
+        _settings(manifest["settings"]),
     )
 
 
 def _is_whole(run: StoredRun) -> bool:
-    return run.manifest["limit"] is None and not run.manifest["settings"]
+    return run.manifest["limit"] is None
 
 
 def _is_current(run: StoredRun) -> bool:

@@ -16,6 +16,7 @@ checks::
     system = "BM25"
     model = "bm25"
     # perturb = "nt"  cohort = "new-user"  role = "trivial"  against = "Random"
+    # set = {k1 = 0.9}
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class ColumnGroup(_Strict):
         if self.task not in TASKS:
             unknown = unknown_name("task", self.task, TASKS)
             raise complaint(f"unknown task {self.task!r}", str(unknown.fix))
-        metrics = TASKS.get(self.task).metrics
+        metrics = TASKS.get(self.task).possible_metrics
         for column in self.metrics:
             if not any(is_variant(column.name, m) for m in metrics):
                 unknown = unknown_name("metric", column.name, metrics)
@@ -100,13 +101,16 @@ class Row(_Strict):
     """One system under one configuration.
 
     ``system`` is the label, spelt as in the paper where the paper has the row; ``model`` is
-    what ``unimp-bench run --model`` takes. ``against`` is the row it is compared with (the
-    best other row where neither row nor table says). An ``oracle`` knows the answer-making
-    process: a ceiling, never a competitor.
+    what ``unimp-bench run --model`` takes, and ``set`` what ``--set`` does. ``published`` are
+    numbers that others print for this row, by metric. ``against`` is the row it is compared
+    with (the best other row where neither row nor table says). An ``oracle`` knows the
+    answer-making process: a ceiling, never a competitor.
     """
 
     system: str
     model: str
+    set: dict[str, Union[bool, int, float, str]] = Field(default_factory=dict)
+    published: dict[str, float] = Field(default_factory=dict)
     perturb: Perturbation | None = None
     cohort: Cohort | None = None
     role: Literal["system", "trivial", "oracle"] = "system"
@@ -132,6 +136,8 @@ class ResultTable(_Table):
     data: str = "sim-s"
     """The dataset shown when the command names none."""
     against: str | None = None
+    published: str | None = None
+    """Whose numbers the rows' ``published`` are, on which data."""
     columns: tuple[ColumnGroup, ...] = Field(min_length=1)
     rows: tuple[Row, ...] = Field(min_length=1)
 
@@ -141,6 +147,8 @@ class ResultTable(_Table):
         for named in (self.against, *(row.against for row in self.rows)):
             if named is not None and named not in systems:
                 raise ValueError(f"against = {named!r} is no row's system")
+        if self.published is None and any(row.published for row in self.rows):
+            raise ValueError('published numbers need published = "whose they are"')
         return self
 
 

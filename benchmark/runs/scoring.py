@@ -18,7 +18,7 @@ from benchmark.metrics.base import Metric, Statistics
 from benchmark.registry import resolve
 from benchmark.stats import Score
 from benchmark.tasks import Task
-from benchmark.tasks.base import CUTOFFS
+from benchmark.tasks.base import ranking_metrics
 
 
 def score_predictions(
@@ -69,8 +69,10 @@ def _ranking_arguments(
 ) -> dict[str, Any]:
     targets = cast(list[tuple[str, ...]], questions.targets)
     item_ids = dataset.catalogue().ids
+    k = dataset.rules.k
     return {
-        "predicted": _index_matrix(predictions["items"], item_ids, missing=-1, width=max(CUTOFFS)),
+        "predicted": _index_matrix(predictions["items"], item_ids, missing=-1, width=k),
+        "metrics": ranking_metrics(k),
         "targets": _index_matrix(
             pl.Series(values=[list(t) for t in targets], dtype=pl.List(pl.String)),
             item_ids,

@@ -15,9 +15,18 @@ from benchmark.instances import Item, Prediction
 #: A piece of an instruction: words, or an item to be shown with its attributes and photo.
 PromptPart = Union[str, Item]
 
-#: Cut-offs of every ranking metric.
+#: Cut-offs of every ranking metric, and the one that datasets may ask for beside them.
 CUTOFFS = (3, 5, 10)
-RANKING_METRICS = tuple(f"{m}@{k}" for k in CUTOFFS for m in ("HR", "NDCG", "MRR"))
+DEEPEST = 20
+
+
+def ranking_metrics(k: int = max(CUTOFFS)) -> tuple[str, ...]:
+    """Metrics of rankings of ``k`` items."""
+    cutoffs = (*CUTOFFS, DEEPEST) if k >= DEEPEST else CUTOFFS
+    return tuple(f"{family}@{cutoff}" for cutoff in cutoffs for family in ("HR", "NDCG", "MRR"))
+
+
+RANKING_METRICS = ranking_metrics()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,7 @@ class Task:
     version: int
     summary: str
     metrics: tuple[str, ...]
+    """What every dataset is scored by."""
     primary: str
     prediction: type
     scorer: str | None
@@ -42,6 +52,11 @@ class Task:
     """What a dataset must have, in words for ``data stats``."""
     prompt: Callable[[Any], list[PromptPart]]
     check: Callable[[Any, Any, Callable[[str], bool]], str | None]
+
+    @property
+    def possible_metrics(self) -> tuple[str, ...]:
+        """``metrics`` and those that only some datasets ask for."""
+        return ranking_metrics(DEEPEST) if self.metrics == RANKING_METRICS else self.metrics
 
     def problem(
         self, instance: Any, prediction: Prediction, known: Callable[[str], bool]

@@ -38,6 +38,20 @@ def test_another_seed_is_another_dataset(build) -> None:
     assert build("a").sha256 != build("b", settings={"seed": "1"}).sha256
 
 
+def test_rankings_of_twenty_are_another_dataset_with_metrics_at_twenty(build) -> None:
+    ten, twenty = build("a"), build("b", settings={"k": "20"})
+    assert build("c", settings={"k": "10"}).sha256 == ten.sha256 != twenty.sha256
+    assert [next(iter(d.questions("search"))).k for d in (ten, twenty)] == [10, 20]
+    best = [next(iter(twenty.training_view().examples("search", "valid"))).instance.k]
+    assert best == [20]
+
+
+@pytest.mark.parametrize("k", ["5", "15", "many"])
+def test_other_lengths_of_rankings_are_refused(build, k: str) -> None:
+    with pytest.raises(UsageError, match="Setting k="):
+        build(settings={"k": k})
+
+
 def test_preparing_again_returns_what_is_there(build) -> None:
     first = build()
     stamp = (first.folder / "dataset.json").stat().st_mtime_ns

@@ -11,7 +11,7 @@ from benchmark.report.build import build_report, missing_runs
 from benchmark.report.contents import Report, ReportCell, ReportRow
 from benchmark.report.listing import list_tables
 
-NUMBERS = [table["number"] for table in list_tables()]
+TABLES = [table["number"] or table["name"] for table in list_tables()]
 
 
 def row(report: Report, system: str) -> ReportRow:
@@ -23,7 +23,7 @@ def cell(report: Report, system: str, metric: str) -> ReportCell:
     return row(report, system).cells[at]
 
 
-@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("number", TABLES)
 def test_every_table_builds_without_a_run(shelf: Any, number: str) -> None:
     report = build_report(number, home=shelf.home)
     assert report.rows
@@ -32,7 +32,7 @@ def test_every_table_builds_without_a_run(shelf: Any, number: str) -> None:
     assert len(set(report.missing)) == len(report.missing)
 
 
-@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("number", TABLES)
 def test_every_table_can_be_asked_of_one_dataset(shelf: Any, number: str) -> None:
     shelf.dataset("hm")
     report = build_report(number, home=shelf.home, data="hm")

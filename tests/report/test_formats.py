@@ -16,7 +16,7 @@ from benchmark.report.comparison import render_runs
 from benchmark.report.listing import list_tables
 from benchmark.report.render import DRAWN, FORMATS, render
 
-NUMBERS = [table["number"] for table in list_tables()]
+TABLES = [table["number"] or table["name"] for table in list_tables()]
 #: What shows a cell as best and as second, around the value.
 SHOWN = {
     "text": ("\x1b[1m", "\x1b[4m"),
@@ -27,7 +27,7 @@ SHOWN = {
 SCORE = {"n": 9, "users": 9}
 
 
-@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("number", TABLES)
 def test_every_table_has_every_format_without_a_run(shelf: Any, number: str) -> None:
     report = build_report(number, home=shelf.home)
     for output_format in FORMATS:

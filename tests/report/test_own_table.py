@@ -144,3 +144,36 @@ def command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     with pytest.raises(SystemExit) as done:
         main()
     return int(done.value.code or 0)
+
+
+def test_a_row_with_settings_is_filled_by_runs_with_just_these(shelf: Any, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'name = "mine"\ntitle = "Mine"\npublished = "of the library, on the same data"\n'
+        '[[columns]]\ntask = "search"\nmetrics = ["HR@5"]\n'
+        '[[rows]]\nsystem = "plain"\nmodel = "bm25"\n'
+        '[[rows]]\nsystem = "sharp"\nmodel = "bm25"\nset = {k1 = 2.0, b = 0.5}\n'
+        'published = {"HR@5" = 0.123}\n'
+    )
+    shelf.ranked("bm25", chance=0.2)
+    shelf.ranked("bm25", chance=0.3, settings={"k1": 2.0})
+    report = build_report(str(path), home=shelf.home)
+    assert report.rows[1].cells[0].value is None
+    assert report.missing == (
+        "unimp-bench run --model bm25 --task search --data sim-s --set k1=2.0 --set b=0.5",
+    )
+    asked = shelf.ranked("bm25", chance=0.4, settings={"b": 0.5, "k1": 2.0})
+    report = build_report(str(path), home=shelf.home)
+    plain, sharp = (row.cells[0] for row in report.rows)
+    assert plain.value != sharp.value == asked.scores["HR@5"]["value"]
+    assert (sharp.paper, sharp.paper_printed, sharp.paper_data) == (0.123, "0.1230", None)
+    assert report.columns[0].paper == "published"
+    assert "published: of the library, on the same data." in report.notes
+    assert not any(note.startswith("paper:") for note in report.notes)
+
+
+def test_published_numbers_need_a_source(shelf: Any, tmp_path: Path) -> None:
+    path = table(tmp_path, "bm25")
+    Path(path).write_text(Path(path).read_text() + 'published = {"HR@5" = 0.1}\n')
+    with pytest.raises(UsageError, match='published = "whose they are"'):
+        build_report(path, home=shelf.home)

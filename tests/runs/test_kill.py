@@ -77,5 +77,6 @@ def test_ten_kills_change_no_byte(odd_model, run_home) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_ten_kills_of_unimp_change_no_byte(run_home) -> None:
     check_ten_kills("unimp", run_home, "epochs=2", "encoder_steps=20", "validation_users=20")
