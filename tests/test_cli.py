@@ -40,6 +40,7 @@ def test_the_listings_print_the_promised_json(command, sim_xs) -> None:
     assert all({"name", "version", "metrics", "primary"} <= set(t) for t in json.loads(out))
     status, out, _ = command("models", "--json")
     shape = {"name", "variants", "tasks", "group", "paper_name", "adapted", "available", "why_not"}
+    shape |= {"variants_why_not"}
     assert all(set(m) == shape for m in json.loads(out))
     assert {"unimp", "bm25", "oracle", "random", "popularity"} <= {
         m["name"] for m in json.loads(out)
