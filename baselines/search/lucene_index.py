@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,23 +21,25 @@ _INT_MAX = 2**31 - 1
 
 
 class LuceneIndex:
-    """Lucene's ``BM25Similarity``: a document's length is kept in one byte, exact below 40 words.
+    """Lucene's ``BM25Similarity``: a document's length is kept in one byte, exact up to 40 words.
 
     What Lucene indexes are word numbers: words are cut as for the other backends, and no query
     is ever parsed. The index lives in memory. Saved are the documents, and loading indexes them
     again: Lucene writes random ids and the time of day into its files.
     """
 
-    def __init__(self, corpus: Corpus, *, k1: float, b: float) -> None:
+    def __init__(self, corpus: Corpus, *, k1: float, b: float, at_once: bool = True) -> None:
         self._corpus = corpus
-        self._searcher = _searcher(corpus, k1=k1, b=b)
+        self._searcher = cache(partial(_searcher, corpus, k1=k1, b=b))
+        if at_once:
+            self._searcher()
 
     def scores(self, words: Sequence[str], *, most: int) -> NDArray[np.floating]:
         """Lucene's ``most`` best hits, equal ones by document number; the others 0."""
         scores = np.zeros(len(self._corpus.documents))
         counts = Counter(self._corpus.known(words))
         if counts:
-            for hit in self._searcher.search(_query(counts), most).scoreDocs:
+            for hit in self._searcher().search(_query(counts), most).scoreDocs:
                 scores[hit.doc] = hit.score
         return scores
 
@@ -45,7 +48,8 @@ class LuceneIndex:
 
     @classmethod
     def load(cls, folder: Path, *, k1: float, b: float) -> Self:
-        return cls(Corpus.load(folder), k1=k1, b=b)
+        # Indexed with the first query: what Java has to say then is no fault of the folder's.
+        return cls(Corpus.load(folder), k1=k1, b=b, at_once=False)
 
 
 def _query(counts: Counter[int]) -> Any:
