@@ -5,6 +5,7 @@ Light on purpose: listing models must not import one.
 
 from __future__ import annotations
 
+from baselines.search.backends import BACKENDS
 from benchmark.model_registry import ModelEntry
 
 
@@ -95,8 +96,18 @@ MODELS: tuple[ModelEntry, ...] = (
         tasks=("search",),
         group="search",
         paper_name="BM25",
-        variants={"category": {"fields": ("category",)}},
+        variants={
+            "category": {"fields": ("category",)},
+            "rank-bm25": {"backend": "rank-bm25"},
+            "lucene": {"backend": "lucene"},
+        },
         requires=("bm25s",),
+        needs={name: BACKENDS[name].needs for name in ("rank-bm25", "lucene")},
+        formulas={
+            "": BACKENDS["bm25s"].formula,
+            "rank-bm25": BACKENDS["rank-bm25"].formula,
+            "lucene": BACKENDS["lucene"].formula,
+        },
     ),
     _recbole(
         name="mf",

@@ -33,9 +33,13 @@ def describe_environment(home: Home) -> dict[str, Any]:
         home_state = f"{home.root} ({free / 2**30:.1f} GiB free)"
     except Exception as error:
         home_state = str(error)
-    unavailable = {
-        name: reason for name, entry in entries().items() if (reason := entry.why_not()) is not None
-    }
+    unavailable: dict[str, str] = {}
+    for name, entry in entries().items():
+        reason = entry.why_not()
+        if reason is not None:
+            unavailable[name] = reason
+        reasons = entry.variants_why_not()
+        unavailable |= {f"{name}:{variant}": missing for variant, missing in reasons.items()}
     return {
         **environment(),
         "home": home_state,

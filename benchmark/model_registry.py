@@ -24,13 +24,31 @@ GROUP = "unimp_bench.models"
 
 
 @dataclass(frozen=True, slots=True)
+class Needs:
+    """Packages that something asks for: import names, and the extra that installs them."""
+
+    modules: tuple[str, ...] = ()
+    extra: str | None = None
+
+    def missing(self) -> str | None:
+        """What is not installed and how to install it, or ``None``; imports nothing."""
+        absent = [name for name in self.modules if importlib.util.find_spec(name) is None]
+        if not absent:
+            return None
+        install = f"pip install 'unimp-bench[{self.extra}]'" if self.extra else "install it"
+        return f"missing {', '.join(absent)}: {install}"
+
+
+@dataclass(frozen=True, slots=True)
 class ModelEntry:
     """A model as the listings show it; ``target`` is imported only when it is run.
 
     ``variants`` maps a variant's name to the settings it changes in the default
     configuration. ``requires`` are import names looked for without importing them, and
-    ``extra`` is the extra of this project that installs them. ``adapted`` marks a system
-    whose authors do not define it for a task listed here.
+    ``extra`` is the extra of this project that installs them; ``needs`` maps a variant's name
+    to what it asks for beyond that. ``adapted`` marks a system whose authors do not define it
+    for a task listed here. ``formulas`` maps a variant's name, ``""`` for any other, to what
+    its scores are, for the footnotes of reports.
     """
 
     name: str
@@ -42,20 +60,33 @@ class ModelEntry:
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
     requires: tuple[str, ...] = ()
     extra: str | None = None
+    needs: Mapping[str, Needs] = field(default_factory=lambda: MappingProxyType({}))
+    formulas: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
-    def why_not(self) -> str | None:
-        """Why the model cannot run here, or ``None`` when it can."""
-        missing = [name for name in self.requires if importlib.util.find_spec(name) is None]
-        if not missing:
-            return None
-        install = f"pip install 'unimp-bench[{self.extra}]'" if self.extra else "install it"
-        return f"missing {', '.join(missing)}: {install}"
+    def why_not(self, variant: str | None = None) -> str | None:
+        """Why ``variant`` (``None``: the default) cannot run here, or ``None`` when it can."""
+        reason = Needs(self.requires, self.extra).missing()
+        if reason is None and variant is not None and variant in self.needs:
+            reason = self.needs[variant].missing()
+        return reason
 
-    def load(self) -> type:
-        """The model class. Raises :class:`BenchError` when a requirement is missing."""
-        reason = self.why_not()
+    def variants_why_not(self) -> dict[str, str]:
+        """Reasons of the variants that cannot run here although the model itself can."""
+        if self.why_not() is not None:
+            return {}
+        reasons = {variant: self.why_not(variant) for variant in self.variants}
+        return {variant: reason for variant, reason in reasons.items() if reason is not None}
+
+    def formula(self, variant: str | None) -> str | None:
+        """What the scores of ``variant`` are, where the entry says so."""
+        return self.formulas.get(variant or "", self.formulas.get(""))
+
+    def load(self, variant: str | None = None) -> type:
+        """The model class. Raises :class:`BenchError` when ``variant`` misses a requirement."""
+        reason = self.why_not(variant)
         if reason is not None:
-            raise BenchError(f"Model {self.name!r} cannot run here.", fix=reason + ".")
+            label = self.name if self.why_not() is not None else f"{self.name}:{variant}"
+            raise BenchError(f"Model {label!r} cannot run here.", fix=reason + ".")
         model = resolve(self.target)
         if not isinstance(model, type):
             raise BenchError(

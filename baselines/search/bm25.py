@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, cast
 
-import bm25s
 import numpy as np
-from bm25s.stopwords import STOPWORDS_EN
 from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from baselines.ranked import RankingInstance, rank_in_blocks
+from baselines.search.backends import BACKENDS, BackendName, Index
+from baselines.search.corpus import Corpus
+from baselines.search.text import TextField, document, words
 from benchmark.errors import BenchError
 from benchmark.files import read_json, write_json
-from benchmark.instances import Item, Ranking, SearchInstance
+from benchmark.instances import Ranking, SearchInstance
 from benchmark.model import TrainingView
+from benchmark.registry import resolve
 
 _IDS = "items.json"
-_INDEX = "index"
-_WORD = re.compile(r"\w+")
-
-TextField = Literal["category", "title", "brand", "description"]
+#: The fewest best items a backend is asked for.
+_FEWEST = 64
 
 
 def _split_names(value: object) -> object:
@@ -36,7 +35,7 @@ class BM25Config(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    backend: Literal["bm25s"] = Field("bm25s", description="the library that scores")
+    backend: BackendName = Field("bm25s", description="the library that scores")
     k1: float = Field(1.2, ge=0, le=10, description="saturation of repeated words")
     b: float = Field(0.75, ge=0, le=1, description="how much long texts are discounted")
     fields: Annotated[tuple[TextField, ...], BeforeValidator(_split_names)] = Field(
@@ -47,10 +46,10 @@ class BM25Config(BaseModel):
 
 
 class BM25:
-    """Okapi BM25 with Lucene's idf, log(1 + (N - n + 0.5) / (n + 0.5)).
+    """Okapi BM25 by one of three libraries, whose formulas :mod:`.backends` states.
 
     Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009);
-    the variant as in Kamphuis et al., "Which BM25 Do You Mean?" (ECIR 2020). The user is
+    the variants as in Kamphuis et al., "Which BM25 Do You Mean?" (ECIR 2020). The user is
     ignored, save that items barred by ``exclude`` are skipped. Equal scores, of which there
     are many since all items of a category path share its words, keep catalogue order; a query
     without a known word scores every item 0 and so answers in catalogue order.
@@ -62,25 +61,21 @@ class BM25:
     def __init__(self, config: BM25Config | None = None) -> None:
         self.config = config or BM25Config()
         self.item_ids: tuple[str, ...] = ()
-        self._index: bm25s.BM25 | None = None
+        self._index: Index | None = None
+        missing = BACKENDS[self.config.backend].needs.missing()
+        if missing is not None:
+            raise BenchError(
+                f"Backend {self.config.backend!r} of bm25 cannot run here.", fix=f"{missing}."
+            )
 
     def fit(self, data: TrainingView, *, seed: int) -> None:
-        documents = [words(document(item, self.config.fields)) for item in data.catalogue]
-        # Numbered by first appearance: the library's own numbering follows string hashing,
-        # which differs between processes.
-        vocabulary: dict[str, int] = {}
-        numbers = [
-            [vocabulary.setdefault(word, len(vocabulary)) for word in document_words]
-            for document_words in documents
-        ]
-        if not vocabulary:
+        corpus = Corpus.of(words(document(item, self.config.fields)) for item in data.catalogue)
+        if not corpus.vocabulary:
             raise BenchError(
                 f"Dataset {data.name!r} has no words in {', '.join(self.config.fields)}.",
                 fix="Choose other item texts with --set fields=...",
             )
-        index = bm25s.BM25(k1=self.config.k1, b=self.config.b, method="lucene", backend="numpy")
-        index.index((numbers, vocabulary), create_empty_token=False, show_progress=False)
-        self._index = index
+        self._index = self._index_class()(corpus, **self._constants())
         self.item_ids = data.catalogue.ids
 
     def predict(self, instances: Sequence[SearchInstance]) -> Iterator[Ranking]:
@@ -88,13 +83,19 @@ class BM25:
 
     def save(self, folder: Path) -> None:
         write_json(folder / _IDS, self.item_ids)
-        self._fitted().save(folder / _INDEX, show_progress=False, allow_pickle=False)
+        self._fitted().save(folder)
 
     def load(self, folder: Path) -> None:
         self.item_ids = tuple(read_json(folder / _IDS))
-        self._index = bm25s.BM25.load(folder / _INDEX, show_progress=False, allow_pickle=False)
+        self._index = self._index_class().load(folder, **self._constants())
 
-    def _fitted(self) -> bm25s.BM25:
+    def _index_class(self) -> Any:
+        return cast(Any, resolve(BACKENDS[self.config.backend].target))
+
+    def _constants(self) -> dict[str, float]:
+        return {"k1": self.config.k1, "b": self.config.b}
+
+    def _fitted(self) -> Index:
         if self._index is None:
             raise BenchError("bm25 has no index yet.", fix="Call fit or load first.")
         return self._index
@@ -102,28 +103,15 @@ class BM25:
     def _scores(self, instances: Sequence[RankingInstance]) -> NDArray[np.float64]:
         """Scores (n, items); instances that share a query are scored once."""
         index = self._fitted()
-        of_query: dict[str, NDArray[np.floating]] = {}
+        asked: dict[tuple[str, int], NDArray[np.floating]] = {}
         rows = []
         for instance in instances:
             assert isinstance(instance, SearchInstance)
-            query = instance.query
-            if query not in of_query:
-                of_query[query] = index.get_scores_from_ids(index.get_tokens_ids(words(query)))
-            rows.append(of_query[query])
+            # Enough of the best to fill the answer with all barred items among them. Powers of
+            # two, by the instance alone: users share them, and a batch changes no score.
+            wanted = max(_FEWEST, instance.k + len(instance.exclude))
+            key = instance.query, 1 << (wanted - 1).bit_length()
+            if key not in asked:
+                asked[key] = index.scores(words(instance.query), most=key[1])
+            rows.append(asked[key])
         return np.stack(rows).astype(np.float64)
-
-
-def document(item: Item, fields: Sequence[TextField]) -> str:
-    """The item's text: the named fields in that order, missing ones left out."""
-    texts = {
-        "category": " ".join(item.category),
-        "title": item.title,
-        "brand": item.brand,
-        "description": item.description,
-    }
-    return " ".join(text for field in fields if (text := texts[field]))
-
-
-def words(text: str) -> list[str]:
-    """Lower-cased words without Lucene's 33 English stop words; no stemming."""
-    return [word for word in _WORD.findall(text.lower()) if word not in STOPWORDS_EN]

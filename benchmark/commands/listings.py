@@ -40,10 +40,13 @@ def models(as_json: JsonOption = False) -> None:
     from benchmark.model_registry import entries
 
     rows = []
+    shown: list[str | list[str]] = []
     with output_to_stderr():  # importing installed packages runs their code
         known = entries()
     for entry in known.values():
         reason = entry.why_not()
+        reasons = entry.variants_why_not()
+        shown.append(reason or [f"{variant}: {why}" for variant, why in reasons.items()])
         rows.append(
             {
                 "name": entry.name,
@@ -54,11 +57,13 @@ def models(as_json: JsonOption = False) -> None:
                 "adapted": entry.adapted,
                 "available": reason is None,
                 "why_not": reason,
+                "variants_why_not": reasons,
             }
         )
     if as_json:
         print_json(rows)
     else:
+        rows = [{**row, "why_not": why} for row, why in zip(rows, shown, strict=True)]
         print_rows(rows, ["name", "group", "tasks", "variants", "available", "why_not"])
 
 

@@ -34,6 +34,9 @@ def why_not(model: str, task: str, entries: Mapping[str, ModelEntry]) -> Reason 
     missing = entry.why_not()
     if missing is not None:
         return f"model {{}} cannot run here, {missing}", name
+    missing = entry.why_not(variant)
+    if missing is not None:
+        return f"model {{}} cannot run here, {missing}", model
     return None
 
 

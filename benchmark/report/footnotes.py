@@ -110,19 +110,26 @@ def _opponents(table: ResultTable) -> str:
 
 def _about_runs(answers: Answers) -> Iterator[str]:
     adapted: dict[str, None] = {}
+    formulas: dict[str, dict[str, None]] = {}
     for answer in answers.by_place.values():
         if not answer.runs:
             continue
         system = answer.row.system
-        entry = answers.entries.get(answer.row.model.partition(":")[0])
+        name, _, variant = answer.row.model.partition(":")
+        entry = answers.entries.get(name)
         if entry is not None and entry.adapted:
             adapted[system] = None
+        formula = entry.formula(variant) if entry is not None else None
+        if formula is not None:
+            formulas.setdefault(formula, {})[system] = None
         rate = _failure_rate(answer)
         if rate:
             yield failure_note(
                 system, rate, f"the answers to {answer.spec.task} on {answer.spec.data}"
             )
     yield from seed_notes(answers)
+    for formula, systems in formulas.items():
+        yield f"{', '.join(systems)}: {formula}."
     if adapted:
         yield f"Adapted to a task its authors do not define: {', '.join(adapted)}."
 

@@ -75,7 +75,7 @@ def configure(name: str, settings: Mapping[str, Any]) -> BuiltModel:
     the model's configuration refuses; :class:`BenchError` for a class that is no model.
     """
     entry, variant = find(name)
-    model_class = entry.load()
+    model_class = entry.load(variant)
     _check_methods(entry, model_class)
     config_class = getattr(model_class, "Config", None)
     if config_class is None:

@@ -5,7 +5,8 @@ import math
 import pydantic
 import pytest
 
-from baselines.search.bm25 import BM25, BM25Config, document, words
+from baselines.search.bm25 import BM25, BM25Config
+from baselines.search.text import document, words
 from benchmark.errors import BenchError
 from benchmark.instances import History, Item, SearchInstance
 

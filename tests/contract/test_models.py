@@ -30,18 +30,18 @@ def _labels(entry: ModelEntry) -> Iterator[str]:
         yield from (f"{entry.name}:{variant}" for variant in entry.variants)
 
 
-def _marks(entry: ModelEntry) -> list[pytest.MarkDecorator]:
-    reason = entry.why_not()
+def _marks(entry: ModelEntry, label: str) -> list[pytest.MarkDecorator]:
+    reason = entry.why_not(label.partition(":")[2])
     return [] if reason is None else [pytest.mark.skip(reason=reason)]
 
 
 MODELS = [
-    pytest.param(label, marks=_marks(entry), id=label)
+    pytest.param(label, marks=_marks(entry, label), id=label)
     for entry in entries().values()
     for label in _labels(entry)
 ]
 MODEL_TASKS = [
-    pytest.param(label, task, marks=_marks(entry), id=f"{label}-{task}")
+    pytest.param(label, task, marks=_marks(entry, label), id=f"{label}-{task}")
     for entry in entries().values()
     for label in _labels(entry)
     for task in entry.tasks

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from benchmark.errors import UsageError
+from benchmark.model_registry import ModelEntry, Needs
 from benchmark.report.build import build_report, missing_runs
 from benchmark.report.contents import Report, ReportCell, ReportRow
 from benchmark.report.listing import list_tables
@@ -242,6 +243,51 @@ def test_failed_answers_are_stated(shelf: Any) -> None:
     shelf.ranked("bm25", chance=0.4, failure_rate=0.25)
     notes = build_report("search", home=shelf.home).notes
     assert any(note.startswith("BM25: 25.00% of the answers to search on sim-s") for note in notes)
+
+
+_TWO_BACKENDS = """
+name = "mine"
+title = "Mine"
+[[columns]]
+task = "search"
+metrics = ["MRR@10"]
+[[rows]]
+system = "One"
+model = "bm25"
+[[rows]]
+system = "Titles"
+model = "bm25:titles"
+[[rows]]
+system = "Other"
+model = "bm25:other"
+[[rows]]
+system = "Absent"
+model = "bm25:absent"
+"""
+
+
+def test_formulas_of_the_rows_with_runs_are_stated_once(
+    shelf: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variants: dict[str, dict[str, Any]] = {"titles": {}, "other": {}, "absent": {}}
+    entry = ModelEntry(
+        *("bm25", "nowhere:BM25", ("search",), "search"),
+        variants=variants,
+        needs={"absent": Needs(("a_package_nobody_has",), "lucene")},
+        formulas={"": "a + b", "other": "a - b", "absent": "a * b"},
+    )
+    monkeypatch.setattr("benchmark.report.answers.entries", lambda: {"bm25": entry})
+    path = tmp_path / "mine.toml"
+    path.write_text(_TWO_BACKENDS)
+    for model in ("bm25", "bm25:titles", "bm25:other"):
+        shelf.ranked(model, chance=0.4)
+    report = build_report(str(path), home=shelf.home)
+    assert "One, Titles: a + b." in report.notes
+    assert "Other: a - b." in report.notes
+    assert not any("a * b" in note for note in report.notes)
+    assert report.missing == ()
+    absent = "model 'bm25:absent' cannot run here, missing a_package_nobody_has: "
+    assert f"-: {absent}pip install 'unimp-bench[lucene]'." in report.notes
 
 
 def test_metric_variants_have_columns_of_their_own(shelf: Any) -> None:

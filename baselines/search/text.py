@@ -1,0 +1,31 @@
+"""Items and queries as words, the same for every system that reads queries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from bm25s.stopwords import STOPWORDS_EN
+
+from benchmark.instances import Item
+
+_WORD = re.compile(r"\w+")
+
+TextField = Literal["category", "title", "brand", "description"]
+
+
+def document(item: Item, fields: Sequence[TextField]) -> str:
+    """The item's text: the named fields in that order, missing ones left out."""
+    texts = {
+        "category": " ".join(item.category),
+        "title": item.title,
+        "brand": item.brand,
+        "description": item.description,
+    }
+    return " ".join(text for field in fields if (text := texts[field]))
+
+
+def words(text: str) -> list[str]:
+    """Lower-cased words without Lucene's 33 English stop words; no stemming."""
+    return [word for word in _WORD.findall(text.lower()) if word not in STOPWORDS_EN]
