@@ -30,7 +30,9 @@ class ModelEntry:
     ``variants`` maps a variant's name to the settings it changes in the default
     configuration. ``requires`` are import names looked for without importing them, and
     ``extra`` is the extra of this project that installs them. ``adapted`` marks a system
-    whose authors do not define it for a task listed here.
+    whose authors do not define it for a task listed here. ``space`` is what ``unimp-bench tune``
+    searches (:mod:`benchmark.tuning.space`): a setting's name, and a list of values or
+    ``{"low", "high", "log"}``.
     """
 
     name: str
@@ -42,6 +44,7 @@ class ModelEntry:
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
     requires: tuple[str, ...] = ()
     extra: str | None = None
+    space: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     def why_not(self) -> str | None:
         """Why the model cannot run here, or ``None`` when it can."""

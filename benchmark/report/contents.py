@@ -146,12 +146,13 @@ def missing_runs(report: Report, seeds: tuple[int, ...] | None = None) -> list[R
             if seed not in slot.seeds:
                 asked = slot.spec
                 key = (asked.model, asked.task, asked.data, asked.cohort, asked.perturb, seed)
-                specs[key] = RunSpec(
+                specs[(*key, asked.tuned)] = RunSpec(
                     model=asked.model,
                     task=asked.task,
                     data=asked.data,
                     cohort=asked.cohort,
                     perturb=asked.perturb,
                     seed=seed,
+                    tuned=asked.tuned,
                 )
     return list(specs.values())

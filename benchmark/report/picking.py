@@ -3,7 +3,7 @@
 A run counts when it is whole (no ``--limit``), of the named configuration (no ``--set``), of
 the current version of its task, and over the dataset as it is now: runs over an earlier
 preparation of a dataset of the same name never mix with later ones. Of several runs of one
-seed the latest counts.
+seed the latest counts. Tuned runs (``--tuned``) answer only questions for tuned ones.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from benchmark.errors import BenchError, unknown_name
 from benchmark.files import read_json
 from benchmark.home import Home
 from benchmark.runs.spec import RunSpec
-from benchmark.runs.store import StoredRun, stored_runs
+from benchmark.runs.store import StoredRun, is_tuned, stored_runs
 from benchmark.tasks import TASKS
 
-#: Model label, task, dataset, cohort, perturbation.
-_Key = tuple[str, str, str, str, str | None]
+#: Model label, task, dataset, cohort, perturbation, tuned.
+_Key = tuple[str, str, str, str, str | None, bool]
 
 
 def dataset_info(home: Home, name: str) -> dict[str, Any] | None:
@@ -73,7 +73,7 @@ class RunShelf:
     @property
     def datasets(self) -> set[str]:
         """Names of the datasets some run is over."""
-        return {data for _, _, data, _, _ in (*self._runs, *self._left_out)}
+        return {data for _, _, data, _, _, _ in (*self._runs, *self._left_out)}
 
     def pick(self, spec: RunSpec) -> tuple[StoredRun, ...]:
         """The latest run of each seed that answers ``spec`` (whose seed is ignored)."""
@@ -94,7 +94,9 @@ def newest_run(home: Home, spec: RunSpec) -> StoredRun | None:
     For what is looked at rather than counted; like the others it must be of the current version
     of its task and over the dataset as it is now.
     """
-    runs = [run for run in stored_runs(home) if _key(run) == _asked(spec) and _may_be(run, spec)]
+    # Of any settings: what they were chosen by does not matter here.
+    asked = _asked(spec)[:-1]
+    runs = [run for run in stored_runs(home) if _key(run)[:-1] == asked and _may_be(run, spec)]
     hashes = _current_hashes(home, runs)
     current = [
         run
@@ -112,7 +114,7 @@ def class_in_file(model: str) -> str | None:
 
 def _asked(spec: RunSpec) -> _Key:
     label = class_in_file(spec.model) or spec.model
-    return label, spec.task, spec.data, spec.cohort, spec.perturb
+    return label, spec.task, spec.data, spec.cohort, spec.perturb, spec.tuned
 
 
 def _may_be(run: StoredRun, spec: RunSpec) -> bool:
@@ -132,11 +134,13 @@ def _key(run: StoredRun) -> _Key:
         manifest["data"],
         manifest["cohort"],
         manifest["perturb"],
+        is_tuned(run),
     )
 
 
 def _is_whole(run: StoredRun) -> bool:
-    return run.manifest["limit"] is None and not run.manifest["settings"]
+    named = is_tuned(run) or not run.manifest["settings"]
+    return run.manifest["limit"] is None and named
 
 
 def _is_current(run: StoredRun) -> bool:

@@ -15,7 +15,7 @@ checks::
     [[rows]]
     system = "BM25"
     model = "bm25"
-    # perturb = "nt"  cohort = "new-user"  role = "trivial"  against = "Random"
+    # perturb = "nt"  cohort = "new-user"  role = "trivial"  against = "Random"  tuned = true
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ class Row(_Strict):
     ``system`` is the label, spelt as in the paper where the paper has the row; ``model`` is
     what ``unimp-bench run --model`` takes. ``against`` is the row it is compared with (the
     best other row where neither row nor table says). An ``oracle`` knows the answer-making
-    process: a ceiling, never a competitor.
+    process: a ceiling, never a competitor. ``tuned`` rows show runs with the settings that
+    ``unimp-bench tune`` chose, the others runs with the settings the configuration has.
     """
 
     system: str
@@ -111,6 +112,7 @@ class Row(_Strict):
     cohort: Cohort | None = None
     role: Literal["system", "trivial", "oracle"] = "system"
     against: str | None = None
+    tuned: bool = False
 
 
 class _Table(_Strict):
