@@ -1,0 +1,250 @@
+"""A search sees no test question, forgets nothing, and goes on as if never interrupted."""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from benchmark.data.dataset import open_dataset
+from benchmark.errors import BenchError, UsageError
+from benchmark.home import Home
+from benchmark.runs.config import configure
+from benchmark.tuning import search as searching
+from benchmark.tuning.search import tune
+from benchmark.tuning.stored import SEARCH, Search, stored_searches
+
+
+def run(knob: str, place: Home, space: Path, trials: int, **more) -> Search:
+    return tune(knob, "search", data="sim-xs", trials=trials, home=place, space=space, **more)
+
+
+def outcomes(search: Search) -> list[tuple]:
+    """All of the trials but their seconds."""
+    return [
+        (t.number, dict(t.settings), t.value, t.problem, t.failure_rate, t.same_as)
+        for t in search.trials
+    ]
+
+
+def elsewhere(place: Home, name: str) -> Home:
+    """Another home with the same dataset."""
+    home = Home(place.root.parent / name)
+    home.datasets.mkdir(parents=True)
+    (home.datasets / "sim-xs").symlink_to((place.datasets / "sim-xs").resolve())
+    return home
+
+
+def test_the_value_is_the_metric_on_the_validation_questions(knob, space, place) -> None:
+    search = run(knob, place, space, 3)
+    view = open_dataset("sim-xs", place).training_view()
+    for trial in search.trials:
+        model = configure(knob, trial.settings).build()
+        model.fit(view, seed=0)
+        gains = []
+        for example in view.examples("search", "valid"):
+            (ranking,) = model.predict([example.instance])
+            (target,) = example.target
+            place_of = ranking.items.index(target) if target in ranking.items[:5] else None
+            gains.append(0.0 if place_of is None else 1 / math.log2(place_of + 2))
+        assert trial.value == pytest.approx(sum(gains) / len(gains), abs=1e-12)
+    assert len({trial.value for trial in search.trials}) > 1
+
+
+def test_the_first_trial_is_the_configuration_as_it_is(knob, space, place) -> None:
+    assert run(knob, place, space, 1).trials[0].settings == {"rate": 0.5, "size": 4}
+
+
+def test_a_default_outside_the_space_is_not_tried(knob, tmp_path, place) -> None:
+    space = tmp_path / "narrow.toml"
+    space.write_text("rate = { low = 1.0, high = 2.0 }")
+    assert 1 <= run(knob, place, space, 1).trials[0].settings["rate"] <= 2
+
+
+def test_without_the_test_questions_a_search_ends_the_same(knob, space, place, sim_xs) -> None:
+    before = run(knob, place, space, 4)
+    blind = Home(place.root.parent / "blind")
+    folder = blind.datasets / "sim-xs"
+    shutil.copytree(sim_xs.folder, folder)
+    for file in folder.glob("tasks/*/test-*.parquet"):
+        file.unlink()
+    rows = pl.read_parquet(folder / "interactions.parquet")
+    assert (rows["part"] == "test").any()
+    rows.filter(pl.col("part") != "test").write_parquet(folder / "interactions.parquet")
+    after = run(knob, blind, space, 4)
+    assert after.id == before.id
+    assert outcomes(after) == outcomes(before)
+
+
+def test_same_seed_same_trials_and_another_seed_others(knob, space, place) -> None:
+    first = run(knob, place, space, 13)  # Optuna draws ten at random before it models
+    again = run(knob, elsewhere(place, "again"), space, 13)
+    assert outcomes(again) == outcomes(first)
+    other = run(knob, place, space, 3, seed=1)
+    assert other.id != first.id
+    assert [t.settings for t in other.trials[1:]] != [t.settings for t in first.trials[1:3]]
+
+
+def test_more_trials_go_on_where_the_search_stood(knob, space, place, monkeypatch) -> None:
+    count = place.root.parent / "count"
+    monkeypatch.setenv("KNOB_COUNT", str(count))
+    run(knob, place, space, 11)
+    fits = count.read_text().count("fit")
+    extended = run(knob, place, space, 14)
+    assert count.read_text().count("fit") == fits + 3
+    assert outcomes(extended) == outcomes(run(knob, elsewhere(place, "whole"), space, 14))
+    assert len(run(knob, place, space, 5).trials) == 14  # nothing is taken away
+
+
+def test_nothing_of_a_trial_stays_but_its_outcome(knob, space, place) -> None:
+    search = run(knob, place, space, 2)
+    assert [path.name for path in search.folder.iterdir()] == [SEARCH]
+    assert not place.fitted.exists()
+    assert not place.runs.exists()
+
+
+def test_a_failing_trial_is_listed_and_does_not_stop_the_search(knob, tmp_path, place) -> None:
+    space = tmp_path / "odd.toml"
+    space.write_text('mode = ["plain", "broken", "short"]\nrate = [0.5, 1.5, 2.5, 3.5]')
+    search = run(knob, place, space, 12)
+    by_mode = {mode: [t for t in search.trials if t.settings["mode"] == mode]
+               for mode in ("plain", "broken", "short")}  # fmt: skip
+    assert all(by_mode.values())
+    assert all("ZeroDivisionError: no such luck" in str(t.problem) for t in by_mode["broken"])
+    assert {t.value for t in by_mode["broken"]} == {None}
+    assert {(t.value, t.failure_rate) for t in by_mode["short"]} == {(0.0, 1.0)}
+    assert search.best in by_mode["plain"]
+
+
+def test_where_every_trial_fails_the_search_fails(knob, space, place) -> None:
+    with pytest.raises(BenchError, match="All 2 trials of Knob failed. First: .*no such luck"):
+        run(knob, place, space, 2, settings={"mode": "broken"})
+
+
+def test_equal_settings_are_fitted_once(knob, tmp_path, place, monkeypatch) -> None:
+    count = tmp_path / "count"
+    monkeypatch.setenv("KNOB_COUNT", str(count))
+    space = tmp_path / "small.toml"
+    space.write_text("size = [1, 4]")
+    search = run(knob, place, space, 6)
+    assert count.read_text() == "fit\nfit\n"
+    repeated = [t for t in search.trials if t.same_as is not None]
+    assert len(repeated) == 4
+    for trial in repeated:
+        first = search.trials[trial.same_as - 1]
+        assert (first.settings, first.value) == (trial.settings, trial.value)
+        assert first.same_as is None
+
+
+def test_no_trial_begins_after_the_timeout(knob, space, place, monkeypatch) -> None:
+    monkeypatch.setenv("KNOB_SLEEP", "0.2")
+    assert len(run(knob, place, space, 50, timeout=0.1).trials) == 1
+
+
+def test_a_full_disk_is_not_a_failed_trial(knob, space, place, monkeypatch) -> None:
+    def full(*_) -> None:
+        raise BenchError("Cannot write.") from OSError(errno.ENOSPC, "No space left")
+
+    monkeypatch.setattr(searching, "judge", full)
+    with pytest.raises(BenchError, match="Cannot write"):
+        run(knob, place, space, 2)
+    assert list(stored_searches(place)) == []
+
+
+def test_an_interrupt_keeps_what_is_finished(knob, space, place, monkeypatch) -> None:
+    judged = searching.judge
+
+    def interrupted(by, settings):
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        calls.append(settings)
+        return judged(by, settings)
+
+    calls: list = []
+    monkeypatch.setattr(searching, "judge", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(knob, place, space, 4)
+    (stored,) = stored_searches(place)
+    assert len(stored.trials) == 2
+
+
+@pytest.mark.parametrize(("trials", "more"), [(0, {}), (1, {"timeout": 0.0})])
+def test_a_search_for_nothing_is_refused(knob, space, place, trials, more) -> None:
+    with pytest.raises(UsageError, match="tries nothing|leaves no time"):
+        run(knob, place, space, trials, **more)
+
+
+def test_a_task_the_model_does_not_answer_is_refused(knob, space, place) -> None:
+    with pytest.raises(UsageError, match="does not answer 'preference'"):
+        tune(knob, "preference", data="sim-xs", trials=1, home=place, space=space)
+
+
+def test_without_optuna_the_extra_is_named(knob, space, place, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(BenchError, match="Optuna, which is not installed") as caught:
+        run(knob, place, space, 1)
+    assert caught.value.fix == "pip install 'unimp-bench[tune]'"
+
+
+def test_a_damaged_search_is_reported_with_its_folder(knob, space, place) -> None:
+    folder = run(knob, place, space, 1).folder
+    (folder / SEARCH).write_text('{"trials": [{"number": 1}]}')
+    with pytest.raises(BenchError, match="is no search") as caught:
+        run(knob, place, space, 2)
+    assert str(folder) in str(caught.value.fix)
+
+
+def start(knob: str, place: Home, space: Path, trials: int) -> subprocess.Popen:
+    code = "from benchmark.cli import main; main()"
+    words = ["tune", "--model", knob, "--task", "search", "--data", "sim-xs", "--json"]
+    words += ["--trials", str(trials), "--space", str(space), "--home", str(place.root)]
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "KNOB_SLEEP": "0.3", "OMP_NUM_THREADS": "1"},
+        text=True,
+    )
+
+
+def test_kills_change_no_trial(knob, space, place) -> None:
+    process = start(knob, place, space, 6)
+    for least in (1, 3):
+        wait_for(place, least)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process = start(knob, place, space, 6)
+    assert process.wait() == 0, process.stderr.read()
+    (killed,) = stored_searches(place)
+    assert outcomes(killed) == outcomes(run(knob, elsewhere(place, "calm"), space, 6))
+    assert not (killed.folder / ".trial").exists()
+
+
+def wait_for(place: Home, least: int) -> None:
+    """Until a search has ``least`` trials."""
+    for _ in range(600):
+        found = list(stored_searches(place))
+        if found and len(found[0].trials) >= least:
+            return
+        time.sleep(0.05)
+    raise AssertionError("no trial was stored")
+
+
+def test_two_processes_share_one_search(knob, space, place, tmp_path, monkeypatch) -> None:
+    count = tmp_path / "count"
+    monkeypatch.setenv("KNOB_COUNT", str(count))
+    processes = [start(knob, place, space, 3) for _ in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
+    assert count.read_text().count("fit") == 3
+    (search,) = stored_searches(place)
+    assert [asdict(trial)["number"] for trial in search.trials] == [1, 2, 3]
