@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from benchmark.home import Home
+from benchmark.tuning.stored import Search
 
 _MODEL = '''
 import json, os, random, time
@@ -62,28 +64,36 @@ class Knob:
         self.scores = json.loads((folder / "scores.json").read_text())
 '''
 
-SPACE = """
+_SPACE = """
 rate = { low = 0.01, high = 10.0, log = true }
 size = { low = 1, high = 8 }
 """
 
 
+@pytest.fixture(scope="session")
+def write_knob() -> Callable[[Path], tuple[str, Path]]:
+    """Puts the model and a search space into a folder: ``path:Class``, and the space's file."""
+
+    def write(folder: Path) -> tuple[str, Path]:
+        (folder / "knob.py").write_text(_MODEL)
+        (folder / "space.toml").write_text(_SPACE)
+        return f"{folder / 'knob.py'}:Knob", folder / "space.toml"
+
+    return write
+
+
 @pytest.fixture
-def knob(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def knob(write_knob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """``path:Class`` of the model."""
     for name in ("KNOB_SLEEP", "KNOB_COUNT"):
         monkeypatch.delenv(name, raising=False)
-    path = tmp_path / "knob.py"
-    path.write_text(_MODEL)
-    return f"{path}:Knob"
+    return write_knob(tmp_path)[0]
 
 
 @pytest.fixture
-def space(tmp_path: Path) -> Path:
+def space(write_knob, tmp_path: Path) -> Path:
     """A search space for it."""
-    path = tmp_path / "space.toml"
-    path.write_text(SPACE)
-    return path
+    return write_knob(tmp_path)[1]
 
 
 @pytest.fixture
@@ -92,4 +102,26 @@ def place(sim_xs, tmp_path: Path) -> Home:
     home = Home(tmp_path / "home")
     home.datasets.mkdir(parents=True)
     (home.datasets / "sim-xs").symlink_to(sim_xs.folder, target_is_directory=True)
+    return home
+
+
+@pytest.fixture
+def outcomes() -> Callable[[Search], list[tuple]]:
+    """Everything about the trials of a search but their seconds."""
+
+    def all_but_seconds(search: Search) -> list[tuple]:
+        return [
+            (t.number, dict(t.settings), t.value, t.problem, t.failure_rate, t.same_as)
+            for t in search.trials
+        ]
+
+    return all_but_seconds
+
+
+@pytest.fixture
+def elsewhere(place: Home) -> Home:
+    """Another home with the same dataset."""
+    home = Home(place.root.parent / "elsewhere")
+    home.datasets.mkdir(parents=True)
+    (home.datasets / "sim-xs").symlink_to((place.datasets / "sim-xs").resolve())
     return home

@@ -100,7 +100,7 @@ def test_values_are_told_apart_by_kind() -> None:
 
 
 def test_rounding_stays_inside() -> None:
-    within = Range(1.23456e-4, 9.87654e-3, log=True, whole=False)
-    assert within.rounded(1.23456e-4) == 1.23456e-4
+    within = Range(1.23444e-4, 9.87654e-3, log=True, whole=False)
+    assert within.rounded(1.23445e-4) == 1.23444e-4
     assert within.rounded(9.876539e-3) == 9.87654e-3
     assert within.rounded(0.00123456) == 0.001235

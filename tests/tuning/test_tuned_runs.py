@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shlex
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
 from benchmark import cli
 from benchmark.errors import UsageError
+from benchmark.home import Home
 from benchmark.report.build import build_report
 from benchmark.report.comparison import render_runs
 from benchmark.report.render import render
@@ -21,12 +25,26 @@ from benchmark.tuning.chosen import TRIALS, require_tuned
 from benchmark.tuning.history import HistoryFigure, best_so_far
 from benchmark.tuning.outcome import commands, outcome_json, outcome_text
 from benchmark.tuning.search import tune
-from benchmark.tuning.stored import Trial
+from benchmark.tuning.stored import Search, Trial, read_search
+
+
+@pytest.fixture(scope="module")
+def searched_once(sim_xs, write_knob, tmp_path_factory) -> Path:
+    """The folder of a search of six trials, made once."""
+    folder = tmp_path_factory.mktemp("searched")
+    model, space = write_knob(folder)
+    home = Home(folder / "home")
+    home.datasets.mkdir(parents=True)
+    (home.datasets / "sim-xs").symlink_to(sim_xs.folder, target_is_directory=True)
+    return tune(model, "search", data="sim-xs", trials=6, home=home, space=space).folder
 
 
 @pytest.fixture
-def searched(knob, space, place):
-    return tune(knob, "search", data="sim-xs", trials=6, home=place, space=space)
+def searched(searched_once, place) -> Search:
+    """That search in this test's home."""
+    folder = place.tuning / searched_once.name
+    shutil.copytree(searched_once, folder)
+    return read_search(folder)
 
 
 def spec_of(knob: str, **more) -> RunSpec:
@@ -127,7 +145,7 @@ def test_the_printed_commands_run_the_best(knob, searched, place) -> None:
     tuned, spelled = commands(searched, knob)
     assert tuned == f"unimp-bench run --model {knob} --task search --data sim-xs --tuned"
     words = shlex.split(spelled)
-    pairs = [after for word, after in zip(words, words[1:], strict=False) if word == "--set"]
+    pairs = [after for word, after in itertools.pairwise(words) if word == "--set"]
     assert parse_settings(pairs) == searched.best.settings
     assert spelled in outcome_text(searched, knob)
     assert outcome_json(searched, knob)["command"] == spelled
