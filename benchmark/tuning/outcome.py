@@ -63,6 +63,8 @@ def outcome_text(search: Search, model: str) -> str:
     if best is not None:
         lines += ["", *_table(search), ""]
     for trial in trials:
+        if trial.as_it_is and trial.value is not None:
+            lines.append(f"Trial {trial.number}, the settings without a search: {trial.value:.4f}")
         if trial.problem is not None and trial.same_as is None:
             lines.append(f"Trial {trial.number} failed ({_settings(trial)}): {trial.problem}")
         elif trial.failure_rate:

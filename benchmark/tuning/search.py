@@ -10,6 +10,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,11 +143,13 @@ def _go_on(
                 break
             number = len(search.trials) + 1
             settings = defaults_in(space, built.config) if number == 1 else None
+            as_it_is = settings is not None
             if settings is None:
                 settings = suggest(
                     space, search.trials, number=number, seed=by.seed, higher_is_better=higher
                 )
-            search.trials.append(_try(search, by, number, settings))
+            trial = _try(search, by, number, settings)
+            search.trials.append(replace(trial, as_it_is=as_it_is))
             search.write()
             progress.advance()
             _say(progress, search)

@@ -30,6 +30,8 @@ class Trial:
     """Share of malformed answers, each of which scored the worst value."""
     same_as: int | None = None
     """The earlier trial of the same settings whose outcome this is: nothing was fitted again."""
+    as_it_is: bool = False
+    """Whether these are the settings the model has without any search."""
 
 
 @dataclass(slots=True)

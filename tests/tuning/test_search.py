@@ -18,6 +18,7 @@ from benchmark.runs.config import configure
 from benchmark.tuning import search as searching
 from benchmark.tuning.search import tune
 from benchmark.tuning.stored import SEARCH, Search, stored_searches
+from benchmark.tuning.trial import validation_questions
 
 
 def run(knob: str, place: Home, space: Path, trials: int, **more) -> Search:
@@ -41,7 +42,9 @@ def test_the_value_is_the_metric_on_the_validation_questions(knob, space, place)
 
 
 def test_the_first_trial_is_the_configuration_as_it_is(knob, space, place) -> None:
-    assert run(knob, place, space, 1).trials[0].settings == {"rate": 0.5, "size": 4}
+    first, second = run(knob, place, space, 2).trials
+    assert first.settings == {"rate": 0.5, "size": 4}
+    assert (first.as_it_is, second.as_it_is) == (True, False)
 
 
 def test_a_default_outside_the_space_is_not_tried(knob, tmp_path, place) -> None:
@@ -171,6 +174,17 @@ def test_a_search_for_nothing_is_refused(knob, space, place, trials, more) -> No
 def test_a_task_the_model_does_not_answer_is_refused(knob, space, place) -> None:
     with pytest.raises(UsageError, match="does not answer 'preference'"):
         tune(knob, "preference", data="sim-xs", trials=1, home=place, space=space)
+
+
+def test_data_without_validation_questions_cannot_be_tuned_on() -> None:
+    class Unasked:
+        name = "unasked"
+
+        def questions(self, *_, **__) -> list:
+            return []
+
+    with pytest.raises(BenchError, match="'unasked' has no validation questions of task 'search'"):
+        validation_questions(Unasked(), "search")
 
 
 def test_without_optuna_the_extra_is_named(knob, space, place, monkeypatch) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmark import cli
+from benchmark.compare import compare_runs, draw_comparison
 from benchmark.errors import UsageError
 from benchmark.home import Home
 from benchmark.report.build import build_report
@@ -225,6 +226,20 @@ def test_the_commands_search_then_run(knob, space, place, tmp_path, monkeypatch,
     assert json.loads(out)["tuning"]["trials"] == 3
     (run,) = stored_runs(place)
     assert "-tuned_" in run.folder.name
+
+
+def test_a_comparison_names_the_number_of_trials(knob, searched, place) -> None:
+    runs = [execute(spec_of(knob, tuned=True), place), execute(spec_of(knob), place)]
+    shown = draw_comparison(compare_runs(*runs, home=place), width=200, styled=False)
+    assert "(tuned, the best of 6 trials)" in shown
+
+
+def test_a_table_decides_by_itself_what_is_tuned(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", ["unimp-bench", "run", "--table", "search", "--tuned"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert "leave out --table" in capsys.readouterr().err
 
 
 def test_the_figure_follows_the_best_so_far(searched) -> None:
