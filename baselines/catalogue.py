@@ -16,6 +16,7 @@ def _recbole(
     *,
     tasks: tuple[str, ...] = ("recommendation",),
     variants: dict[str, dict[str, object]] | None = None,
+    space: dict[str, object] | None = None,
 ) -> ModelEntry:
     """A system out of RecBole: ``target`` is its module and class in ``baselines.recbole``."""
     return ModelEntry(
@@ -27,7 +28,14 @@ def _recbole(
         variants=variants or {},
         requires=("recbole",),
         extra="recbole",
+        space={"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}, **(space or {})},
     )
+
+
+_DROPOUTS: dict[str, object] = {
+    "hidden_dropout_prob": {"low": 0.1, "high": 0.7},
+    "attn_dropout_prob": {"low": 0.1, "high": 0.7},
+}
 
 
 MODELS: tuple[ModelEntry, ...] = (
@@ -108,22 +116,44 @@ MODELS: tuple[ModelEntry, ...] = (
             "rank-bm25": BACKENDS["rank-bm25"].formula,
             "lucene": BACKENDS["lucene"].formula,
         },
+        space={
+            "k1": {"low": 0.0, "high": 3.0},
+            "b": {"low": 0.0, "high": 1.0},
+            "fields": [
+                ["category"],
+                ["category", "title"],
+                ["category", "title", "brand"],
+                ["category", "title", "brand", "description"],
+            ],
+        },
     ),
     _recbole(
         name="mf",
         target="mf:MF",
         paper_name="MF",
+        space={"embedding_size": [32, 64, 128], "weight_decay": [0.0, 0.01, 0.1, 1.0]},
     ),
     _recbole(
         name="lightgcn",
         target="lightgcn:LightGCN",
         paper_name="LightGCN",
+        space={
+            "embedding_size": [32, 64, 128],
+            "n_layers": {"low": 1, "high": 4},
+            "reg_weight": {"low": 1e-6, "high": 1e-2, "log": True},
+        },
     ),
     _recbole(
         name="hgn",
         target="hgn:HGN",
         paper_name="HGN",
         variants={"ce": {"loss_type": "CE"}},
+        space={
+            "embedding_size": [25, 50, 100],
+            "window": {"low": 3, "high": 10},
+            "weight_norm": {"low": 1e-6, "high": 1e-1, "log": True},
+            "vector_norm": {"low": 1e-6, "high": 1e-1, "log": True},
+        },
     ),
     _recbole(
         name="gru4rec",
@@ -132,6 +162,11 @@ MODELS: tuple[ModelEntry, ...] = (
         variants={
             "bpr": {"loss_type": "BPR"},
             "all-positions": {"targets": "every", "batch_size": 128},
+        },
+        space={
+            "hidden_size": [50, 100, 200],
+            "num_layers": {"low": 1, "high": 2},
+            "dropout_prob": {"low": 0.0, "high": 0.6},
         },
     ),
     _recbole(
@@ -142,11 +177,17 @@ MODELS: tuple[ModelEntry, ...] = (
             "bpr": {"loss_type": "BPR"},
             "all-positions": {"targets": "every", "batch_size": 128},
         },
+        space={"hidden_size": [50, 100, 200], "n_layers": {"low": 1, "high": 3}, **_DROPOUTS},
     ),
     _recbole(
         name="bert4rec",
         target="bert4rec:BERT4Rec",
         paper_name="BERT4Rec",
+        space={
+            "hidden_size": [32, 64, 128],
+            "mask_ratio": {"low": 0.1, "high": 0.8},
+            **_DROPOUTS,
+        },
     ),
     _recbole(
         name="s3rec",
@@ -157,5 +198,6 @@ MODELS: tuple[ModelEntry, ...] = (
             "no-pretraining": {"pretrain_epochs": 0},
             "no-attributes": {"most_attributes": 0},
         },
+        space={"mask_ratio": {"low": 0.1, "high": 0.6}, **_DROPOUTS},
     ),
 )

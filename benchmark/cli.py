@@ -15,7 +15,7 @@ import typer
 
 import benchmark
 from benchmark import processes
-from benchmark.commands import compare, data, doctor, listings, report, run
+from benchmark.commands import compare, data, doctor, listings, report, run, tune
 from benchmark.console import accept_any_text, discard_output
 from benchmark.errors import BenchError, UsageError
 from benchmark.registry import resolve
@@ -28,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for _commands in (listings, data, run, report, compare, doctor):
+for _commands in (listings, data, run, tune, report, compare, doctor):
     app.add_typer(_commands.app)
 #: Commands of packages that build on this one, which therefore is not to import them.
 _ELSEWHERE = ("leaderboards.commands:app",)

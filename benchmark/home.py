@@ -11,7 +11,7 @@ from benchmark.errors import BenchError
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The folder that holds prepared datasets, fitted models and runs."""
+    """The folder that holds prepared datasets, fitted models, runs and searches."""
 
     root: Path
 
@@ -26,6 +26,10 @@ class Home:
     @property
     def runs(self) -> Path:
         return self.root / "runs"
+
+    @property
+    def tuning(self) -> Path:
+        return self.root / "tuning"
 
     def check_writable(self) -> None:
         """Raise :class:`BenchError` now rather than after an hour of training."""

@@ -48,7 +48,9 @@ class ModelEntry:
     ``extra`` is the extra of this project that installs them; ``needs`` maps a variant's name
     to what it asks for beyond that. ``adapted`` marks a system whose authors do not define it
     for a task listed here. ``formulas`` maps a variant's name, ``""`` for any other, to what
-    its scores are, for the footnotes of reports.
+    its scores are, for the footnotes of reports. ``space`` is what ``unimp-bench tune``
+    searches (:mod:`benchmark.tuning.space`): a setting's name, and a list of values or
+    ``{"low", "high", "log"}``.
     """
 
     name: str
@@ -62,6 +64,7 @@ class ModelEntry:
     extra: str | None = None
     needs: Mapping[str, Needs] = field(default_factory=lambda: MappingProxyType({}))
     formulas: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    space: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     def why_not(self, variant: str | None = None) -> str | None:
         """Why ``variant`` (``None``: the default) cannot run here, or ``None`` when it can."""

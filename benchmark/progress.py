@@ -6,13 +6,17 @@ a plain line is printed at most every ten seconds instead of a bar.
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from benchmark import processes
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 T = TypeVar("T")
 
@@ -69,7 +73,6 @@ class Bar:
 
     def _draw(self) -> None:
         if self._rich is None:
-            from rich.console import Console
             from rich.progress import (
                 BarColumn,
                 MofNCompleteColumn,
@@ -84,13 +87,21 @@ class Bar:
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
                 TextColumn("{task.fields[note]}"),
-                console=Console(stderr=True),
+                console=_console(),
                 transient=True,
             )
             progress.start()
             self._rich = (progress, progress.add_task(self.label, total=self.total, note=""))
         progress, task = self._rich  # type: ignore[assignment]
         progress.update(task, completed=self.done, note=self.note)  # type: ignore[arg-type]
+
+
+@functools.cache
+def _console() -> Console:
+    """One for all: a bar inside another one (a fit in a search) stands below it."""
+    from rich.console import Console
+
+    return Console(stderr=True)
 
 
 @contextmanager

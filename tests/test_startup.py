@@ -7,7 +7,17 @@ import sys
 
 import pytest
 
-HEAVY = ("numpy", "pandas", "polars", "pyarrow", "torch", "transformers", "open_clip", "matplotlib")
+HEAVY = (
+    "numpy",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "torch",
+    "transformers",
+    "open_clip",
+    "matplotlib",
+    "optuna",
+)
 
 _PROBE = """
 import contextlib, io, sys
@@ -27,6 +37,7 @@ print(status, *[name for name in {heavy!r} if name in sys.modules])
     [
         ["--help"],
         ["run", "--help"],
+        ["tune", "--help"],
         ["report", "--help"],
         ["compare", "--help"],
         ["tasks"],

@@ -39,5 +39,12 @@ MODELS = (
             "multi-task-efficient": {"strategy": "multi-task-efficient"},
         },
         requires=("torch", "transformers", "open_clip", "diffusers"),
+        space={
+            "learning_rate": {"low": 1e-4, "high": 2e-2, "log": True},
+            "item_learning_rate": {"low": 1e-4, "high": 5e-3, "log": True},
+            "gamma": {"low": 0.0, "high": 4.0},
+            "context_weight": {"low": 0.0, "high": 1.0},
+            "dropout": {"low": 0.0, "high": 0.4},
+        },
     ),
 )

@@ -20,6 +20,7 @@ app = typer.Typer()
     epilog="Examples: unimp-bench run --model unimp --task search;  "
     "unimp-bench run --model bm25 --model popularity --task search --data hm;  "
     "unimp-bench run --model unimp --task preference --task explanation;  "
+    "unimp-bench run --model sasrec --task recommendation --tuned;  "
     "unimp-bench run --table search"
 )
 def run(
@@ -55,6 +56,9 @@ def run(
         typer.Option("--limit", help="Only the first N instances, for a trial."),
     ] = None,
     settings: SettingsOption = None,
+    tuned: Annotated[
+        bool, typer.Option("--tuned", help="With the settings that unimp-bench tune chose.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Run again what is stored.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -66,6 +70,7 @@ def run(
     from benchmark.runs.config import parse_settings
     from benchmark.runs.plan import specs_of_models, specs_of_table
     from benchmark.runs.runner import execute, result_json, warn_of_failures
+    from benchmark.tuning.chosen import require_tuned
 
     place = find_home(home)
     if not processes.is_main():
@@ -74,10 +79,10 @@ def run(
         return
     seeds = seed or [0]
     if table is not None:
-        if model or task or limit is not None or settings:
+        if model or task or limit is not None or settings or tuned:
             raise UsageError(
                 "--table decides models and tasks itself.",
-                fix="Leave out --model, --task, --limit and --set, or leave out --table.",
+                fix="Leave out --model, --task, --limit, --set and --tuned, or leave out --table.",
             )
         specs = specs_of_table(table, data=data, seeds=seeds, home=place)
     else:
@@ -96,7 +101,9 @@ def run(
                 seeds=seeds,
                 limit=limit,
                 settings=parse_settings(settings or []),
+                tuned=tuned,
             )
+            require_tuned(specs, place)
     runs = []
     with output_to_stderr():
         for spec in specs:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmark.compare.comparison import Comparison, MetricRow
-from benchmark.runs.store import StoredRun
+from benchmark.runs.store import StoredRun, is_tuned
 
 _LEGEND = (
     "A - B with its 95% interval, p two-sided: paired by instance, bootstrap over users; p is "
@@ -111,4 +111,6 @@ def _described(run: StoredRun) -> str:
     if manifest["perturb"] is not None:
         words.append(f"with {str(manifest['perturb']).upper()}")
     words += [f"{key}={value}" for key, value in manifest["settings"].items()]
+    if is_tuned(run):
+        words.append(f"(tuned, the best of {manifest['tuning']['trials']} trials)")
     return f"{' '.join(words)}, seed {manifest['seed']}  ({run.folder.name})"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchmark.data.sources import SELF_CONTAINED
 from benchmark.home import Home
 from benchmark.model_registry import ModelEntry, entries
-from benchmark.report.availability import Reason, dataset_lacks, rank, why_not
+from benchmark.report.availability import Reason, dataset_lacks, not_tuned, rank, why_not
 from benchmark.report.contents import Slot
 from benchmark.report.picking import (
     RunShelf,
@@ -80,12 +80,15 @@ def collect(table: ResultTable, *, home: Home, data: str | None) -> Answers:
         for number, group in enumerate(groups):
             name = str(group.data)
             cohort = row.cohort or group.cohort
-            spec = RunSpec(row.model, group.task, name, cohort, row.perturb, settings=row.set)
+            spec = RunSpec(
+                row.model, group.task, name, cohort, row.perturb, settings=row.set, tuned=row.tuned
+            )
             runs = shelf.pick(spec)
             reason = None
             if not runs:
                 reason = why_not(row.model, group.task, known)
                 reason = reason or dataset_lacks(name, infos[name], group.task, spec.cohort)
+                reason = reason or not_tuned(spec, infos[name], home)
                 if row.role == "oracle" and not simulated[name]:
                     reason = "{} knows the truth of simulated data alone", row.system
             here[row.system, number] = Answer(

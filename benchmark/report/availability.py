@@ -6,7 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from benchmark.errors import UsageError
+from benchmark.home import Home
 from benchmark.model_registry import ModelEntry
+from benchmark.runs.spec import RunSpec
+from benchmark.tuning.chosen import chosen_settings, tuning_command
 
 #: Cheap groups first when a table's missing runs are executed; any other group in between.
 _RANK_OF_GROUP = {"trivial": 0, "oracle": 1, "search": 2, "unimp": 9}
@@ -51,6 +55,17 @@ def dataset_lacks(
         return f"dataset {name!r} has no task {{}}" + (f" ({why})" if why else ""), task
     if not info["tasks"][task].get(f"test-{cohort}"):
         return f"dataset {name!r} has no {task} instances of cohort {{}}", cohort
+    return None
+
+
+def not_tuned(spec: RunSpec, info: Mapping[str, Any] | None, home: Home) -> Reason | None:
+    """Why a tuned run of ``spec`` has no settings to run with, or ``None``."""
+    if not spec.tuned:
+        return None
+    try:
+        chosen_settings(spec, "" if info is None else info["sha256"], home)
+    except UsageError:
+        return f"no search for {{}} on {spec.data!r}: {tuning_command(spec)}", spec.model
     return None
 
 

@@ -9,7 +9,13 @@ from benchmark.errors import UsageError
 from benchmark.metrics import metric_named
 from benchmark.metrics.base import is_variant
 from benchmark.report.evidence import Verdict, gather, verdicts
-from benchmark.report.footnotes import INTERVAL_NOTE, failure_note, marks_note, simulated_note
+from benchmark.report.footnotes import (
+    INTERVAL_NOTE,
+    failure_note,
+    marks_note,
+    simulated_note,
+    tuning_note,
+)
 from benchmark.report.json_format import render_json
 from benchmark.report.render import DRAWN, check_format, draw
 from benchmark.report.sheet import (
@@ -21,7 +27,7 @@ from benchmark.report.sheet import (
     number_cell,
     ranked,
 )
-from benchmark.runs.store import StoredRun
+from benchmark.runs.store import StoredRun, is_tuned
 from benchmark.tasks import TASKS
 
 
@@ -73,7 +79,9 @@ def _labels(runs: Sequence[StoredRun]) -> list[str]:
         label = run.label
         if run.manifest["perturb"] is not None:
             label += f" with {run.manifest['perturb'].upper()}"
-        if run.manifest["settings"]:
+        if is_tuned(run):
+            label += " (tuned)"
+        elif run.manifest["settings"]:
             settings = (f"{key}={value}" for key, value in run.manifest["settings"].items())
             label += f" ({', '.join(settings)})"
         if several_seeds:
@@ -164,6 +172,9 @@ def _notes(
     notes.append(INTERVAL_NOTE)
     if any(found.values()):
         notes.append(marks_note(labels[0]))
+    notes += [
+        tuning_note(label, run) for label, run in zip(labels, runs, strict=True) if is_tuned(run)
+    ]
     notes += [
         failure_note(label, run.failure_rate)
         for label, run in zip(labels, runs, strict=True)

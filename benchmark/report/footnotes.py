@@ -9,6 +9,7 @@ from benchmark.report.availability import sentences
 from benchmark.report.contents import ReportCell, ReportColumn, ReportRow
 from benchmark.report.paper import violations
 from benchmark.report.specification import ResultTable
+from benchmark.runs.store import StoredRun, is_tuned
 
 INTERVAL_NOTE = "[low, high]: 95% interval, bootstrap over users."
 
@@ -29,6 +30,15 @@ def marks_note(against: str) -> str:
 def failure_note(system: str, rate: float, what: str = "the answers") -> str:
     """How often a system gave no usable answer."""
     return f"{system}: {rate:.2%} of {what} failed and score the worst value."
+
+
+def tuning_note(system: str, run: StoredRun, where: str = "") -> str:
+    """How many trials stand behind a tuned row: the more, the more was chosen by chance too."""
+    tuning = run.manifest["tuning"]
+    return (
+        f"{system}: settings chosen{where} by {tuning['metric']} on validation "
+        f"({tuning['value']:.4f}), the best of {tuning['trials']} trials."
+    )
 
 
 def footnotes(
@@ -130,6 +140,7 @@ def _about_runs(answers: Answers) -> Iterator[str]:
     yield from seed_notes(answers)
     for formula, systems in formulas.items():
         yield f"{', '.join(systems)}: {formula}."
+    yield from _tuning_notes(answers)
     if adapted:
         yield f"Adapted to a task its authors do not define: {', '.join(adapted)}."
 
@@ -143,6 +154,17 @@ def seed_notes(answers: Answers) -> Iterator[str]:
     for seeds, systems in by_seeds.items():
         kind = "Mean over seeds" if len(seeds) > 1 else "Seed"
         yield f"{kind} {', '.join(map(str, seeds))}: {', '.join(systems)}."
+
+
+def _tuning_notes(answers: Answers) -> Iterator[str]:
+    several = len({(answer.spec.task, answer.spec.data) for answer in answers.by_place.values()})
+    notes: dict[str, None] = {}
+    for answer in answers.by_place.values():
+        where = f" for {answer.spec.task} on {answer.spec.data}" if several > 1 else ""
+        for run in answer.runs:
+            if is_tuned(run):
+                notes[tuning_note(answer.row.system, run, where)] = None
+    yield from notes
 
 
 def _failure_rate(answer: Answer) -> float:

@@ -3,7 +3,7 @@
 A run counts when it is whole (no ``--limit``), of the named configuration (its row's ``set`` and
 no other ``--set``), of the current version of its task, and over the dataset as it is now: runs
 over an earlier preparation of a dataset of the same name never mix with later ones. Of several
-runs of one seed the latest counts.
+runs of one seed the latest counts. Tuned runs (``--tuned``) answer only questions for tuned ones.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from benchmark.errors import BenchError, unknown_name
 from benchmark.files import read_json
 from benchmark.home import Home
 from benchmark.runs.spec import RunSpec
-from benchmark.runs.store import StoredRun, stored_runs
+from benchmark.runs.store import StoredRun, is_tuned, stored_runs
 from benchmark.tasks import TASKS
 
-#: Model label, task, dataset, cohort, perturbation, settings as JSON.
+#: Model label, task, dataset, cohort, perturbation, settings as JSON or that they are tuned.
 _Key = tuple[str, str, str, str, str | None, str]
 
 
@@ -96,8 +96,9 @@ def newest_run(home: Home, spec: RunSpec) -> StoredRun | None:
     For what is looked at rather than counted; like the others it must be of the current version
     of its task and over the dataset as it is now.
     """
-    *asked, _ = _asked(spec)
-    runs = [run for run in stored_runs(home) if [*_key(run)[:-1]] == asked and _may_be(run, spec)]
+    # Of any settings: what they were chosen by does not matter here.
+    asked = _asked(spec)[:-1]
+    runs = [run for run in stored_runs(home) if _key(run)[:-1] == asked and _may_be(run, spec)]
     hashes = _current_hashes(home, runs)
     current = [
         run
@@ -115,12 +116,12 @@ def class_in_file(model: str) -> str | None:
 
 def _asked(spec: RunSpec) -> _Key:
     label = class_in_file(spec.model) or spec.model
-    settings = _settings(spec.settings)
+    settings = _settings(spec.settings, spec.tuned)
     return label, spec.task, spec.data, spec.cohort, spec.perturb, settings
 
 
-def _settings(given: Mapping[str, Any]) -> str:
-    return json.dumps(dict(given), sort_keys=True)
+def _settings(given: Mapping[str, Any], tuned: bool) -> str:
+    return "tuned" if tuned else json.dumps(dict(given), sort_keys=True)
 
 
 def _may_be(run: StoredRun, spec: RunSpec) -> bool:
@@ -140,7 +141,7 @@ def _key(run: StoredRun) -> _Key:
         manifest["data"],
         manifest["cohort"],
         manifest["perturb"],
-        _settings(manifest["settings"]),
+        _settings(manifest["settings"], is_tuned(run)),
     )
 
 

@@ -16,7 +16,7 @@ checks::
     system = "BM25"
     model = "bm25"
     # perturb = "nt"  cohort = "new-user"  role = "trivial"  against = "Random"
-    # set = {k1 = 0.9}
+    # set = {k1 = 0.9}  tuned = true
 """
 
 from __future__ import annotations
@@ -104,7 +104,8 @@ class Row(_Strict):
     what ``unimp-bench run --model`` takes, and ``set`` what ``--set`` does. ``published`` are
     numbers that others print for this row, by metric. ``against`` is the row it is compared
     with (the best other row where neither row nor table says). An ``oracle`` knows the
-    answer-making process: a ceiling, never a competitor.
+    answer-making process: a ceiling, never a competitor. ``tuned`` rows show runs with the
+    settings that ``unimp-bench tune`` chose.
     """
 
     system: str
@@ -115,6 +116,13 @@ class Row(_Strict):
     cohort: Cohort | None = None
     role: Literal["system", "trivial", "oracle"] = "system"
     against: str | None = None
+    tuned: bool = False
+
+    @model_validator(mode="after")
+    def _one_source_of_settings(self) -> Row:
+        if self.tuned and self.set:
+            raise ValueError("a tuned row takes the settings that a search chose: leave out set")
+        return self
 
 
 class _Table(_Strict):

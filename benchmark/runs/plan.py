@@ -20,10 +20,11 @@ def specs_of_models(
     seeds: Sequence[int],
     limit: int | None,
     settings: Mapping[str, Any],
+    tuned: bool = False,
 ) -> list[RunSpec]:
     """One run per task, model and seed. What cannot be asked is reported before anything is run."""
     specs = [
-        RunSpec(model, task, data, cohort, perturb, seed, limit, settings)
+        RunSpec(model, task, data, cohort, perturb, seed, limit, settings, tuned)
         for task in dict.fromkeys(tasks)
         for model in dict.fromkeys(models)
         for seed in dict.fromkeys(seeds)

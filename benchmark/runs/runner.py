@@ -20,16 +20,17 @@ from benchmark.errors import BenchError, UsageError
 from benchmark.files import cannot_write, read_json, sha256_json, write_json
 from benchmark.home import Home
 from benchmark.metrics import text
-from benchmark.progress import bar
 from benchmark.runs import provenance, shards
 from benchmark.runs.config import BuiltModel, configure
-from benchmark.runs.fitted import Fitted, fit_or_load, seed_everything
+from benchmark.runs.fitted import Fitted, fit_or_load
 from benchmark.runs.locking import locked
+from benchmark.runs.predicting import predict
 from benchmark.runs.scoring import require_possible_scores, score_predictions, write_per_instance
 from benchmark.runs.spec import RunSpec
-from benchmark.runs.store import MANIFEST, PER_INSTANCE, PREDICTIONS, SCORES, StoredRun, load_run
+from benchmark.runs.store import MANIFEST, PER_INSTANCE, SCORES, StoredRun, is_tuned, load_run
 from benchmark.stats import summarise
 from benchmark.tasks import TASKS, Task
+from benchmark.tuning.chosen import TRIALS, Chosen, chosen_settings
 
 
 def execute(spec: RunSpec, home: Home, *, force: bool = False) -> StoredRun:
@@ -42,6 +43,10 @@ def execute(spec: RunSpec, home: Home, *, force: bool = False) -> StoredRun:
     task, built = check(spec)
     home.check_writable()
     dataset = ensure_dataset(spec.data, home)
+    chosen = None
+    if spec.tuned:
+        chosen = chosen_settings(spec, dataset.sha256, home)
+        built = configure(spec.model, chosen.settings)
     questions = dataset.questions(spec.task, cohort=spec.cohort, perturb=spec.perturb)
     if spec.limit is not None:
         if spec.limit < len(questions):
@@ -49,13 +54,15 @@ def execute(spec: RunSpec, home: Home, *, force: bool = False) -> StoredRun:
         else:  # all of them: this is the whole run, not a trial
             spec = replace(spec, limit=None)
     identity = _identity(spec, task, built, dataset, questions)
+    if chosen is not None:
+        identity["tuning"] = chosen.record
     run_id = f"{spec.slug()}-{sha256_json(identity)[:8]}"
     folder = home.runs / run_id
     with locked(home.runs / f".{run_id}.lock", f"executing run {run_id}"):
         if (folder / MANIFEST).is_file() and not force:
             return load_run(folder)
         try:
-            _execute(spec, task, built, dataset, questions, identity, folder, home)
+            _execute(spec, task, built, dataset, questions, identity, folder, home, chosen)
         except OSError as error:
             raise cannot_write(folder, error) from error
     return load_run(folder)
@@ -73,6 +80,12 @@ def check(spec: RunSpec) -> tuple[Task, BuiltModel]:
         raise UsageError(
             f"Model {built.label!r} does not answer {spec.task!r}.",
             fix=f"It answers: {', '.join(built.entry.tasks)}.",
+        )
+    if spec.tuned and spec.settings:
+        raise UsageError(
+            f"--tuned takes the settings that a search chose, but --set gives "
+            f"{', '.join(spec.settings)}.",
+            fix="Leave out one of them; unimp-bench tune --set fixes settings for a search.",
         )
     if spec.limit is not None and spec.limit < 1:
         raise UsageError(f"--limit {spec.limit} keeps no instance.", fix="Give 1 or more.")
@@ -110,13 +123,15 @@ def _execute(
     identity: dict[str, Any],
     folder: Path,
     home: Home,
+    chosen: Chosen | None,
 ) -> None:
     partial = folder.with_name(folder.name + ".partial")
     fitted = fit_or_load(built, dataset, spec.seed, home)
     partial.mkdir(parents=True, exist_ok=True)
-    _predict(spec, task, built, fitted, questions, dataset, partial)
-    shards.merge(partial, len(questions), task, partial / PREDICTIONS)
-    predictions = pl.read_parquet(partial / PREDICTIONS)
+    answers = predict(
+        fitted.model, task, questions, dataset, partial, seed=spec.seed, label=built.label
+    )
+    predictions = pl.read_parquet(answers)
     metrics, statistics = score_predictions(task, predictions, questions, dataset)
     scores = summarise(metrics, statistics, predictions["user_id"].to_list())
     require_possible_scores(scores, questions)
@@ -132,38 +147,15 @@ def _execute(
             else f"{failures['instance_id'][0]}: {failures['problem'][0]}",
         },
     )
-    write_json(partial / MANIFEST, _manifest(spec, built, dataset, identity, fitted, partial))
+    manifest = _manifest(spec, built, dataset, identity, fitted, partial)
+    if chosen is not None:
+        manifest |= {"settings": dict(chosen.settings), "tuning": chosen.record}
+        write_json(partial / TRIALS, chosen.trials)
+    write_json(partial / MANIFEST, manifest)
     for shard in partial.glob("shard-*.parquet"):
         shard.unlink()
     shutil.rmtree(folder, ignore_errors=True)  # only a forced run finds an older one here
     os.rename(partial, folder)
-
-
-def _predict(
-    spec: RunSpec,
-    task: Task,
-    built: BuiltModel,
-    fitted: Fitted,
-    questions: Questions,
-    dataset: Dataset,
-    partial: Path,
-) -> None:
-    index = dataset.catalogue().index
-    with bar(f"{built.label} on {spec.task}", total=len(questions)) as progress:
-        for number, (start, stop) in enumerate(shards.borders(len(questions))):
-            path = shards.shard_path(partial, number)
-            if not path.is_file():
-                # Seeded per shard: what a model draws may not depend on where a run resumed.
-                seed_everything(spec.seed + number)
-                shards.predict_shard(
-                    fitted.model,
-                    task,
-                    questions[start:stop],
-                    index.__contains__,
-                    path,
-                    built.label,
-                )
-            progress.advance(stop - start)
 
 
 def _manifest(
@@ -222,6 +214,7 @@ def result_json(run: StoredRun) -> dict[str, Any]:
         "failure_rate": run.failure_rate,
         "fit_seconds": manifest["fit_seconds"],
         "predict_seconds": manifest["predict_seconds"],
+        **({"tuning": manifest["tuning"]} if is_tuned(run) else {}),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Mapping
@@ -15,7 +16,8 @@ class RunSpec:
     """One run, before it is executed.
 
     ``model`` is ``name``, ``name:variant`` or ``path/to/file.py:Class``; ``limit`` keeps the
-    first so many instances (a trial, labelled as such); ``settings`` are ``--set`` overrides.
+    first so many instances (a trial, labelled as such); ``settings`` are ``--set`` overrides, and
+    ``tuned`` takes those that a search chose instead (:mod:`benchmark.tuning.chosen`).
     """
 
     model: str
@@ -26,6 +28,7 @@ class RunSpec:
     seed: int = 0
     limit: int | None = None
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    tuned: bool = False
 
     def command(self) -> str:
         """The command line that executes this run; defaults are left out."""
@@ -39,14 +42,18 @@ class RunSpec:
             words += ["--seed", str(self.seed)]
         if self.limit is not None:
             words += ["--limit", str(self.limit)]
+        if self.tuned:
+            words.append("--tuned")
         for key, value in self.settings.items():
-            words += ["--set", f"{key}={value}"]
+            text = value if isinstance(value, str) else json.dumps(value, default=str)
+            words += ["--set", f"{key}={text}"]
         return shlex.join(words)
 
     def slug(self) -> str:
         """A readable folder-name prefix."""
         # Cut where a name comes near what file systems take; the run's hash follows it.
-        parts = [self.model[-60:], self.task, self.data[:60], self.cohort]
+        model = self.model[-60:] + ("-tuned" if self.tuned else "")
+        parts = [model, self.task, self.data[:60], self.cohort]
         if self.perturb is not None:
             parts.append(self.perturb)
         parts.append(f"seed{self.seed}")

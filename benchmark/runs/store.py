@@ -57,6 +57,11 @@ class StoredRun:
         return model if variant is None else f"{model}:{variant}"
 
 
+def is_tuned(run: StoredRun) -> bool:
+    """Whether the run's settings were chosen by a search (``run --tuned``)."""
+    return run.manifest.get("tuning") is not None
+
+
 def load_run(folder: Path) -> StoredRun:
     """Read a run folder; :class:`BenchError` when it is not a finished run."""
     if not (folder / MANIFEST).is_file():
@@ -69,9 +74,20 @@ def load_run(folder: Path) -> StoredRun:
     scores = read_json(folder / SCORES, fix=fix)
     if not isinstance(manifest, dict) or not manifest.keys() >= _MANIFEST_KEYS:
         raise BenchError(f"{str(folder / MANIFEST)!r} is no manifest of a run.", fix=fix)
+    if not _is_tuning(manifest.get("tuning")):
+        raise BenchError(f"{str(folder / MANIFEST)!r} records no search it could be of.", fix=fix)
     if not _are_scores(scores):
         raise BenchError(f"{str(folder / SCORES)!r} holds no scores of a run.", fix=fix)
     return StoredRun(folder, manifest, scores["scores"], scores["failure_rate"])
+
+
+def _is_tuning(value: Any) -> bool:
+    return value is None or (
+        isinstance(value, dict)
+        and isinstance(value.get("trials"), int)
+        and isinstance(value.get("value"), int | float)
+        and isinstance(value.get("metric"), str)
+    )
 
 
 def _are_scores(value: Any) -> bool:

@@ -58,6 +58,19 @@ def make_figure(
     return drawing, path
 
 
+def check_file(out: Path) -> None:
+    """Raise where no figure can be written to ``out``: its ending, or matplotlib missing."""
+    if not out.name or out.is_dir():
+        raise UsageError(f"{str(out)!r} is a folder.", fix="Give the name of a file.")
+    _format(None, out)
+    _matplotlib()
+
+
+def write_figure(drawing: Drawing, out: Path) -> None:
+    """Draw ``drawing`` into the file ``out``, in the format of its ending (none: png)."""
+    _write(drawing, out, _format(None, out))
+
+
 def _check_subject(name: str, model: str | None, table: str | None) -> None:
     """Whether a figure of a table was given one, and a figure of a run none."""
     if name in TABLE_FIGURES and table is None:

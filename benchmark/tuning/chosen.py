@@ -1,0 +1,105 @@
+"""What ``run --tuned`` runs with: the best trial of all stored searches of the same question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from benchmark.data.listing import INFO
+from benchmark.errors import BenchError, UsageError
+from benchmark.files import read_json
+from benchmark.home import Home
+from benchmark.model_registry import find
+from benchmark.runs.spec import RunSpec
+from benchmark.tasks import TASKS
+from benchmark.tuning.stored import Search, Trial, stored_searches
+
+#: Beside a tuned run: every trial its settings were chosen from.
+TRIALS = "trials.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The settings chosen, and the account of how."""
+
+    settings: Mapping[str, Any]
+    record: Mapping[str, Any]
+    """``id`` and ``trial`` of the best one, ``metric`` and ``value`` on validation, ``trials``:
+    how many there were in all, over the ``searches`` that asked the same."""
+    trials: Mapping[str, Any]
+    """Every search in full."""
+
+
+def chosen_settings(spec: RunSpec, dataset_sha256: str, home: Home) -> Chosen:
+    """What the searches of ``spec``'s model, task and dataset chose.
+
+    Of several (other spaces, seeds or fixed settings) the best trial counts, and the trials of
+    all of them, since all were looked at. Values of an earlier version of the model's code are
+    no longer comparable: only searches of the newest one's version count.
+
+    Raises :class:`UsageError` with the command that searches, where nobody has.
+    """
+    found = [
+        search
+        for search in stored_searches(home)
+        if _answers(search, spec) and search.identity["dataset_sha256"] == dataset_sha256
+    ]
+    valued = [(search, best) for search in found if (best := search.best) is not None]
+    if not valued:
+        raise _untuned(spec)
+    newest = max(valued, key=lambda pair: pair[0].created)[0]
+    code = newest.identity["code_sha256"]
+    counted = [(s, best) for s, best in valued if s.identity["code_sha256"] == code]
+    search, best = _best(counted)
+    record = {
+        "id": search.id,
+        "trial": best.number,
+        "metric": search.identity["metric"],
+        "value": best.value,
+        "trials": sum(len(other.trials) for other, _ in counted),
+        "searches": [other.id for other, _ in counted],
+        "code_sha256": code,
+    }
+    trials = {"searches": [other.to_json() for other, _ in counted]}
+    return Chosen(search.settings_of(best), record, trials)
+
+
+def require_tuned(specs: Iterable[RunSpec], home: Home) -> None:
+    """Raise now, rather than after other runs, where a tuned run of ``specs`` has no search."""
+    for spec in specs:
+        if not spec.tuned:
+            continue
+        info = home.datasets / spec.data / INFO
+        if not info.is_file():
+            raise _untuned(spec)
+        described = read_json(info)
+        if not isinstance(described, dict) or "sha256" not in described:
+            raise BenchError(f"{str(info)!r} does not describe a dataset.")
+        chosen_settings(spec, described["sha256"], home)
+
+
+def tuning_command(spec: RunSpec, trials: int = 20) -> str:
+    """A command that searches for ``spec``'s settings."""
+    plain = RunSpec(spec.model, spec.task, spec.data).command()
+    return plain.replace("unimp-bench run", "unimp-bench tune", 1) + f" --trials {trials}"
+
+
+def _answers(search: Search, spec: RunSpec) -> bool:
+    """Whether ``search`` was for the same model, variant, task and version of it."""
+    entry, variant = find(spec.model)
+    asked = (entry.name, entry.target, variant, spec.task, TASKS.get(spec.task).version)
+    keys = ("model", "target", "variant", "task", "task_version")
+    return asked == tuple(search.identity[key] for key in keys)
+
+
+def _best(counted: list[tuple[Search, Trial]]) -> tuple[Search, Trial]:
+    sign = 1 if counted[0][0].identity["higher_is_better"] else -1
+    return max(counted, key=lambda pair: sign * float(pair[1].value or 0.0))
+
+
+def _untuned(spec: RunSpec) -> UsageError:
+    return UsageError(
+        f"Model {spec.model!r} has not been tuned for {spec.task} on {spec.data!r}.",
+        fix=f"First: {tuning_command(spec)}",
+    )

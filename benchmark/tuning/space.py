@@ -1,0 +1,204 @@
+"""What a search may choose: ranges and choices, by the name of a model's setting.
+
+A space is plain data, beside the models (``ModelEntry.space``) or in a user's TOML file::
+
+    learning_rate = { low = 1e-4, high = 1e-2, log = true }
+    n_layers = { low = 1, high = 4 }
+    hidden_size = [32, 64, 128]
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Union, cast
+
+from benchmark.errors import BenchError, UsageError, unknown_name
+from benchmark.runs.config import BuiltModel, configure
+
+#: Suggested numbers keep so many digits: enough to search by, few enough to type again.
+_DIGITS = 4
+_RANGE_KEYS = ("low", "high", "log")
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Numbers from ``low`` to ``high``, both included; ``log``: evenly by order of magnitude."""
+
+    low: float
+    high: float
+    log: bool
+    whole: bool
+
+    def holds(self, value: object) -> bool:
+        """Whether ``value`` is a number this range can suggest."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        return self.low <= value <= self.high and (not self.whole or value == int(value))
+
+    def ends(self) -> tuple[Any, ...]:
+        """What a model must accept, so that it may accept what lies between."""
+        return self.low, self.high
+
+    def rounded(self, value: float) -> float | int:
+        """A suggested ``value`` with few digits, still inside."""
+        if self.whole:
+            return int(value)
+        return min(max(float(f"{value:.{_DIGITS}g}"), self.low), self.high)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is written in a space."""
+        return {"low": self.low, "high": self.high, "log": self.log}
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """One of several values, of any kind that JSON has."""
+
+    values: tuple[Any, ...]
+
+    def holds(self, value: object) -> bool:
+        """Whether ``value`` is one of them."""
+        return self.position(value) is not None
+
+    def ends(self) -> tuple[Any, ...]:
+        """All of them: each is to be accepted."""
+        return self.values
+
+    def position(self, value: object) -> int | None:
+        """Where ``value`` stands; 1, 1.0 and true are three different values."""
+        wanted = json.dumps(value)
+        return next((i for i, v in enumerate(self.values) if json.dumps(v) == wanted), None)
+
+    def to_json(self) -> list[Any]:
+        """As it is written in a space."""
+        return list(self.values)
+
+
+Dimension = Union[Range, Choices]
+#: Setting -> what it may become, in order of names.
+Space = Mapping[str, Dimension]
+
+
+def space_for(
+    built: BuiltModel, fixed: Mapping[str, Any], file: Path | None
+) -> dict[str, Dimension]:
+    """What a search over ``built`` may choose, every name and value checked.
+
+    ``file`` replaces the model's own space. ``fixed`` are the settings given by ``--set``: they
+    and what the variant sets are left out of the model's own space, since naming a variant says
+    what it is, and refused in a file. Raises :class:`UsageError` for an unknown setting, a value
+    the model refuses, and where nothing is left to choose.
+    """
+    if file is None:
+        held = {**built.entry.settings(built.variant), **fixed}
+        written: Mapping[str, Any] = {k: v for k, v in built.entry.space.items() if k not in held}
+        where = f"the space of {built.entry.name}"
+        if not written:
+            reason = "all of them are set" if built.entry.space else "its entry declares none"
+            raise UsageError(
+                f"Model {built.label!r} has no settings to search: {reason}.",
+                fix="Give a search space with --space FILE.toml (docs/tune.md).",
+            )
+    else:
+        written, where = _read(file), str(file)
+        for name in written:
+            if name in fixed:
+                raise UsageError(
+                    f"{where} searches {name!r}, which --set fixes.", fix="Leave out one of them."
+                )
+    # In order of names: a file that lists the same in another order asks the same.
+    return {name: _dimension(built, fixed, name, written[name], where) for name in sorted(written)}
+
+
+def space_json(space: Space) -> dict[str, Any]:
+    """``space`` as data; what the identity of a search rests on."""
+    return {name: dimension.to_json() for name, dimension in space.items()}
+
+
+def defaults_in(space: Space, config: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The settings ``config`` has without any search, or ``None`` where one lies outside."""
+    defaults = {name: config[name] for name in space}
+    inside = all(dimension.holds(defaults[name]) for name, dimension in space.items())
+    return defaults if inside else None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    fix = "A search space is a TOML file of settings (docs/tune.md)."
+    try:
+        written = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"There is no file {str(file)!r}.", fix="Check --space.") from None
+    except OSError as error:
+        raise BenchError(f"Cannot read {str(file)!r}: {error.strerror}.", fix=fix) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{str(file)!r} is not valid TOML: {error}.", fix=fix) from error
+    if not written:
+        raise UsageError(f"{str(file)!r} names no setting to search.", fix=fix)
+    return written
+
+
+def _dimension(
+    built: BuiltModel, fixed: Mapping[str, Any], name: str, written: Any, where: str
+) -> Dimension:
+    if name not in built.config:
+        raise unknown_name(f"setting of {built.entry.name} in {where}", name, built.config)
+    if isinstance(written, Mapping):
+        dimension: Dimension = _range(name, written, built.config[name], where)
+    elif isinstance(written, Sequence) and not isinstance(written, str):
+        dimension = _choices(name, written, where)
+    else:
+        raise UsageError(
+            f"{where}: {name} = {written!r} is no search space.",
+            fix=f"Write {name} = [A, B, C] or {name} = {{ low = A, high = B }}.",
+        )
+    for value in dimension.ends():
+        try:
+            configure(built.asked, {**fixed, name: value})
+        except UsageError as error:
+            raise UsageError(
+                f"{where}: {error.message}", fix=f"Search only values of {name} that it takes."
+            ) from error
+    return dimension
+
+
+def _range(name: str, written: Mapping[str, Any], default: Any, where: str) -> Range:
+    for key in written:
+        if key not in _RANGE_KEYS:
+            raise unknown_name(f"key of {name} in {where}", key, _RANGE_KEYS)
+    low, high, log = written.get("low"), written.get("high"), written.get("log", False)
+    fix = f"Write {name} = {{ low = A, high = B }}, with log = true for orders of magnitude."
+    for key, value in (("low", low), ("high", high)):
+        number = not isinstance(value, bool) and isinstance(value, int | float)
+        if not number or not math.isfinite(cast(float, value)):
+            raise UsageError(f"{where}: {key} of {name} is {value!r}, not a number.", fix=fix)
+    low, high = cast(float, low), cast(float, high)
+    if not isinstance(log, bool):
+        raise UsageError(f"{where}: log of {name} is {log!r}, not true or false.", fix=fix)
+    if low >= high:
+        raise UsageError(f"{where}: {name} from {low} to {high} holds no choice.", fix=fix)
+    if log and low <= 0:
+        raise UsageError(
+            f"{where}: {name} from {low} has no logarithm.", fix="Begin above 0, or without log."
+        )
+    # A setting with a fractional default is not searched in whole numbers just because somebody
+    # wrote { low = 0, high = 1 }.
+    whole = isinstance(low, int) and isinstance(high, int) and not isinstance(default, float)
+    return Range(low, high, log, whole) if whole else Range(float(low), float(high), log, whole)
+
+
+def _choices(name: str, written: Sequence[Any], where: str) -> Choices:
+    try:
+        distinct = {json.dumps(value) for value in written}
+    except TypeError:  # TOML has dates, settings have none
+        distinct = set()
+    if len(distinct) < 2 or len(distinct) < len(written):
+        raise UsageError(
+            f"{where}: {name} = {list(written)} is no choice between distinct values.",
+            fix="List two values or more, each once.",
+        )
+    return Choices(tuple(written))

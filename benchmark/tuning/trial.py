@@ -1,0 +1,111 @@
+"""One trial: fit a configuration, ask it the validation questions, score the answers.
+
+It is a run over other questions: the same fit, the same saved and reloaded state, the same
+checks and the same scorer, so that a value is what the run of that configuration would print
+if validation were the test. All of it lies in a folder that is deleted afterwards.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from benchmark.data.dataset import Dataset, Questions
+from benchmark.errors import BenchError
+from benchmark.files import cannot_write, is_write_failure
+from benchmark.home import Home
+from benchmark.metrics.base import is_variant
+from benchmark.runs.config import configure
+from benchmark.runs.fitted import fit_or_load
+from benchmark.runs.predicting import predict
+from benchmark.runs.scoring import score_predictions
+from benchmark.tasks import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What every trial of a search shares."""
+
+    model: str
+    task: Task
+    dataset: Dataset
+    questions: Questions
+    """The task's validation questions."""
+    seed: int
+    folder: Path
+    """For what a trial leaves behind; deleted before and after each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The task's primary metric on the validation questions."""
+
+    value: float
+    failure_rate: float
+    """Share of malformed answers, each of which scored the worst value."""
+
+
+def validation_questions(dataset: Dataset, task: str) -> Questions:
+    """The frozen validation questions of the ``seen`` cohort.
+
+    Raises :class:`BenchError` where the dataset has none: then nothing can be chosen by them.
+    """
+    questions = dataset.questions(task, cohort="seen", part="valid")
+    if not len(questions):
+        raise BenchError(
+            f"Dataset {dataset.name!r} has no validation questions of task {task!r}.",
+            fix="Search on a dataset that has some: unimp-bench data stats NAME counts them.",
+        )
+    return questions
+
+
+def judge(by: Judge, settings: Mapping[str, Any]) -> Verdict:
+    """Fit the model under ``settings`` and score it on validation.
+
+    Raises :class:`BenchError` when the configuration is refused, or fitting, predicting or
+    scoring fails.
+    """
+    built = configure(by.model, settings)
+    with _scratch(by.folder) as folder:
+        fitted = fit_or_load(built, by.dataset, by.seed, Home(folder))
+        path = predict(
+            fitted.model,
+            by.task,
+            by.questions,
+            by.dataset,
+            folder,
+            seed=by.seed,
+            label=built.label,
+        )
+        answers = pl.read_parquet(path)
+    metrics, statistics = score_predictions(by.task, answers, by.questions, by.dataset)
+    metric = next(metric for metric in metrics if is_variant(metric.name, by.task.primary))
+    value = float(metric.value(statistics[metric.name].mean(axis=0)))
+    failed = answers.filter(pl.col("status") != "ok")
+    return Verdict(value, len(failed) / len(answers))
+
+
+def is_no_fault_of_the_trial(error: BenchError) -> bool:
+    """Whether ``error`` would meet every trial alike: the disk is full, or nothing may be written.
+
+    Such a trial has not failed; it has not taken place.
+    """
+    return error.__cause__ is not None and is_write_failure(error.__cause__)
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    try:
+        shutil.rmtree(folder, ignore_errors=True)  # left by a killed trial
+        folder.mkdir(parents=True)
+        yield folder
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,106 @@
+"""A search space is checked, name by name and value by value, before anything is fitted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmark.errors import UsageError
+from benchmark.model_registry import entries
+from benchmark.runs.config import configure
+from benchmark.tuning.space import Choices, Range, defaults_in, space_for, space_json
+
+
+def read(knob: str, tmp_path: Path, text: str, **fixed):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    return space_for(configure(knob, fixed), fixed, path)
+
+
+def test_ranges_and_choices_are_read(knob, tmp_path) -> None:
+    space = read(
+        knob,
+        tmp_path,
+        "rate = { low = 0, high = 1 }\nsize = { low = 1, high = 64, log = true }\n"
+        'mode = ["plain", "short"]\nwords = [["a"], ["a", "b"]]\n',
+    )
+    assert space == {
+        "mode": Choices(("plain", "short")),
+        "rate": Range(0.0, 1.0, log=False, whole=False),  # the setting is no whole number
+        "size": Range(1, 64, log=True, whole=True),
+        "words": Choices((["a"], ["a", "b"])),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "fix"),
+    [
+        ("raet = [1.0, 2.0]", "Unknown setting of Knob in .* 'raet'", "Did you mean 'rate'"),
+        ("rate = { low = 0.1, hihg = 1 }", "Unknown key of rate in .* 'hihg'", "'high'"),
+        ("rate = { low = 0.1 }", "high of rate is None", "low = A, high = B"),
+        ("rate = { low = 1.0, high = 1.0 }", "holds no choice", "low = A"),
+        ("rate = { low = 0.0, high = 1.0, log = true }", "no logarithm", "above 0"),
+        ("rate = { low = 0.0, high = inf }", "high of rate is inf", "low = A"),
+        ("rate = { low = 0.1, high = 1.0, log = 1 }", "log of rate is 1", "log = true"),
+        ("rate = 0.5", "rate = 0.5 is no search space", "rate = "),
+        ("rate = [0.5]", "no choice between distinct values", "two values or more"),
+        ("rate = [0.5, 0.5]", "no choice between distinct values", "each once"),
+        ("rate = [2001-01-01, 2002-01-01]", "no choice between distinct values", "two values"),
+        ('mode = ["plain", "plian"]', "refuses mode = 'plian'", "values of mode"),
+        ("size = { low = 1.5, high = 3.5 }", "refuses size = 1.5", "values of size"),
+        ("", "names no setting", "TOML"),
+        ("rate = ", "not valid TOML", "TOML"),
+    ],
+)
+def test_what_is_wrong_is_named_with_a_fix(knob, tmp_path, text, message, fix) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        read(knob, tmp_path, text)
+    assert fix in str(caught.value.fix)
+
+
+def test_a_setting_cannot_be_fixed_and_searched(knob, tmp_path) -> None:
+    with pytest.raises(UsageError, match="searches 'rate', which --set fixes"):
+        read(knob, tmp_path, "rate = [0.1, 0.2]", rate=0.1)
+
+
+def test_what_a_variant_or_a_setting_fixes_is_not_searched() -> None:
+    whole = space_for(configure("unimp", {}), {}, None)
+    assert {"gamma", "context_weight", "learning_rate"} <= set(whole)
+    variant = configure("unimp:no-reweighting", {"dropout": 0.2})
+    assert set(whole) - set(space_for(variant, {"dropout": 0.2}, None)) == {"gamma", "dropout"}
+
+
+def test_a_model_without_a_space_asks_for_one() -> None:
+    with pytest.raises(UsageError, match="'popularity' has no settings to search") as caught:
+        space_for(configure("popularity", {}), {}, None)
+    assert "--space" in str(caught.value.fix)
+
+
+@pytest.mark.parametrize("name", [n for n, entry in entries().items() if entry.space])
+def test_every_declared_space_fits_its_model_and_holds_its_defaults(name: str) -> None:
+    if entries()[name].why_not():
+        pytest.skip(str(entries()[name].why_not()))
+    built = configure(name, {})
+    space = space_for(built, {}, None)
+    assert space_json(space).keys() == entries()[name].space.keys()
+    assert defaults_in(space, built.config) is not None
+
+
+@pytest.mark.parametrize(
+    "name", ["mf", "lightgcn", "hgn", "gru4rec", "sasrec", "bert4rec", "s3rec", "bm25", "unimp"]
+)
+def test_these_models_can_be_tuned(name: str) -> None:
+    assert entries()[name].space
+
+
+def test_values_are_told_apart_by_kind() -> None:
+    choices = Choices((1, True, 1.0))
+    assert [choices.position(v) for v in (1, True, 1.0, "1")] == [0, 1, 2, None]
+
+
+def test_rounding_stays_inside() -> None:
+    within = Range(1.23444e-4, 9.87654e-3, log=True, whole=False)
+    assert within.rounded(1.23445e-4) == 1.23444e-4
+    assert within.rounded(9.876539e-3) == 9.87654e-3
+    assert within.rounded(0.00123456) == 0.001235

@@ -1,0 +1,249 @@
+"""``run --tuned`` is the run of the best settings, and reports say how many were tried."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmark import cli
+from benchmark.compare import compare_runs, draw_comparison
+from benchmark.errors import UsageError
+from benchmark.home import Home
+from benchmark.report.build import build_report
+from benchmark.report.comparison import render_runs
+from benchmark.report.render import render
+from benchmark.runs.config import parse_settings
+from benchmark.runs.runner import execute, result_json
+from benchmark.runs.spec import RunSpec
+from benchmark.runs.store import PER_INSTANCE, PREDICTIONS, stored_runs
+from benchmark.tuning.chosen import TRIALS, require_tuned
+from benchmark.tuning.history import HistoryFigure, best_so_far
+from benchmark.tuning.outcome import commands, outcome_json, outcome_text
+from benchmark.tuning.search import tune
+from benchmark.tuning.stored import Search, Trial, read_search
+
+
+@pytest.fixture(scope="module")
+def searched_once(sim_xs, write_knob, tmp_path_factory) -> Path:
+    """The folder of a search of six trials, made once."""
+    folder = tmp_path_factory.mktemp("searched")
+    model, space = write_knob(folder)
+    home = Home(folder / "home")
+    home.datasets.mkdir(parents=True)
+    (home.datasets / "sim-xs").symlink_to(sim_xs.folder, target_is_directory=True)
+    return tune(model, "search", data="sim-xs", trials=6, home=home, space=space).folder
+
+
+@pytest.fixture
+def searched(searched_once, place) -> Search:
+    """That search in this test's home."""
+    folder = place.tuning / searched_once.name
+    shutil.copytree(searched_once, folder)
+    return read_search(folder)
+
+
+def spec_of(knob: str, **more) -> RunSpec:
+    return RunSpec(knob, "search", "sim-xs", **more)
+
+
+def test_a_tuned_run_is_the_run_of_the_best_settings(
+    knob, searched, place, tmp_path, monkeypatch
+) -> None:
+    count = tmp_path / "count"
+    monkeypatch.setenv("KNOB_COUNT", str(count))
+    tuned = execute(spec_of(knob, tuned=True), place)
+    best = searched.best
+    assert best.value == max(trial.value for trial in searched.trials)
+    spelled = execute(spec_of(knob, settings=best.settings), place)
+    assert tuned.folder != spelled.folder
+    for file in (PREDICTIONS, PER_INSTANCE):
+        assert (tuned.folder / file).read_bytes() == (spelled.folder / file).read_bytes()
+    assert tuned.scores == spelled.scores
+    assert tuned.manifest["config"] == spelled.manifest["config"]
+    assert count.read_text() == "fit\n"  # one fit serves both
+
+
+def test_its_manifest_and_folder_tell_of_the_search(knob, searched, place) -> None:
+    run = execute(spec_of(knob, tuned=True), place)
+    tuning = run.manifest["tuning"]
+    assert tuning["id"] == searched.id
+    assert tuning["trials"] == 6
+    assert tuning["metric"] == "NDCG@5"
+    assert (tuning["trial"], tuning["value"]) == (searched.best.number, searched.best.value)
+    assert run.manifest["settings"] == searched.best.settings
+    beside = json.loads((run.folder / TRIALS).read_text())
+    assert beside == {"searches": [searched.to_json()]}
+    assert result_json(run)["tuning"] == tuning
+    assert execute(spec_of(knob, tuned=True), place).folder == run.folder
+
+
+def test_a_run_by_name_records_no_search(knob, searched, place) -> None:
+    run = execute(spec_of(knob), place)
+    assert "tuning" not in run.manifest
+    assert "tuning" not in result_json(run)
+    assert not (run.folder / TRIALS).exists()
+
+
+def test_more_trials_make_another_run(knob, searched, place, space) -> None:
+    before = execute(spec_of(knob, tuned=True), place)
+    tune(knob, "search", data="sim-xs", trials=7, home=place, space=space)
+    after = execute(spec_of(knob, tuned=True), place)
+    assert after.folder != before.folder
+    assert after.manifest["tuning"]["trials"] == 7
+
+
+def test_of_several_searches_the_best_trial_counts_and_all_trials(
+    knob, searched, place, tmp_path
+) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text("rate = [0.001, 50.0]")
+    fixed = {"size": 0}
+    second = tune(knob, "search", data="sim-xs", trials=2, home=place, space=other, settings=fixed)
+    run = execute(spec_of(knob, tuned=True), place)
+    better = max((searched, second), key=lambda search: search.best.value)
+    assert run.manifest["tuning"]["id"] == better.id
+    assert run.manifest["settings"] == better.settings_of(better.best)
+    assert run.manifest["tuning"]["trials"] == 8
+    assert len(json.loads((run.folder / TRIALS).read_text())["searches"]) == 2
+
+
+def test_a_seed_and_a_perturbation_use_the_same_settings(knob, searched, place) -> None:
+    runs = [
+        execute(spec_of(knob, tuned=True, seed=seed, perturb=perturb), place)
+        for seed, perturb in ((0, None), (1, None), (0, "nt"))
+    ]
+    assert len({run.folder for run in runs}) == 3
+    assert len({json.dumps(run.manifest["config"]) for run in runs}) == 1
+
+
+def test_without_a_search_the_command_for_one_is_given(knob, place) -> None:
+    spec = spec_of(knob, tuned=True)
+    with pytest.raises(UsageError, match="has not been tuned for search on 'sim-xs'") as caught:
+        require_tuned([spec_of(knob), spec], place)
+    words = shlex.split(str(caught.value.fix))
+    assert words[1:4] == ["unimp-bench", "tune", "--model"]
+    with pytest.raises(UsageError, match="has not been tuned"):
+        execute(spec, place)
+
+
+def test_tuned_and_set_exclude_each_other(knob, searched, place) -> None:
+    with pytest.raises(UsageError, match="--tuned takes the settings"):
+        execute(spec_of(knob, tuned=True, settings={"rate": 1.0}), place)
+
+
+def test_a_tuned_run_needs_no_optuna(knob, searched, place, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    assert execute(spec_of(knob, tuned=True), place).scores
+
+
+def test_the_printed_commands_run_the_best(knob, searched, place) -> None:
+    tuned, spelled = commands(searched, knob)
+    assert tuned == f"unimp-bench run --model {knob} --task search --data sim-xs --tuned"
+    words = shlex.split(spelled)
+    pairs = [after for word, after in itertools.pairwise(words) if word == "--set"]
+    assert parse_settings(pairs) == searched.best.settings
+    assert spelled in outcome_text(searched, knob)
+    assert outcome_json(searched, knob)["command"] == spelled
+
+
+def test_every_kind_of_value_survives_the_command() -> None:
+    settings = {"a": ["x", "y z"], "b": True, "c": None, "d": 1e-05, "e": "word", "f": 3}
+    words = shlex.split(RunSpec("m", "search", settings=settings).command())
+    assert parse_settings(words[words.index("--set") + 1 :: 2]) == settings
+
+
+def table_of(tmp_path, knob: str) -> str:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'name = "mine"\ntitle = "Mine"\ndata = "sim-xs"\n'
+        '[[columns]]\ntask = "search"\nmetrics = ["NDCG@5"]\n'
+        f'[[rows]]\nsystem = "Knob"\nmodel = "{knob}"\n'
+        f'[[rows]]\nsystem = "Knob, tuned"\nmodel = "{knob}"\ntuned = true\n'
+    )
+    return str(path)
+
+
+def test_a_table_shows_tuned_runs_in_tuned_rows_with_the_number_of_trials(
+    knob, searched, place, tmp_path
+) -> None:
+    table = table_of(tmp_path, knob)
+    plain = f"unimp-bench run --model {knob} --task search --data sim-xs"
+    assert build_report(table, home=place).missing == (plain, f"{plain} --tuned")
+    tuned = execute(spec_of(knob, tuned=True), place)
+    report = build_report(table, home=place)
+    assert [row.cells[0].value for row in report.rows] == [None, tuned.scores["NDCG@5"]["value"]]
+    named = execute(spec_of(knob), place)
+    report = build_report(table, home=place)
+    values = [row.cells[0].value for row in report.rows]
+    assert values == [run.scores["NDCG@5"]["value"] for run in (named, tuned)]
+    note = (
+        f"Knob, tuned: settings chosen by NDCG@5 on validation ({searched.best.value:.4f}), "
+        "the best of 6 trials."
+    )
+    assert note in report.notes
+    assert "the best of 6 trials" in render(report, "md")
+
+
+def test_a_tuned_row_nobody_searched_for_says_so(knob, place, tmp_path) -> None:
+    report = build_report(table_of(tmp_path, knob), home=place)
+    assert len(report.missing) == 1
+    assert any("unimp-bench tune" in note for note in report.notes)
+
+
+def test_runs_side_by_side_say_which_is_tuned(knob, searched, place) -> None:
+    runs = [execute(spec_of(knob), place), execute(spec_of(knob, tuned=True), place)]
+    shown = render_runs(runs, "md")
+    assert "Knob (tuned)" in shown
+    assert "the best of 6 trials" in shown
+
+
+def test_the_commands_search_then_run(knob, space, place, tmp_path, monkeypatch, capsys) -> None:
+    figure = tmp_path / "history.svg"
+    common = ["--model", knob, "--task", "search", "--data", "sim-xs", "--home", str(place.root)]
+
+    def call(*words: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["unimp-bench", *words, *common])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code or 0, capsys.readouterr().out
+
+    status, out = call(
+        "tune", "--trials", "3", "--space", str(space), "--figure", str(figure), "--json"
+    )
+    assert status == 0
+    found = json.loads(out)
+    assert len(found["trials"]) == 3
+    assert found["best"]["value"] == max(trial["value"] for trial in found["trials"])
+    assert "best so far" in figure.read_text()
+    status, out = call("run", "--tuned", "--json")
+    assert status == 0
+    assert json.loads(out)["tuning"]["trials"] == 3
+    (run,) = stored_runs(place)
+    assert "-tuned_" in run.folder.name
+
+
+def test_a_comparison_names_the_number_of_trials(knob, searched, place) -> None:
+    runs = [execute(spec_of(knob, tuned=True), place), execute(spec_of(knob), place)]
+    shown = draw_comparison(compare_runs(*runs, home=place), width=200, styled=False)
+    assert "(tuned, the best of 6 trials)" in shown
+
+
+def test_a_table_decides_by_itself_what_is_tuned(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", ["unimp-bench", "run", "--table", "search", "--tuned"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert "leave out --table" in capsys.readouterr().err
+
+
+def test_the_figure_follows_the_best_so_far(searched) -> None:
+    trials = [Trial(i, {}, value, None, 0.0) for i, value in enumerate((0.2, 0.1, 0.4), 1)]
+    assert best_so_far(trials, higher_is_better=True) == [0.2, 0.2, 0.4]
+    assert best_so_far(trials, higher_is_better=False) == [0.2, 0.1, 0.1]
+    assert HistoryFigure(searched).summary() == "6 trials"
