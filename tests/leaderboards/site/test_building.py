@@ -164,3 +164,4 @@ def test_the_papers_tables_get_a_page_each(tmp_path, board):
     pages = sorted(path.name for path in (out / "tables").iterdir())
     assert len(pages) == 14
     assert all(f'href="tables/{page}"' in index for page in pages)
+    assert all('href="../index.html"' in (out / "tables" / page).read_text() for page in pages)
