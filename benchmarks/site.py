@@ -49,13 +49,17 @@ DECLARATION = {
     "contamination": "Complete: a measurement of the site, not of a model.",
     "contact": None,
 }
-#: Waits until what a step changed has been painted; the answer is in ms since the navigation.
-_STEP = """async ([selector, words]) => {
-  const element = document.querySelector(selector);
-  if (words === null) element.click();
-  else { element.value = words; element.dispatchEvent(new Event("input")); }
-  await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-  return performance.now();
+#: Seconds since the navigation began; a step ends when what it changed is on the screen.
+_USED = """async () => {
+  const painted = () => new Promise((done) =>
+    requestAnimationFrame(() => setTimeout(() => done(performance.now() / 1e3))));
+  const loaded = performance.getEntriesByType("navigation")[0].loadEventEnd / 1e3;
+  document.querySelector("thead th button").click();
+  const sorted = await painted();
+  const words = document.querySelector("#words");
+  words.value = "name-19";
+  words.dispatchEvent(new Event("input"));
+  return { loaded, sorted, filtered: await painted() };
 }"""
 
 
@@ -112,11 +116,8 @@ def visits(page_file: Path, number: int) -> Iterator[dict[str, float]]:
             context = browser.new_context()
             page = context.new_page()
             page.goto(page_file.as_uri())
-            loaded = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
-            by_name = page.evaluate(_STEP, ["thead th button", None])
-            filtered = page.evaluate(_STEP, ["#words", "name-19"])
+            yield page.evaluate(_USED)
             context.close()
-            yield {"loaded": loaded / 1e3, "sorted": by_name / 1e3, "filtered": filtered / 1e3}
         browser.close()
 
 
