@@ -40,8 +40,27 @@ def question_problems(run: SubmittedRun, where: str) -> list[Finding]:
     return found
 
 
-def find(run: SubmittedRun, home: Home, where: str) -> tuple[Asked | None, list[Finding]]:
-    """What the run answers, where it is prepared here; nothing is prepared for a submission."""
+#: What runs were found to answer: for those who verify many submissions in a row.
+Found = dict[tuple[object, ...], Asked]
+
+
+def find(
+    run: SubmittedRun, home: Home, where: str, known: Found | None = None
+) -> tuple[Asked | None, list[Finding]]:
+    """What the run answers, where it is prepared here; nothing is prepared for a submission.
+
+    ``known`` is looked at first, and keeps what was found without a remark.
+    """
+    key = (run.data, run.dataset_sha256, run.task, run.cohort, run.perturb, run.instances_sha256)
+    if known is not None and key in known:
+        return known[key], []
+    asked, found = _search(run, home, where)
+    if known is not None and asked is not None and not found:
+        known[key] = asked
+    return asked, found
+
+
+def _search(run: SubmittedRun, home: Home, where: str) -> tuple[Asked | None, list[Finding]]:
     hashes = {row["name"]: row["sha256"] for row in list_datasets(home)}
     name = run.data
     found: list[Finding] = []

@@ -34,6 +34,15 @@ def _plain(text: str) -> str:
     return text
 
 
+def _portable(text: str) -> str:
+    """A setting means the same on every machine: no place on one disk, no home folder."""
+    if re.match(r"/|~|file:|[A-Za-z]:[/\\]", text):
+        raise PydanticCustomError(
+            "path", "{quoted} is a place on one machine; say it relative", {"quoted": shown(text)}
+        )
+    return text
+
+
 def _https(url: str) -> str:
     """An https address with a host and no credentials, of characters that need no escape."""
     problem = None
@@ -95,7 +104,11 @@ MetricName = Annotated[
 Line = _text(200)
 Paragraph = _text(2_000)
 Scalar = Union[
-    bool, int, float, None, Annotated[str, Field(max_length=200), AfterValidator(_plain)]
+    bool,
+    int,
+    float,
+    None,
+    Annotated[str, Field(max_length=200), AfterValidator(_plain), AfterValidator(_portable)],
 ]
 Seconds = Annotated[float, Field(ge=0, le=1e9)]
 Count = Annotated[int, Field(ge=0, le=10**15)]
@@ -216,7 +229,7 @@ _CODES = {
     "finite_number": "manifest-range",
     "literal_error": "manifest-format",
 }
-_OWN = {"text-control", "text-markup", "text-empty", "url", "name", "parameters"}
+_OWN = {"text-control", "text-markup", "text-empty", "url", "name", "parameters", "path"}
 
 
 def validate(value: Any) -> tuple[Submission | None, list[Finding]]:

@@ -69,18 +69,20 @@ def verify(
     strict: bool = False,
     reproduce: str | None = None,
     on_rescored: Listener | None = None,
+    known: local_data.Found | None = None,
 ) -> Verification:
     """Check the submission at ``path``, a folder or a zip archive.
 
     ``strict`` turns warnings into problems. ``reproduce`` names a model, as ``run --model``
     does, that is fitted here and asked a sample; its code is run. ``on_rescored`` gets the
-    statistics, which are too large to be kept for a caller who does not ask. Raises
+    statistics, which are too large to be kept for a caller who does not ask. ``known`` is one
+    dictionary for many submissions, so that a dataset is opened once. Raises
     :class:`UsageError` when there is nothing at ``path`` and :class:`BenchError` when that
     model fails.
     """
     result = Verification()
     levels: list[str] = []
-    for finding in _limited(_check(path, home, reproduce, result, levels, on_rescored)):
+    for finding in _limited(_check(path, home, reproduce, result, levels, on_rescored, known)):
         if strict and finding.warning:
             finding = replace(finding, warning=False)
         (result.warnings if finding.warning else result.problems).append(finding)
@@ -112,6 +114,7 @@ def _check(
     result: Verification,
     levels: list[str],
     on_rescored: Listener | None,
+    known: local_data.Found | None,
 ) -> Iterator[Finding]:
     try:
         with open_container(path) as container:
@@ -126,7 +129,7 @@ def _check(
             for number, run in enumerate(submission.runs):
                 if run.predictions in container.sizes:
                     where = place(MANIFEST, "runs", number)
-                    check = _Run(run, where, home, reproduce, boards, on_rescored)
+                    check = _Run(run, where, home, reproduce, boards, on_rescored, known)
                     yield from check.findings(container, result)
                     levels.append(check.level)
     except Refused as refused:
@@ -168,10 +171,12 @@ class _Run:
         reproduce: str | None,
         boards: list[Board],
         on_rescored: Listener | None,
+        known: local_data.Found | None,
     ) -> None:
         self.level = BADGES[0]
         self._run, self._where, self._home = run, where, home
         self._reproduce, self._boards, self._on_rescored = reproduce, boards, on_rescored
+        self._known = known
 
     def findings(self, container: Container, result: Verification) -> Iterator[Finding]:
         run, where = self._run, self._where
@@ -189,7 +194,7 @@ class _Run:
             yield refused.finding
             return
         task = TASKS.get(run.task)
-        asked, found = local_data.find(run, self._home, where)
+        asked, found = local_data.find(run, self._home, where, self._known)
         yield from found
         yield from rescoring.metric_problems(run, task, where)
         yield from rescoring.gate_problems(run, asked and asked.questions, where)

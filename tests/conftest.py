@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from benchmark.home import Home
 
 if TYPE_CHECKING:
     from benchmark.data.dataset import Dataset
+    from benchmark.runs.store import StoredRun
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +27,59 @@ def sim_xs(home: Home) -> Dataset:
     from benchmark.data.dataset import ensure_dataset
 
     return ensure_dataset("sim-xs", home)
+
+
+@pytest.fixture(scope="session")
+def leave_run() -> Callable[..., StoredRun]:
+    """``leave_run(folder, scores, users=..., **manifest)``: a run folder written by hand.
+
+    ``scores`` is of ``scores.json``; ``statistics`` (metric -> a value per instance) with the
+    ``users`` of the instances makes the per-instance table; more names change the manifest.
+    """
+
+    def leave(
+        folder: Path,
+        scores: Mapping[str, Mapping[str, float]],
+        *,
+        statistics: Mapping[str, Any] | None = None,
+        users: Sequence[str] = (),
+        ids: Sequence[str] | None = None,
+        failure_rate: float = 0.0,
+        **changes: Any,
+    ) -> StoredRun:
+        import polars as pl
+
+        from benchmark.files import write_json
+        from benchmark.runs.store import MANIFEST, PER_INSTANCE, SCORES, load_run
+
+        manifest = {
+            "model": "made-up",
+            "variant": None,
+            "task": "search",
+            "data": "made-up",
+            "simulated": False,
+            "dataset_sha256": "d0",
+            "instances_sha256": "i0",
+            "cohort": "seen",
+            "perturb": None,
+            "seed": 0,
+            "limit": None,
+            "settings": {},
+            "fit_seconds": 1.0,
+            "predict_seconds": 1.0,
+            "created": "2025-01-01T00:00:00+00:00",
+        }
+        write_json(folder / SCORES, {"scores": scores, "failure_rate": failure_rate})
+        write_json(folder / MANIFEST, {**manifest, **changes})
+        if statistics is not None:
+            columns = {
+                "instance_id": ids or [f"q{i:03d}" for i in range(len(users))],
+                "user_id": list(users),
+                **{
+                    name: pl.Series(values, dtype=pl.Float64) for name, values in statistics.items()
+                },
+            }
+            pl.DataFrame(columns).write_parquet(folder / PER_INSTANCE)
+        return load_run(folder)
+
+    return leave

@@ -24,6 +24,9 @@ def _page() -> Template:
     return environment.get_template("report.html")
 
 
-def draw_html(sheet: Sheet) -> str:
-    """A page that follows the reader's choice of light or dark. Every word is escaped."""
-    return _page().render(sheet=sheet)
+def draw_html(sheet: Sheet, *, index: str | None = None) -> str:
+    """A page that follows the reader's choice of light or dark. Every word is escaped.
+
+    ``index`` is the address of the page that a table of a site leads back to.
+    """
+    return _page().render(sheet=sheet, index=index)

@@ -16,6 +16,7 @@ from benchmark.home import Home
 from benchmark.metrics.base import Metric, Statistics, is_variant
 from benchmark.stats import Score, summarise
 from benchmark.tasks import TASKS
+from leaderboards import local_data
 from leaderboards.boards import Board
 from leaderboards.findings import Finding, place, shown
 from leaderboards.local_data import Asked
@@ -127,6 +128,7 @@ def collect(folder: Path, home: Home, boards: Sequence[Board]) -> Collection:
     reproduced = read_reproduced(folder)
     known: dict[str, str] = {}
     slices = _Slices()
+    opened: local_data.Found = {}
     found = Collection()
     for path in sorted(_submissions(folder)):
         if not re.fullmatch(_NAME, path.name):
@@ -134,7 +136,7 @@ def collect(folder: Path, home: Home, boards: Sequence[Board]) -> Collection:
             found.refusals.append(Refusal(path.name, (Finding("name", place(path.name), message),)))
             continue
         keeper = _Keeper(slices, boards)
-        result = verify(path, home=home, on_rescored=keeper)
+        result = verify(path, home=home, on_rescored=keeper, known=opened)
         problems = list(result.problems)
         submission = result.submission
         if submission is not None and submission.digest in known:

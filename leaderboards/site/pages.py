@@ -28,7 +28,7 @@ from leaderboards.verify import BADGES
 TEMPLATES = Path(__file__).parent / "templates"
 INDEX = "index.html"
 #: Rows that a board shows until more are asked for: thousands take a browser seconds to lay out.
-MOST_ROWS = 200
+MOST_ROWS = 100
 #: Where submissions lie in the repository; pages name this place wherever they were built.
 SUBMISSIONS = "leaderboards/submissions"
 
@@ -175,7 +175,7 @@ def _environment() -> Environment:
         "first_direction": _first_direction,
     }
     environment.filters.update(filters)
-    environment.globals["badge"] = _badge
+    environment.globals |= {"badge": _badge, "submissions": SUBMISSIONS}
     return environment
 
 

@@ -1,7 +1,8 @@
 """Who stands where on a board: ranks as far as the users at hand decide them.
 
 Rows that were scored again here are ranked; a row that is only reported shows its claim and no
-rank, because nothing of it can be compared user by user. Systems that equally many others beat
+rank, because nothing of it can be compared user by user. Nor has a privileged one, which opened
+what others may not: it shows a ceiling. Systems that equally many others beat
 significantly share a tie group: the groups are the distinct lower ends of the rank intervals.
 A submission with several seeds is one row, its statistics averaged over the seeds instance by
 instance, as reports do (:mod:`benchmark.report.evidence`).
@@ -17,6 +18,7 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.errors import UsageError
 from benchmark.metrics import metric_named
 from benchmark.metrics.base import Metric, is_variant
 from benchmark.stats import RankInterval, Score, rank_intervals, summarise
@@ -30,7 +32,7 @@ _RESAMPLES, _RESAMPLES_OF_MANY = 2_000, 500
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A submission on a board. ``rank`` and ``group`` are ``None`` where it is only reported.
+    """A submission on a board. ``rank`` and ``group`` are ``None`` where it is not ranked.
 
     ``values`` has the other metrics, ``fit_seconds`` and ``predict_seconds`` are means over
     ``seeds``, ``parameters`` (trainable, total) is ``None`` where the model counts none.
@@ -68,7 +70,7 @@ class Standing:
 
 
 def stand(board: Board, entries: Sequence[Entry]) -> Standing:
-    """The rows of ``board`` among ``entries``, by tie group, then by value; reported ones last."""
+    """The rows of ``board`` among ``entries``, by tie group, then by value; unranked ones last."""
     placed = [(entry, _runs_of(board, entry)) for entry in entries]
     placed = [(entry, runs) for entry, runs in placed if runs]
     ranks = _ranks(board, [runs for _, runs in placed])
@@ -79,7 +81,7 @@ def stand(board: Board, entries: Sequence[Entry]) -> Standing:
     ]
     # A board may name a family, "target similarity"; its runs say by which encoder.
     metric = next((_primary_name(board, runs[0]) for _, runs in placed), board.primary)
-    higher = not placed or metric_named(metric).higher_is_better
+    higher = _higher_is_better(metric)
     worst = len(groups) + 1
 
     def order(row: Row) -> tuple[object, ...]:
@@ -110,17 +112,33 @@ def _primary_name(board: Board, run: EnteredRun) -> str:
     return next(name for name in run.scores if is_variant(name, board.primary))
 
 
+def _privileged(runs: Sequence[EnteredRun]) -> bool:
+    return any(run.run.attachments for run in runs)
+
+
+def _higher_is_better(metric: str) -> bool:
+    try:
+        return metric_named(metric).higher_is_better
+    except UsageError:  # a family's name, which no run has made definite yet: similarities
+        return True
+
+
 def _ranks(board: Board, rows: Sequence[Sequence[EnteredRun]]) -> list[RankInterval | None]:
-    """The rank interval of each row that was scored here.
+    """The rank interval of each row that competes and was scored here.
 
     Where rows answer different instances under one dataset's name, those are ranked that most
     rows answer.
     """
-    kinds = Counter(_kind(runs[0]) for runs in rows if runs[0].evidence is not None)
+    competing = [runs for runs in rows if runs[0].evidence is not None and not _privileged(runs)]
+    kinds = Counter(_kind(runs[0]) for runs in competing)
     if not kinds:
         return [None] * len(rows)
     kind = max(kinds, key=lambda kind: (kinds[kind], kind))
-    systems = {str(i): runs for i, runs in enumerate(rows) if _kind(runs[0]) == kind}
+    systems = {
+        str(i): runs
+        for i, runs in enumerate(rows)
+        if _kind(runs[0]) == kind and not _privileged(runs)
+    }
     name = _primary_name(board, next(iter(systems.values()))[0])
     averaged = {key: _averaged(name, runs) for key, runs in systems.items()}
     metric, _, users = next(iter(averaged.values()))
@@ -170,7 +188,7 @@ def _row(
         seeds=tuple(run.seed for run in submitted),
         failure_rate=fmean(run.failure_rate for run in submitted),
         created=max(run.created for run in submitted)[:10],
-        privileged=any(run.attachments for run in submitted),
+        privileged=_privileged(runs),
     )
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import sys
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -32,12 +33,22 @@ def command(data_home, monkeypatch, capsys, tmp_path):
     return call
 
 
-def test_the_guide_does_what_it_says(command) -> None:
-    commands = re.findall(r"^unimp-bench .*$", GUIDE.read_text(), re.MULTILINE)
-    assert len(commands) >= 6
+def _interrupted(server: ThreadingHTTPServer) -> None:
+    raise KeyboardInterrupt
+
+
+def test_the_guide_does_what_it_says(command, monkeypatch) -> None:
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
+    commands = [line for kind, block in blocks if not kind for line in block.splitlines()]
+    assert len(commands) >= 8
+    assert all(line.startswith("unimp-bench ") for line in commands)
+    monkeypatch.setattr(ThreadingHTTPServer, "serve_forever", _interrupted)
     answers = {}
     for line in commands:
-        status, out, err = command(*shlex.split(line)[1:])
+        words = shlex.split(line)[1:]
+        if words[1] == "serve":
+            words += ["--port", "0"]  # others may listen where the guide's reader does not
+        status, out, err = command(*words)
         assert status == 0, (line, out, err)
         answers[line] = out
     assert "Accepted, re-scored." in answers["unimp-bench verify bm25.zip"]
@@ -46,7 +57,17 @@ def test_the_guide_does_what_it_says(command) -> None:
     (promised,) = re.findall(r"```json\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     assert printed.keys() == json.loads(promised).keys()
     assert len(printed["scores"]) == 2
-    assert Path("site/index.html").is_file()
+    assert "http://127.0.0.1:" in answers["unimp-bench leaderboard serve --dir site"]
+
+    (page,) = Path("site/submissions").iterdir()
+    assert "re-scored" in page.read_text()
+    assert f"submissions/{page.name}" in Path("site/index.html").read_text()
+    (noted,) = re.findall(r"```toml\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    digest = json.loads(Path("leaderboards/submissions/bm25", MANIFEST).read_text())["digest"]
+    noted = noted.replace("the digest in submission.json", digest)
+    Path("leaderboards/submissions/reproduced.toml").write_text(noted)
+    command("leaderboard", "build", "--out", "site", "--no-tables")  # the default is that folder
+    assert '<span class="badge reproduced">' in page.read_text()
 
 
 def test_a_rejection_exits_with_1_and_names_code_and_place(command, forge) -> None:

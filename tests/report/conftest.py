@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 import pytest
 
 from benchmark.files import write_json
 from benchmark.home import Home
 from benchmark.metrics import ranking
 from benchmark.model_registry import ModelEntry
-from benchmark.runs.store import MANIFEST, PER_INSTANCE, SCORES, StoredRun, load_run
+from benchmark.runs.store import StoredRun
 from benchmark.stats import summarise
 from benchmark.tasks import TASKS
 
@@ -44,6 +43,7 @@ class Shelf:
     """Writes run and dataset folders as the harness leaves them."""
 
     home: Home
+    leave_run: Callable[..., StoredRun]
 
     def dataset(self, name: str, *, sha256: str = "d0", **changes: Any) -> None:
         info = {
@@ -80,15 +80,8 @@ class Shelf:
         metrics, statistics = ranking.score(predicted, target, metrics=TASKS.get(task).metrics)
         owners = [f"u{i % users}" for i in range(answers)]
         scores = {name: asdict(s) for name, s in summarise(metrics, statistics, owners).items()}
-        run = self.scored(model, scores, task=task, **changes)
-        pl.DataFrame(
-            {
-                "instance_id": [f"q{i:04d}" for i in range(answers)],
-                "user_id": owners,
-                **{name: values[:, 0] for name, values in statistics.items()},
-            }
-        ).write_parquet(run.folder / PER_INSTANCE)
-        return run
+        values = {name: rows[:, 0] for name, rows in statistics.items()}
+        return self.scored(model, scores, task=task, statistics=values, users=owners, **changes)
 
     def scored(
         self,
@@ -96,13 +89,12 @@ class Shelf:
         scores: Mapping[str, Mapping[str, float]],
         *,
         task: str,
-        failure_rate: float = 0.0,
         **changes: Any,
     ) -> StoredRun:
-        """A run with these scores and no per-instance table."""
+        """A run with these scores; no per-instance table unless ``statistics`` are given."""
         name, _, variant = model.partition(":")
         number = len(list(self.home.runs.iterdir())) if self.home.runs.is_dir() else 0
-        manifest = {
+        told = {
             "run_id": f"run{number:03d}",
             "model": name,
             "variant": variant or None,
@@ -111,27 +103,16 @@ class Shelf:
             "task_version": TASKS.get(task).version,
             "data": "sim-s",
             "simulated": changes.get("data", "sim-s").startswith("sim-"),
-            "dataset_sha256": "d0",
-            "instances_sha256": "i0",
-            "cohort": "seen",
-            "perturb": None,
-            "seed": 0,
-            "limit": None,
-            "settings": {},
-            "fit_seconds": 1.0,
-            "predict_seconds": 1.0,
             "created": f"2025-01-01T00:00:{number:02d}+00:00",
             "command": "unimp-bench run",
         }
         folder = self.home.runs / f"run{number:03d}"
-        write_json(folder / SCORES, {"scores": scores, "failure_rate": failure_rate})
-        write_json(folder / MANIFEST, {**manifest, **changes})
-        return load_run(folder)
+        return self.leave_run(folder, scores, **{**told, **changes})
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(Home(tmp_path))
+def shelf(tmp_path: Path, leave_run: Callable[..., StoredRun]) -> Shelf:
+    return Shelf(Home(tmp_path), leave_run)
 
 
 @pytest.fixture(autouse=True)

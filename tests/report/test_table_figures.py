@@ -217,6 +217,38 @@ def test_cost_gives_every_machine_a_shape_and_says_not_to_compare_them(shelf) ->
     assert "trained on A, 2 cores, H100 and A, 2 cores" in words
 
 
+def test_cost_leaves_out_perturbed_rows_and_says_so(filled, mine) -> None:
+    figure = build_cost(filled, table=mine, data=None)
+    assert [point.system for point in figure.panels[0][1]].count("UniMP") == 1
+    assert "UniMP, NT" not in [point.system for point in figure.panels[0][1]]
+    page = Figure()
+    figure.draw(page)
+    words = " ".join(text.get_text() for text in page.axes[0].texts)
+    assert "nothing is trained for perturbed inputs: UniMP, NT." in words
+
+
+def test_a_perturbed_row_without_its_clean_one_keeps_its_cost(shelf, mine) -> None:
+    shelf.ranked("unimp", chance=0.4, perturb="nt", fit_seconds=90.5)
+    figure = build_cost(shelf.home, table=mine, data=None)
+    assert [point.system for point in figure.panels[0][1]] == ["UniMP, NT"]
+
+
+def test_a_line_leads_from_a_crowded_mark_to_its_name(shelf) -> None:
+    for number, model in enumerate(("bm25", "unimp", "random", "popularity", "oracle")):
+        shelf.ranked(model, chance=0.5, draw=1, fit_seconds=10.0 + number / 100)
+    page = Figure()
+    build_cost(shelf.home, table="search", data=None).draw(page)
+    axes = page.axes[1]
+    leads = [line for line in axes.lines if line.get_transform() == axes.transAxes]
+    marks = [axes.transLimits.transform((np.log10(mark.get_xdata()[0]), mark.get_ydata()[0]))
+             for mark in marks_of(axes)]  # fmt: skip
+    assert leads
+    for line in leads:
+        start = np.array([line.get_xdata()[0], line.get_ydata()[0]])
+        assert min(np.abs(start - mark).max() for mark in marks) < 1e-6
+    assert len(leads) < len(marks)  # the first has its name beside it
+
+
 # robustness
 
 

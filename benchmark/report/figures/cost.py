@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from math import ceil, floor, log10
+from math import ceil, floor, hypot, log10
 from typing import TYPE_CHECKING, Any
 
 from benchmark.home import Home
 from benchmark.report.figures import style
-from benchmark.report.figures.labels import Box, beside
+from benchmark.report.figures.labels import Box, beside, nearest
 from benchmark.report.figures.plot_page import MARGIN, Key, PlotPage
 from benchmark.report.figures.tabled import (
     BARS_NOTE,
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _WIDTH, _HEIGHT, _LEFT, _HEAD, _FOOT = 5.6, 3.0, 0.55, 0.45, 0.55
 _MOST_LETTERS = 34
+#: A label farther than this from its mark (inches) gets a line to it.
+_CLOSE = 0.15
 #: The clock's resolution: where no time at all has been recorded. A logarithm needs some.
 LEAST_SECONDS = 0.001
 
@@ -90,6 +92,17 @@ class CostFigure:
     def _notes(self) -> list[str]:
         points = [point for _, points in self.panels for point in points]
         notes = ["Training serves all tasks a model answers at once: its time is not divided."]
+        drawn = {point.system for point in points}
+        perturbed = dict.fromkeys(
+            row.system
+            for row in self.view.report.rows
+            if row.system not in drawn
+            and any(cell.perturb is not None and cell.value is not None for cell in row.cells)
+        )
+        if perturbed:
+            notes.append(
+                f"Left out, since nothing is trained for perturbed inputs: {', '.join(perturbed)}."
+            )
         if len(self.machines) > 1:
             notes.append(
                 f"Trained on {len(self.machines)} kinds of machine, one shape each: times of "
@@ -147,10 +160,12 @@ def build_cost(home: Home, *, table: str, data: str | None) -> CostFigure:
 
 
 def _points(view: TableView, group: Group) -> list[Point]:
+    rows = [row for row in view.report.rows if row.cells[group.primary].value is not None]
+    clean = {row.model for row in rows if row.cells[group.primary].perturb is None}
     found = []
-    for row in view.report.rows:
+    for row in rows:
         cell = row.cells[group.primary]
-        if cell.value is None:
+        if cell.value is None or (cell.perturb is not None and row.model in clean):
             continue
         runs = view.answer(row, group).runs
         seconds = sum(float(run.manifest["fit_seconds"]) for run in runs) / len(runs)
@@ -187,7 +202,8 @@ def machine_of(run: StoredRun) -> str:
 
 
 def _devices(run: StoredRun) -> list[str]:
-    return [str(name) for name in run.manifest.get("devices") or ()]
+    names = [str(name) for name in run.manifest.get("devices") or ()]
+    return [name.replace("(1 threads)", "(1 thread)") for name in names]
 
 
 def _seconds_axis(axes: Axes, seconds: Sequence[float]) -> None:
@@ -205,7 +221,7 @@ def _seconds_axis(axes: Axes, seconds: Sequence[float]) -> None:
 
 
 def _label(axes: Axes, points: Sequence[Point]) -> None:
-    """The systems' names, clear of each other and of marks and bars."""
+    """The systems' names, clear of each other and of marks and bars; a line to those far off."""
     lowest, highest = axes.get_ylim()
     first, last = (log10(edge) for edge in axes.get_xlim())
 
@@ -223,7 +239,18 @@ def _label(axes: Axes, points: Sequence[Point]) -> None:
     names = [one_line(point.system, _MOST_LETTERS) for point in points]
     sizes = [(width_of(name, style.LETTERS), 0.12) for name in names]
     corners = beside(places, sizes, (_WIDTH, _HEIGHT), taken)
-    for name, (x, y) in zip(names, corners, strict=True):
+    labels = zip(names, corners, sizes, places, strict=True)
+    for name, (x, y), (width, height_of_name), (mark_x, mark_y) in labels:
+        end = nearest((mark_x, mark_y), (x, y, x + width, y + height_of_name))
+        if hypot(end[0] - mark_x, end[1] - mark_y) > _CLOSE:
+            axes.plot(
+                [mark_x / _WIDTH, end[0] / _WIDTH],
+                [mark_y / _HEIGHT, end[1] / _HEIGHT],
+                transform=axes.transAxes,
+                color=style.GREY,
+                linewidth=0.6,
+                zorder=2,
+            )
         axes.text(x / _WIDTH, y / _HEIGHT, name, transform=axes.transAxes, size=style.LETTERS,
                   va="bottom", color=style.INK, parse_math=False, zorder=5)  # fmt: skip
 

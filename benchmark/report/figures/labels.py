@@ -51,6 +51,12 @@ def beside(
     return corners
 
 
+def nearest(point: tuple[float, float], box: Box) -> tuple[float, float]:
+    """The place of ``box`` that is nearest to ``point``."""
+    left, bottom, right, top = box
+    return min(max(point[0], left), right), min(max(point[1], bottom), top)
+
+
 def _places(
     x: float, y: float, width: float, height: float, off: float
 ) -> list[tuple[float, float]]:

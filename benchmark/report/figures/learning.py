@@ -85,7 +85,7 @@ class LearningFigure:
             "on from the epoch kept before; where it was not better, that epoch stands.",
         ]
         if any(len({c.seed for c in panel.curves}) > 1 for panel in self.panels):
-            notes.append("One line a seed.")
+            notes.append("One line a seed; a system's first seed is drawn strong.")
         if self.silent:
             notes.append(f"Without a journal of validation scores: {', '.join(self.silent)}.")
         paper = PlotPage(
@@ -110,23 +110,34 @@ class LearningFigure:
         style.plain(axes, grid="y")
         style.few_ticks(axes, "y", 5)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True))
+        drawn: set[str] = set()
         for curve in panel.curves:
-            mark = style.numbered(self.systems.index(curve.system))
+            first = curve.system not in drawn
+            drawn.add(curve.system)
+            mark = {
+                **style.numbered(self.systems.index(curve.system)),
+                "alpha": 1 if first else 0.3,
+            }
             small = {**mark, "markersize": 2.5}
             start: tuple[float, float] | None = None  # where a later stage began
             for segment in curve.segments:
                 x, y = list(map(float, segment.epochs)), list(segment.scores)
                 if start is not None:
-                    axes.plot([start[0], x[0]], [start[1], y[0]], color=mark["color"],
-                              linewidth=0.7, linestyle=(0, (3, 2)))  # fmt: skip
-                axes.plot(x, y, linewidth=1.3, **small)
+                    axes.plot(
+                        [start[0], x[0]],
+                        [start[1], y[0]],
+                        color=mark["color"],
+                        alpha=mark["alpha"],
+                        linewidth=0.7,
+                        linestyle=(0, (3, 2)),
+                    )
+                axes.plot(x, y, linewidth=1.3 if first else 0.8, **small)
                 if segment.kept is not None:
                     start = x[segment.kept], y[segment.kept]
             if curve.kept is not None:
                 epoch, score = curve.kept
-                axes.plot(
-                    [epoch], [score], linestyle="none", zorder=4, **{**mark, "markersize": 6.5}
-                )
+                large = {**mark, "markersize": 6.5 if first else 5.0}
+                axes.plot([epoch], [score], linestyle="none", zorder=4, **large)
         axes.margins(x=0.04, y=0.08)
         self._label(paper, panel, left, top, axes.get_xlim(), axes.get_ylim())
 

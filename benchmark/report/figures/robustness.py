@@ -52,6 +52,8 @@ class Slope:
         """``UniMP -12%``: the change relative to the clean value."""
         clean, perturbed = self.ends
         change = f" {(perturbed - clean) / clean:+.0%}" if clean else ""
+        if change in (" +0%", " -0%"):  # less than half of one: neither a gain nor a loss
+            change = " ±0%"
         return one_line(self.system, _MOST_LETTERS) + change
 
 

@@ -1,8 +1,8 @@
 "use strict";
 (() => {
   const table = document.querySelector("table.board");
-  const body = table.tBodies[0];
-  let rows = Array.from(body.rows, (row, place) => ({
+  const [body, rest] = table.tBodies;
+  let rows = Array.from(table.querySelectorAll("tbody tr"), (row, place) => ({
     row, place, badge: row.dataset.b, words: row.cells[0].textContent.toLowerCase(), keys: [],
   }));
   const status = document.querySelector("#status");
@@ -31,7 +31,6 @@
       return sign * (numeric ? x - y : collator.compare(x, y)) || a.place - b.place;
     });
     rows = order;
-    body.append(...rows.map((entry) => entry.row));
     heads.forEach((head) => head.removeAttribute("aria-sort"));
     heads[column].setAttribute("aria-sort", direction);
     table.dataset.order =
@@ -54,21 +53,18 @@
   const text = document.querySelector("#words");
   const badge = document.querySelector("#badge");
   const all = document.querySelector("#all");
-  let most = Number(table.dataset.most); // browsers take seconds to lay out thousands of rows
+  let most = Number(table.dataset.most);
   function show(before = "") {
     const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let fitting = 0;
-    for (const entry of rows) {
-      const fits = (badge.value === "" || entry.badge === badge.value) &&
-        words.every((word) => entry.words.includes(word));
-      fitting += fits;
-      entry.row.hidden = !fits || fitting > most;
-    }
-    all.hidden = fitting <= most;
-    const shown = Math.min(fitting, most);
-    status.textContent = before + (fitting === shown || fitting === rows.length
-      ? `${shown} of ${rows.length} shown.`
-      : `${shown} of ${fitting} that fit shown, of ${rows.length}.`);
+    const fitting = rows.filter((entry) => (badge.value === "" || entry.badge === badge.value) &&
+      words.every((word) => entry.words.includes(word)));
+    const shown = fitting.slice(0, most);
+    // The others leave the page: a browser works on hidden rows too, for seconds.
+    body.replaceChildren(...shown.map((entry) => entry.row));
+    all.hidden = fitting.length <= most;
+    status.textContent = before + (fitting.length === shown.length || fitting.length === rows.length
+      ? `${shown.length} of ${rows.length} shown.`
+      : `${shown.length} of ${fitting.length} that fit shown, of ${rows.length}.`);
   }
   text.addEventListener("input", () => show());
   badge.addEventListener("change", () => show());
@@ -78,5 +74,6 @@
     table.parentElement.focus(); // the button is gone
   });
   document.querySelector(".tools").hidden = false;
+  rest?.remove(); // its rows come back when their turn comes
   show(); // a browser restores what was typed
 })();

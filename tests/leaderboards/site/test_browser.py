@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from itertools import pairwise
 
 import pytest
 
@@ -10,20 +11,58 @@ from leaderboards.site import pages
 from leaderboards.site.standing import stand
 from leaderboards.site.writing import write_site
 
-pytestmark = pytest.mark.slow
-#: What a reader may wait for a board of 2,000 rows.
+#: What a reader may wait for a board of 2,000 rows, from the start of the navigation.
 SECONDS = 1.5
+#: So often a page may be opened to be that quick once: others use the machine, too.
+VISITS = 5
+#: Sorts, filters, waits until it is on the screen; seconds since the navigation began, each time.
+USED = """async () => {
+  const painted = () => new Promise((done) =>
+    requestAnimationFrame(() => setTimeout(() => done(performance.now() / 1e3))));
+  document.querySelector("thead th button").click();
+  const sorted = await painted();
+  const words = document.querySelector("#words");
+  words.value = "name-19";
+  words.dispatchEvent(new Event("input"));
+  return [sorted, await painted()];
+}"""
+#: The contrast of each text with what lies behind it (WCAG 2.2, 1.4.3), least first.
+CONTRASTS = """() => {
+  const parts = (colour) => colour.match(/[0-9.]+/g).map(Number);
+  const light = (colour) => {
+    const [r, g, b] = parts(colour).map((part) => part / 255).map((part) =>
+      part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = getComputedStyle(at).backgroundColor;
+      if (parts(colour)[3] !== 0) return colour;
+    }
+  };
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const found = [];
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !element.getClientRects().length) continue;
+    const style = getComputedStyle(element);
+    const words = light(element instanceof SVGElement ? style.fill : style.color);
+    const [dark, bright] = [words, light(behind(element))].sort((a, b) => a - b);
+    found.push([(bright + 0.05) / (dark + 0.05), walker.currentNode.data.trim()]);
+  }
+  return found.sort((a, b) => a[0] - b[0]);
+}"""
 
 
 @pytest.fixture(scope="module")
 def browser():
     """A chromium without a window; skips where there is none to be had."""
     playwright = pytest.importorskip(
-        "playwright.sync_api", reason="needs Playwright: pip install playwright"
+        "playwright.sync_api", reason="no Playwright: pip install playwright"
     )
     path = shutil.which("chromium")
     if path is None:
-        pytest.skip("needs chromium: apt install chromium")
+        pytest.skip("no chromium: apt-get install chromium")
     with playwright.sync_playwright() as driver:
         started = driver.chromium.launch(
             executable_path=path, args=["--no-sandbox", "--disable-gpu"], timeout=300_000
@@ -53,24 +92,6 @@ class Visit:
     def names(self):
         rows = self.page.locator("table.board tbody tr:visible th")
         return rows.all_text_contents()
-
-    def busy_seconds(self):
-        """Each ``next``: what the page's thread worked since the last, in seconds of processor.
-
-        Not of a clock: who else uses the machine is not the page's affair.
-        """
-        session = self._context.new_cdp_session(self.page)
-        session.send("Performance.enable", {"timeDomain": "threadTicks"})
-
-        def values():
-            before = 0.0
-            while True:
-                metrics = session.send("Performance.getMetrics")["metrics"]
-                (now,) = (m["value"] for m in metrics if m["name"] == "TaskDuration")
-                yield now - before
-                before = now
-
-        return values()
 
     def end(self):
         """Nothing but files was asked for, and nothing complained."""
@@ -148,31 +169,87 @@ def test_without_a_script_the_table_is_whole(browser, tmp_path, board, entries, 
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_scrolls_the_table_and_not_the_page(browser, folder, board, scheme):
+def test_a_phone_scrolls_tables_and_not_the_page_and_all_words_can_be_read(
+    browser, folder, board, scheme
+):
     visit = Visit(browser, folder, viewport={"width": 360, "height": 700}, color_scheme=scheme)
-    for path in (f"boards/{board.name}.html", "index.html"):
+    (one, *_) = sorted((folder / "submissions").iterdir())
+    for path in ("index.html", f"submissions/{one.name}", f"boards/{board.name}.html"):
         page = visit.go(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        contrast, words = page.evaluate(CONTRASTS)[0]
+        assert contrast >= 4.5, words
     colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (colour == "rgb(255, 255, 255)") == (scheme == "light")
     visit.end()
 
 
+def test_keyboard_alone_reaches_everything_and_shows_where_it_is(browser, folder, board):
+    visit = Visit(browser, folder)
+    page = visit.go(f"boards/{board.name}.html")
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the content")
+    assert skip.evaluate("e => e === document.activeElement && e.getBoundingClientRect().x >= 0")
+    seen = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        name, outline = page.evaluate(
+            "() => { const e = document.activeElement;"
+            " return [e === document.body ? '' : e.id || e.textContent.trim(),"
+            " getComputedStyle(e).outlineStyle]; }"
+        )
+        if not name:  # past the last
+            break
+        assert outline != "none", name
+        seen.append(name)
+    for name in ("All boards", "words", "badge", "Model", "Rank", "Made", "system-1", "system-9"):
+        assert name in seen
+    visit.end()
+
+
+def test_a_screen_reader_finds_headings_in_order_and_names_for_all(browser, folder, board):
+    visit = Visit(browser, folder)
+    (one, *_) = sorted((folder / "submissions").iterdir())
+    for path in ("index.html", f"submissions/{one.name}", f"boards/{board.name}.html"):
+        page = visit.go(path)
+        levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3')].map(e => +e.tagName[1])")
+        assert levels.count(1) == 1
+        assert levels[0] == 1
+        assert all(after <= before + 1 for before, after in pairwise(levels))
+        unnamed = page.evaluate(
+            "[...document.querySelectorAll('table')].filter(t => !t.caption &&"
+            " !t.closest('[aria-label],[aria-labelledby]')).length"
+        )
+        assert unnamed == 0
+    status = page.get_by_role("status")
+    page.get_by_label("Filter by name").fill("system-2")
+    assert status.text_content() == "1 of 5 shown."
+    assert page.get_by_role("columnheader", name="Rank").get_attribute("aria-sort") == "ascending"
+    visit.end()
+
+
 def test_two_thousand_rows_are_usable_soon(browser, tmp_path, crowded):
     write_site(pages.site_pages([crowded], []), tmp_path / "site")
-    visit = Visit(browser, tmp_path / "site")
-    busy = visit.busy_seconds()
-    page = visit.go(f"boards/{crowded.board.name}.html")
-    loaded = next(busy)
-    page.locator("thead th", has_text="Model").get_by_role("button").click()
-    sorting = next(busy)
-    page.get_by_label("Filter by name").fill("name-19")
-    assert page.locator("#status").text_content() == "111 of 2000 shown."
-    filtering = next(busy)
-    print(f"busy {loaded:.2f} s loading, {sorting:.2f} s sorting, {filtering:.2f} s filtering")
-    assert max(loaded, sorting, filtering) < SECONDS
+    path = f"boards/{crowded.board.name}.html"
+    assert (tmp_path / "site" / path).stat().st_size < 2e6
+    waits = []
+    for _ in range(VISITS):
+        visit = Visit(browser, tmp_path / "site")
+        page = visit.go(path)
+        waits.append(page.evaluate(USED))
+        assert page.locator("#status").text_content() == "100 of 111 that fit shown, of 2000."
+        if max(waits[-1]) < SECONDS:
+            break
+        visit.end()
+    print("seconds to a table that is sorted, and filtered:", waits)
+    assert max(waits[-1]) < SECONDS
     page.get_by_label("Filter by name").fill("")
     assert page.locator("tbody tr:visible").count() == pages.MOST_ROWS
     page.get_by_role("button", name="Show all rows").click()
     assert page.locator("tbody tr:visible").count() == 2_000
+    assert visit.names() == sorted(visit.names(), key=_number)
     visit.end()
+
+
+def _number(label):
+    return int(label.partition(":")[0].rpartition("-")[2])

@@ -8,13 +8,16 @@ import sys
 import pytest
 
 from benchmark.cli import main
+from benchmark.data.dataset import open_dataset
 from benchmark.errors import BenchError, UsageError
 from benchmark.home import Home
 from benchmark.report.listing import list_tables
+from leaderboards import local_data
 from leaderboards.boards import Board
 from leaderboards.schema import MANIFEST, digest_of
 from leaderboards.site import building, commands
 from leaderboards.site.building import build_site
+from leaderboards.site.entries import collect
 from leaderboards.site.reproduced import FILE
 
 EVIL = "<script>alert(1)</script>"
@@ -105,6 +108,21 @@ def test_without_the_dataset_a_row_is_reported_and_has_no_rank(submissions, boar
     assert "<td>–</td><td>–</td>" in page
 
 
+def test_a_dataset_is_opened_once_for_all_submissions(
+    submissions, data_home, board, tmp_path, monkeypatch
+):
+    opened = []
+
+    def counted(name, home):
+        opened.append(name)
+        return open_dataset(name, home)
+
+    monkeypatch.setattr(local_data, "open_dataset", counted)
+    found = collect(submissions[0], data_home, [board])
+    assert [refusal.name for refusal in found.refusals].count("b-copy") == 1  # verified, too
+    assert opened == ["sim-xs"]
+
+
 def test_the_command_lists_what_it_refuses(submissions, board, tmp_path, monkeypatch, capsys):
     folder, _ = submissions
     monkeypatch.setattr(building, "load_boards", lambda: [board])
@@ -165,3 +183,4 @@ def test_the_papers_tables_get_a_page_each(tmp_path, board):
     pages = sorted(path.name for path in (out / "tables").iterdir())
     assert len(pages) == len(list_tables())
     assert all(f'href="tables/{page}"' in index for page in pages)
+    assert all('href="../index.html"' in (out / "tables" / page).read_text() for page in pages)

@@ -125,7 +125,8 @@ def test_hostile_words_in_every_field_stay_words(board, made):
             "perturb": HOSTILE,
         }
     )
-    calm = site_pages([stand(board, [made(0.5, 1)])], [made(0.5, 1)])
+    usual_entry = made(0.5, 1, attachments=["truth.parquet"])
+    calm = site_pages([stand(board, [usual_entry])], [usual_entry])
     usual = {
         (tag, *sorted(attributes)) for text in calm.values() for tag, attributes in _elements(text)
     }
@@ -196,7 +197,17 @@ def test_values_and_intervals_lie_where_the_axis_says(board, entries):
     assert plot_of([]) is None
 
 
-def test_a_board_without_rows_says_so(board):
+def test_a_board_without_rows_says_how_to_be_the_first(board):
     text = board_page(stand(board, []))
     assert "Nobody has submitted" in text
+    assert "unimp-bench run --model MODEL --task search --data sim-s" in text
+    assert "unimp-bench submit RUN --out mine.zip" in text
+    assert "unimp-bench verify mine.zip" in text
     assert "<script>" not in text
+
+
+def test_the_index_says_what_boards_are_and_how_to_submit(pages):
+    text = pages["index.html"]
+    assert "A board is one" in text
+    assert "How to submit" in text
+    assert "leaderboards/submissions/NAME/" in text

@@ -80,6 +80,17 @@ def test_a_claimed_metric_makes_no_column_where_rows_were_scored_here(board, ent
     assert "BERTScore-odd" not in stand(board, [*entries, claim]).metrics
 
 
-def test_the_oracle_is_marked_privileged(board, made):
-    standing = stand(board, [made(0.5, 1, attachments=["truth.parquet"]), made(0.4, 2)])
-    assert [row.privileged for row in standing.rows] == [True, False]
+def test_a_privileged_row_is_marked_and_takes_no_rank_from_others(board, made):
+    oracle = made(0.9, 1, attachments=["truth.parquet"])
+    standing = stand(board, [oracle, made(0.4, 2)])
+    assert _names(standing) == ["system-2", "system-1"]
+    assert [row.privileged for row in standing.rows] == [False, True]
+    assert [row.rank for row in standing.rows] == [RankInterval(1, 1), None]
+    assert [row.entry.submission.model for row in standing.leaders] == ["system-2"]
+    assert stand(board, [oracle]).leaders == ()
+
+
+def test_an_empty_board_knows_which_way_its_metric_goes(board):
+    for primary, higher in (("MAE", False), ("NDCG@5", True), ("target similarity", True)):
+        empty = stand(board.model_copy(update={"primary": primary}), [])
+        assert empty.higher_is_better == higher
