@@ -17,7 +17,9 @@ _WEIGHTS = "model.safetensors"
 _REFIT = "Restore the file from where it was saved, or fit the model again."
 
 
-def store(folder: Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor], *, name: str) -> None:
+def store(
+    folder: Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor], *, name: str
+) -> None:
     """Write ``record`` into the file ``name`` of ``folder`` and ``tensors`` beside it."""
     plain = {n: t.detach().cpu().contiguous().clone() for n, t in sorted(tensors.items())}
     save_file(plain, folder / _WEIGHTS)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from baselines.search.adapter import Asked, Batch
 from baselines.search.texts import SearchTexts, WordLists
-from baselines.search.vectors import VectorModel, VectorNetwork, VectorSettings, _table
+from baselines.search.vectors import VectorModel, VectorNetwork, VectorSettings, vector_table
 from benchmark.instances import SearchInstance
 
 
@@ -28,7 +28,7 @@ class HEMNetwork(VectorNetwork):
         self, *, users: int, items: int, words: int, width: int, query_weight: float, l2: float
     ) -> None:
         super().__init__(items=items, words=words, width=width, l2=l2)
-        self.users = _table(users, width)
+        self.users = vector_table(users, width)
         self.query_weight = query_weight
 
     def question(self, batch: Batch) -> Tensor:

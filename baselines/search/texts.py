@@ -88,8 +88,10 @@ class SearchTexts:
     """Of every row its document."""
     of_item: WordLists
     """Of every item its title, category, brand and description."""
+    distinct_queries: tuple[str, ...]
+    """Of the catalogue, in its order."""
     queries: NDArray[np.int64]
-    """Word numbers (queries, most) of the catalogue's distinct queries, padded."""
+    """Word numbers (queries, most) of the distinct queries, padded."""
     query_of_item: NDArray[np.int64]
     """(items,): row of ``queries``, or -1 for an item without query."""
 
@@ -126,6 +128,7 @@ class SearchTexts:
             reviewed=np.array([bool(review) for review in numbered_reviews], bool),
             of_purchase=WordLists.of_lists(documents),
             of_item=WordLists.of_lists(numbered_texts),
+            distinct_queries=tuple(distinct),
             queries=vocabulary.padded(distinct),
             query_of_item=np.array([row_of[q] if q else -1 for q in queries], np.int64),
         )

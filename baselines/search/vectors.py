@@ -33,6 +33,9 @@ class VectorSettings(SearchSettings):
     words_per_purchase: int = Field(
         5, ge=1, le=1000, description="words of an item (and user) drawn at each purchase"
     )
+    item_noise: float = Field(
+        0.75, ge=0, le=2, description="power of training counts that items are drawn against"
+    )
     l2: float = Field(0.005, ge=0, le=10, description="squared length of the vectors of a batch")
 
 
@@ -64,8 +67,8 @@ class VectorNetwork(nn.Module):
 
     def __init__(self, *, items: int, words: int, width: int, l2: float) -> None:
         super().__init__()
-        self.words = _table(words + 1, width, padding_idx=0)
-        self.items = _table(items, width)
+        self.words = vector_table(words + 1, width, padding_idx=0)
+        self.items = vector_table(items, width)
         self.encode_query = QueryEncoder(width)
         self.l2 = l2
 
@@ -91,8 +94,9 @@ class VectorNetwork(nn.Module):
 
         Padding counts as nothing. (B,).
         """
-        right_score = (self.words(right) @ centre[:, :, None]).squeeze(-1)  # (B, W)
-        wrong_score = (self.words(wrong) @ centre[:, None, :, None]).squeeze(-1)  # (B, W, N)
+        column = centre[:, :, None]  # (B, d, 1)
+        right_score = (self.words(right) @ column).squeeze(-1)  # (B, W)
+        wrong_score = (self.words(wrong.flatten(1)) @ column).view_as(wrong)  # (B, W, N)
         real = (right > 0).to(centre.dtype)
         loss = (negative_sampling_loss(right_score, wrong_score) * real).sum(1)
         return loss / real.sum(1).clamp(min=1)
@@ -102,7 +106,7 @@ class VectorNetwork(nn.Module):
         return centre.square().sum(-1) + self.words(words).square().sum(-1).mean(-1)
 
 
-def _table(rows: int, width: int, padding_idx: int | None = None) -> nn.Embedding:
+def vector_table(rows: int, width: int, padding_idx: int | None = None) -> nn.Embedding:
     """Word2vec's start: uniform within half a d-th of zero."""
     table = nn.Embedding(rows, width, padding_idx=padding_idx)
     nn.init.uniform_(table.weight, -0.5 / width, 0.5 / width)
@@ -129,7 +133,7 @@ class VectorModel(SearchModel):
     def _learn(self, data: Any, texts: SearchTexts, rng: np.random.Generator) -> Any:
         self._about_items = texts.about_items()
         self._word_noise = Noise(texts.counts)
-        self._item_noise = Noise(self._popularity.astype(np.int64))
+        self._item_noise = Noise(self._popularity, power=self.config.item_noise)
         journal = super()._learn(data, texts, rng)
         self._about_items = self._word_noise = self._item_noise = None
         return journal
@@ -137,7 +141,8 @@ class VectorModel(SearchModel):
     def _columns(
         self, texts: SearchTexts, rows: NDArray[np.int64], rng: np.random.Generator
     ) -> dict[str, NDArray[np.integer]]:
-        assert self._about_items and self._item_noise
+        assert self._about_items
+        assert self._item_noise
         item = texts.timeline.item[rows]
         words, wrong_words = self._drawn_words(self._about_items, item, rng)
         return {
