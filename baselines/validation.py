@@ -24,9 +24,7 @@ class RankingValidation:
     ones every time. Falsy when the data has none: then there is nothing to stop by.
     """
 
-    def __init__(
-        self, data: TrainingView, *, most: int, task: Task = recommendation.TASK
-    ) -> None:
+    def __init__(self, data: TrainingView, *, most: int, task: Task = recommendation.TASK) -> None:
         asked = task.name in data.tasks
         examples = spread(data.examples(task.name, "valid"), most) if asked else []
         self._instances = [cast(RankingInstance, example.instance) for example in examples]
@@ -53,4 +51,3 @@ def spread(examples: Sequence[Example], most: int) -> list[Example]:
     if len(examples) <= most:
         return list(examples)
     return [examples[int(i)] for i in np.linspace(0, len(examples) - 1, most).round()]
-

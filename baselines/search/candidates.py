@@ -52,9 +52,7 @@ class BM25Order:
         folder.mkdir()
         self._model.save(folder)
 
-    def load(
-        self, folder: Path, item_ids: Sequence[str], popularity: NDArray[np.floating]
-    ) -> None:
+    def load(self, folder: Path, item_ids: Sequence[str], popularity: NDArray[np.floating]) -> None:
         """What :meth:`save` wrote."""
         self._model.load(folder)
         self._know(item_ids, popularity)

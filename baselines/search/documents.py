@@ -46,7 +46,7 @@ class Documents:
         ends = np.cumsum(np.bincount(timeline.item[order], minlength=len(texts.of_item)))
         begins = np.concatenate([[0], ends[:-1]]).astype(np.int64)
         latest, length = windows(order + 1, begins, ends.astype(np.int64), most_reviews + 1)
-        return cls(words, _turned(latest, length), timeline.user, timeline.item)
+        return cls(words, _turned(latest, length), timeline.user.copy(), timeline.item.copy())
 
     @cached_property
     def _of_pair(self) -> dict[tuple[int, int], int]:
@@ -104,4 +104,3 @@ def narrow(rows: NDArray[np.int64], at_least: int = 0) -> NDArray[np.int64]:
     """``rows`` without columns of padding at their right end."""
     used = np.flatnonzero((rows > 0).any(0))
     return rows[:, : max(used[-1] + 1 if len(used) else 0, at_least)]
-

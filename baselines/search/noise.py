@@ -21,7 +21,9 @@ class Noise:
     All alike where every count is zero.
     """
 
-    def __init__(self, counts: NDArray[np.integer] | NDArray[np.floating], *, power: float = POWER) -> None:
+    def __init__(
+        self, counts: NDArray[np.integer] | NDArray[np.floating], *, power: float = POWER
+    ) -> None:
         # 0 ** 0 would make padding and items never taken as likely as others.
         weights = np.where(counts > 0, counts.astype(np.float64) ** power, 0.0)
         if not weights.any():

@@ -133,7 +133,9 @@ class VectorModel(SearchModel):
     def _learn(self, data: Any, texts: SearchTexts, rng: np.random.Generator) -> Any:
         self._about_items = texts.about_items()
         self._word_noise = Noise(texts.counts)
-        self._item_noise = Noise(self._popularity, power=self.config.item_noise)
+        # One more than the counts: an item that is never drawn would never learn that it was not
+        # taken, and so come before those that were.
+        self._item_noise = Noise(self._popularity + 1, power=self.config.item_noise)
         journal = super()._learn(data, texts, rng)
         self._about_items = self._word_noise = self._item_noise = None
         return journal
