@@ -59,6 +59,8 @@ class SearchModel(ABC):
         self._popularity = np.zeros(0)  # (items,) training interactions
         self._window = 0
         self._network: nn.Module | None = None
+        #: Computed from the present weights when first needed.
+        self._from_weights: dict[str, Tensor] = {}
 
     def fit(self, data: TrainingView, *, seed: int) -> None:
         """Train on the training part; validation questions only stop it."""
@@ -124,13 +126,15 @@ class SearchModel(ABC):
                 network = self._new_network()
             network.load_state_dict(_under("network.", tensors))
             self._network = network.to(compute_device()).eval()
+            self._from_weights.clear()
 
     def parameter_counts(self) -> dict[str, int]:
         total = sum(p.numel() for p in self._fitted().parameters())
         return {"trainable": total, "total": total}
 
+    @abstractmethod
     def _read(self, data: TrainingView, texts: SearchTexts) -> None:
-        """Keep what scoring needs of the data."""
+        """Keep what training and scoring need of the data."""
 
     @abstractmethod
     def _new_network(self) -> nn.Module:
@@ -146,15 +150,14 @@ class SearchModel(ABC):
     def _scores(self, instances: Asked) -> NDArray[np.floating]:
         """Scores (n, items), each row from its own instance alone, to the bit."""
 
-    def _weights_changed(self) -> None:
-        """Forget what was computed from earlier weights."""
-
     def _arrays(self) -> Mapping[str, NDArray[Any]]:
         """What :meth:`_read` kept, for the files."""
         return {}
 
     def _restore_arrays(self, arrays: Mapping[str, Tensor]) -> None:
         """Take back what :meth:`_arrays` gave."""
+        if arrays:
+            raise ValueError(f"it holds {', '.join(sorted(arrays))}")
 
     def _learn(self, data: TrainingView, texts: SearchTexts, rng: np.random.Generator) -> Journal:
         device = compute_device()
@@ -172,7 +175,7 @@ class SearchModel(ABC):
         validation = RankingValidation(data, most=self.config.validation_users, task=search.TASK)
 
         def validate() -> float:
-            self._weights_changed()
+            self._from_weights.clear()
             return validation(self.scores)
 
         journal = train(
@@ -184,7 +187,7 @@ class SearchModel(ABC):
             label=f"training {self.name} on {data.name}",
             validate=validate if len(validation) else None,
         )
-        self._weights_changed()
+        self._from_weights.clear()
         network.eval()
         return journal
 

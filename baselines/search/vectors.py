@@ -20,6 +20,7 @@ from baselines.search.adapter import Asked, Batch, SearchModel, SearchSettings
 from baselines.search.noise import Noise, negative_sampling_loss
 from baselines.search.texts import SearchTexts, WordLists
 from baselines.training import compute_device
+from benchmark.model import TrainingView
 
 #: Questions per forward pass. Always exactly so many, padded: then no row's arithmetic depends
 #: on its company, and the same question gets the same bits.
@@ -29,6 +30,8 @@ ROWS = 64
 class VectorSettings(SearchSettings):
     """Settings of both."""
 
+    batch_size: int = Field(128, ge=1, le=1_000_000, description="training purchases a step")
+    learning_rate: float = Field(5e-3, gt=0, le=10, description="of Adam")
     embedding_size: int = Field(128, ge=1, le=8192, description="width of every vector")
     words_per_purchase: int = Field(
         5, ge=1, le=1000, description="words of an item (and user) drawn at each purchase"
@@ -130,15 +133,12 @@ class VectorModel(SearchModel):
         self._word_noise: Noise | None = None
         self._item_noise: Noise | None = None
 
-    def _learn(self, data: Any, texts: SearchTexts, rng: np.random.Generator) -> Any:
+    def _read(self, data: TrainingView, texts: SearchTexts) -> None:
         self._about_items = texts.about_items()
         self._word_noise = Noise(texts.counts)
         # One more than the counts: an item that is never drawn would never learn that it was not
         # taken, and so come before those that were.
         self._item_noise = Noise(self._popularity + 1, power=self.config.item_noise)
-        journal = super()._learn(data, texts, rng)
-        self._about_items = self._word_noise = self._item_noise = None
-        return journal
 
     def _columns(
         self, texts: SearchTexts, rows: NDArray[np.int64], rng: np.random.Generator
