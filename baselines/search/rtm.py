@@ -78,7 +78,7 @@ class RTM(SearchModel):
     same candidates, which is what it has to tell apart; the paper draws from the catalogue.
 
     The paper's sizes (128 dimensions, 8 heads, 20 and 30 reviews, corruption 0.9) are the variant
-    ``rtm:paper``; the defaults cost about an eighth of it.
+    ``rtm:paper``; it costs several times as much.
     """
 
     Config = RTMSettings
