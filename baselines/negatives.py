@@ -19,14 +19,29 @@ class NegativeSampler:
         self._items = items
         self._taken = np.unique(user.astype(np.int64) * items + item)
 
-    def draw(self, user: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-        """One item number for each entry of ``user`` (n,)."""
-        drawn = rng.integers(self._items, size=len(user))
+    def draw(
+        self,
+        user: NDArray[np.int64],
+        rng: np.random.Generator,
+        *,
+        among: NDArray[np.int64] | None = None,
+    ) -> NDArray[np.int64]:
+        """One item number for each entry of ``user`` (n,).
+
+        With ``among`` (n, m) it is one of the entry's own row instead of the whole catalogue.
+        """
+
+        def propose(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+            if among is None:
+                return rng.integers(self._items, size=len(rows))
+            return among[rows, rng.integers(among.shape[1], size=len(rows))]
+
+        drawn = propose(np.arange(len(user)))
         again = np.flatnonzero(self._is_taken(user, drawn))
         for _ in range(_ROUNDS):
             if not len(again):
                 break
-            drawn[again] = rng.integers(self._items, size=len(again))
+            drawn[again] = propose(again)
             again = again[self._is_taken(user[again], drawn[again])]
         return drawn
 

@@ -17,15 +17,14 @@ from typing import Any, ClassVar, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from baselines.ranked import RankingInstance, rank_in_blocks
 from baselines.selecting import choose_threshold, selections
+from baselines.stored import restoring, store, stored_record, stored_tensors
 from baselines.training import Journal, TrainingSettings, reproducible
 from benchmark.data.timeline import Timeline
-from benchmark.errors import BenchError, in_one_line
-from benchmark.files import read_json, write_json
+from benchmark.errors import BenchError
 from benchmark.instances import (
     Instance,
     Prediction,
@@ -37,8 +36,6 @@ from benchmark.threads import processor_threads
 
 _FORMAT = 1
 _RECORD = "recbole.json"
-_WEIGHTS = "model.safetensors"
-_REFIT = "Restore the file from where it was saved, or fit the model again."
 
 #: Instances per forward pass. Always exactly so many, padded: then no row's arithmetic depends
 #: on its company, and the same question gets the same bits.
@@ -117,7 +114,6 @@ class RecBoleModel(ABC):
         """Weights as safetensors; configuration, ids and what was chosen as JSON."""
         counts = torch.from_numpy(self._popularity)
         tensors = {"popularity": counts, **self._tensors()}
-        plain = {n: t.detach().cpu().contiguous().clone() for n, t in sorted(tensors.items())}
         record = {
             "format": _FORMAT,
             "network": self.network_name,
@@ -128,28 +124,21 @@ class RecBoleModel(ABC):
             "journal": asdict(self.journal),
             "shape": self._shape(),
         }
-        save_file(plain, folder / _WEIGHTS)
-        write_json(folder / _RECORD, record)
+        store(folder, record, tensors, name=_RECORD)
 
     def load(self, folder: Path) -> None:
         """What :meth:`save` wrote; :class:`BenchError` when it is something else or broken."""
-        record = read_json(folder / _RECORD, fix=_REFIT)
-        try:
+        record = stored_record(folder, name=_RECORD)
+        with restoring(folder, self.network_name):
             if (record["format"], record["network"]) != (_FORMAT, self.network_name):
                 raise ValueError(f"it holds {record['network']} in format {record['format']}")
             self.config = self.Config(**record["config"])
             self._know(record["items"], record["users"])
             self.threshold = record["threshold"]
             self.journal = Journal(**record["journal"])
-            tensors = load_file(folder / _WEIGHTS)
+            tensors = stored_tensors(folder)
             self._popularity = tensors.pop("popularity").numpy()
             self._restore(tensors, record["shape"])
-        except BenchError:
-            raise
-        except Exception as error:  # a broken file fails in as many ways as there are formats
-            raise BenchError(
-                f"{str(folder)!r} holds no {self.network_name}: {in_one_line(error)}.", fix=_REFIT
-            ) from error
 
     @abstractmethod
     def parameter_counts(self) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ import pytest
 
 from benchmark.data.catalogue import Catalogue
 from benchmark.data.schema import INTERACTION_COLUMNS, ITEM_COLUMNS
+from benchmark.instances import History, Item, SearchInstance
 
 
 @dataclass
@@ -21,6 +23,7 @@ class HandMadeView:
     name: str = "by-hand"
     rating_scale: tuple[float, float] | None = (1.0, 5.0)
     allow_repeats: bool = False
+    history_window: int = 20
     tasks: tuple[str, ...] = field(default=("recommendation", "search"))
 
     def interactions(self, part: str = "train") -> pl.DataFrame:
@@ -49,3 +52,90 @@ def make_view() -> Callable[..., HandMadeView]:
         return HandMadeView(Catalogue(frame, images=None), parts)
 
     return make
+
+
+SHOP_ITEMS = [
+    {"item_id": "a", "title": "Oak mug", "category": ["Home", "Mugs"], "query": "home mugs"},
+    {"item_id": "b", "title": "Tin mug", "category": ["Home", "Mugs"], "query": "home mugs"},
+    {"item_id": "c", "title": "Red kite", "category": ["Toys", "Kites"], "query": "toys kites"},
+    {"item_id": "d", "title": "Lamp"},
+]
+SHOP_REVIEWS = [
+    ("u", "a", 1, "lovely oak"),
+    ("u", "c", 2, "red and fast"),
+    ("u", "b", 3, "dull tin"),
+    ("v", "c", 1, "flies well"),
+    ("v", "a", 4, "fine oak grain"),
+    ("w", "a", 2, None),
+]
+
+
+@dataclass
+class Shop:
+    """A shop of four items and three users, for search models whose answers are worked out."""
+
+    make_view: Callable[..., HandMadeView]
+    items = SHOP_ITEMS
+
+    def view(
+        self,
+        *,
+        reviews: bool = True,
+        items: Sequence[dict[str, object]] = tuple(SHOP_ITEMS),
+    ) -> HandMadeView:
+        """Its training view, without validation questions."""
+        rows = [
+            {"user_id": u, "item_id": i, "timestamp": t, "review": text if reviews else None}
+            for u, i, t, text in SHOP_REVIEWS
+        ]
+        view = self.make_view(items, train=rows)
+        view.tasks = ("recommendation",)
+        return view
+
+    def question(
+        self,
+        query: str = "home mugs",
+        user: str = "u",
+        history: str = "",
+        *,
+        exclude: str = "",
+        k: int = 4,
+        name: str = "q",
+    ) -> SearchInstance:
+        """Items are single letters."""
+        nothing = len(history)
+        past = History(tuple(map(Item, history)), (None,) * nothing, (0,) * nothing)
+        return SearchInstance(name, user, past, query, exclude=frozenset(exclude), k=k)
+
+    @property
+    def questions(self) -> list[SearchInstance]:
+        """What could go wrong: new users, unknown words, no text, no history, unknown items."""
+        return [
+            self.question(query, user, history, exclude=exclude, k=3, name=f"{n}")
+            for n, (query, user, history, exclude) in enumerate(
+                [
+                    ("home mugs", "u", "ac", ""),
+                    ("toys kites", "v", "c", "c"),
+                    ("toys kites home mugs red", "new", "abc", ""),
+                    ("zebra", "u", "a", ""),
+                    ("zebra", "new", "", ""),
+                    ("", "new", "x", ""),
+                    ("", "w", "", "a"),
+                    ("mugs", "new", "x", "d"),
+                ]
+            )
+        ]
+
+    def answers_do_not_depend_on_company(self, model) -> bool:
+        """Whether every answer is the same, to the bit, alone, together and in another order."""
+        asked = self.questions
+        together = list(model.predict(asked))
+        alone = [answer for question in asked for answer in model.predict([question])]
+        order = random.Random(3).sample(range(len(asked)), len(asked))
+        shuffled = list(model.predict([asked[i] for i in order]))
+        return together == alone and shuffled == [together[i] for i in order]
+
+
+@pytest.fixture
+def shop(make_view: Callable[..., HandMadeView]) -> Shop:
+    return Shop(make_view)

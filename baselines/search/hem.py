@@ -1,0 +1,94 @@
+"""HEM: a user and a query, half each, are a place among the items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor, nn
+
+from baselines.search.adapter import Asked, Batch
+from baselines.search.texts import SearchTexts, WordLists
+from baselines.search.vectors import VectorModel, VectorNetwork, VectorSettings, vector_table
+from benchmark.instances import SearchInstance
+
+
+class HEMSettings(VectorSettings):
+    """HEM's own."""
+
+    query_weight: float = Field(0.5, ge=0, le=1, description="of the query against the user")
+
+
+class HEMNetwork(VectorNetwork):
+    """M = (1 - lambda) u + lambda q; users, items and words share one space."""
+
+    def __init__(
+        self, *, users: int, items: int, words: int, width: int, query_weight: float, l2: float
+    ) -> None:
+        super().__init__(items=items, words=words, width=width, l2=l2)
+        self.users = vector_table(users, width)
+        self.query_weight = query_weight
+
+    def question(self, batch: Batch) -> Tensor:
+        """From ``query`` (B, most) and ``user`` (B,), where -1 is the mean user."""
+        query = self.encode_query(batch["query"], self.words.weight)  # (B, d)
+        known = (batch["user"] >= 0)[:, None]
+        user = self.users(batch["user"].clamp(min=0)).where(known, self.users.weight.mean(0))
+        return (1 - self.query_weight) * user + self.query_weight * query
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Words from the user too."""
+        user = self.users(batch["user"])
+        loss = self.word_loss(user, batch["user_words"], batch["wrong_user_words"])
+        if self.l2:
+            loss = loss + self.l2 * user.square().sum(-1)
+        return super().loss(batch) + loss.mean()
+
+
+class HEM(VectorModel):
+    """Hierarchical embedding model.
+
+    Ai et al., "Learning a Hierarchical Embedding Model for Personalized Product Search" (SIGIR
+    2017): maximises log P(words of u | u) + log P(words of i | i) + log P(i | u, q) over
+    purchases, each softmax by negative sampling from the unigram distribution to the power 0.75;
+    5 negatives, lambda 0.5, L2 0.005, one space of 100 to 400 dimensions. The words of a user are
+    the documents of their purchases (reviews, or item texts where nobody reviewed), those of an
+    item its text and all training reviews of it. Trained with Adam and batches of
+    ``words_per_purchase`` words instead of SGD over single words.
+
+    A user who was not there in training is the mean user: the query decides, and what most like.
+    """
+
+    Config = HEMSettings
+    name = "hem"
+
+    def __init__(self, config: HEMSettings | None = None) -> None:
+        super().__init__(config)
+        self._of_users: WordLists | None = None
+
+    def _new_network(self) -> nn.Module:
+        return HEMNetwork(
+            users=len(self._users),
+            items=len(self.item_ids),
+            words=len(self.vocabulary),
+            width=self.config.embedding_size,
+            query_weight=self.config.query_weight,
+            l2=self.config.l2,
+        )
+
+    def _columns(
+        self, texts: SearchTexts, rows: NDArray[np.int64], rng: np.random.Generator
+    ) -> dict[str, NDArray[np.integer]]:
+        columns = super()._columns(texts, rows, rng)
+        user = texts.timeline.user[rows]
+        by_user = texts.of_purchase.joined(texts.timeline.starts)
+        words, wrong = self._drawn_words(by_user, user, rng)
+        return {**columns, "user": user, "user_words": words, "wrong_user_words": wrong}
+
+    def _question(self, block: Asked) -> Mapping[str, NDArray[np.integer]]:
+        return {"user": np.array([self._users.get(i.user_id, -1) for i in block], np.int64)}
+
+    def _knows_user(self, instance: SearchInstance) -> bool:
+        return instance.user_id in self._users

@@ -1,0 +1,174 @@
+"""What search is learnt from: training purchases, the queries of their items, and words.
+
+A purchase's *document* is the review the user wrote, or the item's own text where there is none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.data.queries import STOP_WORDS, words
+from benchmark.data.timeline import Timeline
+from benchmark.errors import BenchError
+from benchmark.instances import Item
+from benchmark.model import TrainingView
+
+
+class Vocabulary:
+    """Known words, numbered from 1; 0 is padding."""
+
+    def __init__(self, known: Sequence[str]) -> None:
+        self.words = tuple(known)
+        self._number = {word: i for i, word in enumerate(self.words, start=1)}
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def numbers(self, tokens: Iterable[str]) -> list[int]:
+        """The known ones among ``tokens``, in order."""
+        return [self._number[token] for token in tokens if token in self._number]
+
+    def padded(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """Word numbers (texts, most) of each text, behind them zeros; at least one column."""
+        return pad([self.numbers(tokens(text)) for text in texts])
+
+
+@dataclass(frozen=True)
+class WordLists:
+    """List ``i`` is ``numbers[offsets[i]:offsets[i + 1]]``."""
+
+    numbers: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+
+    @classmethod
+    def of_lists(cls, lists: Sequence[Sequence[int]]) -> WordLists:
+        offsets = np.concatenate([[0], np.cumsum([len(row) for row in lists])]).astype(np.int64)
+        return cls(np.array([n for row in lists for n in row], np.int64), offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, row: int) -> NDArray[np.int64]:
+        return self.numbers[self.offsets[row] : self.offsets[row + 1]]
+
+    def joined(self, starts: NDArray[np.int64]) -> WordLists:
+        """Lists ``starts[i]:starts[i + 1]`` behind each other as list ``i``."""
+        return WordLists(self.numbers, self.offsets[starts])
+
+    def draw(
+        self, rows: NDArray[np.int64], count: int, rng: np.random.Generator
+    ) -> NDArray[np.int64]:
+        """``count`` words of each of the lists ``rows`` (n,), with replacement: (n, count).
+
+        Zeros where a list is empty.
+        """
+        low = self.offsets[rows][:, None]
+        size = self.offsets[rows + 1][:, None] - low
+        place = low + (rng.random((len(rows), count)) * size).astype(np.int64)
+        drawn = np.append(self.numbers, 0)[np.minimum(place, len(self.numbers))]
+        return np.where(size > 0, drawn, 0)
+
+
+@dataclass(frozen=True)
+class SearchTexts:
+    """Training purchases (rows of ``timeline``) and all words, numbered by ``vocabulary``."""
+
+    vocabulary: Vocabulary
+    counts: NDArray[np.int64]
+    """(words + 1,): how often each occurs in item texts and reviews; 0 for padding."""
+    timeline: Timeline
+    reviewed: NDArray[np.bool_]
+    """(rows,): whether the purchase has a review with a known word."""
+    of_purchase: WordLists
+    """Of every row its document."""
+    of_item: WordLists
+    """Of every item its title, category, brand and description."""
+    distinct_queries: tuple[str, ...]
+    """Of the catalogue, in its order."""
+    queries: NDArray[np.int64]
+    """Word numbers (queries, most) of the distinct queries, padded."""
+    query_of_item: NDArray[np.int64]
+    """(items,): row of ``queries``, or -1 for an item without query."""
+
+    @classmethod
+    def of_view(cls, data: TrainingView, *, min_count: int) -> SearchTexts:
+        """From the training part alone.
+
+        Words that occur less than ``min_count`` times are unknown, save those of queries.
+        Raises :class:`BenchError` where no purchased item has a query.
+        """
+        rows = data.interactions("train")
+        timeline = Timeline.of_frame(rows, data.catalogue)
+        queries = data.catalogue.queries
+        if not any(queries[item] for item in np.unique(timeline.item)):
+            raise BenchError(
+                f"Dataset {data.name!r} has no training purchase of an item with a query.",
+                fix="Use a dataset that supports search: unimp-bench data list.",
+            )
+        texts = [tokens(item_text(item)) for item in data.catalogue]
+        reviews = [tokens(review or "") for review in rows["review"].to_list()]
+        distinct = list(dict.fromkeys(query for query in queries if query))
+        vocabulary, counts = _vocabulary([*texts, *reviews], distinct, min_count)
+        numbered_texts = [vocabulary.numbers(text) for text in texts]
+        numbered_reviews = [vocabulary.numbers(review) for review in reviews]
+        documents = [
+            review or numbered_texts[item]
+            for review, item in zip(numbered_reviews, timeline.item.tolist(), strict=True)
+        ]
+        row_of = {query: i for i, query in enumerate(distinct)}
+        return cls(
+            vocabulary=vocabulary,
+            counts=counts,
+            timeline=timeline,
+            reviewed=np.array([bool(review) for review in numbered_reviews], bool),
+            of_purchase=WordLists.of_lists(documents),
+            of_item=WordLists.of_lists(numbered_texts),
+            distinct_queries=tuple(distinct),
+            queries=vocabulary.padded(distinct),
+            query_of_item=np.array([row_of[q] if q else -1 for q in queries], np.int64),
+        )
+
+    def purchases(self) -> NDArray[np.int64]:
+        """Rows whose item has a query: what is learnt from."""
+        return np.flatnonzero(self.query_of_item[self.timeline.item] >= 0)
+
+    def about_items(self) -> WordLists:
+        """Of every item its own text and all reviews of it."""
+        lists = [self.of_item[item].tolist() for item in range(len(self.of_item))]
+        for row in np.flatnonzero(self.reviewed).tolist():
+            lists[self.timeline.item[row]].extend(self.of_purchase[row].tolist())
+        return WordLists.of_lists(lists)
+
+
+def tokens(text: str) -> list[str]:
+    """Words as queries are made of them: lower-cased, without stop words."""
+    return [word for word in words(text) if word not in STOP_WORDS]
+
+
+def item_text(item: Item) -> str:
+    """Title, category, brand and description."""
+    parts = [item.title, *item.category, item.brand, item.description]
+    return " ".join(part for part in parts if part)
+
+
+def pad(lists: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    """Rows (n, longest), zeros behind; at least one column."""
+    out = np.zeros((len(lists), max(map(len, lists), default=0) or 1), np.int64)
+    for row, numbers in zip(out, lists, strict=True):
+        row[: len(numbers)] = numbers
+    return out
+
+
+def _vocabulary(
+    texts: Sequence[Sequence[str]], queries: Sequence[str], min_count: int
+) -> tuple[Vocabulary, NDArray[np.int64]]:
+    counts = Counter(word for text in texts for word in text)
+    asked = {word for query in queries for word in tokens(query)}
+    known = {word for word, n in counts.items() if n >= min_count} | asked
+    order = sorted(known, key=lambda word: (-counts[word], word))
+    return Vocabulary(order), np.array([0, *(counts[word] for word in order)], np.int64)

@@ -1,0 +1,189 @@
+"""Search in one space of words and items: a question becomes a vector, items are its neighbours.
+
+What HEM and ZAM share; they differ in how the user enters the question.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.functional import embedding_bag
+
+from baselines.search.adapter import Asked, Batch, SearchModel, SearchSettings
+from baselines.search.noise import Noise, negative_sampling_loss
+from baselines.search.texts import SearchTexts, WordLists
+from baselines.training import compute_device
+from benchmark.model import TrainingView
+
+#: Questions per forward pass. Always exactly so many, padded: then no row's arithmetic depends
+#: on its company, and the same question gets the same bits.
+ROWS = 64
+
+
+class VectorSettings(SearchSettings):
+    """Settings of both."""
+
+    batch_size: int = Field(128, ge=1, le=1_000_000, description="training purchases a step")
+    learning_rate: float = Field(5e-3, gt=0, le=10, description="of Adam")
+    embedding_size: int = Field(128, ge=1, le=8192, description="width of every vector")
+    words_per_purchase: int = Field(
+        5, ge=1, le=1000, description="words of an item (and user) drawn at each purchase"
+    )
+    item_noise: float = Field(
+        0.75, ge=0, le=2, description="power of training counts that items are drawn against"
+    )
+    l2: float = Field(0.005, ge=0, le=10, description="squared length of the vectors of a batch")
+
+
+class QueryEncoder(nn.Module):
+    """q = tanh(W mean(words) + b); zero where no word is known.
+
+    The projection of Van Gysel et al., "Learning Latent Vector Spaces for Product Search"
+    (CIKM 2016), as HEM's equation 6 uses it.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(width, width)
+
+    def forward(self, words: Tensor, table: Tensor) -> Tensor:
+        """Word numbers (B, most), padded with 0, and word vectors (words + 1, d) -> (B, d)."""
+        mean = embedding_bag(words, table, mode="mean", padding_idx=0)  # (B, d)
+        known = (words > 0).any(1, keepdim=True)
+        encoded: Tensor = torch.tanh(self.project(mean)) * known
+        return encoded
+
+
+class VectorNetwork(nn.Module):
+    """Word and item vectors, the query encoder, and the losses that both models have.
+
+    A word is as likely for an item, and an item as likely for a question, as the product of
+    their vectors is large.
+    """
+
+    def __init__(self, *, items: int, words: int, width: int, l2: float) -> None:
+        super().__init__()
+        self.words = vector_table(words + 1, width, padding_idx=0)
+        self.items = vector_table(items, width)
+        self.encode_query = QueryEncoder(width)
+        self.l2 = l2
+
+    def question(self, batch: Batch) -> Tensor:
+        """The vector (B, d) that items are compared with."""
+        raise NotImplementedError
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Mean over purchases: the item from the question, words from the item, and lengths."""
+        question = self.question(batch)  # (B, d)
+        item = self.items(batch["item"])  # (B, d)
+        wrong = self.items(batch["wrong_items"])  # (B, N, d)
+        right_score = (question * item).sum(-1)
+        wrong_score = (wrong @ question[:, :, None]).squeeze(-1)  # (B, N)
+        loss = negative_sampling_loss(right_score, wrong_score)
+        loss = loss + self.word_loss(item, batch["item_words"], batch["wrong_item_words"])
+        if self.l2:
+            loss = loss + self.l2 * self._lengths(item, batch["item_words"])
+        return loss.mean()
+
+    def word_loss(self, centre: Tensor, right: Tensor, wrong: Tensor) -> Tensor:
+        """Mean over the words ``right`` (B, W) of ``centre`` (B, d), against ``wrong`` (B, W, N).
+
+        Padding counts as nothing. (B,).
+        """
+        column = centre[:, :, None]  # (B, d, 1)
+        right_score = (self.words(right) @ column).squeeze(-1)  # (B, W)
+        wrong_score = (self.words(wrong.flatten(1)) @ column).view_as(wrong)  # (B, W, N)
+        real = (right > 0).to(centre.dtype)
+        loss = (negative_sampling_loss(right_score, wrong_score) * real).sum(1)
+        return loss / real.sum(1).clamp(min=1)
+
+    def _lengths(self, centre: Tensor, words: Tensor) -> Tensor:
+        """Squared length of ``centre`` (B, d) plus the mean one of ``words`` (B, W): (B,)."""
+        return centre.square().sum(-1) + self.words(words).square().sum(-1).mean(-1)
+
+
+def vector_table(rows: int, width: int, padding_idx: int | None = None) -> nn.Embedding:
+    """Word2vec's start: uniform within half a d-th of zero."""
+    table = nn.Embedding(rows, width, padding_idx=padding_idx)
+    nn.init.uniform_(table.weight, -0.5 / width, 0.5 / width)
+    if padding_idx is not None:
+        with torch.no_grad():
+            table.weight[padding_idx].zero_()
+    return table
+
+
+class VectorModel(SearchModel):
+    """Scores are products with item vectors.
+
+    A question that nothing is known of, neither a word nor a user, gets training counts.
+    """
+
+    Config = VectorSettings
+
+    def __init__(self, config: VectorSettings | None = None) -> None:
+        super().__init__(config)
+        self._about_items: WordLists | None = None
+        self._word_noise: Noise | None = None
+        self._item_noise: Noise | None = None
+
+    def _read(self, data: TrainingView, texts: SearchTexts) -> None:
+        self._about_items = texts.about_items()
+        self._word_noise = Noise(texts.counts)
+        # One more than the counts: an item that is never drawn would never learn that it was not
+        # taken, and so come before those that were.
+        self._item_noise = Noise(self._popularity + 1, power=self.config.item_noise)
+
+    def _columns(
+        self, texts: SearchTexts, rows: NDArray[np.int64], rng: np.random.Generator
+    ) -> dict[str, NDArray[np.integer]]:
+        assert self._about_items
+        assert self._item_noise
+        item = texts.timeline.item[rows]
+        words, wrong_words = self._drawn_words(self._about_items, item, rng)
+        return {
+            "query": texts.queries[texts.query_of_item[item]],
+            "item": item,
+            "wrong_items": self._item_noise.draw((len(rows), self.config.negatives), rng),
+            "item_words": words,
+            "wrong_item_words": wrong_words,
+        }
+
+    def _drawn_words(
+        self, lists: WordLists, rows: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Words (B, W) of ``lists[rows]`` and noise (B, W, N)."""
+        assert self._word_noise
+        words = lists.draw(rows, self.config.words_per_purchase, rng)
+        return words, self._word_noise.draw((*words.shape, self.config.negatives), rng)
+
+    @abstractmethod
+    def _question(self, block: Asked) -> Mapping[str, NDArray[np.integer]]:
+        """The columns, beside ``query``, that the network makes the vectors of ``block`` from."""
+
+    @abstractmethod
+    def _knows_user(self, instance: Any) -> bool:
+        """Whether anything was learnt about the instance's user."""
+
+    def _scores(self, instances: Asked) -> NDArray[np.float32]:
+        network, device = self._fitted(), compute_device()
+        out = np.empty((len(instances), len(self.item_ids)), np.float32)
+        query = self.vocabulary.padded([instance.query for instance in instances])
+        for start in range(0, len(instances), ROWS):
+            block = instances[start : start + ROWS]
+            filled = [*block, *[block[-1]] * (ROWS - len(block))]
+            at = np.minimum(np.arange(start, start + ROWS), len(instances) - 1)
+            columns = {"query": query[at], **self._question(filled)}
+            batch = {name: torch.from_numpy(c).to(device) for name, c in columns.items()}
+            scores = network.question(batch) @ network.items.weight.T  # (ROWS, items)
+            out[start : start + ROWS] = scores[: len(block)].cpu().numpy()
+        for row, instance in enumerate(instances):
+            if not query[row].any() and not self._knows_user(instance):
+                out[row] = self._popularity
+        return out
