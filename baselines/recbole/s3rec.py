@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from baselines.attributes import attribute_table
+from baselines.checkpoint import Checkpoints
 from baselines.negatives import NegativeSampler
 from baselines.recbole.encoder import EncoderSettings
 from baselines.recbole.sequential import SequenceModel
@@ -69,7 +70,11 @@ class S3Rec(SequenceModel):
         return {**super()._network_settings(), "train_stage": "pretrain"}
 
     def _before_training(
-        self, data: TrainingView, timeline: Timeline, rng: np.random.Generator
+        self,
+        data: TrainingView,
+        timeline: Timeline,
+        rng: np.random.Generator,
+        checkpoints: Checkpoints,
     ) -> None:
         network = self._fitted()
         rows = self._training_rows(timeline, minimum=1)
@@ -92,6 +97,7 @@ class S3Rec(SequenceModel):
                 settings=self.config,
                 label=f"pre-training {self.network_name} on {data.name}",
                 epochs=self.config.pretrain_epochs,
+                checkpoint=checkpoints.stage("pre-training"),
             )
         network.train_stage = "finetune"
         network.loss_fct = self._fine_tuning_loss()

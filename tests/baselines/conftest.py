@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -18,7 +19,9 @@ class HandMadeView:
 
     catalogue: Catalogue
     parts: dict[str, pl.DataFrame]
+    features_folder: Path
     name: str = "by-hand"
+    sha256: str = "by-hand"
     rating_scale: tuple[float, float] | None = (1.0, 5.0)
     allow_repeats: bool = False
     tasks: tuple[str, ...] = field(default=("recommendation", "search"))
@@ -34,7 +37,7 @@ def _interactions(rows: Sequence[dict[str, object]]) -> pl.DataFrame:
 
 
 @pytest.fixture
-def make_view() -> Callable[..., HandMadeView]:
+def make_view(tmp_path: Path) -> Callable[..., HandMadeView]:
     """``make_view(items, train=[...], valid=[...])`` from rows as dictionaries."""
 
     def make(
@@ -46,6 +49,6 @@ def make_view() -> Callable[..., HandMadeView]:
         complete = [{**dict.fromkeys(ITEM_COLUMNS), **item} for item in items]
         frame = pl.DataFrame(complete, schema=ITEM_COLUMNS)
         parts = {"train": _interactions(train), "valid": _interactions(valid)}
-        return HandMadeView(Catalogue(frame, images=None), parts)
+        return HandMadeView(Catalogue(frame, images=None), parts, tmp_path / "features")
 
     return make

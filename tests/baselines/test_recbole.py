@@ -269,7 +269,8 @@ def fitted_once():
     from benchmark.data.schema import INTERACTION_COLUMNS, ITEM_COLUMNS
 
     class View:
-        name, tasks, history_window = "by-hand", (), 3
+        name, sha256, tasks, history_window = "by-hand", "by-hand", (), 3
+        features_folder = Path("features")  # nothing here trains long enough to be written
         catalogue = Catalogue(
             pl.DataFrame(
                 [{**dict.fromkeys(ITEM_COLUMNS), **item} for item in ITEMS], schema=ITEM_COLUMNS

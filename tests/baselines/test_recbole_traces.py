@@ -26,7 +26,8 @@ from benchmark.data.catalogue import Catalogue
 from benchmark.data.schema import INTERACTION_COLUMNS, ITEM_COLUMNS
 
 class View:
-    name, tasks, history_window = "by-hand", (), 4
+    name, sha256, tasks, history_window = "by-hand", "by-hand", (), 4
+    features_folder = Path("features")
     catalogue = Catalogue(
         pl.DataFrame([{**dict.fromkeys(ITEM_COLUMNS), "item_id": i} for i in "abcdef"],
                      schema=ITEM_COLUMNS), images=None)
