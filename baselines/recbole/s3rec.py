@@ -12,10 +12,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from baselines.attributes import attribute_table
+from baselines.catalogue_loss import catalogue_cross_entropy
 from baselines.checkpoint import Checkpoints
 from baselines.negatives import NegativeSampler
 from baselines.recbole.encoder import EncoderSettings
-from baselines.recbole.sequential import SequenceModel
+from baselines.recbole.sequential import Batch, SequenceModel
 from baselines.training import compute_device, train
 from baselines.windows import windows
 from benchmark.data.timeline import Timeline
@@ -101,6 +102,16 @@ class S3Rec(SequenceModel):
             )
         network.train_stage = "finetune"
         network.loss_fct = self._fine_tuning_loss()
+
+    def _loss(self, batch: Batch) -> Tensor:
+        if self.config.loss_type == "BPR":
+            return super()._loss(batch)
+        from baselines.recbole import cures
+
+        network = self._fitted()
+        states = network.forward(batch[cures.ITEMS], bidirectional=False)  # (B, window, d)
+        table = network.item_embedding.weight
+        return catalogue_cross_entropy(states[:, -1], table, batch[cures.ITEM])
 
     def _fine_tuning_loss(self) -> nn.Module:
         if self.config.loss_type == "CE":

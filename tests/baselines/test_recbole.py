@@ -488,3 +488,22 @@ def test_no_setting_of_recboles_is_forgotten(model_class, not_ours):
     file = Path(recbole.__file__).parent / "properties" / "model"
     declared = yaml.safe_load((file / f"{model_class.network_name}.yaml").read_text())
     assert set(declared) - set(model_class.Config.model_fields) == not_ours
+
+
+# --- the loss over all items, computed our way
+
+
+@pytest.mark.parametrize("model_class", [SASRec, GRU4Rec, BERT4Rec, S3Rec])
+def test_cross_entropy_and_its_gradients_are_recboles(fitted_once, view, model_class):
+    model = fitted_once(model_class)
+    network = model._network  # in evaluation mode: no dropout
+    timeline = Timeline.of_frame(view.interactions("train"), view.catalogue)
+    rows = model._training_rows(timeline, minimum=1)
+    (batch,) = model._batches(timeline, rows, np.random.default_rng(0))
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    found = []
+    for loss in (model._loss(batch), network.calculate_loss(batch)):
+        found.append(torch.autograd.grad(loss, parameters, allow_unused=True))
+        found[-1] = [loss.detach(), *(g for g in found[-1] if g is not None)]
+    for ours, theirs in zip(*found, strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-6)
