@@ -66,9 +66,10 @@ class SequenceModel(RecBoleModel):
         self._before_training(data, timeline, rng, checkpoints)
         validation = RankingValidation(data, most=self.config.validation_users)
         rows = self._training_rows(timeline, minimum=1)
+        negatives = NegativeSampler(timeline.user, timeline.item, items=len(self.item_ids))
         journal = train(
             network,
-            batches=lambda: self._batches(timeline, rows, rng),
+            batches=lambda: self._batches(timeline, rows, negatives, rng),
             steps=-(-len(rows) // self.config.batch_size),
             loss=self._loss,
             settings=self.config,
@@ -129,10 +130,13 @@ class SequenceModel(RecBoleModel):
         return rows
 
     def _batches(
-        self, timeline: Timeline, rows: NDArray[np.int64], rng: np.random.Generator
+        self,
+        timeline: Timeline,
+        rows: NDArray[np.int64],
+        negatives: NegativeSampler,
+        rng: np.random.Generator,
     ) -> Iterator[Batch]:
         """One epoch of shuffled batches."""
-        negatives = NegativeSampler(timeline.user, timeline.item, items=len(self.item_ids))
         tokens = timeline.item + 1
         order = rng.permutation(rows)
         for start in range(0, len(order), self.config.batch_size):

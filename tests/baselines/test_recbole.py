@@ -55,6 +55,10 @@ def fit(view):
     return build
 
 
+def sampler(timeline):
+    return NegativeSampler(timeline.user, timeline.item, items=len(ITEMS))
+
+
 def ask(history, *, user="new", k=3):
     return RecommendationInstance("q", user, History(tuple(Item(i) for i in history)), k=k)
 
@@ -191,7 +195,7 @@ def test_every_item_with_a_past_is_a_target_once(fit, view, model_class):
     model = fit(model_class)
     timeline = Timeline.of_frame(view.interactions("train"), view.catalogue)
     rows = model._training_rows(timeline, minimum=1)
-    (batch,) = model._batches(timeline, rows, np.random.default_rng(0))
+    (batch,) = model._batches(timeline, rows, sampler(timeline), np.random.default_rng(0))
     seen = {
         (tuple(items[:length].tolist()), int(target))
         for items, length, target in zip(
@@ -211,9 +215,10 @@ def test_every_item_with_a_past_is_a_target_once(fit, view, model_class):
 def test_a_bpr_row_has_a_negative_its_user_did_not_take(fit, view):
     model = fit(SASRec, loss_type="BPR")
     timeline = Timeline.of_frame(view.interactions("train"), view.catalogue)
-    sampler = NegativeSampler(timeline.user, timeline.item, items=len(ITEMS))
     target = np.array([3, 7] * 50)
-    columns = model._columns(timeline, timeline.item + 1, target, sampler, np.random.default_rng(0))
+    columns = model._columns(
+        timeline, timeline.item + 1, target, sampler(timeline), np.random.default_rng(0)
+    )
     taken = {1: {1, 2, 3, 4}, 2: {2, 3, 4, 5}}
     pairs = zip(columns[cures.USER], columns[cures.NEGATIVE], strict=True)
     assert all(negative not in taken[user] for user, negative in pairs)
@@ -435,7 +440,7 @@ def test_rows_with_a_target_at_every_place_cover_each_target_once(fit, make_view
     model.fit(view, seed=0)
     timeline = Timeline.of_frame(view.interactions("train"), view.catalogue)
     rows = model._training_rows(timeline, minimum=1)
-    (batch,) = model._batches(timeline, rows, np.random.default_rng(0))
+    (batch,) = model._batches(timeline, rows, sampler(timeline), np.random.default_rng(0))
     pairs = {
         (tuple(items), tuple(following))
         for items, following in zip(
@@ -499,7 +504,7 @@ def test_cross_entropy_and_its_gradients_are_recboles(fitted_once, view, model_c
     network = model._network  # in evaluation mode: no dropout
     timeline = Timeline.of_frame(view.interactions("train"), view.catalogue)
     rows = model._training_rows(timeline, minimum=1)
-    (batch,) = model._batches(timeline, rows, np.random.default_rng(0))
+    (batch,) = model._batches(timeline, rows, sampler(timeline), np.random.default_rng(0))
     parameters = [p for p in network.parameters() if p.requires_grad]
     found = []
     for loss in (model._loss(batch), network.calculate_loss(batch)):
