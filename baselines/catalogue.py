@@ -26,6 +26,7 @@ def _recbole(
         variants=variants or {},
         requires=("recbole",),
         extra="recbole",
+        before_python=(3, 12),
     )
 
 

@@ -29,8 +29,9 @@ class ModelEntry:
 
     ``variants`` maps a variant's name to the settings it changes in the default
     configuration. ``requires`` are import names looked for without importing them, and
-    ``extra`` is the extra of this project that installs them. ``adapted`` marks a system
-    whose authors do not define it for a task listed here.
+    ``extra`` is the extra of this project that installs them. ``before_python`` is the first
+    Python version they do not install on. ``adapted`` marks a system whose authors do not
+    define it for a task listed here.
     """
 
     name: str
@@ -42,12 +43,18 @@ class ModelEntry:
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
     requires: tuple[str, ...] = ()
     extra: str | None = None
+    before_python: tuple[int, int] | None = None
 
     def why_not(self) -> str | None:
         """Why the model cannot run here, or ``None`` when it can."""
         missing = [name for name in self.requires if importlib.util.find_spec(name) is None]
         if not missing:
             return None
+        if self.before_python is not None and sys.version_info[:2] >= self.before_python:
+            # pip would install the extra without them and say nothing.
+            major, minor = self.before_python
+            here = ".".join(map(str, sys.version_info[:2]))
+            return f"{', '.join(missing)} needs Python {major}.{minor - 1}, this is Python {here}"
         install = f"pip install 'unimp-bench[{self.extra}]'" if self.extra else "install it"
         return f"missing {', '.join(missing)}: {install}"
 

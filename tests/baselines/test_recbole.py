@@ -21,6 +21,7 @@ from baselines.recbole.lightgcn import LightGCN
 from baselines.recbole.mf import MF
 from baselines.recbole.s3rec import S3Rec, _segments
 from baselines.recbole.sasrec import SASRec
+from benchmark import model_registry
 from benchmark.data.timeline import Timeline
 from benchmark.errors import BenchError, UsageError
 from benchmark.instances import History, Item, RecommendationInstance, SearchInstance
@@ -359,6 +360,24 @@ def test_more_than_a_block_of_questions_is_answered_as_one_by_one(fitted_once):
     assert together.tolist() == [scores(model, history).tolist() for history in histories]
 
 
+def test_items_without_attributes_or_with_empty_ones_are_learnt_from_sequences(make_view):
+    texts = {"a": "red", "b": "", "c": "red", "d": None, "e": ""}  # f says nothing either
+    items = [
+        {"item_id": name, "brand": texts.get(name), "category": [],
+         "attributes": [{"key": "colour", "value": texts[name]}] if texts.get(name) else []}
+        for name in "abcdef"
+    ]  # fmt: skip
+    rows = [{"user_id": user, "item_id": item} for user, taken in TAKEN.items() for item in taken]
+    view = make_view(items, train=rows)
+    view.tasks, view.history_window = (), 3
+    model = S3Rec(S3Rec.Config(**SMALL, pretrain_epochs=1))
+    model.fit(view, seed=0)
+    described = model._attributes_of(np.array([range(len(ITEMS) + 1)]))[0].sum(1)
+    assert described.tolist() == [0, 2, 0, 2, 0, 0, 0]  # by token: a and c alone have any
+    (answer,) = model.predict([ask("bdf", k=6)])
+    assert sorted(answer.items) == list("abcdef")
+
+
 # --- settings and files
 
 
@@ -394,6 +413,19 @@ def test_without_recbole_the_extra_is_named(view, monkeypatch):
         SASRec(SASRec.Config(**SMALL)).fit(view, seed=0)
     assert error.value.fix == 'pip install "unimp-bench[recbole]"'
     cures._network_class.cache_clear()
+
+
+def test_listings_name_the_extra_that_is_missing(monkeypatch):
+    monkeypatch.setattr(model_registry.importlib.util, "find_spec", lambda name: None)
+    assert entries()["sasrec"].why_not() == "missing recbole: pip install 'unimp-bench[recbole]'"
+    with pytest.raises(BenchError, match="'sasrec' cannot run here"):
+        configure("sasrec", {})
+
+
+def test_listings_name_the_python_that_recbole_needs(monkeypatch):
+    monkeypatch.setattr(model_registry.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(model_registry.sys, "version_info", (3, 12, 4, "final", 0))
+    assert entries()["sasrec"].why_not() == "recbole needs Python 3.11, this is Python 3.12"
 
 
 def test_a_python_too_new_for_recbole_is_named(monkeypatch):
