@@ -19,6 +19,7 @@ os.environ["CUDA_VISIBLE_DEVICES"] = "5"
 import numpy as np
 import sklearn  # comes with recbole and sets variables of its own
 import torch
+import torch._dynamo  # the first optimiser imports it, and it sets a variable of its own
 import polars as pl
 from baselines.recbole.lightgcn import LightGCN
 from baselines.recbole.s3rec import S3Rec
