@@ -29,6 +29,7 @@ def _recbole(
         requires=("recbole",),
         extra="recbole",
         space={"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}, **(space or {})},
+        before_python=(3, 12),
     )
 
 

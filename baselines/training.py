@@ -1,24 +1,27 @@
 """What every model trained here shares: settings, reproducibility, and one loop.
 
 Adam or, with a weight decay, AdamW; an epoch after another until the validation value has not
-risen for ``patience`` epochs; the weights of the best epoch stay.
+risen for ``patience`` epochs; the weights of the best epoch stay. With a checkpoint, a killed
+training goes on behind the last epoch it holds (:mod:`.checkpoint`).
 """
 
 from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from baselines.checkpoint import Checkpoint
 from benchmark.errors import BenchError
-from benchmark.progress import bar
+from benchmark.progress import Bar, bar
 from benchmark.threads import processor_threads
 
 Batch = TypeVar("Batch")
@@ -74,10 +77,14 @@ def reproducible(seed: int, threads: int | None) -> Iterator[None]:
         # The same as use_deterministic_algorithms, which imports a compiler for seconds. Some
         # operations on a GPU have no deterministic kernel: these warn instead of failing.
         torch.set_deterministic_debug_mode("warn" if gpus else "error")
+        # It also overwrites all new memory, in case something reads what nobody wrote there.
+        fill = torch.utils.deterministic.fill_uninitialized_memory
+        torch.utils.deterministic.fill_uninitialized_memory = False
         try:
             yield
         finally:
             torch.set_deterministic_debug_mode(mode)
+            torch.utils.deterministic.fill_uninitialized_memory = fill
             if workspace is None:
                 os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
 
@@ -92,53 +99,77 @@ def train(
     label: str,
     epochs: int | None = None,
     validate: Callable[[], float] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Journal:
     """Train ``network`` in place, ``steps`` batches an epoch, and leave the best weights in it.
 
     ``batches()`` gives one epoch's batches; ``loss(batch)`` is a scalar, lower is better;
     ``validate()`` is higher for better weights and is called in evaluation mode. Without it all
     ``epochs`` (default: those of ``settings``) run and the last weights stay. Among equal epochs
-    the first wins. Raises :class:`BenchError` when the loss is no longer finite.
+    the first wins. ``checkpoint`` is written after epochs and gone on from; its file is the
+    caller's to remove. Raises :class:`BenchError` when the loss is no longer finite.
     """
     optimiser = _optimiser(network, settings)
     epochs = settings.epochs if epochs is None else epochs
+    patience = math.inf if validate is None else settings.patience
     journal = Journal()
     best: dict[str, Tensor] = {}
+    found = None if checkpoint is None else checkpoint.resume(network, optimiser)
+    if found is not None:
+        best, journal = found[0], Journal(**found[1])
+        print(f"{label} goes on after epoch {len(journal.losses)}", file=sys.stderr)
     with bar(label, total=epochs * steps) as progress:
-        for epoch in range(1, epochs + 1):
-            network.train()
-            total = torch.zeros((), device=next(network.parameters()).device)
-            for batch in batches():
-                optimiser.zero_grad(set_to_none=True)
-                value = loss(batch)
-                value.backward()  # type: ignore[no-untyped-call]
-                optimiser.step()
-                total += value.detach().squeeze()
-                progress.advance()
-            mean = float(total) / max(steps, 1)
-            if not math.isfinite(mean):
-                raise BenchError(
-                    f"The training loss of epoch {epoch} is {mean}.",
-                    fix="Use a lower --set learning_rate=...",
-                )
-            journal.losses.append(mean)
+        progress.advance(len(journal.losses) * steps)
+        while (done := len(journal.losses)) < epochs and done - journal.best_epoch < patience:
+            journal.losses.append(
+                _epoch(network, optimiser, batches, steps, loss, progress, number=done + 1)
+            )
             network.eval()
+            shown = f"epoch {done + 1}, loss {journal.losses[-1]:.4f}"
             if validate is None:
-                journal.best_epoch = epoch
-                progress.say(f"epoch {epoch}, loss {mean:.4f}")
-                continue
-            journal.validation.append(validate())
-            highest = max(journal.validation[:-1], default=-math.inf)
-            if journal.validation[-1] > highest:
-                journal.best_epoch = epoch
-                best = {name: t.detach().clone() for name, t in network.state_dict().items()}
-            shown = max(journal.validation)
-            progress.say(f"epoch {epoch}, loss {mean:.4f}, best on validation {shown:.4f}")
-            if epoch - journal.best_epoch >= settings.patience:
-                break
+                journal.best_epoch = done + 1
+            else:
+                highest = max(journal.validation, default=-math.inf)
+                journal.validation.append(validate())
+                if journal.validation[-1] > highest:
+                    journal.best_epoch = done + 1
+                    best = {name: t.detach().clone() for name, t in network.state_dict().items()}
+                shown += f", best on validation {max(journal.validation):.4f}"
+            progress.say(shown)
+            if checkpoint is not None:
+                checkpoint.write_if_due(network, optimiser, best, asdict(journal))
     if best:
         network.load_state_dict(best)
     return journal
+
+
+def _epoch(
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    batches: Callable[[], Iterable[Batch]],
+    steps: int,
+    loss: Callable[[Batch], Tensor],
+    progress: Bar,
+    *,
+    number: int,
+) -> float:
+    """The mean loss of a step."""
+    network.train()
+    total = torch.zeros((), device=next(network.parameters()).device)
+    for batch in batches():
+        optimiser.zero_grad(set_to_none=True)
+        value = loss(batch)
+        value.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        total += value.detach().squeeze()
+        progress.advance()
+    mean = float(total) / max(steps, 1)
+    if not math.isfinite(mean):
+        raise BenchError(
+            f"The training loss of epoch {number} is {mean}.",
+            fix="Use a lower --set learning_rate=...",
+        )
+    return mean
 
 
 def _optimiser(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:

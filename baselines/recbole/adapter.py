@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from baselines.checkpoint import Checkpoints
 from baselines.ranked import RankingInstance, rank_in_blocks
 from baselines.selecting import choose_threshold, selections
 from baselines.stored import restoring, store, stored_record, stored_tensors
@@ -62,7 +63,11 @@ class RecBoleModel(ABC):
         self._popularity = np.zeros(0)  # (items,) training interactions
 
     def fit(self, data: TrainingView, *, seed: int) -> None:
-        """Train; validation questions only stop training and choose the threshold."""
+        """Train; validation questions only stop training and choose the threshold.
+
+        Killed and called again with the same settings, data and seed, it goes on behind the last
+        checkpoint and ends with the same weights.
+        """
         timeline = Timeline.of_frame(data.interactions("train"), data.catalogue)
         if not len(timeline):
             raise BenchError(
@@ -71,11 +76,14 @@ class RecBoleModel(ABC):
             )
         self._know(data.catalogue.ids, timeline.users)
         self._popularity = np.bincount(timeline.item, minlength=len(self.item_ids)).astype(float)
+        rng = np.random.default_rng(seed)
+        checkpoints = Checkpoints(self, data, seed=seed, rng=rng)
         with reproducible(seed, self.config.threads):
-            self.journal = self._learn(data, timeline, np.random.default_rng(seed))
+            self.journal = self._learn(data, timeline, rng, checkpoints)
             if "selection" in self.tasks:
                 most = self.config.validation_users
                 self.threshold = choose_threshold(data, self.scores, self._index, most=most)
+        checkpoints.remove()
 
     def predict(self, instances: Sequence[Instance]) -> Iterator[Prediction]:
         """Rankings, or selections for those that answer them."""
@@ -145,8 +153,14 @@ class RecBoleModel(ABC):
         """``trainable`` and ``total`` numbers."""
 
     @abstractmethod
-    def _learn(self, data: TrainingView, timeline: Timeline, rng: np.random.Generator) -> Journal:
-        """Train on ``timeline``, random numbers from torch and ``rng``."""
+    def _learn(
+        self,
+        data: TrainingView,
+        timeline: Timeline,
+        rng: np.random.Generator,
+        checkpoints: Checkpoints,
+    ) -> Journal:
+        """Train on ``timeline``, random numbers from torch and ``rng``, one checkpoint a stage."""
 
     @abstractmethod
     def _block_scores(self, block: Asked) -> NDArray[np.float32]:

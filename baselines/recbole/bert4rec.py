@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from pydantic import Field
+from torch import Tensor
 
+from baselines.catalogue_loss import catalogue_cross_entropy
 from baselines.negatives import NegativeSampler
 from baselines.recbole.adapter import Asked
 from baselines.recbole.encoder import EncoderSettings
-from baselines.recbole.sequential import SequenceModel
+from baselines.recbole.sequential import Batch, SequenceModel
 from baselines.windows import windows
 from benchmark.data.timeline import Timeline
 from benchmark.model import TrainingView
@@ -73,6 +76,21 @@ class BERT4Rec(SequenceModel):
             cures.MASKED_ITEMS: np.where(places > 0, items[row, places], 0),
             cures.MASKED_NEGATIVES: np.zeros_like(places),  # the loss is cross-entropy
         }
+
+    def _loss(self, batch: Batch) -> Tensor:
+        """RecBole scores as many places of each row as the row with the most has hidden."""
+        from baselines.recbole import cures
+
+        network = self._fitted()
+        row, number = torch.nonzero(batch[cures.MASKED_PLACES], as_tuple=True)  # (T,), (T,)
+        place = batch[cures.MASKED_PLACES][row, number]
+        states = network.forward(batch[cures.MASKED])[row, place]  # (T, d)
+        return catalogue_cross_entropy(
+            states,
+            network.item_embedding.weight[: self._mask],  # without the mask itself
+            batch[cures.MASKED_ITEMS][row, number],
+            network.output_bias,
+        )
 
     @property
     def _mask(self) -> int:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
+from baselines.catalogue_loss import catalogue_cross_entropy
 from baselines.negatives import NegativeSampler
 from baselines.recbole.sequential import Batch, SequenceModel, SequenceSettings
 from baselines.windows import windows
@@ -65,17 +65,21 @@ class CausalModel(SequenceModel):
         return columns
 
     def _loss(self, batch: Batch) -> Tensor:
-        if self.config.targets == "last":
-            return super()._loss(batch)
         from baselines.recbole import cures
 
         network: Any = self._fitted()
+        if self.config.targets == "last":
+            if self.config.loss_type == "BPR":
+                return super()._loss(batch)
+            state = network.forward(batch[cures.ITEMS], batch[cures.LENGTH])  # (B, d)
+            table = network.item_embedding.weight
+            return catalogue_cross_entropy(state, table, batch[cures.ITEM])
         target = batch[cures.ITEM]  # (B, window), 0 where the row is over
         states = cures.every_state(network, batch)[target > 0]  # (T, d)
         table = network.item_embedding.weight
         right = target[target > 0]
         if self.config.loss_type == "CE":
-            return cross_entropy(states @ table.T, right)
+            return catalogue_cross_entropy(states, table, right)
         wrong = batch[cures.NEGATIVE][target > 0]
         loss: Tensor = network.loss_fct((states * table[right]).sum(-1),
                                         (states * table[wrong]).sum(-1))  # fmt: skip

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
+from baselines.checkpoint import Checkpoints
 from baselines.negatives import NegativeSampler
 from baselines.recbole.adapter import ROWS, Asked, RecBoleModel
 from baselines.training import Journal, TrainingSettings, compute_device, train
@@ -42,7 +43,13 @@ class FactorModel(RecBoleModel):
         self._vectors: Vectors | None = None
         self._trainable = 0
 
-    def _learn(self, data: TrainingView, timeline: Timeline, rng: np.random.Generator) -> Journal:
+    def _learn(
+        self,
+        data: TrainingView,
+        timeline: Timeline,
+        rng: np.random.Generator,
+        checkpoints: Checkpoints,
+    ) -> Journal:
         from baselines.recbole import cures
 
         sizes = cures.Sizes(len(timeline.users), len(self.item_ids), 0,
@@ -82,6 +89,7 @@ class FactorModel(RecBoleModel):
             settings=self.config,
             label=f"training {self.network_name} on {data.name}",
             validate=validate if len(validation) else None,
+            checkpoint=checkpoints.stage("training"),
         )
         self._vectors = self._final_vectors(network)
         return journal

@@ -12,9 +12,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from baselines.attributes import attribute_table
+from baselines.catalogue_loss import catalogue_cross_entropy
+from baselines.checkpoint import Checkpoints
 from baselines.negatives import NegativeSampler
 from baselines.recbole.encoder import EncoderSettings
-from baselines.recbole.sequential import SequenceModel
+from baselines.recbole.sequential import Batch, SequenceModel
 from baselines.training import compute_device, train
 from baselines.windows import windows
 from benchmark.data.timeline import Timeline
@@ -69,7 +71,11 @@ class S3Rec(SequenceModel):
         return {**super()._network_settings(), "train_stage": "pretrain"}
 
     def _before_training(
-        self, data: TrainingView, timeline: Timeline, rng: np.random.Generator
+        self,
+        data: TrainingView,
+        timeline: Timeline,
+        rng: np.random.Generator,
+        checkpoints: Checkpoints,
     ) -> None:
         network = self._fitted()
         rows = self._training_rows(timeline, minimum=1)
@@ -92,9 +98,20 @@ class S3Rec(SequenceModel):
                 settings=self.config,
                 label=f"pre-training {self.network_name} on {data.name}",
                 epochs=self.config.pretrain_epochs,
+                checkpoint=checkpoints.stage("pre-training"),
             )
         network.train_stage = "finetune"
         network.loss_fct = self._fine_tuning_loss()
+
+    def _loss(self, batch: Batch) -> Tensor:
+        if self.config.loss_type == "BPR":
+            return super()._loss(batch)
+        from baselines.recbole import cures
+
+        network = self._fitted()
+        states = network.forward(batch[cures.ITEMS], bidirectional=False)  # (B, window, d)
+        table = network.item_embedding.weight
+        return catalogue_cross_entropy(states[:, -1], table, batch[cures.ITEM])
 
     def _fine_tuning_loss(self) -> nn.Module:
         if self.config.loss_type == "CE":

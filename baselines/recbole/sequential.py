@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
+from baselines.checkpoint import Checkpoints
 from baselines.negatives import NegativeSampler
 from baselines.recbole.adapter import ROWS, Asked, RecBoleModel
 from baselines.training import Journal, TrainingSettings, compute_device, train
@@ -52,21 +53,29 @@ class SequenceModel(RecBoleModel):
         self._network: nn.Module | None = None
         self._sizes: dict[str, int] = {}
 
-    def _learn(self, data: TrainingView, timeline: Timeline, rng: np.random.Generator) -> Journal:
+    def _learn(
+        self,
+        data: TrainingView,
+        timeline: Timeline,
+        rng: np.random.Generator,
+        checkpoints: Checkpoints,
+    ) -> Journal:
         self._size(data, timeline)
         network = self._new_network()
         self._network = network
-        self._before_training(data, timeline, rng)
+        self._before_training(data, timeline, rng, checkpoints)
         validation = RankingValidation(data, most=self.config.validation_users)
         rows = self._training_rows(timeline, minimum=1)
+        negatives = NegativeSampler(timeline.user, timeline.item, items=len(self.item_ids))
         journal = train(
             network,
-            batches=lambda: self._batches(timeline, rows, rng),
+            batches=lambda: self._batches(timeline, rows, negatives, rng),
             steps=-(-len(rows) // self.config.batch_size),
             loss=self._loss,
             settings=self.config,
             label=f"training {self.network_name} on {data.name}",
             validate=(lambda: validation(self.scores)) if len(validation) else None,
+            checkpoint=checkpoints.stage("training"),
         )
         self._after_training(timeline)
         network.eval()
@@ -98,7 +107,11 @@ class SequenceModel(RecBoleModel):
         return settings
 
     def _before_training(
-        self, data: TrainingView, timeline: Timeline, rng: np.random.Generator
+        self,
+        data: TrainingView,
+        timeline: Timeline,
+        rng: np.random.Generator,
+        checkpoints: Checkpoints,
     ) -> None:
         """A stage of its own before the network learns to recommend."""
 
@@ -117,10 +130,13 @@ class SequenceModel(RecBoleModel):
         return rows
 
     def _batches(
-        self, timeline: Timeline, rows: NDArray[np.int64], rng: np.random.Generator
+        self,
+        timeline: Timeline,
+        rows: NDArray[np.int64],
+        negatives: NegativeSampler,
+        rng: np.random.Generator,
     ) -> Iterator[Batch]:
         """One epoch of shuffled batches."""
-        negatives = NegativeSampler(timeline.user, timeline.item, items=len(self.item_ids))
         tokens = timeline.item + 1
         order = rng.permutation(rows)
         for start in range(0, len(order), self.config.batch_size):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -20,7 +21,9 @@ class HandMadeView:
 
     catalogue: Catalogue
     parts: dict[str, pl.DataFrame]
+    features_folder: Path
     name: str = "by-hand"
+    sha256: str = "by-hand"
     rating_scale: tuple[float, float] | None = (1.0, 5.0)
     allow_repeats: bool = False
     history_window: int = 20
@@ -37,7 +40,7 @@ def _interactions(rows: Sequence[dict[str, object]]) -> pl.DataFrame:
 
 
 @pytest.fixture
-def make_view() -> Callable[..., HandMadeView]:
+def make_view(tmp_path: Path) -> Callable[..., HandMadeView]:
     """``make_view(items, train=[...], valid=[...])`` from rows as dictionaries."""
 
     def make(
@@ -49,7 +52,7 @@ def make_view() -> Callable[..., HandMadeView]:
         complete = [{**dict.fromkeys(ITEM_COLUMNS), **item} for item in items]
         frame = pl.DataFrame(complete, schema=ITEM_COLUMNS)
         parts = {"train": _interactions(train), "valid": _interactions(valid)}
-        return HandMadeView(Catalogue(frame, images=None), parts)
+        return HandMadeView(Catalogue(frame, images=None), parts, tmp_path / "features")
 
     return make
 

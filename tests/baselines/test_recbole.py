@@ -21,6 +21,7 @@ from baselines.recbole.lightgcn import LightGCN
 from baselines.recbole.mf import MF
 from baselines.recbole.s3rec import S3Rec, _segments
 from baselines.recbole.sasrec import SASRec
+from benchmark import model_registry
 from benchmark.data.timeline import Timeline
 from benchmark.errors import BenchError, UsageError
 from benchmark.instances import History, Item, RecommendationInstance, SearchInstance
@@ -53,6 +54,10 @@ def fit(view):
         return model
 
     return build
+
+
+def sampler(timeline):
+    return NegativeSampler(timeline.user, timeline.item, items=len(ITEMS))
 
 
 def ask(history, *, user="new", k=3):
@@ -191,7 +196,7 @@ def test_every_item_with_a_past_is_a_target_once(fit, view, model_class):
     model = fit(model_class)
     timeline = Timeline.of_frame(view.interactions("train"), view.catalogue)
     rows = model._training_rows(timeline, minimum=1)
-    (batch,) = model._batches(timeline, rows, np.random.default_rng(0))
+    (batch,) = model._batches(timeline, rows, sampler(timeline), np.random.default_rng(0))
     seen = {
         (tuple(items[:length].tolist()), int(target))
         for items, length, target in zip(
@@ -211,9 +216,10 @@ def test_every_item_with_a_past_is_a_target_once(fit, view, model_class):
 def test_a_bpr_row_has_a_negative_its_user_did_not_take(fit, view):
     model = fit(SASRec, loss_type="BPR")
     timeline = Timeline.of_frame(view.interactions("train"), view.catalogue)
-    sampler = NegativeSampler(timeline.user, timeline.item, items=len(ITEMS))
     target = np.array([3, 7] * 50)
-    columns = model._columns(timeline, timeline.item + 1, target, sampler, np.random.default_rng(0))
+    columns = model._columns(
+        timeline, timeline.item + 1, target, sampler(timeline), np.random.default_rng(0)
+    )
     taken = {1: {1, 2, 3, 4}, 2: {2, 3, 4, 5}}
     pairs = zip(columns[cures.USER], columns[cures.NEGATIVE], strict=True)
     assert all(negative not in taken[user] for user, negative in pairs)
@@ -269,7 +275,8 @@ def fitted_once():
     from benchmark.data.schema import INTERACTION_COLUMNS, ITEM_COLUMNS
 
     class View:
-        name, tasks, history_window = "by-hand", (), 3
+        name, sha256, tasks, history_window = "by-hand", "by-hand", (), 3
+        features_folder = Path("features")  # nothing here trains long enough to be written
         catalogue = Catalogue(
             pl.DataFrame(
                 [{**dict.fromkeys(ITEM_COLUMNS), **item} for item in ITEMS], schema=ITEM_COLUMNS
@@ -353,6 +360,24 @@ def test_more_than_a_block_of_questions_is_answered_as_one_by_one(fitted_once):
     assert together.tolist() == [scores(model, history).tolist() for history in histories]
 
 
+def test_items_without_attributes_or_with_empty_ones_are_learnt_from_sequences(make_view):
+    texts = {"a": "red", "b": "", "c": "red", "d": None, "e": ""}  # f says nothing either
+    items = [
+        {"item_id": name, "brand": texts.get(name), "category": [],
+         "attributes": [{"key": "colour", "value": texts[name]}] if texts.get(name) else []}
+        for name in "abcdef"
+    ]  # fmt: skip
+    rows = [{"user_id": user, "item_id": item} for user, taken in TAKEN.items() for item in taken]
+    view = make_view(items, train=rows)
+    view.tasks, view.history_window = (), 3
+    model = S3Rec(S3Rec.Config(**SMALL, pretrain_epochs=1))
+    model.fit(view, seed=0)
+    described = model._attributes_of(np.array([range(len(ITEMS) + 1)]))[0].sum(1)
+    assert described.tolist() == [0, 2, 0, 2, 0, 0, 0]  # by token: a and c alone have any
+    (answer,) = model.predict([ask("bdf", k=6)])
+    assert sorted(answer.items) == list("abcdef")
+
+
 # --- settings and files
 
 
@@ -388,6 +413,19 @@ def test_without_recbole_the_extra_is_named(view, monkeypatch):
         SASRec(SASRec.Config(**SMALL)).fit(view, seed=0)
     assert error.value.fix == 'pip install "unimp-bench[recbole]"'
     cures._network_class.cache_clear()
+
+
+def test_listings_name_the_extra_that_is_missing(monkeypatch):
+    monkeypatch.setattr(model_registry.importlib.util, "find_spec", lambda name: None)
+    assert entries()["sasrec"].why_not() == "missing recbole: pip install 'unimp-bench[recbole]'"
+    with pytest.raises(BenchError, match="'sasrec' cannot run here"):
+        configure("sasrec", {})
+
+
+def test_listings_name_the_python_that_recbole_needs(monkeypatch):
+    monkeypatch.setattr(model_registry.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(model_registry.sys, "version_info", (3, 12, 4, "final", 0))
+    assert entries()["sasrec"].why_not() == "recbole needs Python 3.11, this is Python 3.12"
 
 
 def test_a_python_too_new_for_recbole_is_named(monkeypatch):
@@ -434,7 +472,7 @@ def test_rows_with_a_target_at_every_place_cover_each_target_once(fit, make_view
     model.fit(view, seed=0)
     timeline = Timeline.of_frame(view.interactions("train"), view.catalogue)
     rows = model._training_rows(timeline, minimum=1)
-    (batch,) = model._batches(timeline, rows, np.random.default_rng(0))
+    (batch,) = model._batches(timeline, rows, sampler(timeline), np.random.default_rng(0))
     pairs = {
         (tuple(items), tuple(following))
         for items, following in zip(
@@ -487,3 +525,22 @@ def test_no_setting_of_recboles_is_forgotten(model_class, not_ours):
     file = Path(recbole.__file__).parent / "properties" / "model"
     declared = yaml.safe_load((file / f"{model_class.network_name}.yaml").read_text())
     assert set(declared) - set(model_class.Config.model_fields) == not_ours
+
+
+# --- the loss over all items, computed our way
+
+
+@pytest.mark.parametrize("model_class", [SASRec, GRU4Rec, BERT4Rec, S3Rec])
+def test_cross_entropy_and_its_gradients_are_recboles(fitted_once, view, model_class):
+    model = fitted_once(model_class)
+    network = model._network  # in evaluation mode: no dropout
+    timeline = Timeline.of_frame(view.interactions("train"), view.catalogue)
+    rows = model._training_rows(timeline, minimum=1)
+    (batch,) = model._batches(timeline, rows, sampler(timeline), np.random.default_rng(0))
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    found = []
+    for loss in (model._loss(batch), network.calculate_loss(batch)):
+        found.append(torch.autograd.grad(loss, parameters, allow_unused=True))
+        found[-1] = [loss.detach(), *(g for g in found[-1] if g is not None)]
+    for ours, theirs in zip(*found, strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-6)

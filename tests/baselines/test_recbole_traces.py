@@ -19,6 +19,7 @@ os.environ["CUDA_VISIBLE_DEVICES"] = "5"
 import numpy as np
 import sklearn  # comes with recbole and sets variables of its own
 import torch
+import torch._dynamo  # the first optimiser imports it, and it sets a variable of its own
 import polars as pl
 from baselines.recbole.lightgcn import LightGCN
 from baselines.recbole.s3rec import S3Rec
@@ -26,7 +27,8 @@ from benchmark.data.catalogue import Catalogue
 from benchmark.data.schema import INTERACTION_COLUMNS, ITEM_COLUMNS
 
 class View:
-    name, tasks, history_window = "by-hand", (), 4
+    name, sha256, tasks, history_window = "by-hand", "by-hand", (), 4
+    features_folder = Path("features")
     catalogue = Catalogue(
         pl.DataFrame([{**dict.fromkeys(ITEM_COLUMNS), "item_id": i} for i in "abcdef"],
                      schema=ITEM_COLUMNS), images=None)

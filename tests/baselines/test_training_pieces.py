@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from baselines import negatives
 from baselines.attributes import attribute_table
 from baselines.negatives import NegativeSampler
 from baselines.training import TrainingSettings, reproducible, train
@@ -57,6 +58,20 @@ def test_a_user_who_took_everything_still_gets_a_negative():
     sampler = NegativeSampler(np.zeros(3, np.int64), np.arange(3), items=3)
     drawn = sampler.draw(np.zeros(50, np.int64), np.random.default_rng(0))
     assert set(drawn) <= {0, 1, 2}
+
+
+def test_both_ways_to_look_up_what_was_taken_draw_the_same(monkeypatch):
+    rng = np.random.default_rng(1)
+    user, item = rng.integers(20, size=300), rng.integers(30, size=300)
+    asked = rng.integers(20, size=5000)
+    drawn = []
+    for cells in (0, 2**29):
+        monkeypatch.setattr(negatives, "_CELLS", cells)
+        sampler = NegativeSampler(user, item, items=30)
+        drawn.append(sampler.draw(asked, np.random.default_rng(2)))
+    assert (drawn[0] == drawn[1]).all()
+    taken = set(zip(user.tolist(), item.tolist(), strict=True))
+    assert not taken & set(zip(asked.tolist(), drawn[0].tolist(), strict=True))
 
 
 class _Weight(torch.nn.Module):

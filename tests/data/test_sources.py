@@ -155,6 +155,7 @@ def test_sequences_read_users_items_and_attributes(tmp_path, home) -> None:
     }
     assert dataset.interactions()["timestamp"].to_list() == [0, 1, 2, 3, 0, 1, 2]
     assert dataset.info["notes"]["items of the attribute file in no sequence"] == 1
+    assert dataset.info["notes"]["items without an attribute"] == 2  # 10 and 33
     assert set(dataset.info["source_files"]) == {"Toys.txt", "Toys_item2attributes.json"}
     assert dataset.tasks == ("recommendation",)
 
@@ -162,7 +163,9 @@ def test_sequences_read_users_items_and_attributes(tmp_path, home) -> None:
 def test_sequences_order_other_ids_as_text(tmp_path, home) -> None:
     raw = tmp_path / "events.txt"
     raw.write_text("u1 z b a\nu2 b c z\n")
-    assert prepare("sequences", home=home, raw=raw).catalogue().ids == ("a", "b", "c", "z")
+    dataset = prepare("sequences", home=home, raw=raw)
+    assert dataset.catalogue().ids == ("a", "b", "c", "z")
+    assert "items without an attribute" not in dataset.info["notes"]  # no file was given
 
 
 def test_sequences_name_broken_lines_and_attribute_files(tmp_path, home) -> None:

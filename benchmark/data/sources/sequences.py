@@ -75,6 +75,7 @@ def read(raw: Path | None, params: SequencesParams, *, on_error: OnError) -> Raw
         ],
     }
     unused = len(attributes.keys() - set(catalogue))
+    without = 0 if path is None else sum(not attributes.get(item) for item in catalogue)
     return RawDataset(
         items=pl.DataFrame(table, schema={key: ITEM_COLUMNS[key] for key in table}),
         interactions=pl.DataFrame(
@@ -87,6 +88,7 @@ def read(raw: Path | None, params: SequencesParams, *, on_error: OnError) -> Raw
         notes={
             **bad.notes(),
             **({"items of the attribute file in no sequence": unused} if unused else {}),
+            **({"items without an attribute": without} if without else {}),
         },
     )
 
