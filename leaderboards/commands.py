@@ -33,7 +33,12 @@ def submit(
     training_data: Annotated[
         str, typer.Option("--training-data", help="All data that model and backbones saw.")
     ],
-    code: Annotated[str, typer.Option("--code", help="Where the code is: an https address.")],
+    code: Annotated[
+        str,
+        typer.Option(
+            "--code", help="Where the code is: an https address, or a path of this project."
+        ),
+    ],
     contamination: Annotated[
         str, typer.Option("--contamination", help="Why no test interaction was among it.")
     ],

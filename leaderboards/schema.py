@@ -34,6 +34,10 @@ def _plain(text: str) -> str:
     return text
 
 
+#: Files and folders of this repository that hold models.
+_OURS = re.compile(r"(baselines|unimp_model)(/[a-z0-9_]+)*(\.py)?", re.ASCII)
+
+
 def _portable(text: str) -> str:
     """A setting means the same on every machine: no place on one disk, no home folder."""
     if re.match(r"/|~|file:|[A-Za-z]:[/\\]", text):
@@ -43,8 +47,11 @@ def _portable(text: str) -> str:
     return text
 
 
-def _https(url: str) -> str:
-    """An https address with a host and no credentials, of characters that need no escape."""
+def _address(url: str) -> str:
+    """A place in this repository, or an https address with a host and no credentials, of
+    characters that need no escape."""
+    if _OURS.fullmatch(url):
+        return url
     problem = None
     try:
         parts = urlsplit(url)
@@ -186,7 +193,8 @@ class Declaration(_Strict):
 
     training_data: Paragraph
     """All data the model or its pretrained parts saw."""
-    code: Annotated[str, Field(max_length=300), AfterValidator(_https)]
+    code: Annotated[str, Field(max_length=300), AfterValidator(_address)]
+    """Where the model's code is: an https address, or a file or folder of this repository."""
     contamination: Paragraph
     """Why no test interaction can have been among it, or what may have been."""
     contact: Line | None = None

@@ -50,7 +50,8 @@ def test_all_tasks_of_a_model_make_one_submission(data_home, tmp_path, forge) ->
         for seed in (0, 1)
     ]
     out = tmp_path / "random"
-    write_submission(files_of(runs, DECLARATION, description="By chance."), out)
+    declaration = {**DECLARATION, "code": "baselines/trivial/random.py"}
+    write_submission(files_of(runs, declaration, description="By chance."), out)
     assert sorted(path.name for path in out.iterdir()) == ["runs", MANIFEST]
     result = forge.verify(out, strict=True)
     assert result.accepted, result.problems
