@@ -119,12 +119,9 @@ class Answerer:
         if parts.photos is None or parts.encoder is None:
             return
         met = parts.photos.index
-        images = {
-            Path(item.image).name: Path(item.image)
-            for instance in instances
-            for item in _shown(instance)
-            if item.image is not None
-        }
+        # Texts first: a photo occurs in many histories, and a path takes longer than the set.
+        files = {item.image for instance in instances for item in _shown(instance)} - {None}
+        images = {Path(file).name: Path(file) for file in sorted(files)}
         new = sorted(name for name in images if name not in met)
         if new:
             table = parts.encoder.features([images[n] for n in new], self.config.image_grid)
