@@ -47,7 +47,7 @@ SECONDS, GROWTH_MIB = 10.0, 300.0
 Files = dict[str, bytes]
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _quick_scoring():
     """No text encoder, and an image judge of three steps."""
     with pytest.MonkeyPatch.context() as patch:
