@@ -5,7 +5,7 @@ What HEM and ZAM share; they differ in how the user enters the question.
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,7 +61,7 @@ class QueryEncoder(nn.Module):
         return encoded
 
 
-class VectorNetwork(nn.Module):
+class VectorNetwork(nn.Module, ABC):
     """Word and item vectors, the query encoder, and the losses that both models have.
 
     A word is as likely for an item, and an item as likely for a question, as the product of
@@ -75,9 +75,9 @@ class VectorNetwork(nn.Module):
         self.encode_query = QueryEncoder(width)
         self.l2 = l2
 
+    @abstractmethod
     def question(self, batch: Batch) -> Tensor:
         """The vector (B, d) that items are compared with."""
-        raise NotImplementedError
 
     def loss(self, batch: Batch) -> Tensor:
         """Mean over purchases: the item from the question, words from the item, and lengths."""
