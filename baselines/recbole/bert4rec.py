@@ -14,6 +14,7 @@ from baselines.catalogue_loss import catalogue_cross_entropy
 from baselines.negatives import NegativeSampler
 from baselines.recbole.adapter import Asked
 from baselines.recbole.encoder import EncoderSettings
+from baselines.recbole.padding import without_padding
 from baselines.recbole.sequential import Batch, SequenceModel
 from baselines.windows import windows
 from benchmark.data.timeline import Timeline
@@ -82,13 +83,16 @@ class BERT4Rec(SequenceModel):
         from baselines.recbole import cures
 
         network = self._fitted()
-        row, number = torch.nonzero(batch[cures.MASKED_PLACES], as_tuple=True)  # (T,), (T,)
-        place = batch[cures.MASKED_PLACES][row, number]
-        states = network.forward(batch[cures.MASKED])[row, place]  # (T, d)
+        states, hidden = [], []
+        for part in without_padding(batch, by=cures.MASKED):
+            row, number = torch.nonzero(part[cures.MASKED_PLACES], as_tuple=True)  # (T,), (T,)
+            place = part[cures.MASKED_PLACES][row, number]
+            states.append(network.forward(part[cures.MASKED])[row, place])  # (T, d)
+            hidden.append(part[cures.MASKED_ITEMS][row, number])
         return catalogue_cross_entropy(
-            states,
+            torch.cat(states),
             network.item_embedding.weight[: self._mask],  # without the mask itself
-            batch[cures.MASKED_ITEMS][row, number],
+            torch.cat(hidden),
             network.output_bias,
         )
 

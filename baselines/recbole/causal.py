@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
 from baselines.catalogue_loss import catalogue_cross_entropy
 from baselines.negatives import NegativeSampler
+from baselines.recbole.padding import without_padding
 from baselines.recbole.sequential import Batch, SequenceModel, SequenceSettings
 from baselines.windows import windows
 from benchmark.data.timeline import Timeline
@@ -68,19 +70,22 @@ class CausalModel(SequenceModel):
         from baselines.recbole import cures
 
         network: Any = self._fitted()
-        if self.config.targets == "last":
-            if self.config.loss_type == "BPR":
-                return super()._loss(batch)
-            state = network.forward(batch[cures.ITEMS], batch[cures.LENGTH])  # (B, d)
-            table = network.item_embedding.weight
-            return catalogue_cross_entropy(state, table, batch[cures.ITEM])
-        target = batch[cures.ITEM]  # (B, window), 0 where the row is over
-        states = cures.every_state(network, batch)[target > 0]  # (T, d)
+        read = [self._read(part) for part in without_padding(batch, by=cures.ITEMS)]
+        states, right, wrong = (torch.cat(column) for column in zip(*read, strict=True))
         table = network.item_embedding.weight
-        right = target[target > 0]
         if self.config.loss_type == "CE":
             return catalogue_cross_entropy(states, table, right)
-        wrong = batch[cures.NEGATIVE][target > 0]
         loss: Tensor = network.loss_fct((states * table[right]).sum(-1),
                                         (states * table[wrong]).sum(-1))  # fmt: skip
         return loss
+
+    def _read(self, part: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """States (T, d), the items (T,) that follow, and negatives (T,) where the loss has some."""
+        from baselines.recbole import cures
+
+        network, right = self._fitted(), part[cures.ITEM]
+        wrong = part.get(cures.NEGATIVE, right)
+        if self.config.targets == "last":
+            return network.forward(part[cures.ITEMS], part[cures.LENGTH]), right, wrong
+        real = right > 0  # (B, width), false where the row is over
+        return cures.every_state(network, part)[real], right[real], wrong[real]

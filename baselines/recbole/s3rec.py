@@ -16,8 +16,9 @@ from baselines.catalogue_loss import catalogue_cross_entropy
 from baselines.checkpoint import Checkpoints
 from baselines.negatives import NegativeSampler
 from baselines.recbole.encoder import EncoderSettings
+from baselines.recbole.padding import LastPlaces, without_padding
 from baselines.recbole.sequential import Batch, SequenceModel
-from baselines.training import compute_device, train
+from baselines.training import train
 from baselines.windows import windows
 from benchmark.data.timeline import Timeline
 from benchmark.model import TrainingView
@@ -70,6 +71,11 @@ class S3Rec(SequenceModel):
         # RecBole fine-tunes by loading a pickle into a new network; here it is the same one.
         return {**super()._network_settings(), "train_stage": "pretrain"}
 
+    def _new_network(self) -> nn.Module:
+        network: Any = super()._new_network()
+        network.position_embedding = LastPlaces.of(network.position_embedding)
+        return network
+
     def _before_training(
         self,
         data: TrainingView,
@@ -84,7 +90,7 @@ class S3Rec(SequenceModel):
             network.aap_weight = network.map_weight = 0.0
         negatives = NegativeSampler(timeline.user, timeline.item, items=len(self.item_ids))
 
-        def batches() -> Iterator[list[Tensor]]:
+        def batches() -> Iterator[Batch]:
             order = rng.permutation(rows)
             for start in range(0, len(order), size):
                 yield self._pretraining_batch(timeline, order[start : start + size], negatives, rng)
@@ -94,7 +100,7 @@ class S3Rec(SequenceModel):
                 network,
                 batches=batches,
                 steps=-(-len(rows) // size),
-                loss=lambda batch: network.pretrain(*batch) / len(batch[1]),
+                loss=self._pretraining_loss,
                 settings=self.config,
                 label=f"pre-training {self.network_name} on {data.name}",
                 epochs=self.config.pretrain_epochs,
@@ -109,9 +115,13 @@ class S3Rec(SequenceModel):
         from baselines.recbole import cures
 
         network = self._fitted()
-        states = network.forward(batch[cures.ITEMS], bidirectional=False)  # (B, window, d)
+        states, right = [], []
+        for part in without_padding(batch, by=cures.ITEMS, right=True):
+            read = network.forward(part[cures.ITEMS], bidirectional=False)  # (B, width, d)
+            states.append(read[:, -1])
+            right.append(part[cures.ITEM])
         table = network.item_embedding.weight
-        return catalogue_cross_entropy(states[:, -1], table, batch[cures.ITEM])
+        return catalogue_cross_entropy(torch.cat(states), table, torch.cat(right))
 
     def _fine_tuning_loss(self) -> nn.Module:
         if self.config.loss_type == "CE":
@@ -120,16 +130,24 @@ class S3Rec(SequenceModel):
 
         return cures.bpr_loss()
 
+    def _pretraining_loss(self, batch: Batch) -> Tensor:
+        """RecBole's sum over the rows, by their number."""
+        network = self._fitted()
+        parts = without_padding(batch, by="items", right=True)
+        losses = [network.pretrain(self._attributes_of(p["items"]), *p.values()) for p in parts]
+        return torch.stack(losses).sum() / len(batch["items"])
+
     def _pretraining_batch(
         self,
         timeline: Timeline,
         last: NDArray[np.int64],
         negatives: NegativeSampler,
         rng: np.random.Generator,
-    ) -> list[Tensor]:
-        """The arguments of RecBole's ``pretrain`` for the histories that end with ``last`` (B,).
+    ) -> Batch:
+        """What RecBole's ``pretrain`` takes behind the attributes, in its order.
 
-        RecBole makes them in Python loops and may draw the mask itself as a negative.
+        Of the histories that end with ``last`` (B,). RecBole makes them in Python loops and may
+        draw the mask itself as a negative.
         """
         window = self._sizes["window"]
         mask = self._sizes["items"] + 1
@@ -141,16 +159,15 @@ class S3Rec(SequenceModel):
         wrong = items.copy()
         users = np.broadcast_to(timeline.user[last][:, None], items.shape)
         wrong[hidden] = negatives.draw(users[hidden], rng) + 1
+        names = ("masked", "items", "wrong", "without_segment", "segment", "wrong_segment")
         segments = _segments(items, length, mask, rng)
-        device = compute_device()
         arrays = (np.where(hidden, mask, items), items, wrong, *segments)
-        rows = [torch.from_numpy(array).to(device) for array in arrays]
-        return [self._attributes_of(items).to(device), *rows]
+        return self._batch(dict(zip(names, arrays, strict=True)))
 
-    def _attributes_of(self, items: NDArray[np.int64]) -> Tensor:
-        """Which attributes each place has: (B, window, attributes + 1); the first is nobody's."""
-        numbers = torch.from_numpy(self._attributes[items])  # (B, window, most)
-        out = torch.zeros(*items.shape, self._sizes["attributes"] + 1)
+    def _attributes_of(self, items: Tensor) -> Tensor:
+        """Which attributes each place has: (B, width, attributes + 1); the first is nobody's."""
+        numbers = torch.from_numpy(self._attributes[items.cpu()]).to(items.device)
+        out = torch.zeros(*items.shape, self._sizes["attributes"] + 1, device=items.device)
         out.scatter_(2, numbers, 1.0)
         out[..., 0] = 0.0
         return out

@@ -12,7 +12,7 @@ import torch
 pytest.importorskip("recbole")
 
 from baselines.negatives import NegativeSampler
-from baselines.recbole import cures
+from baselines.recbole import cures, padding
 from baselines.recbole.adapter import ROWS
 from baselines.recbole.bert4rec import BERT4Rec
 from baselines.recbole.gru4rec import GRU4Rec
@@ -157,7 +157,7 @@ def test_bert4rec_hides_at_least_one_item_and_never_the_first(fit, view):
 
 def test_s3rec_learns_from_its_first_attribute(fit):
     model = fit(S3Rec)
-    batch = model._attributes_of(np.array([[0, 1, 2]]))
+    batch = model._attributes_of(torch.tensor([[0, 1, 2]]))
     # brand x is attribute 1, y is 2; column 0, RecBole's padding, is nobody's
     assert batch.tolist() == [[[0, 0, 0], [0, 1, 0], [0, 0, 1]]]
     assert len(model._network.feature_embedding.weight) == 3
@@ -372,7 +372,7 @@ def test_items_without_attributes_or_with_empty_ones_are_learnt_from_sequences(m
     view.tasks, view.history_window = (), 3
     model = S3Rec(S3Rec.Config(**SMALL, pretrain_epochs=1))
     model.fit(view, seed=0)
-    described = model._attributes_of(np.array([range(len(ITEMS) + 1)]))[0].sum(1)
+    described = model._attributes_of(torch.arange(len(ITEMS) + 1)[None])[0].sum(1)
     assert described.tolist() == [0, 2, 0, 2, 0, 0, 0]  # by token: a and c alone have any
     (answer,) = model.predict([ask("bdf", k=6)])
     assert sorted(answer.items) == list("abcdef")
@@ -530,17 +530,72 @@ def test_no_setting_of_recboles_is_forgotten(model_class, not_ours):
 # --- the loss over all items, computed our way
 
 
-@pytest.mark.parametrize("model_class", [SASRec, GRU4Rec, BERT4Rec, S3Rec])
-def test_cross_entropy_and_its_gradients_are_recboles(fitted_once, view, model_class):
-    model = fitted_once(model_class)
-    network = model._network  # in evaluation mode: no dropout
+def assert_same_gradients(network, ours, theirs):
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    found = []
+    for loss in (ours, theirs):
+        gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+        found.append([loss.detach(), *(g for g in gradients if g is not None)])
+    for a, b in zip(*found, strict=True):
+        assert torch.allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def rows_of_three_lengths(model, view, monkeypatch):
+    """A training batch whose rows are read in two groups."""
+    monkeypatch.setattr(padding, "_SHORT", 1)
     timeline = Timeline.of_frame(view.interactions("train"), view.catalogue)
     rows = model._training_rows(timeline, minimum=1)
     (batch,) = model._batches(timeline, rows, sampler(timeline), np.random.default_rng(0))
-    parameters = [p for p in network.parameters() if p.requires_grad]
-    found = []
-    for loss in (model._loss(batch), network.calculate_loss(batch)):
-        found.append(torch.autograd.grad(loss, parameters, allow_unused=True))
-        found[-1] = [loss.detach(), *(g for g in found[-1] if g is not None)]
-    for ours, theirs in zip(*found, strict=True):
-        assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+    return batch
+
+
+@pytest.mark.parametrize("model_class", [SASRec, GRU4Rec, BERT4Rec, S3Rec])
+def test_cross_entropy_and_its_gradients_are_recboles(fitted_once, view, model_class, monkeypatch):
+    model = fitted_once(model_class)
+    batch = rows_of_three_lengths(model, view, monkeypatch)
+    network = model._network  # in evaluation mode: no dropout
+    assert_same_gradients(network, model._loss(batch), network.calculate_loss(batch))
+
+
+@pytest.mark.parametrize("model_class", [SASRec, GRU4Rec])
+def test_the_loss_over_one_negative_and_its_gradients_are_recboles(
+    fit, view, model_class, monkeypatch
+):
+    model = fit(model_class, loss_type="BPR")
+    batch = rows_of_three_lengths(model, view, monkeypatch)
+    network = model._network
+    assert_same_gradients(network, model._loss(batch), network.calculate_loss(batch))
+
+
+def test_s3recs_pre_training_loss_and_its_gradients_are_recboles(fitted_once, view, monkeypatch):
+    model = fitted_once(S3Rec)
+    monkeypatch.setattr(padding, "_SHORT", 1)
+    timeline = Timeline.of_frame(view.interactions("train"), view.catalogue)
+    rows = model._training_rows(timeline, minimum=1)
+    rng = np.random.default_rng(0)
+    batch = model._pretraining_batch(timeline, rows, sampler(timeline), rng)
+    network = model._network
+    network.loss_fct, tuned = torch.nn.BCEWithLogitsLoss(reduction="none"), network.loss_fct
+    try:
+        whole = network.pretrain(model._attributes_of(batch["items"]), *batch.values())
+        assert_same_gradients(network, model._pretraining_loss(batch), whole / len(rows))
+    finally:
+        network.loss_fct = tuned
+
+
+@pytest.mark.parametrize("right", [False, True])
+def test_rows_lose_padding_and_nothing_else(right):
+    rng = np.random.default_rng(0)
+    length = np.array([1, 9, 3, 4, 20, 20, 13, 6, 0])
+    place = np.arange(20) if not right else np.arange(20)[::-1]
+    items = np.where(place < length[:, None], rng.integers(1, 99, (9, 20)), 0)
+    batch = {"items": torch.from_numpy(items), "number": torch.arange(9)}
+    widths, seen = [], []
+    for part in padding.without_padding(batch, by="items", right=right):
+        widths.append(part["items"].shape[1])
+        for number, row in zip(part["number"].tolist(), part["items"].numpy(), strict=True):
+            seen.append(number)
+            assert row[row > 0].tolist() == items[number][items[number] > 0].tolist()
+            assert (row[-1] if right else row[0]) == items[number][-1 if right else 0]
+    assert widths == [3, 6, 9, 20]
+    assert sorted(seen) == list(range(9))
