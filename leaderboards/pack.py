@@ -18,9 +18,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmark.errors import BenchError, UsageError, in_one_line
-from benchmark.runs.store import PREDICTIONS, StoredRun
+from benchmark.runs.store import PREDICTIONS, StoredRun, is_tuned
 from leaderboards import limits, tables
-from leaderboards.schema import FORMAT, MANIFEST, PREDICTIONS_FOLDER, digest_of, validate
+from leaderboards.schema import (
+    FORMAT,
+    MANIFEST,
+    PREDICTIONS_FOLDER,
+    Tuning,
+    digest_of,
+    validate,
+)
 
 #: What a zip archive can say of a time, at its earliest.
 _TIME = (1980, 1, 1, 0, 0, 0)
@@ -155,10 +162,12 @@ def _predictions(run: StoredRun) -> bytes:
 
 def _entry(run: StoredRun, name: str, content: bytes) -> dict[str, Any]:
     keys = ("value", "low", "high", "n", "users")
+    tuning = {key: run.manifest["tuning"][key] for key in Tuning.model_fields if is_tuned(run)}
     return {
         "predictions": name,
         "predictions_sha256": hashlib.sha256(content).hexdigest(),
         **{key: run.manifest[key] for key in _TAKEN},
+        **({"tuning": tuning} if tuning else {}),
         "scores": {m: {k: score[k] for k in keys} for m, score in run.scores.items()},
         "failure_rate": run.failure_rate,
     }

@@ -151,6 +151,17 @@ class Parameters(_Strict):
         return self
 
 
+class Tuning(_Strict):
+    """How ``run --tuned`` came by its settings: the best of ``trials`` by ``metric`` on validation.
+
+    The more trials, the more was chosen by chance too.
+    """
+
+    trials: int = Field(ge=1, le=10**6)
+    metric: MetricName
+    value: float = Field(ge=-1e6, le=1e6)
+
+
 class SubmittedRun(_Strict):
     """One run: what was asked, and what is claimed of the answers in ``predictions``."""
 
@@ -168,6 +179,8 @@ class SubmittedRun(_Strict):
         max_length=64
     )
     """``--set`` overrides; the rest of the configuration is the variant's."""
+    tuning: Tuning | None = None
+    """Where a search chose the settings."""
     code_sha256: Sha256
     """Of the source files that the model's answers can depend on."""
     scores: dict[MetricName, ClaimedScore] = Field(min_length=1, max_length=64)

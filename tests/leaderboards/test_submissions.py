@@ -107,6 +107,15 @@ def test_the_oracles_privilege_is_told(data_home, forge) -> None:
     assert [warning.code for warning in result.warnings] == ["privileged-data"]
 
 
+def test_a_tuned_run_says_how_many_trials_chose_its_settings(forge, stored) -> None:
+    run = stored("search")
+    tuning = {"trials": 20, "metric": "NDCG@5", "value": 0.25, "id": "of-this-machine"}
+    files = files_of([replace(run, manifest={**run.manifest, "tuning": tuning})], DECLARATION)
+    (entry,) = json.loads(files[MANIFEST])["runs"]
+    assert entry["tuning"] == {"trials": 20, "metric": "NDCG@5", "value": 0.25}
+    assert forge.verify(forge.archive(files)).accepted
+
+
 def test_failed_answers_are_accepted_with_a_warning(forge, odd_run) -> None:
     result = forge.verify(forge.archive(files_of([odd_run], DECLARATION)))
     assert result.accepted, result.problems
