@@ -39,6 +39,22 @@ _DROPOUTS: dict[str, object] = {
 }
 
 
+#: ``all-positions`` is the default under its own name; 2048 prefixes have about as many targets.
+_CAUSAL_VARIANTS: dict[str, dict[str, object]] = {
+    "bpr": {"loss_type": "BPR"},
+    "all-positions": {"targets": "every", "batch_size": 128},
+    "prefixes": {"targets": "last", "batch_size": 2048},
+}
+
+
+_VECTORS: dict[str, object] = {
+    "learning_rate": {"low": 1e-3, "high": 2e-2, "log": True},
+    "embedding_size": [64, 128, 256],
+    "item_noise": {"low": 0.0, "high": 1.0},
+    "l2": {"low": 1e-3, "high": 1e-1, "log": True},
+}
+
+
 MODELS: tuple[ModelEntry, ...] = (
     ModelEntry(
         name="oracle",
@@ -134,6 +150,7 @@ MODELS: tuple[ModelEntry, ...] = (
         tasks=("search",),
         group="search",
         paper_name="HEM",
+        space={"query_weight": {"low": 0.0, "high": 1.0}, **_VECTORS},
     ),
     ModelEntry(
         name="zam",
@@ -141,6 +158,7 @@ MODELS: tuple[ModelEntry, ...] = (
         tasks=("search",),
         group="search",
         paper_name="ZAM",
+        space={"attention_units": {"low": 1, "high": 10}, **_VECTORS},
     ),
     ModelEntry(
         name="rtm",
@@ -158,6 +176,13 @@ MODELS: tuple[ModelEntry, ...] = (
                 "item_reviews": 30,
                 "negatives_from": "catalogue",
             },
+        },
+        reads_reviews=True,
+        space={
+            "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
+            "layers": {"low": 1, "high": 3},
+            "corruption": {"low": 0.0, "high": 0.9},
+            "negatives_from": ["catalogue", "candidates"],
         },
         requires=("bm25s",),
     ),
@@ -193,10 +218,7 @@ MODELS: tuple[ModelEntry, ...] = (
         name="gru4rec",
         target="gru4rec:GRU4Rec",
         paper_name="GRU4Rec",
-        variants={
-            "bpr": {"loss_type": "BPR"},
-            "all-positions": {"targets": "every", "batch_size": 128},
-        },
+        variants=_CAUSAL_VARIANTS,
         space={
             "hidden_size": [50, 100, 200],
             "num_layers": {"low": 1, "high": 2},
@@ -207,10 +229,7 @@ MODELS: tuple[ModelEntry, ...] = (
         name="sasrec",
         target="sasrec:SASRec",
         paper_name="SASRec",
-        variants={
-            "bpr": {"loss_type": "BPR"},
-            "all-positions": {"targets": "every", "batch_size": 128},
-        },
+        variants=_CAUSAL_VARIANTS,
         space={"hidden_size": [50, 100, 200], "n_layers": {"low": 1, "high": 3}, **_DROPOUTS},
     ),
     _recbole(

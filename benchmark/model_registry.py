@@ -58,7 +58,8 @@ class ModelEntry:
     Python version they do not install on. ``needs`` maps a variant's name to what it asks for
     beyond that. ``adapted`` marks a system whose authors do not define it for a task listed
     here. ``formulas`` maps a variant's name, ``""`` for any other, to what its scores are, for
-    the footnotes of reports. ``space`` is what ``unimp-bench tune`` searches
+    the footnotes of reports. ``reads_reviews`` marks a model that refuses data without reviews,
+    so that tables do not ask it there. ``space`` is what ``unimp-bench tune`` searches
     (:mod:`benchmark.tuning.space`): a setting's name, and a list of values or
     ``{"low", "high", "log"}``.
     """
@@ -75,6 +76,7 @@ class ModelEntry:
     before_python: tuple[int, int] | None = None
     needs: Mapping[str, Needs] = field(default_factory=lambda: MappingProxyType({}))
     formulas: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    reads_reviews: bool = False
     space: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     def why_not(self, variant: str | None = None) -> str | None:

@@ -37,6 +37,8 @@ from benchmark.stats import paired_difference
 
 MODELS = ("sasrec", "gru4rec")
 METRICS = ("NDCG@5", "HR@10")
+#: A batch of prefixes, where ``--set batch_size`` gives none.
+PREFIXES = 2048
 
 
 def main() -> None:
@@ -62,13 +64,11 @@ def main() -> None:
 def _compare(
     name: str, dataset: Dataset, seeds: Sequence[int], settings: dict[str, Any], home: Home
 ) -> None:
+    prefixes = {"batch_size": PREFIXES, **settings, "targets": "last"}
+    rows = _rows_for(name, prefixes, dataset)
     ways = {
-        "prefixes": settings,
-        "every place": {
-            **settings,
-            "targets": "every",
-            "batch_size": _rows_for(name, settings, dataset),
-        },
+        "prefixes": prefixes,
+        "every place": {**settings, "targets": "every", "batch_size": rows},
     }
     scored: dict[str, list[Statistics]] = {way: [] for way in ways}
     users: list[str] = []
@@ -95,19 +95,18 @@ def _compare(
         )
 
 
-def _rows_for(name: str, settings: dict[str, Any], dataset: Dataset) -> int:
-    """Sequences with about as many targets as a batch of prefixes has."""
+def _rows_for(name: str, prefixes: dict[str, Any], dataset: Dataset) -> int:
+    """Sequences with about as many targets as a batch of ``prefixes`` has."""
     view = dataset.training_view()
     timeline = Timeline.of_frame(view.interactions("train"), view.catalogue)
     rows = []
     for targets in ("last", "every"):
-        model = configure(name, {**settings, "targets": targets}).build()
+        model = configure(name, {**prefixes, "targets": targets}).build()
         assert isinstance(model, CausalModel)
         model._know(view.catalogue.ids, timeline.users)
         model._size(view, timeline)
         rows.append(len(model._training_rows(timeline, minimum=1)))
-    prefixes, sequences = rows
-    return max(1, round(model.config.batch_size * sequences / prefixes))
+    return max(1, round(prefixes["batch_size"] * rows[1] / rows[0]))
 
 
 def _validated(fitted: Fitted, dataset: Dataset) -> tuple[list[str], Statistics]:

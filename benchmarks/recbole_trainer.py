@@ -70,10 +70,10 @@ def _compare(
     name: str, view: TrainingView, settings: dict[str, object], epochs: int
 ) -> Iterator[tuple[str, float, float]]:
     ours = {
-        "ours": _our_epoch(name, view, settings),
+        "ours": _our_epoch(f"{name}:prefixes", view, settings),
         "all positions": _our_epoch(f"{name}:all-positions", view, settings),
     }
-    model = configure(name, settings).build()
+    model = configure(f"{name}:prefixes", settings).build()
     assert isinstance(model, SequenceModel)
     timeline = Timeline.of_frame(view.interactions("train"), view.catalogue)
     model._know(view.catalogue.ids, timeline.users)

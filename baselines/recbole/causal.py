@@ -23,7 +23,7 @@ class CausalSettings(SequenceSettings):
 
     loss_type: Literal["CE", "BPR"] = Field("CE", description="over all items, or one negative")
     targets: Literal["last", "every"] = Field(
-        "last", description="a row a prefix with one target, or a sequence with one at every place"
+        "every", description="a sequence with one at every place, or a row a prefix with one"
     )
 
 
@@ -33,7 +33,7 @@ class CausalModel(SequenceModel):
     Rows run backwards from a user's last training item without overlap, so every item with a past
     is a target once an epoch, as with prefixes. Computed is a row instead of a row for each of its
     targets; in exchange the first targets of a long user's earlier rows see less of the past than
-    they would as prefixes. RecBole knows only prefixes.
+    they would as prefixes. RecBole knows only prefixes, which ``targets=last`` are.
     """
 
     def _training_rows(self, timeline: Timeline, *, minimum: int) -> NDArray[np.int64]:

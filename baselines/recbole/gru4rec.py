@@ -8,8 +8,11 @@ from baselines.recbole.causal import CausalModel, CausalSettings
 
 
 class GRU4RecSettings(CausalSettings):
-    """One layer of 100 units (Hidasi et al., section 4.1); the rest is RecBole's."""
+    """One layer of 100 units (Hidasi et al., section 4.1) and SASRec's batches of 128 users; the
+    rest is RecBole's.
+    """
 
+    batch_size: int = Field(128, ge=1, le=1_000_000, description="training rows a step")
     embedding_size: int = Field(64, ge=1, le=8192, description="width of item vectors")
     hidden_size: int = Field(100, ge=1, le=8192, description="recurrent units")
     num_layers: int = Field(1, ge=1, le=16, description="recurrent layers")
@@ -17,7 +20,7 @@ class GRU4RecSettings(CausalSettings):
 
 
 class GRU4Rec(CausalModel):
-    """A gated recurrent network over the history; every prefix is a training row (Tan et al.)."""
+    """A gated recurrent network over the history; every prefix has a target (Tan et al.)."""
 
     Config = GRU4RecSettings
     network_name = "GRU4Rec"

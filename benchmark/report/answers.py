@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from benchmark.data.sources import SELF_CONTAINED
 from benchmark.home import Home
 from benchmark.model_registry import ModelEntry, entries
-from benchmark.report.availability import Reason, dataset_lacks, not_tuned, rank, why_not
+from benchmark.report.availability import (
+    Reason,
+    dataset_lacks,
+    no_reviews,
+    not_tuned,
+    rank,
+    why_not,
+)
 from benchmark.report.contents import Slot
 from benchmark.report.picking import (
     RunShelf,
@@ -88,6 +95,7 @@ def collect(table: ResultTable, *, home: Home, data: str | None) -> Answers:
             if not runs:
                 reason = why_not(row.model, group.task, known)
                 reason = reason or dataset_lacks(name, infos[name], group.task, spec.cohort)
+                reason = reason or no_reviews(row.model, name, home, known)
                 reason = reason or not_tuned(spec, infos[name], home)
                 if row.role == "oracle" and not simulated[name]:
                     reason = "{} knows the truth of simulated data alone", row.system

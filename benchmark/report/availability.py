@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import polars as pl
+
 from benchmark.errors import UsageError
 from benchmark.home import Home
 from benchmark.model_registry import ModelEntry
@@ -56,6 +58,22 @@ def dataset_lacks(
     if not info["tasks"][task].get(f"test-{cohort}"):
         return f"dataset {name!r} has no {task} instances of cohort {{}}", cohort
     return None
+
+
+def no_reviews(
+    model: str, data: str, home: Home, entries: Mapping[str, ModelEntry]
+) -> Reason | None:
+    """Why ``model`` finds too little in prepared dataset ``data`` to be fitted, or ``None``."""
+    entry = entries.get(model.partition(":")[0])
+    if entry is None or not entry.reads_reviews:
+        return None
+    file = home.datasets / data / "interactions.parquet"
+    if not file.is_file():
+        return None  # not prepared yet: the run itself finds out
+    rows = pl.scan_parquet(file).filter(pl.col("part") == "train")
+    if rows.select(pl.col("review").is_not_null().any()).collect().item():
+        return None
+    return f"dataset {data!r} has no reviews for {{}} to read", model
 
 
 def not_tuned(spec: RunSpec, info: Mapping[str, Any] | None, home: Home) -> Reason | None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from benchmark.errors import UsageError
@@ -180,6 +181,23 @@ def test_unknown_variants_and_tasks_a_model_does_not_answer_are_named(shelf: Any
     assert any("model 'unimp' has no variant 'no-fine-grained'" in note for note in notes)
     notes = build_report("selection", home=shelf.home).notes
     assert any("no selection by model 'unimp'" in note for note in notes)
+
+
+def test_a_model_that_reads_reviews_is_not_asked_where_there_are_none(
+    shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = ModelEntry("rtm", "nowhere:RTM", ("search",), "search", reads_reviews=True)
+    monkeypatch.setattr("benchmark.report.answers.entries", lambda: {"rtm": entry})
+    shelf.dataset("hm")
+    folder = shelf.home.datasets / "hm"
+    part = ["train", "train", "test"]
+    for reviews, asked in (([None, None, "warm"], False), ([None, "warm", None], True)):
+        frame = pl.DataFrame({"part": part, "review": pl.Series(reviews, dtype=pl.String)})
+        frame.write_parquet(folder / "interactions.parquet")
+        report = build_report("search", home=shelf.home, data="hm")
+        assert any("--model rtm" in command for command in report.missing) == asked
+        note = "-: dataset 'hm' has no reviews for 'rtm' to read."
+        assert (note in report.notes) != asked
 
 
 def test_a_dataset_without_the_task_is_named_instead_of_asked_for(shelf: Any) -> None:

@@ -88,7 +88,11 @@ def test_every_declared_space_fits_its_model_and_holds_its_defaults(name: str) -
 
 
 @pytest.mark.parametrize(
-    "name", ["mf", "lightgcn", "hgn", "gru4rec", "sasrec", "bert4rec", "s3rec", "bm25", "unimp"]
+    "name",
+    [
+        *("mf", "lightgcn", "hgn", "gru4rec", "sasrec", "bert4rec", "s3rec"),
+        *("bm25", "hem", "zam", "rtm", "unimp"),
+    ],
 )
 def test_these_models_can_be_tuned(name: str) -> None:
     assert entries()[name].space

@@ -14,6 +14,7 @@ from baselines.recbole.gru4rec import GRU4Rec
 from baselines.recbole.s3rec import S3Rec
 from baselines.recbole.sasrec import SASRec
 from benchmark.data.timeline import Timeline
+from benchmark.runs.config import configure
 
 SMALL = {"epochs": 2, "threads": 1}
 
@@ -38,11 +39,18 @@ def test_rows_with_a_target_at_every_place_cover_each_target_once(fit, make_view
     assert pairs == {((5, 6, 1), (6, 1, 2)), ((2, 3, 4), (3, 4, 5)), ((1, 0, 0), (2, 0, 0))}
 
 
+@pytest.mark.parametrize("name", ["sasrec", "gru4rec"])
+def test_a_target_at_every_place_is_the_default(name):
+    assert configure(f"{name}:all-positions", {}).config == configure(name, {}).config
+    prefixes = configure(f"{name}:prefixes", {}).config
+    assert (prefixes["targets"], prefixes["batch_size"]) == ("last", 2048)
+
+
 @pytest.mark.parametrize("model_class", [SASRec, GRU4Rec])
 @pytest.mark.parametrize("loss_type", ["CE", "BPR"])
 def test_the_loss_at_every_place_is_the_mean_of_its_prefixes(fit, model_class, loss_type):
     whole = fit(model_class, targets="every", loss_type=loss_type)
-    prefixes = fit(model_class, loss_type=loss_type)
+    prefixes = fit(model_class, targets="last", loss_type=loss_type)
     prefixes._network = whole._network  # in evaluation mode: no dropout
     row = torch.tensor([[2, 3, 4]])
     negatives = torch.tensor([[1, 6, 1]])
@@ -85,10 +93,9 @@ def rows_of_three_lengths(model, view, sampler, monkeypatch):
 
 
 @pytest.mark.parametrize("model_class", [SASRec, GRU4Rec, BERT4Rec, S3Rec])
-def test_cross_entropy_and_its_gradients_are_recboles(
-    fitted_once, view, sampler, model_class, monkeypatch
-):
-    model = fitted_once(model_class)
+def test_cross_entropy_and_its_gradients_are_recboles(fit, view, sampler, model_class, monkeypatch):
+    causal = model_class in (SASRec, GRU4Rec)
+    model = fit(model_class, **({"targets": "last"} if causal else {}))
     batch = rows_of_three_lengths(model, view, sampler, monkeypatch)
     network = model._network  # in evaluation mode: no dropout
     assert_same_gradients(network, model._loss(batch), network.calculate_loss(batch))
@@ -98,7 +105,7 @@ def test_cross_entropy_and_its_gradients_are_recboles(
 def test_the_loss_over_one_negative_and_its_gradients_are_recboles(
     fit, view, sampler, model_class, monkeypatch
 ):
-    model = fit(model_class, loss_type="BPR")
+    model = fit(model_class, targets="last", loss_type="BPR")
     batch = rows_of_three_lengths(model, view, sampler, monkeypatch)
     network = model._network
     assert_same_gradients(network, model._loss(batch), network.calculate_loss(batch))

@@ -168,8 +168,8 @@ def test_s3rec_pads_on_the_left_in_both_stages(fit, view):
 
 
 @pytest.mark.parametrize("model_class", [SASRec, GRU4Rec])
-def test_every_item_with_a_past_is_a_target_once(fit, view, model_class, sampler):
-    model = fit(model_class)
+def test_every_item_with_a_past_is_the_target_of_one_prefix(fit, view, model_class, sampler):
+    model = fit(model_class, targets="last")
     timeline = Timeline.of_frame(view.interactions("train"), view.catalogue)
     rows = model._training_rows(timeline, minimum=1)
     (batch,) = model._batches(timeline, rows, sampler(timeline), np.random.default_rng(0))
@@ -189,16 +189,17 @@ def test_every_item_with_a_past_is_a_target_once(fit, view, model_class, sampler
     }
 
 
-def test_a_bpr_row_has_a_negative_its_user_did_not_take(fit, view, sampler):
-    model = fit(SASRec, loss_type="BPR")
+@pytest.mark.parametrize("targets", ["last", "every"])
+def test_a_bpr_row_has_negatives_its_user_did_not_take(fit, view, sampler, targets):
+    model = fit(SASRec, loss_type="BPR", targets=targets)
     timeline = Timeline.of_frame(view.interactions("train"), view.catalogue)
     target = np.array([3, 7] * 50)
     columns = model._columns(
         timeline, timeline.item + 1, target, sampler(timeline), np.random.default_rng(0)
     )
     taken = {1: {1, 2, 3, 4}, 2: {2, 3, 4, 5}}
-    pairs = zip(columns[cures.USER], columns[cures.NEGATIVE], strict=True)
-    assert all(negative not in taken[user] for user, negative in pairs)
+    for place, wrong in zip(target, columns[cures.NEGATIVE], strict=True):
+        assert taken[timeline.user[place] + 1].isdisjoint(np.atleast_1d(wrong))
 
 
 @pytest.mark.parametrize("model_class", ALL)
