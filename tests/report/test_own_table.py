@@ -177,3 +177,14 @@ def test_published_numbers_need_a_source(shelf: Any, tmp_path: Path) -> None:
     Path(path).write_text(Path(path).read_text() + 'published = {"HR@5" = 0.1}\n')
     with pytest.raises(UsageError, match='published = "whose they are"'):
         build_report(path, home=shelf.home)
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLE.parent.glob("*.toml")), ids=lambda file: file.name)
+def test_every_example_is_a_table_of_announced_models(
+    file: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # the models this installation announces
+    monkeypatch.chdir(ROOT)
+    report = build_report(str(file), home=home)
+    assert {cell.value for row in report.rows for cell in row.cells} == {None}
+    assert not any("no model" in note or "no variant" in note for note in report.notes)
