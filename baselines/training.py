@@ -78,13 +78,14 @@ def reproducible(seed: int, threads: int | None) -> Iterator[None]:
         # operations on a GPU have no deterministic kernel: these warn instead of failing.
         torch.set_deterministic_debug_mode("warn" if gpus else "error")
         # It also overwrites all new memory, in case something reads what nobody wrote there.
-        fill = torch.utils.deterministic.fill_uninitialized_memory
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        deterministic: Any = torch.utils.deterministic  # its one attribute is not in torch's types
+        fill = deterministic.fill_uninitialized_memory
+        deterministic.fill_uninitialized_memory = False
         try:
             yield
         finally:
             torch.set_deterministic_debug_mode(mode)
-            torch.utils.deterministic.fill_uninitialized_memory = fill
+            deterministic.fill_uninitialized_memory = fill
             if workspace is None:
                 os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
 

@@ -33,8 +33,10 @@ _DAMAGED = (zipfile.BadZipFile, NotImplementedError, OSError, ValueError)
 class Container(Protocol):
     """An opened submission: a context manager."""
 
-    sizes: Mapping[str, int]
-    """Name -> size in bytes as announced, for every file that may be read."""
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Name -> size in bytes as announced, for every file that may be read."""
+
     findings: list[Finding]
     """What is wrong with the container itself."""
 

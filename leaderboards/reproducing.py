@@ -82,9 +82,9 @@ def sample(total: int, seed: str) -> list[int]:
 
 def _same(prediction: Prediction, answer: Mapping[str, Any]) -> bool:
     if isinstance(prediction, Ranking):
-        return list(prediction.items) == answer["items"]
+        return bool(list(prediction.items) == answer["items"])
     if isinstance(prediction, Rating):
-        return abs(prediction.value - answer["value"]) <= RATING_TOLERANCE
+        return bool(abs(prediction.value - answer["value"]) <= RATING_TOLERANCE)
     if isinstance(prediction, Text):
         return bool(prediction.text == answer["text"])
     if isinstance(prediction, Selection):

@@ -87,10 +87,6 @@ def _matching(pattern: str, words: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _text(most: int) -> Any:
-    return Annotated[str, Field(max_length=most), AfterValidator(_plain)]
-
-
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
 Name = Annotated[
     str, Field(max_length=64), _matching(_NAME, "a name of letters, digits and . _ + -")
@@ -108,8 +104,8 @@ FileName = Annotated[
 MetricName = Annotated[
     str, Field(max_length=80), _matching(r"[A-Za-z0-9][A-Za-z0-9 @+./_-]*", "a metric's name")
 ]
-Line = _text(200)
-Paragraph = _text(2_000)
+Line = Annotated[str, Field(max_length=200), AfterValidator(_plain)]
+Paragraph = Annotated[str, Field(max_length=2_000), AfterValidator(_plain)]
 Scalar = Union[
     bool,
     int,

@@ -46,11 +46,11 @@ def parse(raw: bytes, where: str, *, most_bytes: int, most_depth: int) -> Any:
         return value
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        result = dict(pairs)
-        if len(result) != len(pairs):
-            seen: set[str] = set()
-            twice = next(name for name, _ in pairs if name in seen or seen.add(name))
-            raise Refused("json-duplicate-key", where, f"The key {shown(twice)} stands twice.")
+        result: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in result:
+                raise Refused("json-duplicate-key", where, f"The key {shown(name)} stands twice.")
+            result[name] = value
         return result
 
     try:

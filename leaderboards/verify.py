@@ -195,11 +195,12 @@ class _Run:
             return
         task = TASKS.get(run.task)
         asked, found = local_data.find(run, self._home, where, self._known)
+        questions = None if asked is None else asked.questions
         yield from found
         yield from rescoring.metric_problems(run, task, where)
-        yield from rescoring.gate_problems(run, asked and asked.questions, where)
+        yield from rescoring.gate_problems(run, questions, where)
         yield from _cautions(run, where)
-        wrong = answers.id_problems(table, asked and asked.questions, place(run.predictions))
+        wrong = answers.id_problems(table, questions, place(run.predictions))
         yield from wrong
         if wrong:
             return

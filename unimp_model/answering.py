@@ -120,7 +120,8 @@ class Answerer:
             return
         met = parts.photos.index
         # Texts first: a photo occurs in many histories, and a path takes longer than the set.
-        files = {item.image for instance in instances for item in _shown(instance)} - {None}
+        shown = (item.image for instance in instances for item in _shown(instance))
+        files = {file for file in shown if file is not None}
         images = {Path(file).name: Path(file) for file in sorted(files)}
         new = sorted(name for name in images if name not in met)
         if new:

@@ -294,6 +294,14 @@ class UniMPConfig(BaseModel):
             raise ValueError("with exclusive_attention = false every token sees that image anyway")
         return value
 
+    def share(self, task: str) -> float:
+        """Return the share, 0..1, of ``task``'s examples that a joint epoch asks; 1 unless set."""
+        return dict[str, float](self.task_shares.items()).get(task, 1.0)
+
+    def weight(self, task: str) -> float:
+        """Return ``task``'s lambda of Eq. 6; 1 unless set."""
+        return dict[str, float](self.task_weights.items()).get(task, 1.0)
+
     @field_validator("lora_rank", "lora_alpha", "lora_targets")
     @classmethod
     def _check_lora(cls, value: Any, info: ValidationInfo) -> Any:

@@ -37,8 +37,8 @@ def expected_ratings(
     """
     sharp = np.maximum(p, 1e-300) ** (1 / temperature)
     # Summed row by row: a matrix product's last bit depends on how many rows there are.
-    values = (sharp / sharp.sum(1, keepdims=True) * np.asarray(levels)).sum(1)
-    return np.clip(values, levels[0], levels[-1])
+    values: NDArray[np.float64] = (sharp / sharp.sum(1, keepdims=True) * np.asarray(levels)).sum(1)
+    return values.clip(levels[0], levels[-1])
 
 
 def _most_probable(logits: Tensor, number: int) -> Tensor:
@@ -151,9 +151,8 @@ class Reader:
         out: list[list[int]] = [[]] * len(rows)
         for numbers in self._groups(rows):
             batch = self._batch([rows[i] for i in numbers])
-            if draws is None:
-                choose = _most_probable
-            else:
+            choose: Callable[[Tensor, int], Tensor] = _most_probable
+            if draws is not None:
                 fixed = np.zeros((len(batch.tokens), longest))
                 fixed[: len(numbers)] = draws[numbers]
                 choose = _sampler(torch.from_numpy(fixed), temperature)

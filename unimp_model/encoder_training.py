@@ -124,7 +124,7 @@ def _train(
             views = contrastive_loss(one[: len(again)], other, torch.tensor(_VIEWS_SCALE))
             loss = loss + _VIEWS_WEIGHT * views
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
             schedule.step()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmark.data.catalogue import Catalogue
 from benchmark.instances import (
@@ -102,7 +103,7 @@ class RowBuilder:
         rates: Mapping[str, float],
         *,
         longest_answer: int,
-        codes: Mapping[str, Sequence[int]] | None = None,
+        codes: Mapping[str, NDArray[np.int32]] | None = None,
     ) -> None:
         self.template = template
         self.rates = dict(rates)
@@ -252,10 +253,11 @@ class RowBuilder:
             answer = sentence_tokens(self.template, text, self.longest_answer)
         elif task == "selection" and in_order:
             example = self._selections[self._selection_of[row]]
-            asked = example.instance
+            asked, target = example.instance, example.target
             assert isinstance(asked, SelectionInstance)
+            assert isinstance(target, tuple)
             choices = candidate_tokens(self.template, asked)
-            taken = set(example.target)
+            taken = set(target)
             answer = tuple(
                 token for token, candidate in zip(choices, asked.candidates, strict=True)
                 if candidate.item_id in taken

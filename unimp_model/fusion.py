@@ -77,7 +77,8 @@ class GatedCrossAttention(nn.Module):
         sees = sees | blind[:, None, :, None]
         out = functional.scaled_dot_product_attention(q, k, v, attn_mask=sees)  # (B, h, N, e)
         out = merge_heads(out).masked_fill(blind.unsqueeze(-1), 0.0)  # ... and count for nothing
-        return self.to_out(out)
+        attended: Tensor = self.to_out(out)
+        return attended
 
     def forward(self, text: Tensor, visual: Tensor, mask: Tensor) -> Tensor:
         """Eq. 4: the gated residual, (B, N, d)."""

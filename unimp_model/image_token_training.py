@@ -204,13 +204,14 @@ class _Training:
             weight = balance(reconstruction, doubt, self.vq.decoder.conv_out.weight)
             loss = loss + self.gan_weight * weight * doubt
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.learning, 1.0)
         self.optimiser.step()
         self.schedule.step()
         if judged:
             self.judge_optimiser.zero_grad(set_to_none=True)
-            hinge_loss(self.judge(real), self.judge(painted.detach())).backward()
+            doubt = hinge_loss(self.judge(real), self.judge(painted.detach()))
+            doubt.backward()  # type: ignore[no-untyped-call]
             self.judge_optimiser.step()
         if quantise:
             flat = _flat(latents.detach())

@@ -53,7 +53,7 @@ class ImageTokenizer:
     def grid(self) -> int:
         """Codes on one side of a photo."""
         halvings = len(self.vq.config.block_out_channels) - 1
-        return self.size // (self.fold * 2**halvings)
+        return self.size // (self.fold << halvings)
 
     @property
     def length(self) -> int:
@@ -94,8 +94,9 @@ class ImageTokenizer:
             raise ValueError(f"codes outside 0..{self.codes - 1}: {codes.min()}..{codes.max()}")
         parts = [np.zeros((0, 3, self.size, self.size), np.uint8)]
         for some, count in _fixed_batches(codes):
-            numbers = torch.from_numpy(some.astype(np.int64)).unflatten(1, (self.grid, self.grid))
-            quantised = self.vq.quantize.embedding(numbers).permute(0, 3, 1, 2)  # (b, d, g, g)
+            numbers = torch.from_numpy(some.astype(np.int64))
+            square = torch.unflatten(numbers, 1, (self.grid, self.grid))  # (b, g, g)
+            quantised = self.vq.quantize.embedding(square).permute(0, 3, 1, 2)  # (b, d, g, g)
             parts.append(self.pixels(paint(self.vq, quantised))[:count])
         return np.concatenate(parts)
 
@@ -165,6 +166,7 @@ def new_vq_model(**config: Any) -> Any:
 
 def nearest_codes(vq: Any, latents: Tensor) -> Tensor:
     """Number of the nearest codebook vector at each position: (b, d, g, g) -> (b, g, g)."""
+    numbers: Tensor
     _, _, (_, _, numbers) = vq.quantize(latents)
     return numbers.view(len(latents), *latents.shape[2:])
 

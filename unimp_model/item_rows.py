@@ -33,6 +33,10 @@ class ItemRows(nn.Module):
     ``photos_enter`` false they are left out of the input rows alone.
     """
 
+    bag_tokens: Tensor
+    bag_starts: Tensor
+    photos: Tensor | None
+
     def __init__(
         self,
         bags: Sequence[Sequence[int]],
@@ -91,7 +95,8 @@ class ItemRows(nn.Module):
 
     def forward(self, input_rows: Tensor, output_rows: Tensor) -> tuple[Tensor, Tensor]:
         """Token rows (V_text, d) in and out -> item rows (n, d) in and out."""
-        into, out = self.input_delta + self.input_mark, self.output_delta
+        into: Tensor = self.input_delta + self.input_mark
+        out: Tensor = self.output_delta
         if not self.content:
             return into, out
         into = into + self._bag_mean(input_rows)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,9 @@ from torch.nn import functional
 
 from benchmark.errors import BenchError
 from benchmark.torch_setup import prepare_torch
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 #: Called before a layer: (layer number, hidden states (B, N, d)) -> hidden states.
 Injection = Callable[[int, Tensor], Tensor]
@@ -35,7 +38,7 @@ class LanguageModel(nn.Module):
     or cannot do that.
     """
 
-    def __init__(self, causal_lm: nn.Module, *, checkpointing: bool = False) -> None:
+    def __init__(self, causal_lm: PreTrainedModel, *, checkpointing: bool = False) -> None:
         super().__init__()
         self.causal_lm = causal_lm
         self._inject: Injection | None = None
@@ -53,7 +56,7 @@ class LanguageModel(nn.Module):
     @property
     def decoder(self) -> Any:
         """The stack of layers below the vocabulary projection, with what is around it."""
-        return self.causal_lm.get_decoder()
+        return self.causal_lm.get_decoder()  # type: ignore[no-untyped-call]
 
     @property
     def layers(self) -> nn.ModuleList:
@@ -100,17 +103,20 @@ class LanguageModel(nn.Module):
     @property
     def input_rows(self) -> nn.Parameter:
         """Token embedding, (V_text, d)."""
-        return self.causal_lm.get_input_embeddings().weight
+        rows = self.causal_lm.get_input_embeddings().weight
+        assert isinstance(rows, nn.Parameter)
+        return rows
 
     @property
     def output_rows(self) -> nn.Parameter:
         """Vocabulary projection, (V_text, d); the same object as input_rows where tied."""
-        return self.causal_lm.get_output_embeddings().weight
+        rows = self._output.weight
+        assert isinstance(rows, nn.Parameter)
+        return rows
 
     def project(self, states: Tensor) -> Tensor:
         """Scores of the model's own vocabulary, (R, d) -> (R, V_text)."""
-        bias = self.causal_lm.get_output_embeddings().bias
-        return functional.linear(states, self.output_rows, bias)
+        return functional.linear(states, self.output_rows, self._output.bias)
 
     def forward(
         self,
@@ -138,7 +144,13 @@ class LanguageModel(nn.Module):
             )
         finally:
             self._inject = None
-        return output.last_hidden_state
+        states: Tensor = output.last_hidden_state
+        return states
+
+    @property
+    def _output(self) -> nn.Linear:
+        head: nn.Linear = self.causal_lm.get_output_embeddings()  # type: ignore[no-untyped-call]
+        return head
 
     @property
     def _text_config(self) -> Any:
@@ -169,7 +181,8 @@ class LanguageModel(nn.Module):
                 "gradient_checkpointing.",
                 fix="Leave it off.",
             )
-        self.causal_lm.gradient_checkpointing_enable({"use_reentrant": False})
+        how = {"use_reentrant": False}
+        self.causal_lm.gradient_checkpointing_enable(how)  # type: ignore[no-untyped-call]
 
     def _before(
         self, number: int, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -221,12 +234,12 @@ def new_llama(
         max_position_embeddings=longest,
         tie_word_embeddings=True,
         initializer_range=width**-0.5,
-        attn_implementation="sdpa",
+        attn_implementation="sdpa",  # type: ignore[call-arg]  # a base class takes it by **kwargs
         pad_token_id=None,
         bos_token_id=None,
         eos_token_id=None,
     )
-    llama = LlamaForCausalLM(config).to(torch.float32)
+    llama = LlamaForCausalLM(config).to(torch.float32)  # type: ignore[arg-type]  # a wrapped method
     for layer in llama.model.layers:
         nn.init.eye_(layer.self_attn.v_proj.weight)
         nn.init.eye_(layer.self_attn.o_proj.weight)

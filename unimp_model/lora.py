@@ -49,7 +49,7 @@ def add_lora(language: LanguageModel, config: UniMPConfig, *, seed: int) -> None
     turned = isinstance(language.layers.get_submodule(targets[0]), Conv1D)
     lora = LoraConfig(
         r=config.lora_rank,
-        lora_alpha=config.lora_alpha,
+        lora_alpha=config.lora_alpha,  # type: ignore[arg-type]  # only ever divided by r
         lora_dropout=0.0,
         target_modules=targets,
         fan_in_fan_out=turned,

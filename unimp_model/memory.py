@@ -166,7 +166,7 @@ def long_row(
     for task in tasks:
         prompt = template.instruction(TASKS.get(task).prompt(blank_instance(task, "?")))
         answer = config.answer_tokens if task == "explanation" else 1
-        asked += config.task_shares.get(task, 1.0) * (len(prompt.tokens) + answer)
+        asked += config.share(task) * (len(prompt.tokens) + answer)
     return history + round(config.targets_per_row * asked)
 
 

@@ -101,7 +101,8 @@ class UniMPNetwork(nn.Module):
         """``x_v`` of section 2.2: patch features (U, P, f) -> (U, C, d)."""
         assert self.resampler is not None
         with self._precision():
-            return self.resampler(features).float()
+            visual: Tensor = self.resampler(features)
+            return visual.float()
 
     def embed(self, tokens: Tensor, tables: Tables) -> Tensor:
         """Token ids (B, N) -> (B, N, d)."""
@@ -163,7 +164,7 @@ class UniMPNetwork(nn.Module):
     ) -> Tensor:
         """The language model with what is let in before its layers and behind the last, float32."""
         with self._precision():
-            hidden = self.language(embeddings, mask, positions, inject, cache)
+            hidden: Tensor = self.language(embeddings, mask, positions, inject, cache)
             if inject is not None:
                 hidden = inject(self.language.depth, hidden)
         return hidden.float()
@@ -177,7 +178,8 @@ class UniMPNetwork(nn.Module):
         def inject(layer: int, hidden: Tensor) -> Tensor:
             if str(layer) not in self.cross_attention:
                 return hidden
-            return self.cross_attention[str(layer)](hidden, images, mask)
+            hidden = self.cross_attention[str(layer)](hidden, images, mask)
+            return hidden
 
         return inject
 
@@ -188,9 +190,9 @@ class UniMPNetwork(nn.Module):
             which = -1 - batch.tokens  # undoes sequence.visual_token
             return place_visual_tokens(words, images, batch.slots, which)
         words = self.embed(batch.tokens, tables)
-        if self.early_fusion is None:
-            return words
-        return self.early_fusion(words, images, exclusive_mask(batch.slots, images.shape[1]))
+        if self.early_fusion is not None:
+            words = self.early_fusion(words, images, exclusive_mask(batch.slots, images.shape[1]))
+        return words
 
     def _visible(self, batch: Batch, images: int) -> Tensor:
         """Which of S ``images`` a token cross-attends to, bool (B, N, S)."""

@@ -36,4 +36,5 @@ def balance(reconstruction: Tensor, adversarial: Tensor, last: Tensor) -> Tensor
     """Eq. 7: the weight at which both losses pull equally hard at the decoder's last layer."""
     (pull,) = torch.autograd.grad(reconstruction, last, retain_graph=True)
     (push,) = torch.autograd.grad(adversarial, last, retain_graph=True)
-    return (pull.norm() / (push.norm() + 1e-6)).clamp(max=1e4).detach()
+    weight: Tensor = pull.norm() / (push.norm() + 1e-6)
+    return weight.clamp(max=1e4).detach()

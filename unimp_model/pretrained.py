@@ -84,7 +84,7 @@ def weights_sha256(module: nn.Module) -> str:
     for name, parameter in sorted(module.named_parameters()):
         values = parameter.detach().cpu().contiguous()
         digest.update(f"{name} {values.dtype} {tuple(values.shape)}\n".encode())
-        digest.update(values.flatten().view(torch.uint8).numpy())
+        digest.update(values.flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
@@ -148,7 +148,7 @@ def _load_named(name: str, dtype: torch.dtype, *, trust: bool) -> tuple[Any, Any
         config = AutoConfig.from_pretrained(name, **place)
         if not trust:  # the class is transformers' own: its size is known without its weights
             with torch.device("meta"):
-                blank = AutoModelForCausalLM.from_config(config)
+                blank = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
             check_weights(name, sum(p.numel() for p in blank.parameters()) * dtype.itemsize)
         tokenizer = AutoTokenizer.from_pretrained(name, **place)
         options = {"dtype": dtype, "use_safetensors": safe, "output_loading_info": True, **place}
@@ -194,7 +194,7 @@ def _refuse_adapter(name: str, place: dict[str, Any]) -> None:
     transformers puts it into the model where peft is installed and leaves it out where not: the
     same name would be two models.
     """
-    from transformers.utils import find_adapter_config_file
+    from transformers.utils.peft_utils import find_adapter_config_file
 
     if find_adapter_config_file(name, **place) is not None:
         raise BenchError(

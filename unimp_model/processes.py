@@ -24,6 +24,7 @@ from benchmark.errors import BenchError
 from unimp_model.sequence import Row
 
 T = TypeVar("T")
+M = TypeVar("M", bound=nn.Module)
 
 
 class OneProcess:
@@ -62,7 +63,7 @@ class OneProcess:
     def draw_from(self, *seeds: int | str) -> None:
         """Begin a stream of random numbers of this process' own; alone, the one at hand goes on."""
 
-    def trainee(self, network: nn.Module) -> nn.Module:
+    def trainee(self, network: M) -> M:
         """What to train in place of ``network``."""
         return network
 
@@ -72,7 +73,7 @@ class OneProcess:
 
     def backward(self, loss: Tensor) -> None:
         """Gradients of the sum over processes of ``loss``."""
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
 
     def clip(self, module: nn.Module, most: float) -> None:
         """Shorten the whole gradient to a norm of at most ``most``."""
@@ -121,7 +122,8 @@ class ManyProcesses(OneProcess):
 
     @property
     def device(self) -> torch.device:
-        return self._accelerator.device
+        device: torch.device = self._accelerator.device
+        return device
 
     @contextmanager
     def main_first(self) -> Iterator[None]:
@@ -129,11 +131,13 @@ class ManyProcesses(OneProcess):
             yield
 
     def from_main(self, ask: Callable[[], T]) -> T:
-        return processes.broadcast(ask() if self.is_main else None)
+        answer: T = processes.broadcast(ask() if self.is_main else None)
+        return answer
 
     def total(self, values: Iterable[float]) -> list[float]:
         mine = torch.tensor(list(values), dtype=torch.float64, device=self.device)
-        return self._accelerator.reduce(mine, reduction="sum").tolist()
+        sums: list[float] = self._accelerator.reduce(mine, reduction="sum").tolist()
+        return sums
 
     def share(self, rows: Sequence[Row]) -> list[Row]:
         return share_of(rows, self.number, self.count)
@@ -142,13 +146,14 @@ class ManyProcesses(OneProcess):
         digest = hashlib.sha256(repr((*seeds, self.number)).encode()).digest()
         torch.manual_seed(int.from_bytes(digest[:7], "big"))
 
-    def trainee(self, network: nn.Module) -> nn.Module:
+    def trainee(self, network: M) -> M:
         if not self.shards:
             return network
         return copy.deepcopy(network).to(self.device)
 
     def prepare(self, module: nn.Module, optimiser: torch.optim.Optimizer) -> nn.Module:
         self._accelerator.free_memory()  # what was prepared for the stage before
+        prepared: nn.Module
         prepared, _ = self._accelerator.prepare(module, optimiser)
         return prepared
 
@@ -205,6 +210,7 @@ def cut_like(parameter: Tensor, tensor: Tensor) -> Tensor:
     """``tensor``, cut up among processes as ``parameter`` is, where it has its shape."""
     if not hasattr(parameter, "full_tensor") or tensor.shape != parameter.shape:
         return tensor
-    from torch.distributed.tensor import distribute_tensor
+    from torch.distributed.tensor import DTensor, distribute_tensor
 
+    assert isinstance(parameter, DTensor)
     return distribute_tensor(tensor, parameter.device_mesh, parameter.placements)

@@ -37,7 +37,8 @@ class ResamplerLayer(nn.Module):
         k, v = (split_heads(t, self.heads) for t in self.to_kv(context).chunk(2, dim=-1))
         attended = merge_heads(functional.scaled_dot_product_attention(q, k, v))  # (H, C, d)
         queries = queries + self.to_out(attended)
-        return queries + self.feed_forward(queries)
+        refined: Tensor = queries + self.feed_forward(queries)
+        return refined
 
 
 class Resampler(nn.Module):
@@ -56,15 +57,16 @@ class Resampler(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """``features`` (H, P, f) -> (H, C, d)."""
         patches = self.project(features) + self.positions  # (H, P, d)
-        x = self.queries.expand(len(features), -1, -1)  # (H, C, d)
+        x: Tensor = self.queries.expand(len(features), -1, -1)  # (H, C, d)
         for layer in self.layers:
             x = layer(x, patches)
-        return self.norm(x)
+        x = self.norm(x)
+        return x
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
     """(B, N, h*e) -> (B, h, N, e)."""
-    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return torch.unflatten(x, -1, (heads, -1)).transpose(1, 2)
 
 
 def merge_heads(x: Tensor) -> Tensor:

@@ -124,7 +124,7 @@ def save_weights(
     returns the parameters' names."""
     trained = trainable_parameters(network)
     parameters = dict(network.named_parameters())
-    state = {name: parameters[name] for name in trained}
+    state: dict[str, Tensor] = {name: parameters[name] for name in trained}
     state |= dict(network.items.named_buffers(prefix="items"))
     state |= {f"{_OWN}{t}/{name}": v for t, part in own.items() for name, v in part.items()}
     save_tensors(state, folder / _WEIGHTS)

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmark.model import TrainingView
@@ -124,7 +125,7 @@ class Trainer:
         config: UniMPConfig,
         *,
         seed: int,
-        codes: Mapping[str, Sequence[int]] | None = None,
+        codes: Mapping[str, NDArray[np.int32]] | None = None,
         processes: OneProcess | None = None,
     ) -> None:
         self.processes = processes or OneProcess()
@@ -377,7 +378,7 @@ class Trainer:
     def _builder(self, tasks: Sequence[str]) -> RowBuilder:
         """Rows of these tasks, each at its share of the mixture; alone a task is asked always."""
         config = self.config
-        rates = {task: config.task_shares.get(task, 1.0) for task in tasks}
+        rates = {task: config.share(task) for task in tasks}
         if len(tasks) == 1:
             rates = dict.fromkeys(tasks, 1.0)
         builder = RowBuilder(
@@ -477,7 +478,7 @@ def training_loss(
         taken = (batch.targets[~among_all] == choices).long()
         losses[~among_all] = focal_loss(logits, taken, gamma=config.gamma)
     is_context = batch.kinds == CONTEXT
-    weights = [config.task_weights.get(task, 1.0) for task in ALL_TASKS]
+    weights = [config.weight(task) for task in ALL_TASKS]
     answers = None if among is None else among[among != CONTEXT]
     loss = objective(
         losses[~is_context],
@@ -501,7 +502,7 @@ class _LossSums:
     def __init__(self) -> None:
         self.names = {CONTEXT: "context", **dict(enumerate(ALL_TASKS))}
         self.totals = dict.fromkeys(self.names, 0.0)
-        self.counts = dict.fromkeys(self.names, 0)
+        self.counts: dict[int, float] = dict.fromkeys(self.names, 0)
 
     def add(self, losses: Tensor, kinds: Tensor) -> None:
         for kind in self.names:

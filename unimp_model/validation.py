@@ -56,7 +56,7 @@ class Validation:
         template: Template,
         tasks: Sequence[str],
         config: UniMPConfig,
-        codes: Mapping[str, Sequence[int]] | None = None,
+        codes: Mapping[str, NDArray[np.int32]] | None = None,
     ) -> None:
         self._data = data
         self._template = template

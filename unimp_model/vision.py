@@ -81,12 +81,12 @@ def patch_tokens(visual: Any, x: Tensor) -> Tensor:
     if hasattr(visual, "layer4"):
         third = visual.layer3(visual.layer2(visual.layer1(visual.stem(x))))
         fourth = visual.layer4(third)
-        last = fourth if fourth[0, 0].numel() > 1 else third
+        last: Tensor = fourth if fourth[0, 0].numel() > 1 else third
         return last.flatten(2).transpose(1, 2)
     before = visual.output_tokens
     visual.output_tokens = True
     try:
-        _, tokens = visual(x)
+        tokens: Tensor = visual(x)[1]
     finally:
         visual.output_tokens = before
     return tokens
@@ -97,7 +97,7 @@ def pool_to_grid(tokens: Tensor, grid: int) -> Tensor:
     side = int(len(tokens[0]) ** 0.5)
     if grid >= side:
         return tokens
-    planes = tokens.transpose(1, 2).unflatten(-1, (side, side))  # (n, f, side, side)
+    planes = torch.unflatten(tokens.transpose(1, 2), -1, (side, side))  # (n, f, side, side)
     return functional.adaptive_avg_pool2d(planes, grid).flatten(2).transpose(1, 2)
 
 

@@ -111,7 +111,8 @@ class BERT4Rec(SequenceModel):
         drawn = (rng.random(items.shape) < self.config.mask_ratio) & (items > 0)
         drawn[:, 0] = False
         just_last = (rng.random(len(items)) < self.config.ft_ratio) | ~drawn.any(1)
-        return np.where(just_last[:, None], last, drawn)
+        hidden: NDArray[np.bool_] = np.where(just_last[:, None], last, drawn)
+        return hidden
 
     def _question(self, block: Asked) -> dict[str, NDArray[np.int64]]:
         """RecBole puts the mask behind the row and drops the row's first place.

@@ -41,7 +41,8 @@ class CausalModel(SequenceModel):
         if self.config.targets == "last":
             return rows
         from_the_end = timeline.end_of(rows) - 1 - rows
-        return rows[from_the_end % self._sizes["window"] == 0]
+        ends: NDArray[np.int64] = rows[from_the_end % self._sizes["window"] == 0]
+        return ends
 
     def _columns(
         self,

@@ -222,6 +222,7 @@ def _hgn(original: type[nn.Module]) -> type[nn.Module]:
             positive, negative = outputs(batch[ITEM]), outputs(batch[NEGATIVE])  # (B, d)
             ranked = self.loss_fct((state * positive).sum(-1), (state * negative).sum(-1))
             user, items = self.user_embedding(batch[USER]), self.item_embedding(batch[ITEMS])
-            return ranked + self.reg_loss(user, positive, items)
+            total: Tensor = ranked + self.reg_loss(user, positive, items)
+            return total
 
     return HGN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,7 +57,7 @@ class FactorModel(RecBoleModel):
                             (timeline.user, timeline.item))  # fmt: skip
         settings = self.config.model_dump()
         device = compute_device()
-        network = cures.new_network(
+        network: Any = cures.new_network(
             self.network_name, {**settings, **self._fixed()}, sizes, window=1, device=device
         )
         self._trainable = sum(p.numel() for p in network.parameters())
@@ -101,8 +102,10 @@ class FactorModel(RecBoleModel):
     @torch.no_grad()
     def _final_vectors(self, network: nn.Module) -> Vectors:
         """User and item vectors (users, d) and (items, d), without padding."""
-        users, items = network.user_embedding.weight, network.item_embedding.weight
-        return users[1:].detach().clone(), items[1:].detach().clone()
+        users, items = network.user_embedding, network.item_embedding
+        assert isinstance(users, nn.Embedding)
+        assert isinstance(items, nn.Embedding)
+        return users.weight[1:].detach().clone(), items.weight[1:].detach().clone()
 
     def _block_scores(self, block: Asked) -> NDArray[np.float32]:
         users, items = self._fitted()

@@ -52,7 +52,8 @@ class LastPlaces(nn.Embedding):
     @classmethod
     def of(cls, table: nn.Embedding) -> LastPlaces:
         """With the same weights, which go on learning."""
-        places: LastPlaces = cls.from_pretrained(table.weight.detach(), freeze=False)
+        weights = table.weight.detach()
+        places: LastPlaces = cls.from_pretrained(weights, freeze=False)  # type: ignore[no-untyped-call]
         return places
 
     def forward(self, places: Tensor) -> Tensor:

@@ -72,8 +72,10 @@ class S3Rec(SequenceModel):
         return {**super()._network_settings(), "train_stage": "pretrain"}
 
     def _new_network(self) -> nn.Module:
-        network: Any = super()._new_network()
-        network.position_embedding = LastPlaces.of(network.position_embedding)
+        network = super()._new_network()
+        places = network.position_embedding
+        assert isinstance(places, nn.Embedding)
+        network.position_embedding = LastPlaces.of(places)
         return network
 
     def _before_training(

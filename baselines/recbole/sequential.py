@@ -91,13 +91,12 @@ class SequenceModel(RecBoleModel):
     def _new_network(self) -> nn.Module:
         from baselines.recbole import cures
 
-        sizes = dict(self._sizes)
-        window = sizes.pop("window")
+        sizes = self._sizes
         return cures.new_network(
             self.network_name,
             self._network_settings(),
-            cures.Sizes(**sizes),
-            window=window,
+            cures.Sizes(sizes["users"], sizes["items"], sizes.get("attributes", 0)),
+            window=sizes["window"],
             device=compute_device(),
         )
 

@@ -25,7 +25,9 @@ class Bm25sIndex:
         )
 
     def scores(self, words: Sequence[str], *, most: int) -> NDArray[np.floating]:
-        return self._index.get_scores_from_ids(self._index.get_tokens_ids(list(words)))
+        known = self._index.get_tokens_ids(list(words))
+        scores: NDArray[np.floating] = self._index.get_scores_from_ids(known)
+        return scores
 
     def save(self, folder: Path) -> None:
         self._index.save(folder / _FOLDER, show_progress=False, allow_pickle=False)

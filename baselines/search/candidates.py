@@ -27,7 +27,7 @@ class BM25Order:
         self._model = BM25()
         self._ids: tuple[str, ...] = ()
         self._index: dict[str, int] = {}
-        self._popularity = np.zeros(0)
+        self._popularity: NDArray[np.floating] = np.zeros(0)
         self._orders: dict[str, NDArray[np.int64]] = {}
 
     def fit(self, data: TrainingView, popularity: NDArray[np.floating], *, seed: int) -> None:

@@ -36,7 +36,8 @@ class HEMNetwork(VectorNetwork):
         query = self.encode_query(batch["query"], self.words.weight)  # (B, d)
         known = (batch["user"] >= 0)[:, None]
         user = self.users(batch["user"].clamp(min=0)).where(known, self.users.weight.mean(0))
-        return (1 - self.query_weight) * user + self.query_weight * query
+        mixed: Tensor = (1 - self.query_weight) * user + self.query_weight * query
+        return mixed
 
     def loss(self, batch: Batch) -> Tensor:
         """Words from the user too."""

@@ -33,8 +33,8 @@ class Noise:
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.int64]:
         """Numbers of the given shape, independent of each other."""
         at = rng.random(shape) * self._cumulative[-1]
-        drawn = np.searchsorted(self._cumulative, at, side="right")
-        return drawn.clip(max=len(self._cumulative) - 1)
+        drawn: NDArray[np.int64] = np.searchsorted(self._cumulative, at, side="right")
+        return np.minimum(drawn, len(self._cumulative) - 1)
 
 
 def negative_sampling_loss(right: Tensor, wrong: Tensor) -> Tensor:

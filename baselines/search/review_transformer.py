@@ -124,7 +124,8 @@ class ReviewTransformer(nn.Module):
         for block in self.blocks:
             # Nothing but the first place of the last layer is read.
             x = block(x, ~real, first_only=block is self.blocks[-1])
-        return self.score(x[:, 0]).view(questions, candidates)
+        scores: Tensor = self.score(x[:, 0])
+        return scores.view(questions, candidates)
 
     def loss(self, batch: Batch) -> Tensor:
         """Binary cross-entropy of the taken item (the first) against the others, summed over them.

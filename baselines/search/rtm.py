@@ -207,7 +207,7 @@ class RTM(SearchModel):
             assert self._documents
             words = torch.from_numpy(self._documents.words).to(compute_device())
             encode = self._fitted().reviews
-            vectors = torch.cat([encode(part) for part in words.split(_ENCODED)])
+            vectors = torch.cat([encode(part) for part in torch.split(words, _ENCODED)])
             self._from_weights["documents"] = vectors
         return self._from_weights["documents"]
 

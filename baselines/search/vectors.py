@@ -106,7 +106,8 @@ class VectorNetwork(nn.Module, ABC):
 
     def _lengths(self, centre: Tensor, words: Tensor) -> Tensor:
         """Squared length of ``centre`` (B, d) plus the mean one of ``words`` (B, W): (B,)."""
-        return centre.square().sum(-1) + self.words(words).square().sum(-1).mean(-1)
+        named: Tensor = self.words(words)  # (B, W, d)
+        return centre.square().sum(-1) + named.square().sum(-1).mean(-1)
 
 
 def vector_table(rows: int, width: int, padding_idx: int | None = None) -> nn.Embedding:

@@ -40,7 +40,7 @@ class ZAMNetwork(VectorNetwork):
 
     def question(self, batch: Batch) -> Tensor:
         """From ``query`` (B, most) and ``history`` (B, T): item numbers from 1, padded with 0."""
-        query = self.encode_query(batch["query"], self.words.weight)  # (B, d)
+        query: Tensor = self.encode_query(batch["query"], self.words.weight)  # (B, d)
         history = batch["history"]
         past = self.items((history - 1).clamp(min=0))  # (B, T, d)
         return query + self.user(query, past, history > 0)
@@ -96,7 +96,8 @@ class ZAM(VectorModel):
         return {"history": history}
 
     def _width(self) -> int:
-        return min(self.config.window, self._window)
+        window: int = min(self.config.window, self._window)
+        return window
 
     def _knows_user(self, instance: SearchInstance) -> bool:
         return any(item.item_id in self._index for item in instance.history.items)
