@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -41,11 +41,11 @@ def submit(
         str, typer.Option("--contamination", help="Why no test interaction was among it.")
     ],
     description: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option("--description", help="The model in a few sentences."),
     ] = None,
     contact: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option("--contact", help="Whom to ask."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what lies there.")] = False,
@@ -84,7 +84,7 @@ def verify(
     path: Annotated[Path, typer.Argument(help="A submission: a folder or a zip archive.")],
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as problems.")] = False,
     reproduce: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             "--reproduce",
             metavar="MODEL",

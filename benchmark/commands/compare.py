@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -20,7 +20,7 @@ def compare(
     first: Annotated[str, typer.Argument(metavar="RUN", help="A: folder, run id or its start.")],
     second: Annotated[str, typer.Argument(metavar="RUN", help="B: likewise.")],
     metric: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(
             "--metric", help="Only this one, and slices of it (repeatable) [default: all]."
         ),

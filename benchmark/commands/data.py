@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -48,11 +48,11 @@ def data_prepare(
         str, typer.Argument(help="A source: sim, ml-100k, amazon2023, hm, sequences.")
     ],
     raw: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option("--raw", help="Folder or file of your own download."),
     ] = None,
     name: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option("--name", help="Name of the dataset [default: the source's]."),
     ] = None,
     settings: SettingsOption = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -16,7 +16,7 @@ app = typer.Typer()
 @app.command(epilog="Example: unimp-bench doctor --model bm25")
 def doctor(
     model: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option("--model", help="Also check this model's predictions."),
     ] = None,
     data: Annotated[str, typer.Option("--data", help="A dataset's name.")] = "sim-xs",

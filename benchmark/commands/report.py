@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -21,32 +21,32 @@ app = typer.Typer()
 )
 def report(
     table: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option("--table", help="A number or name; or a TOML file of your own."),
     ] = None,
     figure: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option("--figure", help=f"Draw a figure instead: {', '.join(FIGURE_NAMES)}."),
     ] = None,
     data: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             "--data", help="Dataset of the measured columns, or of the figure [default: sim-s]."
         ),
     ] = None,
     model: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option("--model", help="Whose newest run a figure shows [default: unimp]."),
     ] = None,
     output_format: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             "--format",
             help="text, md, tex, html, csv or json [default: text]; of a figure png or svg [png].",
         ),
     ] = None,
     out: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             "--out",
             help="Write to this file instead [default of a figure: figure-NAME.FORMAT or "

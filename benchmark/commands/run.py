@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,34 +25,34 @@ app = typer.Typer()
 )
 def run(
     model: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option("--model", help="NAME, NAME:VARIANT or FILE.py:CLASS (repeatable)."),
     ] = None,
     task: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option("--task", help="One of the six tasks, see unimp-bench tasks (repeatable)."),
     ] = None,
     table: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             "--table", help="Run every missing cell of a table (or of a TOML file) instead."
         ),
     ] = None,
     data: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option("--data", help="A dataset's name [default: sim-s, or the table's own]."),
     ] = None,
     cohort: Annotated[str, typer.Option("--cohort", help="seen, new-user or new-domain.")] = "seen",
     perturb: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option("--perturb", help="nt (missing attributes) or nv (wrong images)."),
     ] = None,
     seed: Annotated[
-        Optional[list[int]],  # noqa: UP045
+        list[int] | None,
         typer.Option("--seed", help="Seed of fit and prediction (repeatable) [default: 0]."),
     ] = None,
     limit: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option("--limit", help="Only the first N instances, for a trial."),
     ] = None,
     settings: SettingsOption = None,

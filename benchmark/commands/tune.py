@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -29,15 +29,15 @@ def tune(
     seed: Annotated[int, typer.Option("--seed", help="Seed of the suggestions and the fits.")] = 0,
     settings: SettingsOption = None,
     space: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option("--space", help="TOML file of what to search [default: the model's own]."),
     ] = None,
     timeout: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option("--timeout", help="Begin no trial after so many seconds."),
     ] = None,
     figure: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option("--figure", help="Draw value by trial into this file (.svg or .png)."),
     ] = None,
     home: HomeOption = None,
