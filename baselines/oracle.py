@@ -110,6 +110,7 @@ class Oracle:
         write_json(folder / _STATE, state)
 
     def load(self, folder: Path) -> None:
+        """Read what :meth:`save` wrote."""
         state = read_json(folder / _STATE)
         truth = read_truth(folder / ATTACHMENT)
         self._restore(truth, state["ids"], state["queries"], state["negatives"])

@@ -17,18 +17,22 @@ class Home:
 
     @property
     def datasets(self) -> Path:
+        """Return the folder of prepared datasets."""
         return self.root / "datasets"
 
     @property
     def fitted(self) -> Path:
+        """Return the folder of fitted models."""
         return self.root / "fitted"
 
     @property
     def runs(self) -> Path:
+        """Return the folder of stored runs."""
         return self.root / "runs"
 
     @property
     def tuning(self) -> Path:
+        """Return the folder of hyperparameter searches."""
         return self.root / "tuning"
 
     def check_writable(self) -> None:

@@ -48,6 +48,7 @@ class Verification:
 
     @property
     def accepted(self) -> bool:
+        """Tell whether no problem was found; warnings do not count."""
         return not self.problems
 
     def as_json(self) -> dict[str, Any]:

@@ -84,14 +84,17 @@ class LanguageModel(nn.Module):
 
     @property
     def width(self) -> int:
+        """Return d, the width of hidden states."""
         return int(self._text_config.hidden_size)
 
     @property
     def heads(self) -> int:
+        """Return the number of attention heads of a layer."""
         return int(self._text_config.num_attention_heads)
 
     @property
     def depth(self) -> int:
+        """Return the number of decoder layers."""
         return len(self.layers)
 
     @property

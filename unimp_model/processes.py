@@ -41,6 +41,7 @@ class OneProcess:
 
     @property
     def is_main(self) -> bool:
+        """Tell whether this process is the one that validates and writes files."""
         return self.number == 0
 
     @contextmanager
@@ -122,49 +123,60 @@ class ManyProcesses(OneProcess):
 
     @property
     def device(self) -> torch.device:
+        """Return the device that Accelerate gave this process."""
         device: torch.device = self._accelerator.device
         return device
 
     @contextmanager
     def main_first(self) -> Iterator[None]:
+        """Hold the other processes back until the main one leaves the block."""
         with self._accelerator.main_process_first():
             yield
 
     def from_main(self, ask: Callable[[], T]) -> T:
+        """Call ``ask`` in the main process and broadcast what it returns."""
         answer: T = processes.broadcast(ask() if self.is_main else None)
         return answer
 
     def total(self, values: Iterable[float]) -> list[float]:
+        """Sum each value over all processes (all-reduce, in float64)."""
         mine = torch.tensor(list(values), dtype=torch.float64, device=self.device)
         sums: list[float] = self._accelerator.reduce(mine, reduction="sum").tolist()
         return sums
 
     def share(self, rows: Sequence[Row]) -> list[Row]:
+        """Return this process' part of a batch: :func:`share_of` its number."""
         return share_of(rows, self.number, self.count)
 
     def draw_from(self, *seeds: int | str) -> None:
+        """Seed torch with ``seeds`` and this process' number: dropout differs among processes."""
         digest = hashlib.sha256(repr((*seeds, self.number)).encode()).digest()
         torch.manual_seed(int.from_bytes(digest[:7], "big"))
 
     def trainee(self, network: M) -> M:
+        """Copy ``network`` where FSDP will cut its weights up; else return it itself."""
         if not self.shards:
             return network
         return copy.deepcopy(network).to(self.device)
 
     def prepare(self, module: nn.Module, optimiser: torch.optim.Optimizer) -> nn.Module:
+        """Wrap ``module`` in DDP or FSDP and fit ``optimiser`` to its weights."""
         self._accelerator.free_memory()  # what was prepared for the stage before
         prepared: nn.Module
         prepared, _ = self._accelerator.prepare(module, optimiser)
         return prepared
 
     def backward(self, loss: Tensor) -> None:
+        """Compute gradients of the sum of ``loss`` over processes."""
         self._accelerator.backward(loss * self.count)  # gradients are averaged, not summed
 
     def clip(self, module: nn.Module, most: float) -> None:
+        """Clip the gradient norm over all processes' weights to ``most``."""
         self._accelerator.clip_grad_norm_(module.parameters(), most)
 
     @torch.no_grad()
     def collect(self, trainee: nn.Module, network: nn.Module) -> None:
+        """Copy the trained weights of ``trainee``, each in one piece, into ``network``."""
         if trainee is network:
             return
         own = dict(network.named_parameters())
@@ -173,6 +185,7 @@ class ManyProcesses(OneProcess):
                 own[name].copy_(_whole(parameter))
 
     def gathered(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return ``tensors``, those cut up by FSDP gathered from all processes."""
         return {name: _whole(tensor) for name, tensor in tensors.items()}
 
 

@@ -122,6 +122,7 @@ class FactorModel(RecBoleModel):
         return instance.user_id in self._users or self._has_known_history(instance)
 
     def parameter_counts(self) -> dict[str, int]:
+        """Return how many weights are ``trainable`` and how many in ``total``: all are trained."""
         return {"trainable": self._trainable, "total": self._trainable}
 
     def _tensors(self) -> Mapping[str, Tensor]:

@@ -209,6 +209,7 @@ class SequenceModel(RecBoleModel):
         return self._has_known_history(instance)
 
     def parameter_counts(self) -> dict[str, int]:
+        """Return how many weights are ``trainable`` and how many in ``total``: all are trained."""
         total = sum(p.numel() for p in self._fitted().parameters())
         return {"trainable": total, "total": total}
 

@@ -129,6 +129,7 @@ class SearchModel(ABC):
             self._from_weights.clear()
 
     def parameter_counts(self) -> dict[str, int]:
+        """Return how many weights are ``trainable`` and how many in ``total``: all are trained."""
         total = sum(p.numel() for p in self._fitted().parameters())
         return {"trainable": total, "total": total}
 

@@ -30,7 +30,8 @@ class Index(Protocol):
         """Write what :meth:`load` needs: the same documents, the same bytes."""
 
     @classmethod
-    def load(cls, folder: Path, *, k1: float, b: float) -> Self: ...
+    def load(cls, folder: Path, *, k1: float, b: float) -> Self:
+        """Read what :meth:`save` wrote, to score with the same ``k1`` and ``b``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,10 @@ class BM25:
             )
 
     def fit(self, data: TrainingView, *, seed: int) -> None:
+        """Index the text of every catalogue item.
+
+        Raises :class:`BenchError` when no item has a word in the chosen fields.
+        """
         corpus = Corpus.of(words(document(item, self.config.fields)) for item in data.catalogue)
         if not corpus.vocabulary:
             raise BenchError(
@@ -79,13 +83,16 @@ class BM25:
         self.item_ids = data.catalogue.ids
 
     def predict(self, instances: Sequence[SearchInstance]) -> Iterator[Ranking]:
+        """Rank the catalogue for each query by BM25 score."""
         return rank_in_blocks(instances, self._scores, self.item_ids)
 
     def save(self, folder: Path) -> None:
+        """Write the item ids and the index."""
         write_json(folder / _IDS, self.item_ids)
         self._fitted().save(folder)
 
     def load(self, folder: Path) -> None:
+        """Read what :meth:`save` wrote."""
         self.item_ids = tuple(read_json(folder / _IDS))
         self._index = self._index_class().load(folder, **self._constants())
 

@@ -25,15 +25,18 @@ class Bm25sIndex:
         )
 
     def scores(self, words: Sequence[str], *, most: int) -> NDArray[np.floating]:
+        """Return exact scores (documents,) of all documents, whatever ``most``."""
         known = self._index.get_tokens_ids(list(words))
         scores: NDArray[np.floating] = self._index.get_scores_from_ids(known)
         return scores
 
     def save(self, folder: Path) -> None:
+        """Write the index in the library's own format, without pickle."""
         self._index.save(folder / _FOLDER, show_progress=False, allow_pickle=False)
 
     @classmethod
     def load(cls, folder: Path, *, k1: float, b: float) -> Self:
+        """Read what :meth:`save` wrote."""
         # The constants are in the index itself.
         loaded = cls.__new__(cls)
         loaded._index = bm25s.BM25.load(folder / _FOLDER, show_progress=False, allow_pickle=False)

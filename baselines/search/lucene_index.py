@@ -44,10 +44,12 @@ class LuceneIndex:
         return scores
 
     def save(self, folder: Path) -> None:
+        """Write the documents; Lucene indexes them again when they are read."""
         self._corpus.save(folder)
 
     @classmethod
     def load(cls, folder: Path, *, k1: float, b: float) -> Self:
+        """Read what :meth:`save` wrote, to be indexed with the first query."""
         # Indexed with the first query: what Java has to say then is no fault of the folder's.
         return cls(Corpus.load(folder), k1=k1, b=b, at_once=False)
 

@@ -26,6 +26,7 @@ class RankBM25Index:
         self._index = BM25Okapi(corpus.documents, k1=k1, b=b)
 
     def scores(self, words: Sequence[str], *, most: int) -> NDArray[np.floating]:
+        """Return exact scores (documents,) of all documents, whatever ``most``."""
         total = np.zeros(len(self._corpus.documents))
         # Word by word: with k1 = 0, and with b = 1 in an empty document, the library divides 0
         # by 0 where the word is absent, and an absent word adds nothing.
@@ -35,9 +36,11 @@ class RankBM25Index:
         return total
 
     def save(self, folder: Path) -> None:
+        """Write the documents."""
         # The library offers no file format but pickle; it indexes again in the time of reading.
         self._corpus.save(folder)
 
     @classmethod
     def load(cls, folder: Path, *, k1: float, b: float) -> Self:
+        """Read what :meth:`save` wrote and index it again."""
         return cls(Corpus.load(folder), k1=k1, b=b)

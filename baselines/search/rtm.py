@@ -217,6 +217,7 @@ class RTM(SearchModel):
         self._order.save(folder / "bm25")
 
     def load(self, folder: Path) -> None:
+        """Read the network and the BM25 index that :meth:`save` wrote."""
         super().load(folder)
         with restoring(folder, self.name):
             self._order.load(folder / "bm25", self.item_ids, self._popularity)

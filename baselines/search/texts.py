@@ -47,6 +47,7 @@ class WordLists:
 
     @classmethod
     def of_lists(cls, lists: Sequence[Sequence[int]]) -> WordLists:
+        """Concatenate ``lists`` of word numbers into one array with offsets."""
         offsets = np.concatenate([[0], np.cumsum([len(row) for row in lists])]).astype(np.int64)
         return cls(np.array([n for row in lists for n in row], np.int64), offsets)
 

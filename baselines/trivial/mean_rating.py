@@ -59,6 +59,10 @@ class MeanRating:
         self.items: dict[str, float] = {}
 
     def fit(self, data: TrainingView, *, seed: int) -> None:
+        """Estimate mu and the offsets, with the dampings of least validation MAE unless set.
+
+        Raises :class:`BenchError` when the dataset has no training ratings.
+        """
         train = _rated(data.interactions("train"))
         valid = _rated(data.interactions("valid"))
         if train.is_empty():
@@ -74,12 +78,14 @@ class MeanRating:
         self.users, self.items = self._offsets(estimate, best)
 
     def predict(self, instances: Sequence[PreferenceInstance]) -> Iterator[Rating]:
+        """Rate each item, clipped to the instance's scale."""
         for instance in instances:
             value = self.mean + self.items.get(instance.item.item_id, 0.0) + self._user(instance)
             low, high = instance.scale
             yield Rating(instance.instance_id, min(max(value, low), high))
 
     def save(self, folder: Path) -> None:
+        """Write mean, offsets and the user damping as JSON."""
         state = {
             "mean": self.mean,
             "user_damping": self.user_damping,
@@ -89,6 +95,7 @@ class MeanRating:
         write_json(folder / _STATE, state)
 
     def load(self, folder: Path) -> None:
+        """Read what :meth:`save` wrote."""
         state = read_json(folder / _STATE)
         self.mean = state["mean"]
         self.user_damping = state["user_damping"]

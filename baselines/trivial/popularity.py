@@ -30,18 +30,22 @@ class Popularity:
         self.counts: NDArray[np.int64] = np.zeros(0, dtype=np.int64)  # (items,)
 
     def fit(self, data: TrainingView, *, seed: int) -> None:
+        """Count the training interactions of every catalogue item."""
         self.item_ids = data.catalogue.ids
         tally = data.interactions("train")["item_id"].value_counts()
         counts = dict(tally.iter_rows())
         self.counts = np.array([counts.get(item_id, 0) for item_id in self.item_ids], np.int64)
 
     def predict(self, instances: Sequence[RankingInstance]) -> Iterator[Ranking]:
+        """Rank the catalogue by :meth:`scores`."""
         return rank_in_blocks(instances, self.scores, self.item_ids)
 
     def save(self, folder: Path) -> None:
+        """Write item ids and counts as JSON."""
         write_json(folder / _STATE, {"items": self.item_ids, "counts": self.counts.tolist()})
 
     def load(self, folder: Path) -> None:
+        """Read what :meth:`save` wrote."""
         state = read_json(folder / _STATE)
         self.item_ids = tuple(state["items"])
         self.counts = np.array(state["counts"], np.int64)

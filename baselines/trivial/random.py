@@ -32,10 +32,12 @@ class Random:
         self.item_ids: tuple[str, ...] = ()
 
     def fit(self, data: TrainingView, *, seed: int) -> None:
+        """Keep ``seed`` and the catalogue's item ids."""
         self.seed = seed
         self.item_ids = data.catalogue.ids
 
     def predict(self, instances: Sequence[Instance]) -> Iterable[Prediction]:
+        """Shuffle the catalogue, or draw a subset of the candidates, for each instance."""
         choices = [each for each in instances if isinstance(each, SelectionInstance)]
         if choices:  # all instances of a call belong to one task
             return (self._select(instance) for instance in choices)
@@ -43,9 +45,11 @@ class Random:
         return rank_in_blocks(ranked, self._scores, self.item_ids)
 
     def save(self, folder: Path) -> None:
+        """Write seed and item ids as JSON."""
         write_json(folder / _STATE, {"seed": self.seed, "items": self.item_ids})
 
     def load(self, folder: Path) -> None:
+        """Read what :meth:`save` wrote."""
         state = read_json(folder / _STATE)
         self.seed = state["seed"]
         self.item_ids = tuple(state["items"])

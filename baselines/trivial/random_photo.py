@@ -39,6 +39,7 @@ class RandomPhoto:
         self.photos: Photos = {}
 
     def fit(self, data: TrainingView, *, seed: int) -> None:
+        """Read at most ``MOST_PHOTOS`` catalogue photos, drawn by ``seed``."""
         self.seed = seed
         shown = photographed(data)
         count = min(len(shown), MOST_PHOTOS)
@@ -47,16 +48,19 @@ class RandomPhoto:
         self.photos = read_photos(data.catalogue, kept)
 
     def predict(self, instances: Sequence[ImageGenerationInstance]) -> Iterator[Image]:
+        """Draw one photo for each instance."""
         for instance in instances:
             digest = hashlib.sha256(f"{self.seed}:{instance.instance_id}".encode()).digest()
             chosen = int.from_bytes(digest[:16]) % len(self.item_ids)
             yield drawn(instance, self.item_ids[chosen], self.photos)
 
     def save(self, folder: Path) -> None:
+        """Write seed, item ids and photos."""
         write_json(folder / _STATE, {"seed": self.seed, "items": self.item_ids})
         save_photos(self.photos, folder / _PHOTOS)
 
     def load(self, folder: Path) -> None:
+        """Read what :meth:`save` wrote."""
         state = read_json(folder / _STATE)
         self.seed, self.item_ids = state["seed"], tuple(state["items"])
         self.photos = load_photos(folder / _PHOTOS)

@@ -21,10 +21,12 @@ class RepeatLast(Popularity):
     """
 
     def fit(self, data: TrainingView, *, seed: int) -> None:
+        """Count the training interactions and number the items."""
         super().fit(data, seed=seed)
         self._index_items()
 
     def load(self, folder: Path) -> None:
+        """Read what :meth:`save` wrote and number the items."""
         super().load(folder)
         self._index_items()
 

@@ -36,6 +36,7 @@ class RetrievedPhoto:
         self.photos: Photos = {}
 
     def fit(self, data: TrainingView, *, seed: int) -> None:
+        """Find the most popular photographed item of each query, and of the catalogue."""
         tally = data.interactions("train")["item_id"].value_counts()
         counts: dict[str, int] = dict(tally.iter_rows())
         ids, queries = data.catalogue.ids, data.catalogue.queries
@@ -50,14 +51,17 @@ class RetrievedPhoto:
         self.photos = read_photos(data.catalogue, sorted({popular[0], *first.values()}))
 
     def predict(self, instances: Sequence[ImageGenerationInstance]) -> Iterator[Image]:
+        """Return the photo of each instance's query, or the catalogue's where it is unknown."""
         for instance in instances:
             yield drawn(instance, self.best.get(instance.query, self.overall), self.photos)
 
     def save(self, folder: Path) -> None:
+        """Write the item of each query, and the photos."""
         write_json(folder / _STATE, {"best": self.best, "overall": self.overall})
         save_photos(self.photos, folder / _PHOTOS)
 
     def load(self, folder: Path) -> None:
+        """Read what :meth:`save` wrote."""
         state = read_json(folder / _STATE)
         self.best, self.overall = state["best"], state["overall"]
         self.photos = load_photos(folder / _PHOTOS)

@@ -18,6 +18,7 @@ class SelectAll:
         """There is nothing to learn."""
 
     def predict(self, instances: Sequence[SelectionInstance]) -> Iterator[Selection]:
+        """Select every candidate, each with score 1."""
         for instance in instances:
             chosen = tuple(item.item_id for item in instance.candidates)
             yield Selection(instance.instance_id, chosen, (1.0,) * len(chosen))

@@ -36,6 +36,7 @@ class Template:
         self.opinions: tuple[str, ...] = OPINION_WORDS[:2]
 
     def fit(self, data: TrainingView, *, seed: int) -> None:
+        """Find the two opinion words that most training explanations hold."""
         sentences = data.interactions("train")["explanation"].drop_nulls().to_list()
         counts = Counter(
             word for sentence in sentences for word in set(_WORD.findall(sentence.lower()))
@@ -43,13 +44,16 @@ class Template:
         self.opinions = tuple(sorted(OPINION_WORDS, key=lambda word: -counts[word])[:2])
 
     def predict(self, instances: Sequence[ExplanationInstance]) -> Iterator[Text]:
+        """Fill the template for each instance's item."""
         for instance in instances:
             yield Text(instance.instance_id, sentence(instance.item, self.opinions))
 
     def save(self, folder: Path) -> None:
+        """Write the two opinion words as JSON."""
         write_json(folder / _STATE, {"opinions": self.opinions})
 
     def load(self, folder: Path) -> None:
+        """Read what :meth:`save` wrote."""
         self.opinions = tuple(read_json(folder / _STATE)["opinions"])
 
 

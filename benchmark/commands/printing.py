@@ -27,6 +27,7 @@ def _cell(value: Any) -> str:
 
 
 def print_nested(value: Any, indent: str = "") -> None:
+    """Print a mapping a line per entry, nested ones indented below their key."""
     width = max((len(key) for key in value), default=0)
     for key, entry in value.items():
         if isinstance(entry, dict) and entry:

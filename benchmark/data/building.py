@@ -55,6 +55,7 @@ class Targets:
         return len(self.first)
 
     def where(self, keep: NDArray[np.bool_]) -> Targets:
+        """Return the targets at which ``keep``, bool (n,), is true."""
         return Targets(self.label, self.first[keep], self.count[keep], self.known_end[keep])
 
 

@@ -56,6 +56,7 @@ def borders(total: int) -> list[tuple[int, int]]:
 
 
 def shard_path(folder: Path, number: int) -> Path:
+    """Return where predictions of shard ``number`` lie in a run's ``folder``."""
     return folder / f"shard-{number:06d}.parquet"
 
 

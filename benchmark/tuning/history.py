@@ -25,12 +25,15 @@ class HistoryFigure:
         self._search = search
 
     def summary(self) -> str:
+        """Return how many trials the search has."""
         return f"{len(self._search.trials)} trials"
 
     def to_json(self) -> dict[str, Any]:
+        """Return the JSON document that names the search."""
         return {"figure": "tuning", "tuning": self._search.id}
 
     def draw(self, page: Figure) -> None:
+        """Draw each trial's value and the best so far against its number."""
         from matplotlib.ticker import MaxNLocator
 
         identity, trials = self._search.identity, self._search.trials

@@ -47,6 +47,7 @@ class Search:
 
     @property
     def id(self) -> str:
+        """Return the search's id, the name of its folder."""
         return self.folder.name
 
     @property

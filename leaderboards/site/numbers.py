@@ -41,4 +41,5 @@ def rank(interval: RankInterval | None) -> str:
 
 
 def percent(share: float) -> str:
+    """Format a share, 0..1, as a percentage of two decimals."""
     return f"{share:.2%}"

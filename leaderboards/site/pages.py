@@ -44,6 +44,7 @@ class TablePage:
 
     @property
     def path(self) -> str:
+        """Return where the page lies, relative to the site's root."""
         return f"tables/{self.name}.html"
 
 
@@ -105,6 +106,7 @@ def submission_page(entry: Entry, boards: Sequence[Board]) -> str:
 
 
 def board_path(board: Board) -> str:
+    """Return where the page of ``board`` lies, relative to the site's root."""
     return f"boards/{board.name}.html"
 
 

@@ -103,10 +103,12 @@ class Truth:
 
     @property
     def n_items(self) -> int:
+        """Return the number of simulated items."""
         return len(self.items.leaf)
 
     @property
     def n_users(self) -> int:
+        """Return the number of simulated users."""
         return len(self.users.price)
 
     def looks(self, users: Ints) -> Floats:
