@@ -17,6 +17,7 @@ from benchmark import processes
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress, TaskID
 
 T = TypeVar("T")
 
@@ -34,7 +35,7 @@ class Bar:
         self.note = ""
         self._started = time.monotonic()
         self._last_line = self._started
-        self._rich: tuple[object, object] | None = None
+        self._rich: tuple[Progress, TaskID] | None = None
 
     def say(self, note: str) -> None:
         """Show ``note`` (a loss, a metric) behind the bar."""
@@ -57,7 +58,7 @@ class Bar:
         """Take the bar off the terminal."""
         if self._rich is not None:
             progress, _ = self._rich
-            progress.stop()  # type: ignore[attr-defined]
+            progress.stop()
             self._rich = None
 
     def _line(self, now: float) -> str:
@@ -92,8 +93,8 @@ class Bar:
             )
             progress.start()
             self._rich = (progress, progress.add_task(self.label, total=self.total, note=""))
-        progress, task = self._rich  # type: ignore[assignment]
-        progress.update(task, completed=self.done, note=self.note)  # type: ignore[arg-type]
+        progress, task = self._rich
+        progress.update(task, completed=self.done, note=self.note)
 
 
 @functools.cache

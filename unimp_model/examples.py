@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.catalogue import Catalogue
 from benchmark.instances import (
+    Example,
     ExplanationInstance,
     History,
     ImageGenerationInstance,
@@ -49,6 +50,12 @@ _TASK_OF: dict[type, str] = {
 def task_of(instance: Instance) -> str:
     """The name of the task an instance belongs to."""
     return _TASK_OF[type(instance)]
+
+
+def target_items(example: Example) -> tuple[str, ...]:
+    """Return the item ids that answer an example of ranking, selection or image generation."""
+    assert isinstance(example.target, tuple)
+    return example.target
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,11 +260,10 @@ class RowBuilder:
             answer = sentence_tokens(self.template, text, self.longest_answer)
         elif task == "selection" and in_order:
             example = self._selections[self._selection_of[row]]
-            asked, target = example.instance, example.target
+            asked = example.instance
             assert isinstance(asked, SelectionInstance)
-            assert isinstance(target, tuple)
             choices = candidate_tokens(self.template, asked)
-            taken = set(target)
+            taken = set(target_items(example))
             answer = tuple(
                 token for token, candidate in zip(choices, asked.candidates, strict=True)
                 if candidate.item_id in taken

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from benchmark.instances import (
     Example,
     ImageGenerationInstance,
+    Instance,
+    RecommendationInstance,
+    SearchInstance,
     SelectionInstance,
 )
 from benchmark.model import TrainingView
@@ -25,6 +28,7 @@ from unimp_model.examples import (
     photo_name,
     question_row,
     sentence_tokens,
+    target_items,
 )
 from unimp_model.sequence import Row, Template
 
@@ -90,8 +94,8 @@ class Validation:
     def _ranking(self, task: str, examples: Sequence[Example]) -> Callable[[Reader], Score]:
         index = self._data.catalogue.index
         rows = [self._question(task, example) for example in examples]
-        exclude = [sorted(index[i] for i in e.instance.exclude) for e in examples]  # type: ignore[union-attr]
-        targets = np.array([index[e.target[0]] for e in examples])  # type: ignore[index]
+        exclude = [sorted(index[i] for i in _excluded(e.instance)) for e in examples]
+        targets = np.array([index[target_items(e)[0]] for e in examples])
 
         def score(reader: Reader) -> Score:
             best, _ = top_k(reader.item_scores(rows), exclude=exclude, k=_K)
@@ -153,7 +157,8 @@ class Validation:
             instance = example.instance
             assert isinstance(instance, SelectionInstance)
             choices.append(candidate_tokens(self._template, instance))
-            positives.append(np.array([c.item_id in example.target for c in instance.candidates]))  # type: ignore[operator]
+            taken = target_items(example)
+            positives.append(np.array([c.item_id in taken for c in instance.candidates]))
         return best_threshold(reader.choices(rows, choices, advance), positives)
 
     def _explanation(self, examples: Sequence[Example]) -> Callable[[Reader], Score]:
@@ -175,7 +180,7 @@ class Validation:
                 fitting.setdefault(query, []).append(i)
         rows = []
         for number, example in enumerate(examples):
-            target, instance = catalogue.by_id(example.target[0]), example.instance  # type: ignore[index]
+            target, instance = catalogue.by_id(target_items(example)[0]), example.instance
             assert isinstance(instance, ImageGenerationInstance)
             codes = self._codes.get(photo_name(target) or "")
             if codes is None:
@@ -192,6 +197,12 @@ class Validation:
     def _question(self, task: str, example: Example, answer: tuple[int, ...] = ()) -> Row:
         window = self._config.history_items
         return question_row(self._template, task, example.instance, window=window, answer=answer)
+
+
+def _excluded(instance: Instance) -> frozenset[str]:
+    """Return the item ids that a ranking for ``instance`` may not hold."""
+    assert isinstance(instance, RecommendationInstance | SearchInstance)
+    return instance.exclude
 
 
 def _best_temperature(
