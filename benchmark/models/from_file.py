@@ -75,9 +75,7 @@ def import_folders(module: str) -> tuple[Path, ...]:
 def loaded_beside(module: str) -> list[tuple[str, Path]]:
     """Name and file of everything that was loaded with the lone file of ``module``."""
     package = _package_of(module)
-    if package is None:
-        return []
-    return [(name.partition(".")[2], file) for name, file in _files(package.__name__)]
+    return [] if package is None else list(package.__dict__["__beside__"])
 
 
 def _package_of(module: str) -> ModuleType | None:
@@ -89,7 +87,7 @@ def _files(top: str) -> Iterator[tuple[str, Path]]:
     for name, module in sorted(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if name.startswith(f"{top}.") and file is not None:
-            yield name, Path(file)
+            yield name.partition(".")[2], Path(file)
 
 
 def _load(path: Path, top: str, name: str) -> ModuleType:
@@ -104,6 +102,8 @@ def _load(path: Path, top: str, name: str) -> ModuleType:
     with _as_a_script(package):
         assert spec.loader is not None
         spec.loader.exec_module(module)
+    # As of now: what a fit loads later may not change an identity between two looks at it.
+    package.__dict__["__beside__"] = list(_files(top))
     return module
 
 
@@ -122,10 +122,10 @@ def _as_a_script(package: ModuleType) -> Iterator[None]:
         _take_folders(package)
         del package.__dict__["__outside__"]
         sys.path[:] = [folder for folder in sys.path if folder in path or is_installed(folder)]
-        for name in sys.modules.keys() - modules:  # by importlib.import_module
-            file = getattr(sys.modules[name], "__file__", None)
-            if not name.startswith(_PREFIX) and file and _lies_in(Path(file), package):
-                del sys.modules[name]
+        own = set(package.__path__) - {str(Path(folder).resolve()) for folder in path}
+        new = sys.modules.keys() - modules  # importlib.import_module leaves plain names
+        for name in [name for name in new if _folder_of(name.partition(".")[0]) in own]:
+            del sys.modules[name]
 
 
 def _take_folders(package: ModuleType) -> None:
@@ -136,8 +136,13 @@ def _take_folders(package: ModuleType) -> None:
         package.__path__ = list(dict.fromkeys([*folders, *package.__path__]))
 
 
-def _lies_in(file: Path, package: ModuleType) -> bool:
-    return not is_installed(file) and any(file.is_relative_to(f) for f in package.__path__)
+def _folder_of(top: str) -> str | None:
+    """The folder that a loaded top-level module was found in, unless it is the harness's."""
+    file = getattr(sys.modules.get(top), "__file__", None)
+    if file is None or top in PACKAGES:
+        return None
+    path = Path(file)
+    return str(path.parents[1] if path.name == "__init__.py" else path.parent)
 
 
 def is_installed(path: str | Path) -> bool:

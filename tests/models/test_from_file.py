@@ -122,6 +122,18 @@ def test_the_place_of_the_file_does_not_count(tmp_path: Path) -> None:
     assert code_digest(here) == code_digest(there)
 
 
+def test_import_module_of_a_file_beside_leaves_nothing_to_others(tmp_path: Path) -> None:
+    source = "import importlib\nhelper = importlib.import_module('helper')\n"
+    source += MODEL.removeprefix("import helper\n")
+    paths = [
+        write(tmp_path / name, model=source, helper=f"VALUE = {name!r}\n") for name in ("a", "b")
+    ]
+    a, b = map(load, paths)
+    assert (a.value, b.value) == ("a", "b")
+    assert "helper" not in sys.modules
+    assert "helper" in code_files(a)
+
+
 def test_the_harness_is_never_loaded_twice(tmp_path: Path) -> None:
     import benchmark.instances
 
