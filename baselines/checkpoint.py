@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from benchmark.files import atomic_path, sha256_json
 from benchmark.model import TrainingView
-from benchmark.runs.config import code_digest
+from benchmark.models.code import code_digest
 from benchmark.runs.provenance import package_versions
 
 #: An epoch that ends sooner after the last file writes none: doing it again is cheap.

@@ -33,6 +33,11 @@ def accept_any_text() -> None:
         sys.stdout.reconfigure(errors="replace")
 
 
+def note(text: str) -> None:
+    """Tell the user something in passing: a line on standard error, beside any result."""
+    print(text, file=sys.stderr)
+
+
 def print_json(value: Any) -> None:
     """Print one JSON document; NaN is refused."""
     import json

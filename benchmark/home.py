@@ -35,6 +35,11 @@ class Home:
         """Return the folder of hyperparameter searches."""
         return self.root / "tuning"
 
+    @property
+    def stamps(self) -> Path:
+        """When the files of datasets were last found unchanged (:mod:`benchmark.stamps`)."""
+        return self.root / "stamps"
+
     def check_writable(self) -> None:
         """Raise :class:`BenchError` now rather than after an hour of training."""
         probe = self.root / f".writable-{os.getpid()}"

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from benchmark.errors import BenchError, UsageError, in_one_line, unknown_name
+from benchmark.models.from_file import load_file, split_name
 from benchmark.registry import resolve
 from benchmark.tasks import TASKS
 
@@ -61,7 +62,8 @@ class ModelEntry:
     the footnotes of reports. ``reads_reviews`` marks a model that refuses data without reviews,
     so that tables do not ask it there. ``space`` is what ``unimp-bench tune`` searches
     (:mod:`benchmark.tuning.space`): a setting's name, and a list of values or
-    ``{"low", "high", "log"}``.
+    ``{"low", "high", "log"}``. ``loaded`` is the class itself where ``target`` is no module, but
+    a file and a class in it.
     """
 
     name: str
@@ -78,6 +80,7 @@ class ModelEntry:
     formulas: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     reads_reviews: bool = False
     space: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    loaded: type | None = field(default=None, compare=False)
 
     def why_not(self, variant: str | None = None) -> str | None:
         """Why ``variant`` (``None``: the default) cannot run here, or ``None`` when it can."""
@@ -103,7 +106,7 @@ class ModelEntry:
         if reason is not None:
             label = self.name if self.why_not() is not None else f"{self.name}:{variant}"
             raise BenchError(f"Model {label!r} cannot run here.", fix=reason + ".")
-        model = resolve(self.target)
+        model = resolve(self.target) if self.loaded is None else self.loaded
         if not isinstance(model, type):
             raise BenchError(
                 f"{self.target!r} is not a class.", fix="Point the registry entry at the class."
@@ -160,9 +163,10 @@ def find(name: str) -> tuple[ModelEntry, str | None]:
 
     Raises :class:`~benchmark.errors.UsageError` with the nearest names on a miss.
     """
+    of_file = split_name(name)
+    if of_file is not None:
+        return _entry_of_file(*of_file), None
     head, _, tail = name.partition(":")
-    if head.endswith(".py"):
-        return _entry_of_file(Path(head), tail), None
     known = entries()
     if head not in known:
         raise unknown_name("model", head, known)
@@ -173,48 +177,37 @@ def find(name: str) -> tuple[ModelEntry, str | None]:
     return entry, tail
 
 
-def _entry_of_class(model: type, *, name: str, target: str, shown: str | None = None) -> ModelEntry:
-    shown = target if shown is None else shown
+def _entry_of_class(model: type, *, name: str, target: str, of_file: bool = False) -> ModelEntry:
     given = getattr(model, "tasks", ())
     if isinstance(given, str) or not isinstance(given, Collection) or not given:
         raise BenchError(
-            f"Model class {shown!r} names no tasks.",
+            f"Model class {target!r} names no tasks.",
             fix='Give it a class attribute such as tasks = frozenset({"search"}).',
         )
     tasks: Sequence[str] = sorted(map(str, given))
     for task in tasks:
         if task not in TASKS:
             raise BenchError(
-                f"Model class {shown!r} names an unknown task {task!r}.",
+                f"Model class {target!r} names an unknown task {task!r}.",
                 fix=unknown_name("task", task, TASKS).fix,
             )
-    return ModelEntry(name=name, target=target, tasks=tuple(tasks), group="outside")
+    return ModelEntry(
+        name=name,
+        target=target,
+        tasks=tuple(tasks),
+        group="outside",
+        loaded=model if of_file else None,
+    )
 
 
 def _entry_of_file(path: Path, attribute: str) -> ModelEntry:
-    if not path.is_file():
-        raise UsageError(f"There is no file {str(path)!r}.", fix="Check the path after --model.")
-    if not attribute:
+    if path.is_file() and not attribute:
         raise UsageError(
             f"--model {path} does not say which class.", fix=f"Write --model {path}:ClassName."
         )
-    module_name = f"unimp_bench_file_{path.stem}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    assert spec is not None  # a path that ends in .py always has a loader
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module  # where resolve() will look for it
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise BenchError(
-            f"{path} cannot be imported: {in_one_line(error)}.",
-            fix="Run the file with python to see the whole traceback.",
-        ) from error
+    module = load_file(path)
     model = getattr(module, attribute, None)
     if not isinstance(model, type):
         classes = [key for key, value in vars(module).items() if isinstance(value, type)]
         raise unknown_name(f"class in {path.name}", attribute, classes)
-    return _entry_of_class(
-        model, name=attribute, target=f"{module_name}:{attribute}", shown=f"{path}:{attribute}"
-    )
+    return _entry_of_class(model, name=attribute, target=f"{path.name}:{attribute}", of_file=True)

@@ -29,6 +29,15 @@ def sim_xs(home: Home) -> Dataset:
     return ensure_dataset("sim-xs", home)
 
 
+@pytest.fixture
+def run_home(sim_xs: Dataset, tmp_path: Path) -> Home:
+    """A home of its own for runs, sharing the session's prepared sim-xs."""
+    home = Home(tmp_path / "home")
+    home.datasets.mkdir(parents=True)
+    (home.datasets / "sim-xs").symlink_to(sim_xs.folder, target_is_directory=True)
+    return home
+
+
 @pytest.fixture(scope="session")
 def leave_run() -> Callable[..., StoredRun]:
     """``leave_run(folder, scores, users=..., **manifest)``: a run folder written by hand.

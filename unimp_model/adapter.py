@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from benchmark.errors import BenchError, in_one_line
 from benchmark.instances import Instance, Prediction
 from benchmark.model import TrainingView
+from benchmark.models.code import code_digest
 from benchmark.threads import processor_threads
 from benchmark.torch_setup import prepare_torch
 from unimp_model import card, storage
@@ -122,7 +123,7 @@ class UniMP:
             )
         self._trained = Trainer(
             network, data, parts.template, parts.photos, tasks, config,
-            seed=seed, codes=codes, processes=processes,
+            seed=seed, code=code_digest(type(self)), codes=codes, processes=processes,
         ).train()  # fmt: skip
         network.to(processes.device)
         self._tasks = tuple(tasks)

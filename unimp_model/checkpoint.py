@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,17 +15,20 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from benchmark.files import atomic_path, sha256_json
+from benchmark.runs.provenance import package_versions
 from unimp_model.processes import cut_like
 
 _RECORD = "record"
 
 
-def training_key(**what: Any) -> str:
-    """Hash of all that decides a training: settings, data, seed, this package's own code."""
-    code = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.glob("*.py")):
-        code.update(file.read_bytes())
-    return sha256_json({**what, "code": code.hexdigest(), "torch": torch.__version__})
+def training_key(code: str, device: torch.device, **what: Any) -> str:
+    """Hash of all that decides a training: settings, data, seed; code, packages and device.
+
+    ``code`` is the digest of what the model reaches (:func:`benchmark.models.code.code_digest`).
+    """
+    return sha256_json(
+        {**what, "code": code, "packages": package_versions(), "device": device.type}
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,7 @@ class Trainer:
         config: UniMPConfig,
         *,
         seed: int,
+        code: str,
         codes: Mapping[str, NDArray[np.int32]] | None = None,
         processes: OneProcess | None = None,
     ) -> None:
@@ -143,7 +144,7 @@ class Trainer:
         decides = {"config": config.model_dump(mode="json"), "data": data.sha256, "seed": seed}
         if self.processes.count > 1:  # each draws its own dropout: with fewer it is another one
             decides["processes"] = self.processes.count
-        key = training_key(tasks=self.tasks, **decides)
+        key = training_key(code, self.processes.device, tasks=self.tasks, **decides)
         self.checkpoint = Checkpoint(data.features_folder / "training" / f"{key}.safetensors")
 
     def train(self) -> Trained:

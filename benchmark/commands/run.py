@@ -59,11 +59,16 @@ def run(
     tuned: Annotated[
         bool, typer.Option("--tuned", help="With the settings that unimp-bench tune chose.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Run again what is stored.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", "--refit", help="Run again what is stored, its fit included."),
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Fit if needed, predict, score and store; then show the runs side by side."""
+    import time
+
     from benchmark import processes
     from benchmark.home import find_home
     from benchmark.runs.assisting import assist
@@ -105,9 +110,10 @@ def run(
             )
             require_tuned(specs, place)
     runs = []
+    started = time.time()
     with output_to_stderr():
         for spec in specs:
-            finished = execute(spec, place, force=force)
+            finished = execute(spec, place, force=force, since=started)
             warn_of_failures(finished)
             runs.append(finished)
         processes.tell(None)

@@ -55,7 +55,7 @@ class Dataset:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        again = f"{_prepare_command(folder.name, {})} --force"
+        again = f"{prepare_command(folder.name, {})} --force"
         info = read_json(folder / INFO, fix=f"Prepare the dataset again: {again}")
         if not isinstance(info, dict):
             raise BenchError(
@@ -67,13 +67,13 @@ class Dataset:
         if version != FORMAT_VERSION:
             raise BenchError(
                 f"Dataset {folder.name!r} has format version {version}, not {FORMAT_VERSION}.",
-                fix=f"Prepare it again: {_prepare_command(folder.name, self.info)} --force",
+                fix=f"Prepare it again: {prepare_command(folder.name, self.info)} --force",
             )
         lacking = [key for key in _KEYS if key not in info]
         if lacking:
             raise BenchError(
                 f"{str(folder / INFO)!r} lacks {lacking[0]!r}.",
-                fix=f"Prepare it again: {_prepare_command(folder.name, info)} --force",
+                fix=f"Prepare it again: {prepare_command(folder.name, info)} --force",
             )
         self.name = folder.name
         self.sha256: str = self.info["sha256"]
@@ -146,7 +146,7 @@ class Dataset:
         if changed is not None:
             raise BenchError(
                 f"{changed} of dataset {self.name!r} is not as it was prepared.",
-                fix=f"Prepare it again: {_prepare_command(self.name, self.info)} --force",
+                fix=f"Prepare it again: {prepare_command(self.name, self.info)} --force",
             )
 
     def training_view(self) -> DatasetView:
@@ -156,7 +156,8 @@ class Dataset:
         )
         catalogue = self.catalogue()
         folder = self.folder.absolute()
-        kept = sorted((folder / "attachments").glob("*"))
+        files: dict[str, str] = self.info["files"]
+        kept = [folder / name for name in sorted(files) if name.startswith("attachments/")]
         visible = ("items.parquet", "images/", "attachments/")
         return DatasetView(
             name=self.name,
@@ -169,7 +170,7 @@ class Dataset:
             rules=self.rules,
             features_folder=folder / "features",
             attachments={path.name: path for path in kept},
-            hashes={k: v for k, v in self.info["files"].items() if k.startswith(visible)},
+            hashes={k: v for k, v in files.items() if k.startswith(visible)},
         )
 
     def _table(self, task: str, name: str, catalogue: Catalogue) -> InstanceTable:
@@ -211,7 +212,7 @@ def open_dataset(name: str, home: Home) -> Dataset:
         return Dataset(folder)
     if name in SELF_CONTAINED or name in SOURCES:
         raise UsageError(
-            f"Dataset {name!r} is not prepared yet.", fix=f"Run {_prepare_command(name, {})}"
+            f"Dataset {name!r} is not prepared yet.", fix=f"Run {prepare_command(name, {})}"
         )
     error = unknown_name("dataset", name, prepared | set(SELF_CONTAINED))
     error.fix = f"{error.fix} Others are made by unimp-bench data prepare SOURCE --name {name}."
@@ -229,7 +230,8 @@ def ensure_dataset(name: str, home: Home) -> Dataset:
     return prepare(source, home=home, name=name, settings=settings)
 
 
-def _prepare_command(name: str, info: dict[str, Any]) -> str:
+def prepare_command(name: str, info: dict[str, Any]) -> str:
+    """The command that prepares the dataset ``name``, as far as its dataset.json knows it."""
     if name in SELF_CONTAINED:
         source, settings = SELF_CONTAINED[name]
         words = [source, *(f"--set {key}={value}" for key, value in settings.items())]

@@ -11,6 +11,7 @@ import polars as pl
 from benchmark.errors import UsageError
 from benchmark.home import Home
 from benchmark.model_registry import ModelEntry
+from benchmark.models.from_file import split_name
 from benchmark.runs.spec import RunSpec
 from benchmark.tuning.chosen import chosen_settings, tuning_command
 
@@ -27,9 +28,9 @@ def why_not(model: str, task: str, entries: Mapping[str, ModelEntry]) -> Reason 
 
     The template has one ``{}`` for the name or the names that share it.
     """
-    name, _, variant = model.partition(":")
-    if name.endswith(".py"):
+    if split_name(model) is not None:
         return None  # an outside file: the run itself checks it
+    name, _, variant = model.partition(":")
     if name not in entries:
         return "no model {} in this installation", name
     entry = entries[name]

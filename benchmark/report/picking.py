@@ -19,6 +19,7 @@ from benchmark.data.sources import SELF_CONTAINED, SOURCES
 from benchmark.errors import BenchError, unknown_name
 from benchmark.files import read_json
 from benchmark.home import Home
+from benchmark.models.from_file import split_name
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import StoredRun, is_tuned, stored_runs
 from benchmark.tasks import TASKS
@@ -110,8 +111,8 @@ def newest_run(home: Home, spec: RunSpec) -> StoredRun | None:
 
 def class_in_file(model: str) -> str | None:
     """``Class`` of ``path/to/file.py:Class``, which is what its runs are called."""
-    name, _, attribute = model.partition(":")
-    return attribute if name.endswith(".py") else None
+    of_file = split_name(model)
+    return None if of_file is None else of_file[1]
 
 
 def _asked(spec: RunSpec) -> _Key:

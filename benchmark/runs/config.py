@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 from benchmark.errors import BenchError, UsageError, in_one_line, unknown_name
 from benchmark.files import sha256_json
 from benchmark.model import Model
 from benchmark.model_registry import ModelEntry, find
+from benchmark.models.code import code_digest
 from benchmark.runs.guard import model_code
 
 
@@ -128,34 +126,3 @@ def _validated(config_class: Any, entry: ModelEntry, settings: dict[str, Any]) -
             fix="Use finite numbers in its Config and --set.",
         ) from error
     return config
-
-
-#: Harness code that fitted state and predictions can depend on, whatever the model.
-_SHARED_CODE = (
-    *("instances.py", "model.py", "ranking.py", "threads.py"),
-    *("data/*.py", "tasks/*.py", "vision/*.py"),
-)
-
-
-def code_digest(model_class: type) -> str:
-    """SHA-256 over the source files a model's answers can depend on.
-
-    These are the files beside the class's module, those at the root of its top-level package,
-    and the harness's own data code. A module inside a family's folder (``baselines/trivial/``)
-    does not depend on the other families, so that editing one does not refit all; listing
-    files (``catalogue.py``) hold no behaviour. A class from a lone file has that file only.
-    """
-    source = Path(inspect.getfile(model_class))
-    files = {source}
-    if (source.parent / "__init__.py").is_file():
-        root = source.parents[model_class.__module__.count(".") - 1]
-        files |= {*source.parent.glob("*.py"), *root.glob("*.py")}
-    harness = Path(__file__).resolve().parents[1]
-    for pattern in _SHARED_CODE:
-        files |= set(harness.glob(pattern))
-    digest = hashlib.sha256()
-    for file in sorted(files):
-        if file.name != "catalogue.py" or file.parent.name == "data":
-            digest.update(file.name.encode())
-            digest.update(file.read_bytes())
-    return digest.hexdigest()

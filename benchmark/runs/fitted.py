@@ -21,7 +21,9 @@ from typing import Any
 import numpy as np
 
 from benchmark import processes
+from benchmark.console import note
 from benchmark.data.dataset import Dataset
+from benchmark.data.unchanged import require_unchanged
 from benchmark.errors import BenchError, in_one_line
 from benchmark.files import cannot_write, read_json, sha256_json, write_json
 from benchmark.home import Home
@@ -30,10 +32,11 @@ from benchmark.runs.config import BuiltModel
 from benchmark.runs.guard import model_code
 from benchmark.runs.locking import locked
 from benchmark.runs.provenance import now, package_versions, peak_memory_mib
+from benchmark.stamps import changed_files, file_hashes
 
-_RECORD, _STATE = "fitted.json", "state"
+_RECORD, _STATE, _STAMPS = "fitted.json", "state", "stamps.json"
 #: What a run reads of the record.
-_RECORDED = {"seconds", "peak_memory_mib", "parameters", "attachments"}
+_RECORDED = {"seconds", "peak_memory_mib", "parameters", "attachments", "files"}
 #: File systems take names of up to 255 bytes; class names may be longer.
 _SLUG_LENGTH = 80
 
@@ -44,7 +47,7 @@ class Fitted:
 
     model: Model
     record: Mapping[str, Any]
-    """``key, seconds, peak_memory_mib, parameters, attachments, created``."""
+    """``key, seconds, peak_memory_mib, parameters, attachments, files, created``."""
 
 
 def fit_key(built: BuiltModel, dataset: Dataset, seed: int) -> str:
@@ -70,20 +73,46 @@ def seed_everything(seed: int) -> None:
         torch.manual_seed(seed)
 
 
-def fit_or_load(built: BuiltModel, dataset: Dataset, seed: int, home: Home) -> Fitted:
+def fit_or_load(
+    built: BuiltModel, dataset: Dataset, seed: int, home: Home, *, since: float | None = None
+) -> Fitted:
     """The fitted model for this configuration, dataset and seed; fits it when nobody did yet.
 
-    Raises :class:`BenchError` when fitting fails; nothing half-fitted stays behind.
+    A fit that is older than ``since`` (seconds since the epoch) is replaced. Raises
+    :class:`BenchError` when fitting fails, and nothing half-fitted stays behind; also when a
+    file of the dataset or of the stored fit is not what was written.
     """
+    require_unchanged(dataset)
     folder = home.fitted / f"{_slug(built)}-{fit_key(built, dataset, seed)}"
     with locked(folder.with_name(f".{folder.name}.lock"), f"fitting {built.label}"):
-        if not (folder / _RECORD).is_file():
+        if _is_stored(folder, since):
+            note(f"{built.label}: the stored fit is used, {folder}.")
+        else:
             _fit(built, dataset, seed, folder)
-    fix = f"Delete the folder {str(folder)!r} and run again: the model is fitted anew."
+    fix = f"Delete the folder {str(folder)!r}, or run again with --refit."
+    record = _sound_record(folder, fix=fix)
+    return Fitted(_load(built, folder / _STATE, seed, fix=fix), record)
+
+
+def _is_stored(folder: Path, since: float | None) -> bool:
+    try:
+        written = (folder / _RECORD).stat().st_mtime
+    except OSError:
+        return False
+    return since is None or written >= since
+
+
+def _sound_record(folder: Path, *, fix: str) -> dict[str, Any]:
+    """The record of a fit whose state is as it was written."""
     record = read_json(folder / _RECORD, fix=fix)
     if not isinstance(record, dict) or not record.keys() >= _RECORDED:
         raise BenchError(f"{str(folder / _RECORD)!r} is no record of a fit.", fix=fix)
-    return Fitted(_load(built, folder / _STATE, seed, fix=fix), record)
+    changed = changed_files(folder / _STATE, record["files"], stamps=folder / _STAMPS)
+    if changed:
+        raise BenchError(
+            f"{changed[0]!r} of the fit in {str(folder)!r} is not as it was written.", fix=fix
+        )
+    return record
 
 
 def _load(built: BuiltModel, state: Path, seed: int, *, fix: str) -> Model:
@@ -126,6 +155,7 @@ def _fit(built: BuiltModel, dataset: Dataset, seed: int, folder: Path) -> None:
             "peak_memory_mib": peak_memory_mib(),
             "parameters": parameter_counts(model),
             "attachments": list(getattr(view, "opened", ())),
+            "files": file_hashes(partial / _STATE),
             "processes": processes.count() if shared else 1,
             "created": now(),
         }
@@ -134,7 +164,7 @@ def _fit(built: BuiltModel, dataset: Dataset, seed: int, folder: Path) -> None:
         fix = "Correct the model's save and load, or free some space if the disk is full."
         _load(built, partial / _STATE, seed, fix=fix)
         write_json(partial / _RECORD, record)
-        shutil.rmtree(folder, ignore_errors=True)  # only one without its record lies there
+        shutil.rmtree(folder, ignore_errors=True)  # without its record, or to be replaced
         partial.rename(folder)
     except OSError as error:
         raise cannot_write(folder, error) from error

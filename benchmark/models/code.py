@@ -1,0 +1,246 @@
+"""The identity of a model's code: a digest of every source file its numbers follow from.
+
+That is what the model's module reaches by import, the modules of its base classes, and what
+stands behind the interface although no model imports it. Of packages that others made the
+version counts (:func:`benchmark.runs.provenance.package_versions`), not the files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from benchmark.errors import BenchError
+from benchmark.models.from_file import import_folders, is_installed, loaded_beside
+from benchmark.models.imports import PACKAGES, Finder, Module, Reference, Root, references
+
+#: What decides a model's fitted state and its predictions, whatever it imports; beside these
+#: the module of each task it answers.
+INTERFACE = (
+    "benchmark.data.dataset",
+    "benchmark.data.perturbations",
+    "benchmark.data.questions",
+    "benchmark.data.view",
+    "benchmark.instances",
+    "benchmark.model",
+    "benchmark.runs.fitted",
+    "benchmark.runs.predicting",
+    "benchmark.runs.shards",
+    "benchmark.threads",
+    "benchmark.torch_setup",
+)
+
+#: Modules (with all below them) that can change no number: they never count.
+PLUMBING = (
+    "baselines.catalogue",
+    "benchmark.cli",
+    "benchmark.commands",
+    "benchmark.compare",
+    "benchmark.console",
+    "benchmark.data.listing",
+    "benchmark.data.unchanged",
+    "benchmark.doctor",
+    "benchmark.errors",
+    "benchmark.files",
+    "benchmark.home",
+    "benchmark.model_registry",
+    "benchmark.models",
+    "benchmark.processes",
+    "benchmark.progress",
+    "benchmark.registry",
+    "benchmark.report",
+    "benchmark.runs.assisting",
+    "benchmark.runs.config",
+    "benchmark.runs.finding",
+    "benchmark.runs.guard",
+    "benchmark.runs.locking",
+    "benchmark.runs.plan",
+    "benchmark.runs.provenance",
+    "benchmark.runs.spec",
+    "benchmark.runs.store",
+    "benchmark.stamps",
+    "benchmark.tuning",
+    "unimp_model.catalogue",
+)
+
+#: Modules of the harness (with all below them) whose work another part of an identity holds:
+#: the dataset's hash, or the task's version. They count for a model that imports them itself.
+COVERED = (
+    "benchmark.data.cleaning",
+    "benchmark.data.cores",
+    "benchmark.data.explanations",
+    "benchmark.data.freezing",
+    "benchmark.data.json_fields",
+    "benchmark.data.json_lines",
+    "benchmark.data.markup",
+    "benchmark.data.photos",
+    "benchmark.data.prepare",
+    "benchmark.data.queries",
+    "benchmark.data.simulator",
+    "benchmark.data.sources",
+    "benchmark.data.split",
+    "benchmark.data.statistics",
+    "benchmark.data.text_files",
+    "benchmark.data.verify",
+    "benchmark.gates",
+    "benchmark.metrics",
+    "benchmark.runs.scoring",
+    "benchmark.stats",
+)
+
+_HARNESS = "benchmark"
+_TASKS = "benchmark.tasks"
+
+
+def code_digest(model_class: type) -> str:
+    """SHA-256 over the source files that fitted state and predictions of the class follow from.
+
+    Raises :class:`BenchError` for a class that has no source file.
+    """
+    return digest(code_files(model_class))
+
+
+def code_files(model_class: type) -> dict[str, Path]:
+    """Those files by dotted module name; see :func:`reached`."""
+    starts, roots = _starts(model_class)
+    project = project_root(Path(__file__).resolve().parents[2])
+    ours = starts[0].name.partition(".")[0] in PACKAGES
+    elsewhere = None if ours else _local_root  # what our packages import is installed
+    return reached(starts, [project, *roots], tasks=_tasks_of(model_class), elsewhere=elsewhere)
+
+
+def project_root(folder: Path) -> Root:
+    """The checkout (or site-packages) that this project's packages lie in."""
+    return Root(folder, PACKAGES)
+
+
+def digest(files: Mapping[str, Path]) -> str:
+    """SHA-256 over names and content, in the order of names; the place of a file is left out."""
+    total = hashlib.sha256()
+    for name, file in sorted(files.items()):
+        content = file.read_bytes()
+        total.update(f"{name}\n{len(content)}\n".encode())
+        total.update(content)
+    return total.hexdigest()
+
+
+def reached(
+    starts: Iterable[Module],
+    roots: Sequence[Root],
+    *,
+    tasks: Collection[str],
+    elsewhere: Callable[[str], Root | None] | None = None,
+) -> dict[str, Path]:
+    """The files that count for a model that begins with the modules ``starts``.
+
+    ``tasks`` are those it answers. Two rules keep a hub of the harness from leading everywhere:
+    from one of its modules no way goes on to what is :data:`COVERED`, and a registry's strings
+    are followed only where a module outside the harness names the registry itself.
+    """
+    finder = Finder(roots, elsewhere)
+    found: dict[str, Path] = {}
+    done: set[tuple[str, bool]] = set()
+    waiting = [(module, True) for module in starts]
+    for module in starts:
+        _, above = finder.reached(module, Reference(module.name))
+        waiting += [(package, False) for package in above]
+    behind = [*INTERFACE, *(f"{_TASKS}.{task.replace('-', '_')}" for task in tasks)]
+    for name in behind:
+        file = finder.file(name)
+        if file is not None:
+            waiting.append((Module(name, file), False))
+    while waiting:
+        module, with_strings = waiting.pop()
+        if (module.name, with_strings) in done:
+            continue
+        done.add((module.name, with_strings))
+        found[module.name] = module.file
+        waiting += _onwards(module, finder, with_strings=with_strings)
+    return found
+
+
+def _onwards(
+    module: Module, finder: Finder, *, with_strings: bool
+) -> Iterator[tuple[Module, bool]]:
+    ours = _is_in(module.name, (_HARNESS,))
+    for reference in references(module.file.read_bytes()):
+        if reference.string and not with_strings:
+            continue
+        named, above = finder.reached(module, reference)
+        for other, is_named in [(n, True) for n in named] + [(a, False) for a in above]:
+            covered = ours and _is_in(other.name, COVERED) and not _is_in(module.name, COVERED)
+            if not covered and not _is_plumbing(other.name):
+                yield other, is_named and not ours
+
+
+def _is_plumbing(name: str) -> bool:
+    # The harness's own __init__ holds its version and lazy names: a way to everything.
+    return name == _HARNESS or _is_in(name, PLUMBING)
+
+
+def _is_in(name: str, packages: Iterable[str]) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def _tasks_of(model_class: type) -> frozenset[str]:
+    given = getattr(model_class, "tasks", ())
+    return frozenset(map(str, given)) if isinstance(given, Collection) else frozenset()
+
+
+def _starts(model_class: type) -> tuple[list[Module], list[Root]]:
+    """The modules of a class and of its bases, with the roots their imports resolve in."""
+    starts: list[Module] = []
+    roots: list[Root] = []
+    for each in model_class.__mro__:
+        file = _source(each)
+        if file is None or (each is not model_class and is_installed(file)):
+            continue
+        module, found = _placed(each.__module__, file)
+        starts += [module, *(Module(*pair) for pair in loaded_beside(each.__module__))]
+        roots += [root for root in found if root not in roots]
+    if not starts:
+        raise BenchError(
+            f"The code of model class {model_class.__qualname__!r} lies in no file.",
+            fix="Write the class to a file and import it: a run's identity is the code's.",
+        )
+    return starts, roots
+
+
+def _source(each: type) -> Path | None:
+    try:
+        return Path(inspect.getfile(each)).resolve()
+    except (TypeError, OSError):  # built in, or typed into a notebook
+        return None
+
+
+def _placed(name: str, file: Path) -> tuple[Module, list[Root]]:
+    """A loaded module under the name that identifies it, and where it imports from."""
+    top = name.partition(".")[0]
+    folders = import_folders(name)
+    if folders:
+        return Module(name.partition(".")[2], file), [Root(folder) for folder in folders]
+    if name == "__main__":
+        return Module(file.stem, file), [Root(file.parent)]
+    depth = name.count(".") + (file.name == "__init__.py")
+    folder = file.parents[depth]
+    if depth >= len(file.parents) or folder.joinpath(*name.split(".")[:-1]) != file.parent:
+        return Module(file.stem, file), [Root(file.parent)]  # a script, or loaded by hand
+    return Module(name, file), [Root(folder, frozenset({top}))]
+
+
+def _local_root(top: str) -> Root | None:
+    """Where a top-level module lies that is neither installed nor Python's own."""
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    if spec is None or spec.origin is None or not spec.has_location:
+        return None
+    file = Path(spec.origin).resolve()
+    if file.suffix != ".py" or is_installed(file):
+        return None
+    folder = file.parents[1] if file.name == "__init__.py" else file.parent
+    return Root(folder, frozenset({top}))

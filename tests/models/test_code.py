@@ -1,0 +1,187 @@
+"""A model's identity follows every file its numbers come from, and no other."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from benchmark.errors import BenchError
+from benchmark.model_registry import entries
+from benchmark.models import code
+from benchmark.models.code import code_digest, code_files, digest, project_root, reached
+from benchmark.models.imports import Module
+
+CHECKOUT = Path(code.__file__).parents[2]
+MODELS = {name: (entry.target.partition(":")[0], entry.tasks) for name, entry in entries().items()}
+
+
+def identities(sources: Path) -> Mapping[str, str]:
+    """The digest of every registered model, with the packages in ``sources``."""
+    found = {}
+    for name, (module, tasks) in MODELS.items():
+        start = Module(module, sources.joinpath(*module.split(".")).with_suffix(".py"))
+        found[name] = digest(reached([start], [project_root(sources)], tasks=tasks))
+    return found
+
+
+@functools.cache
+def untouched() -> Mapping[str, str]:
+    """The digests of the checkout itself; an unedited copy has the same."""
+    return identities(CHECKOUT)
+
+
+def edited(sources: Path, file: str, text: str = "\nEDITED = 1\n", *, before=None) -> set[str]:
+    """The models whose identity follows ``text`` at the end of ``file``."""
+    before = untouched() if before is None else before
+    path = sources / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a") as stream:
+        stream.write(text)
+    after = identities(sources)
+    return {name for name in MODELS if before[name] != after[name]}
+
+
+def answering(task: str) -> set[str]:
+    return {name for name, (_, tasks) in MODELS.items() if task in tasks}
+
+
+def test_the_place_of_the_checkout_does_not_count(sources: Path) -> None:
+    assert identities(sources) == untouched()
+    assert len(set(untouched().values())) == len(MODELS)
+
+
+def test_the_class_finds_what_its_module_name_finds() -> None:
+    model = entries()["bm25"].load()
+    assert code_digest(model) == untouched()["bm25"]
+
+
+def test_the_simulators_truth_is_the_oracles_alone(sources: Path) -> None:
+    assert edited(sources, "benchmark/data/simulator/truth.py") == {"oracle"}
+
+
+@pytest.mark.parametrize("task", ["explanation", "preference"])
+def test_a_prompt_is_of_the_models_that_answer_its_task(sources: Path, task: str) -> None:
+    changed = edited(sources, f"benchmark/tasks/{task}.py")
+    assert changed == answering(task)
+    assert "unimp" in changed
+    assert "popularity" not in changed
+
+
+def test_a_threshold_is_of_the_models_that_choose_one(sources: Path) -> None:
+    changed = edited(sources, "benchmark/thresholds.py")
+    assert {"unimp", "sasrec", "s3rec"} <= changed
+    assert not changed & {"popularity", "bm25", "oracle", "select-all", "hem"}
+
+
+def test_a_file_in_a_new_subfolder_counts_once_it_is_imported(sources: Path) -> None:
+    assert edited(sources, "unimp_model/parts/deep/new.py") == set()
+    importing = "\ndef later():\n    from unimp_model.parts.deep import new\n"
+    assert edited(sources, "unimp_model/losses.py", importing) == {"unimp"}
+    for file in ("unimp_model/parts/deep/new.py", "unimp_model/parts/__init__.py"):
+        before = identities(sources)
+        assert edited(sources, file, before=before) == {"unimp"}
+
+
+def test_a_helper_two_imports_away_counts(sources: Path) -> None:
+    changed = edited(sources, "baselines/search/noise.py")  # by vectors, and by RTM's transformer
+    assert changed == {"hem", "zam", "rtm"}
+
+
+def test_what_a_registry_names_in_a_string_counts(sources: Path) -> None:
+    changed = edited(sources, "baselines/search/lucene_index.py")
+    assert "bm25" in changed
+    assert "popularity" not in changed
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "benchmark/data/view.py",
+        "benchmark/data/perturbations.py",
+        "benchmark/data/building.py",
+        "benchmark/instances.py",
+        "benchmark/runs/shards.py",
+        "benchmark/threads.py",
+    ],
+)
+def test_what_stands_behind_the_interface_is_everybodys(sources: Path, file: str) -> None:
+    assert edited(sources, file) == set(MODELS)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "benchmark/__init__.py",
+        "benchmark/commands/data.py",
+        "benchmark/console.py",
+        "benchmark/data/listing.py",
+        "benchmark/data/prepare.py",
+        "benchmark/data/simulator/photos.py",
+        "benchmark/data/sources/hm.py",
+        "benchmark/metrics/ranking.py",
+        "benchmark/model_registry.py",
+        "benchmark/progress.py",
+        "benchmark/report/build.py",
+        "baselines/catalogue.py",
+        "unimp_model/catalogue.py",
+        "leaderboards/verify.py",
+    ],
+)
+def test_what_changes_no_number_changes_no_identity(sources: Path, file: str) -> None:
+    assert (sources / file).is_file()
+    assert edited(sources, file) == set()
+
+
+@pytest.mark.parametrize("name", [*code.INTERFACE, *code.PLUMBING, *code.COVERED])
+def test_every_listed_module_exists(name: str) -> None:
+    stem = CHECKOUT.joinpath(*name.split("."))
+    assert stem.with_suffix(".py").is_file() or (stem / "__init__.py").is_file()
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """An outside package with a model, a base class in another file and a helper behind that."""
+    root = tmp_path / "shop"
+    (root / "families").mkdir(parents=True)
+    (root / "__init__.py").touch()
+    (root / "families" / "__init__.py").touch()
+    (root / "other.py").write_text("C = 1\n")
+    (root / "helper.py").write_text("A = 1\n")
+    (root / "base.py").write_text("from . import helper\nclass Base:\n    pass\n")
+    (root / "families" / "model.py").write_text(
+        "from ..base import Base\nclass Model(Base):\n    tasks = frozenset({'search'})\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield root
+    for name in [n for n in sys.modules if n == "shop" or n.startswith("shop.")]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize("file", ["families/model.py", "base.py", "helper.py", "__init__.py"])
+def test_an_outside_packages_own_files_count(shop: Path, file: str) -> None:
+    model = importlib.import_module("shop.families.model").Model
+    before = code_digest(model)
+    (shop / "other.py").write_text("C = 2\n")
+    assert code_digest(model) == before
+    with open(shop / file, "a") as stream:
+        stream.write("\nB = 2\n")
+    assert code_digest(model) != before
+
+
+def test_a_base_class_put_in_at_run_time_counts(shop: Path) -> None:
+    (shop / "mixed.py").write_text("class Mixed:\n    pass\n")
+    mixed = importlib.import_module("shop.mixed").Mixed
+    plain = importlib.import_module("shop.families.model").Model
+    model = type("Model", (plain, mixed), {"__module__": plain.__module__})
+    assert "shop.mixed" in code_files(model)
+
+
+def test_a_class_without_a_file_is_refused() -> None:
+    typed = type("Typed", (), {"__module__": "no_such_module", "tasks": frozenset({"search"})})
+    with pytest.raises(BenchError, match="lies in no file"):
+        code_digest(typed)
