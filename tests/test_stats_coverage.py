@@ -116,7 +116,8 @@ def test_rank_intervals_separate_what_is_clear_and_no_more() -> None:
 
 def test_a_smaller_error_has_the_better_rank() -> None:
     errors = np.random.default_rng(5).gamma(2.0, size=300)
-    systems = {"large": _one(MAE, errors + 1), "small": _one(MAE, errors)}
+    more = np.random.default_rng(6).gamma(2.0, size=300)
+    systems = {"large": _one(MAE, errors + more), "small": _one(MAE, errors)}
     found = stats.rank_intervals(MAE, systems, OWNER)
     assert (found["small"].best, found["small"].worst) == (1, 1)
     assert (found["large"].best, found["large"].worst) == (2, 2)
