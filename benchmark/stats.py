@@ -205,31 +205,15 @@ def paired_effect(
     return mean / float(np.sqrt(squares / (sample.users - 1)))
 
 
-def rank_intervals(
-    metric: Metric,
-    statistics: Mapping[str, Statistics],
-    users: ArrayLike | Sequence[str],
-    *,
-    resamples: int | None = None,
-    seed: int = 0,
-    level: float = LEVEL,
-) -> dict[str, RankInterval]:
-    """Simultaneous intervals of all systems' ranks: all true ranks lie inside at ``level``.
-
-    With u systems significantly better and v significantly worse (:func:`significantly_better`,
-    which takes the same arguments), a rank is 1 + u to M - v (Mogstad, Romano, Shaikh and
-    Wilhelm, "Inference for Ranks with Applications to Mobility across Neighbourhoods and
-    Academic Achievement across Countries", Review of Economic Studies 91:476, 2024, section 3).
-    Raises as :func:`summarise` does.
-    """
-    above = significantly_better(
-        metric, statistics, users, resamples=resamples, seed=seed, level=level
-    )
-    return dict(zip(statistics, ranks_of(above), strict=True))
-
-
 def ranks_of(above: NDArray[np.bool_]) -> list[RankInterval]:
-    """The rank intervals that follow from ``above`` (:func:`significantly_better`), row by row."""
+    """Simultaneous intervals of all systems' ranks: all true ranks lie inside at the level of
+    ``above`` (:func:`significantly_better`), row by row.
+
+    With u systems significantly better and v significantly worse, a rank is 1 + u to M - v
+    (Mogstad, Romano, Shaikh and Wilhelm, "Inference for Ranks with Applications to Mobility across
+    Neighbourhoods and Academic Achievement across Countries", Review of Economic Studies 91:476,
+    2024, section 3).
+    """
     better, worse = above.sum(axis=0), above.sum(axis=1)
     return [
         RankInterval(1 + int(up), len(above) - int(down))
