@@ -56,7 +56,8 @@ from typing import Literal
 import numpy as np
 
 from benchmark.errors import BenchError, UsageError
-from benchmark.metrics import image, metric_named, text
+from benchmark.metrics import metric_named
+from benchmark.metrics.families import BERTSCORE
 
 Positives = Literal["one", "several"]
 
@@ -145,17 +146,13 @@ def _out_of_range(
 
 def _range(name: str, scale: tuple[float, float] | None) -> tuple[float, float] | None:
     """A metric's (lowest, highest) value; ``None`` for a name of no family."""
-    if _RANKED.fullmatch(name):
-        return 0.0, 1.0
-    if "@" in name:
-        return None
     try:
         metric = metric_named(name, scale=scale)
     except UsageError:  # the paper's "BLEU": nobody says which
         return None
-    if image.is_image(name) or text.is_text(name):
+    if metric.family.by_encoder:
         # The stated worst value of BERTScore is 0, but it is made of cosines as well.
-        low = -1.0 if name.startswith("BERTScore-") else metric.low
+        low = -1.0 if metric.family is BERTSCORE else metric.low
         return low - _SINGLE_PRECISION, metric.high + _SINGLE_PRECISION
     return metric.low, metric.high
 

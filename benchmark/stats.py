@@ -1,5 +1,7 @@
 """Uncertainty: bootstrap intervals by user, paired differences, Holm's correction, ranks.
 
+The rule for few users and all numbers of resamples stand here, and nowhere else.
+
 One user's instances are not independent, so users are what is resampled (Davison and Hinkley,
 *Bootstrap Methods and their Application*, 1997, section 3.8): statistics are summed per user,
 and a resample's mean is the resampled users' sums over their counts. Users with equal sums are
@@ -19,6 +21,18 @@ from benchmark.errors import BenchError
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.progress import bar
 
+#: Below so many users there is no interval, no p value and no rank by tests, anywhere: a
+#: bootstrap over fewer promises more than it knows.
+FEWEST_USERS = 20
+#: The level of every interval, and what a corrected p value must be below to be significant.
+LEVEL, SIGNIFICANCE = 0.95, 0.05
+#: Resamples behind a score's interval, as stored with every run.
+SCORE_RESAMPLES = 1_000
+#: Behind a difference. The smallest p value is 2 / (DIFFERENCE_RESAMPLES + 1): enough for a
+#: hundred rows a column after correction.
+DIFFERENCE_RESAMPLES = 4_000
+#: Behind ranks, and behind the ranks of more systems than MANY_SYSTEMS, where pairs are many.
+RANK_RESAMPLES, RANK_RESAMPLES_OF_MANY, MANY_SYSTEMS = 2_000, 500, 200
 #: Weights held at a time, as numbers of 8 bytes.
 _CHUNK = 4_000_000
 #: A binomial draw costs about this many uniform integers.
@@ -31,12 +45,13 @@ _NO_SPREAD = 1e-12
 class Score:
     """A metric's value over all instances with its interval at the level asked for.
 
-    ``n`` counts instances, ``users`` the clusters; with one user the interval has no width.
+    ``n`` counts instances, ``users`` the clusters. ``low`` and ``high`` are ``None`` below
+    :data:`FEWEST_USERS` users, and where every user has one value of a metric without bounds.
     """
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     n: int
     users: int
 
@@ -46,14 +61,15 @@ class Difference:
     """``a`` minus ``b`` on the same instances, with its interval and two-sided p value.
 
     Positive means ``a`` has the larger value, which is better only for metrics whose
-    ``higher_is_better`` says so.
+    ``higher_is_better`` says so. The interval and the p value are ``None`` below
+    :data:`FEWEST_USERS` users.
     """
 
     metric: str
     value: float
-    low: float
-    high: float
-    p_value: float
+    low: float | None
+    high: float | None
+    p_value: float | None
     n: int
     users: int
 
@@ -71,11 +87,14 @@ def summarise(
     statistics: Statistics,
     users: ArrayLike | Sequence[str],
     *,
-    resamples: int = 1000,
+    resamples: int = SCORE_RESAMPLES,
     seed: int = 0,
-    level: float = 0.95,
+    level: float = LEVEL,
 ) -> dict[str, Score]:
     """Value and percentile bootstrap interval of every metric; all share one resampling.
+
+    A metric that is the same for every user has the interval of :func:`constant_interval`, and
+    below :data:`FEWEST_USERS` users none has any.
 
     ``statistics[name]`` has shape (n, metric.columns), ``users`` (n,) names each instance's
     user. The same arguments give the same numbers. Raises :class:`BenchError` when there is
@@ -83,13 +102,46 @@ def summarise(
     """
     rows = [_checked(metric, statistics) for metric in metrics]
     sample = _Sample.of(rows, users)
-    means = sample.resampled_means(resamples, seed)
+    enough = sample.users >= FEWEST_USERS
+    means = sample.resampled_means(resamples, seed) if enough else None
     scores: dict[str, Score] = {}
     for metric, row, columns in zip(metrics, rows, _slices(rows), strict=True):
-        low, high = _percentiles(metric.value(means[:, columns]), level)
-        value = float(metric.value(row.mean(axis=0)))
-        scores[metric.name] = Score(value, low, high, sample.n, sample.users)
+        mean = row.mean(axis=0)
+        ends: tuple[float, float] | None = None
+        if means is not None:
+            drawn = metric.value(means[:, columns])
+            ends = (
+                _percentiles(drawn, level)
+                if _varies(drawn)
+                else constant_interval(metric, mean, sample.users, level)
+            )
+        low, high = (None, None) if ends is None else ends
+        scores[metric.name] = Score(float(metric.value(mean)), low, high, sample.n, sample.users)
     return scores
+
+
+def constant_interval(
+    metric: Metric, mean: NDArray[np.float64], users: int, level: float = LEVEL
+) -> tuple[float, float] | None:
+    """The interval of a ``metric`` that is the same for each of ``users`` users.
+
+    No resample of equal users differs from them, so the bootstrap would claim certainty. What n
+    equal users do show: with probability ``level`` the share of users who are not like them is at
+    most P = 1 - (1 - level)^(1/n), about 3/n: the exact upper bound for none of n (Clopper and
+    Pearson, Biometrika 26:404, 1934; the rule of three of Hanley and Lippman-Hand, JAMA 249:1743,
+    1983). Those users may have any value in the metric's range, so a mean of c on [l, h] lies in
+    [c - P (c - l), c + P (h - c)]: for hits that nobody has [0, P], for hits that all have
+    [1 - P, 1]. A metric that is no mean is taken of the statistics mixed so
+    (:meth:`~benchmark.metrics.base.Metric.extremes`). ``mean`` (columns,) holds the mean
+    statistics. ``None`` where the range has no end.
+    """
+    ends = metric.extremes(mean)
+    if ends is None:
+        return None
+    share = _unlike(users, level)
+    value = float(metric.value(mean))
+    mixed = [float(metric.value((1 - share) * mean + share * end)) for end in ends]
+    return min(value, *mixed), max(value, *mixed)
 
 
 def paired_difference(
@@ -98,34 +150,36 @@ def paired_difference(
     statistics_b: Statistics,
     users: ArrayLike | Sequence[str],
     *,
-    resamples: int = 10_000,
+    resamples: int = DIFFERENCE_RESAMPLES,
     seed: int = 0,
-    level: float = 0.95,
+    level: float = LEVEL,
 ) -> Difference:
     """The difference a - b in ``metric``, both systems resampled with the same users.
 
     Row i of both statistics (n, columns) and ``users[i]`` belong to the same instance. The p
     value is twice the smaller tail of the resampled difference beyond 0, counted as
-    (r + 1) / (resamples + 1), so it is never 0 and agrees with the percentile interval. Raises
-    as :func:`summarise` does.
+    (r + 1) / (resamples + 1), so it is never 0 and agrees with the percentile interval. Where
+    all users differ by the same amount, both follow from the argument of
+    :func:`constant_interval`. Below :data:`FEWEST_USERS` users there is neither. Raises as
+    :func:`summarise` does.
     """
     a, b = _checked(metric, statistics_a), _checked(metric, statistics_b)
     sample = _Sample.of([a, b], users)
-    means = sample.resampled_means(resamples, seed)
-    differences = metric.value(means[:, : metric.columns]) - metric.value(
-        means[:, metric.columns :]
-    )
-    low, high = _percentiles(differences, level)
-    tail = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
-    return Difference(
-        metric=metric.name,
-        value=float(metric.value(a.mean(axis=0)) - metric.value(b.mean(axis=0))),
-        low=low,
-        high=high,
-        p_value=min(1.0, 2 * (tail + 1) / (resamples + 1)),
-        n=sample.n,
-        users=sample.users,
-    )
+    value = float(metric.value(a.mean(axis=0)) - metric.value(b.mean(axis=0)))
+    ends: tuple[float, float] | None = None
+    p_value: float | None = None
+    if sample.users >= FEWEST_USERS:
+        means = sample.resampled_means(resamples, seed)
+        drawn = metric.value(means[:, : metric.columns]) - metric.value(means[:, metric.columns :])
+        if _varies(drawn):
+            ends = _percentiles(drawn, level)
+            tail = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
+            p_value = min(1.0, 2 * (tail + 1) / (resamples + 1))
+        else:
+            ends = _constant_difference(metric, value, sample.users, level)
+            p_value = _constant_p_value(metric, value, sample.users)
+    low, high = (None, None) if ends is None else ends
+    return Difference(metric.name, value, low, high, p_value, sample.n, sample.users)
 
 
 def paired_effect(
@@ -151,31 +205,15 @@ def paired_effect(
     return mean / float(np.sqrt(squares / (sample.users - 1)))
 
 
-def rank_intervals(
-    metric: Metric,
-    statistics: Mapping[str, Statistics],
-    users: ArrayLike | Sequence[str],
-    *,
-    resamples: int = 2_000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> dict[str, RankInterval]:
-    """Simultaneous intervals of all systems' ranks: all true ranks lie inside at ``level``.
-
-    With u systems significantly better and v significantly worse (:func:`significantly_better`,
-    which takes the same arguments), a rank is 1 + u to M - v (Mogstad, Romano, Shaikh and
-    Wilhelm, "Inference for Ranks with Applications to Mobility across Neighbourhoods and
-    Academic Achievement across Countries", Review of Economic Studies 91:476, 2024, section 3).
-    Raises as :func:`summarise` does.
-    """
-    above = significantly_better(
-        metric, statistics, users, resamples=resamples, seed=seed, level=level
-    )
-    return dict(zip(statistics, ranks_of(above), strict=True))
-
-
 def ranks_of(above: NDArray[np.bool_]) -> list[RankInterval]:
-    """The rank intervals that follow from ``above`` (:func:`significantly_better`), row by row."""
+    """Simultaneous intervals of all systems' ranks: all true ranks lie inside at the level of
+    ``above`` (:func:`significantly_better`), row by row.
+
+    With u systems significantly better and v significantly worse, a rank is 1 + u to M - v
+    (Mogstad, Romano, Shaikh and Wilhelm, "Inference for Ranks with Applications to Mobility across
+    Neighbourhoods and Academic Achievement across Countries", Review of Economic Studies 91:476,
+    2024, section 3).
+    """
     better, worse = above.sum(axis=0), above.sum(axis=1)
     return [
         RankInterval(1 + int(up), len(above) - int(down))
@@ -188,9 +226,9 @@ def significantly_better(
     statistics: Mapping[str, Statistics],
     users: ArrayLike | Sequence[str],
     *,
-    resamples: int = 2_000,
+    resamples: int | None = None,
     seed: int = 0,
-    level: float = 0.95,
+    level: float = LEVEL,
 ) -> NDArray[np.bool_]:
     """[i, j]: whether system i is better than system j, all pairs tested at once at ``level``.
 
@@ -198,17 +236,26 @@ def significantly_better(
     of the same instance; the answer is (systems, systems) in the order of ``statistics``. Two
     systems differ where their difference exceeds, in bootstrap standard errors, the ``level``
     quantile of the largest such deviation over all pairs. The quantile knows how systems move
-    together, so nothing is lost to the number of pairs as with Holm. Raises as
-    :func:`summarise` does.
+    together, so nothing is lost to the number of pairs as with Holm. A pair that differs by the
+    same amount for all users is tested as :func:`paired_difference` does, at the level over the
+    number of pairs. Below :data:`FEWEST_USERS` users nobody is better than anybody.
+
+    ``resamples`` are :data:`RANK_RESAMPLES` unless given, fewer for more than
+    :data:`MANY_SYSTEMS` systems. Raises as :func:`summarise` does.
     """
     rows = [_checked(metric, of_system) for of_system in statistics.values()]
     if not rows:
         return np.zeros((0, 0), dtype=np.bool_)
     sample = _Sample.of(rows, users)
+    if sample.users < FEWEST_USERS:
+        return np.zeros((len(rows), len(rows)), dtype=np.bool_)
+    if resamples is None:
+        resamples = RANK_RESAMPLES if len(rows) <= MANY_SYSTEMS else RANK_RESAMPLES_OF_MANY
     means = sample.resampled_means(resamples, seed)
     drawn = np.stack([metric.value(means[:, part]) for part in _slices(rows)], axis=1)
     values = np.array([float(metric.value(row.mean(axis=0))) for row in rows])
     sign = 1.0 if metric.higher_is_better else -1.0
+    share = (1 - level) / max(1, len(rows) * (len(rows) - 1) // 2)
     largest = np.zeros(resamples)
     distance = np.zeros((len(rows), len(rows)))  # [i, j]: how far i is above j, standardised
     for i in range(len(rows)):
@@ -218,13 +265,19 @@ def significantly_better(
         scale = np.where(spread, error, 1.0)
         deviation = np.where(spread, np.abs(gaps - gap) / scale, 0.0)
         largest = np.maximum(largest, deviation.max(axis=1))
-        # Without spread all users differ by one amount: beyond doubt, unless it is one user.
-        certain = (np.abs(gap) > _NO_SPREAD) & (sample.users > 1)
-        alike = np.where(certain, np.copysign(np.inf, gap), 0.0)
+        alike = np.zeros(len(rows))  # without spread all users differ by one amount
+        for j in np.flatnonzero(~spread & (np.abs(gap) > _NO_SPREAD)):
+            if _constant_p_value(metric, float(gap[j]), sample.users) < share:
+                alike[j] = np.copysign(np.inf, gap[j])
         distance[i] = sign * np.where(spread, gap / scale, alike)
     critical = float(np.quantile(largest, level))
     better: NDArray[np.bool_] = distance > critical
     return better
+
+
+def enough_users(users: ArrayLike | Sequence[str]) -> bool:
+    """Whether ``users``, one for each instance, are :data:`FEWEST_USERS` or more."""
+    return _codes(users)[1] >= FEWEST_USERS
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
@@ -337,6 +390,48 @@ def _checked(metric: Metric, statistics: Statistics) -> NDArray[np.float64]:
 def _slices(rows: Sequence[NDArray[np.float64]]) -> list[slice]:
     ends = np.cumsum([row.shape[1] for row in rows]).tolist()
     return [slice(end - row.shape[1], end) for row, end in zip(rows, ends, strict=True)]
+
+
+def _unlike(users: int, level: float) -> float:
+    """At most this share of users, at ``level``, is unlike ``users`` users who are all alike."""
+    return float(1 - (1 - level) ** (1 / users))
+
+
+def _constant_difference(
+    metric: Metric, value: float, users: int, level: float
+) -> tuple[float, float] | None:
+    """The interval of a difference ``value`` that all users have.
+
+    As in :func:`constant_interval`; a difference ranges over the metric's width both ways.
+    """
+    width = _difference_width(metric)
+    if not np.isfinite(width):
+        return None
+    share = _unlike(users, level)
+    return value - share * (value + width), value + share * (width - value)
+
+
+def _constant_p_value(metric: Metric, value: float, users: int) -> float:
+    """The p value of a difference ``value`` that all users have; below 1 - level exactly where
+    the interval excludes 0.
+
+    For a mean of 0, a share of at least q = |d| / (|d| + width) of users must differ the other
+    way as far as the metric allows; that none of n users does has probability (1 - q)^n.
+    """
+    width = _difference_width(metric)
+    if not np.isfinite(width):
+        return 1.0
+    return float((1 - abs(value) / (abs(value) + width)) ** users)
+
+
+def _difference_width(metric: Metric) -> float:
+    """How far two users' values can be apart; infinite where a user's share in it is not linear."""
+    plain_mean = type(metric).value is Metric.value
+    return metric.high - metric.low if plain_mean else float("inf")
+
+
+def _varies(drawn: NDArray[np.float64]) -> bool:
+    return bool(np.ptp(drawn) > _NO_SPREAD)
 
 
 def _percentiles(values: NDArray[np.float64], level: float) -> tuple[float, float]:

@@ -87,10 +87,11 @@ def _compare(
     ]
     for metric in METRICS:
         difference = paired_difference(ranking.metric(metric), *both, users)
+        ends = (difference.low, difference.high)
+        between = ", ".join("-" if end is None else f"{end:+.4f}" for end in ends)
         print(
             f"  {metric}: every place minus prefixes {difference.value:+.4f} "
-            f"[{difference.low:+.4f}, {difference.high:+.4f}], {difference.users} users, "
-            f"{len(seeds)} seeds",
+            f"[{between}], {difference.users} users, {len(seeds)} seeds",
             flush=True,
         )
 

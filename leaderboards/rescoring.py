@@ -16,13 +16,13 @@ import pyarrow as pa
 
 from benchmark import gates
 from benchmark.data.dataset import Dataset, Questions
-from benchmark.metrics import image
-from benchmark.metrics.base import Metric, Statistics, is_variant
+from benchmark.metrics.base import Metric, Statistics
+from benchmark.metrics.families import family_of, is_variant
 from benchmark.runs.scoring import score_predictions
 from benchmark.stats import Score, summarise
 from benchmark.tasks import Task
 from leaderboards.findings import Finding, place, shown
-from leaderboards.schema import SubmittedRun
+from leaderboards.schema import ClaimedScore, SubmittedRun
 
 TOLERANCE = 1e-9
 #: How far an encoder's metric may move between machines.
@@ -78,10 +78,10 @@ def claim_problems(
             yield Finding(
                 "encoder-differs" if lenient else "score-mismatch", here, message, lenient
             )
-        elif max(abs(claim.low - score.low), abs(claim.high - score.high)) > TOLERANCE:
+        elif _claims_another_interval(claim, score):
             message = (
-                f"The interval {claim.low:.9g} to {claim.high:.9g} is claimed; computed is "
-                f"{score.low:.9g} to {score.high:.9g}."
+                f"{_interval(claim.low, claim.high)} is claimed; computed is "
+                f"{_interval(score.low, score.high)}."
             )
             yield Finding("interval-mismatch", here, message, True)
     for name in run.scores.keys() - scores.keys():
@@ -117,10 +117,29 @@ def gate_problems(run: SubmittedRun, questions: Questions | None, where: str) ->
     ):
         yield Finding(f"gate-{violation.code}", place(where, "scores"), violation.message)
     for name, score in run.scores.items():
+        if score.low is None or score.high is None:
+            continue
         if not score.low - TOLERANCE <= score.high:
             message = f"The interval of {name} ends at {score.high:g}, before {score.low:g}."
             yield Finding("interval-reversed", place(where, "scores", name), message)
 
 
+def _claims_another_interval(claim: ClaimedScore, score: Score) -> bool:
+    """Whether the claimed interval is another than the one computed, which pages show.
+
+    Earlier versions gave users who all score alike an interval without width, and few users one
+    at all: these are no claims of anything else.
+    """
+    if claim.low is None or claim.high is None:
+        return score.low is not None
+    if score.low is None or score.high is None or claim.low == claim.high:
+        return False
+    return max(abs(claim.low - score.low), abs(claim.high - score.high)) > TOLERANCE
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "No interval" if low is None or high is None else f"The interval {low:.9g} to {high:.9g}"
+
+
 def _asks_an_encoder(name: str) -> bool:
-    return name.startswith("BERTScore-") or image.is_image(name)
+    return family_of(name).by_encoder

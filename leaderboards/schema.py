@@ -125,10 +125,17 @@ class ClaimedScore(_Strict):
     """One metric as the submitter's machine computed it."""
 
     value: float = Field(ge=-1e6, le=1e6)
-    low: float = Field(ge=-1e6, le=1e6)
-    high: float = Field(ge=-1e6, le=1e6)
+    low: float | None = Field(ge=-1e6, le=1e6)
+    high: float | None = Field(ge=-1e6, le=1e6)
+    """``None`` where there is no interval: too few users."""
     n: int = Field(ge=1, le=limits.ROWS)
     users: int = Field(ge=1, le=limits.ROWS)
+
+    @model_validator(mode="after")
+    def _an_interval_has_two_ends(self) -> ClaimedScore:
+        if (self.low is None) != (self.high is None):
+            raise PydanticCustomError("interval", "an interval with one end only")
+        return self
 
 
 class Parameters(_Strict):

@@ -30,8 +30,8 @@ def test_value_is_over_instances_not_over_users() -> None:
 
 
 def test_a_metric_that_is_no_mean_is_taken_of_the_means() -> None:
-    squared = np.array([1.0, 4.0, 9.0, 2.0])
-    score = stats.summarise([RMSE], _one(RMSE, squared), list("abcd"))["RMSE"]
+    squared = np.tile([1.0, 4.0, 9.0, 2.0], 5)
+    score = stats.summarise([RMSE], _one(RMSE, squared), np.arange(20))["RMSE"]
     assert score.value == pytest.approx(2.0)
     assert score.low < 2.0 < score.high
 
@@ -140,7 +140,9 @@ def test_a_clear_difference_is_found_and_signed() -> None:
 def test_equal_systems_do_not_differ() -> None:
     a = _one(HR, _bernoulli(100, 0.4, seed=0))
     found = stats.paired_difference(HR, a, a, np.arange(100))
-    assert (found.value, found.low, found.high, found.p_value) == (0.0, 0.0, 0.0, 1.0)
+    assert (found.value, found.p_value) == (0.0, 1.0)
+    # Up to 1 - 0.05 ** (1 / 100) of other users may differ as far as hits can, either way.
+    assert (found.low, found.high) == pytest.approx((-0.029513, 0.029513), abs=1e-6)
 
 
 def test_pairing_removes_what_both_systems_share() -> None:
@@ -199,3 +201,88 @@ def test_bad_statistics_are_refused(values: np.ndarray, users: list[str], messag
 def test_a_metric_without_statistics_is_refused() -> None:
     with pytest.raises(BenchError, match=r"no statistics of 'HR@5'"):
         stats.summarise([HR], {"HR@10": np.zeros((1, 1))}, ["a"])
+
+
+@pytest.mark.parametrize("users", [1, 19])
+def test_few_users_have_neither_interval_nor_p_value(users: int) -> None:
+    hits = np.arange(users) % 2.0
+    owners = np.arange(users)
+    score = stats.summarise([HR], _one(HR, hits), owners)["HR@5"]
+    assert (score.value, score.low, score.high, score.users) == (hits.mean(), None, None, users)
+    found = stats.paired_difference(HR, _one(HR, hits), _one(HR, 0 * hits), owners)
+    assert (found.low, found.high, found.p_value) == (None, None, None)
+    better = stats.significantly_better(
+        HR, {"a": _one(HR, hits * 0 + 1), "b": _one(HR, 0 * hits)}, owners
+    )
+    assert not better.any()
+
+
+def test_twenty_users_are_enough_and_users_count_rather_than_instances() -> None:
+    hits = np.arange(20) % 2.0
+    enough = stats.summarise([HR], _one(HR, hits), np.arange(20))["HR@5"]
+    assert enough.low is not None
+    few = stats.summarise([HR], _one(HR, np.tile(hits, 5)), np.repeat(np.arange(10), 10))["HR@5"]
+    assert (few.n, few.users, few.low) == (100, 10, None)
+
+
+@pytest.mark.parametrize("users", [20, 468])
+def test_hits_that_nobody_or_everybody_has_leave_a_share_open(users: int) -> None:
+    none = stats.summarise([HR], _one(HR, np.zeros(users)), np.arange(users))["HR@5"]
+    every = stats.summarise([HR], _one(HR, np.ones(users)), np.arange(users))["HR@5"]
+    exact = scipy_upper_bound_of_none(users)
+    assert (none.value, none.low, none.high) == (0.0, 0.0, pytest.approx(exact))
+    assert (every.value, every.low, every.high) == (1.0, pytest.approx(1 - exact), 1.0)
+    assert none.high == pytest.approx(3 / users, rel=0.1)
+
+
+def scipy_upper_bound_of_none(n: int) -> float:
+    """The one-sided exact 95% bound on a share of which n showed none."""
+    binomial = pytest.importorskip("scipy.stats")
+    return float(binomial.binomtest(0, n, alternative="less").proportion_ci(0.95, "exact").high)
+
+
+def test_the_bound_covers_rare_hits_as_often_as_it_says() -> None:
+    # Where nobody of 50 users hits, the bound must exceed the true chance 95 times in 100 draws
+    # of *any* data: at the chance it just reaches, nobody hits exactly 5 times in 100.
+    bound = stats.summarise([HR], _one(HR, np.zeros(50)), np.arange(50))["HR@5"].high
+    assert bound is not None
+    rng = np.random.default_rng(0)
+    nobody = (rng.random((20_000, 50)) < bound).sum(axis=1) == 0
+    assert nobody.mean() == pytest.approx(0.05, abs=0.006)
+
+
+def test_users_who_all_err_alike_have_an_interval_within_the_scale_or_none() -> None:
+    errors = _one(MAE, np.ones(30))
+    bounded = stats.summarise([metric_named("MAE", scale=(1, 5))], errors, np.arange(30))["MAE"]
+    share = 1 - 0.05 ** (1 / 30)
+    assert (bounded.low, bounded.high) == pytest.approx((1 - share, 1 + 3 * share))
+    unbounded = stats.summarise([MAE], errors, np.arange(30))["MAE"]
+    assert (unbounded.low, unbounded.high) == (None, None)
+    rooted = stats.summarise(
+        [metric_named("RMSE", scale=(1, 5))], _one(RMSE, np.ones(30)), np.arange(30)
+    )["RMSE"]
+    assert (rooted.low, rooted.high) == pytest.approx(
+        ((1 - share) ** 0.5, (1 - share + 16 * share) ** 0.5)
+    )
+
+
+def test_a_bleu_of_0_leaves_open_what_other_texts_of_that_length_might_match() -> None:
+    bleu = metric_named("BLEU-1")
+    rows = np.tile([0.0, 8.0, 8.0], (30, 1))  # no match of 8 words, 8 in the reference
+    score = stats.summarise([bleu], {bleu.name: rows}, np.arange(30))[bleu.name]
+    assert (score.value, score.low) == (0.0, 0.0)
+    assert score.high == pytest.approx(1 - 0.05 ** (1 / 30))
+
+
+def test_one_difference_for_all_users_is_significant_only_where_its_interval_leaves_out_0() -> None:
+    for gap in (0.01, 0.1, 0.15, 0.17, 0.5, 1.0):
+        ours, theirs = np.full(20, gap), np.zeros(20)
+        found = stats.paired_difference(HR, _one(HR, ours), _one(HR, theirs), np.arange(20))
+        assert found.low is not None
+        assert found.p_value is not None
+        assert (found.low > 0) == (found.p_value < 0.05)
+        assert found.low < gap <= found.high
+        better = stats.significantly_better(
+            HR, {"a": _one(HR, ours), "b": _one(HR, theirs)}, np.arange(20)
+        )
+        assert better[0, 1] == (found.p_value < 0.05)

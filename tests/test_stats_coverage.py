@@ -24,6 +24,13 @@ def _one(metric: Metric, values: np.ndarray) -> Statistics:
     return {metric.name: values.reshape(-1, 1).astype(float)}
 
 
+def _ranks(
+    metric: Metric, systems: dict[str, Statistics], users: np.ndarray, **options: int
+) -> dict[str, stats.RankInterval]:
+    above = stats.significantly_better(metric, systems, users, **options)
+    return dict(zip(systems, stats.ranks_of(above), strict=True))
+
+
 def _hits(rng: np.random.Generator, chances: list[float]) -> list[np.ndarray]:
     """Hits (300,) of systems with these chances; a user is hard or easy for all of them."""
     ease = rng.choice([0.5, 1.5], size=USERS)[OWNER]
@@ -93,7 +100,7 @@ def test_rank_intervals_hold_all_true_ranks_together(
     held = 0
     for trial in range(trials):
         systems = {str(i): _one(HR, hits) for i, hits in enumerate(_hits(rng, chances))}
-        found = stats.rank_intervals(HR, systems, OWNER, resamples=300, seed=trial)
+        found = _ranks(HR, systems, OWNER, resamples=300, seed=trial)
         held += all(
             found[str(i)].best <= best[i] and worst[i] <= found[str(i)].worst
             for i in range(len(chances))
@@ -105,7 +112,7 @@ def test_rank_intervals_separate_what_is_clear_and_no_more() -> None:
     rng = np.random.default_rng(4)
     good, fair, alike, poor = _hits(rng, [0.6, 0.3, 0.3, 0.05])
     systems = {"good": good, "fair": fair, "alike": alike, "poor": poor}
-    found = stats.rank_intervals(HR, {k: _one(HR, v) for k, v in systems.items()}, OWNER)
+    found = _ranks(HR, {k: _one(HR, v) for k, v in systems.items()}, OWNER)
     assert {name: (rank.best, rank.worst) for name, rank in found.items()} == {
         "good": (1, 1),
         "fair": (2, 3),
@@ -116,8 +123,9 @@ def test_rank_intervals_separate_what_is_clear_and_no_more() -> None:
 
 def test_a_smaller_error_has_the_better_rank() -> None:
     errors = np.random.default_rng(5).gamma(2.0, size=300)
-    systems = {"large": _one(MAE, errors + 1), "small": _one(MAE, errors)}
-    found = stats.rank_intervals(MAE, systems, OWNER)
+    more = np.random.default_rng(6).gamma(2.0, size=300)
+    systems = {"large": _one(MAE, errors + more), "small": _one(MAE, errors)}
+    found = _ranks(MAE, systems, OWNER)
     assert (found["small"].best, found["small"].worst) == (1, 1)
     assert (found["large"].best, found["large"].worst) == (2, 2)
 
@@ -125,13 +133,13 @@ def test_a_smaller_error_has_the_better_rank() -> None:
 def test_rank_intervals_at_the_edges() -> None:
     hits = np.ones(300)
     same = {"a": _one(HR, hits), "b": _one(HR, hits), "never": _one(HR, 0 * hits)}
-    found = stats.rank_intervals(HR, same, OWNER)
+    found = _ranks(HR, same, OWNER)
     assert found["a"] == found["b"] == stats.RankInterval(1, 2)
     assert found["never"] == stats.RankInterval(3, 3)
-    one_user = stats.rank_intervals(HR, same, np.zeros(300, dtype=int))
+    one_user = _ranks(HR, same, np.zeros(300, dtype=int))
     assert set(one_user.values()) == {stats.RankInterval(1, 3)}  # one user proves nothing
-    assert stats.rank_intervals(HR, {"a": same["a"]}, OWNER) == {"a": stats.RankInterval(1, 1)}
-    assert stats.rank_intervals(HR, {}, OWNER) == {}
+    assert _ranks(HR, {"a": same["a"]}, OWNER) == {"a": stats.RankInterval(1, 1)}
+    assert _ranks(HR, {}, OWNER) == {}
 
 
 def test_effect_size_by_hand() -> None:

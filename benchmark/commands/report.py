@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from benchmark.commands.options import HomeOption, JsonOption
+from benchmark.commands.output import chosen_format, deliver
 from benchmark.errors import UsageError
 from benchmark.report.figures import FIGURE_NAMES
 
@@ -42,7 +43,8 @@ def report(
         str | None,
         typer.Option(
             "--format",
-            help="text, md, tex, html, csv or json [default: text]; of a figure png or svg [png].",
+            help="text, md, tex, html, csv or json [default: by --out, else text]; of a figure "
+            "png or svg [png].",
         ),
     ] = None,
     out: Annotated[
@@ -79,35 +81,19 @@ def report(
             fix="Leave out --model, or give --figure generation instead of --table.",
         )
     else:
-        _print_table(
-            table, data, "text" if output_format is None else output_format, out, home, as_json
-        )
+        chosen = chosen_format(output_format, out, as_json=as_json)  # before the work
+        _print_table(table, data, chosen, out, home)
 
 
 def _print_table(
-    table: str,
-    data: str | None,
-    output_format: str,
-    out: Path | None,
-    home: Path | None,
-    as_json: bool,
+    table: str, data: str | None, output_format: str, out: Path | None, home: Path | None
 ) -> None:
-    from benchmark.files import atomic_path
     from benchmark.home import find_home
     from benchmark.report.build import build_report
-    from benchmark.report.render import check_format, render
+    from benchmark.report.render import render
 
-    check_format(output_format)  # before the work
-    content = render(
-        build_report(table, home=find_home(home), data=data),
-        "json" if as_json else output_format,
-        styled=None if out is None else False,
-    )
-    if out is None:
-        print(content)
-    else:
-        with atomic_path(out) as temporary:
-            temporary.write_text(content + "\n", encoding="utf-8")
+    report = build_report(table, home=find_home(home), data=data)
+    deliver(render(report, output_format, styled=None if out is None else False), out)
 
 
 def _draw(

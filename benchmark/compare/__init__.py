@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from benchmark.compare.comparison import Comparison, MetricRow, SliceRow, compare_runs
-from benchmark.compare.text import draw_comparison
+from benchmark.compare.pair import Comparison, MetricRow, SliceRow, compare_runs
 
-__all__ = ["Comparison", "MetricRow", "SliceRow", "compare_runs", "draw_comparison"]
+__all__ = ["Comparison", "MetricRow", "SliceRow", "compare_runs"]

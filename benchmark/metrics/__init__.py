@@ -1,12 +1,13 @@
-"""The metrics, one family a file, and the way from a printed name back to its metric."""
+"""The metrics, a task's in one file, and the way from a printed name back to its metric."""
 
 from __future__ import annotations
 
-from benchmark.errors import unknown_name
+from benchmark.errors import UsageError
 from benchmark.metrics import image, ranking, rating, selection, text
 from benchmark.metrics.base import Metric, Statistics
+from benchmark.metrics.families import FAMILIES, MetricFamily, family_of
 
-__all__ = ["Metric", "Statistics", "metric_named"]
+__all__ = ["FAMILIES", "Metric", "MetricFamily", "Statistics", "family_of", "metric_named"]
 
 
 def metric_named(name: str, *, scale: tuple[float, float] | None = None) -> Metric:
@@ -16,15 +17,16 @@ def metric_named(name: str, *, scale: tuple[float, float] | None = None) -> Metr
     bounds MAE and RMSE; without it their ``high`` is infinite. Raises
     :class:`~benchmark.errors.UsageError` for a name of no family.
     """
-    if "@" in name:
+    family = family_of(name)
+    if not family.prints(name):  # a machine's encoder makes it definite
+        raise UsageError(
+            f"Unknown metric {name!r}: whose encoder is not said.",
+            fix=f"Give the name as a run prints it: {name}-ENCODER.",
+        )
+    if family.by_cutoff:
         return ranking.metric(name)
     if name in rating.NAMES:
         return rating.metric(name, scale)
     if name in selection.NAMES:
         return selection.metric(name)
-    if text.is_text(name):
-        return text.metric(name)
-    if image.is_image(name):
-        return image.metric(name)
-    known = (*rating.NAMES, *selection.NAMES, *text.NAMES, *image.NAMES, "HR@5")
-    raise unknown_name("metric", name, known)
+    return text.metric(name) if text.is_text(name) else image.metric(name)

@@ -8,9 +8,12 @@ both are functions of averaged statistics.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
+
+from benchmark.metrics.families import MetricFamily
 
 #: Metric name -> per-instance statistics, float64 of shape (n, ``Metric.columns``).
 Statistics = dict[str, NDArray[np.float64]]
@@ -20,15 +23,29 @@ Statistics = dict[str, NDArray[np.float64]]
 class Metric:
     """A metric as a value object; subclasses document formula and source.
 
-    ``low`` and ``high`` bound the value (``high`` may be infinite). ``columns`` is the width of
-    the additive statistic each instance contributes.
+    ``columns`` is the width of the additive statistic each instance contributes. ``widest`` is
+    the highest value where the data bound it closer than the family does.
     """
 
     name: str
-    higher_is_better: bool
-    low: float
-    high: float
+    family: MetricFamily
     columns: int = 1
+    widest: float | None = None
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether the larger of two values is the better one."""
+        return self.family.higher_is_better
+
+    @property
+    def low(self) -> float:
+        """The lowest value there is."""
+        return self.family.low
+
+    @property
+    def high(self) -> float:
+        """The highest value there is; it may be infinite."""
+        return self.family.high if self.widest is None else self.widest
 
     def value(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
         """The metric, shape (...), from mean statistics of shape (..., columns).
@@ -37,7 +54,14 @@ class Metric:
         """
         return mean[..., 0]
 
+    def extremes(
+        self, mean: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Mean statistics (columns,) of users with the lowest and with the highest value.
 
-def is_variant(measured: str, name: str) -> bool:
-    """Whether ``measured`` is ``name`` or carries a variant behind it, as BERTScore does."""
-    return measured == name or measured.startswith(f"{name}-")
+        ``mean`` (columns,) is of users at hand, whom these would stand beside. ``None`` where no
+        statistic is the most extreme one.
+        """
+        if self.columns > 1 or not isfinite(self.high):
+            return None
+        return np.array([self.low]), np.array([self.high])

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import BenchError, unknown_name
+from benchmark.metrics import families
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.vision.png import decode
 
@@ -45,9 +46,7 @@ class TargetSimilarity(Metric):
     """
 
     def __init__(self, encoder: str) -> None:
-        super().__init__(
-            name=f"target similarity-{encoder}", higher_is_better=True, low=-1.0, high=1.0
-        )
+        super().__init__(name=f"target similarity-{encoder}", family=families.TARGET_SIMILARITY)
 
 
 class QuerySimilarity(Metric):
@@ -58,9 +57,7 @@ class QuerySimilarity(Metric):
     """
 
     def __init__(self, encoder: str) -> None:
-        super().__init__(
-            name=f"query similarity-{encoder}", higher_is_better=True, low=-1.0, high=1.0
-        )
+        super().__init__(name=f"query similarity-{encoder}", family=families.QUERY_SIMILARITY)
 
 
 class KMMD(Metric):
@@ -80,9 +77,7 @@ class KMMD(Metric):
     def __init__(self, encoder: str) -> None:
         super().__init__(
             name=f"KMMD-{encoder}",
-            higher_is_better=False,
-            low=0.0,
-            high=2.0,
+            family=families.KMMD,
             columns=2 * FREQUENCIES + 1,
         )
 
@@ -103,9 +98,7 @@ class PersonalizationMargin(Metric):
     def __init__(self, encoder: str) -> None:
         super().__init__(
             name=f"personalization margin-{encoder}",
-            higher_is_better=True,
-            low=-2.0,
-            high=2.0,
+            family=families.PERSONALIZATION_MARGIN,
             columns=2,
         )
 
@@ -115,25 +108,27 @@ class PersonalizationMargin(Metric):
         return np.divide(total, count, out=np.zeros_like(total), where=count > 0)
 
 
-_FAMILY: dict[str, type[TargetSimilarity | QuerySimilarity | KMMD | PersonalizationMargin]] = {
-    "target similarity": TargetSimilarity,
-    "query similarity": QuerySimilarity,
-    "KMMD": KMMD,
-    "personalization margin": PersonalizationMargin,
-}
-NAMES = tuple(_FAMILY)
-
-
-def is_image(name: str) -> bool:
-    """Whether ``name`` is a name this family prints."""
-    return any(name.startswith(f"{base}-") for base in NAMES)
+_KINDS: tuple[
+    tuple[
+        families.MetricFamily,
+        type[TargetSimilarity | QuerySimilarity | KMMD | PersonalizationMargin],
+    ],
+    ...,
+] = (
+    (families.TARGET_SIMILARITY, TargetSimilarity),
+    (families.QUERY_SIMILARITY, QuerySimilarity),
+    (families.KMMD, KMMD),
+    (families.PERSONALIZATION_MARGIN, PersonalizationMargin),
+)
+NAMES = tuple(family.name for family, _ in _KINDS)
 
 
 def metric(name: str) -> Metric:
     """The metric printed as ``name``; :class:`~benchmark.errors.UsageError` on a miss."""
-    for base, kind in _FAMILY.items():
-        if name.startswith(f"{base}-"):
-            return kind(name.removeprefix(f"{base}-"))
+    for family, kind in _KINDS:
+        encoder = family.suffix(name)
+        if encoder is not None:
+            return kind(encoder)
     raise unknown_name("image metric", name, NAMES)
 
 
@@ -181,7 +176,7 @@ def score(
     frequencies = kernel_frequencies(_kernel_width(judge, catalogue), judged.photos.shape[1])
     cosine = np.einsum("ne,ne->n", judged.images, judged.photos[judged.target])
     worded = np.einsum("ne,ne->n", judged.images, judged.queries)
-    metrics: list[Metric] = [kind(judge.name) for kind in _FAMILY.values()]
+    metrics: list[Metric] = [kind(judge.name) for _, kind in _KINDS]
     columns = [
         np.where(judged.failed, -1.0, cosine)[:, None],
         np.where(judged.failed, -1.0, worded)[:, None],

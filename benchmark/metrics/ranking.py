@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import BenchError, UsageError, unknown_name
+from benchmark.metrics import families
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.tasks.base import RANKING_METRICS
 
@@ -28,7 +29,7 @@ class HitRate(Metric):
     """
 
     def __init__(self, k: int) -> None:
-        super().__init__(name=f"HR@{k}", higher_is_better=True, low=0.0, high=1.0)
+        super().__init__(name=f"HR@{k}", family=families.HR)
 
 
 class NDCG(Metric):
@@ -39,7 +40,7 @@ class NDCG(Metric):
     """
 
     def __init__(self, k: int) -> None:
-        super().__init__(name=f"NDCG@{k}", higher_is_better=True, low=0.0, high=1.0)
+        super().__init__(name=f"NDCG@{k}", family=families.NDCG)
 
 
 class MRR(Metric):
@@ -49,10 +50,10 @@ class MRR(Metric):
     """
 
     def __init__(self, k: int) -> None:
-        super().__init__(name=f"MRR@{k}", higher_is_better=True, low=0.0, high=1.0)
+        super().__init__(name=f"MRR@{k}", family=families.MRR)
 
 
-_FAMILIES: dict[str, type[HitRate] | type[NDCG] | type[MRR]] = {
+_KINDS: dict[str, type[HitRate] | type[NDCG] | type[MRR]] = {
     "HR": HitRate,
     "NDCG": NDCG,
     "MRR": MRR,
@@ -62,7 +63,7 @@ _FAMILIES: dict[str, type[HitRate] | type[NDCG] | type[MRR]] = {
 def metric(name: str) -> Metric:
     """The metric printed as ``name`` ("NDCG@5"); :class:`UsageError` when there is none."""
     family, k = _parse(name)
-    return _FAMILIES[family](k)
+    return _KINDS[family](k)
 
 
 def ranks(predicted: NDArray[np.integer], target: NDArray[np.integer]) -> NDArray[np.uint16]:
@@ -215,10 +216,11 @@ def _ideal(k: int, most: int) -> NDArray[np.float64]:
 
 def _parse(name: str) -> tuple[str, int]:
     """("NDCG", 5) of "NDCG@5"."""
-    family, _, cutoff = name.partition("@")
-    if family not in _FAMILIES or not cutoff.isdecimal() or int(cutoff) < 1:
-        raise unknown_name("ranking metric", name, RANKING_METRICS)
-    return family, int(cutoff)
+    for family in (families.HR, families.NDCG, families.MRR):
+        cutoff = family.suffix(name)
+        if cutoff is not None:
+            return family.name, int(cutoff)
+    raise unknown_name("ranking metric", name, RANKING_METRICS)
 
 
 def _checked_shape(predicted: NDArray[np.integer], targets: NDArray[np.integer]) -> tuple[int, int]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from benchmark.errors import BenchError, unknown_name
+from benchmark.metrics import families
 from benchmark.metrics.base import Metric, Statistics
 
-NAMES = ("MAE", "RMSE")
+NAMES = (*families.MAE.members, *families.RMSE.members)
 
 
 class MAE(Metric):
@@ -20,7 +19,7 @@ class MAE(Metric):
     """
 
     def __init__(self, scale: tuple[float, float] | None = None) -> None:
-        super().__init__(name="MAE", higher_is_better=False, low=0.0, high=_width(scale))
+        super().__init__(name="MAE", family=families.MAE, widest=_width(scale))
 
 
 class RMSE(Metric):
@@ -31,11 +30,18 @@ class RMSE(Metric):
     """
 
     def __init__(self, scale: tuple[float, float] | None = None) -> None:
-        super().__init__(name="RMSE", higher_is_better=False, low=0.0, high=_width(scale))
+        super().__init__(name="RMSE", family=families.RMSE, widest=_width(scale))
 
     def value(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
         """The root of the mean squared error (..., 1)."""
         return np.sqrt(mean[..., 0])
+
+    def extremes(
+        self, mean: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Squared errors of none and of the whole scale."""
+        ends = super().extremes(mean)
+        return None if ends is None else (np.square(ends[0]), np.square(ends[1]))
 
 
 def metric(name: str, scale: tuple[float, float] | None = None) -> Metric:
@@ -89,5 +95,5 @@ def score(
     )
 
 
-def _width(scale: tuple[float, float] | None) -> float:
-    return math.inf if scale is None else scale[1] - scale[0]
+def _width(scale: tuple[float, float] | None) -> float | None:
+    return None if scale is None else scale[1] - scale[0]

@@ -7,9 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmark.errors import BenchError, unknown_name
+from benchmark.metrics import families
 from benchmark.metrics.base import Metric, Statistics
 
-NAMES = ("Precision", "Recall", "F1")
+NAMES = (
+    *families.PRECISION.members,
+    *families.RECALL.members,
+    *families.F1.members,
+)
 
 
 class Precision(Metric):
@@ -19,14 +24,14 @@ class Precision(Metric):
     """
 
     def __init__(self) -> None:
-        super().__init__(name="Precision", higher_is_better=True, low=0.0, high=1.0)
+        super().__init__(name="Precision", family=families.PRECISION)
 
 
 class Recall(Metric):
     """|chosen ∩ positives| / |positives|; averaged over instances."""
 
     def __init__(self) -> None:
-        super().__init__(name="Recall", higher_is_better=True, low=0.0, high=1.0)
+        super().__init__(name="Recall", family=families.RECALL)
 
 
 class F1(Metric):
@@ -36,7 +41,7 @@ class F1(Metric):
     """
 
     def __init__(self) -> None:
-        super().__init__(name="F1", higher_is_better=True, low=0.0, high=1.0)
+        super().__init__(name="F1", family=families.F1)
 
 
 _METRICS: tuple[Metric, ...] = (Precision(), Recall(), F1())

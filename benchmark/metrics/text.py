@@ -19,13 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import BenchError, unknown_name
-from benchmark.metrics import bertscore
+from benchmark.metrics import bertscore, families
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.progress import track
 
-NAMES = ("BLEU-1", "BLEU-4", "ROUGE-1", "ROUGE-2", "ROUGE-L", "METEOR", "BERTScore")
+#: What a scorer may be asked for; METEOR and BERTScore resolve to a variant.
+NAMES = (
+    *families.BLEU.members,
+    *families.ROUGE.members,
+    families.METEOR.name,
+    families.BERTSCORE.name,
+)
+_FAMILIES = (families.BLEU, families.ROUGE, families.METEOR, families.BERTSCORE)
 _ROUGE = {"ROUGE-1": "rouge1", "ROUGE-2": "rouge2", "ROUGE-L": "rougeL"}
-_METEOR_VARIANTS = ("METEOR", "METEOR-exact+stem")
 
 
 class BLEU(Metric):
@@ -41,9 +47,7 @@ class BLEU(Metric):
     """
 
     def __init__(self, order: int) -> None:
-        super().__init__(
-            name=f"BLEU-{order}", higher_is_better=True, low=0.0, high=1.0, columns=2 * order + 1
-        )
+        super().__init__(name=f"BLEU-{order}", family=families.BLEU, columns=2 * order + 1)
 
     def value(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
         """Corpus BLEU: a ratio of means is the ratio of the sums it needs."""
@@ -55,6 +59,15 @@ class BLEU(Metric):
             brevity = np.exp(np.minimum(0.0, 1.0 - reference / hypothesis))
         return np.where((matches > 0).all(axis=-1), brevity * geometric, 0.0)
 
+    def extremes(
+        self, mean: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Texts as long as those at hand, of whose n-grams none matches or all do."""
+        order = self.columns // 2
+        none, every = mean.copy(), mean.copy()
+        none[:order], every[:order] = 0.0, mean[order : 2 * order]
+        return none, every
+
 
 class ROUGE(Metric):
     """F1 of overlapping unigrams (1), bigrams (2) or of the longest common subsequence (L).
@@ -64,7 +77,7 @@ class ROUGE(Metric):
     """
 
     def __init__(self, kind: str) -> None:
-        super().__init__(name=f"ROUGE-{kind}", higher_is_better=True, low=0.0, high=1.0)
+        super().__init__(name=f"ROUGE-{kind}", family=families.ROUGE)
 
 
 class METEOR(Metric):
@@ -76,9 +89,7 @@ class METEOR(Metric):
     """
 
     def __init__(self, *, wordnet: bool) -> None:
-        super().__init__(
-            name=_METEOR_VARIANTS[0 if wordnet else 1], higher_is_better=True, low=0.0, high=1.0
-        )
+        super().__init__(name=families.METEOR.members[0 if wordnet else 1], family=families.METEOR)
 
 
 class BERTScore(Metric):
@@ -89,24 +100,25 @@ class BERTScore(Metric):
     """
 
     def __init__(self, encoder: str) -> None:
-        super().__init__(name=f"BERTScore-{encoder}", higher_is_better=True, low=0.0, high=1.0)
+        super().__init__(name=f"BERTScore-{encoder}", family=families.BERTSCORE)
 
 
 def is_text(name: str) -> bool:
-    """Whether ``name`` is a name this family prints."""
-    return name in (*NAMES[:-1], *_METEOR_VARIANTS) or name.startswith("BERTScore-")
+    """Whether ``name`` is scored here: what a scorer prints, or may be asked for."""
+    return name in NAMES or any(family.prints(name) for family in _FAMILIES)
 
 
 def metric(name: str) -> Metric:
     """The metric printed as ``name``; :class:`~benchmark.errors.UsageError` on a miss."""
-    if name in ("BLEU-1", "BLEU-4"):
+    if families.BLEU.prints(name):
         return BLEU(int(name[-1]))
-    if name in _ROUGE:
+    if families.ROUGE.prints(name):
         return ROUGE(name[-1])
-    if name in _METEOR_VARIANTS:
-        return METEOR(wordnet=name == "METEOR")
-    if name.startswith("BERTScore-"):
-        return BERTScore(name.removeprefix("BERTScore-"))
+    if families.METEOR.prints(name):
+        return METEOR(wordnet=name == families.METEOR.members[0])
+    encoder = families.BERTSCORE.suffix(name)
+    if encoder is not None:
+        return BERTScore(encoder)
     raise unknown_name("text metric", name, NAMES)
 
 

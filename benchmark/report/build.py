@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from benchmark.compare.evidence import Evidence, gather, interval, verdicts
 from benchmark.home import Home
 from benchmark.metrics import metric_named
 from benchmark.metrics.base import Metric
@@ -19,7 +21,6 @@ from benchmark.report.contents import (
     missing_runs,
 )
 from benchmark.report.dataset_table import build_dataset_report
-from benchmark.report.evidence import Evidence, gather, interval, verdicts
 from benchmark.report.footnotes import footnotes
 from benchmark.report.listing import is_own
 from benchmark.report.own_table import require_known_models
@@ -180,6 +181,7 @@ def _cell(
         low=low,
         high=high,
         seeds=tuple(int(run.manifest["seed"]) for run in runs),
+        users=min((score["users"] for score in scores if "users" in score), default=None),
     )
 
 
@@ -196,7 +198,7 @@ def _printed(table: ResultTable, answer: Answer, paper_metric: str | None) -> Pa
 
 
 def _bounds(
-    metric: Metric, scores: Sequence[Mapping[str, float]], evidence: Evidence | None
+    metric: Metric, scores: Sequence[Mapping[str, Any]], evidence: Evidence | None
 ) -> tuple[float | None, float | None]:
     """The stored interval of one seed; over several, the bootstrap of their mean.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from benchmark.compare.evidence import FEW_USERS_NOTE, Verdict, gather, verdicts
 from benchmark.errors import UsageError
 from benchmark.metrics import metric_named
-from benchmark.metrics.base import is_variant
-from benchmark.report.evidence import Verdict, gather, verdicts
+from benchmark.metrics.families import is_variant
 from benchmark.report.footnotes import (
     INTERVAL_NOTE,
     failure_note,
@@ -28,6 +28,7 @@ from benchmark.report.sheet import (
     ranked,
 )
 from benchmark.runs.store import StoredRun, is_tuned
+from benchmark.stats import FEWEST_USERS
 from benchmark.tasks import TASKS
 
 
@@ -169,7 +170,11 @@ def _notes(
         notes.append(simulated_note(first["data"]))
     if first["limit"] is not None:
         notes.append(f"A trial: only the first {first['limit']} instances were asked.")
-    notes.append(INTERVAL_NOTE)
+    scores = [score for run in runs for score in run.scores.values()]
+    if any(score["low"] is not None for score in scores):
+        notes.append(INTERVAL_NOTE)
+    if any(score.get("users", FEWEST_USERS) < FEWEST_USERS for score in scores):
+        notes.append(FEW_USERS_NOTE)
     if any(found.values()):
         notes.append(marks_note(labels[0]))
     notes += [

@@ -34,7 +34,8 @@ class ReportCell:
     """What was measured for one row and column, and what the paper prints there.
 
     ``value`` is the mean over ``seeds``; ``low`` and ``high`` bound its 95% interval. All
-    three are ``None`` where nothing was measured. ``significant_against`` names the system
+    three are ``None`` where nothing was measured, the bounds also where the
+    ``users`` who were asked are too few for an interval. ``significant_against`` names the system
     this one differs from significantly, ``better`` the direction; both ``None`` otherwise.
     """
 
@@ -45,6 +46,7 @@ class ReportCell:
     low: float | None = None
     high: float | None = None
     seeds: tuple[int, ...] = ()
+    users: int | None = None
     paper: float | None = None
     paper_printed: str | None = None
     paper_data: str | None = None

@@ -66,11 +66,12 @@ def render_csv(report: Report) -> str:
                 "paper_printed": cell.paper_printed,
                 "paper_data": cell.paper_data,
             }
-            writer.writerow(_word(found[name]) for name in COLUMNS)
+            writer.writerow(word(found[name]) for name in COLUMNS)
     return stream.getvalue().removesuffix("\n")
 
 
-def _word(value: object) -> str:
+def word(value: object) -> str:
+    """Return ``value`` as CSV has it: nothing for ``None``, every digit of a number."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from benchmark.compare.evidence import FEW_USERS_NOTE
 from benchmark.report.answers import Answer, Answers
 from benchmark.report.availability import sentences
 from benchmark.report.contents import ReportCell, ReportColumn, ReportRow
 from benchmark.report.paper import violations
 from benchmark.report.specification import ResultTable
 from benchmark.runs.store import StoredRun, is_tuned
+from benchmark.stats import FEWEST_USERS
 
 INTERVAL_NOTE = "[low, high]: 95% interval, bootstrap over users."
+
+
+def asks_few(cell: ReportCell) -> bool:
+    """Whether a measured ``cell`` has too few users for an interval."""
+    return cell.users is not None and cell.users < FEWEST_USERS
 
 
 def simulated_note(data: str) -> str:
@@ -73,8 +80,10 @@ def footnotes(
 
 
 def _legends(table: ResultTable, cells: Sequence[ReportCell]) -> Iterator[str]:
-    if any(cell.value is not None for cell in cells):
+    if any(cell.low is not None for cell in cells):
         yield INTERVAL_NOTE
+    if any(asks_few(cell) for cell in cells):
+        yield FEW_USERS_NOTE
     if any(cell.better is not None for cell in cells):
         yield marks_note(_opponents(table))
     if table.published is not None:

@@ -24,9 +24,10 @@ def _page() -> Template:
     return environment.get_template("report.html")
 
 
-def draw_html(sheet: Sheet, *, index: str | None = None) -> str:
-    """A page that follows the reader's choice of light or dark. Every word is escaped.
+def draw_html(*sheets: Sheet, index: str | None = None) -> str:
+    """A page of ``sheets``, at least one. Every word is escaped.
 
+    It follows the reader's choice of light or dark.
     ``index`` is the address of the page that a table of a site leads back to.
     """
-    return _page().render(sheet=sheet, index=index)
+    return _page().render(sheets=sheets, index=index)

@@ -49,6 +49,13 @@ def draw(sheet: Sheet, output_format: str, *, styled: bool | None = None) -> str
     return draw_text(sheet, styled=styled)
 
 
+def draw_all(sheets: Sequence[Sheet], output_format: str, *, styled: bool | None = None) -> str:
+    """``sheets``, at least one, below each other in one of the formats :data:`DRAWN`."""
+    if output_format == "html":
+        return draw_html(*sheets)
+    return "\n\n".join(draw(sheet, output_format, styled=styled) for sheet in sheets)
+
+
 def check_format(output_format: str, known: Sequence[str] = FORMATS) -> None:
     """Raise :class:`~benchmark.errors.UsageError` for a format that is not ``known``."""
     if output_format not in known:

@@ -60,6 +60,7 @@ class Sheet:
     """A titled table. Columns of one tuple of ``blocks`` are never drawn apart.
 
     ``notes`` are footnotes, one sentence or more each; ``commands`` fill what is empty.
+    ``standing`` says what bold and underline mean.
     """
 
     title: str
@@ -68,6 +69,7 @@ class Sheet:
     blocks: tuple[tuple[SheetColumn, ...], ...]
     notes: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
+    standing: str = STANDING_LEGEND
 
     @property
     def columns(self) -> tuple[SheetColumn, ...]:
@@ -78,7 +80,7 @@ class Sheet:
     def legend(self) -> tuple[str, ...]:
         """What bold and underline mean; empty where no cell has either."""
         cells = (cell for column in self.columns for cell in column.cells)
-        return (STANDING_LEGEND,) if any(cell.best or cell.second for cell in cells) else ()
+        return (self.standing,) if any(cell.best or cell.second for cell in cells) else ()
 
 
 def sheet_of(report: Report) -> Sheet:

@@ -37,7 +37,7 @@ from pydantic import (
 )
 
 from benchmark.errors import UsageError, unknown_name
-from benchmark.metrics.base import is_variant
+from benchmark.metrics.families import is_variant
 from benchmark.report.listing import find_table
 from benchmark.report.table_problems import complaint, explained, in_file
 from benchmark.tasks import TASKS

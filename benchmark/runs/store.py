@@ -45,8 +45,9 @@ class StoredRun:
 
     folder: Path
     manifest: Mapping[str, Any]
-    scores: Mapping[str, Mapping[str, float]]
-    """Metric name -> ``{"value", "low", "high", "n", "users"}``."""
+    scores: Mapping[str, Mapping[str, Any]]
+    """Metric name -> ``{"value", "low", "high", "n", "users"}``; the ends of the interval are
+    ``None`` where there is none."""
     failure_rate: float
 
     @property
@@ -78,7 +79,19 @@ def load_run(folder: Path) -> StoredRun:
         raise BenchError(f"{str(folder / MANIFEST)!r} records no search it could be of.", fix=fix)
     if not _are_scores(scores):
         raise BenchError(f"{str(folder / SCORES)!r} holds no scores of a run.", fix=fix)
-    return StoredRun(folder, manifest, scores["scores"], scores["failure_rate"])
+    kept = {name: _without_false_interval(score) for name, score in scores["scores"].items()}
+    return StoredRun(folder, manifest, kept, scores["failure_rate"])
+
+
+def _without_false_interval(score: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``score`` without an interval that promises too much, as earlier versions stored them:
+    over too few users, or without any width."""
+    from benchmark.stats import FEWEST_USERS  # numpy, which a listing does without
+
+    few = score.get("users", FEWEST_USERS) < FEWEST_USERS
+    if few or score["low"] == score["high"]:
+        return {**score, "low": None, "high": None}
+    return score
 
 
 def _is_tuning(value: Any) -> bool:
@@ -95,7 +108,10 @@ def _are_scores(value: Any) -> bool:
         return False
     scores = value.get("scores")
     return isinstance(scores, dict) and all(
-        isinstance(score, dict) and score.keys() >= _SCORE_KEYS for score in scores.values()
+        isinstance(score, dict)
+        and score.keys() >= _SCORE_KEYS
+        and (score["low"] is None) == (score["high"] is None)
+        for score in scores.values()
     )
 
 

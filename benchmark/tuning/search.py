@@ -18,8 +18,7 @@ from benchmark.data.dataset import Dataset, ensure_dataset
 from benchmark.errors import BenchError, UsageError
 from benchmark.files import sha256_json
 from benchmark.home import Home
-from benchmark.instances import Image
-from benchmark.metrics import metric_named
+from benchmark.metrics.families import family_of
 from benchmark.progress import Bar, bar
 from benchmark.runs.config import BuiltModel
 from benchmark.runs.locking import locked
@@ -104,14 +103,8 @@ def _identity(
         "space": space_json(space),
         "seed": seed,
         "metric": task.primary,
-        "higher_is_better": _higher_is_better(task),
+        "higher_is_better": family_of(task.primary).higher_is_better,
     }
-
-
-def _higher_is_better(task: Task) -> bool:
-    # The name of an image metric goes on with that of the encoder it looks through.
-    name = f"{task.primary}-" if task.prediction is Image else task.primary
-    return metric_named(name).higher_is_better
 
 
 def _name(label: str, task: str, data: str, identity: Mapping[str, Any]) -> str:

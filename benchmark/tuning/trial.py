@@ -20,7 +20,7 @@ from benchmark.data.dataset import Dataset, Questions
 from benchmark.errors import BenchError
 from benchmark.files import cannot_write, is_write_failure
 from benchmark.home import Home
-from benchmark.metrics.base import is_variant
+from benchmark.metrics.families import is_variant
 from benchmark.runs.config import configure
 from benchmark.runs.fitted import fit_or_load
 from benchmark.runs.predicting import predict

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +13,19 @@ from numpy.typing import NDArray
 from benchmark.compare.slices import Slice, slices_of
 from benchmark.errors import UsageError
 from benchmark.home import Home
-from benchmark.metrics.base import Metric, Statistics, is_variant
-from benchmark.stats import Score, summarise
+from benchmark.metrics.base import Metric, Statistics
+from benchmark.metrics.families import is_variant
+from benchmark.stats import FEWEST_USERS, Score, summarise
 from benchmark.tasks import TASKS
 from leaderboards import local_data
 from leaderboards.boards import Board
 from leaderboards.findings import Finding, place, shown
 from leaderboards.local_data import Asked
 from leaderboards.rescoring import Rescored
-from leaderboards.schema import MANIFEST, Submission, SubmittedRun
+from leaderboards.schema import MANIFEST, ClaimedScore, Submission, SubmittedRun
 from leaderboards.site.reproduced import read_reproduced
 from leaderboards.verify import BADGES, verify
 
-#: A bootstrap over fewer users than this promises more than it knows.
-FEWEST_USERS = 20
 #: Names of submissions stand in commands and on pages.
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}"
 REPORTED, RESCORED, REPRODUCED = BADGES
@@ -36,7 +35,8 @@ REPORTED, RESCORED, REPRODUCED = BADGES
 class SliceScore:
     """The primary metric over the instances whose property ``by`` is ``value``.
 
-    ``low`` and ``high`` are ``None`` below :data:`FEWEST_USERS` users.
+    ``low`` and ``high`` are ``None`` below
+    :data:`~benchmark.stats.FEWEST_USERS` users.
     """
 
     by: str
@@ -76,8 +76,15 @@ class EnteredRun:
         """Computed here where that was possible, else the claim."""
         if self.evidence is not None:
             return self.evidence.scores
-        claims = self.run.scores.items()
-        return {name: Score(**claim.model_dump()) for name, claim in claims}
+        return {name: _claimed(claim) for name, claim in self.run.scores.items()}
+
+
+def _claimed(claim: ClaimedScore) -> Score:
+    """The claim, less an interval that its users are too few for or that has no width."""
+    score = Score(**claim.model_dump())
+    if score.users < FEWEST_USERS or score.low == score.high:
+        return replace(score, low=None, high=None)
+    return score
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +217,5 @@ def _slice_score(
     part: Slice, metric: Metric, statistics: NDArray[np.float64], users: tuple[str, ...]
 ) -> SliceScore:
     owners = np.array(users, dtype=object)[part.rows]
-    enough = len(set(owners.tolist())) >= FEWEST_USERS
-    rows = {metric.name: statistics[part.rows]}
-    # One resample is the cheapest way to the value itself where no interval will be shown.
-    score = summarise([metric], rows, owners, resamples=1000 if enough else 1)[metric.name]
-    low, high = (score.low, score.high) if enough else (None, None)
-    return SliceScore(part.by, part.value, score.value, low, high, score.n, score.users)
+    score = summarise([metric], {metric.name: statistics[part.rows]}, owners)[metric.name]
+    return SliceScore(part.by, part.value, score.value, score.low, score.high, score.n, score.users)

@@ -15,9 +15,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from benchmark.errors import UsageError
-from benchmark.metrics import metric_named
+from benchmark.metrics.families import family_of
 from benchmark.runs.spec import RunSpec
+from benchmark.stats import FEWEST_USERS
 from leaderboards.boards import Board
 from leaderboards.schema import SubmittedRun
 from leaderboards.site import numbers, plot
@@ -84,6 +84,7 @@ def board_page(standing: Standing) -> str:
         plot=plot.plot_of(standing.rows),
         badges=BADGES,
         most=MOST_ROWS,
+        fewest_users=FEWEST_USERS,
     )
 
 
@@ -187,10 +188,7 @@ def _badge(name: str) -> Markup:
 
 def _first_direction(metric: str) -> str:
     """Which way a column is sorted at the first click: best values first."""
-    try:
-        return "descending" if metric_named(metric).higher_is_better else "ascending"
-    except UsageError:  # claimed by a newer version
-        return "descending"
+    return "descending" if family_of(metric).higher_is_better else "ascending"
 
 
 @cache

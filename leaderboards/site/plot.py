@@ -18,13 +18,16 @@ _LETTERS = 24
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A row's line at height ``y``; ``low``, ``x`` and ``high`` are places from the left."""
+    """A row's line at height ``y``; ``low``, ``x`` and ``high`` are places from the left.
+
+    ``low`` and ``high`` are ``None`` where there is no interval.
+    """
 
     label: str
     y: int
-    low: float
+    low: float | None
     x: float
-    high: float
+    high: float | None
     reported: bool
 
 
@@ -46,7 +49,8 @@ def plot_of(rows: Sequence[Row]) -> Plot | None:
     drawn = rows[:MOST_ROWS]
     if not drawn:
         return None
-    ends = [end for row in drawn for end in (row.primary.low, row.primary.value, row.primary.high)]
+    scores = [row.primary for row in drawn]
+    ends = [end for s in scores for end in (s.low, s.value, s.high) if end is not None]
     low, high = min(ends), max(ends)
     if high == low:
         low, high = low - 0.5, high + 0.5
@@ -59,9 +63,9 @@ def plot_of(rows: Sequence[Row]) -> Plot | None:
         Mark(
             _shortened(row.entry.submission.label),
             TOP + LINE * i + LINE // 2,
-            place(row.primary.low),
+            None if row.primary.low is None else place(row.primary.low),
             place(row.primary.value),
-            place(row.primary.high),
+            None if row.primary.high is None else place(row.primary.high),
             row.rank is None,
         )
         for i, row in enumerate(drawn)

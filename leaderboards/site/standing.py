@@ -2,10 +2,11 @@
 
 Rows that were scored again here are ranked; a row that is only reported shows its claim and no
 rank, because nothing of it can be compared user by user. Nor has a privileged one, which opened
-what others may not: it shows a ceiling. Systems that equally many others beat
+what others may not: it shows a ceiling. Nor has one over fewer than
+:data:`~benchmark.stats.FEWEST_USERS` users: no test ranks it. Systems that equally many others beat
 significantly share a tie group: the groups are the distinct lower ends of the rank intervals.
 A submission with several seeds is one row, its statistics averaged over the seeds instance by
-instance, as reports do (:mod:`benchmark.report.evidence`).
+instance, as reports do (:mod:`benchmark.compare.evidence`).
 """
 
 from __future__ import annotations
@@ -18,16 +19,12 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.errors import UsageError
-from benchmark.metrics import metric_named
-from benchmark.metrics.base import Metric, is_variant
-from benchmark.stats import RankInterval, Score, rank_intervals, summarise
+from benchmark.compare.evidence import better_pairs
+from benchmark.metrics.base import Metric
+from benchmark.metrics.families import family_of, is_variant
+from benchmark.stats import FEWEST_USERS, RankInterval, Score, ranks_of, summarise
 from leaderboards.boards import Board
 from leaderboards.site.entries import REPORTED, EnteredRun, Entry
-
-#: Up to so many rows the rank intervals take as many resamples as :func:`rank_intervals` likes.
-_FEW_ROWS = 200
-_RESAMPLES, _RESAMPLES_OF_MANY = 2_000, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +48,11 @@ class Row:
     failure_rate: float
     created: str
     privileged: bool
+
+    @property
+    def few_users(self) -> bool:
+        """Whether it has too few users for an interval and a rank."""
+        return self.primary.users < FEWEST_USERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def stand(board: Board, entries: Sequence[Entry]) -> Standing:
     ]
     # A board may name a family, "target similarity"; its runs say by which encoder.
     metric = next((_primary_name(board, runs[0]) for _, runs in placed), board.primary)
-    higher = _higher_is_better(metric)
+    higher = family_of(board.primary).higher_is_better
     worst = len(groups) + 1
 
     def order(row: Row) -> tuple[object, ...]:
@@ -116,13 +118,6 @@ def _privileged(runs: Sequence[EnteredRun]) -> bool:
     return any(run.run.attachments for run in runs)
 
 
-def _higher_is_better(metric: str) -> bool:
-    try:
-        return metric_named(metric).higher_is_better
-    except UsageError:  # a family's name, which no run has made definite yet: similarities
-        return True
-
-
 def _ranks(board: Board, rows: Sequence[Sequence[EnteredRun]]) -> list[RankInterval | None]:
     """The rank interval of each row that competes and was scored here.
 
@@ -142,12 +137,12 @@ def _ranks(board: Board, rows: Sequence[Sequence[EnteredRun]]) -> list[RankInter
     name = _primary_name(board, next(iter(systems.values()))[0])
     averaged = {key: _averaged(name, runs) for key, runs in systems.items()}
     metric, _, users = next(iter(averaged.values()))
-    intervals = rank_intervals(
-        metric,
-        {key: {name: statistics} for key, (_, statistics, _) in averaged.items()},
-        users,
-        resamples=_RESAMPLES if len(averaged) <= _FEW_ROWS else _RESAMPLES_OF_MANY,
+    above = better_pairs(
+        metric, {key: {name: statistics} for key, (_, statistics, _) in averaged.items()}, users
     )
+    if above is None:
+        return [None] * len(rows)
+    intervals = dict(zip(averaged, ranks_of(above), strict=True))
     return [intervals.get(str(i)) for i in range(len(rows))]
 
 
@@ -204,5 +199,9 @@ def _primary_score(name: str, runs: Sequence[EnteredRun]) -> Score:
     if runs[0].evidence is not None:
         metric, statistics, users = _averaged(name, runs)
         return summarise([metric], {name: statistics}, users)[name]
-    value, low, high = (fmean(getattr(s, end) for s in scores) for end in ("value", "low", "high"))
+    value = fmean(score.value for score in scores)
+    ends = [(s.low, s.high) for s in scores if s.low is not None and s.high is not None]
+    if len(ends) < len(scores):
+        return Score(value, None, None, scores[0].n, scores[0].users)
+    low, high = (fmean(column) for column in zip(*ends, strict=True))
     return Score(value, low, high, scores[0].n, scores[0].users)

@@ -109,3 +109,45 @@ def test_runs_over_a_prepared_dataset_are_compared_slice_by_slice(
     status, out, _ = command("a", "b")
     assert status == 0
     assert "NDCG@5 by slice" in out
+
+
+def test_a_format_is_asked_for_or_follows_from_the_files_name(
+    command: Any, runs: list[Any], tmp_path: Any
+) -> None:
+    names = ("bm25_search_x-12", "random")
+    for form, start in (
+        ("md", "### "), ("tex", "% "), ("html", "<!DOCTYPE html>"), ("csv", "run_a,run_b,"),
+        ("json", "{"),
+    ):  # fmt: skip
+        status, out, err = command(*names, "--format", form)
+        assert (status, err) == (0, "")
+        assert out.startswith(start)
+        path = tmp_path / f"comparison.{form}"
+        assert command(*names, "--out", str(path)) == (0, "", "")
+        assert path.read_text() == out
+    assert command(*names, "--json")[1] == command(*names, "--format", "json")[1]
+    path = tmp_path / "comparison"  # an ending that says nothing
+    assert command(*names, "--format", "md", "--out", str(path))[0] == 0
+    assert path.read_text().startswith("### ")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--format", "md", "--out", "x.html"], ["'x.html'", "--format md"]),
+        (["--json", "--out", "x.csv"], ["'x.csv'", "--json"]),
+        (["--json", "--format", "md"], ["--json", "--format md"]),
+        (["--format", "docx"], ["'docx'", "html"]),
+        (["--out", "."], ["'.'", "folder"]),
+    ],
+)
+def test_formats_that_contradict_each_other_are_refused(
+    command: Any, runs: list[Any], words: list[str], said: list[str], tmp_path: Any,
+    monkeypatch: Any,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    status, out, err = command("bm25_search_x-12", "random", *words)
+    assert (status, out) == (2, "")
+    assert len(err.strip().splitlines()) == 2
+    assert all(word in err for word in said), err
+    assert not list(tmp_path.glob("x.*"))

@@ -55,3 +55,13 @@ def test_announcing_models_imports_nothing_heavy(package):
         sources += [ROOT.joinpath(*module.split(".")).with_suffix(".py") for module in sorted(own)]
         others = {module.partition(".")[0] for module in modules - own}
         assert others - sys.stdlib_module_names <= {"benchmark"}, source
+
+
+def test_a_comparison_knows_nothing_of_how_it_is_shown():
+    wrong = [
+        f"{source.relative_to(ROOT)}:{line} imports {module}"
+        for source in sorted((ROOT / "benchmark" / "compare").glob("*.py"))
+        for line, module in _modules(source)
+        if module.startswith(("benchmark.report", "benchmark.commands"))
+    ]
+    assert not wrong

@@ -157,6 +157,43 @@ def test_a_claim_of_a_metric_the_task_lacks_is_refused(forge) -> None:
     forge.rejected(forge.manifest(change), "metric-unknown", "'MAE'")
 
 
+@pytest.mark.parametrize("ending", ["-x", "-micro", "@5"])
+def test_a_claim_under_the_tasks_own_metric_with_an_unknown_ending_is_refused(
+    forge, ending: str
+) -> None:
+    """Taken for the metric itself, its unknown direction would turn the board around."""
+
+    def change(manifest: Manifest) -> None:
+        scores = manifest["runs"][0]["scores"]
+        manifest["runs"][0]["scores"] = {f"MAE{ending}": scores["MAE"], **scores}
+
+    forge.rejected(forge.manifest(change, "preference"), "metric-unknown", f"'MAE{ending}'")
+
+
+def test_half_a_claimed_interval_is_refused_and_none_is_another_than_computed(forge) -> None:
+    def half(manifest: Manifest) -> None:
+        manifest["runs"][0]["scores"]["MAE"]["low"] = None
+
+    def none(manifest: Manifest) -> None:
+        manifest["runs"][0]["scores"]["MAE"] |= {"low": None, "high": None}
+
+    assert not forge.verify(forge.manifest(half, "preference")).accepted
+    told = forge.verify(forge.manifest(none, "preference"))
+    assert told.accepted
+    assert [(w.code, "No interval is claimed" in w.message) for w in told.warnings] == [
+        ("interval-mismatch", True)
+    ]
+
+
+def test_an_interval_without_width_is_an_earlier_versions_and_no_contradiction(forge) -> None:
+    def flat(manifest: Manifest) -> None:
+        score = manifest["runs"][0]["scores"]["Recall"]  # of all that are selected: 1
+        score |= {"low": score["value"], "high": score["value"]}
+
+    told = forge.verify(forge.manifest(flat, "selection"))
+    assert (told.accepted, told.warnings) == (True, [])
+
+
 def test_an_unclaimed_metric_is_noticed(forge) -> None:
     path = forge.manifest(lambda manifest: manifest["runs"][0]["scores"].pop("MRR@3"))
     forge.rejected(path, "metric-missing", "MRR@3")

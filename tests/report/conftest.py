@@ -64,13 +64,15 @@ class Shelf:
         task: str = "search",
         chance: float,
         draw: int | None = None,
+        users: int = 120,
         **changes: Any,
     ) -> StoredRun:
         """A run that finds each target with probability ``chance``, at a random rank.
 
-        Runs of the same ``draw`` (by default each model has its own) find the same ones.
+        Asked are two instances of each of ``users``. Runs of the same ``draw`` (by default each
+        model has its own) find the same ones.
         """
-        users, answers = 120, 240
+        answers = 2 * users
         luck = sum(model.encode()) if draw is None else draw
         rng = np.random.default_rng([luck, changes.get("seed", 0), int(chance * 1000)])
         target = np.arange(answers)[:, None]

@@ -17,7 +17,7 @@ def read(report: Report) -> pl.DataFrame:
 
 
 def test_a_csv_is_as_written_here(shelf: Any) -> None:
-    score = {"value": 1 / 3, "low": 0.25, "high": 0.5, "n": 9, "users": 9}
+    score = {"value": 1 / 3, "low": 0.25, "high": 0.5, "n": 90, "users": 30}
     shelf.scored("bm25", {"HR@5": score}, task="search")
     lines = render(build_report("2d", home=shelf.home), "csv").splitlines()
     assert lines[0] == (

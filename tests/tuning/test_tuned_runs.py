@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from benchmark import cli
-from benchmark.compare import compare_runs, draw_comparison
+from benchmark.compare import compare_runs
 from benchmark.errors import UsageError
 from benchmark.home import Home
 from benchmark.report.build import build_report
 from benchmark.report.comparison import render_runs
 from benchmark.report.render import render
+from benchmark.report.two_runs import render_comparison
 from benchmark.runs.config import parse_settings
 from benchmark.runs.runner import execute, result_json
 from benchmark.runs.spec import RunSpec
@@ -230,8 +231,8 @@ def test_the_commands_search_then_run(knob, space, place, tmp_path, monkeypatch,
 
 def test_a_comparison_names_the_number_of_trials(knob, searched, place) -> None:
     runs = [execute(spec_of(knob, tuned=True), place), execute(spec_of(knob), place)]
-    shown = draw_comparison(compare_runs(*runs, home=place), width=200, styled=False)
-    assert "(tuned, the best of 6 trials)" in shown
+    shown = render_comparison(compare_runs(*runs, home=place), styled=False)
+    assert "(tuned, the best of 6 trials)" in " ".join(shown.split())
 
 
 def test_a_table_decides_by_itself_what_is_tuned(monkeypatch, capsys) -> None:

@@ -12,7 +12,6 @@ from benchmark.report.figures import style
 from benchmark.report.figures.labels import Box, beside, nearest
 from benchmark.report.figures.plot_page import MARGIN, Key, PlotPage
 from benchmark.report.figures.tabled import (
-    BARS_NOTE,
     Group,
     TableView,
     direction,
@@ -84,7 +83,7 @@ class CostFigure:
                 Key(f"trained on {machine}", {**self._shape(machine), "color": style.GREY})
                 for machine in self.machines
             ],
-            notes=[BARS_NOTE, *self._notes(), *self.view.notes()],
+            notes=[*self.view.bars_notes(), *self._notes(), *self.view.notes()],
         )
         for number, (group, points) in enumerate(self.panels):
             self._draw_panel(paper, group, points, paper.top + number * part)

@@ -10,7 +10,6 @@ from benchmark.report.contents import ReportCell, ReportRow
 from benchmark.report.figures import style
 from benchmark.report.figures.plot_page import MARGIN, Key, PlotPage
 from benchmark.report.figures.tabled import (
-    BARS_NOTE,
     Group,
     TableView,
     best_first,
@@ -90,7 +89,7 @@ class DotsFigure:
             sum(strip.height for strip in self.strips) - self._unheaded,
             title=self.view.report.title,
             keys=self._keys(),
-            notes=[BARS_NOTE, *self._about_paper(), *self.view.notes()],
+            notes=[*self.view.bars_notes(), *self._about_paper(), *self.view.notes()],
         )
         top = paper.top - self._unheaded
         for strip in self.strips:

@@ -8,6 +8,7 @@ system shows its rank interval besides.
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.compare.evidence import Evidence, better_pairs, gather
 from benchmark.errors import BenchError
 from benchmark.home import Home
 from benchmark.metrics import metric_named
-from benchmark.report.evidence import Evidence, gather
 from benchmark.report.figures import style
 from benchmark.report.figures.plot_page import MARGIN, Key, PlotPage
 from benchmark.report.figures.tabled import (
@@ -31,13 +32,14 @@ from benchmark.report.figures.tabled import (
 )
 from benchmark.report.figures.words import one_line, width_of
 from benchmark.report.sheet import METRIC_NUMBER
-from benchmark.stats import ranks_of, significantly_better
+from benchmark.stats import FEWEST_USERS, ranks_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _WIDTH, _ROW, _HEAD, _FOOT, _TIE = 3.6, 0.21, 0.45, 0.6, 0.12
 _MOST_LETTERS = 34
+_FEW = f"Nobody is ranked by tests below {FEWEST_USERS} users."
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,14 @@ class Panel:
 class RanksFigure:
     """Rank intervals by the primary metric of each (task, dataset, cohort).
 
-    ``unpaired`` systems have runs that cannot be compared instance by instance.
+    ``unpaired`` systems have runs that cannot be compared instance by instance; ``untested``
+    groups have too few users to rank anybody by tests.
     """
 
     view: TableView
     panels: tuple[Panel, ...]
     unpaired: tuple[str, ...]
+    untested: tuple[Group, ...] = ()
 
     def summary(self) -> str:
         return self.view.summary("ranks")
@@ -86,7 +90,11 @@ class RanksFigure:
             }
             for panel in self.panels
         ]
-        return {**self.view.to_json("ranks", panels), "unpaired": list(self.unpaired)}
+        return {
+            **self.view.to_json("ranks", panels),
+            "unpaired": list(self.unpaired),
+            "untested": [self.view.place_json(group.primary) for group in self.untested],
+        }
 
     def draw(self, page: Figure) -> None:
         labels = max(
@@ -105,6 +113,9 @@ class RanksFigure:
             notes.append(
                 f"Left out, without answers to the same instances: {', '.join(self.unpaired)}."
             )
+        if self.untested:
+            named = ", ".join(group.title for group in self.untested)
+            notes.append(f"{_FEW} Left out: {named}.")
         paper = PlotPage(
             page,
             left + _WIDTH + 0.2 + _TIE * max(len(panel.ties) for panel in self.panels),
@@ -158,19 +169,30 @@ def build_ranks(home: Home, *, table: str, data: str | None) -> RanksFigure:
     """
     view = read_table_view(home, table, data)
     panels = []
+    untested: list[Group] = []
     unpaired: dict[str, None] = {}
     for group in view.groups:
         evidence, left_out = _evidence(view, group)
         unpaired |= dict.fromkeys(left_out)
-        if len(evidence) > 1:
-            panels.append(_panel(view, group, evidence))
+        if len(evidence) < 2:
+            continue
+        panel = _panel(view, group, evidence)
+        if panel is None:
+            untested.append(group)
+        else:
+            panels.append(panel)
+    if untested and not panels:
+        raise BenchError(
+            f"There is nothing to rank in table {table!r}. {_FEW}",
+            fix=f"Choose a larger dataset, or: unimp-bench report --table {shlex.quote(table)}",
+        )
     if not panels:
         raise BenchError(
             f"Table {table!r} has no two systems with answers to the same instances: there is "
             "nothing to rank.",
             fix=f"Run more of it: {view.fill}",
         )
-    return RanksFigure(view, tuple(panels), tuple(unpaired))
+    return RanksFigure(view, tuple(panels), tuple(unpaired), tuple(untested))
 
 
 def ties(above: NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -206,12 +228,15 @@ def _evidence(view: TableView, group: Group) -> tuple[dict[str, Evidence], list[
     return paired, [system for system in systems if system not in paired]
 
 
-def _panel(view: TableView, group: Group, evidence: dict[str, Evidence]) -> Panel:
+def _panel(view: TableView, group: Group, evidence: dict[str, Evidence]) -> Panel | None:
+    """The ranks of one group; ``None`` where too few users were asked."""
     metric = metric_named(view.report.columns[group.primary].metric)
     values = {row.system: row.cells[group.primary].value or 0.0 for row in view.report.rows}
     statistics = {system: found.statistics for system, found in evidence.items()}
     users: Sequence[str] = next(iter(evidence.values())).users
-    above = significantly_better(metric, statistics, users)
+    above = better_pairs(metric, statistics, users)
+    if above is None:
+        return None
     places = [
         Place(system, values[system], rank, interval.best, interval.worst)
         for rank, (system, interval) in enumerate(

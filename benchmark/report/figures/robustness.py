@@ -13,7 +13,6 @@ from benchmark.report.figures import style
 from benchmark.report.figures.labels import spread
 from benchmark.report.figures.plot_page import MARGIN, PlotPage
 from benchmark.report.figures.tabled import (
-    BARS_NOTE,
     Group,
     TableView,
     direction,
@@ -114,8 +113,10 @@ class RobustnessFigure:
             part * len(self.strips),
             title=self.view.report.title,
             notes=[
-                BARS_NOTE + " They are of each value alone: whether a change is significant is a "
-                "paired question, which unimp-bench compare answers.",
+                *self.view.bars_notes(
+                    " They are of each value alone: whether a change is significant is a "
+                    "paired question, which unimp-bench compare answers."
+                ),
                 "Percentages: the change relative to the clean value.",
                 *self.view.notes(),
             ],

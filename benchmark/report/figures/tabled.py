@@ -8,19 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmark.compare.evidence import FEW_USERS_NOTE
 from benchmark.errors import BenchError, UsageError
 from benchmark.home import Home
-from benchmark.metrics.base import is_variant
+from benchmark.metrics.families import is_variant
 from benchmark.report.answers import Answer, Answers, collect
 from benchmark.report.build import report_of
 from benchmark.report.contents import Report, ReportCell, ReportColumn, ReportRow
-from benchmark.report.footnotes import seed_notes, simulated_note
+from benchmark.report.footnotes import asks_few, seed_notes, simulated_note
 from benchmark.report.listing import is_own
 from benchmark.report.own_table import require_known_models
 from benchmark.report.specification import DatasetTable, load_table
 from benchmark.tasks import TASKS
 
-BARS_NOTE = "Bars: 95% intervals, bootstrap over users."
+_BARS_NOTE = "Bars: 95% intervals, bootstrap over users."
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,12 @@ class TableView:
             "cohort": column.cohort,
             "metric": column.metric,
         }
+
+    def bars_notes(self, more: str = "") -> list[str]:
+        """What the bars are, and why some values have none; ``more`` is said of the bars."""
+        cells = [cell for row in self.report.rows for cell in row.cells]
+        notes = [_BARS_NOTE + more] if any(cell.low is not None for cell in cells) else []
+        return [*notes, *([FEW_USERS_NOTE] if any(map(asks_few, cells)) else [])]
 
     def notes(self, *, means: bool = True) -> list[str]:
         """What must stand below every figure of this table; ``means``: seeds are averaged."""

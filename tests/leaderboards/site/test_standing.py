@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmark.stats import RankInterval
+from benchmark.stats import RankInterval, summarise
+from leaderboards.site.pages import board_page
 from leaderboards.site.standing import stand
 
 
@@ -94,3 +95,55 @@ def test_an_empty_board_knows_which_way_its_metric_goes(board):
     for primary, higher in (("MAE", False), ("NDCG@5", True), ("target similarity", True)):
         empty = stand(board.model_copy(update={"primary": primary}), [])
         assert empty.higher_is_better == higher
+
+
+def _over(entry, users):
+    """``entry`` over its first ``users`` users, scored again."""
+    (entered,) = entry.runs
+    kept = entered.evidence
+    statistics = {name: rows[:users] for name, rows in kept.statistics.items()}
+    scores = summarise(list(kept.metrics.values()), statistics, kept.users[:users])
+    evidence = replace(
+        kept, statistics=statistics, users=kept.users[:users], scores={**kept.scores, **scores}
+    )
+    return replace(entry, runs=(replace(entered, evidence=evidence),))
+
+
+def test_below_20_users_no_row_is_ranked_and_the_page_says_so(board, made):
+    entries = [made(1.0, 1), made(0.01, 2)]
+    few = stand(board, [_over(entry, 19) for entry in entries])
+    assert [(row.rank, row.group, row.few_users) for row in few.rows] == [(None, None, True)] * 2
+    assert [(row.primary.low, row.primary.high) for row in few.rows] == [(None, None)] * 2
+    page = board_page(few)
+    assert "fewer than 20 users" in page
+    assert "<small>" not in page.partition("<tbody>")[2].partition("</tbody>")[0]
+    enough = stand(board, [_over(entry, 20) for entry in entries])
+    assert [row.rank for row in enough.rows] == [RankInterval(1, 1), RankInterval(2, 2)]
+    assert "fewer than 20 users" not in board_page(enough)
+
+
+def test_a_claim_over_few_users_shows_no_interval(board, made):
+    claim = made(0.5, 1, scored=False)
+    (entered,) = claim.runs
+    scores = {
+        name: score.model_copy(update={"users": 19}) for name, score in entered.run.scores.items()
+    }
+    run = entered.run.model_copy(update={"scores": scores})
+    (row,) = stand(board, [replace(claim, runs=(replace(entered, run=run),))]).rows
+    assert (row.primary.low, row.primary.high) == (None, None)
+
+
+def test_a_metric_with_an_unknown_ending_does_not_turn_a_board_around(board, made):
+    errors = board.model_copy(update={"task": "preference", "primary": "MAE"})
+
+    def claiming(number, name):
+        entry = made(number / 10, number, scored=False)
+        (entered,) = entry.runs
+        scores = {name: entered.run.scores["NDCG@5"]}
+        run = entered.run.model_copy(update={"task": "preference", "scores": scores})
+        return replace(entry, runs=(replace(entered, run=run),))
+
+    standing = stand(errors, [claiming(1, "MAE-x"), claiming(5, "MAE"), claiming(3, "MAE")])
+    assert not standing.higher_is_better
+    assert _names(standing) == ["system-3", "system-5"]
+    assert standing.metric == "MAE"

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from benchmark.compare.evidence import Evidence, gather, interval, verdicts
 from benchmark.metrics import metric_named
-from benchmark.report.evidence import Evidence, gather, interval, verdicts
 from benchmark.runs.store import PER_INSTANCE, StoredRun
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmark.compare import compare_runs, draw_comparison
+from benchmark.compare import compare_runs
 from benchmark.errors import BenchError, UsageError
 from benchmark.runs.store import PER_INSTANCE
 from benchmark.stats import holm
@@ -146,26 +146,3 @@ def test_a_damaged_run_is_an_error_that_names_it(
     path.unlink()
     with pytest.raises(BenchError, match=r"Run 'b' has no per_instance.parquet"):
         compare_runs(a, b, home=place)
-
-
-def test_the_text_says_what_is_compared_and_what_is_missing(place: Any, write_run: Any) -> None:
-    a = write_run("first", {"HR@5": GOOD}, USERS, failure_rate=0.25, limit=80)
-    b = write_run("second", {"HR@5": POOR}, USERS, perturb="nt", seed=3, limit=80)
-    text = draw_comparison(compare_runs(a, b, home=place), width=100, styled=False)
-    assert "search on made-up, cohort seen: 80 instances of 40 users" in text
-    assert "A  first, seed 0  (first)" in text
-    assert "B  second with NT, seed 3  (second)" in text
-    assert "A: 25.00% of the answers failed" in text
-    assert "only the first 80 instances" in text
-    assert "No slices: Unknown dataset 'made-up'." in text
-    row = next(line for line in text.splitlines() if "HR@5" in line)
-    assert f"{GOOD.mean():.4f}" in row
-    assert "\x1b" not in text
-
-
-def test_simulated_data_is_labelled(place: Any, write_run: Any) -> None:
-    a = write_run("a", {"HR@5": GOOD}, USERS, simulated=True)
-    b = write_run("b", {"HR@5": POOR}, USERS, simulated=True)
-    comparison = compare_runs(a, b, home=place)
-    assert comparison.notes[0].startswith("made-up is simulated")
-    assert "(simulated)" in draw_comparison(comparison)

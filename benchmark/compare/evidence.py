@@ -1,4 +1,6 @@
-"""What per-instance statistics add to a table: intervals over seeds, and significance.
+"""What per-instance statistics say: intervals over seeds, significance, ranks.
+
+The one comparison behind ``run``'s table, reports, figures, ``compare`` and the boards.
 
 Everything is paired by instance and clustered by user (:mod:`benchmark.stats`). A system run
 with several seeds enters with its statistics averaged over the seeds, instance by instance:
@@ -11,18 +13,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.runs.per_instance import read_per_instance
 from benchmark.runs.store import PER_INSTANCE, StoredRun
-from benchmark.stats import Score, holm, paired_difference, summarise
+from benchmark.stats import (
+    FEWEST_USERS,
+    SIGNIFICANCE,
+    Difference,
+    Score,
+    enough_users,
+    holm,
+    paired_difference,
+    significantly_better,
+    summarise,
+)
 
-#: Two-sided, after Holm's correction.
-SIGNIFICANCE_LEVEL = 0.05
-#: The smallest p value is 2 / (RESAMPLES + 1): enough for 50 rows a column after correction.
-RESAMPLES = 2_000
+#: What stands wherever the rule for few users left something out.
+FEW_USERS_NOTE = f"No interval and no p value below {FEWEST_USERS} users."
 
 
 @dataclass(frozen=True)
@@ -65,6 +77,38 @@ def interval(evidence: Evidence, metric: Metric) -> Score:
 
 
 @dataclass(frozen=True, slots=True)
+class Tested:
+    """A difference a - b among others: ``p_adjusted`` after Holm's correction over all of them.
+
+    ``better`` is ``"a"`` or ``"b"`` where that is below :data:`~benchmark.stats.SIGNIFICANCE`.
+    Both are ``None`` where too few users were asked for a test.
+    """
+
+    difference: Difference
+    p_adjusted: float | None
+    better: Literal["a", "b"] | None
+
+
+def tested(differences: Sequence[tuple[Metric, Difference]]) -> list[Tested]:
+    """Correct the p values of ``differences``, which stand together, and say who is better."""
+    p_values = [found.p_value for _, found in differences if found.p_value is not None]
+    adjusted = iter(holm(p_values).tolist())
+    return [
+        Tested(found, None, None)
+        if found.p_value is None
+        else _judged(metric, found, next(adjusted))
+        for metric, found in differences
+    ]
+
+
+def _judged(metric: Metric, found: Difference, p_adjusted: float) -> Tested:
+    better: Literal["a", "b"] | None = None
+    if p_adjusted < SIGNIFICANCE and found.value:
+        better = "a" if (found.value > 0) == metric.higher_is_better else "b"
+    return Tested(found, p_adjusted, better)
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """A system differs significantly from ``against``; ``better`` says in which direction."""
 
@@ -80,25 +124,34 @@ def verdicts(
     """Which systems differ significantly from their opponents on ``metric``.
 
     ``opponents`` maps a system to whom it is compared with. Pairs without the same instances
-    are skipped. Holm's correction spans all pairs given here: one column of a table.
+    are skipped. Holm's correction spans all pairs given here: one column of a table. Nobody
+    differs below :data:`~benchmark.stats.FEWEST_USERS` users.
     """
-    p_values: list[float] = []
-    pairs: list[tuple[str, Verdict]] = []
+    pairs: list[tuple[str, str]] = []
+    differences: list[tuple[Metric, Difference]] = []
     for system, opponent in opponents.items():
         ours, theirs = evidence.get(system), evidence.get(opponent)
         if ours is None or theirs is None or ours.ids != theirs.ids:
             continue
         if metric.name not in ours.statistics or metric.name not in theirs.statistics:
             continue
-        difference = paired_difference(
-            metric, ours.statistics, theirs.statistics, ours.users, resamples=RESAMPLES
+        pairs.append((system, opponent))
+        differences.append(
+            (metric, paired_difference(metric, ours.statistics, theirs.statistics, ours.users))
         )
-        better = (difference.value > 0) == metric.higher_is_better
-        p_values.append(difference.p_value)
-        pairs.append((system, Verdict(opponent, better)))
-    adjusted = holm(p_values)
     return {
-        system: verdict
-        for (system, verdict), p in zip(pairs, adjusted, strict=True)
-        if p < SIGNIFICANCE_LEVEL
+        system: Verdict(opponent, found.better == "a")
+        for (system, opponent), found in zip(pairs, tested(differences), strict=True)
+        if found.better is not None
     }
+
+
+def better_pairs(
+    metric: Metric, statistics: Mapping[str, Statistics], users: Sequence[str]
+) -> NDArray[np.bool_] | None:
+    """Which systems are significantly better than which, all pairs tested at once.
+
+    [i, j] as in :func:`benchmark.stats.significantly_better`, in the order of ``statistics``;
+    ``None`` below :data:`~benchmark.stats.FEWEST_USERS` users: nobody is ranked by tests there.
+    """
+    return significantly_better(metric, statistics, users) if enough_users(users) else None

@@ -1,4 +1,4 @@
-"""The numbers of a comparison: every metric over all instances, then slice by slice."""
+"""Two runs on one list of instances: every metric over all of them, then slice by slice."""
 
 from __future__ import annotations
 
@@ -9,23 +9,108 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.compare.pairs import Pair, pair
+from benchmark.compare.evidence import FEW_USERS_NOTE, tested
 from benchmark.compare.slices import slices_of
 from benchmark.data.dataset import open_dataset
-from benchmark.errors import BenchError
+from benchmark.errors import BenchError, UsageError, unknown_name
 from benchmark.home import Home
-from benchmark.metrics.base import Metric, Statistics, is_variant
+from benchmark.metrics import metric_named
+from benchmark.metrics.base import Metric, Statistics
+from benchmark.metrics.families import is_variant
+from benchmark.runs.per_instance import PerInstance, read_per_instance
 from benchmark.runs.store import StoredRun
-from benchmark.stats import holm, paired_difference, paired_effect
+from benchmark.stats import Difference, paired_difference, paired_effect
 from benchmark.tasks import TASKS
 
-#: Of the users. The smallest p value is 2 / (RESAMPLES + 1).
-RESAMPLES = 4_000
-SIGNIFICANCE_LEVEL = 0.05
-#: A bootstrap over fewer users than this promises more than it knows.
-FEWEST_USERS = 20
+#: Manifest entry -> what two runs must share, in words; in order of what explains the rest.
+_SHARED = {
+    "task": "tasks",
+    "data": "datasets",
+    "dataset_sha256": "versions of the dataset",
+    "cohort": "cohorts",
+    "limit": "--limit values",
+    "instances_sha256": "instances",
+}
 #: Scores of one instance closer than this are a tie.
 _TIE = 1e-12
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two runs, row by row: ``a[name][i]``, ``b[name][i]`` and ``users[i]`` are of ``ids[i]``."""
+
+    ids: tuple[str, ...]
+    users: tuple[str, ...]
+    metrics: tuple[Metric, ...]
+    a: Statistics
+    b: Statistics
+
+
+def pair(a: StoredRun, b: StoredRun, names: tuple[str, ...] = ()) -> Pair:
+    """``a`` and ``b`` over their common instances and metrics (those in ``names``, if any).
+
+    Raises :class:`UsageError` for a run with itself, runs that were asked different questions
+    and metrics they do not have, and :class:`BenchError` for a damaged per-instance table.
+    """
+    if a.folder.resolve() == b.folder.resolve():
+        raise UsageError(
+            f"Run {a.folder.name!r} was given twice.", fix="Give two different runs to compare."
+        )
+    for key, what in _SHARED.items():
+        one, other = a.manifest[key], b.manifest[key]
+        if one != other:
+            raise UsageError(
+                f"These runs are over different {what}: {one!s:.40} and {other!s:.40}.",
+                fix="Compare runs of one task, dataset and cohort, asked the same instances.",
+            )
+    ours, theirs = read_per_instance(a.folder), read_per_instance(b.folder)
+    if ours.ids != theirs.ids:
+        first = min(set(ours.ids) ^ set(theirs.ids))
+        raise UsageError(
+            f"These runs were not asked the same instances: only one has {first!r}.",
+            fix="Run both models again on the dataset as it is now.",
+        )
+    if ours.users != theirs.users:
+        raise BenchError(
+            "These runs disagree on whose instances they were asked.",
+            fix=f"Delete one of {str(a.folder)!r} and {str(b.folder)!r} and run it again.",
+        )
+    if not ours.ids:
+        raise BenchError(f"Run {a.folder.name!r} has no instance.", fix="Run it again.")
+    metrics = tuple(metric_named(name) for name in _chosen(a, b, names))
+    for run, table in ((a, ours), (b, theirs)):
+        for metric in metrics:
+            _require(metric, run, table)
+    return Pair(ours.ids, ours.users, metrics, ours.statistics, theirs.statistics)
+
+
+def _chosen(a: StoredRun, b: StoredRun, names: tuple[str, ...]) -> list[str]:
+    shared = [name for name in a.scores if name in b.scores]
+    for name in names:
+        if name not in shared and (name in a.scores or name in b.scores):
+            run = b if name in a.scores else a
+            raise UsageError(
+                f"Run {run.folder.name!r} has no {name}.",
+                fix=f"Both runs have: {', '.join(shared) or 'nothing'}.",
+            )
+        if name not in shared:
+            raise unknown_name("metric", name, shared)
+    if not shared:
+        raise UsageError(
+            f"These runs share no metric ({', '.join(a.scores)}; {', '.join(b.scores)}).",
+            fix="Score both with the same optional packages installed: run again with --force.",
+        )
+    return list(dict.fromkeys(names)) or shared
+
+
+def _require(metric: Metric, run: StoredRun, table: PerInstance) -> None:
+    values = table.statistics.get(metric.name)
+    if values is None or values.shape[1] != metric.columns:
+        what = "no column" if values is None else f"{values.shape[1]} numbers an instance"
+        raise BenchError(
+            f"The per-instance table of run {run.folder.name!r} has {what} for {metric.name!r}.",
+            fix=f"Delete the folder {str(run.folder)!r} and run again.",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +119,8 @@ class MetricRow:
 
     ``difference`` is a - b, [``low``, ``high``] its 95% interval (paired bootstrap, clustered
     by user), ``p_value`` two-sided, ``p_adjusted`` after Holm's correction over the rows that
-    stand together; all four of the latter ``None`` below :data:`FEWEST_USERS` users.
+    stand together; all four of the latter ``None`` below
+    :data:`~benchmark.stats.FEWEST_USERS` users.
     ``better`` is ``"a"`` or ``"b"`` where ``p_adjusted`` is below 0.05. ``wins`` counts the
     instances on which ``a`` is the better one. ``effect_size`` is Cohen's d_z of the users'
     differences a - b, ``None`` where they do not vary.
@@ -101,7 +187,7 @@ def compare_runs(
     """
     both = pair(a, b, tuple(metrics))
     everything = np.ones(len(both.ids), dtype=np.bool_)
-    rows = _corrected([_row(both, metric, everything) for metric in both.metrics])
+    rows = _tested([_row(both, metric, everything) for metric in both.metrics])
     slices, notes = _slices(a, both, home, _sliced(a, both, metrics))
     return Comparison(
         a=a,
@@ -138,16 +224,14 @@ def _slices(
         ]
         for metric in metrics
     ]
-    return [row for of_metric in rows for row in _corrected(of_metric)], []
+    return [row for of_metric in rows for row in _tested(of_metric)], []
 
 
 def _row(both: Pair, metric: Metric, rows: NDArray[np.bool_]) -> MetricRow:
     a = {metric.name: both.a[metric.name][rows]}
     b = {metric.name: both.b[metric.name][rows]}
     users = np.array(both.users, dtype=object)[rows]
-    # One resample is the cheapest way to the value itself where no interval will be shown.
-    enough = len(set(users.tolist())) >= FEWEST_USERS
-    found = paired_difference(metric, a, b, users, resamples=RESAMPLES if enough else 1)
+    found = paired_difference(metric, a, b, users)
     wins, losses = _counts(metric, a, b)
     return MetricRow(
         metric=metric.name,
@@ -157,9 +241,9 @@ def _row(both: Pair, metric: Metric, rows: NDArray[np.bool_]) -> MetricRow:
         a=float(metric.value(a[metric.name].mean(axis=0))),
         b=float(metric.value(b[metric.name].mean(axis=0))),
         difference=found.value,
-        low=found.low if enough else None,
-        high=found.high if enough else None,
-        p_value=found.p_value if enough else None,
+        low=found.low,
+        high=found.high,
+        p_value=found.p_value,
         wins=wins,
         ties=found.n - wins - losses,
         losses=losses,
@@ -177,17 +261,25 @@ def _counts(metric: Metric, a: Statistics, b: Statistics) -> tuple[int, int]:
 Row = TypeVar("Row", bound=MetricRow)
 
 
-def _corrected(rows: Sequence[Row]) -> list[Row]:
-    """``rows`` with Holm's correction over those that have a p value."""
-    adjusted = iter(holm([row.p_value for row in rows if row.p_value is not None]).tolist())
-    return [row if row.p_value is None else _judged(row, next(adjusted)) for row in rows]
+def _tested(rows: Sequence[Row]) -> list[Row]:
+    """``rows``, which stand together, with their corrected p values and who is better."""
+    found = tested([(metric_named(row.metric), _difference(row)) for row in rows])
+    return [
+        replace(row, p_adjusted=test.p_adjusted, better=test.better)
+        for row, test in zip(rows, found, strict=True)
+    ]
 
 
-def _judged(row: Row, p_adjusted: float) -> Row:
-    better = None
-    if p_adjusted < SIGNIFICANCE_LEVEL and row.difference:
-        better = "a" if (row.difference > 0) == row.higher_is_better else "b"
-    return replace(row, p_adjusted=p_adjusted, better=better)
+def _difference(row: MetricRow) -> Difference:
+    return Difference(
+        metric=row.metric,
+        value=row.difference,
+        low=row.low,
+        high=row.high,
+        p_value=row.p_value,
+        n=row.instances,
+        users=row.users,
+    )
 
 
 def _about(a: StoredRun, b: StoredRun, rows: Sequence[MetricRow]) -> list[str]:
@@ -203,7 +295,7 @@ def _about(a: StoredRun, b: StoredRun, rows: Sequence[MetricRow]) -> list[str]:
         if run.failure_rate
     ]
     if any(row.p_value is None for row in rows):
-        notes.append(f"No interval and no p value below {FEWEST_USERS} users.")
+        notes.append(FEW_USERS_NOTE)
     return notes
 
 

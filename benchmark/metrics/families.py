@@ -1,0 +1,137 @@
+"""What each metric's name says: its family, which way is better, and the range of its values.
+
+A family has members that differ in a cut-off (``HR@5``), in an encoder (``BERTScore-<encoder>``)
+or in a listed form (``ROUGE-L``); all share direction and range. A name that no family prints is
+refused, never guessed at: a guessed direction would turn a whole table around.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmark.errors import unknown_name
+
+Direction = Literal["higher", "lower"]
+
+#: Six digits: no ranking is longer, and a hostile name must not cost memory.
+_CUTOFF = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
+_ENCODER = re.compile(r"\S(.*\S)?")
+
+
+@dataclass(frozen=True, slots=True)
+class MetricFamily:
+    """Metrics of one definition.
+
+    ``direction`` says which values are better. ``low`` and ``high`` bound every member's value;
+    an infinite ``high`` depends on the data, as the width of a rating scale does. ``members`` are
+    the printed names where they can be listed; a family ``by_cutoff`` prints ``name@k``, one
+    ``by_encoder`` ``name-encoder``, and such a family's bare name stands for whichever encoder a
+    machine has (as ``unimp-bench tasks`` lists it).
+    """
+
+    name: str
+    direction: Direction
+    low: float = 0.0
+    high: float = 1.0
+    members: tuple[str, ...] = ()
+    by_cutoff: bool = False
+    by_encoder: bool = False
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether the larger of two values is the better one."""
+        return self.direction == "higher"
+
+    @property
+    def worst(self) -> float:
+        """The value of a system that always fails; infinite where ``high`` is and counts errors."""
+        return self.low if self.higher_is_better else self.high
+
+    @property
+    def example(self) -> str:
+        """A name of the family, for messages."""
+        if self.members:
+            return self.members[0]
+        return f"{self.name}@5" if self.by_cutoff else self.name
+
+    def prints(self, name: str) -> bool:
+        """Whether ``name`` is what a member of this family is printed as."""
+        return name in self.members or self.suffix(name) is not None
+
+    def suffix(self, name: str) -> str | None:
+        """The cut-off or encoder in a printed ``name``; ``None`` where it has none of this family.
+
+        >>> HR.suffix("HR@5"), HR.suffix("HR@0"), BERTSCORE.suffix("BERTScore-tiny")
+        ('5', None, 'tiny')
+        """
+        if not (self.by_cutoff or self.by_encoder):
+            return None
+        start = f"{self.name}@" if self.by_cutoff else f"{self.name}-"
+        rest = name.removeprefix(start) if name.startswith(start) else ""
+        pattern = _CUTOFF if self.by_cutoff else _ENCODER
+        return rest if pattern.fullmatch(rest) else None
+
+    def stands_for(self, name: str) -> bool:
+        """Whether ``name`` is a printed name, or the bare name of a family ``by_encoder``."""
+        return self.prints(name) or (self.by_encoder and name == self.name)
+
+
+HR = MetricFamily("HR", "higher", by_cutoff=True)
+NDCG = MetricFamily("NDCG", "higher", by_cutoff=True)
+MRR = MetricFamily("MRR", "higher", by_cutoff=True)
+MAE = MetricFamily("MAE", "lower", high=math.inf, members=("MAE",))
+RMSE = MetricFamily("RMSE", "lower", high=math.inf, members=("RMSE",))
+PRECISION = MetricFamily("Precision", "higher", members=("Precision",))
+RECALL = MetricFamily("Recall", "higher", members=("Recall",))
+F1 = MetricFamily("F1", "higher", members=("F1",))
+BLEU = MetricFamily("BLEU", "higher", members=("BLEU-1", "BLEU-4"))
+ROUGE = MetricFamily("ROUGE", "higher", members=("ROUGE-1", "ROUGE-2", "ROUGE-L"))
+#: With WordNet's synonyms, and without.
+METEOR = MetricFamily("METEOR", "higher", members=("METEOR", "METEOR-exact+stem"))
+BERTSCORE = MetricFamily("BERTScore", "higher", by_encoder=True)
+TARGET_SIMILARITY = MetricFamily("target similarity", "higher", low=-1.0, by_encoder=True)
+QUERY_SIMILARITY = MetricFamily("query similarity", "higher", low=-1.0, by_encoder=True)
+KMMD = MetricFamily("KMMD", "lower", high=2.0, by_encoder=True)
+PERSONALIZATION_MARGIN = MetricFamily(
+    "personalization margin", "higher", low=-2.0, high=2.0, by_encoder=True
+)
+
+#: Every metric the harness knows belongs to one of these.
+FAMILIES = (
+    *(HR, NDCG, MRR),
+    *(MAE, RMSE),
+    *(PRECISION, RECALL, F1),
+    *(BLEU, ROUGE, METEOR, BERTSCORE),
+    *(TARGET_SIMILARITY, QUERY_SIMILARITY, KMMD, PERSONALIZATION_MARGIN),
+)
+
+
+def family_of(name: str) -> MetricFamily:
+    """Return the family of the metric ``name``: a printed name, or a family's bare name.
+
+    Raises :class:`~benchmark.errors.UsageError`, with the nearest known names, for any other:
+    ``"MAE-x"`` and ``"HR@0"`` belong to no family.
+    """
+    for family in FAMILIES:
+        if family.stands_for(name):
+            return family
+    known = [*(name for f in FAMILIES for name in f.members), *(f.example for f in FAMILIES)]
+    raise unknown_name("metric", name, dict.fromkeys(known))
+
+
+def is_variant(measured: str, name: str) -> bool:
+    """Whether ``measured`` is the metric ``name``, or one of the variants ``name`` stands for.
+
+    ``BERTScore`` stands for ``BERTScore-<encoder>``, ``METEOR`` for ``METEOR-exact+stem``; nothing
+    else may follow a name.
+    """
+    if measured == name:
+        return True
+    return any(
+        family.prints(measured) and (family.by_encoder or name in family.members)
+        for family in FAMILIES
+        if family.name == name
+    )

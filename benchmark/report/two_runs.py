@@ -1,0 +1,153 @@
+"""Tables of two runs on the same instances: what ``unimp-bench compare`` prints."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from collections.abc import Sequence
+from dataclasses import asdict
+from io import StringIO
+
+from benchmark.compare import Comparison, MetricRow, SliceRow
+from benchmark.report.csv_format import word
+from benchmark.report.json_format import render_json
+from benchmark.report.render import check_format, draw_all
+from benchmark.report.sheet import ABSENT, METRIC_NUMBER, Sheet, SheetCell, SheetColumn
+from benchmark.runs.store import StoredRun, is_tuned
+
+_LEGEND = (
+    "A - B with its 95% interval, p two-sided: paired by instance, bootstrap over users; p is "
+    "Holm-corrected over the rows of its table, and a better one is named where it is below 0.05.",
+    "wins/ties/losses of A, instance by instance. d_z: mean over standard deviation of the "
+    "users' differences A - B.",
+)
+_STANDING = "Bold: the value of the better run, where the difference is significant."
+#: The columns of CSV, in order: a row is of the whole comparison where ``by`` is empty.
+COLUMNS = (
+    *("run_a", "run_b", "task", "data", "simulated", "cohort", "metric", "by", "value"),
+    *("higher_is_better", "instances", "users", "a", "b", "difference", "low", "high"),
+    *("p_value", "p_adjusted", "better", "wins", "ties", "losses", "effect_size"),
+)
+
+
+def render_comparison(
+    comparison: Comparison, output_format: str = "text", *, styled: bool | None = None
+) -> str:
+    """``comparison`` in one of :data:`benchmark.report.render.FORMATS`, without a final newline.
+
+    A table of the metrics, then one of the slices of each metric that has any. ``text`` is fitted
+    to the terminal, ``csv`` has a row for every metric and slice with all digits, ``json`` is the
+    document of ``--json``. ``styled`` is as in :func:`benchmark.report.render.render`.
+
+    Raises :class:`~benchmark.errors.UsageError` for an unknown format.
+    """
+    check_format(output_format)
+    if output_format == "json":
+        return render_json(comparison.to_json())
+    if output_format == "csv":
+        return _csv(comparison)
+    return draw_all(sheets_of(comparison), output_format, styled=styled)
+
+
+def sheets_of(comparison: Comparison) -> list[Sheet]:
+    """The tables of words: metrics first; the notes stand below the last."""
+    sliced = [
+        (f"{name} by slice", list(rows))
+        for name, rows in itertools.groupby(comparison.slices, lambda row: row.metric)
+    ]
+    about = (f"A: {_described(comparison.a)}.", f"B: {_described(comparison.b)}.")
+    notes = (*_LEGEND, *comparison.notes)
+    sheets = [
+        Sheet(
+            title=_title(comparison),
+            row_heading="metric",
+            rows=tuple(row.metric for row in comparison.metrics),
+            blocks=_blocks(comparison.metrics),
+            notes=about if sliced else (*about, *notes),
+            standing=_STANDING,
+        )
+    ]
+    for at, (title, rows) in enumerate(sliced, start=1):
+        counts = SheetColumn("instances", tuple(SheetCell(str(row.instances)) for row in rows))
+        sheets.append(
+            Sheet(
+                title=title,
+                row_heading="slice",
+                rows=tuple(f"{row.by}: {row.value}" for row in rows),
+                blocks=((counts,), *_blocks(rows)),
+                notes=notes if at == len(sliced) else (),
+                standing=_STANDING,
+            )
+        )
+    return sheets
+
+
+def _title(comparison: Comparison) -> str:
+    manifest = comparison.a.manifest
+    simulated = " (simulated)" if manifest["simulated"] else ""
+    first = comparison.metrics[0]
+    return (
+        f"{manifest['task']} on {manifest['data']}{simulated}, cohort {manifest['cohort']}: "
+        f"{first.instances} instances of {first.users} users"
+    )
+
+
+def _blocks(rows: Sequence[MetricRow]) -> tuple[tuple[SheetColumn, ...], ...]:
+    """The values of both stand together, so do the difference and what is said of it."""
+    both = tuple(
+        SheetColumn(letter, tuple(_value(row, letter) for row in rows)) for letter in ("A", "B")
+    )
+    said = (
+        SheetColumn("A - B", tuple(_difference(row) for row in rows)),
+        _column("p", [None if r.p_adjusted is None else f"{r.p_adjusted:.5f}" for r in rows]),
+        _column("better", [None if r.better is None else r.better.upper() for r in rows]),
+    )
+    counts = _column("wins/ties/losses", [f"{r.wins}/{r.ties}/{r.losses}" for r in rows])
+    effects = [None if r.effect_size is None else f"{r.effect_size:+.2f}" for r in rows]
+    return both, said, (counts,), (_column("d_z", effects),)
+
+
+def _column(heading: str, words: Sequence[str | None]) -> SheetColumn:
+    return SheetColumn(heading, tuple(SheetCell(ABSENT if w is None else w) for w in words))
+
+
+def _value(row: MetricRow, letter: str) -> SheetCell:
+    """Bold where this run is significantly better."""
+    value = row.a if letter == "A" else row.b
+    return SheetCell(f"{value:{METRIC_NUMBER}}", best=row.better == letter.lower())
+
+
+def _difference(row: MetricRow) -> SheetCell:
+    interval = ""
+    if row.low is not None and row.high is not None:
+        interval = f"[{row.low:+{METRIC_NUMBER}}, {row.high:+{METRIC_NUMBER}}]"
+    return SheetCell(f"{row.difference:+{METRIC_NUMBER}}", interval=interval)
+
+
+def _described(run: StoredRun) -> str:
+    """What the run is, and which."""
+    manifest = run.manifest
+    words = [run.label]
+    if manifest["perturb"] is not None:
+        words.append(f"with {str(manifest['perturb']).upper()}")
+    words += [f"{key}={value}" for key, value in manifest["settings"].items()]
+    if is_tuned(run):
+        words.append(f"(tuned, the best of {manifest['tuning']['trials']} trials)")
+    return f"{' '.join(words)}, seed {manifest['seed']} ({run.folder.name})"
+
+
+def _csv(comparison: Comparison) -> str:
+    manifest = comparison.a.manifest
+    shared = {
+        "run_a": comparison.a.folder.name,
+        "run_b": comparison.b.folder.name,
+        **{key: manifest[key] for key in ("task", "data", "simulated", "cohort")},
+    }
+    stream = StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    rows: list[MetricRow | SliceRow] = [*comparison.metrics, *comparison.slices]
+    for row in rows:
+        found = {"by": None, "value": None, **shared, **asdict(row)}
+        writer.writerow(word(found[name]) for name in COLUMNS)
+    return stream.getvalue().removesuffix("\n")
