@@ -61,7 +61,7 @@ def top_k(
 def _just_below(values: NDArray[np.float64], bits: int) -> NDArray[np.float64]:
     """Lower than all that equals ``values`` in ``bits`` significant bits, by two steps at most."""
     margin = np.ldexp(np.abs(values), 1 - bits)
-    return np.where(np.isfinite(values), values - margin, values)
+    return np.subtract(values, margin, out=values.copy(), where=np.isfinite(values))
 
 
 def rankings(
