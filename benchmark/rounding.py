@@ -41,7 +41,9 @@ def rounded(values: NDArray[np.floating], *, computed_in: DTypeLike) -> NDArray[
     """
     bits = kept_bits(computed_in)
     significand, exponent = np.frexp(np.asarray(values, np.float64))  # 0.5 <= |significand| < 1
-    return np.ldexp(np.rint(np.ldexp(significand, bits)), exponent - bits)
+    whole = np.rint(np.ldexp(significand, bits))
+    nearest: NDArray[np.float64] = np.ldexp(whole, exponent - bits)
+    return nearest
 
 
 def step(value: float, *, computed_in: DTypeLike) -> float:
