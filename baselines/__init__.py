@@ -2,3 +2,5 @@
 
 :mod:`baselines.catalogue` announces them; nothing here is imported before it is run.
 """
+
+import benchmark  # noqa: F401  it pins the arithmetic, which is to be before torch is loaded

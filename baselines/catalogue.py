@@ -29,7 +29,8 @@ def _recbole(
         requires=("recbole",),
         extra="recbole",
         space={"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}, **(space or {})},
-        before_python=(3, 12),
+        before_python=(3, 12),  # ray<=2.6.3, which it pins and the networks do not use
+        alone="recbole==1.2.1",
     )
 
 

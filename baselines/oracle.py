@@ -41,6 +41,7 @@ from benchmark.instances import (
     SelectionInstance,
 )
 from benchmark.model import TrainingView
+from benchmark.rounding import rounded
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -183,9 +184,11 @@ class Oracle:
             share[list(order)] += probability
         # With the number of positives known, the best subset of k are the k most probable, and
         # its expected F1 is 2 * (their probabilities' sum) / (k + positives).
+        share = rounded(share, computed_in=share.dtype)
         ranked = np.argsort(-share, kind="stable")
         expected_f1 = 2 * np.cumsum(share[ranked]) / (np.arange(1, n + 1) + positives)
-        chosen = ranked[: int(np.argmax(expected_f1)) + 1]
+        best = int(np.argmax(rounded(expected_f1, computed_in=share.dtype)))
+        chosen = ranked[: best + 1]
         return Selection(
             instance.instance_id,
             tuple(instance.candidates[i].item_id for i in chosen),

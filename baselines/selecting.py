@@ -12,6 +12,7 @@ from baselines.validation import spread
 from benchmark.errors import BenchError
 from benchmark.instances import Selection, SelectionInstance
 from benchmark.model import TrainingView
+from benchmark.rounding import rounded
 from benchmark.thresholds import best_threshold
 
 #: Maps n instances to scores (n, items) in catalogue order.
@@ -29,6 +30,8 @@ def shares(
     Scores of different users have different levels: one threshold can serve all of them only
     after each instance's scores are brought to one scale. The order of an instance's candidates
     stays that of the ranking. A candidate outside the catalogue gets the instance's lowest score.
+    Shares are rounded as scores are (:mod:`benchmark.rounding`): what equals the threshold but
+    for its last digits reaches it.
     """
     for start in range(0, len(instances), _BLOCK):
         block = instances[start : start + _BLOCK]
@@ -42,7 +45,7 @@ def shares(
                 np.float64,
             )
             exponentials = np.exp(values - values.max(initial=-np.inf))
-            yield exponentials / exponentials.sum()
+            yield rounded(exponentials / exponentials.sum(), computed_in=row.dtype)
 
 
 def choose_threshold(

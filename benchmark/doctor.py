@@ -12,9 +12,10 @@ from typing import Any
 from benchmark.data.dataset import ensure_dataset
 from benchmark.errors import UsageError
 from benchmark.home import Home
-from benchmark.instances import Instance, Prediction
+from benchmark.instances import Instance, Prediction, Ranking, Rating, Selection
 from benchmark.model import Model
 from benchmark.model_registry import entries
+from benchmark.rounding import step
 from benchmark.runs.config import configure
 from benchmark.runs.fitted import fit_or_load, seed_everything
 from benchmark.runs.guard import model_code
@@ -69,8 +70,9 @@ def check_model(
     """Task name -> problems found on up to :data:`SAMPLE` instances of ``data``.
 
     Checked: answers are well formed, do not change when the order or the number of instances
-    per call changes, and are the same when asked twice. Raises :class:`BenchError` when the
-    model itself fails, :class:`UsageError` when it answers no task of the dataset.
+    per call changes, and are the same when asked twice, all by :func:`same_predictions`. Raises
+    :class:`BenchError` when the model itself fails, :class:`UsageError` when it answers no task
+    of the dataset.
     """
     built = configure(name, settings)
     dataset = ensure_dataset(data, home)
@@ -93,15 +95,48 @@ def check_model(
             problem = task.problem(instance, prediction, known)
             if problem is not None:
                 problems.append(f"{instance.instance_id}: {problem}")
-        if ask(instances) != expected:
+        if not same_predictions(ask(instances), expected):
             problems.append("asked twice, answers differ")
-        if ask(instances[::-1])[::-1] != expected:
+        if not same_predictions(ask(instances[::-1])[::-1], expected):
             problems.append("answers depend on the order of the instances")
         one_by_one = [p for instance in instances for p in ask([instance])]
-        if one_by_one != expected:
+        if not same_predictions(one_by_one, expected):
             problems.append("answers depend on how many instances are asked at once")
         findings[task_name] = problems
     return findings
+
+
+def same_predictions(one: Sequence[Prediction], other: Sequence[Prediction]) -> bool:
+    """Whether both decide the same: the same items in the same order, choices, texts, images.
+
+    Scores and ratings may differ by one step of :mod:`benchmark.rounding` in float32, which is
+    what differing last digits leave of a score that lies between two steps.
+    """
+    return len(one) == len(other) and all(
+        _decision(a) == _decision(b) and _close(_numbers(a), _numbers(b))
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def _decision(prediction: Prediction) -> Any:
+    if isinstance(prediction, Ranking):
+        return prediction.instance_id, prediction.items
+    if isinstance(prediction, Selection):
+        return prediction.instance_id, prediction.chosen
+    return prediction.instance_id if isinstance(prediction, Rating) else prediction
+
+
+def _numbers(prediction: Prediction) -> tuple[float, ...]:
+    if isinstance(prediction, Rating):
+        return (prediction.value,)
+    return prediction.scores if isinstance(prediction, Ranking | Selection) else ()
+
+
+def _close(one: Sequence[float], other: Sequence[float]) -> bool:
+    return len(one) == len(other) and all(
+        abs(a - b) <= step(max(abs(a), abs(b)), computed_in="float32")
+        for a, b in zip(one, other, strict=True)
+    )
 
 
 def _predict(model: Model, label: str, instances: Sequence[Instance]) -> list[Prediction]:

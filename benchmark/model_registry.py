@@ -28,24 +28,24 @@ GROUP = "unimp_bench.models"
 class Needs:
     """Packages that something asks for: import names, and the extra that installs them.
 
-    ``before_python`` is the first Python version they do not install on.
+    ``before_python`` is the first Python version on which the extra leaves them out, because of
+    what they pin; ``alone`` is then to be installed without its dependencies, beside the extra.
     """
 
     modules: tuple[str, ...] = ()
     extra: str | None = None
     before_python: tuple[int, int] | None = None
+    alone: str | None = None
 
     def missing(self) -> str | None:
         """What is not installed and how to install it, or ``None``; imports nothing."""
         absent = [name for name in self.modules if importlib.util.find_spec(name) is None]
         if not absent:
             return None
+        install = f"pip install 'unimp-bench[{self.extra}]'" if self.extra else "install it"
         if self.before_python is not None and sys.version_info[:2] >= self.before_python:
             # pip would install the extra without them and say nothing.
-            major, minor = self.before_python
-            here = ".".join(map(str, sys.version_info[:2]))
-            return f"{', '.join(absent)} needs Python {major}.{minor - 1}, this is Python {here}"
-        install = f"pip install 'unimp-bench[{self.extra}]'" if self.extra else "install it"
+            install += f" && pip install --no-deps {self.alone}"
         return f"missing {', '.join(absent)}: {install}"
 
 
@@ -55,8 +55,8 @@ class ModelEntry:
 
     ``variants`` maps a variant's name to the settings it changes in the default
     configuration. ``requires`` are import names looked for without importing them, and
-    ``extra`` is the extra of this project that installs them; ``before_python`` is the first
-    Python version they do not install on. ``needs`` maps a variant's name to what it asks for
+    ``extra`` is the extra of this project that installs them; ``before_python`` and ``alone``
+    are those of :class:`Needs`. ``needs`` maps a variant's name to what it asks for
     beyond that. ``adapted`` marks a system whose authors do not define it for a task listed
     here. ``formulas`` maps a variant's name, ``""`` for any other, to what its scores are, for
     the footnotes of reports. ``reads_reviews`` marks a model that refuses data without reviews,
@@ -76,6 +76,7 @@ class ModelEntry:
     requires: tuple[str, ...] = ()
     extra: str | None = None
     before_python: tuple[int, int] | None = None
+    alone: str | None = None
     needs: Mapping[str, Needs] = field(default_factory=lambda: MappingProxyType({}))
     formulas: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     reads_reviews: bool = False
@@ -84,7 +85,7 @@ class ModelEntry:
 
     def why_not(self, variant: str | None = None) -> str | None:
         """Why ``variant`` (``None``: the default) cannot run here, or ``None`` when it can."""
-        reason = Needs(self.requires, self.extra, self.before_python).missing()
+        reason = Needs(self.requires, self.extra, self.before_python, self.alone).missing()
         if reason is None and variant is not None and variant in self.needs:
             reason = self.needs[variant].missing()
         return reason

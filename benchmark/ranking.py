@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from benchmark.data.catalogue import Catalogue
 from benchmark.errors import BenchError
 from benchmark.instances import Ranking, RecommendationInstance, SearchInstance
+from benchmark.rounding import kept_bits, rounded
 
 
 def top_k(
@@ -20,10 +21,13 @@ def top_k(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The ``k`` best columns of each row of ``scores`` (n, items), best first.
 
-    ``exclude[row]`` lists column indices that may not appear. Equal scores are ordered by
-    column index. Returns indices (n, k) and scores (n, k). Raises :class:`BenchError` when a
-    score is NaN or fewer than ``k`` columns remain in a row.
+    ``exclude[row]`` lists column indices that may not appear. Scores are compared after
+    :func:`benchmark.rounding.rounded`, by the precision of ``scores``' own type; equal ones are
+    ordered by column index. Returns indices (n, k) and the rounded scores (n, k), which never
+    increase along a row. Raises :class:`BenchError` when a score is NaN or fewer than ``k``
+    columns remain in a row.
     """
+    computed_in = np.asarray(scores).dtype
     values = np.array(scores, dtype=np.float64, copy=True)  # (n, items)
     if np.isnan(values).any():
         raise BenchError("A model scored an item with NaN.", fix="Check its training for overflow.")
@@ -41,15 +45,23 @@ def top_k(
         )
     if k < values.shape[1]:
         # All columns that tie with the k-th best must stay in play for the tie rule to hold.
-        threshold = np.partition(values, -k, axis=1)[:, -k]  # (n,)
+        threshold = _just_below(np.partition(values, -k, axis=1)[:, -k], kept_bits(computed_in))
     else:
         threshold = np.full(len(values), -np.inf)
     indices = np.empty((len(values), k), dtype=np.int64)
+    best = np.empty((len(values), k), dtype=np.float64)
     for row, least in enumerate(threshold):
         candidates = np.flatnonzero(values[row] >= least)  # ascending index
-        order = np.argsort(-values[row, candidates], kind="stable")[:k]
-        indices[row] = candidates[order]
-    return indices, np.take_along_axis(values, indices, axis=1)
+        compared = rounded(values[row, candidates], computed_in=computed_in)
+        order = np.argsort(-compared, kind="stable")[:k]
+        indices[row], best[row] = candidates[order], compared[order]
+    return indices, best
+
+
+def _just_below(values: NDArray[np.float64], bits: int) -> NDArray[np.float64]:
+    """Lower than all that equals ``values`` in ``bits`` significant bits, by two steps at most."""
+    margin = np.ldexp(np.abs(values), 1 - bits)
+    return np.subtract(values, margin, out=values.copy(), where=np.isfinite(values))
 
 
 def rankings(

@@ -15,7 +15,9 @@ def best_threshold(
 
     ``scores[i]`` and ``positives[i]`` run over the candidates of instance i; a candidate is
     chosen when its score is at least the threshold. Thresholds tried are the scores that occur,
-    so the answer is exact; among equals the highest wins. Choose it on validation data. Raises
+    so the answer is exact; among equals the highest wins. Scores are to be rounded
+    (:mod:`benchmark.rounding`), here and where the threshold is applied: its last digits are
+    those of one of them. Choose it on validation data. Raises
     :class:`ValueError` without any instance.
     """
     if not scores:

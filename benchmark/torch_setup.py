@@ -1,6 +1,11 @@
-"""The one place that makes torch, torchvision and what stands on them importable together.
+"""The one place that prepares torch: its arithmetic, and torchvision importable beside it.
 
-The torchvision wheel on the package index is built for CUDA. Beside a CPU-only torch its C++
+Arithmetic. Intel's matrix library, which torch uses on x86 processors, chooses its code path by
+the processor, the shape of a product and the place of its operands in memory, so the same row can
+end in other digits beside other rows. ``MKL_CBWR`` binds it to one path. It is read once, when the
+library is first used, so it is set when ``benchmark`` is imported, before torch is loaded.
+
+Torchvision. Its wheel on the package index is built for CUDA. Beside a CPU-only torch its C++
 extension does not load, its operators are never declared, and ``import torchvision`` (hence
 ``open_clip``, hence parts of ``transformers``) fails with "operator torchvision::nms does not
 exist". Only two operators are named at import time; declaring their signatures is enough,
@@ -10,15 +15,95 @@ since nothing here calls them.
 from __future__ import annotations
 
 import importlib.util
+import os
+import platform
 import sys
 from pathlib import Path
 from typing import Any
+
+#: ``0`` in this environment variable leaves the matrix library its own choice.
+PIN_VARIABLE = "UNIMP_BENCH_PIN_ARITHMETIC"
+_PATH_VARIABLE = "MKL_CBWR"
+#: Settings of ``MKL_CBWR`` under which the library still chooses freely.
+_FREE = ("", "AUTO", "OFF")
+
+#: Whether torch was there before the pinning could be.
+_came_too_late = False
 
 _NMS = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 _MISSING_AT_IMPORT = ("nms", "qnms")
 
 #: A declaration lives as long as this object does.
 _declarations: Any = None
+
+
+def pin_arithmetic() -> None:
+    """Set ``MKL_CBWR`` for this process and those it starts; imports nothing heavy.
+
+    AVX2 where the processor has it, about as fast as the library's own choice; else the path that
+    every x86 processor has, at half the speed. Nothing is set where the user has set it, where
+    :data:`PIN_VARIABLE` is 0, on other processors, and where torch is loaded already: that it came
+    too late is then said by :func:`arithmetic`.
+    """
+    global _came_too_late
+    if _PATH_VARIABLE in os.environ or not _is_wanted() or not _is_x86():
+        return
+    if "torch" in sys.modules:
+        _came_too_late = True
+        return
+    os.environ[_PATH_VARIABLE] = "AVX2" if "avx2" in _processor_flags() else "COMPATIBLE"
+
+
+def arithmetic() -> dict[str, Any]:
+    """What the last digits of this process's results hang on, for manifests and ``doctor``.
+
+    ``MKL_CBWR`` as it is set, ``pinned``, with ``not_pinned_because`` where it is not, and
+    ``ATEN_CPU_CAPABILITY``: the vector instructions torch uses, its own word once it is loaded.
+    """
+    found: dict[str, Any] = {
+        _PATH_VARIABLE: os.environ.get(_PATH_VARIABLE),
+        "ATEN_CPU_CAPABILITY": _vector_instructions(),
+    }
+    reason = _why_not_pinned()
+    return {"pinned": reason is None, **({"not_pinned_because": reason} if reason else {}), **found}
+
+
+def _why_not_pinned() -> str | None:
+    setting = os.environ.get(_PATH_VARIABLE, "")
+    if _came_too_late:
+        return "torch was loaded before benchmark: import benchmark first"
+    if not _is_x86():
+        return f"{_PATH_VARIABLE} is for x86 processors, this is {platform.machine()}"
+    if setting.partition(",")[0].upper() not in _FREE:
+        return None
+    if not _is_wanted():
+        return f"{PIN_VARIABLE} is {os.environ[PIN_VARIABLE]}"
+    return f"{_PATH_VARIABLE} is {setting!r}"
+
+
+def _is_wanted() -> bool:
+    return os.environ.get(PIN_VARIABLE, "1").strip().lower() not in ("0", "false", "no", "off")
+
+
+def _is_x86() -> bool:
+    return platform.machine().lower() in ("x86_64", "amd64")
+
+
+def _processor_flags() -> list[str]:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("flags"):
+                return line.partition(":")[2].split()
+    except OSError:
+        pass  # not Linux: unknown, so the path that every processor has
+    return []
+
+
+def _vector_instructions() -> str | None:
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return os.environ.get("ATEN_CPU_CAPABILITY")
+    return str(torch.backends.cpu.get_cpu_capability())
 
 
 def prepare_torch() -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmark.instances import Instance
+from benchmark.rounding import SPARE_BITS, rounded
 from benchmark.tasks import TASKS
 from unimp_model.batches import Batch, collate, padded_length
 from unimp_model.language import new_cache
@@ -42,7 +43,10 @@ def expected_ratings(
 
 
 def _most_probable(logits: Tensor, number: int) -> Tensor:
-    return logits.argmax(-1)
+    """The first of those that are the most probable after rounding (:mod:`benchmark.rounding`)."""
+    place = 1 << SPARE_BITS  # in the bits of a float32, whose significand ends them
+    raw = logits.float().view(torch.int32)
+    return ((raw + place // 2) & -place).view(torch.float32).argmax(-1)
 
 
 def _sampler(draws: Tensor, temperature: float) -> Callable[[Tensor, int], Tensor]:
@@ -120,7 +124,8 @@ class Reader:
         advance: Callable[[int], None] | None = None,
     ) -> list[NDArray[np.float64]]:
         """For each row the probability of each of its choice tokens, each on its own: a softmax
-        over that token and [NONE]. ``advance`` is told of rows done."""
+        over that token and [NONE], rounded (:mod:`benchmark.rounding`). ``advance`` is told of
+        rows done."""
         out: list[NDArray[np.float64]] = [np.empty(0)] * len(rows)
         for numbers, states in self._states(rows, advance):
             for number, state in zip(numbers, states[: len(numbers)], strict=True):
@@ -128,7 +133,8 @@ class Reader:
                 logits = self.network.choice_logits(
                     state.expand(len(tokens), -1), tokens, self.tables
                 )
-                out[number] = logits.double().softmax(-1)[:, 1].cpu().numpy()
+                p = logits.double().softmax(-1)[:, 1].cpu().numpy()
+                out[number] = rounded(p, computed_in=np.float32)
         return out
 
     @torch.inference_mode()

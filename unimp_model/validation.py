@@ -19,6 +19,7 @@ from benchmark.instances import (
 from benchmark.model import TrainingView
 from benchmark.progress import bar
 from benchmark.ranking import top_k
+from benchmark.rounding import rounded
 from benchmark.thresholds import best_threshold
 from unimp_model.config import UniMPConfig
 from unimp_model.decoding import Reader, expected_ratings
@@ -210,7 +211,7 @@ def _best_temperature(
 ) -> tuple[float, float]:
     """The least mean absolute error over :data:`_TEMPERATURES`, and its temperature."""
     errors = [np.abs(expected_ratings(p, levels, t) - targets).mean() for t in _TEMPERATURES]
-    best = int(np.argmin(errors))
+    best = int(np.argmin(rounded(np.array(errors), computed_in=np.float32)))
     return float(errors[best]), _TEMPERATURES[best]
 
 

@@ -9,7 +9,8 @@ machinery around it is not, and with it goes most of what breaks or leaks:
 * ``Dataset`` reads files and needs pandas < 3; a module asks it for sizes.
 * ``Trainer`` writes ``log/``, ``log_tensorboard/`` and ``saved/`` into the working directory, adds
   handlers to the root logger, loads pickles, and validates by RecBole's protocol instead of ours.
-* ``quick_start`` imports ray. It is never imported.
+* ``quick_start`` imports ray. It is never imported, so RecBole is of use without ray, whose pinned
+  version has no build for Python 3.12.
 
 What remains is cured below, each where it stands.
 """
@@ -18,7 +19,6 @@ from __future__ import annotations
 
 import os
 import random
-import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -140,26 +140,25 @@ class _Dataset:
         """S3Rec keeps this for the pre-training rows that :mod:`.s3rec` builds itself."""
 
 
+_INSTALL = (
+    "pip install 'unimp-bench[recbole]', and on Python 3.12 or later also "
+    "pip install --no-deps recbole==1.2.1"
+)
+
+
 @cache
 def _network_class(name: str) -> type[nn.Module]:
     with _nothing_leaks():
         try:
             module = import_module(f"recbole.model.{_FOLDERS[name]}")
         except ImportError as error:
-            raise BenchError(_why_missing(error), fix=_INSTALL) from error
+            raise BenchError(
+                f"recbole cannot be imported: {error}.",
+                fix=_INSTALL,
+            ) from error
     found: type[nn.Module] = getattr(module, name)
     cure = {"LightGCN": _light_gcn, "HGN": _hgn}.get(name)
     return found if cure is None else cure(found)
-
-
-_INSTALL = 'pip install "unimp-bench[recbole]"'
-
-
-def _why_missing(error: ImportError) -> str:
-    if sys.version_info >= (3, 12):
-        version = ".".join(map(str, sys.version_info[:2]))
-        return f"recbole does not install on Python {version}; it needs Python 3.11."
-    return f"recbole cannot be imported: {error}."
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from baselines.training import compute_device
 from benchmark.errors import BenchError
 from benchmark.instances import SearchInstance
 from benchmark.model import TrainingView
+from benchmark.rounding import rounded
 
 #: Items scored in one forward pass.
 _PASS = 256
@@ -199,7 +200,8 @@ class RTM(SearchModel):
             about = narrow(documents.about(pool[start : start + _PASS], self.config.item_reviews))
             items = torch.from_numpy(about).to(device)[None]  # (1, C, I)
             parts.append(network(query, vectors[user], user > 0, vectors[items], items > 0)[0])
-        return torch.cat(parts).double().cpu().numpy() if parts else np.zeros(0)
+        scores = torch.cat(parts).cpu().numpy() if parts else np.zeros(0, np.float32)
+        return rounded(scores, computed_in=scores.dtype)  # here: the row is of float64
 
     def _document_vectors(self) -> Tensor:
         """(documents, d) by the present weights."""

@@ -15,6 +15,7 @@ from benchmark.errors import BenchError
 from benchmark.files import read_json, write_json
 from benchmark.instances import PreferenceInstance, Rating
 from benchmark.model import TrainingView
+from benchmark.rounding import rounded
 
 _STATE = "mean-rating.json"
 
@@ -138,7 +139,8 @@ class MeanRating:
             estimate.mean + users.get(user, 0.0) + items.get(item, 0.0)
             for user, item in valid.select("user_id", "item_id").iter_rows()
         ]
-        return float(np.abs(np.array(guesses) - valid["rating"].to_numpy()).mean())
+        error = np.abs(np.array(guesses) - valid["rating"].to_numpy()).mean()
+        return float(rounded(error, computed_in=np.float64))  # the least decides the damping
 
     def _user(self, instance: PreferenceInstance) -> float:
         if "user" not in self.config.effects:

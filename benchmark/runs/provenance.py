@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import benchmark
+from benchmark.torch_setup import arithmetic
 
 #: Distributions whose version can change a number.
 PACKAGES = (
@@ -43,7 +44,7 @@ PACKAGES = (
 
 
 def environment() -> dict[str, Any]:
-    """Python, platform, processor, accelerator, packages, code state and command line."""
+    """Python, platform, processor, accelerator, arithmetic, packages and code state."""
     return {
         "unimp_bench": benchmark.__version__,
         "python": platform.python_version(),
@@ -51,6 +52,7 @@ def environment() -> dict[str, Any]:
         "processor": processor(),
         "cores": os.cpu_count(),
         "devices": _devices(),
+        "arithmetic": arithmetic(),
         "packages": package_versions(),
         "git": git_state(),
     }

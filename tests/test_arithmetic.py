@@ -1,0 +1,102 @@
+"""The matrix library's code path is chosen once, before torch is loaded, and recorded."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from benchmark import torch_setup
+from benchmark.runs.provenance import environment
+
+x86 = pytest.mark.skipif(not torch_setup._is_x86(), reason="the matrix library is for x86")
+EXPECTED = "AVX2" if "avx2" in torch_setup._processor_flags() else "COMPATIBLE"
+_SAY = "import json; from benchmark.torch_setup import arithmetic; print(json.dumps(arithmetic()))"
+
+
+def _output(code: str, **variables: str) -> str:
+    inherited = {
+        k: v for k, v in os.environ.items() if k not in ("MKL_CBWR", torch_setup.PIN_VARIABLE)
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**inherited, **variables}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout
+
+
+@x86
+@pytest.mark.parametrize(
+    "package", ["benchmark", "benchmark.cli", "baselines.selecting", "unimp_model.losses"]
+)
+def test_every_entrance_pins_the_arithmetic_before_torch(package):
+    found = json.loads(_output(f"import {package}; {_SAY}"))
+    assert (found["pinned"], found["MKL_CBWR"]) == (True, EXPECTED)
+
+
+def test_importing_the_library_loads_no_torch():
+    assert _output("import sys, benchmark; print('torch' in sys.modules)") == "False\n"
+
+
+@x86
+@pytest.mark.parametrize(
+    ("variables", "free"),
+    [({}, False), ({"MKL_CBWR": "COMPATIBLE"}, False), ({"UNIMP_BENCH_PIN_ARITHMETIC": "0"}, True)],
+)
+def test_the_matrix_library_obeys(variables, free):
+    multiply = "import benchmark, torch; a = torch.ones(64, 64); a @ a"
+    lines = _output(multiply, MKL_VERBOSE="1", **variables)
+    if "SGEMM" not in lines:
+        pytest.skip("this torch is built on another matrix library")
+    assert ("CNR:OFF" in lines) is free
+
+
+@x86
+def test_what_the_user_set_is_kept_and_reported():
+    found = json.loads(_output(_SAY, MKL_CBWR="COMPATIBLE"))
+    assert (found["pinned"], found["MKL_CBWR"]) == (True, "COMPATIBLE")
+    assert json.loads(_output(_SAY, MKL_CBWR="OFF"))["pinned"] is False
+
+
+@x86
+def test_the_setting_turns_the_pinning_off_and_is_named():
+    found = json.loads(_output(_SAY, UNIMP_BENCH_PIN_ARITHMETIC="0"))
+    assert (found["pinned"], found["MKL_CBWR"]) == (False, None)
+    assert found["not_pinned_because"] == "UNIMP_BENCH_PIN_ARITHMETIC is 0"
+
+
+@x86
+def test_a_torch_that_was_loaded_first_is_reported_as_unpinned():
+    found = json.loads(_output(f"import torch; {_SAY}"))
+    assert (found["pinned"], found["MKL_CBWR"]) == (False, None)
+    assert "import benchmark first" in found["not_pinned_because"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "path"), [(["avx", "avx2"], "AVX2"), (["sse2"], "COMPATIBLE"), ([], "COMPATIBLE")]
+)
+def test_the_path_is_one_the_processor_has(flags, path, monkeypatch):
+    for name in ("MKL_CBWR", torch_setup.PIN_VARIABLE):
+        monkeypatch.setenv(name, "")  # so that what the pinning sets is undone
+        monkeypatch.delenv(name)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(torch_setup, "_processor_flags", lambda: flags)
+    torch_setup.pin_arithmetic()
+    assert os.environ["MKL_CBWR"] == path
+
+
+def test_nothing_is_set_on_a_processor_without_that_library(monkeypatch):
+    monkeypatch.delenv("MKL_CBWR", raising=False)
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    torch_setup.pin_arithmetic()
+    assert "MKL_CBWR" not in os.environ
+    assert "aarch64" in torch_setup.arithmetic()["not_pinned_because"]
+
+
+def test_the_environment_of_a_manifest_holds_the_arithmetic():
+    assert environment()["arithmetic"] == torch_setup.arithmetic()
