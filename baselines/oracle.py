@@ -25,22 +25,20 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from scipy.special import logsumexp, ndtr
 
-from baselines.ranked import RankingInstance, rank_in_blocks
 from benchmark.data.simulator.parameters import HABIT_SPAN
 from benchmark.data.simulator.truth import ATTACHMENT, Truth, index_of, read_truth
 from benchmark.errors import BenchError
-from benchmark.files import read_json, write_json
+from benchmark.host.files import read_json, write_json
 from benchmark.instances import (
     Instance,
-    Prediction,
     PreferenceInstance,
-    Rating,
     RecommendationInstance,
     SearchInstance,
-    Selection,
     SelectionInstance,
 )
 from benchmark.model import TrainingView
+from benchmark.predictions import Prediction, Rating, Selection
+from benchmark.ranking import RankingInstance, rank_in_blocks
 from benchmark.rounding import rounded
 
 Floats = NDArray[np.float64]
@@ -237,9 +235,9 @@ class Oracle:
     ) -> float:
         """log P(the other candidates are drawn as negatives | these are the positives).
 
-        The rule of :mod:`benchmark.data.candidates`: half of the negatives share the category
-        of a positive, the positives taking turns in time order; the rest come from anywhere;
-        none is the user's. Terms that all orders share are left out.
+        The rule of :mod:`benchmark.data.instances.candidates`: half of the negatives share the
+        category of a positive, the positives taking turns in time order; the rest come from
+        anywhere; none is the user's. Terms that all orders share are left out.
         """
         leaf = self._leaf
         negatives = [c for k, c in enumerate(candidates.tolist()) if k not in order]

@@ -1,6 +1,6 @@
 """unimp-bench: a benchmark suite for multi-modal personalization."""
 
-from benchmark.torch_setup import pin_arithmetic
+from benchmark.host.torch_setup import pin_arithmetic
 
 __version__ = "0.1.0"
 

@@ -14,10 +14,10 @@ from typing import Annotated, cast
 import typer
 
 import benchmark
-from benchmark import processes
 from benchmark.commands import compare, data, doctor, listings, report, run, tune
-from benchmark.console import accept_any_text, discard_output
 from benchmark.errors import BenchError, UsageError
+from benchmark.host import processes
+from benchmark.host.console import accept_any_text, discard_output
 from benchmark.registry import resolve
 
 app = typer.Typer(
@@ -86,7 +86,7 @@ def main() -> None:
         usage = _usage_message(error, arguments)
         if usage is not None:
             _fail(usage, 2)
-        from benchmark.files import is_write_failure
+        from benchmark.host.files import is_write_failure
 
         if is_write_failure(error):
             discard_output()

@@ -9,17 +9,18 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmark.data.dataset import ensure_dataset
+from benchmark.data.opening import ensure_dataset
 from benchmark.errors import UsageError
-from benchmark.home import Home
-from benchmark.instances import Instance, Prediction, Ranking, Rating, Selection
+from benchmark.host.home import Home
+from benchmark.host.provenance import environment
+from benchmark.instances import Instance
 from benchmark.model import Model
-from benchmark.model_registry import entries
+from benchmark.models.building import configure
+from benchmark.models.calling import model_code
+from benchmark.models.registered import entries
+from benchmark.predictions import Prediction, Ranking, Rating, Selection
 from benchmark.rounding import step
-from benchmark.runs.config import configure
-from benchmark.runs.fitted import fit_or_load, seed_everything
-from benchmark.runs.guard import model_code
-from benchmark.runs.provenance import environment
+from benchmark.runs.fitting import fit_or_load, seed_everything
 from benchmark.tasks import TASKS
 
 #: Instances per task a model is checked on.
@@ -55,7 +56,7 @@ def _torchvision() -> str:
         version = importlib.metadata.version("torchvision")
     except importlib.metadata.PackageNotFoundError:
         return "not installed"
-    from benchmark.torch_setup import prepare_torch
+    from benchmark.host.torch_setup import prepare_torch
 
     prepare_torch()
     import torchvision

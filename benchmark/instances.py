@@ -11,6 +11,14 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Union
 
+# Model files written for version 0.1 take both halves of the interface from here.
+from benchmark.predictions import Image as Image
+from benchmark.predictions import Prediction as Prediction
+from benchmark.predictions import Ranking as Ranking
+from benchmark.predictions import Rating as Rating
+from benchmark.predictions import Selection as Selection
+from benchmark.predictions import Text as Text
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -125,51 +133,6 @@ Instance = Union[
     ImageGenerationInstance,
 ]
 
-
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """``k`` distinct catalogue item ids, best first, with their scores (higher is better)."""
-
-    instance_id: str
-    items: tuple[str, ...]
-    scores: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Rating:
-    """A rating within the instance's scale; need not be a whole number."""
-
-    instance_id: str
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A sentence."""
-
-    instance_id: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The chosen candidate ids, and one score per candidate in the instance's order."""
-
-    instance_id: str
-    chosen: tuple[str, ...]
-    scores: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """PNG bytes, and the ids of the items the image was made from (may be empty)."""
-
-    instance_id: str
-    png: bytes
-    retrieved: tuple[str, ...] = ()
-
-
-Prediction = Union[Ranking, Rating, Text, Selection, Image]
 
 #: What the right answer looks like: item ids (recommendation, search, selection and, as a
 #: 1-tuple, image generation), a rating, or a sentence.

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-from benchmark.instances import Example, Instance, Prediction
+from benchmark.instances import Example, Instance
+from benchmark.predictions import Prediction
 
 if TYPE_CHECKING:
     import polars as pl

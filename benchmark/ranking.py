@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.catalogue import Catalogue
 from benchmark.errors import BenchError
-from benchmark.instances import Ranking, RecommendationInstance, SearchInstance
+from benchmark.instances import RecommendationInstance, SearchInstance
+from benchmark.predictions import Ranking
 from benchmark.rounding import kept_bits, rounded
 
 
@@ -94,3 +95,26 @@ def rankings(
             tuple(ids[i] for i in row[: instance.k]),
             tuple(row_scores[: instance.k].tolist()),
         )
+
+
+RankingInstance = RecommendationInstance | SearchInstance
+
+
+#: Scores held at once: 64 MB of float64, whatever the catalogue's size.
+_BLOCK_SCORES = 8_000_000
+
+
+def rank_in_blocks(
+    instances: Sequence[RankingInstance],
+    score: Callable[[Sequence[RankingInstance]], NDArray[np.floating]],
+    item_ids: Sequence[str],
+) -> Iterator[Ranking]:
+    """One ranking per instance, in order.
+
+    ``score`` maps n instances to scores (n, items) in the order of ``item_ids``; each row may
+    depend on its own instance only. Exclusion and ties are :mod:`benchmark.ranking`'s.
+    """
+    rows = max(1, _BLOCK_SCORES // max(len(item_ids), 1))
+    for start in range(0, len(instances), rows):
+        block = instances[start : start + rows]
+        yield from rankings(block, score(block), item_ids)

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from benchmark.errors import BenchError
+from benchmark.host.progress import bar
 from benchmark.metrics.base import Metric, Statistics
-from benchmark.progress import bar
 
 #: Below so many users there is no interval, no p value and no rank by tests, anywhere: a
 #: bootstrap over fewer promises more than it knows.

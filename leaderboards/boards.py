@@ -16,7 +16,7 @@ from benchmark.data.perturbations import PERTURBATIONS
 from benchmark.data.schema import COHORTS
 from benchmark.errors import BenchError, in_one_line
 from benchmark.tasks import TASKS
-from leaderboards.schema import Line, Name, Paragraph, SubmittedRun
+from leaderboards.submission.schema import Line, Name, Paragraph, SubmittedRun
 
 FOLDER = Path(__file__).parent / "boards"
 

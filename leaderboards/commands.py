@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.commands.options import HomeOption, JsonOption
-from benchmark.console import output_to_stderr, print_json
+from benchmark.host.console import output_to_stderr, print_json
 from leaderboards.site import commands as site
 
 if TYPE_CHECKING:
-    from leaderboards.verify import Verification
+    from leaderboards.verification.verify import Verification
 
 app = typer.Typer()
 app.add_typer(site.app, name="leaderboard")
@@ -53,10 +53,10 @@ def submit(
     as_json: JsonOption = False,
 ) -> None:
     """Pack runs of one model for the leaderboard, and verify the pack."""
-    from benchmark.home import find_home
-    from benchmark.runs.finding import find_run
-    from leaderboards.pack import files_of, write_submission
-    from leaderboards.verify import verify
+    from benchmark.host.home import find_home
+    from benchmark.runs.store import find_run
+    from leaderboards.submission.pack import files_of, write_submission
+    from leaderboards.verification.verify import verify
 
     place = find_home(home)
     declaration = {
@@ -95,8 +95,8 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Check a submission and compute its scores again from its predictions."""
-    from benchmark.home import find_home
-    from leaderboards import verify as module
+    from benchmark.host.home import find_home
+    from leaderboards.verification import verify as module
 
     with output_to_stderr():
         result = module.verify(path, home=find_home(home), strict=strict, reproduce=reproduce)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmark.home import Home
+from benchmark.host.home import Home
 
 if TYPE_CHECKING:
     from benchmark.data.dataset import Dataset
@@ -24,7 +24,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 @pytest.fixture(scope="session")
 def sim_xs(home: Home) -> Dataset:
     """``sim-xs``, prepared once per session."""
-    from benchmark.data.dataset import ensure_dataset
+    from benchmark.data.opening import ensure_dataset
 
     return ensure_dataset("sim-xs", home)
 
@@ -58,7 +58,7 @@ def leave_run() -> Callable[..., StoredRun]:
     ) -> StoredRun:
         import polars as pl
 
-        from benchmark.files import write_json
+        from benchmark.host.files import write_json
         from benchmark.runs.store import MANIFEST, PER_INSTANCE, SCORES, load_run
 
         manifest = {

@@ -10,12 +10,15 @@ import sys
 
 import pytest
 
-from benchmark import torch_setup
-from benchmark.runs.provenance import environment
+from benchmark.host import torch_setup
+from benchmark.host.provenance import environment
 
 x86 = pytest.mark.skipif(not torch_setup._is_x86(), reason="the matrix library is for x86")
 EXPECTED = "AVX2" if "avx2" in torch_setup._processor_flags() else "COMPATIBLE"
-_SAY = "import json; from benchmark.torch_setup import arithmetic; print(json.dumps(arithmetic()))"
+_SAY = (
+    "import json; from benchmark.host.torch_setup import arithmetic; "
+    "print(json.dumps(arithmetic()))"
+)
 
 
 def _output(code: str, **variables: str) -> str:
@@ -31,7 +34,8 @@ def _output(code: str, **variables: str) -> str:
 
 @x86
 @pytest.mark.parametrize(
-    "package", ["benchmark", "benchmark.cli", "baselines.selecting", "unimp_model.losses"]
+    "package",
+    ["benchmark", "benchmark.cli", "baselines.learning.selecting", "unimp_model.training.losses"],
 )
 def test_every_entrance_pins_the_arithmetic_before_torch(package):
     found = json.loads(_output(f"import {package}; {_SAY}"))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.doctor import same_predictions
-from benchmark.instances import Ranking, Rating, Selection
+from benchmark.predictions import Ranking, Rating, Selection
 from benchmark.ranking import top_k
 from benchmark.rounding import kept_bits, rounded
 

@@ -13,25 +13,27 @@ import torch
 from pydantic import ValidationError
 
 from benchmark.errors import BenchError, in_one_line
-from benchmark.instances import Instance, Prediction
+from benchmark.host.threads import processor_threads
+from benchmark.host.torch_setup import prepare_torch
+from benchmark.instances import Instance
 from benchmark.model import TrainingView
 from benchmark.models.code import code_digest
-from benchmark.threads import processor_threads
-from benchmark.torch_setup import prepare_torch
+from benchmark.predictions import Prediction
 from unimp_model import card, storage
 from unimp_model.answering import Answerer, Chosen
-from unimp_model.assembly import Parts, assemble, codes_of, new_network, new_template, new_tiny
-from unimp_model.casing import learn_casing
+from unimp_model.assembly import Parts, assemble, new_network, new_template, new_tiny
 from unimp_model.config import UniMPConfig
-from unimp_model.examples import ALL_TASKS, task_of
-from unimp_model.item_rows import ItemRows
-from unimp_model.memory import check_training, long_row
-from unimp_model.model import parameter_counts
-from unimp_model.optimisation import check_precision
-from unimp_model.pretrained import load_pretrained
-from unimp_model.processes import OneProcess, connect
-from unimp_model.training import Journal, Trained, Trainer
-from unimp_model.validation import Validation
+from unimp_model.images.of_catalogue import codes_of
+from unimp_model.network.item_rows import ItemRows
+from unimp_model.network.model import parameter_counts
+from unimp_model.network.pretrained import load_pretrained
+from unimp_model.sequence.casing import learn_casing
+from unimp_model.training.memory import check_training, long_row
+from unimp_model.training.optimisation import check_precision
+from unimp_model.training.processes import OneProcess, connect
+from unimp_model.training.rows import ALL_TASKS, task_of
+from unimp_model.training.trainer import Journal, Trained, Trainer
+from unimp_model.training.validation import Validation
 
 #: Instances answered between two yields of predictions: bounds the table of scores.
 _ASKED_AT_ONCE = 2048

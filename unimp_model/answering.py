@@ -13,30 +13,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmark.instances import (
-    Image,
     ImageGenerationInstance,
     Instance,
     Item,
-    Prediction,
     PreferenceInstance,
-    Ranking,
-    Rating,
     RecommendationInstance,
     SearchInstance,
-    Selection,
     SelectionInstance,
-    Text,
 )
+from benchmark.predictions import Image, Prediction, Ranking, Rating, Selection, Text
 from benchmark.ranking import rankings
 from benchmark.tasks.image_generation import RETRIEVED
 from benchmark.vision.photos import resized
 from benchmark.vision.png import encode
 from unimp_model.assembly import Parts
-from unimp_model.casing import apply_casing
 from unimp_model.config import UniMPConfig
-from unimp_model.decoding import Reader, expected_ratings
-from unimp_model.examples import candidate_tokens, drawing_row, question_row
-from unimp_model.sequence import Row
+from unimp_model.network.decoding import Reader, expected_ratings
+from unimp_model.sequence.casing import apply_casing
+from unimp_model.sequence.template import Row
+from unimp_model.training.rows import candidate_tokens, drawing_row, question_row
 
 
 @dataclass(frozen=True, slots=True)

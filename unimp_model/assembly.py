@@ -5,31 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from tokenizers import Tokenizer
-from torch import Tensor
-from torch.nn import functional
 
 from benchmark.instances import Item
 from benchmark.model import TrainingView
-from benchmark.tasks import TASKS
 from unimp_model.config import UniMPConfig
-from unimp_model.encoder_training import item_texts, own_encoder
-from unimp_model.examples import blank_instance
-from unimp_model.image_token_process import trained_beside
-from unimp_model.image_token_training import own_image_tokenizer
-from unimp_model.image_tokens import ImageTokenizer, named_tokenizer, photo_codes
-from unimp_model.item_rows import ItemRows
-from unimp_model.language import LanguageModel, new_llama
-from unimp_model.model import UniMPNetwork
-from unimp_model.pretrained import load_pretrained
-from unimp_model.sequence import Template, price_words
-from unimp_model.tokens import Vocabulary, common_ending, rating_levels, train_tokenizer
-from unimp_model.vision import ImageEncoder, PhotoFeatures, cached_features, named_encoder
+from unimp_model.images.encoder import ImageEncoder, PhotoFeatures
+from unimp_model.images.of_catalogue import image_tokenizer, photo_vectors, photos_of, see
+from unimp_model.images.tokenizer import ImageTokenizer
+from unimp_model.images.tokenizer_process import trained_beside
+from unimp_model.network.item_rows import ItemRows
+from unimp_model.network.language import LanguageModel, new_llama
+from unimp_model.network.model import UniMPNetwork
+from unimp_model.network.pretrained import load_pretrained
+from unimp_model.sequence.template import Template
+from unimp_model.sequence.tokens import Vocabulary, rating_levels
+from unimp_model.sequence.wording import own_tokenizer, words_of
 
 #: Positions the tiny language model is declared for; its rotary embedding has no table to fill.
 _LONGEST = 4096
@@ -114,31 +106,6 @@ def new_network(
     return UniMPNetwork(config, language, items, patches, specials=specials)
 
 
-def own_tokenizer(data: TrainingView, tasks: Sequence[str], size: int) -> Tokenizer:
-    """A tokenizer of the catalogue's and the training reviews' words; see train_tokenizer."""
-    queries = sorted({query for query in data.catalogue.queries if query is not None})
-    texts = [text for texts_of_item in item_texts(data) for text in texts_of_item] + queries
-    for item in data.catalogue:
-        texts.append("category title price id brand")
-        texts += [] if item.price is None else [price_words(item.price)]
-    if "explanation" in tasks:
-        texts += data.interactions("train")["explanation"].drop_nulls().to_list()
-    return train_tokenizer(texts, phrases=fixed_wording(tasks, queries), size=size)
-
-
-def fixed_wording(tasks: Sequence[str], queries: Sequence[str]) -> list[str]:
-    """What the prompts of ``tasks`` always say, around items and queries."""
-    phrases: dict[str, None] = {}
-    for task in tasks:
-        blanks = [blank_instance(task, q) for q in ([*queries, "?"] if queries else [None])]
-        prompts = [TASKS.get(task).prompt(blank) for blank in blanks]
-        for parts in zip(*prompts, strict=True):
-            words = [part for part in parts if isinstance(part, str)]
-            if words:
-                phrases[common_ending(words)] = None
-    return [phrase for phrase in phrases if phrase]
-
-
 def new_template(vocabulary: Vocabulary, config: UniMPConfig) -> Template:
     """The template under these settings."""
     return Template(
@@ -161,73 +128,3 @@ def new_tiny(vocabulary: Vocabulary, config: UniMPConfig) -> LanguageModel:
         longest=_LONGEST,
         checkpointing=config.gradient_checkpointing,
     )
-
-
-def see(
-    data: TrainingView, vocabulary: Vocabulary, config: UniMPConfig, *, seed: int
-) -> tuple[ImageEncoder | None, PhotoFeatures | None]:
-    """The frozen encoder and features of all catalogue photos; nothing without vision."""
-    photos = photos_of(data)
-    if config.vision == "none" or not photos:
-        return None, None
-    if config.image_encoder == "own":
-        encoder = own_encoder(
-            data,
-            vocabulary,
-            steps=config.encoder_steps,
-            batch=config.encoder_batch,
-            seed=seed,
-        )
-    else:
-        encoder = named_encoder(config.image_encoder)
-    folder = data.features_folder
-    return encoder, cached_features(encoder, photos, grid=config.image_grid, folder=folder)
-
-
-def image_tokenizer(data: TrainingView, config: UniMPConfig, *, seed: int) -> ImageTokenizer:
-    """The frozen VQGAN: trained on the catalogue's photos, or loaded by name."""
-    if config.image_tokens != "own":
-        return named_tokenizer(config.image_tokens)
-    return own_image_tokenizer(
-        photos_of(data),
-        cache=data.features_folder,
-        seed=seed,
-        steps=config.image_token_steps,
-        batch=config.image_token_batch,
-    )
-
-
-def codes_of(data: TrainingView, drawer: ImageTokenizer) -> dict[str, NDArray[np.int32]]:
-    """Image codes (L,) of every catalogue photo, by file name."""
-    rows, codes = photo_codes(drawer, photos_of(data), data.features_folder)
-    return {name: codes[row] for name, row in rows.items()}
-
-
-def photos_of(data: TrainingView) -> list[Path]:
-    """Files of the catalogue's photos, in index order."""
-    return [Path(item.image) for item in data.catalogue if item.image is not None]
-
-
-def words_of(template: Template, item: Item) -> list[int]:
-    """Text tokens of an item's attributes: all but its own token."""
-    return [t for key, value in template.attributes(item) if key != "id" for t in value]
-
-
-def photo_vectors(items: Sequence[Item], photos: PhotoFeatures | None) -> Tensor | None:
-    """One vector per item (n, e): the direction of what the encoder makes of its whole photo,
-    relative to the mean photo, scaled to a mean square length of one; zero without a photo.
-
-    The spread of each dimension is kept: a contrastive encoder puts what it has learned to
-    tell apart into few dimensions, and evening them out would blow up the rest.
-    """
-    if photos is None:
-        return None
-    wholes = torch.from_numpy(photos.table.wholes.astype(np.float32))  # (photos, e)
-    wholes = functional.normalize(wholes, dim=1)
-    wholes = wholes - wholes.mean(0)
-    wholes = wholes / wholes.square().sum(1).mean().sqrt().clamp_min(1e-6)
-    vectors = torch.zeros(len(items), wholes.shape[1])
-    for i, item in enumerate(items):
-        if item.image is not None:
-            vectors[i] = wholes[photos.index[Path(item.image).name]]
-    return vectors

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from unimp_model.config import UniMPConfig
-from unimp_model.training import Journal
+from unimp_model.training.trainer import Journal
 
 NAME = "README.md"
 

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from benchmark.errors import BenchError, in_one_line
-from benchmark.files import read_json, write_json
+from benchmark.errors import BenchError
+from benchmark.host.files import read_json, write_json
 from benchmark.instances import Item
+from benchmark.training.stored import _REFIT, load_tensors, reading, save_tensors
 from benchmark.vision.clip import SmallClip, build_small
-from unimp_model.encoder_training import as_encoder
-from unimp_model.image_tokens import ImageTokenizer
-from unimp_model.model import UniMPNetwork, trainable_parameters
-from unimp_model.tokens import Vocabulary
-from unimp_model.vision import ImageEncoder, PhotoFeatures, PhotoTable, named_encoder
+from unimp_model.images.encoder import ImageEncoder, PhotoFeatures, PhotoTable, named_encoder
+from unimp_model.images.encoder_training import as_encoder
+from unimp_model.images.tokenizer import ImageTokenizer
+from unimp_model.network.model import UniMPNetwork, trainable_parameters
+from unimp_model.sequence.tokens import Vocabulary
 
 _FORMAT = 4
 _RECORD = "unimp.json"
@@ -39,40 +38,12 @@ _RECORDED = frozenset(
         "image_tokenizer_sha256",
     )
 )  # fmt: skip
-_REFIT = "Restore the file from where it was saved, or fit the model again."
 
 #: Prefix of the weights that replace shared ones for a task.
 _OWN = "own/"
 
 #: ``image_encoder`` setting of an encoder that was trained here and is saved with the model.
 OWN = "own"
-
-
-def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Write tensors by name, sorted, each with storage of its own."""
-    plain = {n: t.detach().cpu().contiguous().clone() for n, t in sorted(tensors.items())}
-    save_file(plain, path)
-
-
-def load_tensors(path: Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors file; :class:`BenchError` where it is missing or broken."""
-    with reading(path):
-        return load_file(path)
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Whatever goes wrong inside becomes a message that names ``path``."""
-    try:
-        yield
-    except BenchError:
-        raise
-    except FileNotFoundError as error:
-        raise BenchError(f"{str(path)!r} is missing.", fix=_REFIT) from error
-    except Exception as error:  # a broken file fails in as many ways as there are formats
-        raise BenchError(
-            f"{str(path)!r} cannot be read: {in_one_line(error)}.", fix=_REFIT
-        ) from error
 
 
 def save_record(folder: Path, **fields: Any) -> None:

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from baselines.catalogue_loss import catalogue_cross_entropy
-from baselines.negatives import NegativeSampler
-from baselines.recbole.adapter import Asked
+from baselines.learning.catalogue_loss import catalogue_cross_entropy
+from baselines.learning.negatives import NegativeSampler
+from baselines.learning.padding import without_padding
+from baselines.learning.ranker import Asked
+from baselines.learning.windows import windows
 from baselines.recbole.encoder import EncoderSettings
-from baselines.recbole.padding import without_padding
 from baselines.recbole.sequential import Batch, SequenceModel
-from baselines.windows import windows
-from benchmark.data.timeline import Timeline
+from benchmark.data.instances.timeline import Timeline
 from benchmark.model import TrainingView
 
 

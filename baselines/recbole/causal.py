@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from baselines.catalogue_loss import catalogue_cross_entropy
-from baselines.negatives import NegativeSampler
-from baselines.recbole.padding import without_padding
+from baselines.learning.catalogue_loss import catalogue_cross_entropy
+from baselines.learning.negatives import NegativeSampler
+from baselines.learning.padding import without_padding
+from baselines.learning.windows import windows
 from baselines.recbole.sequential import Batch, SequenceModel, SequenceSettings
-from baselines.windows import windows
-from benchmark.data.timeline import Timeline
+from benchmark.data.instances.timeline import Timeline
 
 
 class CausalSettings(SequenceSettings):

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 
 from baselines.recbole.sequential import SequenceModel, SequenceSettings
-from benchmark.data.timeline import Timeline
+from benchmark.data.instances.timeline import Timeline
 
 
 class HGNSettings(SequenceSettings):

@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from baselines.recbole.factors import FactorModel, FactorSettings, Vectors
+from baselines.learning.factors import FactorModel, FactorSettings, Vectors
 
 
 class LightGCNSettings(FactorSettings):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from baselines.recbole.factors import FactorModel, FactorSettings
+from baselines.learning.factors import FactorModel, FactorSettings
 
 
 class MF(FactorModel):

@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from baselines.attributes import attribute_table
-from baselines.catalogue_loss import catalogue_cross_entropy
-from baselines.checkpoint import Checkpoints
-from baselines.negatives import NegativeSampler
+from baselines.learning.attributes import attribute_table
+from baselines.learning.catalogue_loss import catalogue_cross_entropy
+from baselines.learning.loop import train
+from baselines.learning.negatives import NegativeSampler
+from baselines.learning.padding import LastPlaces, without_padding
+from baselines.learning.windows import windows
 from baselines.recbole.encoder import EncoderSettings
-from baselines.recbole.padding import LastPlaces, without_padding
 from baselines.recbole.sequential import Batch, SequenceModel
-from baselines.training import train
-from baselines.windows import windows
-from benchmark.data.timeline import Timeline
+from benchmark.data.instances.timeline import Timeline
 from benchmark.model import TrainingView
+from benchmark.training.checkpoint import Checkpoints
 
 
 class S3RecSettings(EncoderSettings):

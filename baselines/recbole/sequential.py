@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from baselines.checkpoint import Checkpoints
-from baselines.negatives import NegativeSampler
-from baselines.recbole.adapter import ROWS, Asked, RecBoleModel
-from baselines.training import Journal, TrainingSettings, compute_device, train
-from baselines.validation import RankingValidation
-from baselines.windows import history_windows, windows
-from benchmark.data.timeline import Timeline
+from baselines.learning.loop import TrainingSettings, train
+from baselines.learning.negatives import NegativeSampler
+from baselines.learning.ranker import ROWS, Asked, RecBoleModel
+from baselines.learning.windows import history_windows, windows
+from benchmark.data.instances.timeline import Timeline
 from benchmark.errors import BenchError
 from benchmark.instances import Instance
 from benchmark.model import TrainingView
+from benchmark.training.checkpoint import Checkpoints
+from benchmark.training.journal import Journal
+from benchmark.training.reproducible import compute_device
+from benchmark.training.validation import RankingValidation
 
 Batch = dict[str, Tensor]
 

@@ -14,16 +14,19 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from baselines.ranked import RankingInstance, rank_in_blocks
+from baselines.learning.loop import TrainingSettings, train
 from baselines.search.texts import SearchTexts, Vocabulary
-from baselines.stored import restoring, store, stored_record, stored_tensors
-from baselines.training import Journal, TrainingSettings, compute_device, reproducible, train
-from baselines.validation import RankingValidation
 from benchmark.errors import BenchError
-from benchmark.instances import Ranking, SearchInstance
+from benchmark.host.threads import processor_threads
+from benchmark.instances import SearchInstance
 from benchmark.model import TrainingView
+from benchmark.predictions import Ranking
+from benchmark.ranking import RankingInstance, rank_in_blocks
 from benchmark.tasks import search
-from benchmark.threads import processor_threads
+from benchmark.training.journal import Journal
+from benchmark.training.reproducible import compute_device, reproducible
+from benchmark.training.stored import restoring, store, stored_record, stored_tensors
+from benchmark.training.validation import RankingValidation
 
 _FORMAT = 1
 _RECORD = "search.json"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
-from benchmark.model_registry import Needs
+from benchmark.models.registered import Needs
 
 BackendName = Literal["bm25s", "rank-bm25", "lucene"]
 

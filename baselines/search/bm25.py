@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from baselines.ranked import RankingInstance, rank_in_blocks
 from baselines.search.backends import BACKENDS, BackendName, Index
 from baselines.search.corpus import Corpus
 from baselines.search.text import TextField, document, words
 from benchmark.errors import BenchError
-from benchmark.files import read_json, write_json
-from benchmark.instances import Ranking, SearchInstance
+from benchmark.host.files import read_json, write_json
+from benchmark.instances import SearchInstance
 from benchmark.model import TrainingView
+from benchmark.predictions import Ranking
+from benchmark.ranking import RankingInstance, rank_in_blocks
 from benchmark.registry import resolve
 
 _IDS = "items.json"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.files import read_json, write_json
+from benchmark.host.files import read_json, write_json
 
 _FILE = "documents.json"
 

@@ -12,8 +12,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from baselines.learning.windows import windows
 from baselines.search.texts import SearchTexts
-from baselines.windows import windows
 from benchmark.instances import History
 
 

@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from baselines.negatives import NegativeSampler
+from baselines.learning.negatives import NegativeSampler
 from baselines.search.adapter import Asked, SearchModel, SearchSettings
 from baselines.search.candidates import BM25Order
 from baselines.search.documents import Documents, narrow
 from baselines.search.review_transformer import ReviewTransformer
 from baselines.search.texts import SearchTexts
-from baselines.stored import restoring
-from baselines.training import compute_device
 from benchmark.errors import BenchError
 from benchmark.instances import SearchInstance
 from benchmark.model import TrainingView
 from benchmark.rounding import rounded
+from benchmark.training.reproducible import compute_device
+from benchmark.training.stored import restoring
 
 #: Items scored in one forward pass.
 _PASS = 256

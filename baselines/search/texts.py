@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.data.instances.timeline import Timeline
 from benchmark.data.queries import STOP_WORDS, words
-from benchmark.data.timeline import Timeline
 from benchmark.errors import BenchError
 from benchmark.instances import Item
 from benchmark.model import TrainingView

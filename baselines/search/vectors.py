@@ -19,8 +19,8 @@ from torch.nn.functional import embedding_bag
 from baselines.search.adapter import Asked, Batch, SearchModel, SearchSettings
 from baselines.search.noise import Noise, negative_sampling_loss
 from baselines.search.texts import SearchTexts, WordLists
-from baselines.training import compute_device
 from benchmark.model import TrainingView
+from benchmark.training.reproducible import compute_device
 
 #: Questions per forward pass. Always exactly so many, padded: then no row's arithmetic depends
 #: on its company, and the same question gets the same bits.

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
+from baselines.learning.windows import history_windows, windows
 from baselines.search.adapter import Asked, Batch
 from baselines.search.texts import SearchTexts
 from baselines.search.vectors import VectorModel, VectorNetwork, VectorSettings
-from baselines.windows import history_windows, windows
 from benchmark.instances import SearchInstance
 
 

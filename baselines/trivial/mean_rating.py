@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.errors import BenchError
-from benchmark.files import read_json, write_json
-from benchmark.instances import PreferenceInstance, Rating
+from benchmark.host.files import read_json, write_json
+from benchmark.instances import PreferenceInstance
 from benchmark.model import TrainingView
+from benchmark.predictions import Rating
 from benchmark.rounding import rounded
 
 _STATE = "mean-rating.json"

@@ -11,8 +11,9 @@ from safetensors.numpy import load_file, save_file
 
 from benchmark.data.catalogue import Catalogue
 from benchmark.errors import BenchError
-from benchmark.instances import Image, ImageGenerationInstance
+from benchmark.instances import ImageGenerationInstance
 from benchmark.model import TrainingView
+from benchmark.predictions import Image
 from benchmark.vision import png
 from benchmark.vision.photos import load_photo, resized
 

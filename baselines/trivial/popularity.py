@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.ranked import RankingInstance, rank_in_blocks
-from benchmark.files import read_json, write_json
-from benchmark.instances import Ranking
+from benchmark.host.files import read_json, write_json
 from benchmark.model import TrainingView
+from benchmark.predictions import Ranking
+from benchmark.ranking import RankingInstance, rank_in_blocks
 
 _STATE = "popularity.json"
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.ranked import RankingInstance, rank_in_blocks
-from benchmark.files import read_json, write_json
-from benchmark.instances import Instance, Prediction, Selection, SelectionInstance
+from benchmark.host.files import read_json, write_json
+from benchmark.instances import Instance, SelectionInstance
 from benchmark.model import TrainingView
+from benchmark.predictions import Prediction, Selection
+from benchmark.ranking import RankingInstance, rank_in_blocks
 
 _STATE = "random.json"
 

@@ -16,9 +16,10 @@ from baselines.trivial.photo_store import (
     read_photos,
     save_photos,
 )
-from benchmark.files import read_json, write_json
-from benchmark.instances import Image, ImageGenerationInstance
+from benchmark.host.files import read_json, write_json
+from benchmark.instances import ImageGenerationInstance
 from benchmark.model import TrainingView
+from benchmark.predictions import Image
 
 _STATE, _PHOTOS = "random-photo.json", "photos.safetensors"
 #: Photos kept, drawn by the seed where the catalogue has more.

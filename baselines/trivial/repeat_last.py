@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.ranked import RankingInstance
 from baselines.trivial.popularity import Popularity
 from benchmark.model import TrainingView
+from benchmark.ranking import RankingInstance
 
 
 class RepeatLast(Popularity):

@@ -13,9 +13,10 @@ from baselines.trivial.photo_store import (
     read_photos,
     save_photos,
 )
-from benchmark.files import read_json, write_json
-from benchmark.instances import Image, ImageGenerationInstance
+from benchmark.host.files import read_json, write_json
+from benchmark.instances import ImageGenerationInstance
 from benchmark.model import TrainingView
+from benchmark.predictions import Image
 
 _STATE, _PHOTOS = "retrieved-photo.json", "photos.safetensors"
 

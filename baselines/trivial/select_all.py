@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmark.instances import Selection, SelectionInstance
+from benchmark.instances import SelectionInstance
 from benchmark.model import TrainingView
+from benchmark.predictions import Selection
 
 
 class SelectAll:

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmark.files import read_json, write_json
-from benchmark.instances import ExplanationInstance, Item, Text
+from benchmark.host.files import read_json, write_json
+from benchmark.instances import ExplanationInstance, Item
 from benchmark.model import TrainingView
+from benchmark.predictions import Text
 
 _STATE = "template.json"
 

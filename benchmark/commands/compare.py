@@ -47,9 +47,9 @@ def compare(
     of the target) are of the primary metric, or of each --metric; they need the dataset.
     """
     from benchmark.compare import compare_runs
-    from benchmark.home import find_home
+    from benchmark.host.home import find_home
     from benchmark.report.two_runs import render_comparison
-    from benchmark.runs.finding import find_run
+    from benchmark.runs.store import find_run
 
     chosen = chosen_format(output_format, out, as_json=as_json)  # before the work
     place = find_home(home)

@@ -10,8 +10,8 @@ import typer
 
 from benchmark.commands.options import DatasetArgument, HomeOption, JsonOption, SettingsOption
 from benchmark.commands.printing import print_nested, print_rows
-from benchmark.console import output_to_stderr, print_json
 from benchmark.errors import UsageError
+from benchmark.host.console import output_to_stderr, print_json
 
 app = typer.Typer(
     name="data",
@@ -25,7 +25,7 @@ app = typer.Typer(
 def data_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """List prepared datasets."""
     from benchmark.data.listing import list_datasets
-    from benchmark.home import find_home
+    from benchmark.host.home import find_home
 
     rows = list_datasets(find_home(home))
     if as_json:
@@ -64,10 +64,10 @@ def data_prepare(
     as_json: JsonOption = False,
 ) -> None:
     """Build a dataset from raw files: split, instances, photos, all hashed."""
-    from benchmark.data.prepare import prepare
-    from benchmark.data.statistics import stats
-    from benchmark.home import find_home
-    from benchmark.runs.config import parse_settings
+    from benchmark.commands.options import parse_settings
+    from benchmark.data.preparing.prepare import prepare
+    from benchmark.data.preparing.statistics import stats
+    from benchmark.host.home import find_home
 
     if on_error not in ("raise", "skip"):
         raise UsageError(f"--on-error {on_error!r} is unknown.", fix="Give raise or skip.")
@@ -90,9 +90,9 @@ def data_prepare(
 @app.command("stats", epilog="Example: unimp-bench data stats sim-s")
 def data_stats(name: DatasetArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Describe a dataset: counts, splits, tasks, and why a task is absent."""
-    from benchmark.data.dataset import ensure_dataset
-    from benchmark.data.statistics import stats
-    from benchmark.home import find_home
+    from benchmark.data.opening import ensure_dataset
+    from benchmark.data.preparing.statistics import stats
+    from benchmark.host.home import find_home
 
     description = stats(ensure_dataset(name, find_home(home)))
     if as_json:
@@ -106,9 +106,9 @@ def data_verify(
     name: DatasetArgument, home: HomeOption = None, as_json: JsonOption = False
 ) -> None:
     """Hash every file of a dataset again and compare."""
-    from benchmark.data.dataset import open_dataset
+    from benchmark.data.opening import open_dataset
     from benchmark.data.verify import verify
-    from benchmark.home import find_home
+    from benchmark.host.home import find_home
 
     problems = verify(open_dataset(name, find_home(home)))
     if as_json:

@@ -8,7 +8,7 @@ import typer
 
 from benchmark.commands.options import HomeOption, JsonOption, SettingsOption
 from benchmark.commands.printing import print_nested
-from benchmark.console import output_to_stderr, print_json
+from benchmark.host.console import output_to_stderr, print_json
 
 app = typer.Typer()
 
@@ -25,9 +25,9 @@ def doctor(
     as_json: JsonOption = False,
 ) -> None:
     """Report on the environment; check a model's order and batch-size invariance."""
+    from benchmark.commands.options import parse_settings
     from benchmark.doctor import check_model, describe_environment
-    from benchmark.home import find_home
-    from benchmark.runs.config import parse_settings
+    from benchmark.host.home import find_home
 
     place = find_home(home)
     with output_to_stderr():

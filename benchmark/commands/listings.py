@@ -6,7 +6,7 @@ import typer
 
 from benchmark.commands.options import JsonOption
 from benchmark.commands.printing import print_rows
-from benchmark.console import output_to_stderr, print_json
+from benchmark.host.console import output_to_stderr, print_json
 
 app = typer.Typer()
 
@@ -37,7 +37,7 @@ def tasks(as_json: JsonOption = False) -> None:
 @app.command(epilog="Example: unimp-bench models --json")
 def models(as_json: JsonOption = False) -> None:
     """List the models, their variants and tasks, and what is missing to run them."""
-    from benchmark.model_registry import entries
+    from benchmark.models.registered import entries
 
     rows = []
     shown: list[str | list[str]] = []
@@ -70,7 +70,7 @@ def models(as_json: JsonOption = False) -> None:
 @app.command(epilog="Example: unimp-bench tables")
 def tables(as_json: JsonOption = False) -> None:
     """List the paper's tables that report and run can fill."""
-    from benchmark.report.listing import list_tables
+    from benchmark.report.table.listing import list_tables
 
     rows = list_tables()
     if as_json:

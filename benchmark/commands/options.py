@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from benchmark.errors import UsageError
 
 HomeOption = Annotated[
     Path | None,
@@ -17,3 +20,25 @@ SettingsOption = Annotated[
     typer.Option("--set", help="Override a setting: name=value (repeatable)."),
 ]
 DatasetArgument = Annotated[str, typer.Argument(help="A dataset's name.")]
+
+
+def parse_settings(pairs: list[str]) -> dict[str, Any]:
+    """``["epochs=3", "layers=[1,2]"]`` -> ``{"epochs": 3, "layers": [1, 2]}``.
+
+    Values are read as JSON where they are JSON, else kept as text. Raises
+    :class:`UsageError` for a pair without ``=`` and for a key given twice.
+    """
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        key, separator, text = pair.partition("=")
+        if not separator or not key:
+            raise UsageError(
+                f"--set {pair!r} has no '='.", fix="Write --set name=value, for instance epochs=3."
+            )
+        if key in settings:
+            raise UsageError(f"--set names {key!r} twice.", fix="Keep one of them.")
+        try:
+            settings[key] = json.loads(text)
+        except json.JSONDecodeError:
+            settings[key] = text
+    return settings

@@ -20,7 +20,7 @@ def chosen_format(output_format: str | None, out: Path | None, *, as_json: bool)
     :class:`UsageError` where they contradict each other, ``out`` is a folder, or the format is
     unknown.
     """
-    from benchmark.report.render import check_format
+    from benchmark.report.formats.render import check_format
 
     if out is not None and (not out.name or out.is_dir()):
         raise UsageError(f"--out {str(out)!r} is a folder.", fix="Give the name of a file.")
@@ -46,7 +46,7 @@ def deliver(content: str, out: Path | None) -> None:
     if out is None:
         print(content)
         return
-    from benchmark.files import atomic_path
+    from benchmark.host.files import atomic_path
 
     with atomic_path(out) as temporary:
         temporary.write_text(content + "\n", encoding="utf-8")

@@ -88,9 +88,9 @@ def report(
 def _print_table(
     table: str, data: str | None, output_format: str, out: Path | None, home: Path | None
 ) -> None:
-    from benchmark.home import find_home
+    from benchmark.host.home import find_home
     from benchmark.report.build import build_report
-    from benchmark.report.render import render
+    from benchmark.report.formats.render import render
 
     report = build_report(table, home=find_home(home), data=data)
     deliver(render(report, output_format, styled=None if out is None else False), out)
@@ -106,8 +106,8 @@ def _draw(
     home: Path | None,
     as_json: bool,
 ) -> None:
-    from benchmark.console import print_json
-    from benchmark.home import find_home
+    from benchmark.host.console import print_json
+    from benchmark.host.home import find_home
     from benchmark.report.figures.making import describe, make_figure
 
     drawing, path = make_figure(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.commands.options import HomeOption, JsonOption, SettingsOption
-from benchmark.console import output_to_stderr, print_json
 from benchmark.errors import UsageError
+from benchmark.host.console import output_to_stderr, print_json
 
 if TYPE_CHECKING:
     from benchmark.runs.store import StoredRun
@@ -69,13 +69,13 @@ def run(
     """Fit if needed, predict, score and store; then show the runs side by side."""
     import time
 
-    from benchmark import processes
-    from benchmark.home import find_home
-    from benchmark.runs.assisting import assist
-    from benchmark.runs.config import parse_settings
-    from benchmark.runs.plan import specs_of_models, specs_of_table
-    from benchmark.runs.runner import execute, result_json, warn_of_failures
-    from benchmark.tuning.chosen import require_tuned
+    from benchmark.commands.options import parse_settings
+    from benchmark.host import processes
+    from benchmark.host.home import find_home
+    from benchmark.report.missing import specs_of_table
+    from benchmark.runs.fitting import assist
+    from benchmark.runs.runner import execute, result_json, specs_of_models, warn_of_failures
+    from benchmark.runs.tuned import require_tuned
 
     place = find_home(home)
     if not processes.is_main():
@@ -125,7 +125,7 @@ def run(
 
         report(table=table, data=data, home=home)
     else:
-        from benchmark.report.comparison import render_runs
+        from benchmark.report.side_by_side import render_runs
 
         by_task: dict[str, list[StoredRun]] = {}
         for finished in runs:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from benchmark.commands.options import HomeOption, JsonOption, SettingsOption
-from benchmark.console import output_to_stderr, print_json
+from benchmark.host.console import output_to_stderr, print_json
 
 app = typer.Typer()
 
@@ -48,10 +48,10 @@ def tune(
     A trial is a fit, so it takes as long as one. What is finished is kept: the same command with
     the same or more --trials goes on. --set fixes a setting for all trials.
     """
-    from benchmark.home import find_home
+    from benchmark.commands.options import parse_settings
+    from benchmark.host.home import find_home
     from benchmark.report.figures.making import check_file, write_figure
-    from benchmark.runs.config import parse_settings
-    from benchmark.tuning.history import HistoryFigure
+    from benchmark.report.figures.tuning import HistoryFigure
     from benchmark.tuning.outcome import outcome_json, outcome_text
     from benchmark.tuning.search import tune as search_settings
 

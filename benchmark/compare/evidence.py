@@ -19,8 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.metrics.base import Metric, Statistics
-from benchmark.runs.per_instance import read_per_instance
-from benchmark.runs.store import PER_INSTANCE, StoredRun
+from benchmark.runs.store import PER_INSTANCE, StoredRun, read_per_instance
 from benchmark.stats import (
     FEWEST_USERS,
     SIGNIFICANCE,

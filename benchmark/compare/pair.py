@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from benchmark.compare.evidence import FEW_USERS_NOTE, tested
 from benchmark.compare.slices import slices_of
-from benchmark.data.dataset import open_dataset
+from benchmark.data.opening import open_dataset
 from benchmark.errors import BenchError, UsageError, unknown_name
-from benchmark.home import Home
+from benchmark.host.home import Home
 from benchmark.metrics import metric_named
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.metrics.families import is_variant
-from benchmark.runs.per_instance import PerInstance, read_per_instance
-from benchmark.runs.store import StoredRun
+from benchmark.runs.store import PerInstance, StoredRun, read_per_instance
 from benchmark.stats import Difference, paired_difference, paired_effect
 from benchmark.tasks import TASKS
 

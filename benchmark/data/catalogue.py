@@ -75,3 +75,9 @@ class Catalogue(Sequence[Item]):
             image=None if image is None or self.images is None else str(self.images / image),
             attributes=MappingProxyType(pairs),
         )
+
+
+def own_words(item: Item) -> str:
+    """Title, category, brand and attribute values of an item in one line."""
+    parts = [item.title or "", *item.category, item.brand or "", *item.attributes.values()]
+    return " ".join(part for part in parts if part)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -10,24 +9,18 @@ from typing import Any
 
 import polars as pl
 
-from benchmark.data.building import Rules
 from benchmark.data.catalogue import Catalogue
 from benchmark.data.frames import read_parquet
-from benchmark.data.instance_table import InstanceTable
-from benchmark.data.listing import INFO, dataset_folders
-from benchmark.data.parameters import DEFAULT_K
+from benchmark.data.instances.building import Rules
+from benchmark.data.instances.lazily import Questions
+from benchmark.data.instances.table import InstanceTable
+from benchmark.data.listing import INFO, prepare_command
 from benchmark.data.perturbations import PERTURBATIONS, drop_attributes, swap_images
-from benchmark.data.questions import Questions
-from benchmark.data.schema import COHORTS, FORMAT_VERSION
-from benchmark.data.sources import SELF_CONTAINED, SOURCES
+from benchmark.data.schema import COHORTS, DEFAULT_K, FORMAT_VERSION
 from benchmark.data.view import DatasetView
 from benchmark.errors import BenchError, UsageError, unknown_name
-from benchmark.files import read_json, sha256_file, sha256_json
-from benchmark.home import Home
+from benchmark.host.files import read_json, sha256_file, sha256_json
 from benchmark.tasks import TASKS
-
-__all__ = ["Dataset", "Questions", "ensure_dataset", "identity_sha256", "open_dataset"]
-
 
 #: What every dataset.json says; ``prepare`` writes more.
 _KEYS = [
@@ -198,44 +191,3 @@ class Dataset:
             raise UsageError(
                 f"Dataset {self.name!r} has no {task} instances of cohort {cohort!r}.", fix=fix
             )
-
-
-def open_dataset(name: str, home: Home) -> Dataset:
-    """The dataset called ``name``.
-
-    Raises :class:`UsageError` with the nearest names, and the command that prepares it where
-    one is known.
-    """
-    folder = home.datasets / name
-    prepared = {path.name for path in dataset_folders(home)}
-    if name in prepared:
-        return Dataset(folder)
-    if name in SELF_CONTAINED or name in SOURCES:
-        raise UsageError(
-            f"Dataset {name!r} is not prepared yet.", fix=f"Run {prepare_command(name, {})}"
-        )
-    error = unknown_name("dataset", name, prepared | set(SELF_CONTAINED))
-    error.fix = f"{error.fix} Others are made by unimp-bench data prepare SOURCE --name {name}."
-    raise error
-
-
-def ensure_dataset(name: str, home: Home) -> Dataset:
-    """Like :func:`open_dataset`, but self-contained datasets are prepared on first use."""
-    if name not in SELF_CONTAINED or (home.datasets / name).exists():
-        return open_dataset(name, home)
-    from benchmark.data.prepare import prepare
-
-    source, settings = SELF_CONTAINED[name]
-    print(f"Preparing dataset {name} (once) in {home.datasets / name}.", file=sys.stderr)
-    return prepare(source, home=home, name=name, settings=settings)
-
-
-def prepare_command(name: str, info: dict[str, Any]) -> str:
-    """The command that prepares the dataset ``name``, as far as its dataset.json knows it."""
-    if name in SELF_CONTAINED:
-        source, settings = SELF_CONTAINED[name]
-        words = [source, *(f"--set {key}={value}" for key, value in settings.items())]
-    else:
-        source = info.get("source", name)
-        words = [source, "--raw PATH", *([] if source == name else [f"--name {name}"])]
-    return "unimp-bench data prepare " + " ".join(words)

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmark.errors import BenchError
-from benchmark.files import cannot_write
+from benchmark.host.files import cannot_write
 
 
 def write_parquet(frame: pl.DataFrame, path: Path) -> None:

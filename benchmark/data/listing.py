@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmark.data.sources import SELF_CONTAINED
 from benchmark.errors import BenchError
-from benchmark.files import read_json
-from benchmark.home import Home
+from benchmark.host.files import read_json
+from benchmark.host.home import Home
 
 INFO = "dataset.json"
 
@@ -45,3 +46,14 @@ def _row(folder: Path) -> dict[str, Any]:
         reason = error.message if isinstance(error, BenchError) else f"{INFO} lacks {error}"
         empty = dict.fromkeys(("source", "sha256", "users", "items", "interactions"))
         return {"name": folder.name, **empty, "tasks": [], "problem": reason}
+
+
+def prepare_command(name: str, info: dict[str, Any]) -> str:
+    """The command that prepares the dataset ``name``, as far as its dataset.json knows it."""
+    if name in SELF_CONTAINED:
+        source, settings = SELF_CONTAINED[name]
+        words = [source, *(f"--set {key}={value}" for key, value in settings.items())]
+    else:
+        source = info.get("source", name)
+        words = [source, "--raw PATH", *([] if source == name else [f"--name {name}"])]
+    return "unimp-bench data prepare " + " ".join(words)

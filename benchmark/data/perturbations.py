@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from benchmark.data.seeded import Draws, chosen_share, stable_hash
+from benchmark.data.instances.seeded import Draws, chosen_share, stable_hash
 
 PERTURBATIONS = ("nt", "nv")
 SHARE = 0.2

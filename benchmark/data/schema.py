@@ -84,3 +84,7 @@ class RawDataset:
     """File name -> content, stored under ``attachments/`` of the dataset."""
     notes: Mapping[str, object] = field(default_factory=dict)
     """Counts worth keeping: skipped lines, dropped duplicates, missing photos."""
+
+
+#: Items asked of a ranking where dataset.json says nothing else.
+DEFAULT_K = 10

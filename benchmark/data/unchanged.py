@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from benchmark.data.dataset import Dataset, identity_sha256, prepare_command
-from benchmark.data.listing import INFO
+from benchmark.data.dataset import Dataset, identity_sha256
+from benchmark.data.listing import INFO, prepare_command
 from benchmark.errors import BenchError
-from benchmark.home import Home
-from benchmark.stamps import changed_files
+from benchmark.host.home import Home
+from benchmark.host.stamps import changed_files
 
 
 def require_unchanged(dataset: Dataset) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from benchmark.data.dataset import Dataset, identity_sha256
 from benchmark.data.listing import INFO
 from benchmark.errors import BenchError
-from benchmark.files import read_json, sha256_file
-from benchmark.progress import track
+from benchmark.host.files import read_json, sha256_file
+from benchmark.host.progress import track
 
 #: Caches made later; not part of a dataset's content.
 CACHES = "features"

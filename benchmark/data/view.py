@@ -17,12 +17,12 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from benchmark.data.building import InstanceBuilder, Rules
 from benchmark.data.catalogue import Catalogue
 from benchmark.data.frames import content_sha256
-from benchmark.data.instance_table import InstanceTable
-from benchmark.data.questions import Examples
-from benchmark.data.timeline import Timeline
+from benchmark.data.instances.building import InstanceBuilder, Rules
+from benchmark.data.instances.lazily import Examples
+from benchmark.data.instances.table import InstanceTable
+from benchmark.data.instances.timeline import Timeline
 from benchmark.errors import BenchError, UsageError, unknown_name
 from benchmark.instances import Example
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import BenchError
-from benchmark.progress import bar
+from benchmark.host.progress import bar
 
 VARIABLE = "UNIMP_BENCH_BERTSCORE"
 HOW_TO_GET_AN_ENCODER = (
@@ -98,7 +98,7 @@ def _greedy_f(given: _Tokens, wanted: _Tokens) -> float:
 
 def _encode(texts: Sequence[str], encoder: Encoder) -> dict[str, _Tokens]:
     """The token vectors of every distinct text."""
-    from benchmark.torch_setup import prepare_torch
+    from benchmark.host.torch_setup import prepare_torch
 
     prepare_torch()
     import torch

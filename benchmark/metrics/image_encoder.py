@@ -26,13 +26,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
-from benchmark.data.catalogue import Catalogue
-from benchmark.data.item_text import own_words
+from benchmark.data.catalogue import Catalogue, own_words
 from benchmark.data.queries import category_query, words
 from benchmark.errors import BenchError
-from benchmark.files import atomic_path, sha256_json
-from benchmark.progress import bar
-from benchmark.threads import processor_threads
+from benchmark.host.files import atomic_path, sha256_json
+from benchmark.host.progress import bar
+from benchmark.host.threads import processor_threads
 from benchmark.vision.clip import (
     END,
     PADDING,

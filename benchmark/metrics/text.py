@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import BenchError, unknown_name
+from benchmark.host.progress import track
 from benchmark.metrics import bertscore, families
 from benchmark.metrics.base import Metric, Statistics
-from benchmark.progress import track
 
 #: What a scorer may be asked for; METEOR and BERTScore resolve to a variant.
 NAMES = (

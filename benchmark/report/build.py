@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.compare.evidence import Evidence, gather, interval, verdicts
-from benchmark.home import Home
+from benchmark.host.home import Home
+from benchmark.host.progress import track
 from benchmark.metrics import metric_named
 from benchmark.metrics.base import Metric
-from benchmark.progress import track
-from benchmark.report.answers import Answer, Answers, collect
 from benchmark.report.contents import (
     Report,
     ReportCell,
@@ -21,12 +20,12 @@ from benchmark.report.contents import (
     missing_runs,
 )
 from benchmark.report.dataset_table import build_dataset_report
+from benchmark.report.filling.answers import Answer, Answers, collect, require_known_models
 from benchmark.report.footnotes import footnotes
-from benchmark.report.listing import is_own
-from benchmark.report.own_table import require_known_models
-from benchmark.report.paper import PaperNumber, paper_numbers
-from benchmark.report.sheet import METRIC_NUMBER
-from benchmark.report.specification import (
+from benchmark.report.formats.sheet import METRIC_NUMBER
+from benchmark.report.table.listing import is_own
+from benchmark.report.table.paper import PaperNumber, paper_numbers
+from benchmark.report.table.specification import (
     ColumnGroup,
     DatasetTable,
     MetricColumn,

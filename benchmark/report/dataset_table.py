@@ -8,13 +8,13 @@ from typing import Any
 
 from benchmark.data.listing import list_datasets
 from benchmark.data.sources import SOURCES
-from benchmark.home import Home
-from benchmark.report.availability import Reason, sentences
+from benchmark.host.home import Home
 from benchmark.report.contents import Report, ReportCell, ReportColumn, ReportRow
+from benchmark.report.filling.availability import Reason, sentences
+from benchmark.report.filling.shelf import dataset_info, require_known_dataset
 from benchmark.report.footnotes import simulated_note
-from benchmark.report.paper import paper_numbers
-from benchmark.report.picking import dataset_info, require_known_dataset
-from benchmark.report.specification import DatasetTable
+from benchmark.report.table.paper import paper_numbers
+from benchmark.report.table.specification import DatasetTable
 
 #: The ``task`` of these cells, in the paper's numbers and in JSON.
 STATISTICS = "dataset statistics"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from benchmark.compare.evidence import FEW_USERS_NOTE
-from benchmark.report.answers import Answer, Answers
-from benchmark.report.availability import sentences
 from benchmark.report.contents import ReportCell, ReportColumn, ReportRow
-from benchmark.report.paper import violations
-from benchmark.report.specification import ResultTable
+from benchmark.report.filling.answers import Answer, Answers
+from benchmark.report.filling.availability import sentences
+from benchmark.report.table.paper import violations
+from benchmark.report.table.specification import ResultTable
 from benchmark.runs.store import StoredRun, is_tuned
 from benchmark.stats import FEWEST_USERS
 

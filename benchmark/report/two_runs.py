@@ -9,10 +9,9 @@ from dataclasses import asdict
 from io import StringIO
 
 from benchmark.compare import Comparison, MetricRow, SliceRow
-from benchmark.report.csv_format import word
-from benchmark.report.json_format import render_json
-from benchmark.report.render import check_format, draw_all
-from benchmark.report.sheet import ABSENT, METRIC_NUMBER, Sheet, SheetCell, SheetColumn
+from benchmark.report.formats.csv_format import word
+from benchmark.report.formats.render import check_format, draw_all, render_json
+from benchmark.report.formats.sheet import ABSENT, METRIC_NUMBER, Sheet, SheetCell, SheetColumn
 from benchmark.runs.store import StoredRun, is_tuned
 
 _LEGEND = (
@@ -33,11 +32,11 @@ COLUMNS = (
 def render_comparison(
     comparison: Comparison, output_format: str = "text", *, styled: bool | None = None
 ) -> str:
-    """``comparison`` in one of :data:`benchmark.report.render.FORMATS`, without a final newline.
+    """Render ``comparison`` in one of :data:`~benchmark.report.formats.render.FORMATS`.
 
     A table of the metrics, then one of the slices of each metric that has any. ``text`` is fitted
     to the terminal, ``csv`` has a row for every metric and slice with all digits, ``json`` is the
-    document of ``--json``. ``styled`` is as in :func:`benchmark.report.render.render`.
+    document of ``--json``. ``styled`` is as in :func:`benchmark.report.formats.render.render`.
 
     Raises :class:`~benchmark.errors.UsageError` for an unknown format.
     """

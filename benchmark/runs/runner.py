@@ -10,29 +10,31 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from benchmark.console import note
-from benchmark.data.dataset import Dataset, Questions, ensure_dataset
+from benchmark.data.dataset import Dataset
+from benchmark.data.instances.lazily import Questions
+from benchmark.data.opening import ensure_dataset
 from benchmark.errors import BenchError, UsageError
-from benchmark.files import cannot_write, read_json, sha256_json, write_json
-from benchmark.home import Home
+from benchmark.host import provenance
+from benchmark.host.console import note
+from benchmark.host.files import cannot_write, locked, read_json, sha256_json, write_json
+from benchmark.host.home import Home
 from benchmark.metrics import text
-from benchmark.runs import provenance, shards
-from benchmark.runs.config import BuiltModel, configure
-from benchmark.runs.fitted import Fitted, fit_or_load
-from benchmark.runs.locking import locked
-from benchmark.runs.predicting import predict
+from benchmark.models.building import BuiltModel, configure
+from benchmark.runs.fitting import Fitted, fit_or_load
+from benchmark.runs.predictions import predict, shard_seconds
 from benchmark.runs.scoring import require_possible_scores, score_predictions, write_per_instance
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import MANIFEST, PER_INSTANCE, SCORES, StoredRun, is_tuned, load_run
+from benchmark.runs.tuned import TRIALS, Chosen, chosen_settings
 from benchmark.stats import summarise
 from benchmark.tasks import TASKS, Task
-from benchmark.tuning.chosen import TRIALS, Chosen, chosen_settings
 
 
 def execute(
@@ -181,7 +183,7 @@ def _manifest(
     fitted: Fitted,
     partial: Path,
 ) -> dict[str, Any]:
-    seconds = [shards.shard_seconds(path) for path in sorted(partial.glob("shard-*.parquet"))]
+    seconds = [shard_seconds(path) for path in sorted(partial.glob("shard-*.parquet"))]
     return {
         "format": 1,
         "run_id": partial.name.removesuffix(".partial"),
@@ -248,3 +250,27 @@ def warn_of_failures(run: StoredRun) -> None:
             f"No prediction of {run.label} is well formed; the run is kept in {run.folder}.",
             fix="Correct the model's predict; unimp-bench doctor --model checks a few instances.",
         )
+
+
+def specs_of_models(
+    models: Sequence[str],
+    tasks: Sequence[str],
+    *,
+    data: str,
+    cohort: str,
+    perturb: str | None,
+    seeds: Sequence[int],
+    limit: int | None,
+    settings: Mapping[str, Any],
+    tuned: bool = False,
+) -> list[RunSpec]:
+    """One run per task, model and seed. What cannot be asked is reported before anything is run."""
+    specs = [
+        RunSpec(model, task, data, cohort, perturb, seed, limit, settings, tuned)
+        for task in dict.fromkeys(tasks)
+        for model in dict.fromkeys(models)
+        for seed in dict.fromkeys(seeds)
+    ]
+    for spec in specs:
+        check(spec)
+    return specs

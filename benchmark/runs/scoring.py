@@ -10,11 +10,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from benchmark.data.dataset import Dataset, Questions
+from benchmark.data.dataset import Dataset
+from benchmark.data.instances.lazily import Questions
 from benchmark.errors import BenchError
-from benchmark.gates import require_possible
-from benchmark.instances import Image, ImageGenerationInstance, Ranking, Rating, Selection, Text
+from benchmark.instances import ImageGenerationInstance
 from benchmark.metrics.base import Metric, Statistics
+from benchmark.metrics.gates import require_possible
+from benchmark.predictions import Image, Ranking, Rating, Selection, Text
 from benchmark.registry import resolve
 from benchmark.stats import Score
 from benchmark.tasks import Task

@@ -17,7 +17,7 @@ class RunSpec:
 
     ``model`` is ``name``, ``name:variant`` or ``path/to/file.py:Class``; ``limit`` keeps the
     first so many instances (a trial, labelled as such); ``settings`` are ``--set`` overrides, and
-    ``tuned`` takes those that a search chose instead (:mod:`benchmark.tuning.chosen`).
+    ``tuned`` takes those that a search chose instead (:mod:`benchmark.runs.tuned`).
     """
 
     model: str

@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.errors import BenchError
-from benchmark.files import read_json
-from benchmark.home import Home
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from benchmark.errors import BenchError, UsageError, in_one_line, unknown_name
+from benchmark.host.files import read_json
+from benchmark.host.home import Home
+from benchmark.metrics.base import Statistics
 
 MANIFEST = "manifest.json"
 SCORES = "scores.json"
@@ -122,3 +127,107 @@ def stored_runs(home: Home) -> Iterator[StoredRun]:
     for folder in sorted(home.runs.iterdir()):
         if (folder / MANIFEST).is_file() and not folder.name.endswith(".partial"):
             yield load_run(folder)
+
+
+#: An ambiguous beginning names so many of the runs it fits.
+_SHOWN = 3
+
+
+def find_run(name: str, home: Home) -> StoredRun:
+    """The run whose folder, id or unique beginning of an id is ``name``.
+
+    A run id of ``home`` comes before a folder of the same name in the working directory.
+    Raises :class:`UsageError` with the nearest ids for an unknown or ambiguous name, and
+    :class:`~benchmark.errors.BenchError` where the folder is not a finished run.
+    """
+    ids = _finished(home)
+    if name in ids:
+        return load_run(home.runs / name)
+    if _is_folder(name):
+        return load_run(Path(name).absolute())
+    fitting = [run_id for run_id in ids if name and run_id.startswith(name)]
+    if len(fitting) == 1:
+        return load_run(home.runs / fitting[0])
+    if fitting:
+        shown = ", ".join(fitting[:_SHOWN]) + (", ..." if len(fitting) > _SHOWN else "")
+        raise UsageError(
+            f"{len(fitting)} runs begin with {name!r}: {shown}.", fix="Give more of the run's id."
+        )
+    raise unknown_name("run", name, ids)
+
+
+def _finished(home: Home) -> list[str]:
+    if not home.runs.is_dir():
+        return []
+    folders = (path for path in home.runs.iterdir() if (path / MANIFEST).is_file())
+    return sorted(path.name for path in folders if not path.name.endswith(".partial"))
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return bool(name) and Path(name).is_dir()
+    except OSError:  # longer than a path can be
+        return False
+
+
+_IDS = ("instance_id", "user_id")
+
+
+@dataclass(frozen=True)
+class PerInstance:
+    """Rows in order of instance id; ``statistics[name]`` is (n, width of the statistic)."""
+
+    ids: tuple[str, ...]
+    users: tuple[str, ...]
+    statistics: Statistics
+
+
+def read_per_instance(folder: Path) -> PerInstance:
+    """The per-instance table of the run in ``folder``.
+
+    Raises :class:`BenchError` when it is missing, unreadable, lacks an id column, holds an
+    instance twice, or a statistic is no number or list of numbers of one length.
+    """
+    path = folder / PER_INSTANCE
+    fix = f"Delete the folder {str(folder)!r} and run again."
+    if not path.is_file():
+        raise BenchError(f"Run {folder.name!r} has no {PER_INSTANCE}.", fix=fix)
+    try:
+        frame = pl.read_parquet(path, glob=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise BenchError(f"Cannot read {str(path)!r}: {in_one_line(error)}.", fix=fix) from error
+    for name in _IDS:
+        if name not in frame.columns:
+            raise BenchError(f"{str(path)!r} lacks the column {name!r}.", fix=fix)
+        if frame[name].dtype != pl.String or frame[name].null_count():
+            raise BenchError(f"Column {name!r} of {str(path)!r} does not hold ids.", fix=fix)
+    frame = frame.sort("instance_id")
+    repeated = frame.filter(pl.col("instance_id").is_duplicated())["instance_id"]
+    if len(repeated):
+        raise BenchError(f"{str(path)!r} holds instance {repeated[0]!r} twice.", fix=fix)
+    statistics: Statistics = {}
+    for name in frame.columns:
+        if name not in _IDS:
+            values = _matrix(frame[name])
+            if values is None:
+                raise BenchError(f"Column {name!r} of {str(path)!r} holds no numbers.", fix=fix)
+            statistics[name] = values
+    return PerInstance(
+        tuple(frame["instance_id"].to_list()), tuple(frame["user_id"].to_list()), statistics
+    )
+
+
+def _matrix(column: pl.Series) -> NDArray[np.float64] | None:
+    """(n, width) of a column of numbers, or of lists of one length; ``None`` for others."""
+    if column.null_count():
+        return None
+    values = column.to_numpy()
+    try:
+        if values.dtype == object:  # a list column rather than a fixed-size one
+            values = np.array(values.tolist())
+        values = values.astype(np.float64)
+    except (TypeError, ValueError):
+        return None
+    if values.ndim not in (1, 2):
+        return None
+    return values if values.ndim == 2 else values[:, None]

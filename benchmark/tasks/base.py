@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Union
 
-from benchmark.instances import Item, Prediction
+from benchmark.instances import Item
+from benchmark.predictions import Prediction
 
 #: A piece of an instruction: words, or an item to be shown with its attributes and photo.
 PromptPart = Union[str, Item]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmark.instances import ExplanationInstance, Text
+from benchmark.instances import ExplanationInstance
+from benchmark.predictions import Text
 from benchmark.tasks.base import PromptPart, Task
 
 #: Longer answers are malformed: a submission cannot smuggle a book.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from benchmark.instances import Image, ImageGenerationInstance, Item
+from benchmark.instances import ImageGenerationInstance, Item
+from benchmark.predictions import Image
 from benchmark.tasks.base import PromptPart, Task
 from benchmark.vision import png
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from benchmark.instances import PreferenceInstance, Rating
+from benchmark.instances import PreferenceInstance
+from benchmark.predictions import Rating
 from benchmark.tasks.base import PromptPart, Task
 
 

@@ -6,7 +6,8 @@ import itertools
 import math
 from collections.abc import Callable
 
-from benchmark.instances import Ranking, RecommendationInstance, SearchInstance
+from benchmark.instances import RecommendationInstance, SearchInstance
+from benchmark.predictions import Ranking
 from benchmark.tasks.base import first_repeated
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benchmark.instances import Ranking, RecommendationInstance
+from benchmark.instances import RecommendationInstance
+from benchmark.predictions import Ranking
 from benchmark.tasks import ranked
 from benchmark.tasks.base import RANKING_METRICS, PromptPart, Task
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benchmark.instances import Ranking, SearchInstance
+from benchmark.instances import SearchInstance
+from benchmark.predictions import Ranking
 from benchmark.tasks import ranked
 from benchmark.tasks.base import RANKING_METRICS, PromptPart, Task
 

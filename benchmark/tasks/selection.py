@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from benchmark.instances import Selection, SelectionInstance
+from benchmark.instances import SelectionInstance
+from benchmark.predictions import Selection
 from benchmark.tasks.base import PromptPart, Task, first_repeated
 
 

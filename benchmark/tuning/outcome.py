@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from benchmark.runs.spec import RunSpec
-from benchmark.tuning.stored import Search, Trial
+from benchmark.runs.tuned import Search, Trial
 
 #: Trials shown, best first.
 _SHOWN = 10

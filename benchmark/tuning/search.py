@@ -14,20 +14,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmark.data.dataset import Dataset, ensure_dataset
+from benchmark.data.dataset import Dataset
+from benchmark.data.opening import ensure_dataset
 from benchmark.errors import BenchError, UsageError
-from benchmark.files import sha256_json
-from benchmark.home import Home
+from benchmark.host.files import locked, sha256_json
+from benchmark.host.home import Home
+from benchmark.host.progress import Bar, bar
+from benchmark.host.provenance import now
 from benchmark.metrics.families import family_of
-from benchmark.progress import Bar, bar
-from benchmark.runs.config import BuiltModel
-from benchmark.runs.locking import locked
-from benchmark.runs.provenance import now
+from benchmark.models.building import BuiltModel
 from benchmark.runs.runner import check
 from benchmark.runs.spec import RunSpec
+from benchmark.runs.tuned import SEARCH, Search, Trial, read_search
 from benchmark.tasks import Task
 from benchmark.tuning.space import Space, defaults_in, space_for, space_json
-from benchmark.tuning.stored import SEARCH, Search, Trial, read_search
 from benchmark.tuning.suggesting import require_optuna, suggest
 from benchmark.tuning.trial import Judge, is_no_fault_of_the_trial, judge, validation_questions
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Union, cast
 
 from benchmark.errors import BenchError, UsageError, unknown_name
-from benchmark.runs.config import BuiltModel, configure
+from benchmark.models.building import BuiltModel, configure
 
 #: Suggested numbers keep so many digits: enough to search by, few enough to type again.
 _DIGITS = 4

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from benchmark.errors import BenchError
+from benchmark.runs.tuned import Trial
 from benchmark.tuning.space import Choices, Space
-from benchmark.tuning.stored import Trial
 
 
 def require_optuna() -> ModuleType:

@@ -16,14 +16,15 @@ from typing import Any
 
 import polars as pl
 
-from benchmark.data.dataset import Dataset, Questions
+from benchmark.data.dataset import Dataset
+from benchmark.data.instances.lazily import Questions
 from benchmark.errors import BenchError
-from benchmark.files import cannot_write, is_write_failure
-from benchmark.home import Home
+from benchmark.host.files import cannot_write, is_write_failure
+from benchmark.host.home import Home
 from benchmark.metrics.families import is_variant
-from benchmark.runs.config import configure
-from benchmark.runs.fitted import fit_or_load
-from benchmark.runs.predicting import predict
+from benchmark.models.building import configure
+from benchmark.runs.fitting import fit_or_load
+from benchmark.runs.predictions import predict
 from benchmark.runs.scoring import score_predictions
 from benchmark.tasks import Task
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmark.errors import BenchError, UsageError
-from benchmark.torch_setup import prepare_torch
+from benchmark.host.torch_setup import prepare_torch
 
 #: Pixel statistics the small CLIP is fed with.
 SMALL_MEAN = (0.5, 0.5, 0.5)

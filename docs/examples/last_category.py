@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 
-from benchmark.instances import Ranking
+from benchmark.predictions import Ranking
 
 
 class LastCategory:

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.errors import UsageError
-from benchmark.home import Home
+from benchmark.host.home import Home
+from benchmark.report.build import build_report
+from benchmark.report.formats.html import draw_html
+from benchmark.report.formats.sheet import sheet_of
+from benchmark.report.table.listing import list_tables
 from leaderboards.boards import Board, load_boards
 from leaderboards.site.entries import Collection, collect
-from leaderboards.site.pages import site_pages
+from leaderboards.site.pages import INDEX, TablePage, site_pages
 from leaderboards.site.standing import stand
 from leaderboards.site.writing import check_replaceable, write_site
 
@@ -40,8 +44,20 @@ def build_site(
     standings = [stand(board, found.entries) for board in boards]
     tables = []
     if with_tables:
-        from leaderboards.site.tables import table_pages
-
         tables = table_pages(home)
     write_site(site_pages(standings, found.entries, tables), out)
     return found
+
+
+def table_pages(home: Home) -> list[TablePage]:
+    """What ``unimp-bench report --format html`` prints for every table, with a way back."""
+    return [
+        TablePage(
+            number=table["number"],
+            name=table["name"],
+            title=table["title"],
+            html=draw_html(sheet_of(build_report(table["name"], home=home)), index=f"../{INDEX}")
+            + "\n",
+        )
+        for table in list_tables()
+    ]

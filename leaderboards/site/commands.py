@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.commands.options import HomeOption, JsonOption
-from benchmark.console import output_to_stderr, print_json
+from benchmark.host.console import output_to_stderr, print_json
 
 if TYPE_CHECKING:
     from leaderboards.site.entries import Collection, Refusal
@@ -36,7 +36,7 @@ def build(
 
     Whatever is refused is listed on standard error with its codes, and the exit status is 1.
     """
-    from benchmark.home import find_home
+    from benchmark.host.home import find_home
     from leaderboards.site.building import build_site
 
     with output_to_stderr():
@@ -71,7 +71,7 @@ def serve(
 
 
 def _lines(refusal: Refusal) -> list[str]:
-    from leaderboards.findings import shown
+    from leaderboards.submission.findings import shown
 
     name = shown(refusal.name)
     return [f"refused {name}: {p.code} at {p.where}: {p.message}" for p in refusal.problems]

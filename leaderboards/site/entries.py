@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 
 from benchmark.compare.slices import Slice, slices_of
 from benchmark.errors import UsageError
-from benchmark.home import Home
+from benchmark.host.home import Home
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.metrics.families import is_variant
 from benchmark.stats import FEWEST_USERS, Score, summarise
 from benchmark.tasks import TASKS
-from leaderboards import local_data
 from leaderboards.boards import Board
-from leaderboards.findings import Finding, place, shown
-from leaderboards.local_data import Asked
-from leaderboards.rescoring import Rescored
-from leaderboards.schema import MANIFEST, ClaimedScore, Submission, SubmittedRun
 from leaderboards.site.reproduced import read_reproduced
-from leaderboards.verify import BADGES, verify
+from leaderboards.submission.findings import Finding, place, shown
+from leaderboards.submission.schema import MANIFEST, ClaimedScore, Submission, SubmittedRun
+from leaderboards.verification import local_data
+from leaderboards.verification.local_data import Asked
+from leaderboards.verification.rescoring import Rescored
+from leaderboards.verification.verify import BADGES, verify
 
 #: Names of submissions stand in commands and on pages.
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}"

@@ -19,11 +19,11 @@ from benchmark.metrics.families import family_of
 from benchmark.runs.spec import RunSpec
 from benchmark.stats import FEWEST_USERS
 from leaderboards.boards import Board
-from leaderboards.schema import SubmittedRun
 from leaderboards.site import numbers, plot
 from leaderboards.site.entries import EnteredRun, Entry
 from leaderboards.site.standing import Standing
-from leaderboards.verify import BADGES
+from leaderboards.submission.schema import SubmittedRun
+from leaderboards.verification.verify import BADGES
 
 TEMPLATES = Path(__file__).parent / "templates"
 INDEX = "index.html"

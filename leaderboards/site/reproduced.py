@@ -19,7 +19,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmark.errors import BenchError, in_one_line
-from leaderboards.schema import Line, Sha256
+from leaderboards.submission.schema import Line, Sha256
 
 FILE = "reproduced.toml"
 

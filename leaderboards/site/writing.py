@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmark.errors import UsageError
-from benchmark.files import cannot_write
+from benchmark.host.files import cannot_write
 
 #: Lists every file of a site, itself aside: what is not on the list is not ours to delete.
 MARKER = "site.json"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.home import Home
+from benchmark.host.home import Home
 from benchmark.runs.store import StoredRun
 
 WriteRun = Callable[..., StoredRun]

@@ -10,12 +10,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from benchmark.data.dataset import Dataset, identity_sha256, open_dataset
-from benchmark.files import read_json, sha256_file, write_json
-from benchmark.home import Home
+from benchmark.data.dataset import Dataset, identity_sha256
+from benchmark.data.opening import open_dataset
+from benchmark.host.files import read_json, sha256_file, write_json
+from benchmark.host.home import Home
 from benchmark.model import Model
-from benchmark.runs.config import BuiltModel, configure
-from benchmark.runs.fitted import seed_everything
+from benchmark.models.building import BuiltModel, configure
+from benchmark.runs.fitting import seed_everything
 
 #: Settings under which a model that learns for long fits in seconds.
 FAST_SETTINGS: dict[str, dict[str, object]] = {

@@ -10,13 +10,13 @@ import pytest
 
 from benchmark.doctor import same_predictions
 from benchmark.errors import UsageError
+from benchmark.host.torch_setup import arithmetic
 from benchmark.model import Model
-from benchmark.model_registry import ModelEntry, entries
-from benchmark.runs.fitted import seed_everything
+from benchmark.models.registered import ModelEntry, entries
+from benchmark.runs.fitting import seed_everything
 from benchmark.runs.runner import check
 from benchmark.runs.spec import RunSpec
 from benchmark.tasks import TASKS
-from benchmark.torch_setup import arithmetic
 
 #: Variants that only change settings are checked where fitting takes no time.
 GROUPS_WITH_VARIANTS = frozenset({"trivial", "search"})

@@ -13,7 +13,7 @@ import pytest
 
 from benchmark.errors import UsageError
 from benchmark.model import Model
-from benchmark.model_registry import entries, find
+from benchmark.models.registered import entries, find
 from benchmark.tasks import TASKS
 
 ROOT = Path(__file__).parents[2]

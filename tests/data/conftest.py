@@ -14,10 +14,11 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
 from benchmark.data.dataset import Dataset
-from benchmark.data.prepare import prepare
+from benchmark.data.preparing.prepare import prepare
+from benchmark.data.raw.source import Source
 from benchmark.data.schema import RawDataset
-from benchmark.data.sources import SOURCES, Source
-from benchmark.home import Home
+from benchmark.data.sources import SOURCES
+from benchmark.host.home import Home
 
 USERS, ITEMS, LENGTH = 20, 24, 8
 _KINDS = ["Mugs", "Plates", "Lamps"]

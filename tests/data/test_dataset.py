@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from benchmark.data.dataset import ensure_dataset, open_dataset
 from benchmark.data.listing import list_datasets
-from benchmark.data.statistics import stats
+from benchmark.data.opening import ensure_dataset, open_dataset
+from benchmark.data.preparing.statistics import stats
 from benchmark.errors import BenchError, UsageError
-from benchmark.home import Home
+from benchmark.host.home import Home
 from benchmark.model import TrainingView
 
 
@@ -108,7 +108,7 @@ def test_listing_shows_whole_and_broken_datasets(build, tmp_path) -> None:
 def test_listing_imports_nothing_heavy(tmp_path) -> None:
     code = (
         "import sys; from pathlib import Path; from benchmark.data.listing import list_datasets\n"
-        "from benchmark.home import Home\n"
+        "from benchmark.host.home import Home\n"
         "list_datasets(Home(Path('nowhere')))\n"
         "print(sorted({'numpy', 'polars', 'pyarrow', 'pydantic', 'PIL'} & set(sys.modules)))"
     )

@@ -13,8 +13,8 @@ import polars as pl
 import pytest
 
 from benchmark.data.dataset import Dataset
-from benchmark.data.prepare import prepare
-from benchmark.home import Home
+from benchmark.data.preparing.prepare import prepare
+from benchmark.host.home import Home
 
 RAW = Path(__file__).resolve().parents[3] / "shared/data/amazon-beauty-ids/Beauty.txt"
 PUBLISHED = {5: (0.0080, 0.0044), 10: (0.0152, 0.0068), 20: (0.0217, 0.0084)}

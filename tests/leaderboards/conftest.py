@@ -16,15 +16,15 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from benchmark.home import Home
+from benchmark.host.home import Home
 from benchmark.metrics import bertscore, image_encoder
 from benchmark.runs.runner import execute
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import StoredRun
-from leaderboards import tables
-from leaderboards.pack import files_of
-from leaderboards.schema import MANIFEST, digest_of
-from leaderboards.verify import Verification, verify
+from leaderboards.submission import tables
+from leaderboards.submission.pack import files_of
+from leaderboards.submission.schema import MANIFEST, digest_of
+from leaderboards.verification.verify import Verification, verify
 
 #: The quickest model of each task.
 MODELS = {

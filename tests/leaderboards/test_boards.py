@@ -7,8 +7,8 @@ import pytest
 from benchmark.errors import BenchError
 from benchmark.tasks import TASKS
 from leaderboards.boards import FOLDER, boards_of, load_board, load_boards
-from leaderboards.schema import MANIFEST, validate
-from leaderboards.strict_json import parse
+from leaderboards.submission.schema import MANIFEST, validate
+from leaderboards.submission.strict_json import parse
 
 
 def test_the_boards_are_those_anyone_can_rebuild() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.cli import main
-from leaderboards.schema import MANIFEST
+from leaderboards.submission.schema import MANIFEST
 
 GUIDE = Path(__file__).parents[2] / "docs" / "submit.md"
 

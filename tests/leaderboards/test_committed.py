@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.home import Home
+from benchmark.host.home import Home
 from leaderboards.boards import load_boards
 from leaderboards.site.entries import collect
 

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmark.home import Home
-from leaderboards import schema, strict_json, tables
-from leaderboards.findings import Refused, shown
-from leaderboards.schema import MANIFEST
-from leaderboards.thrift import Malformed, Reader
-from leaderboards.verify import verify
+from benchmark.host.home import Home
+from leaderboards.submission import schema, strict_json, tables
+from leaderboards.submission.findings import Refused, shown
+from leaderboards.submission.schema import MANIFEST
+from leaderboards.submission.thrift import Malformed, Reader
+from leaderboards.verification.verify import verify
 
 SOME = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -280,7 +280,7 @@ def test_weights_on_disk_judge_under_their_file_name(
     import torch
     from safetensors.torch import save_file
 
-    from benchmark.torch_setup import prepare_torch
+    from benchmark.host.torch_setup import prepare_torch
 
     prepare_torch()
     import open_clip

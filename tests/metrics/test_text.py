@@ -187,7 +187,7 @@ def encoder(monkeypatch: pytest.MonkeyPatch) -> bertscore.Encoder:
 
 def test_bertscore_is_bert_scores_without_padding(encoder: bertscore.Encoder) -> None:
     pytest.importorskip("bert_score")
-    from benchmark.torch_setup import prepare_torch
+    from benchmark.host.torch_setup import prepare_torch
 
     prepare_torch()
     import bert_score

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import BenchError
-from benchmark.model_registry import entries
 from benchmark.models import code
 from benchmark.models.code import code_digest, code_files, digest, project_root, reached
 from benchmark.models.imports import Module
+from benchmark.models.registered import entries
 
 CHECKOUT = Path(code.__file__).parents[2]
 MODELS = {name: (entry.target.partition(":")[0], entry.tasks) for name, entry in entries().items()}
@@ -73,7 +73,7 @@ def test_a_prompt_is_of_the_models_that_answer_its_task(sources: Path, task: str
 
 
 def test_a_threshold_is_of_the_models_that_choose_one(sources: Path) -> None:
-    changed = edited(sources, "benchmark/thresholds.py")
+    changed = edited(sources, "benchmark/training/thresholds.py")
     assert {"unimp", "sasrec", "s3rec"} <= changed
     assert not changed & {"popularity", "bm25", "oracle", "select-all", "hem"}
 
@@ -81,7 +81,7 @@ def test_a_threshold_is_of_the_models_that_choose_one(sources: Path) -> None:
 def test_a_file_in_a_new_subfolder_counts_once_it_is_imported(sources: Path) -> None:
     assert edited(sources, "unimp_model/parts/deep/new.py") == set()
     importing = "\ndef later():\n    from unimp_model.parts.deep import new\n"
-    assert edited(sources, "unimp_model/losses.py", importing) == {"unimp"}
+    assert edited(sources, "unimp_model/training/losses.py", importing) == {"unimp"}
     for file in ("unimp_model/parts/deep/new.py", "unimp_model/parts/__init__.py"):
         before = identities(sources)
         assert edited(sources, file, before=before) == {"unimp"}
@@ -103,10 +103,10 @@ def test_what_a_registry_names_in_a_string_counts(sources: Path) -> None:
     [
         "benchmark/data/view.py",
         "benchmark/data/perturbations.py",
-        "benchmark/data/building.py",
+        "benchmark/data/instances/building.py",
         "benchmark/instances.py",
-        "benchmark/runs/shards.py",
-        "benchmark/threads.py",
+        "benchmark/runs/predictions.py",
+        "benchmark/host/threads.py",
     ],
 )
 def test_what_stands_behind_the_interface_is_everybodys(sources: Path, file: str) -> None:
@@ -118,18 +118,18 @@ def test_what_stands_behind_the_interface_is_everybodys(sources: Path, file: str
     [
         "benchmark/__init__.py",
         "benchmark/commands/data.py",
-        "benchmark/console.py",
+        "benchmark/host/console.py",
         "benchmark/data/listing.py",
-        "benchmark/data/prepare.py",
+        "benchmark/data/preparing/prepare.py",
         "benchmark/data/simulator/photos.py",
         "benchmark/data/sources/hm.py",
         "benchmark/metrics/ranking.py",
-        "benchmark/model_registry.py",
-        "benchmark/progress.py",
+        "benchmark/models/registered.py",
+        "benchmark/host/progress.py",
         "benchmark/report/build.py",
-        "baselines/catalogue.py",
-        "unimp_model/catalogue.py",
-        "leaderboards/verify.py",
+        "baselines/entries.py",
+        "unimp_model/entries.py",
+        "leaderboards/verification/verify.py",
     ],
 )
 def test_what_changes_no_number_changes_no_identity(sources: Path, file: str) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import BenchError, UsageError
-from benchmark.home import Home
-from benchmark.model_registry import find
+from benchmark.host.home import Home
 from benchmark.models.code import code_digest, code_files
 from benchmark.models.from_file import split_name
+from benchmark.models.registered import find
 from benchmark.runs.runner import execute
 from benchmark.runs.spec import RunSpec
 
@@ -140,7 +140,7 @@ def test_the_harness_is_never_loaded_twice(tmp_path: Path) -> None:
     write(tmp_path / "benchmark", instances="raise SystemExit\n")
     source = "from benchmark.instances import Ranking\nclass Mine:\n    tasks = {'search'}\n"
     model = load(write(tmp_path, model=source + "    ranking = Ranking\n"))
-    assert model.ranking is benchmark.instances.Ranking
+    assert model.ranking is benchmark.predictions.Ranking
 
 
 def test_a_path_is_divided_at_its_last_colon(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.files import write_json
-from benchmark.home import Home
+from benchmark.host.files import write_json
+from benchmark.host.home import Home
 from benchmark.metrics import ranking
-from benchmark.model_registry import ModelEntry
+from benchmark.models.registered import ModelEntry
 from benchmark.runs.store import StoredRun
 from benchmark.stats import summarise
 from benchmark.tasks import TASKS
@@ -120,4 +120,4 @@ def shelf(tmp_path: Path, leave_run: Callable[..., StoredRun]) -> Shelf:
 @pytest.fixture(autouse=True)
 def _announced(monkeypatch: pytest.MonkeyPatch) -> None:
     announced = {entry.name: entry for entry in MODELS}
-    monkeypatch.setattr("benchmark.report.answers.entries", lambda: announced)
+    monkeypatch.setattr("benchmark.report.filling.answers.entries", lambda: announced)

@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 
 from benchmark.errors import UsageError
-from benchmark.model_registry import ModelEntry, Needs
+from benchmark.models.registered import ModelEntry, Needs
 from benchmark.report.build import build_report, missing_runs
 from benchmark.report.contents import Report, ReportCell, ReportRow
-from benchmark.report.listing import list_tables
+from benchmark.report.table.listing import list_tables
 
 TABLES = [table["number"] or table["name"] for table in list_tables()]
 
@@ -187,7 +187,7 @@ def test_a_model_that_reads_reviews_is_not_asked_where_there_are_none(
     shelf: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = ModelEntry("rtm", "nowhere:RTM", ("search",), "search", reads_reviews=True)
-    monkeypatch.setattr("benchmark.report.answers.entries", lambda: {"rtm": entry})
+    monkeypatch.setattr("benchmark.report.filling.answers.entries", lambda: {"rtm": entry})
     shelf.dataset("hm")
     folder = shelf.home.datasets / "hm"
     part = ["train", "train", "test"]
@@ -294,7 +294,7 @@ def test_formulas_of_the_rows_with_runs_are_stated_once(
         needs={"absent": Needs(("a_package_nobody_has",), "lucene")},
         formulas={"": "a + b", "other": "a - b", "absent": "a * b"},
     )
-    monkeypatch.setattr("benchmark.report.answers.entries", lambda: {"bm25": entry})
+    monkeypatch.setattr("benchmark.report.filling.answers.entries", lambda: {"bm25": entry})
     path = tmp_path / "mine.toml"
     path.write_text(_TWO_BACKENDS)
     for model in ("bm25", "bm25:titles", "bm25:other"):

@@ -13,15 +13,15 @@ import pytest
 from matplotlib.figure import Figure
 
 from benchmark.errors import BenchError
-from benchmark.files import write_json
+from benchmark.host.files import write_json
 from benchmark.report.build import build_report
-from benchmark.report.comparison import render_runs
 from benchmark.report.figures.cost import build_cost
 from benchmark.report.figures.dots import build_dots
 from benchmark.report.figures.ranks import build_ranks
 from benchmark.report.figures.robustness import build_robustness
 from benchmark.report.figures.tabled import read_table_view
-from benchmark.report.render import DRAWN, render
+from benchmark.report.formats.render import DRAWN, render
+from benchmark.report.side_by_side import render_runs
 from benchmark.runs.store import SCORES, load_run
 
 FEW, ENOUGH = 19, 20

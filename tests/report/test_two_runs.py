@@ -24,7 +24,7 @@ POOR = (RNG.random(80) < 0.3).astype(float)
 @pytest.fixture
 def compared(tmp_path: Any, leave_run: Callable[..., Any]) -> Callable[..., Any]:
     """``compared(n)``: good against poor over the first ``n`` instances."""
-    from benchmark.home import Home
+    from benchmark.host.home import Home
 
     def make(n: int = 80, **changes: Any) -> Any:
         score = {"value": 0.0, "low": None, "high": None, "n": n}

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from benchmark import cli
-from benchmark import processes as started
 from benchmark.commands.run import run
-from benchmark.home import Home
-from benchmark.runs.config import configure
-from benchmark.runs.fitted import fit_or_load
+from benchmark.host import processes as started
+from benchmark.host.home import Home
+from benchmark.models.building import configure
+from benchmark.runs.fitting import fit_or_load
 
 
 def test_another_process_of_run_assists_and_prints_nothing(tmp_path, sim_xs, monkeypatch, capsys):

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from benchmark.errors import BenchError
-from benchmark.home import Home
+from benchmark.host.home import Home
 from benchmark.runs.runner import execute
 from benchmark.runs.spec import RunSpec
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from benchmark.cli import main
-from leaderboards.pack import files_of
-from leaderboards.schema import MANIFEST, validate
+from leaderboards.submission.pack import files_of
+from leaderboards.submission.schema import MANIFEST, validate
 
 #: Every user took item 3 last.
 SEQUENCES = """\

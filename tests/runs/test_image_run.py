@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmark.metrics import image, image_encoder
-from benchmark.report.comparison import render_runs
+from benchmark.report.side_by_side import render_runs
 from benchmark.runs.runner import execute
 from benchmark.runs.spec import RunSpec
 

@@ -12,15 +12,15 @@ import time
 
 import pytest
 
-from benchmark.home import Home
+from benchmark.host.home import Home
 from benchmark.runs.store import PREDICTIONS, stored_runs
 
 KILLS = 10
 
 _COMMAND = """
 import sys
-from benchmark.runs import shards
-shards.SHARD = 8
+from benchmark.runs import predictions
+predictions.SHARD = 8
 from benchmark.cli import main
 main()
 """

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from benchmark.errors import BenchError, UsageError
-from benchmark.home import Home
-from benchmark.runs import shards
+from benchmark.host.home import Home
+from benchmark.runs import predictions as shards
 from benchmark.runs.runner import execute, result_json, warn_of_failures
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import MANIFEST, PREDICTIONS, stored_runs
@@ -175,7 +175,7 @@ def test_an_unknown_setting_gets_a_suggestion(run_home) -> None:
 
 
 def test_a_task_the_dataset_lacks_is_refused_with_the_reason(run_home, tmp_path) -> None:
-    from benchmark.data.prepare import prepare
+    from benchmark.data.preparing.prepare import prepare
 
     raw = tmp_path / "events.txt"
     raw.write_text("".join(f"{u} 1 2 3 4 5 {6 + u % 3}\n" for u in range(1, 9)))

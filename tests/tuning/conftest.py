@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.home import Home
-from benchmark.tuning.stored import Search
+from benchmark.host.home import Home
+from benchmark.runs.tuned import Search
 
 _MODEL = '''
 import json, os, random, time

@@ -9,9 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-from benchmark.home import Home
+from benchmark.host.home import Home
+from benchmark.runs.tuned import stored_searches
 from benchmark.tuning.search import tune
-from benchmark.tuning.stored import stored_searches
 
 
 def start(knob: str, place: Home, space: Path, trials: int) -> subprocess.Popen:

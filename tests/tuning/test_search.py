@@ -11,13 +11,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from benchmark.data.dataset import open_dataset
+from benchmark.data.opening import open_dataset
 from benchmark.errors import BenchError, UsageError
-from benchmark.home import Home
-from benchmark.runs.config import configure
+from benchmark.host.home import Home
+from benchmark.models.building import configure
+from benchmark.runs.tuned import SEARCH, Search, stored_searches
 from benchmark.tuning import search as searching
 from benchmark.tuning.search import tune
-from benchmark.tuning.stored import SEARCH, Search, stored_searches
 from benchmark.tuning.trial import validation_questions
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import UsageError
-from benchmark.model_registry import entries
-from benchmark.runs.config import configure
+from benchmark.models.building import configure
+from benchmark.models.registered import entries
 from benchmark.tuning.space import Choices, Range, defaults_in, space_for, space_json
 
 

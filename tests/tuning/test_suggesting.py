@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from benchmark.runs.tuned import Trial
 from benchmark.tuning.space import Choices, Range
-from benchmark.tuning.stored import Trial
 from benchmark.tuning.suggesting import suggest
 
 SPACE = {

@@ -12,22 +12,21 @@ from pathlib import Path
 import pytest
 
 from benchmark import cli
+from benchmark.commands.options import parse_settings
 from benchmark.compare import compare_runs
 from benchmark.errors import UsageError
-from benchmark.home import Home
+from benchmark.host.home import Home
 from benchmark.report.build import build_report
-from benchmark.report.comparison import render_runs
-from benchmark.report.render import render
+from benchmark.report.figures.tuning import HistoryFigure, best_so_far
+from benchmark.report.formats.render import render
+from benchmark.report.side_by_side import render_runs
 from benchmark.report.two_runs import render_comparison
-from benchmark.runs.config import parse_settings
 from benchmark.runs.runner import execute, result_json
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import PER_INSTANCE, PREDICTIONS, stored_runs
-from benchmark.tuning.chosen import TRIALS, require_tuned
-from benchmark.tuning.history import HistoryFigure, best_so_far
+from benchmark.runs.tuned import TRIALS, Search, Trial, read_search, require_tuned
 from benchmark.tuning.outcome import commands, outcome_json, outcome_text
 from benchmark.tuning.search import tune
-from benchmark.tuning.stored import Search, Trial, read_search
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,12 @@ import torch
 from benchmark.instances import Item
 from unimp_model.adapter import UniMP
 from unimp_model.config import UniMPConfig
-from unimp_model.item_rows import ItemRows
-from unimp_model.language import new_llama
-from unimp_model.model import UniMPNetwork
-from unimp_model.sequence import Template
-from unimp_model.tokens import Vocabulary, train_tokenizer
-from unimp_model.vision import PhotoFeatures, PhotoTable
+from unimp_model.images.encoder import PhotoFeatures, PhotoTable
+from unimp_model.network.item_rows import ItemRows
+from unimp_model.network.language import new_llama
+from unimp_model.network.model import UniMPNetwork
+from unimp_model.sequence.template import Template
+from unimp_model.sequence.tokens import Vocabulary, train_tokenizer
 
 if TYPE_CHECKING:
     from benchmark.data.dataset import Dataset

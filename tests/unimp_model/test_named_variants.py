@@ -10,11 +10,11 @@ import torch
 from torch.nn import functional
 
 from unimp_model.adapter import UniMP
-from unimp_model.batches import collate
-from unimp_model.catalogue import MODELS
 from unimp_model.config import UniMPConfig
-from unimp_model.sequence import CONTEXT, Branch
-from unimp_model.training import training_loss
+from unimp_model.entries import MODELS
+from unimp_model.sequence.batches import collate
+from unimp_model.sequence.template import CONTEXT, Branch
+from unimp_model.training.trainer import training_loss
 
 VARIANTS = MODELS[0].variants
 

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from benchmark.data.catalogue import Catalogue
-from benchmark.data.prepare import prepare
+from benchmark.data.preparing.prepare import prepare
 from benchmark.errors import BenchError
-from benchmark.home import Home
+from benchmark.host.home import Home
 from benchmark.instances import History, Item, RecommendationInstance, SelectionInstance
 from benchmark.tasks import TASKS
 from unimp_model.adapter import UniMP

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from benchmark.instances import History, ImageGenerationInstance
-from benchmark.instances import Image as Answer
+from benchmark.predictions import Image as Answer
 from benchmark.tasks import TASKS
 from benchmark.vision import png
 

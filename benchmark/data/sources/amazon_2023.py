@@ -20,15 +20,14 @@ from typing import Annotated, Any
 import polars as pl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from benchmark.data.cores import CoreRule, keep_core
-from benchmark.data.json_fields import dollars, identifier, milliseconds, rating, text, texts
-from benchmark.data.json_lines import collect, json_objects
-from benchmark.data.photos import file_name
+from benchmark.data.raw.cores import CoreRule, keep_core
+from benchmark.data.raw.json_fields import dollars, identifier, milliseconds, rating, text, texts
+from benchmark.data.raw.json_lines import collect, json_objects
+from benchmark.data.raw.source import OnError, Source, file_name
+from benchmark.data.raw.text_files import BadLines, find_file
 from benchmark.data.schema import INTERACTION_COLUMNS, ITEM_COLUMNS, RawDataset
-from benchmark.data.sources import OnError, Source
-from benchmark.data.text_files import BadLines, find_file
 from benchmark.errors import BenchError, unknown_name
-from benchmark.progress import track
+from benchmark.host.progress import track
 
 TERMS = (
     "Amazon Reviews 2023 (McAuley Lab, UC San Diego; Hou et al., 2024): for research, with "

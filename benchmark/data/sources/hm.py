@@ -16,9 +16,9 @@ from pathlib import Path
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from benchmark.data.raw.source import OnError, Source
+from benchmark.data.raw.text_files import find_file, read_csv
 from benchmark.data.schema import RawDataset
-from benchmark.data.sources import OnError, Source
-from benchmark.data.text_files import find_file, read_csv
 
 ARTICLES, TRANSACTIONS = "articles.csv", "transactions_train.csv"
 _LAYOUT = "the folder with articles.csv, transactions_train.csv and images/"

@@ -13,9 +13,9 @@ from pathlib import Path
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from benchmark.data.raw.source import OnError, Source
+from benchmark.data.raw.text_files import read_csv
 from benchmark.data.schema import RawDataset
-from benchmark.data.sources import OnError, Source
-from benchmark.data.text_files import read_csv
 from benchmark.errors import BenchError
 
 TERMS = (

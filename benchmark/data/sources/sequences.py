@@ -15,9 +15,9 @@ from pathlib import Path
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
+from benchmark.data.raw.source import OnError, Source
+from benchmark.data.raw.text_files import BadLines, lines
 from benchmark.data.schema import ITEM_COLUMNS, RawDataset
-from benchmark.data.sources import OnError, Source
-from benchmark.data.text_files import BadLines, lines
 from benchmark.errors import BenchError
 
 TERMS = "As the owner of the files states; only ids and their order are kept."

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmark.data.raw.source import OnError, Source
 from benchmark.data.schema import RawDataset
 from benchmark.data.simulator.generate import generate
 from benchmark.data.simulator.parameters import SimulatorParams
-from benchmark.data.sources import OnError, Source
 
 
 def read(raw: Path | None, params: SimulatorParams, *, on_error: OnError) -> RawDataset:

@@ -7,7 +7,7 @@ from benchmark.report.figures.drawing import FigureKind, TableFigureKind
 
 #: Figures of one run.
 FIGURES: Registry[FigureKind] = Registry("figure")
-FIGURES.add("generation", "benchmark.report.figures.generation:build_generation")
+FIGURES.add("generation", "benchmark.report.figures.generation.figure:build_generation")
 
 #: Figures of the runs of a table.
 TABLE_FIGURES: Registry[TableFigureKind] = Registry("figure")

@@ -7,17 +7,17 @@ from dataclasses import asdict, dataclass
 from math import ceil, floor, hypot, log10
 from typing import TYPE_CHECKING, Any
 
-from benchmark.home import Home
-from benchmark.report.figures import style
-from benchmark.report.figures.labels import Box, beside, nearest
-from benchmark.report.figures.plot_page import MARGIN, Key, PlotPage
+from benchmark.host.home import Home
+from benchmark.report.figures.page import style
+from benchmark.report.figures.page.labels import Box, beside, nearest
+from benchmark.report.figures.page.plot_page import MARGIN, Key, PlotPage
+from benchmark.report.figures.page.words import one_line, width_of
 from benchmark.report.figures.tabled import (
     Group,
     TableView,
     direction,
     read_table_view,
 )
-from benchmark.report.figures.words import one_line, width_of
 from benchmark.runs.store import StoredRun
 
 if TYPE_CHECKING:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmark.home import Home
+from benchmark.host.home import Home
 from benchmark.report.contents import ReportCell, ReportRow
-from benchmark.report.figures import style
-from benchmark.report.figures.plot_page import MARGIN, Key, PlotPage
+from benchmark.report.figures.page import style
+from benchmark.report.figures.page.plot_page import MARGIN, Key, PlotPage
+from benchmark.report.figures.page.words import width_of
 from benchmark.report.figures.tabled import (
     Group,
     TableView,
@@ -16,7 +17,6 @@ from benchmark.report.figures.tabled import (
     direction,
     read_table_view,
 )
-from benchmark.report.figures.words import width_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from benchmark.home import Home
+    from benchmark.host.home import Home
 
 
 class Drawing(Protocol):

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import BenchError
-from benchmark.files import read_json
-from benchmark.home import Home
+from benchmark.host.files import read_json
+from benchmark.host.home import Home
 from benchmark.runs.store import StoredRun
 
 #: A journal in a larger file is not looked for.

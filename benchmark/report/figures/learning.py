@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import BenchError
-from benchmark.home import Home
-from benchmark.report.figures import style
+from benchmark.host.home import Home
 from benchmark.report.figures.journals import FitShelf, Segment, read_journal, validation_curves
-from benchmark.report.figures.labels import spread
-from benchmark.report.figures.plot_page import MARGIN, Key, PlotPage
+from benchmark.report.figures.page import style
+from benchmark.report.figures.page.labels import spread
+from benchmark.report.figures.page.plot_page import MARGIN, Key, PlotPage
+from benchmark.report.figures.page.words import one_line, width_of
 from benchmark.report.figures.tabled import Group, TableView, read_table_view
-from benchmark.report.figures.words import one_line, width_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

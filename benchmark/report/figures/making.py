@@ -8,11 +8,11 @@ from types import ModuleType
 from typing import Any
 
 from benchmark.errors import BenchError, UsageError, unknown_name
-from benchmark.files import atomic_path
-from benchmark.home import Home
+from benchmark.host.files import atomic_path
+from benchmark.host.home import Home
 from benchmark.report.figures import FIGURE_NAMES, FIGURES, TABLE_FIGURES
 from benchmark.report.figures.drawing import Drawing
-from benchmark.report.figures.style import RC
+from benchmark.report.figures.page.style import RC
 
 #: Format -> what is left out of the file, so that the same figure gives the same bytes.
 _METADATA: dict[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None}}

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from benchmark.compare.evidence import Evidence, better_pairs, gather
 from benchmark.errors import BenchError
-from benchmark.home import Home
+from benchmark.host.home import Home
 from benchmark.metrics import metric_named
-from benchmark.report.figures import style
-from benchmark.report.figures.plot_page import MARGIN, Key, PlotPage
+from benchmark.report.figures.page import style
+from benchmark.report.figures.page.plot_page import MARGIN, Key, PlotPage
+from benchmark.report.figures.page.words import one_line, width_of
 from benchmark.report.figures.tabled import (
     Group,
     TableView,
@@ -30,8 +31,7 @@ from benchmark.report.figures.tabled import (
     direction,
     read_table_view,
 )
-from benchmark.report.figures.words import one_line, width_of
-from benchmark.report.sheet import METRIC_NUMBER
+from benchmark.report.formats.sheet import METRIC_NUMBER
 from benchmark.stats import FEWEST_USERS, ranks_of
 
 if TYPE_CHECKING:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import BenchError, UsageError
-from benchmark.home import Home
+from benchmark.host.home import Home
 from benchmark.report.contents import ReportCell, ReportRow
-from benchmark.report.figures import style
-from benchmark.report.figures.labels import spread
-from benchmark.report.figures.plot_page import MARGIN, PlotPage
+from benchmark.report.figures.page import style
+from benchmark.report.figures.page.labels import spread
+from benchmark.report.figures.page.plot_page import MARGIN, PlotPage
+from benchmark.report.figures.page.words import one_line, width_of
 from benchmark.report.figures.tabled import (
     Group,
     TableView,
@@ -19,7 +20,6 @@ from benchmark.report.figures.tabled import (
     is_measured,
     read_table_view,
 )
-from benchmark.report.figures.words import one_line, width_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,15 +10,14 @@ from typing import Any
 
 from benchmark.compare.evidence import FEW_USERS_NOTE
 from benchmark.errors import BenchError, UsageError
-from benchmark.home import Home
+from benchmark.host.home import Home
 from benchmark.metrics.families import is_variant
-from benchmark.report.answers import Answer, Answers, collect
 from benchmark.report.build import report_of
 from benchmark.report.contents import Report, ReportCell, ReportColumn, ReportRow
+from benchmark.report.filling.answers import Answer, Answers, collect, require_known_models
 from benchmark.report.footnotes import asks_few, seed_notes, simulated_note
-from benchmark.report.listing import is_own
-from benchmark.report.own_table import require_known_models
-from benchmark.report.specification import DatasetTable, load_table
+from benchmark.report.table.listing import is_own
+from benchmark.report.table.specification import DatasetTable, load_table
 from benchmark.tasks import TASKS
 
 _BARS_NOTE = "Bars: 95% intervals, bootstrap over users."

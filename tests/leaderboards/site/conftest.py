@@ -13,9 +13,15 @@ from numpy.typing import NDArray
 from benchmark.metrics import metric_named
 from benchmark.stats import Score
 from leaderboards.boards import Board
-from leaderboards.schema import ClaimedScore, Declaration, Parameters, Submission, SubmittedRun
 from leaderboards.site.entries import EnteredRun, Entry, Evidence, SliceScore
 from leaderboards.site.standing import Standing, stand
+from leaderboards.submission.schema import (
+    ClaimedScore,
+    Declaration,
+    Parameters,
+    Submission,
+    SubmittedRun,
+)
 
 METRICS = ("HR@5", "NDCG@5", "MRR@5", "HR@10", "NDCG@10", "MRR@10")
 BOARD = Board(

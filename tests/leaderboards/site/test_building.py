@@ -8,17 +8,17 @@ import sys
 import pytest
 
 from benchmark.cli import main
-from benchmark.data.dataset import open_dataset
+from benchmark.data.opening import open_dataset
 from benchmark.errors import BenchError, UsageError
-from benchmark.home import Home
-from benchmark.report.listing import list_tables
-from leaderboards import local_data
+from benchmark.host.home import Home
+from benchmark.report.table.listing import list_tables
 from leaderboards.boards import Board
-from leaderboards.schema import MANIFEST, digest_of
 from leaderboards.site import building, commands
 from leaderboards.site.building import build_site
 from leaderboards.site.entries import collect
 from leaderboards.site.reproduced import FILE
+from leaderboards.submission.schema import MANIFEST, digest_of
+from leaderboards.verification import local_data
 
 EVIL = "<script>alert(1)</script>"
 

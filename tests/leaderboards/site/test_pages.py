@@ -9,10 +9,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from leaderboards.schema import Declaration
 from leaderboards.site.pages import board_page, site_pages, submission_page
 from leaderboards.site.plot import MOST_ROWS, plot_of
 from leaderboards.site.standing import stand
+from leaderboards.submission.schema import Declaration
 
 HOSTILE = "\"'><script>alert(1)</script><img src=//evil.example/x onerror=alert(1)>{{7*7}}&lt;"
 #: Elements and attributes through which a page can load something.

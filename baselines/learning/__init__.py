@@ -1,0 +1,1 @@
+"""What learned baselines share: the loop, the ranker, factors, negatives, windows and losses."""

@@ -1,0 +1,152 @@
+"""Systems that give every user and every item one vector: trained on pairs, scored by products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor, nn
+
+from baselines.learning.loop import TrainingSettings, train
+from baselines.learning.negatives import NegativeSampler
+from baselines.learning.ranker import ROWS, Asked, RecBoleModel
+from benchmark.data.instances.timeline import Timeline
+from benchmark.errors import BenchError
+from benchmark.instances import Instance
+from benchmark.model import TrainingView
+from benchmark.training.checkpoint import Checkpoints
+from benchmark.training.journal import Journal
+from benchmark.training.reproducible import compute_device
+from benchmark.training.validation import RankingValidation
+
+Vectors = tuple[Tensor, Tensor]
+
+
+class FactorSettings(TrainingSettings):
+    """Settings of both."""
+
+    embedding_size: int = Field(64, ge=1, le=8192, description="width of user and item vectors")
+
+
+class FactorModel(RecBoleModel):
+    """BPR on (user, item, item not taken), one uniform negative per training pair.
+
+    A user who was not there in training is the mean of the vectors of the items in the history
+    that the instance shows.
+    """
+
+    Config = FactorSettings
+
+    def __init__(self, config: FactorSettings | None = None) -> None:
+        super().__init__(config)
+        self._vectors: Vectors | None = None
+        self._trainable = 0
+
+    def _learn(
+        self,
+        data: TrainingView,
+        timeline: Timeline,
+        rng: np.random.Generator,
+        checkpoints: Checkpoints,
+    ) -> Journal:
+        from baselines.recbole import cures
+
+        sizes = cures.Sizes(len(timeline.users), len(self.item_ids), 0,
+                            (timeline.user, timeline.item))  # fmt: skip
+        settings = self.config.model_dump()
+        device = compute_device()
+        network: Any = cures.new_network(
+            self.network_name, {**settings, **self._fixed()}, sizes, window=1, device=device
+        )
+        self._trainable = sum(p.numel() for p in network.parameters())
+        negatives = NegativeSampler(timeline.user, timeline.item, items=len(self.item_ids))
+        size = self.config.batch_size
+
+        def batches() -> Iterator[dict[str, Tensor]]:
+            order = rng.permutation(len(timeline))
+            for start in range(0, len(order), size):
+                rows = order[start : start + size]
+                user = timeline.user[rows]
+                columns = {
+                    cures.USER: user,
+                    cures.ITEM: timeline.item[rows],
+                    cures.NEGATIVE: negatives.draw(user, rng),
+                }
+                yield {name: torch.from_numpy(c + 1).to(device) for name, c in columns.items()}
+
+        validation = RankingValidation(data, most=self.config.validation_users)
+
+        def validate() -> float:
+            self._vectors = self._final_vectors(network)
+            return validation(self.scores)
+
+        journal = train(
+            network,
+            batches=batches,
+            steps=-(-len(timeline) // size),
+            loss=network.calculate_loss,
+            settings=self.config,
+            label=f"training {self.network_name} on {data.name}",
+            validate=validate if len(validation) else None,
+            checkpoint=checkpoints.stage("training"),
+        )
+        self._vectors = self._final_vectors(network)
+        return journal
+
+    def _fixed(self) -> dict[str, object]:
+        """Settings of RecBole's network that are not for choosing."""
+        return {}
+
+    @torch.no_grad()
+    def _final_vectors(self, network: nn.Module) -> Vectors:
+        """User and item vectors (users, d) and (items, d), without padding."""
+        users, items = network.user_embedding, network.item_embedding
+        assert isinstance(users, nn.Embedding)
+        assert isinstance(items, nn.Embedding)
+        return users.weight[1:].detach().clone(), items.weight[1:].detach().clone()
+
+    def _block_scores(self, block: Asked) -> NDArray[np.float32]:
+        users, items = self._fitted()
+        states = torch.zeros(ROWS, items.shape[1], device=items.device)
+        for row, instance in enumerate(block):
+            if instance.user_id in self._users:
+                states[row] = users[self._users[instance.user_id]]
+            elif self._has_known_history(instance):
+                known = [i.item_id for i in instance.history.items if i.item_id in self._index]
+                states[row] = items[[self._index[item_id] for item_id in known]].mean(0)
+        return (states @ items.T).cpu().numpy()
+
+    def _can_score(self, instance: Instance) -> bool:
+        return instance.user_id in self._users or self._has_known_history(instance)
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Return how many weights are ``trainable`` and how many in ``total``: all are trained."""
+        return {"trainable": self._trainable, "total": self._trainable}
+
+    def _tensors(self) -> Mapping[str, Tensor]:
+        users, items = self._fitted()
+        return {"users": users, "items": items}
+
+    def _shape(self) -> dict[str, int]:
+        return {"trainable": self._trainable}
+
+    def _restore(self, tensors: dict[str, Tensor], shape: Mapping[str, int]) -> None:
+        users, items = tensors["users"], tensors["items"]
+        self._check(users, len(self._users))
+        self._check(items, len(self.item_ids))
+        device = compute_device()
+        self._vectors = users.to(device), items.to(device)
+        self._trainable = shape["trainable"]
+
+    def _check(self, table: Tensor, rows: int) -> None:
+        if table.shape != (rows, self.config.embedding_size):
+            raise ValueError(f"a table of shape {tuple(table.shape)} for {rows} rows")
+
+    def _fitted(self) -> Vectors:
+        if self._vectors is None:
+            raise BenchError(f"{self.network_name} is not fitted.", fix="Call fit or load first.")
+        return self._vectors

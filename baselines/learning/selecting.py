@@ -1,0 +1,95 @@
+"""Selection by a ranking model: take the candidates whose share of the scores is large enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.errors import BenchError
+from benchmark.instances import SelectionInstance
+from benchmark.model import TrainingView
+from benchmark.predictions import Selection
+from benchmark.rounding import rounded
+from benchmark.training.thresholds import best_threshold
+from benchmark.training.validation import spread
+
+#: Maps n instances to scores (n, items) in catalogue order.
+Score = Callable[[Sequence[SelectionInstance]], NDArray[np.floating]]
+
+#: Instances scored at once: with 100,000 items 200 MB of float64.
+_BLOCK = 256
+
+
+def shares(
+    instances: Sequence[SelectionInstance], score: Score, index: Mapping[str, int]
+) -> Iterator[NDArray[np.float64]]:
+    """For each instance the softmax of its candidates' scores among themselves.
+
+    Scores of different users have different levels: one threshold can serve all of them only
+    after each instance's scores are brought to one scale. The order of an instance's candidates
+    stays that of the ranking. A candidate outside the catalogue gets the instance's lowest score.
+    Shares are rounded as scores are (:mod:`benchmark.rounding`): what equals the threshold but
+    for its last digits reaches it.
+    """
+    for start in range(0, len(instances), _BLOCK):
+        block = instances[start : start + _BLOCK]
+        for instance, row in zip(block, score(block), strict=True):
+            lowest = float(row.min())
+            values = np.array(
+                [
+                    row[index[item.item_id]] if item.item_id in index else lowest
+                    for item in instance.candidates
+                ],
+                np.float64,
+            )
+            exponentials = np.exp(values - values.max(initial=-np.inf))
+            yield rounded(exponentials / exponentials.sum(), computed_in=row.dtype)
+
+
+def choose_threshold(
+    data: TrainingView, score: Score, index: Mapping[str, int], *, most: int
+) -> float | None:
+    """The share with the best mean F1 on at most ``most`` validation questions.
+
+    ``None`` where the data asks no such question.
+    """
+    if "selection" not in data.tasks:
+        return None
+    examples = spread(data.examples("selection", "valid"), most)
+    if not examples:
+        return None
+    instances = [cast(SelectionInstance, example.instance) for example in examples]
+    wanted = [
+        np.array([item.item_id in cast(tuple[str, ...], example.target) for item in candidates])
+        for example in examples
+        for candidates in [cast(SelectionInstance, example.instance).candidates]
+    ]
+    threshold, _ = best_threshold(list(shares(instances, score, index)), wanted)
+    return threshold
+
+
+def selections(
+    instances: Sequence[SelectionInstance],
+    score: Score,
+    index: Mapping[str, int],
+    threshold: float | None,
+) -> Iterator[Selection]:
+    """Every candidate whose share is at least ``threshold``, with the shares as scores.
+
+    Raises :class:`BenchError` where no threshold was chosen.
+    """
+    if threshold is None:
+        raise BenchError(
+            "The model has no threshold: its dataset has no validation questions of selection.",
+            fix="Fit it on a dataset that supports selection: unimp-bench data list.",
+        )
+    for instance, values in zip(instances, shares(instances, score, index), strict=True):
+        chosen = tuple(
+            item.item_id
+            for item, value in zip(instance.candidates, values, strict=True)
+            if value >= threshold
+        )
+        yield Selection(instance.instance_id, chosen, tuple(values.tolist()))

@@ -1,0 +1,1 @@
+"""Frozen instances: how each task's are built, stored and read."""

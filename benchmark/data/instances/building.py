@@ -1,0 +1,208 @@
+"""From interactions to instances: the one place where a task's questions are made.
+
+Validation and test files are frozen through it when a dataset is prepared; training examples
+come through it when a model asks for them. Whatever part an instance belongs to, it sees the
+user's rows before its target and nothing later.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.data.catalogue import Catalogue
+from benchmark.data.instances.candidates import CandidateSampler
+from benchmark.data.instances.ragged import Computed, Ragged
+from benchmark.data.instances.seeded import stable_hash
+from benchmark.data.instances.table import InstanceTable
+from benchmark.data.instances.timeline import Timeline
+
+#: Most positives of a selection instance.
+MOST_POSITIVES = 3
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What holds for every instance of a dataset."""
+
+    history_window: int
+    allow_repeats: bool
+    rating_scale: tuple[float, float] | None
+    selection_negatives: int
+    seed: int
+    k: int
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Where instances stand in a timeline.
+
+    An instance's history ends before row ``first``; its answer is row ``first`` or, in
+    selection, the ``count`` rows from there. ``known_end`` is one past the last of the user's
+    rows that the instance's part may know.
+    """
+
+    label: str
+    """Beginning of the instance ids: ``train``, ``valid`` or ``test``."""
+    first: NDArray[np.int64]
+    count: NDArray[np.int64]
+    known_end: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def where(self, keep: NDArray[np.bool_]) -> Targets:
+        """Return the targets at which ``keep``, bool (n,), is true."""
+        return Targets(self.label, self.first[keep], self.count[keep], self.known_end[keep])
+
+
+class InstanceBuilder:
+    """Builds instance tables of one timeline over one catalogue."""
+
+    def __init__(self, timeline: Timeline, catalogue: Catalogue, rules: Rules) -> None:
+        self.timeline = timeline
+        self.catalogue = catalogue
+        self.rules = rules
+        self._has_query = np.array([query is not None for query in catalogue.queries], dtype=bool)
+        self._has_photo = catalogue.frame["image"].is_not_null().to_numpy()
+        self._sampler: CandidateSampler | None = None
+
+    def last_of_users(
+        self,
+        users: NDArray[np.int64],
+        label: str,
+        *,
+        behind: int,
+        several: bool = False,
+    ) -> Targets:
+        """One target per user: its last row but ``behind`` (0: test, 1: validation).
+
+        ``several``: the target begins up to :data:`MOST_POSITIVES` - 1 rows earlier, as far
+        as one row of history is left; how many is drawn per user.
+        """
+        end = self.timeline.starts[users + 1] - behind
+        count = np.ones(len(users), dtype=np.int64)
+        if several:
+            most = np.minimum(end - self.timeline.starts[users] - 1, MOST_POSITIVES)
+            key = (self.rules.seed, "positives", label)
+            names = self.timeline.users
+            draws = [stable_hash(*key, names[user]) for user in users.tolist()]
+            count += (np.array(draws, dtype=np.uint64) % most.astype(np.uint64)).astype(np.int64)
+        return Targets(label, end - count, count, end)
+
+    def training(self, train_end: NDArray[np.int64], *, several: bool) -> Targets:
+        """One target per training row that has a history.
+
+        ``train_end[u]`` is one past user ``u``'s last training row. ``several``: up to
+        :data:`MOST_POSITIVES` rows from there on, as the user's training rows allow.
+        """
+        timeline = self.timeline
+        rows = np.arange(len(timeline), dtype=np.int64)
+        end = train_end[timeline.user]
+        keep = (rows > timeline.start_of(rows)) & (rows < end)
+        rows, end = rows[keep], end[keep]
+        count = np.ones(len(rows), dtype=np.int64)
+        if several:
+            # A cheap mix of user and position; names are hashed once per user.
+            of_user = np.array(
+                [stable_hash(self.rules.seed, "positives", "train", u) for u in timeline.users],
+                dtype=np.uint64,
+            )
+            position = (rows - timeline.start_of(rows)).astype(np.uint64)
+            mixed = (of_user[timeline.user[rows]] ^ position) * np.uint64(0x9E3779B97F4A7C15)
+            most = np.minimum(end - rows, MOST_POSITIVES).astype(np.uint64)
+            count += ((mixed >> np.uint64(33)) % most).astype(np.int64)
+        return Targets("train", rows, count, end)
+
+    def answerable(self, task: str, targets: Targets) -> tuple[Targets, Counter[str]]:
+        """The targets that make an instance of ``task``, and why the others do not."""
+        timeline, rows = self.timeline, targets.first
+        items = timeline.item[rows]
+        reasons: dict[str, NDArray[np.bool_]] = {}
+        if task in ("recommendation", "search") and not self.rules.allow_repeats:
+            reasons["the user already had the item"] = ~timeline.first_time[rows]
+        if task in ("search", "image-generation"):
+            reasons["the item has no query"] = ~self._has_query[items]
+        if task == "image-generation":
+            reasons["the item has no photo"] = ~self._has_photo[items]
+        if task == "preference":
+            reasons["no rating"] = np.isnan(timeline.rating[rows])
+        if task == "explanation":
+            reasons["no sentence of a review mentions the item"] = (
+                timeline.explanation.is_null().to_numpy()[rows]
+            )
+        keep = np.ones(len(rows), dtype=bool)
+        counts: Counter[str] = Counter()
+        for reason, lacking in reasons.items():
+            counts[reason] += int((keep & lacking).sum())
+            keep &= ~lacking
+        return targets.where(keep), +counts
+
+    def table(self, task: str, targets: Targets) -> InstanceTable:
+        """The instances of ``task`` at ``targets`` (all answerable)."""
+        timeline, rows = self.timeline, targets.first
+        start = timeline.start_of(rows)
+        low = np.maximum(start, rows - self.rules.history_window)
+        users, user = timeline.users, timeline.user[rows]
+        if targets.label == "train":
+            ids = Computed(len(rows), lambda i: f"train/{users[user[i]]}/{int(rows[i] - start[i])}")
+        else:
+            ids = Computed(len(rows), lambda i: f"{targets.label}/{users[user[i]]}")
+        queries, items = self.catalogue.queries, timeline.item
+        wanted = task in ("search", "image-generation")
+        ranked = task in ("recommendation", "search")
+        about = task in ("preference", "explanation")
+        selection = task == "selection"
+        return InstanceTable(
+            task=task,
+            ids=ids,
+            users=Computed(len(rows), lambda i: users[user[i]]),
+            history=Ragged(items, low, rows),
+            ratings=Ragged(timeline.rating, low, rows),
+            timestamps=Ragged(timeline.timestamp, low, rows),
+            rating_scale=self.rules.rating_scale,
+            k=self.rules.k,
+            seen=Ragged(items, start, rows) if ranked and not self.rules.allow_repeats else None,
+            query=Computed(len(rows), lambda i: queries[items[rows[i]]]) if wanted else None,
+            item=Computed(len(rows), lambda i: int(items[rows[i]])) if about else None,
+            candidates=self._candidates(targets, ids) if selection else None,
+            target_items=(
+                Computed(len(rows), lambda i: self._positives(targets, i))
+                if selection
+                else None
+                if about
+                else Ragged(items, rows, rows + 1)
+            ),
+            target_rating=(
+                Computed(len(rows), lambda i: float(timeline.rating[rows[i]]))
+                if task == "preference"
+                else None
+            ),
+            target_text=(
+                Computed(len(rows), lambda i: timeline.explanation[int(rows[i])])
+                if task == "explanation"
+                else None
+            ),
+        )
+
+    def _positives(self, targets: Targets, i: int) -> list[int]:
+        first = targets.first[i]
+        rows = self.timeline.item[first : first + targets.count[i]]
+        return list(dict.fromkeys(rows.tolist()))
+
+    def _candidates(self, targets: Targets, ids: Computed[str]) -> Computed[list[int]]:
+        if self._sampler is None:
+            negatives = self.rules.selection_negatives
+            self._sampler = CandidateSampler(self.catalogue, negatives=negatives)
+        sampler, timeline = self._sampler, self.timeline
+        start = timeline.start_of(targets.first)
+
+        def draw(i: int) -> list[int]:
+            own = timeline.item[start[i] : targets.known_end[i]].tolist()
+            key = stable_hash(self.rules.seed, "candidates", ids[i])
+            return sampler.candidates(key, self._positives(targets, i), own)
+
+        return Computed(len(targets), draw)

@@ -1,0 +1,84 @@
+"""Frozen instances, read lazily: what is asked, and (for the harness alone) the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import overload
+
+from benchmark.data.catalogue import Catalogue
+from benchmark.data.instances.table import InstanceTable
+from benchmark.instances import Example, Instance, Target
+
+
+class Questions(Sequence[Instance]):
+    """The instances of one task, part and cohort, in file order.
+
+    Indexing builds one instance; slicing gives :class:`Questions` again. ``sha256`` is that
+    of the instance file, the same for every slice of it.
+    """
+
+    def __init__(
+        self, table: InstanceTable, catalogue: Catalogue, *, sha256: str, rows: range | None = None
+    ) -> None:
+        self.sha256 = sha256
+        self._table = table
+        self._catalogue = catalogue
+        self._rows = range(len(table)) if rows is None else rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Instance: ...
+    @overload
+    def __getitem__(self, index: slice) -> Questions: ...
+    def __getitem__(self, index: int | slice) -> Instance | Questions:
+        if isinstance(index, slice):
+            rows = self._rows[index]
+            return Questions(self._table, self._catalogue, sha256=self.sha256, rows=rows)
+        return self._table.instance(self._rows[index], self._catalogue)
+
+    @property
+    def ids(self) -> list[str]:
+        """Instance ids, in order."""
+        return [self._table.ids[row] for row in self._rows]
+
+    @property
+    def users(self) -> list[str]:
+        """User ids, in order."""
+        return [self._table.users[row] for row in self._rows]
+
+    @property
+    def targets(self) -> list[Target]:
+        """The right answers, in order."""
+        return [self._table.target(row, self._catalogue) for row in self._rows]
+
+    @property
+    def rating_scale(self) -> tuple[float, float] | None:
+        """(lowest, highest) rating of the dataset, or ``None``."""
+        return self._table.rating_scale
+
+
+class Examples(Sequence[Example]):
+    """Instances with their answers, each built when it is asked for."""
+
+    def __init__(self, table: InstanceTable, catalogue: Catalogue) -> None:
+        self._table = table
+        self._catalogue = catalogue
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Example]: ...
+    def __getitem__(self, index: int | slice) -> Example | list[Example]:
+        if isinstance(index, slice):
+            return [self._build(row) for row in range(*index.indices(len(self)))]
+        return self._build(range(len(self))[index])
+
+    def _build(self, row: int) -> Example:
+        return Example(
+            self._table.instance(row, self._catalogue), self._table.target(row, self._catalogue)
+        )

@@ -1,0 +1,1 @@
+"""From a source's raw rows to a prepared dataset."""

@@ -1,0 +1,107 @@
+"""Raw rows checked: what a split may rely on holds afterwards, or preparation stops.
+
+Row numbers in messages count the source's interactions from 1 in file order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+
+from benchmark.data.frames import conform
+from benchmark.data.raw.source import OnError
+from benchmark.data.schema import INTERACTION_COLUMNS, ITEM_COLUMNS, RawDataset
+from benchmark.errors import BenchError
+
+RAW_ITEM_COLUMNS = {k: v for k, v in ITEM_COLUMNS.items() if k not in ("image", "query")}
+RAW_INTERACTION_COLUMNS = {
+    k: v for k, v in INTERACTION_COLUMNS.items() if k not in ("explanation", "part", "cohort")
+}
+_ROW = "_row"
+_SKIP = "Correct it, or leave such rows out with --on-error skip."
+
+
+def clean(raw: RawDataset, *, on_error: OnError) -> RawDataset:
+    """``raw`` with valid rows only and counts of what was left out in ``notes``.
+
+    Bad rows (a missing id or time, an unknown item, a rating that is NaN or outside the
+    scale) raise :class:`BenchError`, or are left out with ``on_error="skip"``. Exact
+    duplicates are always left out, unless repeated rows are repeated purchases.
+    """
+    counts: dict[str, object] = dict(raw.notes)
+    items = _clean_items(_conform(raw.items, RAW_ITEM_COLUMNS, "items"), on_error, counts)
+    rows = _conform(raw.interactions, RAW_INTERACTION_COLUMNS, "interactions")
+    rows = rows.with_row_index(_ROW, offset=1)
+    rows = _checked(rows, _absent("user_id"), "has no user_id", on_error, counts)
+    rows = _checked(rows, _absent("item_id"), "has no item_id", on_error, counts)
+    rows = _checked(rows, pl.col("timestamp").is_null(), "has no timestamp", on_error, counts)
+    known = pl.col("item_id").is_in(items["item_id"].implode())
+    rows = _checked(rows, ~known, "is about an item the catalogue lacks", on_error, counts)
+    if raw.rating_scale is None:
+        rows = rows.with_columns(pl.lit(None, pl.Float64).alias("rating"))
+    else:
+        low, high = raw.rating_scale
+        # A null rating is a rating not given; NaN and the like are broken ones.
+        inside = pl.col("rating").is_between(low, high).fill_null(True)
+        inside &= pl.col("rating").is_not_nan().fill_null(True)
+        rule = f"has a rating outside the scale {low:g} to {high:g}"
+        rows = _checked(rows, ~inside, rule, on_error, counts)
+    if not raw.allow_repeats:
+        before = len(rows)
+        same = [name for name in rows.columns if name != _ROW]
+        rows = rows.unique(subset=same, keep="first", maintain_order=True)
+        if len(rows) < before:
+            counts["duplicate rows left out"] = before - len(rows)
+    if rows.is_empty():
+        raise BenchError("The raw data holds no usable interaction.", fix="Check --raw.")
+    return replace(raw, items=items, interactions=rows.drop(_ROW), notes=counts)
+
+
+def _conform(frame: pl.DataFrame, columns: dict[str, pl.DataType], what: str) -> pl.DataFrame:
+    try:
+        return conform(frame, columns)
+    except pl.exceptions.PolarsError as error:
+        raise BenchError(
+            f"The source's {what} do not fit the schema: {str(error).splitlines()[0]}.",
+            fix="Check the column types of the raw files.",
+        ) from error
+
+
+def _absent(column: str) -> pl.Expr:
+    return pl.col(column).is_null() | (pl.col(column) == "")
+
+
+def _clean_items(items: pl.DataFrame, on_error: OnError, counts: dict[str, object]) -> pl.DataFrame:
+    for bad, what in (
+        (_absent("item_id"), "has no item_id"),
+        (~pl.col("item_id").is_first_distinct(), "repeats an item_id"),
+    ):
+        wrong = items.with_row_index(_ROW, offset=1).filter(bad)
+        if wrong.is_empty():
+            continue
+        if on_error == "raise":
+            row = wrong.row(0, named=True)
+            raise BenchError(f"Item row {row[_ROW]} ({row['item_id']!r}) {what}.", fix=_SKIP)
+        counts[f"item rows left out: {what}"] = len(wrong)
+        items = items.filter(~bad)
+    return items
+
+
+def _checked(
+    rows: pl.DataFrame, bad: pl.Expr, what: str, on_error: OnError, counts: dict[str, object]
+) -> pl.DataFrame:
+    wrong = rows.filter(bad)
+    if wrong.is_empty():
+        return rows
+    if on_error == "raise":
+        row = wrong.row(0, named=True)
+        values = ", ".join(
+            f"{key} {row[key]!r}"
+            for key in ("user_id", "item_id", "rating", "timestamp")
+            if row[key] is not None
+        )
+        more = f" ({len(wrong)} such rows)" if len(wrong) > 1 else ""
+        raise BenchError(f"Interaction row {row[_ROW]} {what}: {values}{more}.", fix=_SKIP)
+    counts[f"rows left out: {what}"] = len(wrong)
+    return rows.filter(~bad)

@@ -1,0 +1,83 @@
+"""Freezing: the instance files of every task, part and cohort a dataset supports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from benchmark.data.catalogue import Catalogue
+from benchmark.data.frames import write_parquet
+from benchmark.data.instances.building import InstanceBuilder, Rules
+from benchmark.data.instances.timeline import Timeline
+from benchmark.data.schema import COHORTS
+from benchmark.host.progress import bar
+from benchmark.tasks import TASKS
+
+_BEHIND = {"valid": 1, "test": 0}
+
+
+def freeze(
+    folder: Path,
+    rows: pl.DataFrame,
+    catalogue: Catalogue,
+    rules: Rules,
+    *,
+    written: Callable[[Path], None],
+) -> dict[str, Any]:
+    """Write ``tasks/<task>/<part>-<cohort>.parquet`` below ``folder``; report each by ``written``.
+
+    Returns ``tasks`` (task -> part-cohort -> number of instances), ``tasks_absent`` (task ->
+    reason) and ``instances_left_out`` (task -> part-cohort -> reason -> number). A task is
+    absent when the data lacks what it needs, or no seen user has a validation instance of it
+    (test interactions have no say in what a model gets to see).
+    """
+    builder = InstanceBuilder(Timeline.of_frame(rows, catalogue), catalogue, rules)
+    starts = builder.timeline.starts[:-1]
+    of_user = rows["cohort"].gather(starts).to_numpy()
+    cohorts = {c: np.flatnonzero(of_user == c).astype(np.int64) for c in COHORTS}
+    absent = {task: why for task in TASKS if (why := _lacks(task, rows, catalogue, rules))}
+    counts: dict[str, dict[str, int]] = {}
+    left_out: dict[str, dict[str, dict[str, int]]] = {}
+    with bar("instances", total=len(TASKS) * len(_BEHIND)) as progress:
+        for task in TASKS:
+            for part, behind in _BEHIND.items():
+                progress.advance()
+                for cohort, users in cohorts.items():
+                    if task in absent or not len(users):
+                        continue
+                    several = task == "selection" and cohort != "seen"
+                    targets = builder.last_of_users(users, part, behind=behind, several=several)
+                    targets, reasons = builder.answerable(task, targets)
+                    label = f"{part}-{cohort}"
+                    if label == "valid-seen" and not len(targets):
+                        absent[task] = "no seen user has a validation instance: " + ", ".join(
+                            f"{reason} ({n})" for reason, n in reasons.items()
+                        )
+                        continue
+                    path = folder / "tasks" / task / f"{label}.parquet"
+                    write_parquet(builder.table(task, targets).to_frame(catalogue), path)
+                    written(path)
+                    counts.setdefault(task, {})[label] = len(targets)
+                    if reasons:
+                        left_out.setdefault(task, {})[label] = dict(reasons)
+    return {"tasks": counts, "tasks_absent": absent, "instances_left_out": left_out}
+
+
+def _lacks(task: str, rows: pl.DataFrame, catalogue: Catalogue, rules: Rules) -> str | None:
+    """Why the data cannot support ``task`` at all, or ``None``."""
+    items = catalogue.frame
+    if task == "preference" and rules.rating_scale is None:
+        return "the data has no ratings"
+    if task == "explanation" and rows["review"].null_count() == len(rows):
+        return "the data has no reviews"
+    if task == "selection" and not items["category"].list.len().sum():
+        return "no item has a category to draw candidates from"
+    if task in ("search", "image-generation") and items["query"].null_count() == len(items):
+        return "no item has a category path of at least two levels"
+    if task == "image-generation" and items["image"].null_count() == len(items):
+        return "the data has no photos"
+    return None

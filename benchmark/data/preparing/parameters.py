@@ -1,0 +1,83 @@
+"""The parameters of preparation: one namespace of ``--set`` keys, validated and recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from benchmark.data.raw.source import Source
+from benchmark.data.schema import DEFAULT_K
+from benchmark.errors import UsageError, unknown_name
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class SplitParams(BaseModel):
+    """What every source shares. Sources change defaults through ``Source.defaults``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    new_users: float = Field(
+        0.0, ge=0, le=0.9, description="share of users reserved as the cohort new-user"
+    )
+    history_window: int = Field(
+        50, ge=1, le=1000, description="longest history an instance carries"
+    )
+    min_interactions: int = Field(
+        3, ge=3, description="users with fewer interactions are dropped (3: train, valid, test)"
+    )
+    selection_negatives: int = Field(
+        6, ge=1, le=100, description="candidates per selection instance that are not positives"
+    )
+    k: Annotated[Literal[10, 20], BeforeValidator(int)] = Field(
+        10, description="items a ranking holds; with 20, metrics at 20 are added"
+    )
+    seed: int = Field(0, ge=0, description="of cohorts, candidates and perturbations")
+
+
+def parse_settings(
+    source: Source, settings: Mapping[str, str] | None
+) -> tuple[BaseModel, SplitParams]:
+    """``settings`` (``--set`` strings) over the defaults: source parameters, common parameters.
+
+    Raises :class:`UsageError` for an unknown key (with the nearest ones) or a bad value.
+    """
+    given = dict(settings or {})
+    own, common = source.params.model_fields, SplitParams.model_fields
+    for key in given:
+        if key not in own and key not in common:
+            raise unknown_name(f"setting of source {source.name}", key, {*own, *common})
+    split_values: dict[str, Any] = {**source.defaults, **_only(given, common)}
+    return (
+        _validate(source.params, _only(given, own), source),
+        _validate(SplitParams, split_values, source),
+    )
+
+
+def recorded(source_params: BaseModel, split_params: SplitParams) -> dict[str, Any]:
+    """Both as one JSON-ready mapping; of a path only the file name, as folders move."""
+    values = {**source_params.model_dump(mode="json"), **split_params.model_dump(mode="json")}
+    values |= {key: value.name for key, value in source_params if isinstance(value, Path)}
+    if values["k"] == DEFAULT_K:
+        del values["k"]  # datasets from before there was a choice keep their hashes
+    return values
+
+
+def _only(values: Mapping[str, str], fields: Mapping[str, object]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key in fields}
+
+
+def _validate(model: type[M], values: Mapping[str, Any], source: Source) -> M:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise UsageError(
+            f"Setting {key}={first['input']!r} of source {source.name!r} is not possible: "
+            f"{first['msg']}.",
+            fix=f"Correct --set {key}=VALUE or leave it out.",
+        ) from None

@@ -1,0 +1,305 @@
+"""From raw files to a prepared dataset, in one deterministic pass.
+
+Everything is built in a hidden sibling folder that takes the dataset's name only when it is
+whole: whoever kills the process finds either the dataset or nothing under its name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pydantic import BaseModel
+
+from benchmark.data.catalogue import Catalogue
+from benchmark.data.dataset import Dataset, identity_sha256
+from benchmark.data.frames import conform, write_parquet
+from benchmark.data.instances.building import Rules
+from benchmark.data.listing import INFO
+from benchmark.data.perturbations import draw_missing_attributes, draw_wrong_images
+from benchmark.data.preparing.cleaning import clean
+from benchmark.data.preparing.explanations import best_sentence, item_words
+from benchmark.data.preparing.freezing import freeze
+from benchmark.data.preparing.parameters import SplitParams, parse_settings, recorded
+from benchmark.data.preparing.photos import MISSING, copy_photos
+from benchmark.data.preparing.split import split
+from benchmark.data.preparing.statistics import count
+from benchmark.data.queries import category_query
+from benchmark.data.raw.source import OnError, Source
+from benchmark.data.schema import FORMAT_VERSION, INTERACTION_COLUMNS, ITEM_COLUMNS, RawDataset
+from benchmark.data.sources import SELF_CONTAINED, SOURCES
+from benchmark.errors import BenchError, UsageError
+from benchmark.host.files import cannot_write, sha256_file, write_json
+from benchmark.host.home import Home
+from benchmark.host.progress import track
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+#: Unfinished folders of killed processes are swept when they have been idle this long.
+_STALE_SECONDS = 3600
+#: Broken and missing photos named in dataset.json; the rest are counted.
+_NAMED = 20
+
+
+def prepare(
+    source_name: str,
+    *,
+    home: Home,
+    name: str | None = None,
+    raw: Path | None = None,
+    settings: Mapping[str, str] | None = None,
+    on_error: OnError = "raise",
+    force: bool = False,
+) -> Dataset:
+    """Build dataset ``name`` (default: the source's own name) from ``raw`` files.
+
+    ``settings`` are ``--set`` strings for the source's parameters and the common ones
+    (:class:`~benchmark.data.preparing.parameters.SplitParams`). ``on_error="skip"`` leaves out and
+    counts raw lines and rows that cannot be used. A dataset already prepared from the same
+    files and parameters is returned as it is; another one of that name is replaced only with
+    ``force``. Raises :class:`UsageError` for a bad request and :class:`BenchError` for bad
+    files, a full disk or an unwritable folder; neither leaves anything under the name.
+    """
+    source = SOURCES.get(source_name)
+    source_params, split_params = parse_settings(source, settings)
+    name = source.default_name(source_params) if name is None else name
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be a dataset's name.",
+            fix="Use up to 100 letters, digits, dots, hyphens and underscores in --name.",
+        )
+    _check_reserved(name, source, source_params, split_params)
+    target = home.datasets / name
+    _check_raw(source, raw, target)
+    files = {} if source.needs_raw and raw is None else source.files(raw, source_params)
+    request: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "source": source.name,
+        "parameters": recorded(source_params, split_params),
+        "on_error": on_error,
+        "source_files": {
+            key: sha256_file(path) for key, path in sorted(files.items()) if path.is_file()
+        },
+    }
+    if target.exists() and not force:
+        return _existing(target, request, compare_files=raw is not None)
+    home.check_writable()
+    with _unfinished(target) as folder:
+        cleaned = clean(source.read(raw, source_params, on_error=on_error), on_error=on_error)
+        _write(folder, name, source, request, cleaned, split_params)
+        _take_name(folder, target, force=force)
+    return Dataset(target)
+
+
+def _check_reserved(name: str, source: Source, own: BaseModel, common: SplitParams) -> None:
+    """A built-in name always means the same data: a table that says "sim-s" can be trusted."""
+    if name not in SELF_CONTAINED:
+        return
+    built_in, settings = SELF_CONTAINED[name]
+    expected = parse_settings(SOURCES.get(built_in), settings)
+    if source.name != built_in or recorded(own, common) != recorded(*expected):
+        raise UsageError(
+            f"{name!r} is the built-in dataset of source {built_in!r} with its own parameters.",
+            fix="Give this one another --name.",
+        )
+
+
+def _check_raw(source: Source, raw: Path | None, target: Path) -> None:
+    if raw is None:
+        if source.needs_raw and not target.exists():
+            raise UsageError(
+                f"Source {source.name!r} needs raw files.", fix=f"Give --raw {source.raw_help}."
+            )
+    elif not source.needs_raw:
+        raise UsageError(
+            f"Source {source.name!r} reads no raw files, --raw {str(raw)!r} was given.",
+            fix="Leave --raw out.",
+        )
+    elif not raw.exists():
+        raise BenchError(f"There is no {str(raw)!r}.", fix=f"Give --raw {source.raw_help}.")
+
+
+def _existing(target: Path, request: Mapping[str, Any], *, compare_files: bool) -> Dataset:
+    """The dataset already there, if it is what was asked for."""
+    dataset = Dataset(target)
+    for key, asked in request.items():
+        held = dataset.info.get(key)
+        if held != asked and (key != "source_files" or compare_files):
+            raise BenchError(
+                f"Dataset {target.name!r} exists with another {key}: {_difference(held, asked)}.",
+                fix="Choose another --name, or replace it with --force.",
+            )
+    return dataset
+
+
+def _difference(held: Any, asked: Any) -> str:
+    if not isinstance(held, Mapping) or not isinstance(asked, Mapping):
+        return f"{held!r}, not {asked!r}"
+    keys = [key for key in {**held, **asked} if held.get(key) != asked.get(key)]
+    return ", ".join(f"{key} is {held.get(key)!r}, not {asked.get(key)!r}" for key in keys)
+
+
+def _write(
+    folder: Path,
+    name: str,
+    source: Source,
+    request: Mapping[str, Any],
+    raw: RawDataset,
+    params: SplitParams,
+) -> None:
+    hashes: dict[str, str] = {}
+
+    def written(path: Path) -> None:
+        hashes[path.relative_to(folder).as_posix()] = sha256_file(path)
+
+    rows, dropped = split(raw.interactions, params)
+    notes: dict[str, Any] = {**raw.notes, **dropped}
+    images = _write_photos(folder, raw, hashes, notes)
+    items = _with_images_and_queries(raw.items, images)
+    rows = conform(_with_explanations(rows, items), INTERACTION_COLUMNS)
+    catalogue = Catalogue(items, images=folder / "images")
+    rules = Rules(
+        history_window=params.history_window,
+        allow_repeats=raw.allow_repeats,
+        rating_scale=raw.rating_scale,
+        selection_negatives=params.selection_negatives,
+        seed=params.seed,
+        k=params.k,
+    )
+    tables = {
+        "items": items,
+        "interactions": rows,
+        "perturbations/nt": draw_missing_attributes(items, seed=params.seed),
+        "perturbations/nv": draw_wrong_images(items, seed=params.seed),
+    }
+    for key, frame in tables.items():
+        path = folder / f"{key}.parquet"
+        write_parquet(frame, path)
+        written(path)
+    frozen = freeze(folder, rows, catalogue, rules, written=written)
+    for key, content in raw.attachments.items():
+        path = folder / "attachments" / key
+        try:
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        written(path)
+    info: dict[str, Any] = {
+        "name": name,
+        "summary": source.summary,
+        **request,
+        "source_files": {**raw.source_files, **request["source_files"]},
+        "simulated": source.simulated,
+        "statistics": count(items, rows),
+        **frozen,
+        "allow_repeats": raw.allow_repeats,
+        "rating_scale": raw.rating_scale,
+        "history_window": params.history_window,
+        "terms": raw.terms,
+        "notes": notes,
+        "files": dict(sorted(hashes.items())),
+    }
+    info["sha256"] = identity_sha256(info)
+    write_json(folder / INFO, info)
+
+
+def _write_photos(
+    folder: Path, raw: RawDataset, hashes: dict[str, str], notes: dict[str, Any]
+) -> dict[str, str]:
+    """Copy the photos of known items; item id -> file name. Others are reported."""
+    known = set(raw.items["item_id"])
+    images: dict[str, str] = {}
+    broken: list[str] = []
+    missing: list[str] = []
+    photos = ((item_id, photo) for item_id, photo in raw.photos if item_id in known)
+    for item_id, file, sha256, problem in copy_photos(photos, folder / "images", total=len(known)):
+        if problem == MISSING:
+            missing.append(item_id)
+        elif file is None or sha256 is None:
+            broken.append(str(problem))
+        else:
+            images[item_id] = file
+            hashes[f"images/{file}"] = sha256
+    if broken:
+        notes["broken photos, treated as missing"] = len(broken)
+        notes["broken photos"] = broken[:_NAMED]
+        _report_photos("Broken photos, treated as missing", broken)
+    if missing:
+        notes["items without a photo"] = len(missing)
+        notes["items without a photo, the first"] = missing[:_NAMED]
+        _report_photos("Items without a photo", missing)
+    return images
+
+
+def _report_photos(what: str, which: list[str]) -> None:
+    shown = "; ".join(which[:3]) + ("; ..." if len(which) > 3 else "")
+    print(f"{what} ({len(which)}): {shown}", file=sys.stderr)
+
+
+def _with_images_and_queries(items: pl.DataFrame, images: Mapping[str, str]) -> pl.DataFrame:
+    image = [images.get(item_id) for item_id in items["item_id"]]
+    query = [category_query(path or ()) for path in items["category"].to_list()]
+    columns = {"image": image, "query": query}
+    added = [pl.Series(key, values, dtype=pl.String) for key, values in columns.items()]
+    return conform(items.with_columns(added), ITEM_COLUMNS)
+
+
+def _with_explanations(rows: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+    if rows["review"].null_count() == len(rows):
+        return rows.with_columns(pl.lit(None, pl.String).alias("explanation"))
+    mentions = {row["item_id"]: item_words(row) for row in items.iter_rows(named=True)}
+    reviews = zip(rows["item_id"], rows["review"], strict=True)
+    sentences = [
+        None if review is None else best_sentence(review, mentions[item_id])
+        for item_id, review in track(reviews, "explanations", total=len(rows))
+    ]
+    return rows.with_columns(pl.Series("explanation", sentences, dtype=pl.String))
+
+
+@contextmanager
+def _unfinished(target: Path) -> Iterator[Path]:
+    """A hidden folder beside ``target``, removed unless it was renamed."""
+    for stale in target.parent.glob(f".{target.name}.*.partial"):
+        if time.time() - stale.stat().st_mtime > _STALE_SECONDS:
+            shutil.rmtree(stale, ignore_errors=True)
+    folder = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _take_name(folder: Path, target: Path, *, force: bool) -> None:
+    """Give the finished ``folder`` its name; what another process finished first stays."""
+    replaced = target.with_name(f".{target.name}.{os.getpid()}.replaced")
+    try:
+        if force and target.exists():
+            target.rename(replaced)
+        try:
+            folder.rename(target)
+        except OSError as error:
+            if not (target / INFO).is_file():
+                raise cannot_write(target, error) from error
+            theirs, ours = Dataset(target).sha256, Dataset(folder).sha256
+            if theirs != ours:
+                raise BenchError(
+                    f"Another process prepared a different {target.name!r} meanwhile.",
+                    fix="Choose another --name, or replace it with --force.",
+                ) from error
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    finally:
+        shutil.rmtree(replaced, ignore_errors=True)

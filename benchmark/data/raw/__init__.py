@@ -1,0 +1,1 @@
+"""Reading raw text, JSON and core-filtered interactions, whatever the provider."""

@@ -1,0 +1,55 @@
+"""Files of one JSON object a line, plain or gzipped, read as a stream into a data frame."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from benchmark.data.raw.text_files import BadLines, lines
+
+#: Rows held as Python objects before they become a frame: files have tens of millions.
+_CHUNK = 100_000
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def json_objects(path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number from 1, object) of every line that is not blank.
+
+    ``bad`` decides about lines that are no text, no JSON or no object.
+    """
+    for number, line in lines(path, bad):
+        if number == 1:
+            line = line.removeprefix("\ufeff")
+        if not line or line.isspace():
+            continue
+        try:
+            value = json.loads(line)
+            if _SURROGATE.search(line):
+                # Python reads half a surrogate pair; no table can hold one.
+                json.dumps(value, ensure_ascii=False).encode()
+        except json.JSONDecodeError as error:
+            bad.report(number, f"not JSON ({error.msg}, column {error.colno})")
+            continue
+        except (ValueError, RecursionError) as error:
+            bad.report(number, f"not usable as JSON ({str(error).splitlines()[0]})")
+            continue
+        if not isinstance(value, dict):
+            bad.report(number, f"a JSON {type(value).__name__}, not an object")
+            continue
+        yield number, value
+
+
+def collect(rows: Iterable[tuple[Any, ...]], schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """``rows`` as a frame with the columns ``schema``, a chunk at a time."""
+    stream = iter(rows)
+    frames = [pl.DataFrame(schema=dict(schema))]
+    while chunk := list(islice(stream, _CHUNK)):
+        columns = dict(zip(schema, zip(*chunk, strict=True), strict=True))
+        frames.append(pl.DataFrame(columns, schema=dict(schema)))
+    return pl.concat(frames)

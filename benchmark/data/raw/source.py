@@ -1,0 +1,70 @@
+"""What a source is: its reader, its parameters, and what it does on errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from benchmark.data.schema import RawDataset
+import hashlib
+import re
+from urllib.parse import quote
+
+#: What to do with a line or row that cannot be used: stop, or leave it out and count it.
+OnError = Literal["raise", "skip"]
+
+
+class Reader(Protocol):
+    """``read(raw, params, on_error=...)``: parse raw files (``None``: the source needs none).
+
+    Raises :class:`~benchmark.errors.BenchError` naming file and line; with
+    ``on_error="skip"`` such lines are left out and counted in ``RawDataset.notes``.
+    """
+
+    def __call__(self, raw: Path | None, params: Any, *, on_error: OnError) -> RawDataset: ...
+
+
+def _no_files(raw: Path | None, params: Any) -> Mapping[str, Path]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Source:
+    """One raw format.
+
+    ``params`` is the pydantic class of the source's own settings and ``defaults`` changes
+    defaults of the common ones (:class:`benchmark.data.preparing.parameters.SplitParams`); a
+    setting that both classes have (``seed``) is given to both.
+    """
+
+    name: str
+    summary: str
+    params: type[BaseModel]
+    read: Reader
+    default_name: Callable[[Any], str]
+    """``default_name(params) -> str``: the dataset's name unless ``--name`` says otherwise."""
+    needs_raw: bool = True
+    raw_help: str = "the raw folder or file"
+    """What ``--raw`` must point at, for messages."""
+    files: Callable[[Path | None, Any], Mapping[str, Path]] = _no_files
+    """``files(raw, params) -> {name: path}``: the raw tables read, which are hashed (photos
+    are hashed as they are copied). Must not fail on missing files: ``read`` reports those."""
+    defaults: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    simulated: bool = False
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+
+
+def file_name(item_id: str, extension: str) -> str:
+    """A safe file name for any item id."""
+    stem = item_id if _PLAIN.fullmatch(item_id) else quote(item_id, safe="")
+    if stem.startswith(".") or len(stem) > 200:
+        stem = hashlib.sha256(item_id.encode()).hexdigest()
+    return f"{stem}.{extension}"

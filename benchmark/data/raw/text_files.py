@@ -1,0 +1,208 @@
+"""Raw text files, plain or gzipped, read so that a broken line is named."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from io import BufferedReader
+from pathlib import Path
+
+import polars as pl
+
+from benchmark.data.raw.source import OnError
+from benchmark.errors import BenchError
+
+_SKIP = "Correct it, or leave such lines out with --on-error skip."
+
+
+def find_file(folder: Path, name: str, *, expected: str) -> Path:
+    """``folder/name`` or ``folder/name.gz``; :class:`BenchError` says what was expected."""
+    for path in (folder / name, folder / f"{name}.gz"):
+        if path.is_file():
+            return path
+    raise BenchError(f"{str(folder)!r} has no file {name!r}.", fix=f"Give --raw {expected}.")
+
+
+def lines(path: Path, bad: BadLines | None = None) -> Iterator[tuple[int, str]]:
+    """(line number from 1, line without its end) of a UTF-8 file, gzipped if named ``.gz``.
+
+    ``bad`` decides about lines whose bytes are no text; without it they raise. Raises
+    :class:`BenchError` with the line number where the compressed stream breaks off.
+    """
+    bad = BadLines(path, "raise") if bad is None else bad
+    number = 0
+    try:
+        with _open(path) as stream:
+            for number, line in enumerate(stream, start=1):
+                try:
+                    text = line.decode("utf-8")
+                except UnicodeDecodeError as error:
+                    byte = line[error.start]
+                    bad.report(number, f"not UTF-8 text (byte 0x{byte:02x})")
+                    continue
+                yield number, text.rstrip("\r\n")
+    except (OSError, EOFError, zlib.error) as error:
+        what = getattr(error, "strerror", None) or str(error)
+        raise BenchError(
+            f"{path}, after line {number}: cannot be read on ({what}).",
+            fix="The file is damaged or incomplete: download it again.",
+        ) from error
+
+
+class BadLines:
+    """Decides about broken lines: raise, or count and go on."""
+
+    def __init__(self, path: Path, on_error: OnError) -> None:
+        self.path = path
+        self.on_error = on_error
+        self.skipped = 0
+
+    def report(self, number: int, reason: str, *, lines: int = 1) -> None:
+        """Raise :class:`BenchError` for line ``number``, or count it (a record of ``lines``)."""
+        if self.on_error == "raise":
+            raise BenchError(f"{self.path}, line {number}: {reason}.", fix=_SKIP)
+        self.skipped += lines
+
+    def notes(self) -> dict[str, object]:
+        """For ``RawDataset.notes``."""
+        return {f"lines of {self.path.name} left out": self.skipped} if self.skipped else {}
+
+
+def read_csv(
+    path: Path,
+    columns: Mapping[str, tuple[pl.Expr, str | None]],
+    *,
+    on_error: OnError,
+    separator: str = ",",
+) -> tuple[pl.DataFrame, dict[str, object]]:
+    """Columns of a headed CSV file, and notes on skipped lines.
+
+    ``columns`` maps a name to an expression that turns its text into the wanted type (null
+    where it cannot) and to what a value must be, in words for the message; ``None``: any
+    text, also none. The whole file is parsed at once by polars; only when something is wrong
+    with it is it read again line by line, to name or to skip the broken lines.
+    """
+    header = _header(path, separator)
+    missing = [name for name in columns if name not in header]
+    if missing:
+        raise BenchError(
+            f"{path} has no column {missing[0]!r} (it has: {', '.join(header)}).",
+            fix="Use the file as it was published.",
+        )
+    repeated = [name for name in columns if header.count(name) > 1]
+    if repeated:
+        raise BenchError(
+            f"{path} has several columns {repeated[0]!r}.", fix="Use the file as it was published."
+        )
+    try:
+        # All columns, also those not wanted: with a choice of columns polars does not notice
+        # lines that are too long.
+        text = pl.read_csv(
+            path,
+            infer_schema=False,
+            separator=separator,
+            truncate_ragged_lines=False,
+        )
+        frame = _typed(text.select(list(columns)), columns)
+        del text
+        # A null where a value must be: the line was too short, or the value no such thing.
+        needed = [name for name, (_, rule) in columns.items() if rule is not None]
+        if not sum(frame[name].null_count() for name in needed):
+            return frame, {}
+    except (pl.exceptions.PolarsError, OSError):
+        pass  # the careful reading below finds the line, or the damage
+    return _read_carefully(path, header, columns, on_error=on_error, separator=separator)
+
+
+def _read_carefully(
+    path: Path,
+    header: Sequence[str],
+    columns: Mapping[str, tuple[pl.Expr, str | None]],
+    *,
+    on_error: OnError,
+    separator: str,
+) -> tuple[pl.DataFrame, dict[str, object]]:
+    bad = BadLines(path, on_error)
+    numbers: list[int] = []
+    kept: list[list[str]] = []
+    # A generator of lines leaves broken ones out: the reader's own count would miss them.
+    at = _Position()
+    reader = csv.reader(at.follow(lines(path, bad)), delimiter=separator)
+    next(reader)
+    positions = [header.index(name) for name in columns]
+    for first, fields in _rows(reader, path, at):
+        if fields:
+            if len(fields) == len(header):
+                numbers.append(first)
+                kept.append([fields[position] for position in positions])
+            else:
+                # A quote left open swallows the lines behind it: they count as left out.
+                reason = f"{len(fields)} fields, the header has {len(header)}"
+                bad.report(first, reason, lines=at.record_lines)
+    text = pl.DataFrame(kept, schema=dict.fromkeys(columns, pl.String), orient="row")
+    frame = _typed(text, columns)
+    keep = pl.Series([True]).extend_constant(True, max(len(frame) - 1, 0)).head(len(frame))
+    for name, (_, rule) in columns.items():
+        if rule is None:
+            continue
+        for row in frame[name].is_null().arg_true().to_list():
+            if keep[row]:
+                bad.report(numbers[row], f"{name} is {text[name][row]!r}, not {rule}")
+                keep[row] = False
+    return frame.filter(keep), bad.notes()
+
+
+def _typed(text: pl.DataFrame, columns: Mapping[str, tuple[pl.Expr, str | None]]) -> pl.DataFrame:
+    filled = pl.when(pl.all() != "").then(pl.all())
+    return text.with_columns(filled).select(how.alias(key) for key, (how, _) in columns.items())
+
+
+class _Position:
+    """Where in the file the record being read began, and how many lines it has taken."""
+
+    def __init__(self) -> None:
+        self.first = 0
+        self.record_lines = 0
+
+    def follow(self, numbered: Iterator[tuple[int, str]]) -> Iterator[str]:
+        """The lines for ``csv.reader``, which takes as many as a record needs."""
+        for number, line in numbered:
+            if not self.record_lines:
+                self.first = number
+            self.record_lines += 1
+            yield line + "\n"
+
+
+def _rows(
+    reader: Iterator[list[str]], path: Path, at: _Position
+) -> Iterator[tuple[int, list[str]]]:
+    """(number of the record's first line, its fields)."""
+    while True:
+        at.record_lines = 0
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise BenchError(
+                f"{path}, line {at.first}: {error}.", fix="Correct the quotes of this line."
+            ) from error
+        yield at.first, fields
+
+
+def _header(path: Path, separator: str) -> list[str]:
+    for _, line in lines(path):
+        try:
+            return next(csv.reader([line.removeprefix("\ufeff")], delimiter=separator))
+        except csv.Error as error:
+            raise BenchError(
+                f"{path}, line 1: the header cannot be read ({error}).",
+                fix="Use the file as it was published.",
+            ) from error
+    raise BenchError(f"{path} is empty.", fix="Download it again.")
+
+
+def _open(path: Path) -> gzip.GzipFile | BufferedReader:
+    return gzip.open(path) if path.suffix == ".gz" else open(path, "rb")

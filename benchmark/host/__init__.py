@@ -1,0 +1,1 @@
+"""The machine: files, home, console, progress, processes, torch, provenance, memory."""

@@ -1,0 +1,104 @@
+"""Writing files so that a reader never sees half of one."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from benchmark.errors import BenchError
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary sibling of ``path``; it takes ``path``'s name only on success.
+
+    A full disk or an unwritable folder becomes a :class:`BenchError` naming the file.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with open(temporary, "rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        with suppress(OSError):  # no such folder: the error above says so
+            temporary.unlink(missing_ok=True)
+
+
+def cannot_write(path: Path, error: OSError) -> BenchError:
+    """The message for a failed write."""
+    return BenchError(
+        f"Cannot write {str(path)!r}: {error.strerror or error}.",
+        fix="Free some space or choose another folder with --home; nothing half-written is kept.",
+    )
+
+
+def is_write_failure(error: BaseException) -> bool:
+    """Whether ``error`` is the file system refusing to take data: full, read-only, forbidden."""
+    refusals = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
+    return isinstance(error, OSError) and error.errno in refusals
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as indented JSON, atomically; NaN is refused."""
+    with atomic_path(path) as temporary:
+        text = json.dumps(value, indent=1, sort_keys=False, allow_nan=False, ensure_ascii=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path, *, fix: str | None = None) -> Any:
+    """Read JSON; :class:`BenchError` names the file and line when it is missing or broken.
+
+    ``fix`` is what the user can do about it.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BenchError(f"There is no file {str(path)!r}.", fix=fix) from None
+    except OSError as error:
+        raise BenchError(f"Cannot read {str(path)!r}: {error.strerror}.", fix=fix) from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise BenchError(f"{str(path)!r} is not valid JSON: {error}.", fix=fix) from error
+
+
+def sha256_file(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_json(value: Any) -> str:
+    """Hexadecimal SHA-256 of a value's canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextmanager
+def locked(path: Path, doing: str) -> Iterator[None]:
+    """Hold an exclusive lock on ``path``, waiting for another process if need be.
+
+    ``kill -9`` releases it too, since the kernel drops the lock with the file descriptor.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = open(path, "w")  # noqa: SIM115 - closed below, after the lock's work
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    with stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"Another process is {doing}; waiting for it.", file=sys.stderr)
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,66 @@
+"""Where things are kept: ``--home``, else ``$UNIMP_BENCH_HOME``, else the platform's cache."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.errors import BenchError
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folder that holds prepared datasets, fitted models, runs and searches."""
+
+    root: Path
+
+    @property
+    def datasets(self) -> Path:
+        """Return the folder of prepared datasets."""
+        return self.root / "datasets"
+
+    @property
+    def fitted(self) -> Path:
+        """Return the folder of fitted models."""
+        return self.root / "fitted"
+
+    @property
+    def runs(self) -> Path:
+        """Return the folder of stored runs."""
+        return self.root / "runs"
+
+    @property
+    def tuning(self) -> Path:
+        """Return the folder of hyperparameter searches."""
+        return self.root / "tuning"
+
+    @property
+    def stamps(self) -> Path:
+        """When the files of datasets were last found unchanged (:mod:`benchmark.host.stamps`)."""
+        return self.root / "stamps"
+
+    def check_writable(self) -> None:
+        """Raise :class:`BenchError` now rather than after an hour of training."""
+        probe = self.root / f".writable-{os.getpid()}"
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise BenchError(
+                f"Cannot write to {str(self.root)!r}: {error.strerror}.",
+                fix="Choose another folder with --home or $UNIMP_BENCH_HOME.",
+            ) from error
+
+
+def find_home(option: Path | None = None) -> Home:
+    """The home folder by the rule above; it need not exist yet."""
+    if option is not None:
+        return Home(option.expanduser().absolute())
+    variable = os.environ.get("UNIMP_BENCH_HOME")
+    if variable:
+        return Home(Path(variable).expanduser().absolute())
+    import platformdirs
+
+    return Home(Path(platformdirs.user_cache_dir("unimp-bench")))

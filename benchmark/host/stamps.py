@@ -1,0 +1,87 @@
+"""Whether files still have the content that was written down, without reading them each time.
+
+A stamp is what the file system says of a file (size and times) beside the SHA-256 it had then.
+Stamps are a cache: where one is missing or differs, the content is read and decides.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from benchmark.errors import BenchError
+from benchmark.host.files import read_json, sha256_file, write_json
+
+#: A file that changed this little before it was stamped may change again within one tick of the
+#: file system's clock and look the same: it gets no stamp yet.
+_SETTLED = 1.0
+
+#: Size, time of the last change of content and of the last change of any kind, in nanoseconds.
+_Stamp = list[int]
+
+
+def file_hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below ``folder``, by its path relative to it."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
+
+
+def changed_files(folder: Path, expected: Mapping[str, str], *, stamps: Path) -> list[str]:
+    """Names of ``expected`` whose files below ``folder`` are missing or have another SHA-256.
+
+    ``stamps`` is the file that keeps the stamps; it need not exist, nor can it always be
+    written: then everything is read again next time.
+    """
+    known = _read(stamps)
+    present = dict(_present(folder, expected))
+    kept: dict[str, list[Any]] = {}
+    changed = []
+    for name, sha256 in expected.items():
+        stamp = present.get(name)
+        if stamp is None:
+            changed.append(name)
+        elif known.get(name) == [*stamp, sha256]:
+            kept[name] = known[name]
+        elif _sha256(folder / name) != sha256:
+            changed.append(name)
+        elif max(stamp[1:]) < (time.time() - _SETTLED) * 1e9:
+            kept[name] = [*stamp, sha256]
+    if kept != known:
+        with suppress(BenchError):  # it is a cache
+            write_json(stamps, kept)
+    return changed
+
+
+def _present(folder: Path, names: Iterable[str]) -> Iterator[tuple[str, _Stamp]]:
+    """Stamps of those ``names`` that are files, a folder at a time: there may be many photos."""
+    wanted: dict[str, set[str]] = defaultdict(set)
+    for name in names:
+        parent, _, last = name.rpartition("/")
+        wanted[parent].add(last)
+    for parent, lasts in wanted.items():
+        with suppress(OSError), os.scandir(folder / parent) as entries:
+            for entry in entries:
+                if entry.name in lasts:
+                    found = entry.stat()
+                    stamp = [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+                    yield f"{parent}/{entry.name}" if parent else entry.name, stamp
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        return sha256_file(path)
+    except OSError:
+        return None
+
+
+def _read(stamps: Path) -> dict[str, Any]:
+    try:
+        known = read_json(stamps)
+    except BenchError:
+        return {}
+    return known if isinstance(known, dict) else {}

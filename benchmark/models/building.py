@@ -1,0 +1,105 @@
+"""From ``--model``, its variant and ``--set key=value`` to a built model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from benchmark.errors import BenchError, UsageError, in_one_line, unknown_name
+from benchmark.host.files import sha256_json
+from benchmark.model import Model
+from benchmark.models.calling import model_code
+from benchmark.models.code import code_digest
+from benchmark.models.registered import ModelEntry, find
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltModel:
+    """A model class with its full configuration; :meth:`build` makes fresh objects of it."""
+
+    asked: str
+    """What ``--model`` named: :func:`configure` finds the model again by it."""
+    entry: ModelEntry
+    variant: str | None
+    model_class: type
+    config: Mapping[str, Any]
+    """Every setting with its value, defaults included: what a run's identity rests on."""
+    code: str
+    """SHA-256 over the source files the model's behaviour comes from."""
+
+    @property
+    def label(self) -> str:
+        """``name`` or ``name:variant``."""
+        name = self.entry.name
+        return name if self.variant is None else f"{name}:{self.variant}"
+
+    def build(self) -> Model:
+        """A new, unfitted model; :class:`BenchError` when its constructor fails."""
+        config_class = getattr(self.model_class, "Config", None)
+        with model_code(self.label, "being built"):
+            if config_class is None:
+                return cast(Model, self.model_class())
+            return cast(Model, self.model_class(config_class(**self.config)))
+
+
+def configure(name: str, settings: Mapping[str, Any]) -> BuiltModel:
+    """Find ``name``, apply its variant and ``settings``, and check the result.
+
+    Raises :class:`UsageError` for unknown models, variants and settings, and for values that
+    the model's configuration refuses; :class:`BenchError` for a class that is no model.
+    """
+    entry, variant = find(name)
+    model_class = entry.load(variant)
+    _check_methods(entry, model_class)
+    config_class = getattr(model_class, "Config", None)
+    if config_class is None:
+        if settings:
+            raise UsageError(
+                f"Model {entry.name!r} has no settings, but --set gives {', '.join(settings)}.",
+                fix="Remove --set, or give the model class a pydantic Config.",
+            )
+        config: dict[str, Any] = {}
+    else:
+        config = _validated(config_class, entry, {**entry.settings(variant), **settings})
+    return BuiltModel(name, entry, variant, model_class, config, code_digest(model_class))
+
+
+def _check_methods(entry: ModelEntry, model_class: type) -> None:
+    methods = ("fit", "predict", "save", "load")
+    missing = [name for name in methods if not callable(getattr(model_class, name, None))]
+    if missing:
+        raise BenchError(
+            f"Model {entry.name!r} has no method {missing[0]!r}.",
+            fix=f"A model class has the methods {', '.join(methods)}.",
+        )
+
+
+def _validated(config_class: Any, entry: ModelEntry, settings: dict[str, Any]) -> dict[str, Any]:
+    from pydantic import BaseModel, ValidationError
+
+    if not (isinstance(config_class, type) and issubclass(config_class, BaseModel)):
+        raise BenchError(
+            f"Config of model {entry.name!r} is not a pydantic model: {config_class!r}.",
+            fix="Derive it from pydantic.BaseModel, or leave it out where nothing can be set.",
+        )
+    for key in settings:
+        if key not in config_class.model_fields:
+            raise unknown_name(f"setting of {entry.name}", key, config_class.model_fields)
+    try:
+        config = dict(config_class(**settings).model_dump(mode="json"))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = str(first["loc"][0]) if first["loc"] else "the settings"
+        raise UsageError(
+            f"Model {entry.name!r} refuses {where} = {first['input']!r}: {first['msg']}.",
+            fix=f"Give --set {where}=VALUE another value.",
+        ) from error
+    try:
+        sha256_json(config)
+    except ValueError as error:  # NaN and infinities have no JSON, and equal nothing
+        raise UsageError(
+            f"Model {entry.name!r} has a setting that cannot be recorded: {in_one_line(error)}.",
+            fix="Use finite numbers in its Config and --set.",
+        ) from error
+    return config

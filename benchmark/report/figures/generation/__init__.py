@@ -1,0 +1,1 @@
+"""The figure of generated images beside their targets."""

@@ -1,0 +1,1 @@
+"""What every plot's page shares: style, words, labels, layout."""

@@ -1,0 +1,1 @@
+"""Which stored run fills which cell of a table."""

@@ -1,0 +1,172 @@
+"""Which stored runs stand behind a cell.
+
+A run counts when it is whole (no ``--limit``), of the named configuration (its row's ``set`` and
+no other ``--set``), of the current version of its task, and over the dataset as it is now: runs
+over an earlier preparation of a dataset of the same name never mix with later ones. Of several
+runs of one seed the latest counts. Tuned runs (``--tuned``) answer only questions for tuned ones.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from benchmark.data.listing import INFO, dataset_folders
+from benchmark.data.sources import SELF_CONTAINED, SOURCES
+from benchmark.errors import BenchError, unknown_name
+from benchmark.host.files import read_json
+from benchmark.host.home import Home
+from benchmark.models.from_file import split_name
+from benchmark.runs.spec import RunSpec
+from benchmark.runs.store import StoredRun, is_tuned, stored_runs
+from benchmark.tasks import TASKS
+
+#: Model label, task, dataset, cohort, perturbation, settings as JSON or that they are tuned.
+_Key = tuple[str, str, str, str, str | None, str]
+
+
+def dataset_info(home: Home, name: str) -> dict[str, Any] | None:
+    """``dataset.json`` of a prepared dataset, or ``None`` when it is not prepared."""
+    path = home.datasets / name / INFO
+    if not path.is_file():
+        return None
+    info = read_json(path, fix=f"Prepare dataset {name!r} again with --force.")
+    if not isinstance(info, dict) or "sha256" not in info:
+        raise BenchError(
+            f"{str(path)!r} does not describe a dataset.",
+            fix=f"Prepare dataset {name!r} again with --force.",
+        )
+    return dict(info)
+
+
+def require_known_dataset(home: Home, name: str) -> None:
+    """Raise :class:`~benchmark.errors.UsageError` when ``name`` is no dataset.
+
+    A dataset is one that is prepared, or that a source prepares under that name.
+    """
+    later = {*SELF_CONTAINED, *SOURCES}
+    if dataset_info(home, name) is None and name not in later:
+        raise unknown_name("dataset", name, {path.name for path in dataset_folders(home)} | later)
+
+
+def is_simulated(home: Home, name: str) -> bool:
+    """Whether ``name`` is generated data; by its name where it is not prepared yet."""
+    info = dataset_info(home, name)
+    return name.startswith("sim-") if info is None else bool(info.get("simulated", False))
+
+
+class RunShelf:
+    """The eligible stored runs of a home folder, by what they answer."""
+
+    def __init__(self, home: Home) -> None:
+        self._runs: dict[_Key, list[StoredRun]] = defaultdict(list)
+        self._left_out: dict[_Key, int] = defaultdict(int)
+        candidates = [run for run in stored_runs(home) if _is_whole(run)]
+        hashes = _current_hashes(home, candidates)
+        for run in candidates:
+            manifest = run.manifest
+            if manifest["dataset_sha256"] == hashes[manifest["data"]] and _is_current(run):
+                self._runs[_key(run)].append(run)
+            else:
+                self._left_out[_key(run)] += 1
+
+    @property
+    def datasets(self) -> set[str]:
+        """Names of the datasets some run is over."""
+        return {data for _, _, data, *_ in (*self._runs, *self._left_out)}
+
+    def pick(self, spec: RunSpec) -> tuple[StoredRun, ...]:
+        """The latest run of each seed that answers ``spec`` (whose seed is ignored)."""
+        latest: dict[int, StoredRun] = {}
+        for run in sorted(self._runs.get(_asked(spec), ()), key=_created):
+            if _may_be(run, spec):
+                latest[int(run.manifest["seed"])] = run
+        return tuple(latest[seed] for seed in sorted(latest))
+
+    def left_out(self, spec: RunSpec) -> int:
+        """How many runs answer ``spec`` over other bytes of the dataset or an older task."""
+        return self._left_out.get(_asked(spec), 0)
+
+
+def newest_run(home: Home, spec: RunSpec) -> StoredRun | None:
+    """The latest run that answers ``spec``, of any seed, trials (``--limit``, ``--set``) included.
+
+    For what is looked at rather than counted; like the others it must be of the current version
+    of its task and over the dataset as it is now.
+    """
+    # Of any settings: what they were chosen by does not matter here.
+    asked = _asked(spec)[:-1]
+    runs = [run for run in stored_runs(home) if _key(run)[:-1] == asked and _may_be(run, spec)]
+    hashes = _current_hashes(home, runs)
+    current = [
+        run
+        for run in runs
+        if run.manifest["dataset_sha256"] == hashes[spec.data] and _is_current(run)
+    ]
+    return max(current, key=_created, default=None)
+
+
+def class_in_file(model: str) -> str | None:
+    """``Class`` of ``path/to/file.py:Class``, which is what its runs are called."""
+    of_file = split_name(model)
+    return None if of_file is None else of_file[1]
+
+
+def _asked(spec: RunSpec) -> _Key:
+    label = class_in_file(spec.model) or spec.model
+    settings = _settings(spec.settings, spec.tuned)
+    return label, spec.task, spec.data, spec.cohort, spec.perturb, settings
+
+
+def _settings(given: Mapping[str, Any], tuned: bool) -> str:
+    return "tuned" if tuned else json.dumps(dict(given), sort_keys=True)
+
+
+def _may_be(run: StoredRun, spec: RunSpec) -> bool:
+    """Whether ``run``, called as ``spec`` asks, is not an installed model of the same name."""
+    return class_in_file(spec.model) is None or run.manifest.get("group") == "outside"
+
+
+def _created(run: StoredRun) -> str:
+    return str(run.manifest["created"])
+
+
+def _key(run: StoredRun) -> _Key:
+    manifest = run.manifest
+    return (
+        run.label,
+        manifest["task"],
+        manifest["data"],
+        manifest["cohort"],
+        manifest["perturb"],
+        _settings(manifest["settings"], is_tuned(run)),
+    )
+
+
+def _is_whole(run: StoredRun) -> bool:
+    return run.manifest["limit"] is None
+
+
+def _is_current(run: StoredRun) -> bool:
+    version = _task_version(run.manifest["task"])
+    return bool(run.manifest.get("task_version", version) == version)
+
+
+@cache
+def _task_version(task: str) -> int | None:
+    return TASKS.get(task).version if task in TASKS else None
+
+
+def _current_hashes(home: Home, runs: list[StoredRun]) -> dict[str, str]:
+    """Dataset name -> the hash that counts: the prepared one, else that of the latest run."""
+    hashes: dict[str, str] = {}
+    for run in sorted(runs, key=_created):
+        hashes[run.manifest["data"]] = run.manifest["dataset_sha256"]
+    for name in hashes:
+        info = dataset_info(home, name)
+        if info is not None:
+            hashes[name] = info["sha256"]
+    return hashes

@@ -1,0 +1,192 @@
+"""A table of words: what the formats for people draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from benchmark.report.contents import Report, ReportCell, ReportColumn
+
+#: How a metric's value prints.
+METRIC_NUMBER = ".4f"
+ABSENT = "-"
+
+#: What bold and underline say, where a format can show them.
+STANDING_LEGEND = (
+    "Bold: the best measured value of a column; underlined: the second. "
+    "Values that print alike share a place; oracles have none."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SheetCell:
+    """Words of one cell: a value, its significance ``mark`` and its ``interval``.
+
+    ``best`` values are drawn in bold, ``second`` ones underlined.
+    """
+
+    value: str = ""
+    best: bool = False
+    second: bool = False
+    mark: str = ""
+    interval: str = ""
+
+    @property
+    def marked(self) -> str:
+        """``0.1234*``"""
+        return self.value + self.mark
+
+    @property
+    def text(self) -> str:
+        """``0.1234* [0.1012, 0.1456]``; without an interval, the value and its mark."""
+        return f"{self.marked} {self.interval}" if self.interval else self.marked
+
+
+@dataclass(frozen=True, slots=True)
+class SheetColumn:
+    """A heading with its cells, from top to bottom.
+
+    ``printed`` columns hold the numbers of the paper, the others what was measured here.
+    """
+
+    heading: str
+    cells: tuple[SheetCell, ...]
+    printed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A titled table. Columns of one tuple of ``blocks`` are never drawn apart.
+
+    ``notes`` are footnotes, one sentence or more each; ``commands`` fill what is empty.
+    ``standing`` says what bold and underline mean.
+    """
+
+    title: str
+    row_heading: str
+    rows: tuple[str, ...]
+    blocks: tuple[tuple[SheetColumn, ...], ...]
+    notes: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    standing: str = STANDING_LEGEND
+
+    @property
+    def columns(self) -> tuple[SheetColumn, ...]:
+        """All of them, from left to right."""
+        return tuple(column for block in self.blocks for column in block)
+
+    @property
+    def legend(self) -> tuple[str, ...]:
+        """What bold and underline mean; empty where no cell has either."""
+        cells = (cell for column in self.columns for cell in column.cells)
+        return (self.standing,) if any(cell.best or cell.second for cell in cells) else ()
+
+
+def sheet_of(report: Report) -> Sheet:
+    """Measured numbers with their interval, the paper's in a column of their own."""
+    several_tasks = len({column.task for column in report.columns}) > 1
+    several_data = len({column.data for column in report.columns}) > 1
+    several_cohorts = len({column.cohort for column in report.columns}) > 1
+    blocks = []
+    for at, column in enumerate(report.columns):
+        cells = [row.cells[at] for row in report.rows]
+        candidates = [None if row.role == "oracle" else row.cells[at].value for row in report.rows]
+        context = [column.task] if several_tasks else []
+        context += [column.data] if several_data else []
+        context += [column.cohort] if several_cohorts and column.cohort else []
+        heading = " ".join([column.metric, *([f"({', '.join(context)})"] if context else [])])
+        words = [_measured(cell, column) for cell in cells]
+        block = [SheetColumn(heading, ranked(words, candidates, column.higher_is_better))]
+        if column.paper is not None:
+            printed = tuple(SheetCell(cell.paper_printed or "") for cell in cells)
+            block.append(SheetColumn(column.paper, printed, printed=True))
+        blocks.append(tuple(block))
+    return Sheet(
+        title=report.title,
+        row_heading="system" if any(row.model for row in report.rows) else "dataset",
+        rows=tuple(row.system for row in report.rows),
+        blocks=tuple(blocks),
+        notes=report.notes,
+        commands=report.missing,
+    )
+
+
+def ranked(
+    cells: Sequence[SheetCell], values: Sequence[float | None], higher_is_better: bool | None
+) -> tuple[SheetCell, ...]:
+    """``cells`` with the best and second of ``values`` (parallel to them) marked as such.
+
+    ``None`` takes no part. Values whose cells print alike are a tie: a reader of the table
+    sees no difference between them.
+    """
+    alike: dict[str, float] = {}
+    shown = [
+        None if value is None else alike.setdefault(cell.value, value)
+        for cell, value in zip(cells, values, strict=True)
+    ]
+    places = standings(shown, higher_is_better)
+    return tuple(
+        replace(cell, best=places.get(i) == "best", second=places.get(i) == "second")
+        for i, cell in enumerate(cells)
+    )
+
+
+def _measured(cell: ReportCell, column: ReportColumn) -> SheetCell:
+    if cell.value is None:
+        return SheetCell(ABSENT)
+    mark = "" if cell.better is None else "*" if cell.better else "†"
+    return number_cell(cell.value, cell.low, cell.high, column.number, mark)
+
+
+def number_cell(
+    value: float, low: float | None, high: float | None, number: str, mark: str = ""
+) -> SheetCell:
+    """A measured value in the format ``number``, with its interval where it has one."""
+    interval = "" if low is None or high is None else f"[{low:{number}}, {high:{number}}]"
+    return SheetCell(f"{value:{number}}", mark=mark, interval=interval)
+
+
+Standing = Literal["best", "second"]
+
+
+def standings(values: Sequence[float | None], higher_is_better: bool | None) -> dict[int, Standing]:
+    """Positions of the best value and of the next one, all of them where several share it.
+
+    ``None`` takes no part; nothing leads where nothing is better (``higher_is_better`` is
+    ``None``).
+    """
+    if higher_is_better is None:
+        return {}
+    order = sorted({value for value in values if value is not None}, reverse=higher_is_better)
+    names: tuple[Standing, ...] = ("best", "second")
+    places = dict(zip(order, names, strict=False))
+    return {i: places[value] for i, value in enumerate(values) if value in places}
+
+
+Block = tuple[SheetColumn, ...]
+
+
+def panels(
+    sheet: Sheet, room: float, width_of: Callable[[SheetColumn], float]
+) -> list[list[SheetColumn]]:
+    """Columns to draw beside the row labels, a table each: few tables, of like size.
+
+    ``room`` is what the row labels leave, in the unit of ``width_of``. Columns of one block
+    stay together; a block that is wider than ``room`` by itself gets a table of its own.
+    """
+    needed = [sum(map(width_of, block)) for block in sheet.blocks]
+    parts = [slice(0, len(needed))]
+    for size in range(len(needed), 0, -1):
+        parts = [slice(at, at + size) for at in range(0, len(needed), size)]
+        if size == 1 or all(sum(needed[part]) <= room for part in parts):
+            break
+    smallest = max(-(-len(needed) // len(parts)), 1)  # as many tables, evenly filled
+    even = [slice(at, at + smallest) for at in range(0, len(needed), smallest)]
+    if all(sum(needed[part]) <= room for part in even):
+        parts = even
+    return [_columns(sheet.blocks[part]) for part in parts]
+
+
+def _columns(blocks: Sequence[Block]) -> list[SheetColumn]:
+    return [column for block in blocks for column in block]

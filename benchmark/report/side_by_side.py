@@ -1,0 +1,209 @@
+"""Several runs of one task side by side: what ``unimp-bench run`` prints at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from benchmark.compare.evidence import FEW_USERS_NOTE, Verdict, gather, verdicts
+from benchmark.errors import UsageError
+from benchmark.metrics import metric_named
+from benchmark.metrics.families import is_variant
+from benchmark.report.footnotes import (
+    INTERVAL_NOTE,
+    failure_note,
+    marks_note,
+    simulated_note,
+    tuning_note,
+)
+from benchmark.report.formats.render import DRAWN, check_format, draw, render_json
+from benchmark.report.formats.sheet import (
+    ABSENT,
+    METRIC_NUMBER,
+    Sheet,
+    SheetCell,
+    SheetColumn,
+    number_cell,
+    ranked,
+)
+from benchmark.runs.store import StoredRun, is_tuned
+from benchmark.stats import FEWEST_USERS
+from benchmark.tasks import TASKS
+
+
+def render_runs(
+    runs: Sequence[StoredRun], output_format: str = "text", *, styled: bool | None = None
+) -> str:
+    """A table of ``runs``: best first by the task's primary metric, every metric a column.
+
+    Marks say what differs significantly from the first run given (paired by instance,
+    clustered by user, Holm-corrected over each column). The formats are those of
+    :data:`~benchmark.report.formats.render.DRAWN`, and ``json``.
+
+    Raises :class:`~benchmark.errors.UsageError` where the runs do not answer the same
+    questions, or the format is unknown.
+    """
+    check_format(output_format, (*DRAWN, "json"))
+    _check_comparable(runs)
+    labels = _labels(runs)
+    metrics = _metric_names(runs)
+    order = _best_first(runs)
+    found = {name: _verdicts(runs, labels, name) for name in metrics}
+    if output_format == "json":
+        return render_json([_json(runs[i], labels[i], found) for i in order])
+    return draw(_sheet(runs, labels, metrics, order, found), output_format, styled=styled)
+
+
+def _check_comparable(runs: Sequence[StoredRun]) -> None:
+    if not runs:
+        raise UsageError("There is no run to show.", fix="Name at least one run.")
+    for key, what in (
+        ("task", "tasks"),
+        ("dataset_sha256", "datasets"),
+        ("cohort", "cohorts"),
+        ("limit", "--limit values"),
+    ):
+        if len({run.manifest[key] for run in runs}) > 1:
+            values = dict.fromkeys(f"{run.label}: {run.manifest[key]}" for run in runs)
+            raise UsageError(
+                f"These runs are over different {what} ({', '.join(values)}).",
+                fix="Compare runs that answer the same instances.",
+            )
+
+
+def _labels(runs: Sequence[StoredRun]) -> list[str]:
+    """``name[:variant]``, with whatever else tells a run from the others."""
+    several_seeds = len({run.manifest["seed"] for run in runs}) > 1
+    labels: list[str] = []
+    for run in runs:
+        label = run.label
+        if run.manifest["perturb"] is not None:
+            label += f" with {run.manifest['perturb'].upper()}"
+        if is_tuned(run):
+            label += " (tuned)"
+        elif run.manifest["settings"]:
+            settings = (f"{key}={value}" for key, value in run.manifest["settings"].items())
+            label += f" ({', '.join(settings)})"
+        if several_seeds:
+            label += f", seed {run.manifest['seed']}"
+        if label in labels:  # the same configuration over another version of the code
+            label += f" [{run.manifest['run_id']}]"
+        labels.append(label)
+    return labels
+
+
+def _metric_names(runs: Sequence[StoredRun]) -> list[str]:
+    return list(dict.fromkeys(name for run in runs for name in run.scores))
+
+
+def _best_first(runs: Sequence[StoredRun]) -> list[int]:
+    """By the primary metric; runs under different variants of it stay apart, those without last."""
+    primary = TASKS.get(runs[0].manifest["task"]).primary
+
+    def key(i: int) -> tuple[bool, str, float]:
+        name = next((name for name in runs[i].scores if is_variant(name, primary)), None)
+        if name is None:
+            return True, "", 0.0
+        sign = -1 if metric_named(name).higher_is_better else 1
+        return False, name, sign * runs[i].scores[name]["value"]
+
+    return sorted(range(len(runs)), key=key)
+
+
+def _verdicts(runs: Sequence[StoredRun], labels: Sequence[str], name: str) -> dict[str, Verdict]:
+    evidence = {
+        label: gathered
+        for label, run in zip(labels, runs, strict=True)
+        if (gathered := gather([run])) is not None
+    }
+    opponents = dict.fromkeys(labels[1:], labels[0])
+    return verdicts(metric_named(name), evidence, opponents)
+
+
+def _sheet(
+    runs: Sequence[StoredRun],
+    labels: Sequence[str],
+    metrics: Sequence[str],
+    order: Sequence[int],
+    found: dict[str, dict[str, Verdict]],
+) -> Sheet:
+    blocks = []
+    for name in metrics:
+        metric = metric_named(name)
+        values = [
+            runs[i].scores[name]["value"]
+            if name in runs[i].scores and not _is_oracle(runs[i])
+            else None
+            for i in order
+        ]
+        cells = []
+        for i in order:
+            score = runs[i].scores.get(name)
+            verdict = found[name].get(labels[i])
+            mark = "" if verdict is None else "*" if verdict.better else "†"
+            cells.append(
+                SheetCell(ABSENT)
+                if score is None
+                else number_cell(score["value"], score["low"], score["high"], METRIC_NUMBER, mark)
+            )
+        # A single run leads nothing.
+        better = metric.higher_is_better if len(runs) > 1 else None
+        blocks.append((SheetColumn(name, ranked(cells, values, better)),))
+    manifest = runs[0].manifest
+    simulated = " (simulated)" if manifest["simulated"] else ""
+    return Sheet(
+        title=f"{manifest['task']} on {manifest['data']}{simulated}, cohort {manifest['cohort']}",
+        row_heading="model",
+        rows=tuple(labels[i] for i in order),
+        blocks=tuple(blocks),
+        notes=tuple(_notes(runs, labels, found)),
+    )
+
+
+def _notes(
+    runs: Sequence[StoredRun], labels: Sequence[str], found: dict[str, dict[str, Verdict]]
+) -> list[str]:
+    first = runs[0].manifest
+    notes = []
+    if first["simulated"]:
+        notes.append(simulated_note(first["data"]))
+    if first["limit"] is not None:
+        notes.append(f"A trial: only the first {first['limit']} instances were asked.")
+    scores = [score for run in runs for score in run.scores.values()]
+    if any(score["low"] is not None for score in scores):
+        notes.append(INTERVAL_NOTE)
+    if any(score.get("users", FEWEST_USERS) < FEWEST_USERS for score in scores):
+        notes.append(FEW_USERS_NOTE)
+    if any(found.values()):
+        notes.append(marks_note(labels[0]))
+    notes += [
+        tuning_note(label, run) for label, run in zip(labels, runs, strict=True) if is_tuned(run)
+    ]
+    notes += [
+        failure_note(label, run.failure_rate)
+        for label, run in zip(labels, runs, strict=True)
+        if run.failure_rate
+    ]
+    return notes
+
+
+def _is_oracle(run: StoredRun) -> bool:
+    return run.manifest.get("group") == "oracle"
+
+
+def _json(run: StoredRun, label: str, found: dict[str, dict[str, Verdict]]) -> dict[str, Any]:
+    scores = {}
+    for name, score in run.scores.items():
+        verdict = found[name].get(label)
+        scores[name] = {
+            **{key: score[key] for key in ("value", "low", "high", "n")},
+            "significant_against": None if verdict is None else verdict.against,
+        }
+    keys = ("model", "variant", "task", "data", "cohort", "perturb", "seed", "simulated")
+    return {
+        "run": str(run.folder),
+        "label": label,
+        **{key: run.manifest[key] for key in keys},
+        "scores": scores,
+        "failure_rate": run.failure_rate,
+    }

@@ -1,0 +1,179 @@
+"""Predictions on disk: written shard by shard, checked one by one, merged when complete.
+
+Shards have fixed borders, so a resumed run asks the model for exactly the same groups of
+instances as an undisturbed one and ends with the same bytes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmark.data.dataset import Dataset
+from benchmark.data.instances.lazily import Questions
+from benchmark.errors import BenchError, in_one_line
+from benchmark.host.files import atomic_path
+from benchmark.host.progress import bar
+from benchmark.instances import Instance
+from benchmark.model import Model
+from benchmark.models.calling import model_code
+from benchmark.predictions import Image, Prediction, Ranking, Rating, Selection, Text
+from benchmark.runs.fitting import seed_everything
+from benchmark.runs.store import PREDICTIONS
+from benchmark.tasks import Task
+
+#: Instances per shard: what a kill can cost.
+SHARD = 256
+
+_STRINGS = pa.list_(pa.string())
+_FLOATS = pa.list_(pa.float64())
+
+#: Answer columns of predictions.parquet by prediction type.
+ANSWERS: dict[type, dict[str, pa.DataType]] = {
+    Ranking: {"items": _STRINGS, "scores": _FLOATS},
+    Rating: {"value": pa.float64()},
+    Text: {"text": pa.string()},
+    Selection: {"chosen": _STRINGS, "scores": _FLOATS},
+    Image: {"png": pa.binary(), "retrieved": _STRINGS},
+}
+
+
+def schema_for(task: Task) -> pa.Schema:
+    """Columns of predictions.parquet: ids, the answer, ``status`` and what was wrong."""
+    columns = {
+        "instance_id": pa.string(),
+        "user_id": pa.string(),
+        **ANSWERS[task.prediction],
+        "status": pa.string(),
+        "problem": pa.string(),
+    }
+    return pa.schema(list(columns.items()))
+
+
+def borders(total: int) -> list[tuple[int, int]]:
+    """Half-open instance ranges of the shards."""
+    return [(start, min(start + SHARD, total)) for start in range(0, total, SHARD)]
+
+
+def shard_path(folder: Path, number: int) -> Path:
+    """Return where predictions of shard ``number`` lie in a run's ``folder``."""
+    return folder / f"shard-{number:06d}.parquet"
+
+
+def predict_shard(
+    model: Model,
+    task: Task,
+    instances: Sequence[Instance],
+    known: Callable[[str], bool],
+    path: Path,
+    label: str,
+) -> None:
+    """Ask, check and store one shard. A malformed answer becomes a failed row, not a crash.
+
+    Raises :class:`BenchError` when the model itself fails or answers more than it was asked.
+    """
+    started = time.perf_counter()
+    answers = _answers(model, instances, label)
+    rows = [_row(task, instance, next(answers, None), known) for instance in instances]
+    if next(answers, None) is not None:
+        raise BenchError(
+            f"Model {label!r} returned more predictions than the {len(instances)} instances asked.",
+            fix="Yield exactly one prediction per instance, in order.",
+        )
+    seconds = time.perf_counter() - started
+    schema = schema_for(task).with_metadata({"seconds": f"{seconds:.6f}"})
+    with atomic_path(path) as temporary:
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary)
+
+
+def shard_seconds(path: Path) -> float:
+    """Prediction time recorded in a shard."""
+    with _reading(path):
+        return float(pq.read_schema(path).metadata[b"seconds"])
+
+
+def merge(folder: Path, total: int, task: Task, path: Path) -> None:
+    """All shards of ``folder`` as one predictions.parquet, without their timings."""
+    schema = schema_for(task)
+    with atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+        for number in range(len(borders(total))):
+            shard = shard_path(folder, number)
+            with _reading(shard):
+                table = pq.read_table(shard, schema=schema)
+            writer.write_table(table)
+
+
+@contextmanager
+def _reading(shard: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError, KeyError, TypeError) as error:
+        raise BenchError(
+            f"The stored predictions {str(shard)!r} are damaged: {in_one_line(error)}.",
+            fix="Delete that file and run again: its instances are asked anew.",
+        ) from error
+
+
+def _answers(model: Model, instances: Sequence[Instance], label: str) -> Iterator[Prediction]:
+    fix = "Run again with --debug for the traceback; finished shards are kept."
+    with model_code(label, "predicting", fix=fix):
+        yield from model.predict(instances)
+
+
+def _row(
+    task: Task, instance: Instance, prediction: Prediction | None, known: Callable[[str], bool]
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"instance_id": instance.instance_id, "user_id": instance.user_id}
+    if prediction is None:
+        problem: str | None = "no prediction given"
+    else:
+        problem = _problem(task, instance, prediction, known)
+    row["status"] = "ok" if problem is None else "failed"
+    row["problem"] = problem
+    if problem is None:
+        for column in ANSWERS[task.prediction]:
+            row[column] = getattr(prediction, column)
+    return row
+
+
+def _problem(
+    task: Task, instance: Instance, prediction: Prediction, known: Callable[[str], bool]
+) -> str | None:
+    try:
+        return task.problem(instance, prediction, known)
+    except (TypeError, ValueError, AttributeError) as error:
+        return f"the answer has a field of the wrong type: {error}"
+
+
+def predict(
+    model: Model,
+    task: Task,
+    questions: Questions,
+    dataset: Dataset,
+    folder: Path,
+    *,
+    seed: int,
+    label: str,
+) -> Path:
+    """Answer what ``folder`` has no shard of yet; the merged predictions lie in the file returned.
+
+    Raises :class:`~benchmark.errors.BenchError` when the model fails.
+    """
+    index = dataset.catalogue().index
+    with bar(f"{label} on {task.name}", total=len(questions)) as progress:
+        for number, (start, stop) in enumerate(borders(len(questions))):
+            path = shard_path(folder, number)
+            if not path.is_file():
+                # Seeded per shard: what a model draws may not depend on where a run resumed.
+                seed_everything(seed + number)
+                asked = questions[start:stop]
+                predict_shard(model, task, asked, index.__contains__, path, label)
+            progress.advance(stop - start)
+    merge(folder, len(questions), task, folder / PREDICTIONS)
+    return folder / PREDICTIONS

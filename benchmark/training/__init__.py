@@ -1,0 +1,1 @@
+"""One training kit for every model that learns here."""

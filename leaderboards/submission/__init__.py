@@ -1,0 +1,1 @@
+"""A submission as files: its container, schema, limits and packing."""

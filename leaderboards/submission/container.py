@@ -1,0 +1,243 @@
+"""The files of a submission, from a folder or from a zip archive, without unpacking anything.
+
+Only two kinds of names exist, so nothing else is opened: no links are followed, no path is
+joined with a name from outside, and reading stops at a limit whatever a header says.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import zipfile
+import zlib
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from benchmark.errors import UsageError
+from leaderboards.submission import limits, zip_layout
+from leaderboards.submission.findings import Finding, Refused, place, shown
+from leaderboards.submission.schema import MANIFEST, PREDICTIONS_FOLDER
+
+_PREDICTIONS = re.compile(rf"{PREDICTIONS_FOLDER}/[a-z0-9][a-z0-9.-]{{0,110}}\.parquet", re.ASCII)
+_CHUNK = 1 << 20
+
+
+#: What zipfile raises over an archive that is broken, or packed in a way it does not know.
+_DAMAGED = (zipfile.BadZipFile, NotImplementedError, OSError, ValueError)
+
+
+class Container(Protocol):
+    """An opened submission: a context manager."""
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Name -> size in bytes as announced, for every file that may be read."""
+
+    findings: list[Finding]
+    """What is wrong with the container itself."""
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one of ``sizes``; :class:`Refused` when they are not what it announced."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+def open_container(path: Path) -> Container:
+    """The folder or archive at ``path``.
+
+    Raises :class:`UsageError` when there is neither, :class:`Refused` for an archive that is
+    not laid out plainly.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        raise UsageError(
+            f"There is no submission {str(path)!r}.", fix="Give a folder or a .zip file."
+        ) from None
+    if stat.S_ISDIR(mode):
+        return _Folder(path)
+    if stat.S_ISREG(mode):
+        return _Archive(path)
+    raise UsageError(f"{str(path)!r} is neither file nor folder.", fix="Give a folder or a .zip.")
+
+
+def most_bytes(name: str) -> int | None:
+    """How large a file of this name may be; ``None`` for names no submission has."""
+    if name == MANIFEST:
+        return limits.MANIFEST_BYTES
+    return limits.PREDICTIONS_BYTES if _PREDICTIONS.fullmatch(name) else None
+
+
+class _Common:
+    """Judges names and announced sizes."""
+
+    def __init__(self) -> None:
+        self.sizes: dict[str, int] = {}
+        self.findings: list[Finding] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def _refuse(self, code: str, name: str, message: str) -> None:
+        self.findings.append(Finding(code, place(name), message))
+
+    def _announce(self, name: str, size: int) -> None:
+        most = most_bytes(name)
+        if most is None:
+            kinds = f"{MANIFEST} and {PREDICTIONS_FOLDER}/NAME.parquet"
+            self._refuse("file-unknown", name, f"A submission holds {kinds}, not {shown(name)}.")
+        elif size > most:
+            self._refuse("file-size", name, f"{size} bytes, at most {most} allowed.")
+        elif sum(self.sizes.values()) + size > limits.TOTAL_BYTES:
+            most = limits.TOTAL_BYTES
+            self._refuse("total-size", name, f"All files have more than {most} bytes together.")
+        else:
+            self.sizes[name] = size
+
+
+class _Folder(_Common):
+    """Reads through one directory handle a level, so that no name can lead elsewhere."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._handles: dict[str, int] = {}
+        try:
+            self._open_folder("", os.open(path, os.O_RDONLY | os.O_DIRECTORY))
+        except OSError as error:
+            self._stack.close()
+            raise Refused("folder-unreadable", place(path.name), f"{error.strerror}.") from error
+
+    def _open_folder(self, prefix: str, handle: int) -> None:
+        self._handles[prefix] = handle
+        self._stack.callback(os.close, handle)
+        entries = []
+        with os.scandir(handle) as scan:
+            for entry in scan:
+                entries.append(entry.name)
+                if len(entries) > limits.ENTRIES:
+                    message = f"More than {limits.ENTRIES} entries."
+                    self._refuse("too-many-files", prefix or ".", message)
+                    return
+        for name in sorted(entries):
+            self._look_at(prefix, name, handle)
+
+    def _look_at(self, prefix: str, name: str, handle: int) -> None:
+        full = prefix + name
+        about = os.stat(name, dir_fd=handle, follow_symlinks=False)
+        if stat.S_ISLNK(about.st_mode):
+            self._refuse("symlink", full, f"{shown(full)} is a link.")
+        elif stat.S_ISDIR(about.st_mode):
+            if full != PREDICTIONS_FOLDER:
+                self._refuse(
+                    "file-unknown", full, f"There is no place for the folder {shown(full)}."
+                )
+                return
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+            self._open_folder(f"{full}/", os.open(name, flags, dir_fd=handle))
+        elif stat.S_ISREG(about.st_mode):
+            self._announce(full, about.st_size)
+        else:
+            self._refuse("special-file", full, f"{shown(full)} is no ordinary file.")
+
+    def read(self, name: str) -> bytes:
+        """The file's bytes; it must still have the size it had."""
+        folder, _, last = name.rpartition("/")
+        handle = self._handles[f"{folder}/" if folder else ""]
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            with open(os.open(last, flags, dir_fd=handle), "rb") as stream:
+                content = stream.read(self.sizes[name] + 1)
+        except OSError as error:
+            raise Refused("file-unreadable", place(name), f"{error.strerror}.") from error
+        if len(content) != self.sizes[name]:
+            raise Refused("file-changed", place(name), "Its size changed while it was read.")
+        return content
+
+
+class _Archive(_Common):
+    """Reads members one by one; nothing is written anywhere."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        zip_layout.check(path)
+        try:
+            self._zip = self._stack.enter_context(zipfile.ZipFile(path))
+        except _DAMAGED as error:
+            raise Refused("zip-damaged", place(path.name), _reason(error)) from error
+        self._members: dict[str, zipfile.ZipInfo] = {}
+        folded: set[str] = set()
+        members = self._zip.infolist()
+        if sum(member.compress_size for member in members) > path.stat().st_size or len(
+            {member.header_offset for member in members}
+        ) < len(members):
+            raise Refused("zip-overlap", place(path.name), "Members share bytes of the archive.")
+        for member in members:
+            name = member.orig_filename  # as stored: zipfile cuts at a zero byte
+            if name.casefold() in folded:
+                self._refuse("file-repeated", name, f"{shown(name)} is in the archive twice.")
+                continue
+            folded.add(name.casefold())
+            self._look_at(name, member)
+
+    def _look_at(self, name: str, member: zipfile.ZipInfo) -> None:
+        kind = stat.S_IFMT(member.external_attr >> 16)
+        if name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
+            self._refuse("path-absolute", name, f"{shown(name)} is an absolute path.")
+        elif ".." in re.split(r"[/\\]", name):
+            self._refuse("path-traversal", name, f"{shown(name)} leads out of the submission.")
+        elif kind == stat.S_IFLNK:
+            self._refuse("symlink", name, f"{shown(name)} is a link.")
+        elif kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            self._refuse("special-file", name, f"{shown(name)} is no ordinary file.")
+        elif member.flag_bits & 0x1:
+            self._refuse("zip-encrypted", name, f"{shown(name)} is encrypted.")
+        elif member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            method = member.compress_type
+            self._refuse("zip-method", name, f"{shown(name)} is compressed by method {method}.")
+        elif name == f"{PREDICTIONS_FOLDER}/" and member.file_size == 0:
+            return
+        else:
+            self._announce(name, member.file_size)
+            self._members[name] = member
+
+    def read(self, name: str) -> bytes:
+        """The member's bytes, a bounded block at a time: headers are only claims.
+
+        ``zipfile`` stops at the announced size and then compares the checksum, but asked for
+        everything at once it would first inflate everything.
+        """
+        parts: list[bytes] = []
+        left = self.sizes[name]
+        try:
+            with self._zip.open(self._members[name]) as stream:
+                while left and (block := stream.read(min(_CHUNK, left))):
+                    parts.append(block)
+                    left -= len(block)
+        except (*_DAMAGED, zlib.error, EOFError, RuntimeError) as error:
+            raise Refused("zip-damaged", place(name), _reason(error)) from error
+        if left:
+            raise Refused("zip-damaged", place(name), f"{left} bytes are missing.")
+        return b"".join(parts)
+
+
+def _reason(error: Exception) -> str:
+    return f"Cannot be read ({type(error).__name__}: {shown(str(error))})."

@@ -1,0 +1,199 @@
+"""Runs to one submission: a folder or a zip archive, the same bytes for the same runs."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import zipfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmark.errors import BenchError, UsageError, in_one_line
+from benchmark.runs.store import PREDICTIONS, StoredRun, is_tuned
+from leaderboards.submission import limits, tables
+from leaderboards.submission.schema import (
+    FORMAT,
+    MANIFEST,
+    PREDICTIONS_FOLDER,
+    Tuning,
+    digest_of,
+    validate,
+)
+
+#: What a zip archive can say of a time, at its earliest.
+_TIME = (1980, 1, 1, 0, 0, 0)
+#: Keys of a run's manifest that are taken over as they are.
+_TAKEN = (
+    *("task", "task_version", "data", "dataset_sha256", "instances_sha256", "cohort", "perturb"),
+    *("seed", "settings", "code_sha256", "parameters", "attachments", "fit_seconds"),
+    *("predict_seconds", "peak_memory_mib", "processor", "devices", "packages", "unimp_bench"),
+    *("python", "created"),
+)
+
+
+def files_of(
+    runs: Sequence[StoredRun],
+    declaration: Mapping[str, str | None],
+    *,
+    description: str | None = None,
+) -> dict[str, bytes]:
+    """Name -> content of every file of the submission.
+
+    ``declaration`` has the fields of :class:`leaderboards.submission.schema.Declaration`. Raises
+    :class:`UsageError` for runs that do not belong together or a declaration that would be
+    refused, :class:`BenchError` for a damaged run.
+    """
+    _check_together(runs)
+    files: dict[str, bytes] = {}
+    entries = []
+    for run in runs:
+        name = _file_name(run, files)
+        files[name] = _predictions(run)
+        entries.append(_entry(run, name, files[name]))
+    first = runs[0].manifest
+    manifest: dict[str, Any] = {
+        "format": FORMAT,
+        "model": first["model"],
+        "variant": first["variant"],
+        "description": description,
+        "declaration": dict(declaration),
+        "runs": entries,
+    }
+    manifest["digest"] = digest_of(manifest)
+    _check_valid(manifest)
+    return {MANIFEST: _json(manifest), **files}
+
+
+def write_submission(files: Mapping[str, bytes], out: Path, *, force: bool = False) -> None:
+    """Write ``files`` to ``out``: an archive where it ends in ``.zip``, else a folder.
+
+    It appears whole or not at all. Raises :class:`UsageError` when ``out`` exists and
+    ``force`` is off, :class:`BenchError` when it cannot be written.
+    """
+    if out.exists() or out.is_symlink():
+        if not force:
+            raise UsageError(f"{str(out)!r} exists.", fix="Give --force to replace it.")
+        if out.is_dir() and not (out / MANIFEST).is_file():
+            raise UsageError(
+                f"The folder {str(out)!r} is no submission.", fix="Choose another --out."
+            )
+    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if out.suffix == ".zip":
+            partial.write_bytes(_archive(files))
+        else:
+            for name, content in files.items():
+                (partial / name).parent.mkdir(parents=True, exist_ok=True)
+                (partial / name).write_bytes(content)
+        _remove(out)
+        partial.rename(out)
+    except OSError as error:
+        raise BenchError(
+            f"Cannot write {str(out)!r}: {error.strerror or error}.",
+            fix="Free some space or choose another --out; nothing half-written is kept.",
+        ) from error
+    finally:
+        with suppress(OSError):  # no such folder: the error above says so
+            _remove(partial)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _check_together(runs: Sequence[StoredRun]) -> None:
+    if not 1 <= len(runs) <= limits.RUNS:
+        raise UsageError(f"{len(runs)} runs were given.", fix=f"Give 1 to {limits.RUNS} runs.")
+    labels = list(dict.fromkeys(run.label for run in runs))
+    if len(labels) > 1:
+        raise UsageError(
+            f"These are runs of {labels[0]} and of {labels[1]}.",
+            fix="Submit each variant of a model on its own.",
+        )
+    for run in runs:
+        if run.manifest["limit"] is not None:
+            raise UsageError(
+                f"{run.folder.name} answers only {run.manifest['limit']} instances.",
+                fix="Run it again without --limit.",
+            )
+        absent = [key for key in _TAKEN if key not in run.manifest]
+        if absent:
+            raise BenchError(
+                f"The manifest of {run.folder.name} lacks {absent[0]!r}.",
+                fix="Run it again with --force.",
+            )
+
+
+def _file_name(run: StoredRun, taken: Mapping[str, bytes]) -> str:
+    words = [run.manifest[key] for key in ("task", "data", "cohort", "perturb")]
+    stem = "-".join([*(str(w) for w in words if w is not None), f"seed{run.manifest['seed']}"])
+    stem = re.sub(r"[^a-z0-9.-]+", "-", stem.lower())[:90].lstrip(".-")
+    name, number = f"{PREDICTIONS_FOLDER}/{stem}.parquet", 2
+    while name in taken:
+        name, number = f"{PREDICTIONS_FOLDER}/{stem}-{number}.parquet", number + 1
+    return name
+
+
+def _predictions(run: StoredRun) -> bytes:
+    """The run's answers in the form that travels, blank where they failed."""
+    expected = tables.schema_for(run.manifest["task"])
+    try:
+        table = pq.read_table(run.folder / PREDICTIONS, columns=expected.names)
+        return tables.encode(table.select(expected.names).cast(expected))
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        raise BenchError(
+            f"The predictions of {run.folder.name} are damaged: {in_one_line(error)}.",
+            fix="Run it again with --force.",
+        ) from error
+
+
+def _entry(run: StoredRun, name: str, content: bytes) -> dict[str, Any]:
+    keys = ("value", "low", "high", "n", "users")
+    tuning = {key: run.manifest["tuning"][key] for key in Tuning.model_fields if is_tuned(run)}
+    return {
+        "predictions": name,
+        "predictions_sha256": hashlib.sha256(content).hexdigest(),
+        **{key: run.manifest[key] for key in _TAKEN},
+        **({"tuning": tuning} if tuning else {}),
+        "scores": {m: {k: score[k] for k in keys} for m, score in run.scores.items()},
+        "failure_rate": run.failure_rate,
+    }
+
+
+def _check_valid(manifest: Mapping[str, Any]) -> None:
+    """What would be refused is said now, in the author's terms."""
+    _, found = validate(manifest)
+    if found:
+        finding = found[0]
+        raise UsageError(
+            f"This would be refused ({finding.code}, {finding.where}): {finding.message}",
+            fix="Correct it; docs/submit.md says what each field takes.",
+        )
+
+
+def _json(manifest: Mapping[str, Any]) -> bytes:
+    return (json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _archive(files: Mapping[str, bytes]) -> bytes:
+    """A zip archive; stored, since Parquet is compressed, and so that no zlib matters."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(files):
+            member = zipfile.ZipInfo(name, _TIME)
+            member.create_system, member.external_attr = 3, 0o100644 << 16
+            archive.writestr(member, files[name])
+    return buffer.getvalue()

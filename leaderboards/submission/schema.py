@@ -1,0 +1,308 @@
+"""What ``submission.json`` says: who, what was run, which scores are claimed, with what.
+
+Models are strict: no unknown field, no conversion between types, a limit on every string and
+list, plain text wherever a person writes it. Errors carry the codes that ``verify`` prints.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Union
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from benchmark.host.files import sha256_json
+from leaderboards.submission import limits, plain_text
+from leaderboards.submission.findings import Finding, place, shown
+
+FORMAT = 1
+MANIFEST = "submission.json"
+#: Where the predictions of one run lie inside a submission.
+PREDICTIONS_FOLDER = "runs"
+
+
+def _plain(text: str) -> str:
+    found = plain_text.problem(text)
+    if found is not None:
+        code, reason = found
+        raise PydanticCustomError(
+            code, "{quoted} {reason}", {"quoted": shown(text), "reason": reason}
+        )
+    return text
+
+
+#: Files and folders of this repository that hold models.
+_OURS = re.compile(r"(baselines|unimp_model)(/[a-z0-9_]+)*(\.py)?", re.ASCII)
+
+
+def _portable(text: str) -> str:
+    """A setting means the same on every machine: no place on one disk, no home folder."""
+    if re.match(r"/|~|file:|[A-Za-z]:[/\\]", text):
+        raise PydanticCustomError(
+            "path", "{quoted} is a place on one machine; say it relative", {"quoted": shown(text)}
+        )
+    return text
+
+
+def _address(url: str) -> str:
+    """A place in this repository, or an https address with a host and no credentials, of
+    characters that need no escape."""
+    if _OURS.fullmatch(url):
+        return url
+    problem = None
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        _ = parts.port
+    except ValueError:
+        problem = "is no address"
+    else:
+        if parts.scheme != "https":
+            problem = "does not begin with https://"
+        elif not re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", host):
+            problem = "names no host"
+        elif "@" in parts.netloc:
+            problem = "holds a user name"
+        elif not re.fullmatch(r"[A-Za-z0-9:/?#@!$&*+,;=._~%-]+", url):
+            problem = "holds characters that an address must encode"
+    if problem is not None:
+        raise PydanticCustomError(
+            "url", "{quoted} {reason}", {"quoted": shown(url), "reason": problem}
+        )
+    return url
+
+
+def _matching(pattern: str, words: str) -> AfterValidator:
+    compiled = re.compile(pattern, re.ASCII)
+
+    def check(text: str) -> str:
+        if not compiled.fullmatch(text):
+            details = {"quoted": shown(text), "words": words}
+            raise PydanticCustomError("name", "{quoted} is not {words}", details)
+        return text
+
+    return AfterValidator(check)
+
+
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
+Name = Annotated[
+    str, Field(max_length=64), _matching(_NAME, "a name of letters, digits and . _ + -")
+]
+Sha256 = Annotated[
+    str, Field(max_length=64), _matching(r"[0-9a-f]{64}", "a SHA-256 in lower-case hexadecimal")
+]
+FileName = Annotated[
+    str,
+    Field(max_length=120),
+    _matching(
+        rf"{PREDICTIONS_FOLDER}/[a-z0-9][a-z0-9.-]*\.parquet", "a name like runs/search.parquet"
+    ),
+]
+MetricName = Annotated[
+    str, Field(max_length=80), _matching(r"[A-Za-z0-9][A-Za-z0-9 @+./_-]*", "a metric's name")
+]
+Line = Annotated[str, Field(max_length=200), AfterValidator(_plain)]
+Paragraph = Annotated[str, Field(max_length=2_000), AfterValidator(_plain)]
+Scalar = Union[
+    bool,
+    int,
+    float,
+    None,
+    Annotated[str, Field(max_length=200), AfterValidator(_plain), AfterValidator(_portable)],
+]
+Seconds = Annotated[float, Field(ge=0, le=1e9)]
+Count = Annotated[int, Field(ge=0, le=10**15)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class ClaimedScore(_Strict):
+    """One metric as the submitter's machine computed it."""
+
+    value: float = Field(ge=-1e6, le=1e6)
+    low: float | None = Field(ge=-1e6, le=1e6)
+    high: float | None = Field(ge=-1e6, le=1e6)
+    """``None`` where there is no interval: too few users."""
+    n: int = Field(ge=1, le=limits.ROWS)
+    users: int = Field(ge=1, le=limits.ROWS)
+
+    @model_validator(mode="after")
+    def _an_interval_has_two_ends(self) -> ClaimedScore:
+        if (self.low is None) != (self.high is None):
+            raise PydanticCustomError("interval", "an interval with one end only")
+        return self
+
+
+class Parameters(_Strict):
+    """Numbers of weights."""
+
+    trainable: Count
+    total: Count
+
+    @model_validator(mode="after")
+    def _trainable_are_among_all(self) -> Parameters:
+        if self.trainable > self.total:
+            details = {"trainable": self.trainable, "total": self.total}
+            raise PydanticCustomError(
+                "parameters", "{trainable} trainable parameters of {total} in all", details
+            )
+        return self
+
+
+class Tuning(_Strict):
+    """How ``run --tuned`` came by its settings: the best of ``trials`` by ``metric`` on validation.
+
+    The more trials, the more was chosen by chance too.
+    """
+
+    trials: int = Field(ge=1, le=10**6)
+    metric: MetricName
+    value: float = Field(ge=-1e6, le=1e6)
+
+
+class SubmittedRun(_Strict):
+    """One run: what was asked, and what is claimed of the answers in ``predictions``."""
+
+    predictions: FileName
+    predictions_sha256: Sha256
+    task: Name
+    task_version: int = Field(ge=1, le=1_000)
+    data: Name
+    dataset_sha256: Sha256
+    instances_sha256: Sha256
+    cohort: Name
+    perturb: Name | None
+    seed: int = Field(ge=0, lt=2**32)
+    settings: dict[Name, Scalar | Annotated[list[Scalar], Field(max_length=64)]] = Field(
+        max_length=64
+    )
+    """``--set`` overrides; the rest of the configuration is the variant's."""
+    tuning: Tuning | None = None
+    """Where a search chose the settings."""
+    code_sha256: Sha256
+    """Of the source files that the model's answers can depend on."""
+    scores: dict[MetricName, ClaimedScore] = Field(min_length=1, max_length=64)
+    failure_rate: float = Field(ge=0, le=1)
+    parameters: Parameters | None
+    attachments: list[Line] = Field(max_length=16)
+    """Files of the dataset that are not for ordinary models (the oracle's)."""
+    fit_seconds: Seconds
+    predict_seconds: Seconds
+    peak_memory_mib: float = Field(ge=0, le=1e9)
+    processor: Line
+    devices: list[Line] = Field(max_length=64)
+    packages: dict[Name, Line] = Field(max_length=64)
+    unimp_bench: Name
+    python: Name
+    created: Annotated[
+        str, Field(max_length=25), _matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", "a UTC time")
+    ]
+
+
+class Declaration(_Strict):
+    """What the submitter states and nobody can recompute."""
+
+    training_data: Paragraph
+    """All data the model or its pretrained parts saw."""
+    code: Annotated[str, Field(max_length=300), AfterValidator(_address)]
+    """Where the model's code is: an https address, or a file or folder of this repository."""
+    contamination: Paragraph
+    """Why no test interaction can have been among it, or what may have been."""
+    contact: Line | None = None
+
+
+class Submission(_Strict):
+    """The whole of ``submission.json``. ``digest`` covers everything else in it."""
+
+    format: Literal[1]
+    model: Name
+    variant: Name | None
+    description: Paragraph | None = None
+    declaration: Declaration
+    runs: list[SubmittedRun] = Field(min_length=1, max_length=limits.RUNS)
+    digest: Sha256
+
+    @property
+    def label(self) -> str:
+        """``name`` or ``name:variant``."""
+        return self.model if self.variant is None else f"{self.model}:{self.variant}"
+
+
+def digest_of(value: Mapping[str, Any]) -> str:
+    """SHA-256 of a manifest's canonical JSON without its own ``digest``."""
+    return sha256_json({key: entry for key, entry in value.items() if key != "digest"})
+
+
+#: pydantic's error types -> our codes; types of our own come through as they are.
+_CODES = {
+    "extra_forbidden": "manifest-unknown-field",
+    "missing": "manifest-missing-field",
+    "string_too_long": "text-length",
+    "string_unicode": "text-control",  # half of a surrogate pair
+    "too_long": "manifest-size",
+    "too_short": "manifest-size",
+    "greater_than_equal": "manifest-range",
+    "less_than_equal": "manifest-range",
+    "greater_than": "manifest-range",
+    "less_than": "manifest-range",
+    "finite_number": "manifest-range",
+    "literal_error": "manifest-format",
+}
+_OWN = {"text-control", "text-markup", "text-empty", "url", "name", "parameters", "path"}
+
+
+def validate(value: Any) -> tuple[Submission | None, list[Finding]]:
+    """The typed manifest, or ``None`` and a finding for each field that is wrong.
+
+    Also checks ``digest`` and that no two runs share a predictions file or are the same run.
+    """
+    try:
+        submission = Submission.model_validate(value)
+    except ValidationError as error:
+        return None, [_finding(entry) for entry in error.errors(include_url=False)]
+    found = []
+    digest = digest_of(value)
+    if digest != submission.digest:
+        found.append(
+            Finding(
+                "manifest-edited",
+                f"{MANIFEST}/digest",
+                f"The manifest's content has the digest {digest[:12]}..., not "
+                f"{submission.digest[:12]}...: it was changed after packing.",
+            )
+        )
+    found += _repeated(submission)
+    return submission, found
+
+
+def _repeated(submission: Submission) -> list[Finding]:
+    found = []
+    files: set[str] = set()
+    asked: set[tuple[object, ...]] = set()
+    for number, run in enumerate(submission.runs):
+        question = (run.task, run.dataset_sha256, run.cohort, run.perturb, run.seed)
+        where = f"{MANIFEST}/runs/{number}"
+        if run.predictions in files:
+            message = f"{shown(run.predictions)} is used by two runs."
+            found.append(Finding("run-repeated", where, message))
+        elif question in asked:
+            message = f"Another run answers {run.task} on {run.data} with seed {run.seed} already."
+            found.append(Finding("run-repeated", where, message))
+        files.add(run.predictions)
+        asked.add(question)
+    return found
+
+
+def _finding(error: Any) -> Finding:
+    kind = error["type"]
+    code = kind if kind in _OWN else _CODES.get(kind, "manifest-type")
+    message = str(error["msg"])
+    if kind not in _OWN:
+        given = error.get("input")
+        message += "" if kind == "missing" else f"; given: {shown(given)}"
+    return Finding(code, place(MANIFEST, *error["loc"]), f"{message}.")

@@ -1,0 +1,1 @@
+"""Checking a submission and scoring it again."""

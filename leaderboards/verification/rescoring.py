@@ -1,0 +1,146 @@
+"""Scores computed again from the submitted predictions, and compared with the claim.
+
+What counts and prints exactly must agree to 1e-9. Metrics that ask a neural encoder follow the
+machine's arithmetic (and the images' own judge is trained where it is needed): for these a small
+difference is told as a warning, and the board shows the number computed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import polars as pl
+import pyarrow as pa
+
+from benchmark.data.dataset import Dataset
+from benchmark.data.instances.lazily import Questions
+from benchmark.metrics import gates
+from benchmark.metrics.base import Metric, Statistics
+from benchmark.metrics.families import family_of, is_variant
+from benchmark.runs.scoring import score_predictions
+from benchmark.stats import Score, summarise
+from benchmark.tasks import Task
+from leaderboards.submission.findings import Finding, place, shown
+from leaderboards.submission.schema import ClaimedScore, SubmittedRun
+
+TOLERANCE = 1e-9
+#: How far an encoder's metric may move between machines.
+ENCODER_TOLERANCE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Rescored:
+    """A run scored again; ``statistics[name]`` (n, columns) and ``users`` (n,) are in the order
+    of the questions."""
+
+    scores: Mapping[str, Score]
+    failure_rate: float
+    metrics: tuple[Metric, ...]
+    statistics: Statistics
+    users: tuple[str, ...]
+
+
+def rescore(table: pa.Table, task: Task, questions: Questions, dataset: Dataset) -> Rescored:
+    """Every metric this machine can compute, and the failure rate.
+
+    ``table`` has one row per question, in order. Raises :class:`BenchError` where scoring is
+    not possible here (a package is missing).
+    """
+    predictions = cast(pl.DataFrame, pl.from_arrow(table))
+    metrics, statistics = score_predictions(task, predictions, questions, dataset)
+    users = tuple(predictions["user_id"].to_list())
+    scores = summarise(metrics, statistics, users)
+    failed = int((predictions["status"] != "ok").sum())
+    return Rescored(scores, failed / len(predictions), metrics, statistics, users)
+
+
+def claim_problems(
+    run: SubmittedRun, scores: Mapping[str, Score], failure_rate: float, where: str
+) -> Iterator[Finding]:
+    """Where the claimed scores are not the recomputed ones."""
+    for name, score in scores.items():
+        here = place(where, "scores", name)
+        claim = run.scores.get(name)
+        if claim is None:  # told by metric_problems, or another machine's variant: below
+            continue
+        if (claim.n, claim.users) != (score.n, score.users):
+            yield Finding(
+                "score-mismatch",
+                here,
+                f"{claim.n} instances of {claim.users} users are claimed, there are {score.n} of "
+                f"{score.users}.",
+            )
+        difference = abs(claim.value - score.value)
+        message = f"{claim.value:.12g} is claimed; the predictions give {score.value:.12g}."
+        if difference > TOLERANCE:
+            lenient = _asks_an_encoder(name) and difference <= ENCODER_TOLERANCE
+            yield Finding(
+                "encoder-differs" if lenient else "score-mismatch", here, message, lenient
+            )
+        elif _claims_another_interval(claim, score):
+            message = (
+                f"{_interval(claim.low, claim.high)} is claimed; computed is "
+                f"{_interval(score.low, score.high)}."
+            )
+            yield Finding("interval-mismatch", here, message, True)
+    for name in run.scores.keys() - scores.keys():
+        message = f"{name} cannot be computed on this machine."
+        yield Finding("metric-not-computed", place(where, "scores", name), message, True)
+    if abs(run.failure_rate - failure_rate) > TOLERANCE:
+        message = f"{run.failure_rate:.9g} is claimed; {failure_rate:.9g} of the rows are failed."
+        yield Finding("score-mismatch", place(where, "failure_rate"), message)
+
+
+def metric_problems(run: SubmittedRun, task: Task, where: str) -> Iterator[Finding]:
+    """Claims of metrics the task does not have, and metrics of it without a claim."""
+    for name in run.scores:
+        if not any(is_variant(name, known) for known in task.possible_metrics):
+            message = f"{task.name} has no metric {shown(name)}."
+            yield Finding("metric-unknown", place(where, "scores", name), message)
+    for known in task.metrics:
+        if not any(is_variant(name, known) for name in run.scores):
+            encoder = known == "BERTScore"  # left out on machines without an encoder
+            yield Finding("metric-missing", where, f"{known} is not claimed.", encoder)
+
+
+def gate_problems(run: SubmittedRun, questions: Questions | None, where: str) -> Iterator[Finding]:
+    """Claimed scores that no predictions can have together."""
+    single = questions is not None and all(
+        not isinstance(target, tuple) or len(target) == 1 for target in questions.targets
+    )
+    scores = {name: score.value for name, score in run.scores.items()}
+    for violation in gates.problems(
+        scores,
+        positives_per_instance="one" if single else "several",
+        scale=None if questions is None else questions.rating_scale,
+    ):
+        yield Finding(f"gate-{violation.code}", place(where, "scores"), violation.message)
+    for name, score in run.scores.items():
+        if score.low is None or score.high is None:
+            continue
+        if not score.low - TOLERANCE <= score.high:
+            message = f"The interval of {name} ends at {score.high:g}, before {score.low:g}."
+            yield Finding("interval-reversed", place(where, "scores", name), message)
+
+
+def _claims_another_interval(claim: ClaimedScore, score: Score) -> bool:
+    """Whether the claimed interval is another than the one computed, which pages show.
+
+    Earlier versions gave users who all score alike an interval without width, and few users one
+    at all: these are no claims of anything else.
+    """
+    if claim.low is None or claim.high is None:
+        return score.low is not None
+    if score.low is None or score.high is None or claim.low == claim.high:
+        return False
+    return max(abs(claim.low - score.low), abs(claim.high - score.high)) > TOLERANCE
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "No interval" if low is None or high is None else f"The interval {low:.9g} to {high:.9g}"
+
+
+def _asks_an_encoder(name: str) -> bool:
+    return family_of(name).by_encoder

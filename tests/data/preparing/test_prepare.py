@@ -1,0 +1,197 @@
+"""Preparation: deterministic, all or nothing, and clear about what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmark.data.frames import write_parquet
+from benchmark.data.preparing.prepare import prepare
+from benchmark.data.verify import verify
+from benchmark.errors import BenchError, UsageError
+from benchmark.host.home import Home
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def test_same_raw_and_parameters_give_the_same_bytes(build) -> None:
+    first, second = build("a"), build("b")
+    assert content(first.folder) == content(second.folder)
+    assert first.sha256 == second.sha256
+
+
+def test_a_dataset_is_the_same_under_another_name(build) -> None:
+    assert build("a").sha256 == build("a", name="other").sha256
+
+
+def test_another_seed_is_another_dataset(build) -> None:
+    assert build("a").sha256 != build("b", settings={"seed": "1"}).sha256
+
+
+def test_rankings_of_twenty_are_another_dataset_with_metrics_at_twenty(build) -> None:
+    ten, twenty = build("a"), build("b", settings={"k": "20"})
+    assert build("c", settings={"k": "10"}).sha256 == ten.sha256 != twenty.sha256
+    assert [next(iter(d.questions("search"))).k for d in (ten, twenty)] == [10, 20]
+    best = [next(iter(twenty.training_view().examples("search", "valid"))).instance.k]
+    assert best == [20]
+
+
+@pytest.mark.parametrize("k", ["5", "15", "many"])
+def test_other_lengths_of_rankings_are_refused(build, k: str) -> None:
+    with pytest.raises(UsageError, match="Setting k="):
+        build(settings={"k": k})
+
+
+def test_preparing_again_returns_what_is_there(build) -> None:
+    first = build()
+    stamp = (first.folder / "dataset.json").stat().st_mtime_ns
+    assert (build().folder / "dataset.json").stat().st_mtime_ns == stamp
+
+
+def test_other_parameters_under_the_same_name_are_refused(build) -> None:
+    build()
+    with pytest.raises(BenchError, match=r"history_window is 3, not 4[\s\S]*--force"):
+        build(settings={"history_window": "4"})
+    replaced = build(settings={"history_window": "4"}, force=True)
+    assert replaced.info["history_window"] == 4
+    assert [path.name for path in replaced.folder.parent.iterdir()] == ["shop"]
+
+
+def test_changed_raw_files_under_the_same_name_are_refused(hm_raw, tmp_path) -> None:
+    home = Home(tmp_path / "home")
+    prepare("hm", home=home, raw=hm_raw)
+    prepare("hm", home=home, raw=hm_raw)
+    with open(hm_raw / "transactions_train.csv", "a") as stream:
+        stream.write("2020-09-20,c1,0100000001,0.01,1\n")
+    with pytest.raises(BenchError, match=r"another source_files: transactions_train\.csv"):
+        prepare("hm", home=home, raw=hm_raw)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"histroy_window": "4"}, r"histroy_window[\s\S]*Did you mean 'history_window'"),
+        ({"new_users": "1.5"}, r"new_users='1\.5'[\s\S]*less than or equal"),
+        ({"history_window": "many"}, r"history_window='many'[\s\S]*integer"),
+        ({"min_interactions": "2"}, r"min_interactions='2'[\s\S]*greater than or equal to 3"),
+    ],
+)
+def test_a_bad_setting_is_named(build, settings, message) -> None:
+    with pytest.raises(UsageError, match=message):
+        build(settings=settings)
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "message"),
+    [
+        ("h-m", {}, r"Unknown source 'h-m'[\s\S]*'hm'"),
+        ("hm", {}, r"'hm' needs raw files[\s\S]*--raw"),
+        ("hm", {"raw": Path("no/such/folder")}, r"no/such/folder[\s\S]*articles\.csv"),
+        ("ml-100k", {"raw": Path(".")}, r"reads no raw files"),
+        ("ml-100k", {"name": "../up"}, r"'\.\./up' cannot be a dataset's name"),
+    ],
+)
+def test_a_bad_request_is_named(source, options, message, tmp_path) -> None:
+    with pytest.raises(BenchError, match=message):
+        prepare(source, home=Home(tmp_path), **options)
+
+
+def test_verify_finds_a_flipped_byte_a_lost_and_a_strange_file(build) -> None:
+    dataset = build()
+    assert verify(dataset) == []
+    target = dataset.folder / "tasks" / "search" / "test-seen.parquet"
+    data = bytearray(target.read_bytes())
+    data[len(data) // 2] ^= 1
+    target.write_bytes(data)
+    (dataset.folder / "images" / "i01.png").unlink()
+    (dataset.folder / "extra.txt").write_text("?")
+    (dataset.folder / "features" / "encoder").mkdir(parents=True)
+    (dataset.folder / "features" / "encoder" / "vectors.bin").write_text("a cache")
+    found = "\n".join(verify(dataset))
+    assert "tasks/search/test-seen.parquet: changed" in found
+    assert "images/i01.png: missing" in found
+    assert "extra.txt: not part" in found
+    assert found.count("\n") == 2
+
+
+def test_verify_finds_an_edited_description(build) -> None:
+    dataset = build()
+    info = json.loads((dataset.folder / "dataset.json").read_text())
+    info["statistics"]["users"] += 1
+    (dataset.folder / "dataset.json").write_text(json.dumps(info))
+    assert "dataset.json" in verify(dataset)[0]
+
+
+def test_a_broken_photo_is_named_counted_and_treated_as_missing(shop, build, capsys) -> None:
+    good = shop.photos[0][1]
+    shop.photos = [("i00", good), ("i01", b"not a photo"), ("i02", good[:50])]
+    dataset = build()
+    assert dataset.info["notes"]["broken photos, treated as missing"] == 2
+    assert "i01" in capsys.readouterr().err
+    images = dict(dataset.catalogue().frame.select("item_id", "image").iter_rows())
+    assert (images["i00"], images["i01"], images["i02"]) == ("i00.png", None, None)
+    assert [path.name for path in (dataset.folder / "images").iterdir()] == ["i00.png"]
+
+
+def test_a_failure_midway_leaves_nothing(shop, build, tmp_path) -> None:
+    def photos():
+        yield "i00", shop_photo
+        raise RuntimeError("the photo folder vanished")
+
+    shop_photo = shop.photos[0][1]
+    shop.photos = photos()
+    with pytest.raises(RuntimeError, match="vanished"):
+        build()
+    assert list((tmp_path / "home" / "datasets").iterdir()) == []
+
+
+def test_a_killed_preparation_leaves_nothing_under_the_name(tmp_path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from benchmark.host.home import Home\n"
+        "from benchmark.data.preparing.prepare import prepare\n"
+        "prepare('sim', home=Home(Path(sys.argv[1])), settings={'size': 's'})"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
+    datasets = tmp_path / "datasets"
+    deadline = time.monotonic() + 60
+    while not list(datasets.glob(".sim-s.*/images/*")) and time.monotonic() < deadline:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (datasets / "sim-s").exists()
+    (leftover,) = datasets.iterdir()
+    os.utime(leftover, (0, 0))  # long ago
+    prepare("sim", home=Home(tmp_path), settings={"size": "s"})
+    assert [path.name for path in datasets.iterdir()] == ["sim-s"]
+
+
+def test_a_full_disk_is_named(build) -> None:
+    frame = build().interactions()
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full on this system")
+    with pytest.raises(BenchError, match=r"Cannot write '/dev/full'[\s\S]*No space left"):
+        write_parquet(frame, Path("/dev/full"))
+
+
+def test_an_unwritable_home_is_named_before_any_work(build, tmp_path) -> None:
+    (tmp_path / "home").write_text("a file in the way")
+    with pytest.raises(BenchError, match=r"Cannot write to .*home[\s\S]*--home"):
+        build()
+
+
+@pytest.mark.parametrize("settings", [{"size": "xs"}, {"size": "s", "seed": 1}])
+def test_a_built_in_name_is_reserved_for_its_own_parameters(tmp_path, settings) -> None:
+    with pytest.raises(UsageError, match=r"'sim-s' is the built-in dataset[\s\S]*--name"):
+        prepare("sim", home=Home(tmp_path), name="sim-s", settings=settings)
+    assert not (tmp_path / "datasets").exists()

@@ -1,0 +1,71 @@
+"""Leave-one-out in time order; users held back."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from benchmark.data.preparing.parameters import SplitParams
+from benchmark.data.preparing.split import split
+from benchmark.errors import BenchError
+
+
+def log(*rows: tuple[str, str, int]) -> pl.DataFrame:
+    return pl.DataFrame(list(rows), schema=["user_id", "item_id", "timestamp"], orient="row")
+
+
+def test_last_is_test_and_second_to_last_is_validation() -> None:
+    rows, _ = split(
+        log(("u", "c", 3), ("v", "x", 1), ("u", "a", 1), ("v", "y", 2), ("u", "d", 9),
+            ("v", "z", 3), ("u", "b", 2)),
+        SplitParams(),
+    )  # fmt: skip
+    assert list(rows.select("user_id", "item_id", "part").iter_rows()) == [
+        ("u", "a", "train"),
+        ("u", "b", "train"),
+        ("u", "c", "valid"),
+        ("u", "d", "test"),
+        ("v", "x", "train"),
+        ("v", "y", "valid"),
+        ("v", "z", "test"),
+    ]
+
+
+def test_ties_keep_file_order() -> None:
+    items = ["m", "z", "a", "k", "b", "y"]
+    rows, _ = split(log(*(("u", item, 5) for item in items)), SplitParams())
+    assert rows["item_id"].to_list() == items
+
+
+def test_users_with_too_few_interactions_are_left_out_and_counted() -> None:
+    rows, notes = split(
+        log(*(("u", f"{i}", i) for i in range(3)), ("v", "0", 0), ("v", "1", 1)), SplitParams()
+    )
+    assert rows["user_id"].unique().to_list() == ["u"]
+    assert list(notes.values()) == [{"users": 1, "interactions": 2}]
+
+
+def test_nobody_left_is_an_error() -> None:
+    with pytest.raises(BenchError, match="No user has 3 interactions"):
+        split(log(("u", "a", 1), ("u", "b", 2)), SplitParams())
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 0), (0.29, 29), (0.1, 10), (0.009, 0)])
+def test_the_share_of_new_users_is_exact_and_rounded_down(share, expected) -> None:
+    rows = log(*((f"u{u}", f"{i}", i) for u in range(100) for i in range(3)))
+    held = split(rows, SplitParams(new_users=share))[0].filter(pl.col("cohort") == "new-user")
+    assert held["user_id"].n_unique() == expected
+
+
+def test_who_is_held_back_does_not_depend_on_row_order() -> None:
+    rows = log(*((f"u{u}", f"{i}", i) for u in range(50) for i in range(3)))
+    params = SplitParams(new_users=0.2)
+    chosen = [
+        set(split(frame, params)[0].filter(pl.col("cohort") == "new-user")["user_id"])
+        for frame in (rows, rows.reverse())
+    ]
+    assert chosen[0] == chosen[1]
+    assert chosen[0] != set(
+        split(rows, SplitParams(new_users=0.2, seed=1))[0]
+        .filter(pl.col("cohort") == "new-user")["user_id"]
+    )  # fmt: skip

@@ -1,0 +1,231 @@
+"""A good submission passes for every task, whole and reproducible; what is unfit is not packed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmark.errors import BenchError, UsageError
+from benchmark.host.home import Home
+from benchmark.runs.runner import execute
+from benchmark.runs.spec import RunSpec
+from benchmark.runs.store import PREDICTIONS
+from benchmark.tasks import TASKS
+from leaderboards.submission.pack import files_of, write_submission
+from leaderboards.submission.schema import MANIFEST
+from leaderboards.verification.reproducing import sample
+
+DECLARATION = {
+    "training_data": "The training part, and fewer than 3 other things; 100 % of it.",
+    "code": "https://example.org/model?at=v1#readme",
+    "contamination": "Keine: von Grund auf gelernt (無し).",
+    "contact": "somebody@example.org",
+}
+
+
+@pytest.mark.parametrize("task", list(TASKS))
+def test_a_good_submission_is_accepted_and_scored_again(forge, stored, task) -> None:
+    result = forge.verify(forge.archive(forge.packed(task)))
+    assert result.problems == []
+    # No encoder in these tests: a machine without one cannot claim a BERTScore.
+    told = ["metric-missing"] if task == "explanation" else []
+    assert [warning.code for warning in result.warnings] == told
+    assert result.badge == "re-scored"
+    (scores,) = result.scores.values()
+    assert {name: score["value"] for name, score in scores.items()} == pytest.approx(
+        {name: score["value"] for name, score in stored(task).scores.items()}, abs=1e-12
+    )
+
+
+def test_all_tasks_of_a_model_make_one_submission(data_home, tmp_path, forge) -> None:
+    tasks = ("search", "recommendation")
+    runs = [
+        execute(RunSpec("random", task, "sim-xs", seed=seed), data_home)
+        for task in tasks
+        for seed in (0, 1)
+    ]
+    out = tmp_path / "random"
+    declaration = {**DECLARATION, "code": "baselines/trivial/random.py"}
+    write_submission(files_of(runs, declaration, description="By chance."), out)
+    assert sorted(path.name for path in out.iterdir()) == ["runs", MANIFEST]
+    result = forge.verify(out, strict=True)
+    assert result.accepted, result.problems
+    assert len(result.scores) == 4
+
+
+def test_packing_again_gives_the_same_bytes(stored, tmp_path) -> None:
+    archives = []
+    for name in ("a.zip", "b.zip"):
+        write_submission(files_of([stored("search")], DECLARATION), tmp_path / name)
+        archives.append((tmp_path / name).read_bytes())
+    assert archives[0] == archives[1]
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_without_the_dataset_a_submission_is_reported_only(forge, tmp_path) -> None:
+    forge.home = Home(tmp_path / "empty")
+    path = forge.archive(forge.packed("search"))
+    result = forge.verify(path)
+    assert (result.accepted, result.badge, result.scores) == (True, "reported", {})
+    assert [warning.code for warning in result.warnings] == ["dataset-absent"]
+    assert "sim-xs" in result.warnings[0].message
+    assert not forge.verify(path, strict=True).accepted
+
+
+def test_the_dataset_is_found_under_another_name(forge, sim_xs, tmp_path) -> None:
+    forge.home = Home(tmp_path / "renamed")
+    forge.home.datasets.mkdir(parents=True)
+    (forge.home.datasets / "mine").symlink_to(sim_xs.folder, target_is_directory=True)
+    result = forge.verify(forge.archive(forge.packed("search")))
+    assert result.badge == "re-scored"
+    assert [warning.code for warning in result.warnings] == ["dataset-name"]
+
+
+def test_a_package_that_scoring_needs_and_lacks_is_a_warning(forge, monkeypatch) -> None:
+    import sys
+
+    path = forge.archive(forge.packed("explanation"))
+    monkeypatch.setitem(sys.modules, "rouge_score.rouge_scorer", None)
+    result = forge.verify(path)
+    assert [warning.code for warning in result.warnings] == ["metric-missing", "not-rescored"]
+    assert result.badge == "reported"
+
+
+def test_rows_in_another_order_are_the_same_answers(forge) -> None:
+    assert forge.verify(forge.rows(lambda rows: rows.reverse()), strict=True).accepted
+
+
+def test_the_oracles_privilege_is_told(data_home, forge) -> None:
+    run = execute(RunSpec("oracle", "preference", "sim-xs"), data_home)
+    result = forge.verify(forge.archive(files_of([run], DECLARATION)))
+    assert [warning.code for warning in result.warnings] == ["privileged-data"]
+
+
+def test_a_tuned_run_says_how_many_trials_chose_its_settings(forge, stored) -> None:
+    run = stored("search")
+    tuning = {"trials": 20, "metric": "NDCG@5", "value": 0.25, "id": "of-this-machine"}
+    files = files_of([replace(run, manifest={**run.manifest, "tuning": tuning})], DECLARATION)
+    (entry,) = json.loads(files[MANIFEST])["runs"]
+    assert entry["tuning"] == {"trials": 20, "metric": "NDCG@5", "value": 0.25}
+    assert forge.verify(forge.archive(files)).accepted
+
+
+def test_failed_answers_are_accepted_with_a_warning(forge, odd_run) -> None:
+    result = forge.verify(forge.archive(files_of([odd_run], DECLARATION)))
+    assert result.accepted, result.problems
+    assert [warning.code for warning in result.warnings] == ["failed-predictions"]
+
+
+@pytest.fixture
+def odd_run(data_home, tmp_path):
+    """A model that answers nothing at every second instance."""
+    path = tmp_path / "odd.py"
+    path.write_text(
+        "from benchmark.instances import Rating\n"
+        "class Odd:\n"
+        "    tasks = frozenset({'preference'})\n"
+        "    def fit(self, data, *, seed): pass\n"
+        "    def predict(self, instances):\n"
+        "        for n, i in enumerate(instances):\n"
+        "            yield Rating(i.instance_id, 3.0 if n % 2 else 99.0)\n"
+        "    def save(self, folder): pass\n"
+        "    def load(self, folder): pass\n"
+    )
+    return execute(RunSpec(f"{path}:Odd", "preference", "sim-xs"), data_home)
+
+
+def test_a_rerun_that_agrees_earns_the_last_badge(forge) -> None:
+    path = forge.archive(forge.packed("search"))
+    assert forge.verify(path, reproduce="random").badge == "reproduced"
+    other = forge.verify(path, reproduce="popularity")
+    assert [problem.code for problem in other.problems] == ["not-reproduced"]
+    assert "6 of 6" in other.problems[0].message
+
+
+@pytest.mark.parametrize("task", ["preference", "explanation", "selection", "image-generation"])
+def test_every_kind_of_answer_can_be_reproduced(forge, task) -> None:
+    model = {
+        "preference": "mean-rating",
+        "explanation": "template",
+        "selection": "select-all",
+        "image-generation": "random-photo",
+    }[task]
+    assert forge.verify(forge.archive(forge.packed(task)), reproduce=model).badge == "reproduced"
+
+
+def test_a_model_that_cannot_answer_reproduces_nothing(forge) -> None:
+    with pytest.raises(BenchError, match="'bm25' does not answer 'preference'"):
+        forge.verify(forge.archive(forge.packed("preference")), reproduce="bm25")
+
+
+def test_the_sample_is_a_twentieth_and_seeded() -> None:
+    rows = sample(1_000, "a")
+    assert len(rows) == len(set(rows)) == 50
+    assert rows == sorted(rows) == sample(1_000, "a") != sample(1_000, "b")
+    assert sample(1, "a") == [0]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("code", "http://example.org", "url"),
+        ("training_data", "<b>all</b>", "text-markup"),
+        ("contamination", "", "text-empty"),
+        ("contact", "a" * 201, "text-length"),
+    ],
+)
+def test_a_declaration_that_would_be_refused_is_not_packed(stored, field, value, message) -> None:
+    with pytest.raises(UsageError, match=message):
+        files_of([stored("search")], {**DECLARATION, field: value})
+
+
+def test_runs_that_do_not_belong_together_are_not_packed(stored, data_home) -> None:
+    with pytest.raises(UsageError, match="runs of random and of popularity"):
+        files_of([stored("search"), stored("recommendation")], DECLARATION)
+    with pytest.raises(UsageError, match="run-repeated"):
+        files_of([stored("search"), stored("search")], DECLARATION)
+    trial = execute(RunSpec("random", "search", "sim-xs", limit=5), data_home)
+    with pytest.raises(UsageError, match="only 5 instances"):
+        files_of([trial], DECLARATION)
+    with pytest.raises(UsageError, match="0 runs"):
+        files_of([], DECLARATION)
+
+
+def test_a_damaged_run_is_not_packed(stored, tmp_path) -> None:
+    run = stored("search")
+    copy = shutil.copytree(run.folder, tmp_path / "copy")
+    (copy / PREDICTIONS).write_bytes(b"PAR1")
+    with pytest.raises(BenchError, match=r"predictions of copy are damaged"):
+        files_of([replace(run, folder=Path(copy))], DECLARATION)
+
+
+def test_nothing_is_replaced_unasked(packed, tmp_path) -> None:
+    files = packed("search")
+    for out in (tmp_path / "a.zip", tmp_path / "a"):
+        write_submission(files, out)
+        with pytest.raises(UsageError, match="exists"):
+            write_submission(files, out)
+        write_submission(files, out, force=True)
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "thesis.tex").touch()
+    with pytest.raises(UsageError, match="is no submission"):
+        write_submission(files, tmp_path / "precious", force=True)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "a.zip", "precious"]
+
+
+def test_a_place_that_cannot_be_written_is_named(packed, tmp_path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BenchError, match=r"Cannot write .*file/a\.zip"):
+        write_submission(packed("search"), tmp_path / "file" / "a.zip")
+
+
+def test_what_is_packed_holds_no_path_of_the_machine(packed, data_home) -> None:
+    for content in packed("search").values():
+        assert str(data_home.root).encode() not in content
+    json.loads(packed("search")[MANIFEST])

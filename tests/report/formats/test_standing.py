@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from benchmark.report.formats.sheet import SheetCell, ranked, standings
+
+
+def test_best_and_second_are_the_highest_where_higher_is_better() -> None:
+    assert standings([0.1, None, 0.3, 0.2], True) == {2: "best", 3: "second"}
+
+
+def test_best_and_second_are_the_lowest_where_lower_is_better() -> None:
+    assert standings([1.5, 0.9, None, 1.1], False) == {1: "best", 3: "second"}
+
+
+def test_ties_share_their_place() -> None:
+    assert standings([0.3, 0.2, 0.3, 0.2, 0.1], True) == {
+        0: "best",
+        1: "second",
+        2: "best",
+        3: "second",
+    }
+    assert standings([0.5, 0.5], False) == {0: "best", 1: "best"}
+
+
+def test_nothing_leads_where_nothing_is_better_or_nothing_is_known() -> None:
+    assert standings([1.0, 2.0], None) == {}
+    assert standings([None], True) == {}
+
+
+def test_values_that_print_alike_are_a_tie() -> None:
+    values = [0.30004, 0.29996, 0.2, None]
+    cells = [SheetCell("0.3000"), SheetCell("0.3000"), SheetCell("0.2000"), SheetCell("-")]
+    drawn = ranked(cells, values, True)
+    assert [cell.best for cell in drawn] == [True, True, False, False]
+    assert [cell.second for cell in drawn] == [False, False, True, False]

@@ -1,0 +1,134 @@
+"""Ratings: one token a level, read as a mean that validation sharpens."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from benchmark.instances import History, PreferenceInstance
+from unimp_model.network.decoding import Reader, expected_ratings
+from unimp_model.sequence.tokens import Vocabulary, rating_levels
+from unimp_model.training.rows import question_row
+from unimp_model.training.validation import _best_temperature
+
+LEVELS = (1.0, 2.0, 3.0, 4.0, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("scale", "levels"),
+    [
+        ((1.0, 5.0), [1, 2, 3, 4, 5]),
+        ((0.0, 1.0), [0, 1]),
+        ((0.5, 5.0), [0.5, 1.625, 2.75, 3.875, 5]),  # 4.5 wide: four steps
+        ((0.0, 0.25), [0, 0.25]),  # narrower than a step: both ends
+    ],
+)
+def test_levels_are_whole_steps_with_both_ends(scale, levels):
+    assert list(rating_levels(scale)) == levels
+
+
+def test_no_scale_has_no_levels():
+    assert rating_levels(None) == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "level"),
+    [(1.0, 1), (4.4, 4), (4.6, 5), (2.5, 2), (0.0, 1), (7.0, 5)],  # ties go down, beyond to ends
+)
+def test_a_rating_is_written_as_the_nearest_level(vocabulary, value, level):
+    known = Vocabulary(
+        vocabulary.tokenizer, vocabulary.text_size, vocabulary.item_ids, levels=LEVELS
+    )
+    assert known.show(known.rating(value)) == f"<{level}>"
+
+
+def test_the_vocabulary_gives_every_token_a_place_of_its_own(vocabulary):
+    known = Vocabulary(
+        vocabulary.tokenizer, vocabulary.text_size, vocabulary.item_ids, levels=LEVELS, codes=3
+    )
+    new = [known.show(t) for t in range(known.text_size, known.size)]
+    assert new == [
+        "[CLS]", "[IMG]", "[EOC]", "[EOS]", "[NONE]", "<1>", "<2>", "<3>", "<4>", "<5>",
+        "<code 0>", "<code 1>", "<code 2>", "<a1>", "<b2>", "<c3>", "<d4>", "<e5>", "<f6>",
+    ]  # fmt: skip
+
+
+def test_expected_ratings_by_hand():
+    p = np.array([[0.1, 0.2, 0.7], [0.5, 0.25, 0.25]])
+    plain = expected_ratings(p, (1.0, 2.0, 3.0), 1.0)
+    assert plain.tolist() == pytest.approx([2.6, 1.75])
+    # T = 1/2 squares: 1 : 4 : 49 and 4 : 1 : 1
+    sharp = expected_ratings(p, (1.0, 2.0, 3.0), 0.5)
+    assert sharp.tolist() == pytest.approx([(1 + 8 + 147) / 54, (4 + 2 + 3) / 6])
+
+
+def test_temperature_one_is_the_plain_mean():
+    p = np.random.default_rng(0).dirichlet(np.ones(5), 200)
+    np.testing.assert_allclose(expected_ratings(p, LEVELS, 1.0), p @ np.array(LEVELS))
+
+
+def test_cooling_moves_towards_the_likeliest_level_and_never_off_the_scale():
+    generator = np.random.default_rng(1)
+    # two levels: the mean is monotone in the temperature
+    p = generator.dirichlet(np.ones(2), 100)
+    temperatures = [2.0, 1.0, 0.7, 0.4, 0.2, 0.1]
+    path = np.array([expected_ratings(p, (0.0, 1.0), t) for t in temperatures])
+    towards = np.where(p[:, 1] > 0.5, 1, -1)
+    assert (np.diff(path, axis=0) * towards >= -1e-12).all()
+    # five: the limit is the likeliest level
+    p = generator.dirichlet(np.ones(5), 100)
+    limit = expected_ratings(p, LEVELS, 0.02)
+    clear = np.sort(p, axis=1)[:, -1] > 2 * np.sort(p, axis=1)[:, -2]
+    np.testing.assert_allclose(limit[clear], np.array(LEVELS)[p.argmax(1)][clear], atol=1e-9)
+    for t in temperatures:
+        assert ((expected_ratings(p, LEVELS, t) >= 1) & (expected_ratings(p, LEVELS, t) <= 5)).all()
+
+
+def test_certain_probabilities_stay_finite():
+    p = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+    for t in (0.1, 1.0, 2.0):
+        assert expected_ratings(p, (1.0, 2.0, 3.0), t).tolist() == pytest.approx([3.0, 1.0])
+
+
+def test_the_best_temperature_has_the_least_error_of_all_tried():
+    generator = np.random.default_rng(2)
+    p = generator.dirichlet(np.ones(5), 300)
+    truth = expected_ratings(p, LEVELS, 0.5)
+    error, temperature = _best_temperature(p, truth, LEVELS)
+    assert temperature == 0.5
+    assert error == pytest.approx(0.0, abs=1e-12)
+    worse = [np.abs(expected_ratings(p, LEVELS, t) - truth).mean() for t in (0.45, 0.55, 1.0)]
+    assert min(worse) > error
+
+
+def test_probabilities_are_the_levels_among_themselves(world):
+    w = world(levels=LEVELS, codes=3)
+    history = History(tuple(w.items[:3]), (5.0, None, 2.0), (1, 2, 3))
+    instance = PreferenceInstance("q", "u", history, w.items[4])
+    row = question_row(w.template, "preference", instance, window=5)
+    reader = Reader(w.network, w.photos, slots=5)
+    p = reader.rating_probabilities([row], w.vocabulary)
+    assert p.shape == (1, 5)
+    assert p.sum() == pytest.approx(1.0)
+    for number, states in reader._states([row]):  # one batch
+        with torch.inference_mode():
+            logits = w.network.logits(states[: len(number)], reader.tables)
+        expected = logits[:, w.vocabulary.first_rating : w.vocabulary.first_code].softmax(-1)
+    np.testing.assert_allclose(p, expected.numpy(), rtol=1e-4)
+
+
+def test_a_rating_in_the_history_is_read(world):
+    w = world(levels=LEVELS)
+    reader = Reader(w.network, w.photos, slots=5)
+    rows = [
+        question_row(
+            w.template, "preference",
+            PreferenceInstance("q", "u", History((w.items[0],), (rating,), (1,)), w.items[4]),
+            window=5,
+        )
+        for rating in (1.0, 5.0, None)
+    ]  # fmt: skip
+    first, second, third = reader.rating_probabilities(rows, w.vocabulary)
+    assert not np.allclose(first, second)
+    assert not np.allclose(first, third)

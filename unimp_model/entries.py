@@ -1,0 +1,50 @@
+"""How this package announces itself. Imports nothing heavy: listings read it."""
+
+from __future__ import annotations
+
+from benchmark.models.registered import ModelEntry
+
+MODELS = (
+    ModelEntry(
+        name="unimp",
+        target="unimp_model.adapter:UniMP",
+        tasks=(
+            "recommendation",
+            "search",
+            "preference",
+            "selection",
+            "explanation",
+            "image-generation",
+        ),
+        group="unimp",
+        paper_name="UniMP",
+        variants={
+            "small": {"preset": "small"},
+            "smollm2": {"preset": "smollm2"},
+            "mpt-1b": {"preset": "mpt-1b"},
+            "incite-3b": {"preset": "incite-3b"},
+            "no-vision": {"vision": "none"},
+            "no-fine-grained": {"fusion": "concatenation"},
+            "early-fusion": {"fusion": "early"},
+            "late-fusion": {"fusion": "late"},
+            "no-exclusive-attention": {"exclusive_attention": False},
+            "attend-last-image": {"attend_last_image": True},
+            "no-context": {"context_weight": 0.0},
+            "no-reweighting": {"gamma": 0.0},
+            "no-context-no-reweighting": {"context_weight": 0.0, "gamma": 0.0},
+            "random-ids": {"item_rows": "random"},
+            "continual": {"strategy": "continual"},
+            "multi-task": {"strategy": "multi-task"},
+            "multi-task-full": {"strategy": "multi-task-full"},
+            "multi-task-efficient": {"strategy": "multi-task-efficient"},
+        },
+        requires=("torch", "transformers", "open_clip", "diffusers"),
+        space={
+            "learning_rate": {"low": 1e-4, "high": 2e-2, "log": True},
+            "item_learning_rate": {"low": 1e-4, "high": 5e-3, "log": True},
+            "gamma": {"low": 0.0, "high": 4.0},
+            "context_weight": {"low": 0.0, "high": 1.0},
+            "dropout": {"low": 0.0, "high": 0.4},
+        },
+    ),
+)

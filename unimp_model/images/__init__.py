@@ -1,0 +1,1 @@
+"""Photos: the image encoder, the image tokenizer, and their training."""

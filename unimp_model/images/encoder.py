@@ -1,0 +1,163 @@
+"""The frozen image encoder f_v and the photo features it leaves behind.
+
+Features are computed once per photo, pooled to a small grid and kept as float16 on disk,
+memory-mapped: training and evaluation never run the encoder again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from benchmark.errors import BenchError
+from benchmark.host.files import atomic_path, sha256_file
+from benchmark.host.progress import bar
+from benchmark.vision.clip import named_clip
+from benchmark.vision.photos import load_photo, normalise
+
+_BATCH = 64
+
+
+class PhotoTable(NamedTuple):
+    """Features of n photos, float16."""
+
+    patches: NDArray[np.float16]
+    """(n, P, f)"""
+    wholes: NDArray[np.float16]
+    """(n, e), in the space the encoder shares with texts"""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageEncoder:
+    """An open_clip image tower with what it takes to feed it."""
+
+    visual: nn.Module
+    size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def sha256(self) -> str:
+        """Hash over weights and preprocessing."""
+        digest = hashlib.sha256(repr((self.size, self.mean, self.std)).encode())
+        for name, tensor in sorted(self.visual.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    @torch.no_grad()
+    def features(self, photos: Sequence[Path], grid: int) -> PhotoTable:
+        """Patch features pooled to ``grid`` x ``grid``, and one vector per whole photo."""
+        self.visual.eval()
+        parts = []
+        wholes = []
+        with bar("image features", len(photos)) as progress:
+            for start in range(0, len(photos), _BATCH):
+                some = photos[start : start + _BATCH]
+                some = [*some, *[some[-1]] * (_BATCH - len(some))]  # one shape, the same bits
+                pixels = np.stack([load_photo(path, self.size) for path in some])
+                x = normalise(pixels, self.mean, self.std)
+                parts.append(pool_to_grid(patch_tokens(self.visual, x), grid).half().numpy())
+                wholes.append(self.visual(x).half().numpy())
+                progress.advance(_BATCH)
+        n = len(photos)
+        return PhotoTable(np.concatenate(parts)[:n], np.concatenate(wholes)[:n])
+
+
+def patch_tokens(visual: Any, x: Tensor) -> Tensor:
+    """Patch features (n, patches, f) of an open_clip image tower, before its pooling.
+
+    The final tokens of a vision transformer, or the last feature map of a residual network that
+    still tells places apart: its fourth stage leaves a single place of a photo under 64 pixels.
+    """
+    if hasattr(visual, "layer4"):
+        third = visual.layer3(visual.layer2(visual.layer1(visual.stem(x))))
+        fourth = visual.layer4(third)
+        last: Tensor = fourth if fourth[0, 0].numel() > 1 else third
+        return last.flatten(2).transpose(1, 2)
+    before = visual.output_tokens
+    visual.output_tokens = True
+    try:
+        tokens: Tensor = visual(x)[1]
+    finally:
+        visual.output_tokens = before
+    return tokens
+
+
+def pool_to_grid(tokens: Tensor, grid: int) -> Tensor:
+    """Average patch tokens (n, p, f), p a square number, to (n, grid^2, f)."""
+    side = int(len(tokens[0]) ** 0.5)
+    if grid >= side:
+        return tokens
+    planes = torch.unflatten(tokens.transpose(1, 2), -1, (side, side))  # (n, f, side, side)
+    return functional.adaptive_avg_pool2d(planes, grid).flatten(2).transpose(1, 2)
+
+
+def named_encoder(name: str) -> ImageEncoder:
+    """The image tower of a pretrained model (:func:`benchmark.vision.clip.named_clip`)."""
+    model = named_clip(name, "image_encoder")
+    visual = model.visual
+    if not (hasattr(visual, "output_tokens") or hasattr(visual, "layer4")):
+        raise BenchError(
+            f"Image encoder {name!r} gives no patch features.",
+            fix="Choose one of open_clip's own ViT or RN architectures.",
+        )
+    size = visual.image_size
+    visual.requires_grad_(False)
+    return ImageEncoder(
+        visual=visual,
+        size=size[0] if isinstance(size, tuple) else int(size),
+        mean=tuple(visual.image_mean),
+        std=tuple(visual.image_std),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFeatures:
+    """Features of many photos by file name."""
+
+    index: Mapping[str, int]
+    table: PhotoTable
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(P, f) of one photo."""
+        return self.table.patches.shape[1], self.table.patches.shape[2]
+
+    def rows(self, numbers: Tensor) -> Tensor:
+        """Float32 patch features (U, P, f) of photo numbers (U,)."""
+        return torch.from_numpy(self.table.patches[numbers.numpy()].astype(np.float32))
+
+    def extended(self, names: Sequence[str], more: PhotoTable) -> PhotoFeatures:
+        """These photos and further ones behind them."""
+        table = PhotoTable(*(np.concatenate(pair) for pair in zip(self.table, more, strict=True)))
+        return PhotoFeatures({n: i for i, n in enumerate([*self.index, *names])}, table)
+
+
+def cached_features(
+    encoder: ImageEncoder, photos: Sequence[Path], *, grid: int, folder: Path
+) -> PhotoFeatures:
+    """Features of ``photos`` (file names distinct), computed now or found in ``folder``.
+
+    The cache is keyed by the encoder's hash, the grid and the photos' names and contents.
+    """
+    names = [path.name for path in photos]
+    contents = hashlib.sha256(f"{grid}".encode())
+    for path in photos:
+        contents.update(f"{path.name} {sha256_file(path)}\n".encode())
+    stem = folder / encoder.sha256()[:16] / contents.hexdigest()[:16]
+    files = [stem.with_suffix(f".{field}.npy") for field in PhotoTable._fields]
+    if not all(file.is_file() for file in files):
+        for file, array in zip(files, encoder.features(photos, grid), strict=True):
+            with atomic_path(file) as temporary, open(temporary, "wb") as stream:
+                np.save(stream, array, allow_pickle=False)
+    mapped = PhotoTable(*(np.load(file, mmap_mode="r", allow_pickle=False) for file in files))
+    return PhotoFeatures({name: i for i, name in enumerate(names)}, mapped)

@@ -1,0 +1,86 @@
+"""Encode the catalogue's photos: encoder features and image tokens of every item."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from benchmark.instances import Item
+from benchmark.model import TrainingView
+from unimp_model.config import UniMPConfig
+from unimp_model.images.encoder import ImageEncoder, PhotoFeatures, cached_features, named_encoder
+from unimp_model.images.encoder_training import own_encoder
+from unimp_model.images.tokenizer import ImageTokenizer, named_tokenizer, photo_codes
+from unimp_model.images.tokenizer_training import own_image_tokenizer
+from unimp_model.sequence.tokens import Vocabulary
+
+
+def see(
+    data: TrainingView, vocabulary: Vocabulary, config: UniMPConfig, *, seed: int
+) -> tuple[ImageEncoder | None, PhotoFeatures | None]:
+    """The frozen encoder and features of all catalogue photos; nothing without vision."""
+    photos = photos_of(data)
+    if config.vision == "none" or not photos:
+        return None, None
+    if config.image_encoder == "own":
+        encoder = own_encoder(
+            data,
+            vocabulary,
+            steps=config.encoder_steps,
+            batch=config.encoder_batch,
+            seed=seed,
+        )
+    else:
+        encoder = named_encoder(config.image_encoder)
+    folder = data.features_folder
+    return encoder, cached_features(encoder, photos, grid=config.image_grid, folder=folder)
+
+
+def image_tokenizer(data: TrainingView, config: UniMPConfig, *, seed: int) -> ImageTokenizer:
+    """The frozen VQGAN: trained on the catalogue's photos, or loaded by name."""
+    if config.image_tokens != "own":
+        return named_tokenizer(config.image_tokens)
+    return own_image_tokenizer(
+        photos_of(data),
+        cache=data.features_folder,
+        seed=seed,
+        steps=config.image_token_steps,
+        batch=config.image_token_batch,
+    )
+
+
+def codes_of(data: TrainingView, drawer: ImageTokenizer) -> dict[str, NDArray[np.int32]]:
+    """Image codes (L,) of every catalogue photo, by file name."""
+    rows, codes = photo_codes(drawer, photos_of(data), data.features_folder)
+    return {name: codes[row] for name, row in rows.items()}
+
+
+def photos_of(data: TrainingView) -> list[Path]:
+    """Files of the catalogue's photos, in index order."""
+    return [Path(item.image) for item in data.catalogue if item.image is not None]
+
+
+def photo_vectors(items: Sequence[Item], photos: PhotoFeatures | None) -> Tensor | None:
+    """One vector per item (n, e): the direction of what the encoder makes of its whole photo,
+    relative to the mean photo, scaled to a mean square length of one; zero without a photo.
+
+    The spread of each dimension is kept: a contrastive encoder puts what it has learned to
+    tell apart into few dimensions, and evening them out would blow up the rest.
+    """
+    if photos is None:
+        return None
+    wholes = torch.from_numpy(photos.table.wholes.astype(np.float32))  # (photos, e)
+    wholes = functional.normalize(wholes, dim=1)
+    wholes = wholes - wholes.mean(0)
+    wholes = wholes / wholes.square().sum(1).mean().sqrt().clamp_min(1e-6)
+    vectors = torch.zeros(len(items), wholes.shape[1])
+    for i, item in enumerate(items):
+        if item.image is not None:
+            vectors[i] = wholes[photos.index[Path(item.image).name]]
+    return vectors

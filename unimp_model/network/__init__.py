@@ -1,0 +1,1 @@
+"""The network of section 2.2, read in one sitting."""

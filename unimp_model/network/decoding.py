@@ -1,0 +1,253 @@
+"""From instances to answers: exact scoring in one pass, generation token by token.
+
+Where an item is one token, the best ten items of a softmax over item tokens *are* the best
+ten of a beam search of size ten, so one forward pass answers. Beam search over a prefix trie
+remains for ids of several tokens, and as the yardstick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from benchmark.rounding import SPARE_BITS, rounded
+from unimp_model.images.encoder import PhotoFeatures
+from unimp_model.network.language import new_cache
+from unimp_model.network.model import Tables, UniMPNetwork
+from unimp_model.sequence.batches import Batch, collate, padded_length
+from unimp_model.sequence.template import Row
+from unimp_model.sequence.tokens import Vocabulary
+
+#: Photos the resampler reads at once: always so many, as with rows.
+_PHOTOS = 32
+
+
+def expected_ratings(
+    p: NDArray[np.float64], levels: Sequence[float], temperature: float
+) -> NDArray[np.float64]:
+    """The mean of ``levels`` (L,) under probabilities ``p`` (n, L) sharpened by ``temperature``.
+
+    Focal re-weighting trains probabilities that are too even; a temperature below one (chosen on
+    validation, Guo et al. 2017) undoes that.
+    """
+    sharp = np.maximum(p, 1e-300) ** (1 / temperature)
+    # Summed row by row: a matrix product's last bit depends on how many rows there are.
+    values: NDArray[np.float64] = (sharp / sharp.sum(1, keepdims=True) * np.asarray(levels)).sum(1)
+    return values.clip(levels[0], levels[-1])
+
+
+def _most_probable(logits: Tensor, number: int) -> Tensor:
+    """The first of those that are the most probable after rounding (:mod:`benchmark.rounding`)."""
+    place = 1 << SPARE_BITS  # in the bits of a float32, whose significand ends them
+    raw = logits.float().view(torch.int32)
+    return ((raw + place // 2) & -place).view(torch.float32).argmax(-1)
+
+
+def _sampler(draws: Tensor, temperature: float) -> Callable[[Tensor, int], Tensor]:
+    """Inverse transform sampling: token ``number`` of row b by ``draws[b, number]``."""
+
+    def choose(logits: Tensor, number: int) -> Tensor:
+        p = (logits.double() / temperature).softmax(-1).cpu()  # (B, V)
+        reached = p.cumsum(-1)
+        below = reached <= draws[:, number, None] * reached[:, -1:]
+        return below.sum(-1).to(logits.device)
+
+    return choose
+
+
+class Reader:
+    """Answers rows, with item rows and visual tokens made once.
+
+    ``slots`` is the number of images a sequence is padded to: the longest history. A forward pass
+    has always ``at_once`` rows, of one padded length: then no row's arithmetic depends on its
+    company, and the same question gets the same bits.
+    """
+
+    def __init__(
+        self,
+        network: UniMPNetwork,
+        photos: PhotoFeatures | None,
+        *,
+        slots: int,
+        at_once: int = 32,
+    ) -> None:
+        self.network = network
+        self.at_once = at_once
+        self.photo_index: Mapping[str, int] = {} if photos is None else photos.index
+        self.slots = slots
+        network.eval()
+        with torch.inference_mode():
+            self.tables: Tables = network.tables()
+            self.visual = self._visual_tokens(photos)
+
+    @torch.inference_mode()
+    def item_scores(self, rows: Sequence[Row]) -> NDArray[np.float32]:
+        """(len(rows), items) log-probabilities at each row's one answer position."""
+        items = len(self.tables.output) - self.network.specials
+        out = np.empty((len(rows), items), np.float32)
+        for numbers, states in self._states(rows):
+            scores = self.network.item_scores(states, self.tables)
+            out[numbers] = scores[: len(numbers)].float().cpu().numpy()
+        return out
+
+    @torch.inference_mode()
+    def rating_probabilities(
+        self,
+        rows: Sequence[Row],
+        vocabulary: Vocabulary,
+        advance: Callable[[int], None] | None = None,
+    ) -> NDArray[np.float64]:
+        """(len(rows), levels): probabilities of the rating tokens among themselves.
+
+        ``advance`` is told of rows done.
+        """
+        levels = len(vocabulary.levels)
+        out = np.empty((len(rows), levels), np.float64)
+        first = vocabulary.first_rating - vocabulary.text_size
+        for numbers, states in self._states(rows, advance):
+            rating_rows = self.tables.output[first : first + levels]
+            p = (states @ rating_rows.T).double().softmax(-1).cpu()  # (at_once, levels)
+            out[numbers] = p[: len(numbers)].numpy()
+        return out
+
+    @torch.inference_mode()
+    def choices(
+        self,
+        rows: Sequence[Row],
+        choices: Sequence[Sequence[int]],
+        advance: Callable[[int], None] | None = None,
+    ) -> list[NDArray[np.float64]]:
+        """For each row the probability of each of its choice tokens, each on its own: a softmax
+        over that token and [NONE], rounded (:mod:`benchmark.rounding`). ``advance`` is told of
+        rows done."""
+        out: list[NDArray[np.float64]] = [np.empty(0)] * len(rows)
+        for numbers, states in self._states(rows, advance):
+            for number, state in zip(numbers, states[: len(numbers)], strict=True):
+                tokens = torch.tensor(choices[number], device=state.device)
+                logits = self.network.choice_logits(
+                    state.expand(len(tokens), -1), tokens, self.tables
+                )
+                p = logits.double().softmax(-1)[:, 1].cpu().numpy()
+                out[number] = rounded(p, computed_in=np.float32)
+        return out
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        rows: Sequence[Row],
+        allowed: Tensor,
+        *,
+        stop: int | None,
+        longest: int,
+        draws: NDArray[np.float64] | None = None,
+        temperature: float = 1.0,
+    ) -> list[list[int]]:
+        """For each row a token at a time, out of ``allowed`` (V,) bool: the most probable.
+
+        With ``draws`` (len(rows), longest), uniform in [0, 1), tokens are sampled: each is the one
+        whose share of the probabilities, sharpened by ``temperature``, a draw falls into. A row
+        ends before ``stop`` or after ``longest`` tokens.
+        """
+        out: list[list[int]] = [[]] * len(rows)
+        for numbers in self._groups(rows):
+            batch = self._batch([rows[i] for i in numbers])
+            choose: Callable[[Tensor, int], Tensor] = _most_probable
+            if draws is not None:
+                fixed = np.zeros((len(batch.tokens), longest))
+                fixed[: len(numbers)] = draws[numbers]
+                choose = _sampler(torch.from_numpy(fixed), temperature)
+            grown = self._grow(batch, allowed.to(batch.tokens.device), stop, longest, choose)
+            for number, tokens in zip(numbers, grown, strict=False):
+                kept = tokens.index(stop) if stop in tokens else len(tokens)
+                out[number] = tokens[:kept]
+        return out
+
+    @torch.inference_mode()
+    def log_likelihoods(self, rows: Sequence[Row]) -> NDArray[np.float64]:
+        """(len(rows),) mean log-probability of each row's target tokens, given those before."""
+        out = np.empty(len(rows), np.float64)
+        for numbers in self._groups(rows):
+            some = [rows[i] for i in numbers]
+            batch = self._batch(some)
+            states = self.network.read(self.network(batch, self.tables, self.visual), batch)
+            logits = self.network.logits(states, self.tables).float().log_softmax(-1)
+            values = logits.gather(1, batch.targets[:, None])[:, 0].double().cpu().numpy()
+            ends = np.cumsum([len(row.reads) for row in some])
+            out[numbers] = [part.mean() for part in np.split(values, ends)[: len(some)]]
+        return out
+
+    def _grow(
+        self,
+        batch: Batch,
+        allowed: Tensor,
+        stop: int | None,
+        longest: int,
+        choose: Callable[[Tensor, int], Tensor],
+    ) -> list[list[int]]:
+        """Continuations of each row behind its one read."""
+        network, tables = self.network, self.tables
+        cache = new_cache()
+        hidden = network(batch, tables, self.visual, cache)
+        sees = network.sight(batch, self.visual)
+        rows, length = batch.tokens.shape
+        last = batch.reads % length
+        each = torch.arange(rows, device=last.device)
+        mask = batch.mask[each, last].unsqueeze(1)  # (B, 1, N): what the last token attends to
+        position = batch.positions[each, last]
+        states = network.read(hidden, batch)  # (B, d)
+        found: list[Tensor] = []
+        ended = torch.zeros(rows, dtype=torch.bool, device=last.device)
+        for number in range(longest):
+            logits = network.logits(states, tables).masked_fill(~allowed, -torch.inf)
+            token = choose(logits, number)  # (B,)
+            found.append(token)
+            if stop is not None:
+                ended |= token == stop
+                if ended.all():
+                    break
+            position = position + 1
+            mask = torch.cat([mask, torch.ones_like(mask[:, :, :1])], dim=-1)
+            embeddings = network.embed(token[:, None], tables)
+            states = network.step(embeddings, mask, position[:, None], cache, sees)[:, 0]
+        return torch.stack(found, dim=1).tolist()
+
+    def _states(
+        self, rows: Sequence[Row], advance: Callable[[int], None] | None = None
+    ) -> Iterator[tuple[list[int], Tensor]]:
+        """Row numbers, and the state (at_once, d) at the one answer position of each (and more)."""
+        for numbers in self._groups(rows):
+            batch = self._batch([rows[i] for i in numbers])
+            yield numbers, self.network.read(self.network(batch, self.tables, self.visual), batch)
+            if advance is not None:
+                advance(len(numbers))
+
+    def _batch(self, rows: Sequence[Row]) -> Batch:
+        """Exactly ``at_once`` rows: the last is repeated."""
+        filled = [*rows, *[rows[-1]] * (self.at_once - len(rows))]
+        batch = collate(filled, self.photo_index, all_photos=True, slots=self.slots)
+        return batch.to(self.tables.output.device)
+
+    def _groups(self, rows: Sequence[Row]) -> Iterator[list[int]]:
+        """Row numbers in groups of at most ``at_once`` that share a padded shape."""
+        by_shape: dict[tuple[int, int], list[int]] = {}
+        for i, row in enumerate(rows):
+            shape = (padded_length(row), max(self.slots, len(row.images)))
+            by_shape.setdefault(shape, []).append(i)
+        for _, numbers in sorted(by_shape.items()):
+            for start in range(0, len(numbers), self.at_once):
+                yield numbers[start : start + self.at_once]
+
+    def _visual_tokens(self, photos: PhotoFeatures | None) -> Tensor | None:
+        """Resampler output of every photo (n, C, d), in groups of fixed size."""
+        if photos is None:
+            return None
+        device = self.tables.output.device
+        parts = []
+        for start in range(0, len(self.photo_index), _PHOTOS):
+            numbers = torch.arange(start, start + _PHOTOS).clamp(max=len(self.photo_index) - 1)
+            parts.append(self.network.visual_tokens(photos.rows(numbers).to(device)))
+        return torch.cat(parts)[: len(self.photo_index)]

@@ -1,0 +1,257 @@
+"""The UniMP network: language model, visual conditioning, item tokens (paper section 2.2)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unimp_model.config import UniMPConfig
+from unimp_model.network.fusion import (
+    EarlyFusion,
+    GatedCrossAttention,
+    exclusive_mask,
+    late_mask,
+    place_visual_tokens,
+    reach_mask,
+)
+from unimp_model.network.item_rows import ItemRows
+from unimp_model.network.language import Cache, Injection, LanguageModel
+from unimp_model.network.lora import lora_parameters
+from unimp_model.network.resampler import Resampler
+from unimp_model.sequence.batches import Batch
+from unimp_model.sequence.tokens import SPECIALS
+
+
+class Tables(NamedTuple):
+    """Input and output rows of the tokens the language model did not have: (S + n, d) each,
+    S for special tokens, ratings and image codes, n for items."""
+
+    input: Tensor
+    output: Tensor
+
+
+class UniMPNetwork(nn.Module):
+    """Token ids and photos in, hidden states and vocabulary scores out.
+
+    ``patches`` is (P, f), the shape of one photo's features, or ``None`` without vision;
+    ``specials`` is S, the number of new tokens before the items' own. ``cross_attention`` is by
+    the number of the layer it stands before; late fusion's, behind the last layer, is under the
+    number of layers.
+    """
+
+    def __init__(
+        self,
+        config: UniMPConfig,
+        language: LanguageModel,
+        items: ItemRows,
+        patches: tuple[int, int] | None,
+        *,
+        specials: int = len(SPECIALS),
+    ) -> None:
+        super().__init__()
+        self.specials = specials
+        self.language = language
+        self.items = items
+        self.bf16 = config.precision == "bf16"
+        width = language.width
+        std = float(language.input_rows.detach().std())
+        self.special_input = nn.Parameter(torch.randn(specials, width) * std)
+        self.special_output = nn.Parameter(torch.randn(specials, width) * std)
+        self.dropout = nn.Dropout(config.dropout)
+        self.resampler: Resampler | None = None
+        self.fusion = config.fusion
+        self.exclusive = config.exclusive_attention
+        self.early_fusion: EarlyFusion | None = None
+        self.cross_attention = nn.ModuleDict()
+        if patches is not None:
+            self.resampler = Resampler(
+                feature_width=patches[1],
+                patches=patches[0],
+                width=width,
+                tokens=config.visual_tokens,
+                layers=config.resampler_layers,
+                heads=language.heads,
+            )
+            if config.fusion == "cross-attention":
+                for layer in range(0, language.depth, config.fusion_every):
+                    self.cross_attention[str(layer)] = GatedCrossAttention(width, language.heads)
+            elif config.fusion == "concatenation":
+                # Visual tokens stand among words, so they start as loud as words are.
+                nn.init.constant_(self.resampler.norm.weight, std)
+            elif config.fusion == "early":
+                self.early_fusion = EarlyFusion()
+            else:
+                self.cross_attention[str(language.depth)] = GatedCrossAttention(
+                    width, language.heads
+                )
+        if config.freezes_language_model:
+            language.requires_grad_(False)
+            for parameter in lora_parameters(language).values():
+                parameter.requires_grad_(True)
+
+    def tables(self) -> Tables:
+        """Rows of special and item tokens as they are now."""
+        into, out = self.items(self.language.input_rows, self.language.output_rows)
+        return Tables(torch.cat([self.special_input, into]), torch.cat([self.special_output, out]))
+
+    def visual_tokens(self, features: Tensor) -> Tensor:
+        """``x_v`` of section 2.2: patch features (U, P, f) -> (U, C, d)."""
+        assert self.resampler is not None
+        with self._precision():
+            visual: Tensor = self.resampler(features)
+            return visual.float()
+
+    def embed(self, tokens: Tensor, tables: Tables) -> Tensor:
+        """Token ids (B, N) -> (B, N, d)."""
+        text_rows = self.language.input_rows
+        first_new = len(text_rows)
+        is_text = (tokens < first_new).unsqueeze(-1)
+        text = functional.embedding(tokens.clamp(max=first_new - 1), text_rows)
+        new = functional.embedding((tokens - first_new).clamp(min=0), tables.input)
+        return torch.where(is_text, text, new)
+
+    def forward(
+        self, batch: Batch, tables: Tables, visual: Tensor | None, cache: Cache | None = None
+    ) -> Tensor:
+        """Hidden states (B, N, d). ``visual`` (U, C, d) belongs to ``batch.photos``; ``cache``
+        takes the keys and values that :meth:`step` goes on from."""
+        if visual is None or not len(visual):
+            embeddings = self.dropout(self.embed(batch.tokens, tables))
+            return self._states(embeddings, batch.mask, batch.positions, None, cache)
+        images = visual[batch.images]  # (B, S, C, d)
+        embeddings = self.dropout(self._inputs(batch, tables, images))
+        inject = self._injection(images, self._visible(batch, images.shape[1]))
+        return self._states(embeddings, batch.mask, batch.positions, inject, cache)
+
+    def step(
+        self,
+        embeddings: Tensor,
+        mask: Tensor,
+        positions: Tensor,
+        cache: Cache,
+        sees: tuple[Tensor, Tensor] | None,
+    ) -> Tensor:
+        """Hidden states (B, 1, d) of one further token per row, behind what ``cache`` holds.
+
+        ``embeddings`` (B, 1, d); ``mask`` (B, 1, T) over cached tokens and the new one;
+        ``positions`` (B, 1); ``sees`` from :meth:`sight`.
+        """
+        inject = None if sees is None else self._injection(*sees)
+        if self.early_fusion is not None and sees is not None:
+            embeddings = self.early_fusion(embeddings, *sees)
+        return self._states(embeddings, mask, positions, inject, cache)
+
+    def sight(self, batch: Batch, visual: Tensor | None) -> tuple[Tensor, Tensor] | None:
+        """What tokens generated behind each row's one read may see: images (B, S, C, d) and
+        which of them (B, 1, S): the same as the instruction's last token."""
+        if visual is None or not len(visual):
+            return None
+        images = visual[batch.images]
+        visible = self._visible(batch, images.shape[1])  # (B, N, S)
+        last = batch.reads % batch.tokens.shape[1]  # (B,)
+        return images, visible[torch.arange(len(last), device=last.device), last].unsqueeze(1)
+
+    def _states(
+        self,
+        embeddings: Tensor,
+        mask: Tensor,
+        positions: Tensor,
+        inject: Injection | None,
+        cache: Cache | None,
+    ) -> Tensor:
+        """The language model with what is let in before its layers and behind the last, float32."""
+        with self._precision():
+            hidden: Tensor = self.language(embeddings, mask, positions, inject, cache)
+            if inject is not None:
+                hidden = inject(self.language.depth, hidden)
+        return hidden.float()
+
+    def _precision(self) -> torch.autocast:
+        """Matrix products in bfloat16 inside, where that is the setting."""
+        device = self.special_input.device.type
+        return torch.autocast(device, torch.bfloat16, enabled=self.bf16)
+
+    def _injection(self, images: Tensor, mask: Tensor) -> Injection:
+        def inject(layer: int, hidden: Tensor) -> Tensor:
+            if str(layer) not in self.cross_attention:
+                return hidden
+            hidden = self.cross_attention[str(layer)](hidden, images, mask)
+            return hidden
+
+        return inject
+
+    def _inputs(self, batch: Batch, tables: Tables, images: Tensor) -> Tensor:
+        """Input embeddings (B, N, d), with ``images`` (B, S, C, d) where fusion starts there."""
+        if self.fusion == "concatenation":
+            words = self.embed(batch.tokens.clamp(min=0), tables)
+            which = -1 - batch.tokens  # undoes sequence.visual_token
+            return place_visual_tokens(words, images, batch.slots, which)
+        words = self.embed(batch.tokens, tables)
+        if self.early_fusion is not None:
+            words = self.early_fusion(words, images, exclusive_mask(batch.slots, images.shape[1]))
+        return words
+
+    def _visible(self, batch: Batch, images: int) -> Tensor:
+        """Which of S ``images`` a token cross-attends to, bool (B, N, S)."""
+        if self.fusion == "late":
+            return late_mask(batch.slots, batch.mask, images)
+        if self.exclusive:
+            return exclusive_mask(batch.slots, images)
+        return reach_mask(batch.slots, batch.mask, images)
+
+    def read(self, hidden: Tensor, batch: Batch) -> Tensor:
+        """The hidden states at ``batch.reads``, (R, d)."""
+        return hidden.flatten(0, 1)[batch.reads]
+
+    def logits(self, states: Tensor, tables: Tables) -> Tensor:
+        """Scores of the whole vocabulary for states (R, d): (R, V_text + S + n)."""
+        with self._precision():
+            new = states @ tables.output.T
+            return torch.cat([self.language.project(states), new], dim=-1).float()
+
+    def choice_logits(self, states: Tensor, choices: Tensor, tables: Tables) -> Tensor:
+        """Scores of [NONE] and of one chosen token per state: (R, d), (R,) -> (R, 2)."""
+        first_new = len(self.language.output_rows)
+        none = tables.output[SPECIALS.index("[NONE]")]
+        rows = tables.output[choices - first_new]  # (R, d)
+        return torch.stack([states @ none, (states * rows).sum(-1)], dim=-1)
+
+    def item_scores(self, states: Tensor, tables: Tables) -> Tensor:
+        """Log-probabilities over item tokens alone, (R, d) -> (R, n)."""
+        with self._precision():
+            return (states @ tables.output[self.specials :].T).float().log_softmax(-1)
+
+
+def last_layer(network: UniMPNetwork) -> set[str]:
+    """Names of what ``multi-task-efficient`` tunes for a task: the last decoder layer, the norm
+    behind it, and cross-attention at that layer or behind it.
+
+    With LoRA the language model's own weights stay frozen here too: of it, only the last layer's
+    LoRA is tuned.
+    """
+    language, depth = network.language, network.language.depth
+    modules = [network.cross_attention[k] for k in (str(depth - 1), str(depth))
+               if k in network.cross_attention]  # fmt: skip
+    adapted = lora_parameters(language.layers[-1])
+    if not adapted:
+        modules += [language.layers[-1], *language.norms]
+    chosen = {id(p) for module in modules for p in module.parameters()}
+    chosen |= {id(p) for p in adapted.values()}
+    return {name for name, p in network.named_parameters() if id(p) in chosen}
+
+
+def trainable_parameters(network: nn.Module) -> list[str]:
+    """Names of the parameters training may change, sorted."""
+    return sorted(name for name, p in network.named_parameters() if p.requires_grad)
+
+
+def parameter_counts(network: nn.Module) -> dict[str, int]:
+    """Numbers of trainable and of all weights (tied ones once)."""
+    sizes = [(p.numel(), p.requires_grad) for p in network.parameters()]
+    return {
+        "trainable": sum(size for size, trains in sizes if trains),
+        "total": sum(size for size, _ in sizes),
+    }

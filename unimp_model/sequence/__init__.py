@@ -1,0 +1,1 @@
+"""A user's history as one token sequence: template, tokens, batches, wording."""

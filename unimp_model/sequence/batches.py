@@ -1,0 +1,120 @@
+"""Rows -> tensors: padding, the attention mask of shared trunks, batches of like length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unimp_model.sequence.template import Row
+
+#: Lengths are padded to a multiple, so that like rows meet in few shapes.
+LENGTH_STEP = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """B rows padded to N tokens and S images; R reads over all rows, in row order."""
+
+    tokens: Tensor  # (B, N) int64
+    positions: Tensor  # (B, N)
+    slots: Tensor  # (B, N): which of the row's S images, -1 for none
+    mask: Tensor  # (B, N, N) bool: row may attend column
+    images: Tensor  # (B, S): index into `photos`
+    photos: Tensor  # (U,): distinct photo numbers of the batch
+    reads: Tensor  # (R,): index into the flattened (B * N)
+    targets: Tensor  # (R,)
+    kinds: Tensor  # (R,)
+    choices: Tensor  # (R,)
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on ``device``."""
+        return Batch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
+
+def attention_mask(segments: Tensor, reach: Tensor) -> Tensor:
+    """Causal, and a branch sees the trunk up to where it hangs plus itself.
+
+    ``segments`` and ``reach`` are (B, N) as in :class:`~unimp_model.sequence.template.Row`;
+    padding has segment -1 and sees only padding. Returns bool (B, N, N).
+    """
+    n = segments.shape[1]
+    index = torch.arange(n, device=segments.device)
+    causal = index[None, :] <= index[:, None]  # (N, N)
+    own = segments[:, :, None] == segments[:, None, :]  # (B, N, N)
+    trunk = (segments[:, None, :] == 0) & (index[None, None, :] <= reach[:, :, None])
+    return causal & (own | trunk)
+
+
+def padded_length(row: Row) -> int:
+    """The row's length rounded up to :data:`LENGTH_STEP`."""
+    return -(-len(row.tokens) // LENGTH_STEP) * LENGTH_STEP
+
+
+def collate(
+    rows: Sequence[Row], photo_index: Mapping[str, int], *, all_photos: bool, slots: int
+) -> Batch:
+    """Stack rows. ``photo_index`` maps a photo's file name to its number.
+
+    With ``all_photos`` the batch's images index the whole photo table (inference, where every
+    photo's visual tokens are at hand), else only the distinct photos of this batch. ``slots``
+    is the least S; rows with more images raise it.
+    """
+    n = max(padded_length(row) for row in rows)
+    s = max(slots, *(len(row.images) for row in rows), 1)
+    tokens = _stack([row.tokens for row in rows], n, 0)
+    positions = _stack([row.positions for row in rows], n, 0)
+    row_slots = _stack([row.slots for row in rows], n, -1)
+    segments = _stack([row.segments for row in rows], n, -1)
+    reach = _stack([row.reach for row in rows], n, -1)
+    numbers = [[photo_index[name] for name in row.images] for row in rows]
+    if all_photos:
+        photos: NDArray[np.int64] = np.arange(len(photo_index))
+        images = _stack([np.array(row, np.int64) for row in numbers], s, 0)
+    else:
+        photos = np.unique(np.array([x for row in numbers for x in row], np.int64))
+        images = _stack([np.searchsorted(photos, row).astype(np.int64) for row in numbers], s, 0)
+    return Batch(
+        tokens=tokens,
+        positions=positions,
+        slots=row_slots,
+        mask=attention_mask(segments, reach),
+        images=images,
+        photos=torch.from_numpy(photos),
+        reads=torch.cat(
+            [torch.from_numpy(row.reads.astype(np.int64)) + i * n for i, row in enumerate(rows)]
+        ),
+        targets=torch.cat([torch.from_numpy(row.targets.astype(np.int64)) for row in rows]),
+        kinds=torch.cat([torch.from_numpy(row.kinds.astype(np.int64)) for row in rows]),
+        choices=torch.cat([torch.from_numpy(row.choices.astype(np.int64)) for row in rows]),
+    )
+
+
+def bucketed(
+    lengths: Sequence[int], size: int, generator: np.random.Generator
+) -> list[NDArray[np.int64]]:
+    """Random batches of ``size`` row numbers with like lengths: less padding, same randomness.
+
+    Rows are shuffled, sorted by length within pools of 32 batches, cut, and the batches
+    shuffled again.
+    """
+    order = generator.permutation(len(lengths))
+    by_length = np.asarray(lengths)
+    batches: list[NDArray[np.int64]] = []
+    for start in range(0, len(order), 32 * size):
+        pool = order[start : start + 32 * size]
+        pool = pool[np.argsort(by_length[pool], kind="stable")]
+        batches += [pool[i : i + size] for i in range(0, len(pool), size)]
+    return [batches[i] for i in generator.permutation(len(batches))]
+
+
+def _stack(arrays: Sequence[NDArray[np.integer]], width: int, fill: int) -> Tensor:
+    """Arrays of at most ``width`` -> int64 (len(arrays), width), padded with ``fill``."""
+    out = np.full((len(arrays), width), fill, np.int64)
+    for row, values in zip(out, arrays, strict=True):
+        row[: len(values)] = values
+    return torch.from_numpy(out)

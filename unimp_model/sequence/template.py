@@ -1,0 +1,278 @@
+"""The one template: items, histories and instructions as token sequences (Eq. 1, 2).
+
+Training and evaluation both come through here. A *row* is a trunk, ``[CLS] i_1 ... i_n``,
+and branches; a branch is an instruction (and its answer, in training) that continues the
+trunk after some item i_j, sees the trunk up to there, and no other branch. So a branch is
+token for token, position for position, the sequence of a user whose history is i_1 ... i_j,
+and several instances share the cost of one history. Evaluation is a row with one branch.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.instances import Item
+from benchmark.tasks import PromptPart
+from unimp_model.sequence.tokens import Vocabulary
+
+#: Marks a target as context reconstruction rather than a task's answer.
+CONTEXT = -1
+
+
+@dataclass(slots=True)
+class Flat:
+    """Flattened tokens. Parallel lists, except ``images`` and ``ends``."""
+
+    tokens: list[int] = field(default_factory=list)
+    """Token ids; :func:`visual_token` where one of an image's visual tokens stands."""
+    slots: list[int] = field(default_factory=list)
+    """Index into ``images`` of the photo a token belongs to, -1 for none."""
+    values: list[bool] = field(default_factory=list)
+    """Whether a token is part of an attribute's value: what context reconstruction predicts."""
+    images: list[str] = field(default_factory=list)
+    """File names of photos."""
+    ends: list[int] = field(default_factory=list)
+    """Position of each item's [EOC]."""
+
+    def add(self, tokens: Sequence[int]) -> None:
+        """Tokens that belong to no photo and to no attribute's value."""
+        self.tokens.extend(tokens)
+        self.slots.extend([-1] * len(tokens))
+        self.values.extend([False] * len(tokens))
+
+
+@dataclass(frozen=True, slots=True)
+class _Flattened:
+    """An item up to its rating, as it stands wherever it is shown: worked out once."""
+
+    tokens: list[int]
+    values: list[bool]
+    image: str | None
+    """File name of its photo, where photos are read."""
+
+
+@dataclass(slots=True)
+class Branch:
+    """An instruction behind item number ``after`` (0: behind [CLS]) and its answer.
+
+    The answer is a run of tokens, each predicted from the one before it; or, with ``choices``,
+    one yes or no per choice, all read at the instruction's end.
+    """
+
+    after: int
+    instruction: Flat
+    task: int = 0
+    answer: tuple[int, ...] = ()
+    choices: tuple[int, ...] = ()
+    """Tokens to be decided on; ``answer`` then repeats those that belong to it."""
+
+
+@dataclass(slots=True)
+class Row:
+    """What the model reads: int32 arrays of length N, and where its losses or answers are."""
+
+    tokens: NDArray[np.int32]
+    positions: NDArray[np.int32]
+    slots: NDArray[np.int32]
+    segments: NDArray[np.int32]
+    """0 for the trunk, b for the b-th branch."""
+    reach: NDArray[np.int32]
+    """Last trunk position a token may attend to."""
+    images: tuple[str, ...]
+    reads: NDArray[np.int32]
+    """Positions whose hidden state is projected to the vocabulary."""
+    targets: NDArray[np.int32]
+    """Token to be predicted at each of ``reads``; -1 where the answer is asked for."""
+    kinds: NDArray[np.int32]
+    """Task number of each of ``reads``, or :data:`CONTEXT`."""
+    choices: NDArray[np.int32]
+    """Token each of ``reads`` decides on by itself: ``targets`` holds it, or [NONE]. -1 where the
+    whole vocabulary competes."""
+
+
+def price_words(price: float) -> str:
+    """A price as the template writes it: to the unit, or to the hundredth below one unit."""
+    return f"{price:.0f}" if price >= 1 else f"{price:.2f}"
+
+
+def visual_token(which: int) -> int:
+    """The mark of the ``which``-th visual token of an image: no token id, so negative."""
+    return -1 - which
+
+
+class Template:
+    """Builds sequences over one vocabulary.
+
+    Attributes are written in the paper's order: category, title, price, id, brand. One that
+    is missing is left out, in the catalogue as under the ``nt`` perturbation: so a missing
+    value never teaches the model a word for it. Values are cut to ``words`` words. Behind the
+    [IMG] of an item with a photo there are ``visual_positions`` positions for its visual tokens
+    (fusion by concatenation), usually none.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        *,
+        words: int,
+        vision: bool,
+        attend_last_image: bool,
+        visual_positions: int = 0,
+    ) -> None:
+        self.vocabulary = vocabulary
+        self.words = words
+        self.vision = vision
+        self.attend_last_image = attend_last_image
+        self.visual_positions = visual_positions
+        self._keys = {
+            key: vocabulary.encode(key) for key in ("category", "title", "price", "id", "brand")
+        }
+        self._texts: dict[str, list[int]] = {}
+        self._phrases: dict[str, list[int]] = {}
+        self._flattened: dict[Item, _Flattened] = {}
+
+    def attributes(self, item: Item) -> list[tuple[str, list[int]]]:
+        """(key, value tokens) of the attributes that are present, in template order."""
+        pairs: list[tuple[str, list[int]]] = []
+        own = self.vocabulary.item(item.item_id)
+        for key, text in (
+            ("category", " ".join(item.category)),
+            ("title", item.title),
+            ("price", None if item.price is None else price_words(item.price)),
+        ):
+            if text and text.strip():
+                pairs.append((key, self._value(text)))
+        if own is not None:
+            pairs.append(("id", [own]))
+        if item.brand and item.brand.strip():
+            pairs.append(("brand", self._value(item.brand)))
+        return pairs
+
+    def history(self, items: Sequence[Item], ratings: Sequence[float | None] = ()) -> Flat:
+        """Eq. 2: ``[CLS] i_1 ... i_n``; each item with the user's rating where there is one."""
+        flat = Flat()
+        flat.add([self.vocabulary.cls])
+        for item, rating in itertools.zip_longest(items, ratings):
+            self._add_item(flat, item, rating)
+        return flat
+
+    def instruction(self, parts: Sequence[PromptPart]) -> Flat:
+        """A task's prompt; items in it are flattened like those of the history."""
+        flat = Flat()
+        for part in parts:
+            if isinstance(part, Item):
+                self._add_item(flat, part)
+            else:
+                flat.add(self._phrase(part))
+        return flat
+
+    def row(self, trunk: Flat, branches: Sequence[Branch], *, context: bool) -> Row:
+        """Join a trunk and its branches; ``context`` adds the targets of Eq. 7."""
+        tokens, slots = list(trunk.tokens), list(trunk.slots)
+        length = len(tokens)
+        positions = list(range(length))
+        segments = [0] * length
+        reach = list(range(length))
+        images = list(trunk.images)
+        reads, targets, kinds, choices = [], [], [], []
+        if context:
+            for position, is_value in enumerate(trunk.values):
+                if is_value:  # predicted from the position before it
+                    reads.append(position - 1)
+                    targets.append(trunk.tokens[position])
+                    kinds.append(CONTEXT)
+                    choices.append(-1)
+        for number, branch in enumerate(branches, start=1):
+            attach = 0 if branch.after == 0 else trunk.ends[branch.after - 1]
+            start = len(tokens)
+            own = branch.instruction
+            last_image = max((s for s in trunk.slots[: attach + 1]), default=-1)
+            shared = last_image if self.attend_last_image else -1
+            follows = () if branch.choices else branch.answer[:-1]
+            tokens += [*own.tokens, *follows]
+            slots += [shared if slot < 0 else len(images) + slot for slot in own.slots]
+            added = len(tokens) - start
+            slots += [slots[-1]] * (added - len(own.slots))  # an answer sees what its question does
+            images += own.images
+            positions += range(attach + 1, attach + 1 + added)
+            segments += [number] * added
+            reach += [attach] * added
+            first_read = start + len(own.tokens) - 1
+            if branch.choices:
+                none = self.vocabulary.none
+                answer = tuple(t if t in branch.answer else none for t in branch.choices)
+                reads += [first_read] * len(answer)
+                choices += branch.choices
+            else:
+                answer = branch.answer or (-1,)
+                reads += range(first_read, first_read + len(answer))
+                choices += [-1] * len(answer)
+            targets += answer
+            kinds += [branch.task] * len(answer)
+        return Row(
+            tokens=np.array(tokens, np.int32),
+            positions=np.array(positions, np.int32),
+            slots=np.array(slots, np.int32),
+            segments=np.array(segments, np.int32),
+            reach=np.array(reach, np.int32),
+            images=tuple(images),
+            reads=np.array(reads, np.int32),
+            targets=np.array(targets, np.int32),
+            kinds=np.array(kinds, np.int32),
+            choices=np.array(choices, np.int32),
+        )
+
+    def _add_item(self, flat: Flat, item: Item, rating: float | None = None) -> None:
+        """Eq. 1: ``[IMG] k_1 v_1 ... k_m v_m [EOC]``.
+
+        A rating is one token before [EOC], without a key: the token says itself what it is.
+        It is no attribute of the item, so context reconstruction does not ask for it.
+        """
+        known = self._flattened.get(item)
+        if known is None:
+            known = self._flattened[item] = self._flatten(item)
+        slot = -1
+        if known.image is not None:
+            slot = len(flat.images)
+            flat.images.append(known.image)
+        flat.tokens += known.tokens
+        flat.values += known.values
+        ending = [self.vocabulary.eoc]
+        if rating is not None and self.vocabulary.levels:
+            ending.insert(0, self.vocabulary.rating(rating))
+        flat.tokens += ending
+        flat.values += [False] * len(ending)
+        flat.slots += [slot] * (len(known.tokens) + len(ending))
+        flat.ends.append(len(flat.tokens) - 1)
+
+    def _flatten(self, item: Item) -> _Flattened:
+        image = Path(item.image).name if self.vision and item.image is not None else None
+        tokens, values = [self.vocabulary.img], [False]
+        if image is not None:
+            tokens += [visual_token(c) for c in range(self.visual_positions)]
+        for key, value in self.attributes(item):
+            tokens += self._keys[key]
+            values += [False] * (len(tokens) - len(values))
+            tokens += value
+            values += [True] * len(value)
+        values += [False] * (len(tokens) - len(values))
+        return _Flattened(tokens, values, image)
+
+    def _phrase(self, text: str) -> list[int]:
+        known = self._phrases.get(text)
+        if known is None:
+            known = self._phrases[text] = self.vocabulary.encode(text)
+        return known
+
+    def _value(self, text: str) -> list[int]:
+        known = self._texts.get(text)
+        if known is None:
+            known = self.vocabulary.encode(" ".join(text.split()[: self.words]))
+            self._texts[text] = known
+        return known

@@ -1,0 +1,1 @@
+"""Training UniMP: rows, losses, optimisation, processes, validation."""

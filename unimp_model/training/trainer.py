@@ -1,0 +1,529 @@
+"""Training on all tasks (Eq. 6, 7) by one of the paper's learning strategies (Table 7).
+
+* ``multi-task``: all tasks at once.
+* ``continual``: one task after another, each in the same number of epochs.
+* ``multi-task-full``: all at once, then the whole network once more for each task alone.
+* ``multi-task-efficient``, the default: all at once, then the last layer alone for each task.
+
+Every stage keeps the epoch that does best on validation; a task's own fine-tuning is kept only
+where it beats the joint network on that task's validation score.
+
+Several processes may run this at once, each with its share of every batch: :mod:`.processes`.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from benchmark.host.progress import Bar, bar
+from benchmark.model import TrainingView
+from benchmark.training.reproducible import deterministic
+from benchmark.training.schedules import cosine, resume_schedule
+from unimp_model.config import UniMPConfig
+from unimp_model.images.encoder import PhotoFeatures
+from unimp_model.network.decoding import Reader
+from unimp_model.network.model import UniMPNetwork, last_layer, trainable_parameters
+from unimp_model.sequence.batches import Batch, bucketed, collate
+from unimp_model.sequence.template import CONTEXT, Template
+from unimp_model.training.checkpoint import (
+    Checkpoint,
+    generator_record,
+    optimiser_tensors,
+    restore_optimiser,
+    training_key,
+)
+from unimp_model.training.logbook import Logbook
+from unimp_model.training.losses import focal_loss, objective, token_weights
+from unimp_model.training.optimisation import make_optimiser
+from unimp_model.training.processes import OneProcess
+from unimp_model.training.rows import ALL_TASKS, Chunk, RowBuilder, chunks
+from unimp_model.training.validation import Validation
+
+_SPEED = "tokens_per_second"
+
+#: Weights by parameter name.
+State = dict[str, Tensor]
+
+
+@dataclass
+class Journal:
+    """What happened: per epoch the stage, the losses, the validation scores and the speed."""
+
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+    kept: dict[str, int] = field(default_factory=dict)
+    """Stage -> number of its best epoch, from 0; -1 where no epoch improved on the start."""
+
+    def timeless(self) -> dict[str, Any]:
+        """For saving: without speeds, so that the same seed saves the same bytes."""
+        epochs = [{k: v for k, v in e.items() if k != _SPEED} for e in self.epochs]
+        return {"kept": self.kept, "epochs": epochs}
+
+
+@dataclass
+class Trained:
+    """The journal, and for some tasks the weights that replace the network's for that task."""
+
+    journal: Journal
+    own: dict[str, State] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Some epochs on some tasks."""
+
+    name: str
+    tasks: tuple[str, ...]
+    epochs: int
+    last_layer: bool = False
+    rate: float = 1.0
+    """Factor on the learning rates."""
+    most_rows: int | None = None
+    """User sequences per epoch at most, drawn anew each epoch."""
+    own: str | None = None
+    """The task whose own weights this stage looks for."""
+
+
+@dataclass
+class Position:
+    """How far a training is."""
+
+    stage: int = 0
+    epoch: int = 0
+    """The stage's next epoch."""
+    steps: int = 0
+    """Optimiser steps of the stage so far."""
+    best: float = -math.inf
+    """Best validation score of the stage so far."""
+    kept: int = -1
+    best_state: State = field(default_factory=dict)
+    joint: State = field(default_factory=dict)
+    """Weights at the end of the last stage that was for all."""
+    own: dict[str, State] = field(default_factory=dict)
+    journal: Journal = field(default_factory=Journal)
+    resumed: dict[str, Tensor] | None = None
+    """Optimiser state to go on from."""
+
+
+class Trainer:
+    """Trains one network in place."""
+
+    def __init__(
+        self,
+        network: UniMPNetwork,
+        data: TrainingView,
+        template: Template,
+        photos: PhotoFeatures | None,
+        tasks: Sequence[str],
+        config: UniMPConfig,
+        *,
+        seed: int,
+        code: str,
+        codes: Mapping[str, NDArray[np.int32]] | None = None,
+        processes: OneProcess | None = None,
+    ) -> None:
+        self.processes = processes or OneProcess()
+        self.seed = seed
+        self.network = network
+        self.data = data
+        self.template = template
+        self.photos = photos
+        self.tasks = tuple(tasks)
+        self.config = config
+        self.codes = codes
+        self.generator = np.random.default_rng([seed, 2])
+        self.validation = Validation(data, template, tasks, config, codes)
+        self.names = sorted({*trainable_parameters(network), *last_layer(network)})
+        decides = {"config": config.model_dump(mode="json"), "data": data.sha256, "seed": seed}
+        if self.processes.count > 1:  # each draws its own dropout: with fewer it is another one
+            decides["processes"] = self.processes.count
+        key = training_key(code, self.processes.device, tasks=self.tasks, **decides)
+        self.checkpoint = Checkpoint(data.features_folder / "training" / f"{key}.safetensors")
+
+    def train(self) -> Trained:
+        """Follow the configured strategy and leave the network with its final weights.
+
+        Killed and started again with the same settings, data and seed, it goes on after the last
+        finished epoch and ends with the same weights.
+        """
+        stages, at = self._stages(), self._resume()
+        logbook = Logbook(self.checkpoint.file.stem[:12], keep=self.processes.is_main)
+        with deterministic():
+            while at.stage < len(stages):
+                self._run(stages[at.stage], at, logbook)
+                at.stage, at.epoch, at.resumed = at.stage + 1, 0, None
+        logbook.close()
+        self.network.load_state_dict(at.joint, strict=False)
+        self.network.eval()
+        if self.processes.is_main:
+            self.checkpoint.remove()
+        return Trained(at.journal, at.own)
+
+    def _stages(self) -> list[Stage]:
+        """The strategy as stages."""
+        config = self.config
+        rows = self._rows_per_epoch(self._builder(self.tasks), config.most_rows)
+        epochs = config.epochs_for(max(1, rows), len(self.data.catalogue))
+        if config.strategy == "continual":
+            each = max(1, round(epochs / len(self.tasks)))
+            return [
+                Stage(f"continual {task}", (task,), each, most_rows=config.most_rows)
+                for task in self.tasks
+            ]
+        stages = [Stage("joint", self.tasks, epochs, most_rows=config.most_rows)]
+        if config.strategy != "multi-task":
+            limits = [most for most in (config.own_rows, config.most_rows) if most is not None]
+            stages += [
+                Stage(
+                    f"own {task}",
+                    (task,),
+                    config.own_epochs,
+                    own=task,
+                    last_layer=config.strategy == "multi-task-efficient",
+                    rate=config.own_rate,
+                    most_rows=min(limits, default=None),
+                )
+                for task in self.tasks
+            ]
+        return stages
+
+    def _run(self, stage: Stage, at: Position, logbook: Logbook) -> None:
+        """One stage: the network ends with its best epoch, or as it began where none is better.
+
+        A stage for a task's own weights competes with the weights it starts from, and leaves the
+        shared ones as they were.
+        """
+        network, config = self.network, self.config
+        builder = self._builder(stage.tasks)
+        trains = {name for name, p in network.named_parameters() if p.requires_grad}
+        chosen = last_layer(network) if stage.last_layer else trains
+        for name, parameter in network.named_parameters():
+            parameter.requires_grad_(name in chosen)
+        per_epoch = self._rows_per_epoch(builder, stage.most_rows)
+        steps_per_epoch = max(1, math.ceil(per_epoch / config.batch_rows))
+        network.zero_grad(set_to_none=True)  # what does not train now must leave no gradient
+        trainee = self.processes.trainee(network)
+        optimiser = make_optimiser(trainee, config, scale=stage.rate)
+        step = self.processes.prepare(_Step(trainee, self.photos, config), optimiser)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimiser, cosine(config.warmup, stage.epochs * steps_per_epoch)
+        )
+        if at.resumed is not None:
+            restore_optimiser(optimiser, at.resumed)
+            resume_schedule(schedule, at.steps)
+        else:
+            at.best_state, at.kept, at.steps = snapshot(network, self.names), -1, 0
+            at.best = -math.inf if stage.own is None else _joint_score(at.journal, stage.own)
+        with bar(f"training ({stage.name})", stage.epochs * steps_per_epoch) as progress:
+            progress.advance(at.steps)
+            while at.epoch < stage.epochs and at.epoch - 1 - at.kept < config.patience:
+                self.processes.draw_from(self.seed, len(at.journal.epochs))
+                record, steps = self._epoch(stage, builder, step, optimiser, schedule, progress)
+                self.processes.collect(trainee, network)
+                score, named = self._validate(stage)
+                at.journal.epochs.append({"stage": stage.name, **record, **named})
+                logbook.add(len(at.journal.epochs), at.journal.epochs[-1])
+                # Without a score the latest epoch stands, and no task leaves the shared weights.
+                if stage.own is None if score is None else score > at.best:
+                    at.best, at.kept = -math.inf if score is None else score, at.epoch
+                    at.best_state = snapshot(network, self.names)
+                at.epoch, at.steps = at.epoch + 1, at.steps + steps
+                self._write(at, optimiser)
+        for name, parameter in network.named_parameters():
+            parameter.requires_grad_(name in trains)
+        at.journal.kept[stage.name] = at.kept
+        if stage.own is None:
+            at.joint = at.best_state
+        elif at.kept >= 0:
+            at.own[stage.own] = {
+                name: value
+                for name, value in at.best_state.items()
+                if not torch.equal(value, at.joint[name])
+            }
+        network.load_state_dict(at.joint, strict=False)
+
+    def _write(self, at: Position, optimiser: torch.optim.Optimizer) -> None:
+        groups = {f"own {task}": weights for task, weights in at.own.items()}
+        groups |= {
+            "now": snapshot(self.network, self.names),
+            "best": at.best_state,
+            "joint": at.joint,
+            "optimiser": self.processes.gathered(optimiser_tensors(optimiser)),
+            "chance": {"torch": torch.get_rng_state()},
+        }
+        record = {
+            "stage": at.stage,
+            "epoch": at.epoch,
+            "steps": at.steps,
+            "best": at.best,
+            "kept": at.kept,
+            "journal": asdict(at.journal),
+            "generator": generator_record(self.generator),
+        }
+        if self.processes.is_main:
+            self.checkpoint.write(groups, record)
+
+    def _resume(self) -> Position:
+        """Where to begin: at the start, or behind the last finished epoch."""
+        found = self.processes.from_main(self.checkpoint.read)
+        if found is None:
+            return Position()
+        groups, record = found
+        device = self.network.special_input.device
+        groups = {g: {n: t.to(device) for n, t in part.items()} for g, part in groups.items()}
+        self.network.load_state_dict(groups["now"], strict=False)
+        torch.set_rng_state(groups["chance"]["torch"].cpu())
+        self.generator.bit_generator.state = record["generator"]
+        if self.processes.is_main:
+            print(
+                f"Training goes on after epoch {record['epoch']} of stage {record['stage'] + 1}.",
+                file=sys.stderr,
+            )
+        return Position(
+            stage=record["stage"],
+            epoch=record["epoch"],
+            steps=record["steps"],
+            best=record["best"],
+            kept=record["kept"],
+            best_state=groups["best"],
+            joint=groups.get("joint", {}),
+            own={g.removeprefix("own "): p for g, p in groups.items() if g.startswith("own ")},
+            journal=Journal(**record["journal"]),
+            resumed=groups["optimiser"],
+        )
+
+    def _epoch(
+        self,
+        stage: Stage,
+        builder: RowBuilder,
+        step: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        schedule: torch.optim.lr_scheduler.LRScheduler,
+        progress: Bar,
+    ) -> tuple[dict[str, float], int]:
+        """Mean losses and speed, and the number of steps."""
+        config, processes = self.config, self.processes
+        step.train()
+        started, tokens, steps = time.perf_counter(), 0, 0
+        sizes = [len(sequence) for sequence in builder.sequences]
+        plan = plan_epoch(sizes, config, self.generator, most_rows=stage.most_rows)
+        sequences = builder.reordered(config.shuffle, self.generator)
+        context = config.context_share if config.context_weight > 0 else 0.0
+        rows = [builder.row(c, sequences, self.generator, context=context) for c in plan]
+        answers = range(len(ALL_TASKS))
+        rows = [row for row in rows if np.isin(row.kinds, answers).any()]
+        rows += builder.drawing_rows(self.generator, most=stage.most_rows)
+        sums = _LossSums()
+        device = processes.device
+        photo_index = {} if self.photos is None else self.photos.index
+        for numbers in bucketed([len(r.tokens) for r in rows], config.batch_rows, self.generator):
+            some = [rows[i] for i in numbers]
+            mine = processes.share(some)
+            batch = collate(mine, photo_index, all_photos=False, slots=1).to(device)
+            among = None
+            if processes.count > 1:
+                among = torch.from_numpy(np.concatenate([row.kinds for row in some])).to(device)
+            loss, losses = step(batch, among)
+            optimiser.zero_grad(set_to_none=True)
+            processes.backward(loss)
+            processes.clip(step, config.clip)
+            optimiser.step()
+            schedule.step()
+            steps += 1
+            tokens += sum(len(row.tokens) for row in some)
+            sums.add(losses, batch.kinds)
+            speed = tokens / (time.perf_counter() - started)
+            progress.note = f"{sums}, {speed:,.0f} tokens/s"
+            progress.advance()
+        sums.combine(processes)
+        return {**sums.means(), _SPEED: tokens / (time.perf_counter() - started)}, steps
+
+    def _validate(self, stage: Stage) -> tuple[float | None, dict[str, float]]:
+        """Mean validation score of the stage's tasks (``None`` without examples), and each."""
+        return self.processes.from_main(lambda: self._scores(stage))
+
+    def _scores(self, stage: Stage) -> tuple[float | None, dict[str, float]]:
+        resting = self.network.special_input.device
+        self.network.to(self.processes.device)
+        reader = Reader(
+            self.network,
+            self.photos,
+            slots=self.config.history_items,
+            at_once=self.config.answer_rows,
+        )
+        scores = self.validation.scores(reader, stage.tasks)
+        self.network.to(resting)
+        named = {f"valid {task} {score.name}": score.value for task, score in scores.items()}
+        if not scores:
+            return None, named
+        return sum(score.value for score in scores.values()) / len(scores), named
+
+    def _rows_per_epoch(self, builder: RowBuilder, most: int | None) -> int:
+        """About how many: where sequences are cut is drawn anew every epoch."""
+        generator = np.random.default_rng(0)
+        lengths = [len(sequence) for sequence in builder.sequences]
+        histories = len(plan_epoch(lengths, self.config, generator, most_rows=most))
+        if set(builder.rates) == {"image-generation"}:
+            histories = 0
+        drawings = builder.counts().get("image-generation", 0)
+        drawings = round(drawings * builder.rates.get("image-generation", 0.0))
+        return histories + min(drawings, most or drawings)
+
+    def _builder(self, tasks: Sequence[str]) -> RowBuilder:
+        """Rows of these tasks, each at its share of the mixture; alone a task is asked always."""
+        config = self.config
+        rates = {task: config.share(task) for task in tasks}
+        if len(tasks) == 1:
+            rates = dict.fromkeys(tasks, 1.0)
+        builder = RowBuilder(
+            self.data, self.template, rates, longest_answer=config.answer_tokens, codes=self.codes
+        )
+        if config.temperature > 1 and len(tasks) > 1:
+            builder.rates = tempered(rates, builder.counts(), config.temperature)
+        return builder
+
+
+def tempered(
+    shares: Mapping[str, float], counts: Mapping[str, int], temperature: float
+) -> dict[str, float]:
+    """Temperature sampling: task a is asked in proportion to n_a^(1/T), n_a its examples an epoch.
+
+    The smallest task keeps its share and larger ones are thinned; T = 1 leaves all as they are,
+    T -> infinity makes all as frequent as the smallest.
+    """
+    sizes = {task: share * counts[task] for task, share in shares.items()}
+    sizes = {task: size for task, size in sizes.items() if size}
+    least = min(sizes.values(), default=0.0)
+    return {
+        task: shares[task] * (least / size) ** (1 - 1 / temperature) for task, size in sizes.items()
+    }
+
+
+def plan_epoch(
+    lengths: Sequence[int],
+    config: UniMPConfig,
+    generator: np.random.Generator,
+    *,
+    most_rows: int | None = None,
+) -> list[Chunk]:
+    """The rows of one epoch: all of them, or a random ``most_rows``."""
+    plan = chunks(
+        lengths,
+        window=config.history_items,
+        targets=config.targets_per_row,
+        generator=generator,
+    )
+    if most_rows is not None and most_rows < len(plan):
+        drawn = generator.choice(len(plan), most_rows, replace=False)
+        plan = [plan[i] for i in sorted(drawn)]
+    return plan
+
+
+def _joint_score(journal: Journal, task: str) -> float:
+    """The validation score of ``task`` at the joint stage's kept epoch, whose weights its own
+    fine-tuning starts from; minus infinity where it has none."""
+    epoch = journal.epochs[max(0, journal.kept["joint"])]
+    scores = [value for name, value in epoch.items() if name.startswith(f"valid {task} ")]
+    return scores[0] if scores else -math.inf
+
+
+class _Step(nn.Module):
+    """:func:`training_loss` as one forward pass: what Accelerate wraps has to be a module."""
+
+    def __init__(
+        self, network: UniMPNetwork, photos: PhotoFeatures | None, config: UniMPConfig
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self._photos, self._config = photos, config
+        # Where FSDP may cut, under the name by which transformers' models tell.
+        self._no_split_modules = sorted({type(x).__name__ for x in network.language.layers})
+
+    def forward(self, batch: Batch, among: Tensor | None) -> tuple[Tensor, Tensor]:
+        return training_loss(self.network, batch, self._photos, self._config, among=among)
+
+
+def training_loss(
+    network: UniMPNetwork,
+    batch: Batch,
+    photos: PhotoFeatures | None,
+    config: UniMPConfig,
+    *,
+    among: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Eq. 7 over one batch, and the re-weighted loss of each of its R reads.
+
+    ``among`` (R',) are the kinds of a larger batch's reads where ``batch`` is a share of that:
+    the losses of all shares then sum to the larger batch's.
+    """
+    tables = network.tables()
+    visual = None
+    if photos is not None and len(batch.photos):  # the resampler runs once per distinct photo
+        features = photos.rows(batch.photos.cpu()).to(batch.tokens.device)
+        visual = network.visual_tokens(features)
+    states = network.read(network(batch, tables, visual), batch)  # (R, d)
+    among_all = batch.choices < 0
+    losses = states.new_zeros(len(states))
+    logits = network.logits(states[among_all], tables)  # (R', V): only where asked
+    losses[among_all] = focal_loss(logits, batch.targets[among_all], gamma=config.gamma)
+    if not among_all.all():
+        choices = batch.choices[~among_all]
+        logits = network.choice_logits(states[~among_all], choices, tables)  # (R'', 2)
+        taken = (batch.targets[~among_all] == choices).long()
+        losses[~among_all] = focal_loss(logits, taken, gamma=config.gamma)
+    is_context = batch.kinds == CONTEXT
+    weights = [config.weight(task) for task in ALL_TASKS]
+    answers = None if among is None else among[among != CONTEXT]
+    loss = objective(
+        losses[~is_context],
+        losses[is_context],
+        weights=token_weights(batch.kinds[~is_context], weights, answers),
+        context_weight=config.context_weight,
+        context_tokens=None if among is None else int((among == CONTEXT).sum()),
+    )
+    return loss, losses.detach()
+
+
+def snapshot(network: nn.Module, names: Sequence[str]) -> State:
+    """Copies of the parameters ``names``."""
+    parameters = dict(network.named_parameters())
+    return {name: parameters[name].detach().clone() for name in names}
+
+
+class _LossSums:
+    """Running mean loss of each task and of the context."""
+
+    def __init__(self) -> None:
+        self.names = {CONTEXT: "context", **dict(enumerate(ALL_TASKS))}
+        self.totals = dict.fromkeys(self.names, 0.0)
+        self.counts: dict[int, float] = dict.fromkeys(self.names, 0)
+
+    def add(self, losses: Tensor, kinds: Tensor) -> None:
+        for kind in self.names:
+            chosen = losses[kinds == kind]
+            self.totals[kind] += float(chosen.sum())
+            self.counts[kind] += len(chosen)
+
+    def combine(self, processes: OneProcess) -> None:
+        """Those of all processes."""
+        self.totals = dict(zip(self.names, processes.total(self.totals.values()), strict=True))
+        self.counts = dict(zip(self.names, processes.total(self.counts.values()), strict=True))
+
+    def means(self) -> dict[str, float]:
+        return {
+            f"loss {name}": self.totals[kind] / self.counts[kind]
+            for kind, name in self.names.items()
+            if self.counts[kind]
+        }
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name[5:]} {value:.2f}" for name, value in self.means().items())
