@@ -1,4 +1,4 @@
-"""From scores over the catalogue to rankings: exclusion and ties are decided here alone."""
+"""Rank a catalogue by scores: exclusion, ties and bounded blocks are decided here alone."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ from benchmark.instances import RecommendationInstance, SearchInstance
 from benchmark.predictions import Ranking
 from benchmark.rounding import kept_bits, rounded
 
+RankingInstance = RecommendationInstance | SearchInstance
+
+#: Scores held at once: 64 MB of float64, whatever the catalogue's size.
+_BLOCK_SCORES = 8_000_000
+
 
 def top_k(
     scores: NDArray[np.floating],
@@ -20,7 +25,7 @@ def top_k(
     exclude: Sequence[NDArray[np.integer] | Sequence[int]] | None = None,
     k: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The ``k`` best columns of each row of ``scores`` (n, items), best first.
+    """Select the ``k`` best columns of each row of ``scores`` (n, items), best first.
 
     ``exclude[row]`` lists column indices that may not appear. Scores are compared after
     :func:`benchmark.rounding.rounded`, by the precision of ``scores``' own type; equal ones are
@@ -66,11 +71,11 @@ def _just_below(values: NDArray[np.float64], bits: int) -> NDArray[np.float64]:
 
 
 def rankings(
-    instances: Sequence[RecommendationInstance | SearchInstance],
+    instances: Sequence[RankingInstance],
     scores: NDArray[np.floating],
     catalogue: Catalogue | Sequence[str],
 ) -> Iterator[Ranking]:
-    """One :class:`Ranking` per instance from ``scores`` (n, items) in catalogue order.
+    """Yield one :class:`Ranking` per instance from ``scores`` (n, items) in catalogue order.
 
     ``catalogue`` is a :class:`Catalogue` or the item ids in index order. Applies each
     instance's ``exclude`` and ``k``.
@@ -97,19 +102,12 @@ def rankings(
         )
 
 
-RankingInstance = RecommendationInstance | SearchInstance
-
-
-#: Scores held at once: 64 MB of float64, whatever the catalogue's size.
-_BLOCK_SCORES = 8_000_000
-
-
 def rank_in_blocks(
     instances: Sequence[RankingInstance],
     score: Callable[[Sequence[RankingInstance]], NDArray[np.floating]],
     item_ids: Sequence[str],
 ) -> Iterator[Ranking]:
-    """One ranking per instance, in order.
+    """Rank the whole catalogue for each instance, in order, a bounded block of scores at a time.
 
     ``score`` maps n instances to scores (n, items) in the order of ``item_ids``; each row may
     depend on its own instance only. Exclusion and ties are :mod:`benchmark.ranking`'s.
