@@ -175,7 +175,7 @@ SASRec(SASRec.Config(**settings)).fit(view, seed=3)
 def test_a_fit_killed_with_sigkill_ends_with_the_same_bytes(view, sim_xs, tmp_path, capsys):
     settings = {**SETTINGS, **SMALL, "batch_size": 512, "epochs": 15, "patience": 15}
     expected = fit(SASRec, view, **settings)
-    home, root = sim_xs.folder.parents[2], Path(__file__).parents[3]
+    home, root = sim_xs.folder.parents[1], Path(__file__).parents[3]
     process = subprocess.Popen(
         [sys.executable, "-c", _FIT, str(home), str(tmp_path), json.dumps(settings)],
         env={**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"},

@@ -149,7 +149,7 @@ def single(sim_xs, tmp_path_factory) -> Path:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     notes = tmp_path_factory.mktemp("single")
-    module.fit(sim_xs.folder.parents[2], notes)
+    module.fit(sim_xs.folder.parents[1], notes)
     return notes
 
 
@@ -177,7 +177,7 @@ def assert_same_training(single: Path, several: Path, count: int, *, from_step: 
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 3])
 def test_processes_train_as_one(single, sim_xs, tmp_path, count):
-    home = Home(sim_xs.folder.parents[2])
+    home = Home(sim_xs.folder.parents[1])
     assert launched(count, home, tmp_path) == [0] * count
     assert_same_training(single, tmp_path, count)
     assert not notes_of(tmp_path, 0)[0]["cut"]
@@ -186,7 +186,7 @@ def test_processes_train_as_one(single, sim_xs, tmp_path, count):
 @pytest.mark.slow
 def test_cut_up_weights_train_as_whole_ones_and_go_on_after_a_kill(single, sim_xs, tmp_path):
     """FSDP's own code, on processors: Accelerate is told that these are devices."""
-    home = Home(sim_xs.folder.parents[2])
+    home = Home(sim_xs.folder.parents[1])
     assert launched(2, home, tmp_path, writes=2, **FSDP) == [9]
     assert launched(2, home, tmp_path, **FSDP) == [0, 0]
     done = len(notes_of(tmp_path, 0)[0]["losses"])
