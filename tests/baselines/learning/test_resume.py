@@ -159,9 +159,9 @@ _FIT = """
 import json
 import sys
 from pathlib import Path
-from baselines import checkpoint
+from benchmark.training import checkpoint
 from baselines.recbole.sasrec import SASRec
-from benchmark.data.dataset import ensure_dataset
+from benchmark.data.opening import ensure_dataset
 from benchmark.host.home import Home
 
 checkpoint.SECONDS_BETWEEN = 0.0
