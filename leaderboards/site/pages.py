@@ -12,10 +12,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from benchmark.metrics.families import family_of
+from benchmark.report.formats.templating import html_environment
 from benchmark.runs.spec import RunSpec
 from benchmark.stats import FEWEST_USERS
 from leaderboards.boards import Board
@@ -159,13 +160,7 @@ def _draw(template: str, *, root: str = "", scripted: bool = False, **values: An
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = html_environment(TEMPLATES)
     filters: dict[str, Callable[..., object]] = {
         "score": numbers.score,
         "interval": numbers.interval,
