@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import itertools
 import re
 import shlex
 from collections.abc import Iterator
@@ -127,7 +128,7 @@ def _cli_problems(words: list[str]) -> Iterator[str]:
     known = _options_of(command) | {"--debug"}
     options = [word.partition("=")[0] for word in words if word.startswith("--")]
     yield from (f"unimp-bench {command.name} has no {o}" for o in options if o not in known)
-    for option, value in zip(words, words[1:], strict=False):
+    for option, value in itertools.pairwise(words):
         yield from _value_problems(option, value)
 
 
