@@ -76,7 +76,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class RankInterval:
-    """The best and the worst rank, 1 being first, that the data leave a system."""
+    """The best and the worst rank, 1 being first, that the data allow a system."""
 
     best: int
     worst: int
@@ -91,7 +91,7 @@ def summarise(
     seed: int = 0,
     level: float = LEVEL,
 ) -> dict[str, Score]:
-    """Value and percentile bootstrap interval of every metric; all share one resampling.
+    """Return value and percentile bootstrap interval of every metric, from one resampling.
 
     A metric that is the same for every user has the interval of :func:`constant_interval`, and
     below :data:`FEWEST_USERS` users none has any.
@@ -123,7 +123,7 @@ def summarise(
 def constant_interval(
     metric: Metric, mean: NDArray[np.float64], users: int, level: float = LEVEL
 ) -> tuple[float, float] | None:
-    """The interval of a ``metric`` that is the same for each of ``users`` users.
+    """Return the interval of a ``metric`` that is the same for each of ``users`` users.
 
     No resample of equal users differs from them, so the bootstrap would claim certainty. What n
     equal users do show: with probability ``level`` the share of users who are not like them is at
@@ -154,7 +154,7 @@ def paired_difference(
     seed: int = 0,
     level: float = LEVEL,
 ) -> Difference:
-    """The difference a - b in ``metric``, both systems resampled with the same users.
+    """Test the difference a - b in ``metric``, both systems resampled with the same users.
 
     Row i of both statistics (n, columns) and ``users[i]`` belong to the same instance. The p
     value is twice the smaller tail of the resampled difference beyond 0, counted as
@@ -188,7 +188,7 @@ def paired_effect(
     statistics_b: Statistics,
     users: ArrayLike | Sequence[str],
 ) -> float | None:
-    """Cohen's d_z of a - b: the mean of the users' differences over their standard deviation.
+    """Return Cohen's d_z of a - b: the users' mean difference over its standard deviation.
 
     A user's difference is that of ``metric`` over the user's own instances; every user counts
     once (Lakens, Frontiers in Psychology 4:863, 2013, equation 6). ``None`` with fewer than two
@@ -206,8 +206,9 @@ def paired_effect(
 
 
 def ranks_of(above: NDArray[np.bool_]) -> list[RankInterval]:
-    """Simultaneous intervals of all systems' ranks: all true ranks lie inside at the level of
-    ``above`` (:func:`significantly_better`), row by row.
+    """Return simultaneous intervals of all systems' ranks, from the pairs in ``above``.
+
+    All true ranks lie inside at the level of ``above`` (:func:`significantly_better`), row by row.
 
     With u systems significantly better and v significantly worse, a rank is 1 + u to M - v
     (Mogstad, Romano, Shaikh and Wilhelm, "Inference for Ranks with Applications to Mobility across
@@ -230,7 +231,7 @@ def significantly_better(
     seed: int = 0,
     level: float = LEVEL,
 ) -> NDArray[np.bool_]:
-    """[i, j]: whether system i is better than system j, all pairs tested at once at ``level``.
+    """Return [i, j]: whether system i is better than j, all pairs tested at once at ``level``.
 
     ``statistics[system][metric.name]`` is (n, columns), row i of every system and ``users[i]``
     of the same instance; the answer is (systems, systems) in the order of ``statistics``. Two
@@ -276,12 +277,12 @@ def significantly_better(
 
 
 def enough_users(users: ArrayLike | Sequence[str]) -> bool:
-    """Whether ``users``, one for each instance, are :data:`FEWEST_USERS` or more."""
+    """Tell whether ``users``, one for each instance, are :data:`FEWEST_USERS` or more."""
     return _codes(users)[1] >= FEWEST_USERS
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Holm's step-down adjusted p values, in the order given (Scandinavian J. Statistics, 1979).
+    """Adjust p values by Holm's step-down rule, in the order given (Scand. J. Statistics, 1979).
 
     The i-th smallest of m is multiplied by m - i + 1, made non-decreasing, cut at 1.
     """

@@ -46,7 +46,7 @@ class Pair:
 
 
 def pair(a: StoredRun, b: StoredRun, names: tuple[str, ...] = ()) -> Pair:
-    """``a`` and ``b`` over their common instances and metrics (those in ``names``, if any).
+    """Pair ``a`` and ``b`` over their common instances and metrics (those in ``names``, if any).
 
     Raises :class:`UsageError` for a run with itself, runs that were asked different questions
     and metrics they do not have, and :class:`BenchError` for a damaged per-instance table.
@@ -162,7 +162,7 @@ class Comparison:
     notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The document of ``unimp-bench compare --json``."""
+        """Return the document that ``unimp-bench compare --json`` prints."""
         shared = ("task", "data", "cohort", "simulated", "limit")
         return {
             **{key: self.a.manifest[key] for key in shared},
@@ -177,7 +177,7 @@ class Comparison:
 def compare_runs(
     a: StoredRun, b: StoredRun, *, home: Home, metrics: Sequence[str] = ()
 ) -> Comparison:
-    """``a`` against ``b``, paired by instance and clustered by user.
+    """Compare run ``a`` with run ``b``, paired by instance and clustered by user.
 
     All metrics both have, or those named; slices are of the named ones, else of the task's
     primary metric. Slices need the dataset the runs are over in ``home``; without it a note

@@ -23,7 +23,7 @@ PHOTO = "target's photo"
 
 @dataclass(frozen=True)
 class Slice:
-    """``rows`` (n,) marks the instances whose ``by`` is ``value``."""
+    """The instances whose property ``by`` is ``value``: ``rows`` (n,) marks them."""
 
     by: str
     value: str
@@ -31,7 +31,7 @@ class Slice:
 
 
 def slices_of(dataset: Dataset, task: str, cohort: str, ids: Sequence[str]) -> list[Slice]:
-    """The slices of the instances ``ids`` of a task's test part.
+    """Return the slices of the instances ``ids`` of a task's test part.
 
     History length counts the user's interactions before the target, beyond the history window
     too; popularity the training interactions of the seen users with the target, on average

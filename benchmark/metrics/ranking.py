@@ -61,13 +61,13 @@ _KINDS: dict[str, type[HitRate] | type[NDCG] | type[MRR]] = {
 
 
 def metric(name: str) -> Metric:
-    """The metric printed as ``name`` ("NDCG@5"); :class:`UsageError` when there is none."""
+    """Return the metric printed as ``name`` ("NDCG@5"); :class:`UsageError` when there is none."""
     family, k = _parse(name)
     return _KINDS[family](k)
 
 
 def ranks(predicted: NDArray[np.integer], target: NDArray[np.integer]) -> NDArray[np.uint16]:
-    """Rank (n,) of ``target`` (n,) in its row of ``predicted`` (n, K): 1 is best, 0 is absent.
+    """Return the rank (n,) of ``target`` (n,) in its row of ``predicted`` (n, K): 1 best, 0 absent.
 
     A repeated item counts where it stands first.
     """
@@ -82,7 +82,7 @@ def ranks(predicted: NDArray[np.integer], target: NDArray[np.integer]) -> NDArra
 def positive_ranks(
     predicted: NDArray[np.integer], targets: NDArray[np.integer]
 ) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
-    """Rank (n, P) of every positive, 0 for absent and for padding, and the positives' number (n,).
+    """Return every positive's rank (n, P), 0 if absent or padding, and their number (n,).
 
     Raises :class:`BenchError` for an instance without a positive or with a repeated one.
     """
@@ -107,7 +107,7 @@ def score(
     targets: NDArray[np.integer],
     metrics: Sequence[str] = RANKING_METRICS,
 ) -> tuple[tuple[Metric, ...], Statistics]:
-    """Every instance's own scores, as statistics of shape (n, 1).
+    """Compute every instance's own scores, as statistics of shape (n, 1).
 
     ``predicted`` (n, K) and ``targets`` (n,) or (n, P) as the module says; a failed prediction
     (all -1) hits nothing and scores 0. Raises :class:`BenchError` for instances without a
@@ -134,7 +134,7 @@ def summary(
     targets: NDArray[np.integer],
     metrics: Sequence[str] = RANKING_METRICS,
 ) -> dict[str, float]:
-    """Only the values, without per-instance scores: the fast path of :func:`score`.
+    """Compute the mean scores alone: the fast path of :func:`score`.
 
     With one positive an instance (``targets`` of shape (n,)) this is one histogram of ranks.
     """
