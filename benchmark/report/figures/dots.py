@@ -69,7 +69,7 @@ class DotsFigure:
         return self.view.summary("dots")
 
     def to_json(self) -> dict[str, Any]:
-        """Return one panel per column, with every system's value, interval and the paper's number."""
+        """Return one panel per column: every value, its interval, and the paper's number."""
         panels = [
             {
                 **self.view.place_json(at),

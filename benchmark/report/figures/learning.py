@@ -79,7 +79,7 @@ class LearningFigure:
         return {**self.view.to_json("learning", panels), "without_journal": list(self.silent)}
 
     def draw(self, page: Figure) -> None:
-        """Draw one panel per metric: validation score by epoch, one line per fit, kept epochs large."""
+        """Draw one panel per metric: score by epoch, one line per fit, kept epochs large."""
         labels = max(width_of(name[:_MOST_LETTERS], style.LETTERS) for name in self.systems)
         part = _HEAD + _HEIGHT + _FOOT
         notes = [

@@ -101,7 +101,7 @@ class RobustnessFigure:
         return self.view.to_json("robustness", panels)
 
     def draw(self, page: Figure) -> None:
-        """Draw one panel per column and perturbation: a line from the clean to the perturbed value."""
+        """Draw one panel per column and perturbation: lines from clean to perturbed values."""
         labels = max(
             width_of(slope.label, style.LETTERS)
             for strip in self.strips
