@@ -50,7 +50,7 @@ def build_site(
 
 
 def table_pages(home: Home) -> list[TablePage]:
-    """What ``unimp-bench report --format html`` prints for every table, with a way back."""
+    """Render every table as ``unimp-bench report --format html`` does, with a link back."""
     return [
         TablePage(
             number=table["number"],

@@ -45,7 +45,7 @@ class Plot:
 
 
 def plot_of(rows: Sequence[Row]) -> Plot | None:
-    """The plot of the first :data:`MOST_ROWS` rows; ``None`` where there is none."""
+    """Lay out the plot of the first :data:`MOST_ROWS` rows; ``None`` where there is none."""
     drawn = rows[:MOST_ROWS]
     if not drawn:
         return None

@@ -65,7 +65,7 @@ def check_replaceable(out: Path) -> None:
 
 
 def read_marker(folder: Path) -> set[str] | None:
-    """The files of the site in ``folder``; ``None`` when it is none."""
+    """Read which files the site in ``folder`` has; ``None`` when it is no site."""
     try:
         value = json.loads((folder / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -18,7 +18,7 @@ _STACKED = 3
 
 
 def problem(text: str) -> tuple[str, str] | None:
-    """``(code, reason)`` when ``text`` is not plain, else ``None``."""
+    """Return ``(code, reason)`` when ``text`` is not plain, else ``None``."""
     stacked = 0
     for character in text:
         category = unicodedata.category(character)

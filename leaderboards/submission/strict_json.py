@@ -21,7 +21,7 @@ _DIGITS = 40
 
 
 def parse(raw: bytes, where: str, *, most_bytes: int, most_depth: int) -> Any:
-    """The value of a JSON document in UTF-8.
+    """Parse a JSON document in UTF-8, strictly.
 
     Raises :class:`Refused` with a code ``json-...`` and ``where`` for anything but one plain
     document within the limits.

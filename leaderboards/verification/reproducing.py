@@ -76,7 +76,7 @@ def rerun_problems(
 
 
 def sample(total: int, seed: str) -> list[int]:
-    """Rows of a seeded 5% of ``total`` instances, at least one, ascending."""
+    """Draw the rows of a seeded 5% of ``total`` instances, at least one, ascending."""
     return sorted(random.Random(seed).sample(range(total), math.ceil(SHARE * total)))
 
 
