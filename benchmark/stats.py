@@ -34,9 +34,9 @@ DIFFERENCE_RESAMPLES = 4_000
 #: Behind ranks, and behind the ranks of more systems than MANY_SYSTEMS, where pairs are many.
 RANK_RESAMPLES, RANK_RESAMPLES_OF_MANY, MANY_SYSTEMS = 2_000, 500, 200
 #: Weights held at a time, as numbers of 8 bytes.
-_CHUNK = 4_000_000
+WEIGHTS_AT_ONCE = 4_000_000
 #: A binomial draw costs about this many uniform integers.
-_BINOMIAL_COST = 16
+BINOMIAL_COST = 16
 #: A standard deviation below this is rounding.
 _NO_SPREAD = 1e-12
 
@@ -101,7 +101,7 @@ def summarise(
     nothing to score, shapes disagree or a statistic is not finite.
     """
     rows = [_checked(metric, statistics) for metric in metrics]
-    sample = _Sample.of(rows, users)
+    sample = UserSums.of(rows, users)
     enough = sample.users >= FEWEST_USERS
     means = sample.resampled_means(resamples, seed) if enough else None
     scores: dict[str, Score] = {}
@@ -164,7 +164,7 @@ def paired_difference(
     :func:`summarise` does.
     """
     a, b = _checked(metric, statistics_a), _checked(metric, statistics_b)
-    sample = _Sample.of([a, b], users)
+    sample = UserSums.of([a, b], users)
     value = float(metric.value(a.mean(axis=0)) - metric.value(b.mean(axis=0)))
     ends: tuple[float, float] | None = None
     p_value: float | None = None
@@ -195,7 +195,7 @@ def paired_effect(
     users, or where all users differ by the same amount. Raises as :func:`summarise` does.
     """
     a, b = _checked(metric, statistics_a), _checked(metric, statistics_b)
-    sample = _Sample.of([a, b], users)
+    sample = UserSums.of([a, b], users)
     means = sample.rows[:, :-1] / sample.rows[:, -1:]
     gaps = metric.value(means[:, : metric.columns]) - metric.value(means[:, metric.columns :])
     mean = float(np.average(gaps, weights=sample.multiplicity))
@@ -247,7 +247,7 @@ def significantly_better(
     rows = [_checked(metric, of_system) for of_system in statistics.values()]
     if not rows:
         return np.zeros((0, 0), dtype=np.bool_)
-    sample = _Sample.of(rows, users)
+    sample = UserSums.of(rows, users)
     if sample.users < FEWEST_USERS:
         return np.zeros((len(rows), len(rows)), dtype=np.bool_)
     if resamples is None:
@@ -294,16 +294,20 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sample:
-    """Distinct per-user rows: sums of statistics, the number of instances last, how many users."""
+class UserSums:
+    """Statistics summed by user, with users whose sums are equal in one group.
 
-    rows: NDArray[np.float64]  # (groups, columns + 1)
-    multiplicity: NDArray[np.int64]  # (groups,)
+    ``rows`` (groups, columns + 1) has the number of instances last, ``multiplicity`` (groups,)
+    is the number of users in each group. Equal users are interchangeable in a resample.
+    """
+
+    rows: NDArray[np.float64]
+    multiplicity: NDArray[np.int64]
     n: int
     users: int
 
     @classmethod
-    def of(cls, statistics: Sequence[NDArray[np.float64]], users: ArrayLike) -> _Sample:
+    def of(cls, statistics: Sequence[NDArray[np.float64]], users: ArrayLike) -> UserSums:
         """Sum by user, then group equal users. Group order depends on values alone."""
         import polars as pl
 
@@ -330,7 +334,7 @@ class _Sample:
         )
 
     def resampled_means(self, resamples: int, seed: int) -> NDArray[np.float64]:
-        """Mean statistics (resamples, columns) of so many resamples of the users."""
+        """Draw bootstrap resamples of users; return mean statistics (resamples, columns)."""
         rng = np.random.default_rng(seed)
         blocks: list[NDArray[np.float64]] = []
         with bar("bootstrap", total=resamples) as progress:
@@ -343,9 +347,9 @@ class _Sample:
     def _weights(self, resamples: int, rng: np.random.Generator) -> Iterator[NDArray[np.float64]]:
         """How often each group is drawn, (some, groups) at a time so that memory is bounded."""
         groups = len(self.multiplicity)
-        few_groups = groups * _BINOMIAL_COST <= self.users
+        few_groups = groups * BINOMIAL_COST <= self.users
         owner = None if few_groups else np.repeat(np.arange(groups), self.multiplicity)
-        size = max(1, _CHUNK // groups)
+        size = max(1, WEIGHTS_AT_ONCE // groups)
         for start in range(0, resamples, size):
             count = min(size, resamples - start)
             if owner is None:

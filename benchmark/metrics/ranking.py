@@ -19,7 +19,7 @@ from benchmark.metrics.base import Metric, Statistics
 from benchmark.tasks.base import RANKING_METRICS
 
 #: Rows compared at a time: small enough that a block of ``predicted`` stays in the cache.
-_BLOCK = 8_192
+BLOCK_ROWS = 8_192
 
 
 class HitRate(Metric):
@@ -73,9 +73,9 @@ def ranks(predicted: NDArray[np.integer], target: NDArray[np.integer]) -> NDArra
     """
     n, width = _checked_shape(predicted, target[:, None])
     result = np.zeros(n, dtype=np.uint16)
-    for start in range(0, n, _BLOCK):
-        rows, wanted = predicted[start : start + _BLOCK], target[start : start + _BLOCK]
-        _block_ranks(rows, wanted, width, out=result[start : start + _BLOCK])
+    for start in range(0, n, BLOCK_ROWS):
+        rows, wanted = predicted[start : start + BLOCK_ROWS], target[start : start + BLOCK_ROWS]
+        _block_ranks(rows, wanted, width, out=result[start : start + BLOCK_ROWS])
     return result
 
 
@@ -148,12 +148,12 @@ def summary(
     _refuse(target < 0, "has no positive")
     gains = np.stack([_gains(*_parse(name), width) for name in metrics], axis=1)
     histogram = np.zeros(width + 1, dtype=np.int64)
-    block = np.zeros(_BLOCK, dtype=np.uint16)
-    for start in range(0, n, _BLOCK):
-        rows = predicted[start : start + _BLOCK]
+    block = np.zeros(BLOCK_ROWS, dtype=np.uint16)
+    for start in range(0, n, BLOCK_ROWS):
+        rows = predicted[start : start + BLOCK_ROWS]
         found = block[: len(rows)]
         found[:] = 0
-        _block_ranks(rows, target[start : start + _BLOCK], width, out=found)
+        _block_ranks(rows, target[start : start + BLOCK_ROWS], width, out=found)
         histogram += np.bincount(found, minlength=width + 1)
     values = histogram @ gains / n
     return dict(zip(metrics, values.tolist(), strict=True))

@@ -16,7 +16,7 @@ from benchmark.stats import FEWEST_USERS
 INTERVAL_NOTE = "[low, high]: 95% interval, bootstrap over users."
 
 
-def asks_few(cell: ReportCell) -> bool:
+def has_few_users(cell: ReportCell) -> bool:
     """Tell whether a measured ``cell`` has too few users for an interval."""
     return cell.users is not None and cell.users < FEWEST_USERS
 
@@ -82,7 +82,7 @@ def footnotes(
 def _legends(table: ResultTable, cells: Sequence[ReportCell]) -> Iterator[str]:
     if any(cell.low is not None for cell in cells):
         yield INTERVAL_NOTE
-    if any(asks_few(cell) for cell in cells):
+    if any(has_few_users(cell) for cell in cells):
         yield FEW_USERS_NOTE
     if any(cell.better is not None for cell in cells):
         yield marks_note(_opponents(table))

@@ -71,7 +71,7 @@ class Standing:
         return tuple(row for row in self.rows if row.group == 1)
 
 
-def stand(board: Board, entries: Sequence[Entry]) -> Standing:
+def rank_entries(board: Board, entries: Sequence[Entry]) -> Standing:
     """Rank ``entries`` on ``board``: rows by tie group, then by value; unranked ones last."""
     placed = [(entry, _runs_of(board, entry)) for entry in entries]
     placed = [(entry, runs) for entry, runs in placed if runs]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.host.home import Home
 from benchmark.report.figures.page import style
-from benchmark.report.figures.page.labels import Box, beside, nearest
+from benchmark.report.figures.page.labels import Box, nearest, place_labels
 from benchmark.report.figures.page.plot_page import MARGIN, Key, PlotPage
 from benchmark.report.figures.page.words import one_line, width_of
 from benchmark.report.figures.tabled import (
@@ -240,7 +240,7 @@ def _label(axes: Axes, points: Sequence[Point]) -> None:
         taken += [_around(x, y, y, 0.06), _around(x, low, high, 0.02)]
     names = [one_line(point.system, _MOST_LETTERS) for point in points]
     sizes = [(width_of(name, style.LETTERS), 0.12) for name in names]
-    corners = beside(places, sizes, (_WIDTH, _HEIGHT), taken)
+    corners = place_labels(places, sizes, (_WIDTH, _HEIGHT), taken)
     labels = zip(names, corners, sizes, places, strict=True)
     for name, (x, y), (width, height_of_name), (mark_x, mark_y) in labels:
         end = nearest((mark_x, mark_y), (x, y, x + width, y + height_of_name))

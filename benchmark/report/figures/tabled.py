@@ -15,7 +15,7 @@ from benchmark.metrics.families import is_variant
 from benchmark.report.build import report_of
 from benchmark.report.contents import Report, ReportCell, ReportColumn, ReportRow
 from benchmark.report.filling.answers import Answer, Answers, collect, require_known_models
-from benchmark.report.footnotes import asks_few, seed_notes, simulated_note
+from benchmark.report.footnotes import has_few_users, seed_notes, simulated_note
 from benchmark.report.table.listing import is_own
 from benchmark.report.table.specification import DatasetTable, load_table
 from benchmark.tasks import TASKS
@@ -81,7 +81,7 @@ class TableView:
         """Return what the bars are, and why values have none; ``more`` is said of the bars."""
         cells = [cell for row in self.report.rows for cell in row.cells]
         notes = [_BARS_NOTE + more] if any(cell.low is not None for cell in cells) else []
-        return [*notes, *([FEW_USERS_NOTE] if any(map(asks_few, cells)) else [])]
+        return [*notes, *([FEW_USERS_NOTE] if any(map(has_few_users, cells)) else [])]
 
     def notes(self, *, means: bool = True) -> list[str]:
         """Return the notes that every figure of this table needs; ``means``: seeds are averaged."""

@@ -27,7 +27,7 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     return heights
 
 
-def beside(
+def place_labels(
     points: Sequence[tuple[float, float]],
     sizes: Sequence[tuple[float, float]],
     room: tuple[float, float],

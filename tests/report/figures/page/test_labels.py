@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.report.figures.page.labels import beside, spread
+from benchmark.report.figures.page.labels import place_labels, spread
 
 
 def test_labels_are_spread_by_as_little_as_needed() -> None:
@@ -14,7 +14,7 @@ def test_labels_are_spread_by_as_little_as_needed() -> None:
 def test_labels_do_not_cover_each_other() -> None:
     points = [(1.0, 1.0), (1.0, 1.02), (1.05, 1.0), (3.9, 1.0)]
     sizes = [(0.8, 0.12)] * 4
-    corners = beside(points, sizes, (4.0, 2.0))
+    corners = place_labels(points, sizes, (4.0, 2.0))
     for at, (a, b) in enumerate(corners):
         assert 0 <= a <= 4.0 - 0.8
         assert 0 <= b <= 2.0 - 0.12
