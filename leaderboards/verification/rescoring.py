@@ -35,7 +35,7 @@ class Rescored:
     """Scores and statistics of a run computed again.
 
     ``statistics[name]`` (n, columns) and ``users`` (n,) are in the order of the instances.
-    of the questions."""
+    """
 
     scores: Mapping[str, Score]
     failure_rate: float

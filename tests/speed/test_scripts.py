@@ -17,7 +17,9 @@ SCRIPTS = sorted(FOLDER.glob("*.py"))
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
-def test_importing_a_script_measures_nothing_and_its_help_says_how_to_run_it(script, monkeypatch, capsys) -> None:
+def test_importing_a_script_measures_nothing_and_its_help_says_how_to_run_it(
+    script, monkeypatch, capsys
+) -> None:
     monkeypatch.syspath_prepend(str(FOLDER))  # as `python speed/x.py` finds its neighbours
     name = f"speed_{script.stem}"
     spec = importlib.util.spec_from_file_location(name, script)

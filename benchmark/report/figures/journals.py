@@ -56,8 +56,10 @@ class FitShelf:
                 )
 
     def find(self, run: StoredRun) -> Path | None:
-        """The folder of the fit behind ``run``: same model, data, seed and, to the millisecond,
-        time; ``None`` where it is not in this home folder (any more)."""
+        """Find the folder of the fit behind ``run``; ``None`` where this home has it no more.
+
+        The fit is that of the same model, data, seed and training time, to the millisecond.
+        """
         manifest = run.manifest
         key = (run.label, manifest["data"], manifest["seed"], manifest["fit_seconds"])
         found = self._folders.get(tuple(map(repr, key)))

@@ -26,9 +26,8 @@ Reason = tuple[str, str]
 def why_not(model: str, task: str, entries: Mapping[str, ModelEntry]) -> Reason | None:
     """Return why ``model`` (``name[:variant]``) cannot run ``task`` here, or ``None``.
 
-    A reason is a pair (template, name).
-
-    The template has one ``{}`` for the name or the names that share it.
+    A reason is a pair (template, name); the template has one ``{}`` for the name or the
+    names that share it.
     """
     if split_name(model) is not None:
         return None  # an outside file: the run itself checks it

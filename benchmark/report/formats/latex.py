@@ -20,9 +20,8 @@ _BOLD = 1.15
 def draw_latex(sheet: Sheet) -> str:
     """Draw one ``table`` environment, or several where the columns exceed a page's width.
 
-    Needs no package but booktabs.
-
-    The commands that fill the empty cells come behind it, as comments.
+    Needs no package but booktabs. The commands that fill the empty cells come behind
+    it, as comments.
     """
     label = max(map(_points, (sheet.row_heading, *sheet.rows)))
     parts = panels(sheet, TEXT_WIDTH - label, _width)
