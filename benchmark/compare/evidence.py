@@ -1,4 +1,4 @@
-"""What per-instance statistics say: intervals over seeds, significance, ranks.
+"""Evidence of per-instance statistics: intervals over seeds, significance, ranks.
 
 The one comparison behind ``run``'s table, reports, figures, ``compare`` and the boards.
 

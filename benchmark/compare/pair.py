@@ -1,4 +1,4 @@
-"""Two runs on one list of instances: every metric over all of them, then slice by slice."""
+"""Compares two runs on the same instances: every metric over all, then slice by slice."""
 
 from __future__ import annotations
 

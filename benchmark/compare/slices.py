@@ -1,4 +1,4 @@
-"""Groups of instances worth a look of their own, from the dataset a pair of runs is over.
+"""Slices the instances of a pair of runs by properties of the dataset.
 
 Borders are terciles of the instances at hand, so that each group has its share of them. A
 property that does not vary makes no slice.

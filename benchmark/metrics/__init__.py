@@ -1,4 +1,4 @@
-"""The metrics, a task's in one file, and the way from a printed name back to its metric."""
+"""The metrics, one file per task, and the lookup of a metric by its printed name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a metric is: a named value that follows from the mean of per-instance statistics.
+"""The interface of metrics: named values of the mean of per-instance statistics.
 
 Splitting every metric into *additive statistic per instance* and *value of their mean* is what
 lets one bootstrap serve all of them: BLEU and RMSE are no averages of per-instance scores, but

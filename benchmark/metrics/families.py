@@ -1,4 +1,4 @@
-"""What each metric's name says: its family, which way is better, and the range of its values.
+"""Metric families: printed names, which way is better, and the range of values.
 
 A family has members that differ in a cut-off (``HR@5``), in an encoder (``BERTScore-<encoder>``)
 or in a listed form (``ROUGE-L``); all share direction and range. A name that no family prints is

@@ -1,4 +1,4 @@
-"""From a table's specification and the stored runs to a report."""
+"""Builds the report of a table from its specification and the stored runs."""
 
 from __future__ import annotations
 

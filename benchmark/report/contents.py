@@ -1,4 +1,4 @@
-"""A report as plain data: what every format renders."""
+"""The report as plain data: columns, rows, cells and notes that every format renders."""
 
 from __future__ import annotations
 

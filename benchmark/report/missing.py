@@ -1,4 +1,4 @@
-"""Which runs would fill a table's empty cells."""
+"""Lists the runs that would fill a table's empty cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a folder of submissions to a site."""
+"""Builds the site from a folder of submissions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Submissions that may stand on the site: verified one by one, with what their pages show."""
+"""Collects the submissions for the site: verified one by one, with what their pages show."""
 
 from __future__ import annotations
 

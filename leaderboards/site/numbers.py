@@ -1,4 +1,4 @@
-"""Numbers as the pages print them."""
+"""Formats numbers as the pages print them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every page of the site as text. Nothing is loaded from elsewhere, every word is escaped."""
+"""Renders every page of the site. Nothing is loaded from elsewhere, every word is escaped."""
 
 from __future__ import annotations
 

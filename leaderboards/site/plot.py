@@ -1,4 +1,4 @@
-"""Where the marks of a board's plot go: a line a row with its value and interval."""
+"""Lays out a board's plot: one line per row with its value and interval."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A look at a built site over HTTP, for this machine alone."""
+"""Serves a built site over HTTP, to this machine alone."""
 
 from __future__ import annotations
 

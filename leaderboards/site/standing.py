@@ -1,4 +1,4 @@
-"""Who stands where on a board: ranks as far as the users at hand decide them.
+"""Ranks the systems on a board, as far as the users at hand decide.
 
 Rows that were scored again here are ranked; a row that is only reported shows its claim and no
 rank, because nothing of it can be compared user by user. Nor has a privileged one, which opened

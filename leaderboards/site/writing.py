@@ -1,4 +1,4 @@
-"""A site on disk: it appears whole or not at all, and replaces nothing but a former site."""
+"""Writes a site whole or not at all, and replaces nothing but a former site."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of a submission, from a folder or from a zip archive, without unpacking anything.
+"""Reads the files of a submission, a folder or zip archive, without unpacking anything.
 
 Only two kinds of names exist, so nothing else is opened: no links are followed, no path is
 joined with a name from outside, and reading stops at a limit whatever a header says.

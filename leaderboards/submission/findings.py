@@ -1,4 +1,4 @@
-"""What verification finds: a stable code, a place, and one sentence that names the value.
+"""Findings of verification: a stable code, a place, one sentence that names the value.
 
 Whatever came from a submission goes through :func:`shown` before it enters a message: it is
 shortened and every character that is not printable ASCII is escaped, so that a finding is safe

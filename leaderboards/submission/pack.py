@@ -1,4 +1,4 @@
-"""Runs to one submission: a folder or a zip archive, the same bytes for the same runs."""
+"""Packs runs into one submission, a folder or zip archive: same runs, same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a Parquet file is what ``submit`` writes, decided before Arrow opens it.
+"""Checks that a Parquet file is what ``submit`` writes, before Arrow opens it.
 
 A Parquet file of a kilobyte can unpack to gigabytes: a dictionary of one long string that a
 run-length code repeats, a page that claims any size, a million row groups. Footers may also

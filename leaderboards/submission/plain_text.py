@@ -1,4 +1,4 @@
-"""Text that people submit is plain: one line, no markup, nothing invisible.
+"""Checks that submitted text is plain: one line, no markup, nothing invisible.
 
 The site escapes everything anyway. Refusing markup here as well keeps it out of the other places
 that a name ends up in: Markdown, LaTeX, terminals, file names.

@@ -1,4 +1,4 @@
-"""What ``submission.json`` says: who, what was run, which scores are claimed, with what.
+"""The schema of ``submission.json``: who, what was run, which scores are claimed.
 
 Models are strict: no unknown field, no conversion between types, a limit on every string and
 list, plain text wherever a person writes it. Errors carry the codes that ``verify`` prints.

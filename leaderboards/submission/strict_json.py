@@ -1,4 +1,4 @@
-"""JSON from strangers: bounded, unambiguous, finite.
+"""Parses JSON from strangers: bounded, unambiguous, finite.
 
 Python's reader takes ``NaN``, keeps the last of two equal keys, recurses as deep as the file
 says and reads integers of any length. Each of these is refused here under a code of its own.

@@ -1,4 +1,4 @@
-"""Predictions as they travel: the columns a score needs, written plainly, read with suspicion.
+"""Encodes and decodes submitted predictions: plain Parquet with the columns a score needs.
 
 Left out of a run's own file is ``problem``: free text that no score needs.
 """

@@ -1,4 +1,4 @@
-"""Thrift's compact protocol, as far as Parquet's headers need it, with a budget.
+"""Reads Thrift's compact protocol, as far as Parquet's headers need it, with a budget.
 
 Nothing is interpreted: a struct is a dictionary from field number to value, a list a list. Each
 value costs one unit of the budget and at least one byte of input, so that no header can ask

@@ -1,4 +1,4 @@
-"""The answers of one run, row by row: whether each could be an answer at all.
+"""Checks the predictions of one run, row by row: whether each is a valid one at all.
 
 Without the dataset the form is checked (distinct items, finite numbers, lengths, a picture that
 can be decoded). With it also the content: known items, none excluded, the right number of them,

@@ -1,4 +1,4 @@
-"""Finding the dataset that a submitted run speaks of, on this machine."""
+"""Finds the dataset that a submitted run names, on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A maintainer's rerun: the model fitted here, asked a seeded 5% of the instances.
+"""Reruns a submitted model: fitted here, asked a seeded 5% of the instances.
 
 Only a person who has read the submitted code starts this: it runs that code.
 """

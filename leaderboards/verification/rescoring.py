@@ -1,4 +1,4 @@
-"""Scores computed again from the submitted predictions, and compared with the claim.
+"""Scores submitted predictions again and compares the scores with those claimed.
 
 What counts and prints exactly must agree to 1e-9. Metrics that ask a neural encoder follow the
 machine's arithmetic (and the images' own judge is trained where it is needed): for these a small

@@ -1,4 +1,4 @@
-"""Whether a submission is what it says: the same checks for its author, a maintainer and CI.
+"""Verifies a submission: the same checks for its author, a maintainer and CI.
 
 In order: the container, the manifest, each run's file, its instances, its answers, its scores
 computed again. What is wrong early stops what would build on it; everything found is told.

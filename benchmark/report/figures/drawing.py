@@ -1,4 +1,4 @@
-"""What a figure is: built from stored runs, drawn on a page, described in JSON."""
+"""The interface of figures: built from stored runs, drawn on a page, described in JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a figure's name to a file."""
+"""Renders a named figure and writes it to a file."""
 
 from __future__ import annotations
 

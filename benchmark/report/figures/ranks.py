@@ -1,4 +1,4 @@
-"""The figure ``ranks``: which ranks the data leave each system, and which systems tie.
+"""The figure ``ranks``: rank intervals of the systems, and which systems tie.
 
 Critical-difference diagrams (Demsar, Journal of Machine Learning Research 7:1, 2006) join with a
 bar the systems that no test tells apart; here the test is that of

@@ -1,4 +1,4 @@
-"""What every figure of a table starts from: its questions, the runs that answer, the numbers."""
+"""Reads a table with its stored runs, which every figure of a table starts from."""
 
 from __future__ import annotations
 

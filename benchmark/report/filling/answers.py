@@ -1,4 +1,4 @@
-"""What a table asks, row by row and group by group, and the stored runs that answer."""
+"""Finds the stored runs behind a table, row by row and column group by column group."""
 
 from __future__ import annotations
 

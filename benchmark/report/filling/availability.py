@@ -1,4 +1,4 @@
-"""Why a cell cannot be filled here, and which cells are cheap to fill."""
+"""Tells why a cell cannot be filled here, and which cells are cheap to fill."""
 
 from __future__ import annotations
 

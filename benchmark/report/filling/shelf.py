@@ -1,4 +1,4 @@
-"""Which stored runs stand behind a cell.
+"""Selects the stored runs that count for a cell.
 
 A run counts when it is whole (no ``--limit``), of the named configuration (its row's ``set`` and
 no other ``--set``), of the current version of its task, and over the dataset as it is now: runs

@@ -1,4 +1,4 @@
-"""Tables for programs that read columns: one row a cell, every number in full."""
+"""Tables as CSV: one row per cell, every number in full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports in the formats they are asked for."""
+"""Renders reports in the format asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table of words: what the formats for people draw."""
+"""A table as formatted text: what the formats for people draw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which tables exist. Reads the shipped TOML files with the standard library alone."""
+"""Lists the shipped tables, reading their TOML files with the standard library alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong in a table's file, in the words of the file."""
+"""Turns validation errors of a table's file into one line, in the words of the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a table shows, declared in TOML: rows of systems, groups of metric columns.
+"""The specification of a table in TOML: rows of systems, groups of metric columns.
 
 The shipped tables and a user's own file (``--table path/to/table.toml``) go through the same
 checks::

@@ -1,4 +1,4 @@
-"""Which pairs of users a figure shows: a rule that never looks at an answer."""
+"""Chooses the pairs of users a figure shows, by a rule that never looks at a prediction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where labels go so that they do not cover each other; inches, y upwards."""
+"""Places labels so that they do not cover each other; inches, y upwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How every plot looks: colours, marks, letters. Knows no runs."""
+"""The style of every plot: colours, marks, letters. Knows no runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words on a page: nothing that cannot be printed, and how much room they take."""
+"""Fits words to a page: printable, cut to a length, their width estimated."""
 
 from __future__ import annotations
 
