@@ -15,6 +15,7 @@ import pytest
 import typer
 
 from benchmark.cli import app
+from benchmark.errors import UsageError
 from benchmark.models.registered import entries
 from benchmark.report.table.listing import find_table
 from benchmark.tasks import TASKS
@@ -148,7 +149,10 @@ def _value_problems(option: str, value: str) -> Iterator[str]:
         if name not in entries() or (variant and variant not in entries()[name].variants):
             yield f"there is no model {value!r}"
     elif option == "--table" and not value.endswith(".toml"):
-        find_table(value)
+        try:
+            find_table(value)
+        except UsageError as error:
+            yield error.message
 
 
 def _span_problems(span: str) -> Iterator[str]:
@@ -240,6 +244,7 @@ def test_what_a_page_names_exists(page) -> None:
         ("```\n$ unimp-bench run --tsak search\nprinted\n```", "run has no --tsak"),
         ("```\nunimp-bench run --task serch\n```", "no task 'serch'"),
         ("```\nunimp-bench run --model bm26\n```", "no model 'bm26'"),
+        ("```\nunimp-bench run --table serch\n```", "nknown table 'serch'"),
         ("```\nunimp-bench run --task search \\\n  --modle bm25\n```", "run has no --modle"),
         ("Say `unimp-bench data verfy NAME`.", "no command 'verfy'"),
         ("Say `run --tunde`.", "run has no --tunde"),
