@@ -34,9 +34,9 @@ DIFFERENCE_RESAMPLES = 4_000
 #: Behind ranks, and behind the ranks of more systems than MANY_SYSTEMS, where pairs are many.
 RANK_RESAMPLES, RANK_RESAMPLES_OF_MANY, MANY_SYSTEMS = 2_000, 500, 200
 #: Weights held at a time, as numbers of 8 bytes.
-_CHUNK = 4_000_000
+WEIGHTS_AT_ONCE = 4_000_000
 #: A binomial draw costs about this many uniform integers.
-_BINOMIAL_COST = 16
+BINOMIAL_COST = 16
 #: A standard deviation below this is rounding.
 _NO_SPREAD = 1e-12
 
@@ -76,7 +76,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class RankInterval:
-    """The best and the worst rank, 1 being first, that the data leave a system."""
+    """The best and the worst rank, 1 being first, that the data allow a system."""
 
     best: int
     worst: int
@@ -91,7 +91,7 @@ def summarise(
     seed: int = 0,
     level: float = LEVEL,
 ) -> dict[str, Score]:
-    """Value and percentile bootstrap interval of every metric; all share one resampling.
+    """Return value and percentile bootstrap interval of every metric, from one resampling.
 
     A metric that is the same for every user has the interval of :func:`constant_interval`, and
     below :data:`FEWEST_USERS` users none has any.
@@ -101,7 +101,7 @@ def summarise(
     nothing to score, shapes disagree or a statistic is not finite.
     """
     rows = [_checked(metric, statistics) for metric in metrics]
-    sample = _Sample.of(rows, users)
+    sample = UserSums.of(rows, users)
     enough = sample.users >= FEWEST_USERS
     means = sample.resampled_means(resamples, seed) if enough else None
     scores: dict[str, Score] = {}
@@ -123,7 +123,7 @@ def summarise(
 def constant_interval(
     metric: Metric, mean: NDArray[np.float64], users: int, level: float = LEVEL
 ) -> tuple[float, float] | None:
-    """The interval of a ``metric`` that is the same for each of ``users`` users.
+    """Return the interval of a ``metric`` that is the same for each of ``users`` users.
 
     No resample of equal users differs from them, so the bootstrap would claim certainty. What n
     equal users do show: with probability ``level`` the share of users who are not like them is at
@@ -154,7 +154,7 @@ def paired_difference(
     seed: int = 0,
     level: float = LEVEL,
 ) -> Difference:
-    """The difference a - b in ``metric``, both systems resampled with the same users.
+    """Test the difference a - b in ``metric``, both systems resampled with the same users.
 
     Row i of both statistics (n, columns) and ``users[i]`` belong to the same instance. The p
     value is twice the smaller tail of the resampled difference beyond 0, counted as
@@ -164,7 +164,7 @@ def paired_difference(
     :func:`summarise` does.
     """
     a, b = _checked(metric, statistics_a), _checked(metric, statistics_b)
-    sample = _Sample.of([a, b], users)
+    sample = UserSums.of([a, b], users)
     value = float(metric.value(a.mean(axis=0)) - metric.value(b.mean(axis=0)))
     ends: tuple[float, float] | None = None
     p_value: float | None = None
@@ -188,14 +188,14 @@ def paired_effect(
     statistics_b: Statistics,
     users: ArrayLike | Sequence[str],
 ) -> float | None:
-    """Cohen's d_z of a - b: the mean of the users' differences over their standard deviation.
+    """Return Cohen's d_z of a - b: the users' mean difference over its standard deviation.
 
     A user's difference is that of ``metric`` over the user's own instances; every user counts
     once (Lakens, Frontiers in Psychology 4:863, 2013, equation 6). ``None`` with fewer than two
     users, or where all users differ by the same amount. Raises as :func:`summarise` does.
     """
     a, b = _checked(metric, statistics_a), _checked(metric, statistics_b)
-    sample = _Sample.of([a, b], users)
+    sample = UserSums.of([a, b], users)
     means = sample.rows[:, :-1] / sample.rows[:, -1:]
     gaps = metric.value(means[:, : metric.columns]) - metric.value(means[:, metric.columns :])
     mean = float(np.average(gaps, weights=sample.multiplicity))
@@ -206,8 +206,9 @@ def paired_effect(
 
 
 def ranks_of(above: NDArray[np.bool_]) -> list[RankInterval]:
-    """Simultaneous intervals of all systems' ranks: all true ranks lie inside at the level of
-    ``above`` (:func:`significantly_better`), row by row.
+    """Return simultaneous intervals of all systems' ranks, from the pairs in ``above``.
+
+    All true ranks lie inside at the level of ``above`` (:func:`significantly_better`), row by row.
 
     With u systems significantly better and v significantly worse, a rank is 1 + u to M - v
     (Mogstad, Romano, Shaikh and Wilhelm, "Inference for Ranks with Applications to Mobility across
@@ -230,7 +231,7 @@ def significantly_better(
     seed: int = 0,
     level: float = LEVEL,
 ) -> NDArray[np.bool_]:
-    """[i, j]: whether system i is better than system j, all pairs tested at once at ``level``.
+    """Return [i, j]: whether system i is better than j, all pairs tested at once at ``level``.
 
     ``statistics[system][metric.name]`` is (n, columns), row i of every system and ``users[i]``
     of the same instance; the answer is (systems, systems) in the order of ``statistics``. Two
@@ -246,7 +247,7 @@ def significantly_better(
     rows = [_checked(metric, of_system) for of_system in statistics.values()]
     if not rows:
         return np.zeros((0, 0), dtype=np.bool_)
-    sample = _Sample.of(rows, users)
+    sample = UserSums.of(rows, users)
     if sample.users < FEWEST_USERS:
         return np.zeros((len(rows), len(rows)), dtype=np.bool_)
     if resamples is None:
@@ -276,12 +277,12 @@ def significantly_better(
 
 
 def enough_users(users: ArrayLike | Sequence[str]) -> bool:
-    """Whether ``users``, one for each instance, are :data:`FEWEST_USERS` or more."""
+    """Tell whether ``users``, one for each instance, are :data:`FEWEST_USERS` or more."""
     return _codes(users)[1] >= FEWEST_USERS
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Holm's step-down adjusted p values, in the order given (Scandinavian J. Statistics, 1979).
+    """Adjust p values by Holm's step-down rule, in the order given (Scand. J. Statistics, 1979).
 
     The i-th smallest of m is multiplied by m - i + 1, made non-decreasing, cut at 1.
     """
@@ -293,16 +294,20 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sample:
-    """Distinct per-user rows: sums of statistics, the number of instances last, how many users."""
+class UserSums:
+    """Statistics summed by user, with users whose sums are equal in one group.
 
-    rows: NDArray[np.float64]  # (groups, columns + 1)
-    multiplicity: NDArray[np.int64]  # (groups,)
+    ``rows`` (groups, columns + 1) has the number of instances last, ``multiplicity`` (groups,)
+    is the number of users in each group. Equal users are interchangeable in a resample.
+    """
+
+    rows: NDArray[np.float64]
+    multiplicity: NDArray[np.int64]
     n: int
     users: int
 
     @classmethod
-    def of(cls, statistics: Sequence[NDArray[np.float64]], users: ArrayLike) -> _Sample:
+    def of(cls, statistics: Sequence[NDArray[np.float64]], users: ArrayLike) -> UserSums:
         """Sum by user, then group equal users. Group order depends on values alone."""
         import polars as pl
 
@@ -329,7 +334,7 @@ class _Sample:
         )
 
     def resampled_means(self, resamples: int, seed: int) -> NDArray[np.float64]:
-        """Mean statistics (resamples, columns) of so many resamples of the users."""
+        """Draw bootstrap resamples of users; return mean statistics (resamples, columns)."""
         rng = np.random.default_rng(seed)
         blocks: list[NDArray[np.float64]] = []
         with bar("bootstrap", total=resamples) as progress:
@@ -342,9 +347,9 @@ class _Sample:
     def _weights(self, resamples: int, rng: np.random.Generator) -> Iterator[NDArray[np.float64]]:
         """How often each group is drawn, (some, groups) at a time so that memory is bounded."""
         groups = len(self.multiplicity)
-        few_groups = groups * _BINOMIAL_COST <= self.users
+        few_groups = groups * BINOMIAL_COST <= self.users
         owner = None if few_groups else np.repeat(np.arange(groups), self.multiplicity)
-        size = max(1, _CHUNK // groups)
+        size = max(1, WEIGHTS_AT_ONCE // groups)
         for start in range(0, resamples, size):
             count = min(size, resamples - start)
             if owner is None:

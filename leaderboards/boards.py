@@ -39,13 +39,13 @@ class Board(BaseModel):
     """The metric that orders the rows, as ``unimp-bench tasks`` lists it."""
 
     def takes(self, run: SubmittedRun) -> bool:
-        """Whether ``run`` answers this board's question."""
+        """Tell whether ``run`` answers this board's task on its dataset and cohort."""
         asked = (run.task, run.task_version, run.data, run.cohort, run.perturb)
         return asked == (self.task, self.task_version, self.data, self.cohort, self.perturb)
 
 
 def load_board(path: Path) -> Board:
-    """The board of one TOML file.
+    """Read the board of one TOML file.
 
     Raises :class:`BenchError` naming the file and the field that is wrong.
     """
@@ -67,7 +67,7 @@ def load_board(path: Path) -> Board:
 
 
 def load_boards(folder: Path = FOLDER) -> list[Board]:
-    """Every board of ``folder``, by file name; no two ask the same question."""
+    """Read every board of ``folder``, by file name; no two ask the same question."""
     boards = [load_board(path) for path in sorted(folder.glob("*.toml"))]
     asked: dict[tuple[object, ...], str] = {}
     for board in boards:
@@ -82,7 +82,7 @@ def load_boards(folder: Path = FOLDER) -> list[Board]:
 
 
 def boards_of(run: SubmittedRun, boards: Iterable[Board]) -> list[str]:
-    """Names of the boards that ``run`` belongs to."""
+    """Return the names of the boards that ``run`` belongs to."""
     return [board.name for board in boards if board.takes(run)]
 
 

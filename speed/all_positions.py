@@ -43,6 +43,7 @@ PREFIXES = 2048
 
 
 def main() -> None:
+    """Train both ways on the same data and print scores and seconds."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -39,6 +39,7 @@ FIELDS = ("category", "title", "brand", "description")
 
 
 def by_bm25s(view: TrainingView, questions: Sequence[SearchInstance]) -> None:
+    """Index the catalogue and answer every query with bm25s called directly."""
     index = bm25s.BM25(k1=K1, b=B, method="lucene", backend="numpy")
     index.index([words(document(item, FIELDS)) for item in view.catalogue], show_progress=False)
     asked = [words(q.query) for q in questions]
@@ -46,12 +47,14 @@ def by_bm25s(view: TrainingView, questions: Sequence[SearchInstance]) -> None:
 
 
 def by_rank_bm25(view: TrainingView, questions: Sequence[SearchInstance]) -> None:
+    """Index the catalogue and answer every query with rank-bm25 called directly."""
     index = BM25Okapi([words(document(item, FIELDS)) for item in view.catalogue], k1=K1, b=B)
     for question in questions:
         np.argsort(index.get_scores(words(question.query)))[::-1][: question.k]
 
 
 def by_lucene(view: TrainingView, questions: Sequence[SearchInstance]) -> None:
+    """Index the catalogue and answer every query with Lucene called directly."""
     corpus = Corpus.of(words(document(item, FIELDS)) for item in view.catalogue)
     searcher = _searcher(corpus, k1=K1, b=B)
     for question in questions:
@@ -60,12 +63,14 @@ def by_lucene(view: TrainingView, questions: Sequence[SearchInstance]) -> None:
 
 
 def seconds(action: Callable[[], object]) -> float:
+    """Return the processor seconds that ``action`` takes."""
     started = time.process_time()
     action()
     return time.process_time() - started
 
 
 def main() -> None:
+    """Time each library alone and behind our adapter, in turns, and print medians."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

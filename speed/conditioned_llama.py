@@ -43,12 +43,12 @@ class PaddedRows:
 
     @property
     def starts(self) -> Tensor:
-        """Where an image's item begins, bool (B, N)."""
+        """Return where an image's item begins, bool (B, N)."""
         before = torch.cat([torch.full_like(self.slots[:, :1], -1), self.slots[:, :-1]], dim=1)
         return (self.slots >= 0) & (self.slots != before)
 
     def copied(self, times: int) -> PaddedRows:
-        """Every row ``times`` times in succession, images included."""
+        """Repeat every row ``times`` times in succession, images included."""
         fields = (self.tokens, self.attends, self.labels, self.slots, self.features)
         return PaddedRows(*(field.repeat_interleave(times, dim=0) for field in fields))
 
@@ -57,12 +57,15 @@ class Photos(Protocol):
     """Photos as :class:`~unimp_model.images.encoder.PhotoFeatures` or as pixels."""
 
     @property
-    def index(self) -> Mapping[str, int]: ...
+    def index(self) -> Mapping[str, int]:
+        """Return file name -> photo number."""
 
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """Return the shape of one photo's features, or of its pixels."""
 
-    def rows(self, numbers: Tensor) -> Tensor: ...
+    def rows(self, numbers: Tensor) -> Tensor:
+        """Return the features, or pixels, (U, *shape) of photo numbers (U,)."""
 
 
 class PhotoPixels:
@@ -75,14 +78,14 @@ class PhotoPixels:
         self._pixels = normalise(pixels, encoder.mean, encoder.std)
 
     def rows(self, numbers: Tensor) -> Tensor:
-        """Pixels (U, 3, s, s) of photo numbers (U,)."""
+        """Return the pixels (U, 3, s, s) of photo numbers (U,)."""
         return self._pixels[numbers]
 
 
 def padded(
     rows: Sequence[Row], photos: Photos, device: torch.device, *, left: bool = False
 ) -> PaddedRows:
-    """Rows of one instance each; answers are appended, and become labels with all other targets.
+    """Pad rows of one instance each; answers are appended, and become labels with other targets.
 
     Padding stands on the right, or on the ``left`` as generation wants it. ``ValueError`` for a
     row that is no plain sequence.
@@ -129,16 +132,16 @@ class OwnModules(nn.Module):
         self.encoder = encoder
         self.grid = grid
 
-    def see(self, features: Tensor) -> Tensor:
-        """(B, S, P, f) or (B, S, 3, s, s) -> (B, S, C, d)."""
+    def resample(self, features: Tensor) -> Tensor:
+        """Resample photo features (B, S, P, f) or pixels (B, S, 3, s, s) to (B, S, C, d)."""
         each = features.flatten(0, 1)
         if self.encoder is not None:
             patches = pool_to_grid(patch_tokens(self.encoder.visual, each), self.grid)
             each = patches.half().float()  # as rounded as features on disk
         return self.resampler(each).unflatten(0, features.shape[:2])
 
-    def enter(self, layer: int, hidden: Tensor, visual: Tensor, rows: PaddedRows) -> Tensor:
-        """Images (B, S, C, d) into the states (B, N, d) before ``layer``."""
+    def cross_attend(self, layer: int, hidden: Tensor, visual: Tensor, rows: PaddedRows) -> Tensor:
+        """Let images (B, S, C, d) into the states (B, N, d) before ``layer``."""
         return self.blocks[str(layer)](hidden, visual, exclusive_mask(rows.slots, visual.shape[1]))
 
 
@@ -174,12 +177,12 @@ class FlamingoModules(nn.Module):
                 block.ff = nn.Identity()  # behind a gate that stays shut: nothing is computed
                 block.ff_gate.requires_grad_(False)
 
-    def see(self, features: Tensor) -> Tensor:
-        """(B, S, P, f) -> (B, S, C, d)."""
+    def resample(self, features: Tensor) -> Tensor:
+        """Resample photo features (B, S, P, f) to (B, S, C, d)."""
         return self.resampler(self.project(features))
 
-    def enter(self, layer: int, hidden: Tensor, visual: Tensor, rows: PaddedRows) -> Tensor:
-        """Images (B, S, C, d) into the states (B, N, d) before ``layer``."""
+    def cross_attend(self, layer: int, hidden: Tensor, visual: Tensor, rows: PaddedRows) -> Tensor:
+        """Let images (B, S, C, d) into the states (B, N, d) before ``layer``."""
         return self.blocks[str(layer)](hidden, visual, media_locations=rows.starts)
 
 
@@ -199,8 +202,8 @@ class ConditionedLlama(nn.Module):
                 layer.register_forward_pre_hook(self._hook(number))
 
     def loss(self, rows: PaddedRows) -> Tensor:
-        """transformers' own: every position against the whole vocabulary, cross-entropy."""
-        self._seen = self.conditioning.see(rows.features), rows
+        """Compute transformers' own loss: cross-entropy of every position, whole vocabulary."""
+        self._seen = self.conditioning.resample(rows.features), rows
         out = self.llama(
             input_ids=rows.tokens, attention_mask=rows.attends, labels=rows.labels, use_cache=False
         )
@@ -208,13 +211,13 @@ class ConditionedLlama(nn.Module):
 
     @torch.inference_mode()
     def generate(self, rows: PaddedRows, *, beams: int, allowed: Tensor | None = None) -> Tensor:
-        """One token a row by transformers' beam search, best first: (B, beams).
+        """Search one token per row by transformers' beam search, best first: (B, beams).
 
         As the field's code does it, each beam brings its own images through the resampler.
         ``allowed`` are the only token ids that may be generated.
         """
         copies = rows.copied(beams)
-        self._seen = self.conditioning.see(copies.features), copies
+        self._seen = self.conditioning.resample(copies.features), copies
         out = self.llama.generate(
             input_ids=rows.tokens,
             attention_mask=rows.attends,
@@ -230,13 +233,13 @@ class ConditionedLlama(nn.Module):
     def _hook(self, number: int) -> Any:
         def before(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
             assert self._seen is not None
-            return self.conditioning.enter(number, inputs[0], *self._seen), *inputs[1:]
+            return self.conditioning.cross_attend(number, inputs[0], *self._seen), *inputs[1:]
 
         return before
 
 
 def whole_llama(network: UniMPNetwork, tables: Tables, *, tied: bool, frozen: bool) -> Any:
-    """The network's language model as transformers has it, with ``tables`` in its vocabulary.
+    """Return the network's language model as transformers has it, with ``tables`` as vocabulary.
 
     ``tied`` uses input rows as output rows too; ``frozen`` leaves the embedding alone to train.
     """
@@ -261,7 +264,7 @@ def whole_llama(network: UniMPNetwork, tables: Tables, *, tied: bool, frozen: bo
 
 
 def require_flamingo() -> None:
-    """Leave with a word on how to install ``flamingo-pytorch`` where it is absent."""
+    """Exit with a word on how to install ``flamingo-pytorch`` where it is absent."""
     try:
         import flamingo_pytorch  # noqa: F401
     except ModuleNotFoundError as error:

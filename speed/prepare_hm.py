@@ -32,7 +32,7 @@ TABLES = ("articles.csv", "transactions_train.csv")
 
 
 def enlarge(raw: Path, folder: Path, copies: int) -> Path:
-    """A raw folder with the same articles and photos and ``copies`` times the customers."""
+    """Write a raw folder with the same articles and ``copies`` times the customers."""
     folder.mkdir()
     (folder / "images").symlink_to((raw / "images").absolute())
     (folder / TABLES[0]).write_bytes((raw / TABLES[0]).read_bytes())
@@ -47,7 +47,7 @@ def enlarge(raw: Path, folder: Path, copies: int) -> Path:
 
 
 def our_tables(raw: Path, out: Path) -> int:
-    """The table part by this project's functions."""
+    """Do the table part by this project's functions; return the number of rows."""
     source = SOURCES.get("hm")
     params, split_params = parse_settings(source, {})
     cleaned = clean(source.read(raw, params, on_error="raise"), on_error="raise")
@@ -58,7 +58,7 @@ def our_tables(raw: Path, out: Path) -> int:
 
 
 def pandas_tables(raw: Path, out: Path) -> int:
-    """The same work as one would write it in pandas."""
+    """Do the same work as one would write it in pandas."""
     items = pd.read_csv(raw / TABLES[0], dtype=str)
     rows = pd.read_csv(raw / TABLES[1], dtype={"customer_id": str, "article_id": str})
     rows["t_dat"] = pd.to_datetime(rows["t_dat"], format="%Y-%m-%d")
@@ -75,7 +75,7 @@ def pandas_tables(raw: Path, out: Path) -> int:
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Wall-clock seconds of ``work``."""
+    """Return the wall-clock seconds of ``work``."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start

@@ -40,6 +40,7 @@ MODELS = ("mf", "lightgcn", "hgn", "gru4rec:prefixes", "sasrec:prefixes", "bert4
 
 
 def main() -> None:
+    """Time training through the adapter and by direct calls, and print both."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -63,7 +64,7 @@ def main() -> None:
 
 
 def training_stages(model: Any, view: TrainingView) -> list[dict[str, Any]]:
-    """What ``model.fit`` hands to the training loop, stage by stage, to be called again."""
+    """Capture what ``model.fit`` hands to the training loop, stage by stage, to call it again."""
     stages: list[dict[str, Any]] = []
 
     def caught(network: torch.nn.Module, **arguments: Any) -> Journal:

@@ -21,6 +21,7 @@ from benchmark.host.provenance import git_state, package_versions, processor
 
 
 def main() -> None:
+    """Run the command and write the page."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

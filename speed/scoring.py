@@ -29,7 +29,7 @@ Row = tuple[str, float, float | None, dict[str, float]]
 
 
 def simulate(users: int, items: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rankings (users, 10) of distinct items and one positive (users,), in the ranking for 30%."""
+    """Draw rankings (users, 10) of distinct items and a positive (users,), ranked for 30%."""
     rng = np.random.default_rng(seed)
     start = rng.integers(0, items, size=(users, 1))
     predicted = (start + np.arange(K) * 7) % items
@@ -39,19 +39,20 @@ def simulate(users: int, items: int, seed: int) -> tuple[NDArray[np.int64], NDAr
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:
+    """Return the result of ``work`` and its seconds."""
     started = time.perf_counter()
     result = work()
     return result, time.perf_counter() - started
 
 
 def first_and_best(work: Callable[[], T], repeat: int) -> tuple[T, float, float]:
-    """The result, the seconds of the first call and of the fastest of ``repeat`` later ones."""
+    """Return result, seconds of the first call, and of the fastest of ``repeat`` later ones."""
     result, first = timed(work)
     return result, first, min(timed(work)[1] for _ in range(repeat))
 
 
 def numpy_histogram(predicted: NDArray[np.int64], target: NDArray[np.int64]) -> dict[str, float]:
-    """The nine values from one histogram of ranks, nothing checked."""
+    """Compute the nine values from one histogram of ranks, nothing checked."""
     found = (predicted == target[:, None]).sum(axis=0)  # (K,)
     rank = np.arange(1, K + 1)
     sums = {
@@ -65,7 +66,7 @@ def numpy_histogram(predicted: NDArray[np.int64], target: NDArray[np.int64]) -> 
 def with_ranx(
     predicted: NDArray[np.int64], target: NDArray[np.int64], repeat: int
 ) -> tuple[list[Row], float]:
-    """ranx from plain arrays (users, K, 2), the input it reads fastest; seconds of preparation.
+    """Score by ranx from plain arrays (users, K, 2), its fastest input; also preparation time.
 
     Its compiled functions are cached on disk, so an empty cache makes the first call the one
     that a new installation sees.
@@ -92,7 +93,7 @@ def with_ranx(
 def with_pytrec_eval(
     predicted: NDArray[np.int64], target: NDArray[np.int64]
 ) -> tuple[list[Row], float]:
-    """pytrec_eval from its dictionaries; it has no MRR@k, so MRR is left out (less work)."""
+    """Score by pytrec_eval; it has no MRR@k, so MRR is left out (less work)."""
     import pytrec_eval
 
     def prepare() -> tuple[dict[str, dict[str, int]], dict[str, dict[str, float]]]:
@@ -117,7 +118,7 @@ def with_pytrec_eval(
 
 
 def check(rows: list[Row]) -> None:
-    """All tools must have computed the same numbers, or their times compare nothing."""
+    """Raise unless all tools computed the same numbers: else their times compare nothing."""
     expected = rows[0][3]
     for name, _, _, values in rows:
         for metric, value in values.items():
@@ -126,6 +127,7 @@ def check(rows: list[Row]) -> None:
 
 
 def main() -> None:
+    """Time all tools on one simulated ranking and print the seconds."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

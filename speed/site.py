@@ -66,7 +66,7 @@ _USED = """async () => {
 
 
 def make_submissions(folder: Path, home: Home, number: int, distinct: int) -> None:
-    """``number`` folders; the shares of targets found rise from 0 to 0.6."""
+    """Write ``number`` submissions; the shares of targets found rise from 0 to 0.6."""
     dataset = ensure_dataset(DATA, home)
     questions = dataset.questions(TASK)
     files = pack.files_of([execute(RunSpec("random", TASK, data=DATA), home)], DECLARATION)
@@ -107,7 +107,7 @@ def _answers(
 
 
 def visits(page_file: Path, number: int) -> Iterator[dict[str, float]]:
-    """Seconds since the start of each navigation, by what could be used then."""
+    """Open the page ``number`` times; yield seconds since navigation began, by step."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
@@ -124,6 +124,7 @@ def visits(page_file: Path, number: int) -> Iterator[dict[str, float]]:
 
 
 def main() -> None:
+    """Make, build and open the site, and print the seconds of each."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -25,7 +25,7 @@ COMMANDS = {
 
 
 def best_seconds(command: list[str], repeat: int, home: str) -> float:
-    """The fastest of ``repeat`` processes, after one to warm the file cache."""
+    """Return the fastest of ``repeat`` processes, after one to warm the file cache."""
     times = []
     for _ in range(repeat + 1):
         started = time.perf_counter()
@@ -37,6 +37,7 @@ def best_seconds(command: list[str], repeat: int, home: str) -> float:
 
 
 def main() -> None:
+    """Time each command and print the seconds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeat", type=int, default=10, help="processes per command")
     repeat = parser.parse_args().repeat

@@ -66,14 +66,14 @@ Ranking = NDArray[np.int64]
 
 
 def exact(parts: Parts, rows: Sequence[Row], slots: int, photos: PhotoFeatures | None) -> Ranking:
-    """Best ten items by exact scoring, caches made on the way."""
+    """Rank the best ten items by exact scoring, caches made on the way."""
     scores = Reader(parts.network, photos, slots=slots).item_scores(rows)
     return np.argsort(-scores, axis=1, kind="stable")[:, :BEAMS]
 
 
 @torch.inference_mode()
 def cached_beams(parts: Parts, rows: Sequence[Row], users: int, slots: int) -> Ranking:
-    """A beam search over one-token ids with our caches, ``users`` questions at a time."""
+    """Search with beams over one-token ids and our caches, ``users`` instances at a time."""
     reader = Reader(parts.network, parts.photos, slots=slots)
     network, found = parts.network, []
     for start in range(0, len(rows), users):
@@ -97,7 +97,7 @@ def generated(
     first: int,
     only_items: bool = False,
 ) -> Ranking:
-    """What transformers' beam search finds, ``users`` questions at a time.
+    """Search with transformers' beam search, ``users`` instances at a time.
 
     ``first`` is the first item's token.
     """
@@ -112,12 +112,13 @@ def generated(
 
 
 def same_share(ranking: Ranking, best: Ranking) -> float:
-    """Share of rows whose items, in order, are the first of ``best``, which may go on."""
+    """Return the share of rows whose items, in order, are the first of ``best``."""
     pairs = [(row[row >= 0], whole) for row, whole in zip(ranking, best, strict=False)]
     return float(np.mean([(items == whole[: len(items)]).all() for items, whole in pairs]))
 
 
 def main() -> None:
+    """Time the ways to decode and print seconds and agreement."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="sim-s")
     parser.add_argument("--home", type=Path, default=None)

@@ -73,40 +73,41 @@ class Contender:
 
     @property
     def rate(self) -> float:
-        """Instances a second."""
+        """Return instances per second."""
         return self.instances / self.seconds
 
     @property
     def operation_rate(self) -> float:
-        """Operations a second."""
+        """Return floating-point operations per second."""
         return self.operations * self.positions / self.seconds
 
 
 def separate(chunk: Chunk) -> list[Chunk]:
-    """One chunk per target, each with the history it has in the shared chunk."""
+    """Split into one chunk per target, each with the history it has in the shared chunk."""
     targets = range(chunk.first, chunk.last + 1)
     return [Chunk(chunk.user, chunk.start, target, target) for target in targets]
 
 
 def rows_of(builder: RowBuilder, plan: Sequence[Chunk]) -> list[Row]:
-    """Every chunk's row, sequences in their true order."""
+    """Return every chunk's row, sequences in their true order."""
     sequences = Sequences(builder.sequences, [True] * len(builder.sequences))
     nothing_drawn = np.random.default_rng(0)  # all rates are 1
     return [builder.row(chunk, sequences, nothing_drawn, context=1.0) for chunk in plan]
 
 
 def one_task_each(row_builders: Sequence[RowBuilder], plan: Sequence[Chunk]) -> list[Row]:
-    """A row per instance: each builder asks one task only."""
+    """Build a row per instance: each builder asks one task only."""
     rows = [row for chunk in plan for b in row_builders for row in rows_of(b, [chunk])]
     return [row for row in rows if (row.kinds != CONTEXT).any()]
 
 
 def answers(rows: Sequence[Row]) -> int:
+    """Count the instances that ``rows`` answer, context reconstruction aside."""
     return sum(int((row.kinds != CONTEXT).sum()) for row in rows)
 
 
 def own_step(parts: Parts, config: UniMPConfig, device: torch.device) -> Step:
-    """Our network as `fit` trains it."""
+    """Return a training step of our network as `fit` trains it."""
     optimiser = make_optimiser(parts.network, config)
     photo_index = {} if parts.photos is None else parts.photos.index
 
@@ -124,7 +125,7 @@ def own_step(parts: Parts, config: UniMPConfig, device: torch.device) -> Step:
 def flamingo_step(
     parts: Parts, config: UniMPConfig, device: torch.device, *, feed_forward: bool
 ) -> Step:
-    """The package's modules around the same Llama, its trainable weights in AdamW."""
+    """Return a training step of the package's modules around the same Llama, with AdamW."""
     photos, network = parts.photos, parts.network
     assert photos is not None, "the presets of this script see photos"
     with torch.no_grad():
@@ -150,7 +151,7 @@ def flamingo_step(
 
 
 def race(contenders: Sequence[Contender], device: torch.device) -> None:
-    """A step of each in turn until a contender is out of batches."""
+    """Take a step of each in turn until a contender is out of batches."""
 
     def wait() -> float:
         if device.type == "cuda":
@@ -174,7 +175,7 @@ def race(contenders: Sequence[Contender], device: torch.device) -> None:
 
 
 def product_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """Operations a second of a large matrix product here: what there is to be had."""
+    """Measure operations per second of a large matrix product: what there is to be had."""
     n = 8192 if device.type == "cuda" else 1024
     a = torch.randn(n, n, device=device, dtype=dtype)
     best = float("inf")
@@ -187,6 +188,7 @@ def product_rate(device: torch.device, dtype: torch.dtype) -> float:
 
 
 def main() -> None:
+    """Time the ways to train and print their rates."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="sim-s")
     parser.add_argument("--home", type=Path, default=None)

@@ -1,4 +1,4 @@
-"""What per-instance statistics say: intervals over seeds, significance, ranks.
+"""Evidence of per-instance statistics: intervals over seeds, significance, ranks.
 
 The one comparison behind ``run``'s table, reports, figures, ``compare`` and the boards.
 
@@ -38,7 +38,7 @@ FEW_USERS_NOTE = f"No interval and no p value below {FEWEST_USERS} users."
 
 @dataclass(frozen=True)
 class Evidence:
-    """Statistics of one system on one question set: rows in order of instance id.
+    """Per-instance statistics of one system on one list of instances, in order of instance id.
 
     ``statistics[name]`` is (n instances, width of the metric's statistic).
     """
@@ -49,7 +49,7 @@ class Evidence:
 
 
 def gather(runs: Sequence[StoredRun]) -> Evidence | None:
-    """The evidence of one system's runs, one per seed, averaged over seeds.
+    """Average the per-instance statistics of one system's ``runs``, one run per seed.
 
     ``None`` where a run kept no per-instance table, or where the runs disagree on instances.
     Metrics that not every run has are left out.
@@ -69,7 +69,7 @@ def gather(runs: Sequence[StoredRun]) -> Evidence | None:
 
 
 def interval(evidence: Evidence, metric: Metric) -> Score:
-    """Bootstrap over users of the seed-averaged statistics."""
+    """Return value and bootstrap interval, over users, of the seed-averaged statistics."""
     name = metric.name
     summary = summarise((metric,), {name: evidence.statistics[name]}, evidence.users)
     return summary[name]
@@ -120,7 +120,7 @@ def verdicts(
     evidence: Mapping[str, Evidence],
     opponents: Mapping[str, str],
 ) -> dict[str, Verdict]:
-    """Which systems differ significantly from their opponents on ``metric``.
+    """Tell which systems differ significantly from their opponents on ``metric``.
 
     ``opponents`` maps a system to whom it is compared with. Pairs without the same instances
     are skipped. Holm's correction spans all pairs given here: one column of a table. Nobody
@@ -148,7 +148,7 @@ def verdicts(
 def better_pairs(
     metric: Metric, statistics: Mapping[str, Statistics], users: Sequence[str]
 ) -> NDArray[np.bool_] | None:
-    """Which systems are significantly better than which, all pairs tested at once.
+    """Tell which systems are significantly better than which, testing all pairs at once.
 
     [i, j] as in :func:`benchmark.stats.significantly_better`, in the order of ``statistics``;
     ``None`` below :data:`~benchmark.stats.FEWEST_USERS` users: nobody is ranked by tests there.

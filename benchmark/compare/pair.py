@@ -1,15 +1,15 @@
-"""Two runs on one list of instances: every metric over all of them, then slice by slice."""
+"""Compares two runs on the same instances: every metric over all, then slice by slice."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.compare.evidence import FEW_USERS_NOTE, tested
+from benchmark.compare.evidence import FEW_USERS_NOTE, Tested, tested
 from benchmark.compare.slices import slices_of
 from benchmark.data.opening import open_dataset
 from benchmark.errors import BenchError, UsageError, unknown_name
@@ -18,7 +18,7 @@ from benchmark.metrics import metric_named
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.metrics.families import is_variant
 from benchmark.runs.store import PerInstance, StoredRun, read_per_instance
-from benchmark.stats import Difference, paired_difference, paired_effect
+from benchmark.stats import paired_difference, paired_effect
 from benchmark.tasks import TASKS
 
 #: Manifest entry -> what two runs must share, in words; in order of what explains the rest.
@@ -33,6 +33,9 @@ _SHARED = {
 #: Scores of one instance closer than this are a tie.
 _TIE = 1e-12
 
+#: Statistics of a and of b on some instances, and these instances' users (n,).
+Selected = tuple[Statistics, Statistics, NDArray[np.object_]]
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -46,7 +49,7 @@ class Pair:
 
 
 def pair(a: StoredRun, b: StoredRun, names: tuple[str, ...] = ()) -> Pair:
-    """``a`` and ``b`` over their common instances and metrics (those in ``names``, if any).
+    """Pair ``a`` and ``b`` over their common instances and metrics (those in ``names``, if any).
 
     Raises :class:`UsageError` for a run with itself, runs that were asked different questions
     and metrics they do not have, and :class:`BenchError` for a damaged per-instance table.
@@ -139,8 +142,8 @@ class MetricRow:
     ties: int
     losses: int
     effect_size: float | None
-    p_adjusted: float | None = None
-    better: str | None = None
+    p_adjusted: float | None
+    better: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +165,7 @@ class Comparison:
     notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The document of ``unimp-bench compare --json``."""
+        """Return the document that ``unimp-bench compare --json`` prints."""
         shared = ("task", "data", "cohort", "simulated", "limit")
         return {
             **{key: self.a.manifest[key] for key in shared},
@@ -177,7 +180,7 @@ class Comparison:
 def compare_runs(
     a: StoredRun, b: StoredRun, *, home: Home, metrics: Sequence[str] = ()
 ) -> Comparison:
-    """``a`` against ``b``, paired by instance and clustered by user.
+    """Compare run ``a`` with run ``b``, paired by instance and clustered by user.
 
     All metrics both have, or those named; slices are of the named ones, else of the task's
     primary metric. Slices need the dataset the runs are over in ``home``; without it a note
@@ -186,7 +189,7 @@ def compare_runs(
     """
     both = pair(a, b, tuple(metrics))
     everything = np.ones(len(both.ids), dtype=np.bool_)
-    rows = _tested([_row(both, metric, everything) for metric in both.metrics])
+    rows = _rows(both, [(metric, everything) for metric in both.metrics])
     slices, notes = _slices(a, both, home, _sliced(a, both, metrics))
     return Comparison(
         a=a,
@@ -216,21 +219,38 @@ def _slices(
         found = slices_of(dataset, task, cohort, both.ids)
     except BenchError as error:  # the comparison itself needs no dataset
         return [], [f"No slices: {error.message}"]
-    rows = [
-        [
-            SliceRow(**asdict(_row(both, metric, part.rows)), by=part.by, value=part.value)
-            for part in found
+    rows: list[SliceRow] = []
+    for metric in metrics:
+        of_metric = _rows(both, [(metric, part.rows) for part in found])
+        rows += [
+            SliceRow(**asdict(row), by=part.by, value=part.value)
+            for row, part in zip(of_metric, found, strict=True)
         ]
-        for metric in metrics
-    ]
-    return [row for of_metric in rows for row in _tested(of_metric)], []
+    return rows, []
 
 
-def _row(both: Pair, metric: Metric, rows: NDArray[np.bool_]) -> MetricRow:
+def _rows(both: Pair, parts: Sequence[tuple[Metric, NDArray[np.bool_]]]) -> list[MetricRow]:
+    """A row per metric and selection (n,) of instances; p values are corrected over all of them."""
+    chosen = [_select(both, metric, rows) for metric, rows in parts]
+    metrics = [metric for metric, _ in parts]
+    found = tested(
+        [
+            (metric, paired_difference(metric, *selected))
+            for metric, selected in zip(metrics, chosen, strict=True)
+        ]
+    )
+    return [_row(*each) for each in zip(metrics, chosen, found, strict=True)]
+
+
+def _select(both: Pair, metric: Metric, rows: NDArray[np.bool_]) -> Selected:
     a = {metric.name: both.a[metric.name][rows]}
     b = {metric.name: both.b[metric.name][rows]}
-    users = np.array(both.users, dtype=object)[rows]
-    found = paired_difference(metric, a, b, users)
+    return a, b, np.array(both.users, dtype=object)[rows]
+
+
+def _row(metric: Metric, selected: Selected, test: Tested) -> MetricRow:
+    a, b, users = selected
+    found = test.difference
     wins, losses = _counts(metric, a, b)
     return MetricRow(
         metric=metric.name,
@@ -247,6 +267,8 @@ def _row(both: Pair, metric: Metric, rows: NDArray[np.bool_]) -> MetricRow:
         ties=found.n - wins - losses,
         losses=losses,
         effect_size=paired_effect(metric, a, b, users),
+        p_adjusted=test.p_adjusted,
+        better=test.better,
     )
 
 
@@ -255,30 +277,6 @@ def _counts(metric: Metric, a: Statistics, b: Statistics) -> tuple[int, int]:
     gaps = metric.value(a[metric.name]) - metric.value(b[metric.name])
     better, worse = int((gaps > _TIE).sum()), int((gaps < -_TIE).sum())
     return (better, worse) if metric.higher_is_better else (worse, better)
-
-
-Row = TypeVar("Row", bound=MetricRow)
-
-
-def _tested(rows: Sequence[Row]) -> list[Row]:
-    """``rows``, which stand together, with their corrected p values and who is better."""
-    found = tested([(metric_named(row.metric), _difference(row)) for row in rows])
-    return [
-        replace(row, p_adjusted=test.p_adjusted, better=test.better)
-        for row, test in zip(rows, found, strict=True)
-    ]
-
-
-def _difference(row: MetricRow) -> Difference:
-    return Difference(
-        metric=row.metric,
-        value=row.difference,
-        low=row.low,
-        high=row.high,
-        p_value=row.p_value,
-        n=row.instances,
-        users=row.users,
-    )
 
 
 def _about(a: StoredRun, b: StoredRun, rows: Sequence[MetricRow]) -> list[str]:

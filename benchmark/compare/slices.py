@@ -1,4 +1,4 @@
-"""Groups of instances worth a look of their own, from the dataset a pair of runs is over.
+"""Slices the instances of a pair of runs by properties of the dataset.
 
 Borders are terciles of the instances at hand, so that each group has its share of them. A
 property that does not vary makes no slice.
@@ -23,7 +23,7 @@ PHOTO = "target's photo"
 
 @dataclass(frozen=True)
 class Slice:
-    """``rows`` (n,) marks the instances whose ``by`` is ``value``."""
+    """The instances whose property ``by`` is ``value``: ``rows`` (n,) marks them."""
 
     by: str
     value: str
@@ -31,7 +31,7 @@ class Slice:
 
 
 def slices_of(dataset: Dataset, task: str, cohort: str, ids: Sequence[str]) -> list[Slice]:
-    """The slices of the instances ``ids`` of a task's test part.
+    """Return the slices of the instances ``ids`` of a task's test part.
 
     History length counts the user's interactions before the target, beyond the history window
     too; popularity the training interactions of the seen users with the target, on average

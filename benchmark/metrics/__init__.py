@@ -1,4 +1,4 @@
-"""The metrics, a task's in one file, and the way from a printed name back to its metric."""
+"""The metrics, one file per task, and the lookup of a metric by its printed name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["FAMILIES", "Metric", "MetricFamily", "Statistics", "family_of", "met
 
 
 def metric_named(name: str, *, scale: tuple[float, float] | None = None) -> Metric:
-    """The metric printed as ``name``, for statistics read back from a run folder.
+    """Return the metric printed as ``name``, for statistics read back from a run folder.
 
     Knows every name a ``score`` function returns, "BERTScore-<encoder>" included. ``scale``
     bounds MAE and RMSE; without it their ``high`` is infinite. Raises

@@ -1,4 +1,4 @@
-"""What a metric is: a named value that follows from the mean of per-instance statistics.
+"""The interface of metrics: named values of the mean of per-instance statistics.
 
 Splitting every metric into *additive statistic per instance* and *value of their mean* is what
 lets one bootstrap serve all of them: BLEU and RMSE are no averages of per-instance scores, but
@@ -34,21 +34,21 @@ class Metric:
 
     @property
     def higher_is_better(self) -> bool:
-        """Whether the larger of two values is the better one."""
+        """Tell whether the larger of two values is the better one."""
         return self.family.higher_is_better
 
     @property
     def low(self) -> float:
-        """The lowest value there is."""
+        """Return the lowest possible value."""
         return self.family.low
 
     @property
     def high(self) -> float:
-        """The highest value there is; it may be infinite."""
+        """Return the highest possible value; it may be infinite."""
         return self.family.high if self.widest is None else self.widest
 
     def value(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The metric, shape (...), from mean statistics of shape (..., columns).
+        """Compute the metric, shape (...), from mean statistics of shape (..., columns).
 
         Unless a subclass says otherwise the statistic is the instance's own score.
         """
@@ -57,7 +57,7 @@ class Metric:
     def extremes(
         self, mean: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Mean statistics (columns,) of users with the lowest and with the highest value.
+        """Return the mean statistics (columns,) of users with the lowest and the highest value.
 
         ``mean`` (columns,) is of users at hand, whom these would stand beside. ``None`` where no
         statistic is the most extreme one.

@@ -42,7 +42,7 @@ class Encoder:
 
 
 def find_encoder() -> Encoder | None:
-    """The folder named by the environment variable, else the packaged MiniLM, else ``None``.
+    """Return the encoder the environment variable names, else the packaged MiniLM or ``None``.
 
     A folder from the environment gives its own name to the metric. Raises :class:`BenchError`
     when the variable names no model folder.
@@ -66,7 +66,7 @@ def find_encoder() -> Encoder | None:
 def f_measures(
     hypotheses: Sequence[str], references: Sequence[str], encoder: Encoder
 ) -> NDArray[np.float64]:
-    """BERTScore F (n,) of each hypothesis; an empty one scores 0."""
+    """Compute the BERTScore F (n,) of each hypothesis; an empty one scores 0."""
     filled = [row for row, text in enumerate(hypotheses) if text.strip()]
     scores = np.zeros(len(references))
     if not filled:

@@ -1,4 +1,4 @@
-"""What each metric's name says: its family, which way is better, and the range of its values.
+"""Metric families: printed names, which way is better, and the range of values.
 
 A family has members that differ in a cut-off (``HR@5``), in an encoder (``BERTScore-<encoder>``)
 or in a listed form (``ROUGE-L``); all share direction and range. A name that no family prints is
@@ -23,7 +23,7 @@ _ENCODER = re.compile(r"\S(.*\S)?")
 
 @dataclass(frozen=True, slots=True)
 class MetricFamily:
-    """Metrics of one definition.
+    """Metrics of one definition, with one direction and one range.
 
     ``direction`` says which values are better. ``low`` and ``high`` bound every member's value;
     an infinite ``high`` depends on the data, as the width of a rating scale does. ``members`` are
@@ -42,27 +42,27 @@ class MetricFamily:
 
     @property
     def higher_is_better(self) -> bool:
-        """Whether the larger of two values is the better one."""
+        """Tell whether the larger of two values is the better one."""
         return self.direction == "higher"
 
     @property
     def worst(self) -> float:
-        """The value of a system that always fails; infinite where ``high`` is and counts errors."""
+        """Return the value of a system that always fails; infinite for unbounded errors."""
         return self.low if self.higher_is_better else self.high
 
     @property
     def example(self) -> str:
-        """A name of the family, for messages."""
+        """Return a printed name of the family, for messages."""
         if self.members:
             return self.members[0]
         return f"{self.name}@5" if self.by_cutoff else self.name
 
     def prints(self, name: str) -> bool:
-        """Whether ``name`` is what a member of this family is printed as."""
+        """Tell whether ``name`` is what a member of this family is printed as."""
         return name in self.members or self.suffix(name) is not None
 
     def suffix(self, name: str) -> str | None:
-        """The cut-off or encoder in a printed ``name``; ``None`` where it has none of this family.
+        """Return the cut-off or encoder in a printed ``name``; ``None`` for another family's.
 
         >>> HR.suffix("HR@5"), HR.suffix("HR@0"), BERTSCORE.suffix("BERTScore-tiny")
         ('5', None, 'tiny')
@@ -75,7 +75,7 @@ class MetricFamily:
         return rest if pattern.fullmatch(rest) else None
 
     def stands_for(self, name: str) -> bool:
-        """Whether ``name`` is a printed name, or the bare name of a family ``by_encoder``."""
+        """Tell whether ``name`` is a printed name, or the bare name of a family ``by_encoder``."""
         return self.prints(name) or (self.by_encoder and name == self.name)
 
 
@@ -123,7 +123,7 @@ def family_of(name: str) -> MetricFamily:
 
 
 def is_variant(measured: str, name: str) -> bool:
-    """Whether ``measured`` is the metric ``name``, or one of the variants ``name`` stands for.
+    """Tell whether ``measured`` is the metric ``name``, or a variant that ``name`` stands for.
 
     ``BERTScore`` stands for ``BERTScore-<encoder>``, ``METEOR`` for ``METEOR-exact+stem``; nothing
     else may follow a name.

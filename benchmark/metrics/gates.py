@@ -87,7 +87,7 @@ def problems(
     scale: tuple[float, float] | None = None,
     decimals: int | None = None,
 ) -> list[Violation]:
-    """Every gate that ``scores`` (metric name as in scores.json -> value) does not pass.
+    """Return every gate that ``scores`` (metric name as in scores.json -> value) violate.
 
     ``scale`` = (lowest, highest) rating bounds MAE and RMSE. ``decimals`` says that the numbers
     were rounded to so many places: each may then be off by half a unit of the last one.

@@ -82,7 +82,7 @@ class KMMD(Metric):
         )
 
     def value(self, mean: Floats) -> Floats:
-        """The squared length of the mean difference; the kernel's bound cuts its stand-in's."""
+        """Return the squared length of the mean feature difference, at most the kernel's bound."""
         squared: Floats = np.minimum((mean**2).sum(axis=-1), self.high)
         return squared
 
@@ -103,7 +103,7 @@ class PersonalizationMargin(Metric):
         )
 
     def value(self, mean: Floats) -> Floats:
-        """The sum over the count; 0 where a resample holds no instance that counts."""
+        """Divide the sum by the count; 0 where a resample holds no instance that counts."""
         total, count = mean[..., 0], mean[..., 1]
         return np.divide(total, count, out=np.zeros_like(total), where=count > 0)
 
@@ -124,7 +124,7 @@ NAMES = tuple(family.name for family, _ in _KINDS)
 
 
 def metric(name: str) -> Metric:
-    """The metric printed as ``name``; :class:`~benchmark.errors.UsageError` on a miss."""
+    """Return the metric printed as ``name``; :class:`~benchmark.errors.UsageError` on a miss."""
     for family, kind in _KINDS:
         encoder = family.suffix(name)
         if encoder is not None:
@@ -134,7 +134,7 @@ def metric(name: str) -> Metric:
 
 @dataclass(frozen=True)
 class Judged:
-    """What the encoder makes of n answers; every vector has length 1."""
+    """Unit vectors of n predictions, their targets and queries in the judge's space."""
 
     images: Floats
     """(n, e), zeros where ``failed``."""
@@ -157,7 +157,7 @@ def score(
     catalogue: Catalogue,
     features: Path,
 ) -> tuple[tuple[Metric, ...], Statistics]:
-    """Statistics of all four metrics; ``None`` marks a failed prediction.
+    """Compute the statistics of all four metrics; ``None`` marks a failed prediction.
 
     ``sizes``, ``queries`` and target item ids run parallel to ``images``. Photos and the kernel's
     width come from ``catalogue``; ``features`` is the folder where the judge is kept. The
@@ -193,7 +193,7 @@ def score(
 
 
 def margins(judged: Judged, queries: Sequence[str]) -> Floats:
-    """Own cosine minus the mean with the query's other targets, and 1: (n, 2); else zeros."""
+    """Return (own cosine - mean cosine with the query's other targets, 1), (n, 2); else zeros."""
     by_query: defaultdict[str, set[int]] = defaultdict(set)
     for query, target in zip(queries, judged.target.tolist(), strict=True):
         by_query[query].add(target)
@@ -210,19 +210,19 @@ def margins(judged: Judged, queries: Sequence[str]) -> Floats:
 
 
 def discrepancies(judged: Judged, frequencies: Floats) -> Floats:
-    """phi(image) - phi(target), and the far point's column: (n, 2 * FREQUENCIES + 1)."""
+    """Return phi(image) - phi(target) and the far point's column, (n, 2 * FREQUENCIES + 1)."""
     targets = random_features(judged.photos, frequencies)[judged.target]
     images = random_features(judged.images, frequencies) * ~judged.failed[:, None]
     return np.hstack([images - targets, judged.failed[:, None].astype(np.float64)])
 
 
 def kernel_frequencies(width: float, dimensions: int) -> Floats:
-    """Draws (FREQUENCIES, dimensions) from the spectrum of the Gaussian kernel of ``width``."""
+    """Draw (FREQUENCIES, dimensions) from the spectrum of the Gaussian kernel of ``width``."""
     return np.random.default_rng(_SEED).standard_normal((FREQUENCIES, dimensions)) / width
 
 
 def random_features(vectors: Floats, frequencies: Floats) -> Floats:
-    """phi (n, 2 * FREQUENCIES): cosines and sines whose product is the mean cos(w (x - y))."""
+    """Return phi (n, 2 * FREQUENCIES): cosines and sines whose product is mean cos(w (x - y))."""
     angles = vectors @ frequencies.T
     phi: Floats = np.hstack([np.cos(angles), np.sin(angles)]) / np.sqrt(len(frequencies))
     return phi

@@ -19,7 +19,7 @@ from benchmark.metrics.base import Metric, Statistics
 from benchmark.tasks.base import RANKING_METRICS
 
 #: Rows compared at a time: small enough that a block of ``predicted`` stays in the cache.
-_BLOCK = 8_192
+BLOCK_ROWS = 8_192
 
 
 class HitRate(Metric):
@@ -61,28 +61,28 @@ _KINDS: dict[str, type[HitRate] | type[NDCG] | type[MRR]] = {
 
 
 def metric(name: str) -> Metric:
-    """The metric printed as ``name`` ("NDCG@5"); :class:`UsageError` when there is none."""
+    """Return the metric printed as ``name`` ("NDCG@5"); :class:`UsageError` when there is none."""
     family, k = _parse(name)
     return _KINDS[family](k)
 
 
 def ranks(predicted: NDArray[np.integer], target: NDArray[np.integer]) -> NDArray[np.uint16]:
-    """Rank (n,) of ``target`` (n,) in its row of ``predicted`` (n, K): 1 is best, 0 is absent.
+    """Return the rank (n,) of ``target`` (n,) in its row of ``predicted`` (n, K): 1 best, 0 absent.
 
     A repeated item counts where it stands first.
     """
     n, width = _checked_shape(predicted, target[:, None])
     result = np.zeros(n, dtype=np.uint16)
-    for start in range(0, n, _BLOCK):
-        rows, wanted = predicted[start : start + _BLOCK], target[start : start + _BLOCK]
-        _block_ranks(rows, wanted, width, out=result[start : start + _BLOCK])
+    for start in range(0, n, BLOCK_ROWS):
+        rows, wanted = predicted[start : start + BLOCK_ROWS], target[start : start + BLOCK_ROWS]
+        _block_ranks(rows, wanted, width, out=result[start : start + BLOCK_ROWS])
     return result
 
 
 def positive_ranks(
     predicted: NDArray[np.integer], targets: NDArray[np.integer]
 ) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
-    """Rank (n, P) of every positive, 0 for absent and for padding, and the positives' number (n,).
+    """Return every positive's rank (n, P), 0 if absent or padding, and their number (n,).
 
     Raises :class:`BenchError` for an instance without a positive or with a repeated one.
     """
@@ -107,7 +107,7 @@ def score(
     targets: NDArray[np.integer],
     metrics: Sequence[str] = RANKING_METRICS,
 ) -> tuple[tuple[Metric, ...], Statistics]:
-    """Every instance's own scores, as statistics of shape (n, 1).
+    """Compute every instance's own scores, as statistics of shape (n, 1).
 
     ``predicted`` (n, K) and ``targets`` (n,) or (n, P) as the module says; a failed prediction
     (all -1) hits nothing and scores 0. Raises :class:`BenchError` for instances without a
@@ -134,7 +134,7 @@ def summary(
     targets: NDArray[np.integer],
     metrics: Sequence[str] = RANKING_METRICS,
 ) -> dict[str, float]:
-    """Only the values, without per-instance scores: the fast path of :func:`score`.
+    """Compute the mean scores alone: the fast path of :func:`score`.
 
     With one positive an instance (``targets`` of shape (n,)) this is one histogram of ranks.
     """
@@ -148,12 +148,12 @@ def summary(
     _refuse(target < 0, "has no positive")
     gains = np.stack([_gains(*_parse(name), width) for name in metrics], axis=1)
     histogram = np.zeros(width + 1, dtype=np.int64)
-    block = np.zeros(_BLOCK, dtype=np.uint16)
-    for start in range(0, n, _BLOCK):
-        rows = predicted[start : start + _BLOCK]
+    block = np.zeros(BLOCK_ROWS, dtype=np.uint16)
+    for start in range(0, n, BLOCK_ROWS):
+        rows = predicted[start : start + BLOCK_ROWS]
         found = block[: len(rows)]
         found[:] = 0
-        _block_ranks(rows, target[start : start + _BLOCK], width, out=found)
+        _block_ranks(rows, target[start : start + BLOCK_ROWS], width, out=found)
         histogram += np.bincount(found, minlength=width + 1)
     values = histogram @ gains / n
     return dict(zip(metrics, values.tolist(), strict=True))

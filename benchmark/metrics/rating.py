@@ -33,19 +33,19 @@ class RMSE(Metric):
         super().__init__(name="RMSE", family=families.RMSE, widest=_width(scale))
 
     def value(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The root of the mean squared error (..., 1)."""
+        """Return the root of the mean squared error (..., 1)."""
         return np.sqrt(mean[..., 0])
 
     def extremes(
         self, mean: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Squared errors of none and of the whole scale."""
+        """Return the squared errors of perfect and of farthest predictions."""
         ends = super().extremes(mean)
         return None if ends is None else (np.square(ends[0]), np.square(ends[1]))
 
 
 def metric(name: str, scale: tuple[float, float] | None = None) -> Metric:
-    """The metric printed as ``name``; its ``high`` is the width of ``scale`` when given."""
+    """Return the metric printed as ``name``; its ``high`` is the width of ``scale`` when given."""
     if name == "MAE":
         return MAE(scale)
     if name == "RMSE":
@@ -56,7 +56,7 @@ def metric(name: str, scale: tuple[float, float] | None = None) -> Metric:
 def errors(
     predicted: ArrayLike, target: ArrayLike, scale: tuple[float, float]
 ) -> NDArray[np.float64]:
-    """Absolute errors (n,) of ``predicted`` (n,), where NaN marks a failed prediction.
+    """Return absolute errors (n,) of ``predicted`` (n,), where NaN marks a failed prediction.
 
     A failed prediction errs as far as the scale allows: to the end farthest from the truth.
     Raises :class:`BenchError` when a rating lies outside ``scale`` = (lowest, highest).
@@ -84,7 +84,7 @@ def errors(
 def score(
     predicted: ArrayLike, target: ArrayLike, scale: tuple[float, float]
 ) -> tuple[tuple[Metric, ...], Statistics]:
-    """MAE and RMSE statistics (n, 1) of ``predicted`` (n,), NaN where failed.
+    """Compute MAE and RMSE statistics (n, 1) of ``predicted`` (n,), NaN where failed.
 
     Raises as :func:`errors` does.
     """

@@ -48,7 +48,7 @@ _METRICS: tuple[Metric, ...] = (Precision(), Recall(), F1())
 
 
 def metric(name: str) -> Metric:
-    """The metric printed as ``name``; :class:`~benchmark.errors.UsageError` on a miss."""
+    """Return the metric printed as ``name``; :class:`~benchmark.errors.UsageError` on a miss."""
     for candidate in _METRICS:
         if candidate.name == name:
             return candidate
@@ -58,7 +58,7 @@ def metric(name: str) -> Metric:
 def score(
     chosen: Sequence[Sequence[str] | None], positives: Sequence[Sequence[str]]
 ) -> tuple[tuple[Metric, ...], Statistics]:
-    """Statistics (n, 1) of precision, recall and F1.
+    """Compute the statistics (n, 1) of precision, recall and F1.
 
     ``chosen`` holds a set of ids per instance, ``None`` where the prediction failed (scores 0,
     as an empty choice does). Raises :class:`BenchError` for an instance without positives.

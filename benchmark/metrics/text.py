@@ -50,7 +50,7 @@ class BLEU(Metric):
         super().__init__(name=f"BLEU-{order}", family=families.BLEU, columns=2 * order + 1)
 
     def value(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Corpus BLEU: a ratio of means is the ratio of the sums it needs."""
+        """Compute corpus BLEU from mean counts: a ratio of means is the ratio of the sums."""
         order = self.columns // 2
         matches, totals = mean[..., :order], mean[..., order : 2 * order]
         hypothesis, reference = totals[..., 0], mean[..., -1]
@@ -62,7 +62,7 @@ class BLEU(Metric):
     def extremes(
         self, mean: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Texts as long as those at hand, of whose n-grams none matches or all do."""
+        """Return the counts of equally long texts with no n-gram matched, and with all."""
         order = self.columns // 2
         none, every = mean.copy(), mean.copy()
         none[:order], every[:order] = 0.0, mean[order : 2 * order]
@@ -104,12 +104,12 @@ class BERTScore(Metric):
 
 
 def is_text(name: str) -> bool:
-    """Whether ``name`` is scored here: what a scorer prints, or may be asked for."""
+    """Tell whether ``name`` is a text metric: one a scorer prints, or one that may be asked for."""
     return name in NAMES or any(family.prints(name) for family in _FAMILIES)
 
 
 def metric(name: str) -> Metric:
-    """The metric printed as ``name``; :class:`~benchmark.errors.UsageError` on a miss."""
+    """Return the metric printed as ``name``; :class:`~benchmark.errors.UsageError` on a miss."""
     if families.BLEU.prints(name):
         return BLEU(int(name[-1]))
     if families.ROUGE.prints(name):
@@ -125,7 +125,7 @@ def metric(name: str) -> Metric:
 def bleu_statistics(
     hypotheses: Sequence[str], references: Sequence[str], order: int
 ) -> NDArray[np.float64]:
-    """Clipped matches and totals of n = 1..``order`` and the reference length: (n, 2 order + 1)."""
+    """Count clipped matches and totals of n = 1..``order``, reference words: (n, 2 order + 1)."""
     tokenize = _tokenizer_13a()
     rows = np.zeros((len(references), 2 * order + 1))
     for row, (hypothesis, reference) in enumerate(zip(hypotheses, references, strict=True)):
@@ -141,7 +141,7 @@ def bleu_statistics(
 def rouge(
     hypotheses: Sequence[str], references: Sequence[str], names: Sequence[str] = tuple(_ROUGE)
 ) -> NDArray[np.float64]:
-    """F-measures (n, len(names)) by rouge-score."""
+    """Compute F-measures (n, len(names)) by rouge-score."""
     tokenizer = _RougeTokenizer()
     kinds = [_ROUGE[name] for name in names]
     scorer = _package("rouge_score.rouge_scorer").RougeScorer(kinds, tokenizer=tokenizer)
@@ -157,7 +157,7 @@ def rouge(
 def meteor(
     hypotheses: Sequence[str], references: Sequence[str], *, wordnet: bool
 ) -> NDArray[np.float64]:
-    """METEOR (n,) by nltk; ``wordnet`` must be installed for nltk when asked for."""
+    """Compute METEOR (n,) by nltk; ``wordnet`` must be installed for nltk when asked for."""
     module = _package("nltk.translate.meteor_score")
     synonyms = _package("nltk.corpus").wordnet if wordnet else _NoSynonyms()
     tokenize, stemmer = _tokenizer_13a(), _CachedStemmer()
@@ -171,7 +171,7 @@ def meteor(
 
 
 def has_wordnet() -> bool:
-    """Whether nltk finds WordNet on this machine; nothing is downloaded."""
+    """Tell whether nltk finds WordNet on this machine; nothing is downloaded."""
     try:
         _package("nltk.data").find("corpora/wordnet")
     except LookupError:
@@ -184,7 +184,7 @@ def score(
     references: Sequence[str],
     metrics: Sequence[str] = NAMES,
 ) -> tuple[tuple[Metric, ...], Statistics]:
-    """Statistics of the ``metrics`` asked for; ``None`` marks a failed prediction.
+    """Compute the statistics of the ``metrics`` asked for; ``None`` marks a failed prediction.
 
     "METEOR" and "BERTScore" resolve to the variant this machine can compute, and the returned
     metric is named after it. BERTScore is left out where no local encoder is found; both facts
@@ -285,7 +285,7 @@ def _ngrams(tokens: Sequence[str], order: int) -> Counter[tuple[str, ...]]:
 
 
 def check_packages() -> None:
-    """:class:`BenchError` where a package that scoring text takes is not installed."""
+    """Raise :class:`BenchError` where a package that scoring text takes is not installed."""
     for name in ("sacrebleu", "rouge_score", "nltk"):
         if importlib.util.find_spec(name) is None:
             raise _missing(name)

@@ -1,4 +1,4 @@
-"""From a table's specification and the stored runs to a report."""
+"""Builds the report of a table from its specification and the stored runs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __all__ = ["build_report", "missing_runs", "report_of"]
 
 
 def build_report(table: str, *, home: Home, data: str | None = None) -> Report:
-    """The table called ``table`` (paper number, name, or TOML path) over stored runs.
+    """Build the report of ``table`` (paper number, name, or TOML path) over stored runs.
 
     ``data`` is the dataset of the measured columns; ``None`` takes the table's own. Where a
     table fixes its datasets, ``data`` keeps the columns of that one; a dataset the table does
@@ -57,7 +57,7 @@ def build_report(table: str, *, home: Home, data: str | None = None) -> Report:
 
 
 def report_of(table: ResultTable, answers: Answers, *, compared: bool = True) -> Report:
-    """The report of ``table`` from its ``answers``.
+    """Build the report of ``table`` from the stored runs that ``answers`` holds.
 
     Not ``compared``, no cell says what it differs from significantly: tests take most of the time.
     """

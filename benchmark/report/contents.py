@@ -1,4 +1,4 @@
-"""A report as plain data: what every format renders."""
+"""The report as plain data: columns, rows, cells and notes that every format renders."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Report:
     simulated: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The JSON shape scripts rely on, plus ``notes`` (footnotes as sentences)."""
+        """Return the JSON document scripts rely on, plus ``notes`` (footnotes as sentences)."""
         return {
             "table": self.table,
             "title": self.title,
@@ -133,7 +133,7 @@ class Report:
 
 
 def missing_runs(report: Report, seeds: tuple[int, ...] | None = None) -> list[RunSpec]:
-    """The runs that fill a report's empty cells, cheap models first, each once.
+    """Return the runs that fill a report's empty cells, cheap models first, each once.
 
     With ``seeds``, every cell is to have each of them; without, a cell with any seed is full
     and an empty one gets seed 0. Cells this installation cannot run are left out (the

@@ -23,7 +23,7 @@ _NUMBER = {"users": ".0f", "items": ".0f", "interactions": ".0f", "sparsity": ".
 
 
 def build_dataset_report(table: DatasetTable, *, home: Home, data: str | None) -> Report:
-    """The statistics of the table's datasets, then of every other prepared one.
+    """Build the table of dataset statistics: its own datasets, then every other prepared one.
 
     ``data`` keeps only that dataset among the others. ``missing`` are the commands that
     prepare the table's datasets, where this installation has their source.

@@ -16,18 +16,18 @@ from benchmark.stats import FEWEST_USERS
 INTERVAL_NOTE = "[low, high]: 95% interval, bootstrap over users."
 
 
-def asks_few(cell: ReportCell) -> bool:
-    """Whether a measured ``cell`` has too few users for an interval."""
+def has_few_users(cell: ReportCell) -> bool:
+    """Tell whether a measured ``cell`` has too few users for an interval."""
     return cell.users is not None and cell.users < FEWEST_USERS
 
 
 def simulated_note(data: str) -> str:
-    """What must stand below every number from generated data."""
+    """Return the warning that stands below every number from generated data."""
     return f"{data} is simulated: its numbers say nothing about real users."
 
 
 def marks_note(against: str) -> str:
-    """The legend of the marks; ``against`` says whom a row is compared with."""
+    """Return the legend of the marks; ``against`` says whom a row is compared with."""
     return (
         f"* significantly better, † significantly worse than {against}; paired by instance, "
         "clustered by user, Holm-corrected over the column, p < 0.05."
@@ -35,12 +35,12 @@ def marks_note(against: str) -> str:
 
 
 def failure_note(system: str, rate: float, what: str = "the answers") -> str:
-    """How often a system gave no usable answer."""
+    """Return how often a system gave no usable prediction."""
     return f"{system}: {rate:.2%} of {what} failed and score the worst value."
 
 
 def tuning_note(system: str, run: StoredRun, where: str = "") -> str:
-    """How many trials stand behind a tuned row: the more, the more was chosen by chance too."""
+    """Return how many trials a search had: the more, the more was chosen by chance too."""
     tuning = run.manifest["tuning"]
     return (
         f"{system}: settings chosen{where} by {tuning['metric']} on validation "
@@ -54,7 +54,7 @@ def footnotes(
     columns: Sequence[ReportColumn],
     rows: Sequence[ReportRow],
 ) -> tuple[str, ...]:
-    """All of them, in order of weight."""
+    """Return all notes of a report, in order of weight."""
     cells = [cell for row in rows for cell in row.cells]
     notes = [simulated_note(name) for name, simulated in answers.simulated.items() if simulated]
     notes += _legends(table, cells)
@@ -82,7 +82,7 @@ def footnotes(
 def _legends(table: ResultTable, cells: Sequence[ReportCell]) -> Iterator[str]:
     if any(cell.low is not None for cell in cells):
         yield INTERVAL_NOTE
-    if any(asks_few(cell) for cell in cells):
+    if any(has_few_users(cell) for cell in cells):
         yield FEW_USERS_NOTE
     if any(cell.better is not None for cell in cells):
         yield marks_note(_opponents(table))
@@ -155,7 +155,7 @@ def _about_runs(answers: Answers) -> Iterator[str]:
 
 
 def seed_notes(answers: Answers) -> Iterator[str]:
-    """Which systems stand for other seeds than the one and only 0."""
+    """Return which systems' values are of other seeds than 0 alone."""
     by_seeds: dict[tuple[int, ...], dict[str, None]] = {}
     for answer in answers.by_place.values():
         if answer.runs and answer.seeds != (0,):

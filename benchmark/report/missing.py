@@ -1,4 +1,4 @@
-"""Which runs would fill a table's empty cells."""
+"""Lists the runs that would fill a table's empty cells."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmark.runs.spec import RunSpec
 def specs_of_table(
     table: str, *, data: str | None, seeds: Sequence[int], home: Home
 ) -> list[RunSpec]:
-    """The runs that fill a table's missing cells for each seed, cheapest first.
+    """Return the runs that fill a table's missing cells for each seed, cheapest first.
 
     ``data`` is the dataset of the measured columns; ``None`` takes the table's own.
     """

@@ -34,7 +34,7 @@ from benchmark.tasks import TASKS
 def render_runs(
     runs: Sequence[StoredRun], output_format: str = "text", *, styled: bool | None = None
 ) -> str:
-    """A table of ``runs``: best first by the task's primary metric, every metric a column.
+    """Render ``runs`` as a table: best first by the primary metric, every metric a column.
 
     Marks say what differs significantly from the first run given (paired by instance,
     clustered by user, Holm-corrected over each column). The formats are those of

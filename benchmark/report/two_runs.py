@@ -49,7 +49,7 @@ def render_comparison(
 
 
 def sheets_of(comparison: Comparison) -> list[Sheet]:
-    """The tables of words: metrics first; the notes stand below the last."""
+    """Lay out the tables: metrics first, then slices; the notes stand below the last."""
     sliced = [
         (f"{name} by slice", list(rows))
         for name, rows in itertools.groupby(comparison.slices, lambda row: row.metric)

@@ -1,4 +1,4 @@
-"""From a folder of submissions to a site."""
+"""Builds the site from a folder of submissions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmark.report.table.listing import list_tables
 from leaderboards.boards import Board, load_boards
 from leaderboards.site.entries import Collection, collect
 from leaderboards.site.pages import INDEX, TablePage, site_pages
-from leaderboards.site.standing import stand
+from leaderboards.site.standing import rank_entries
 from leaderboards.site.writing import check_replaceable, write_site
 
 
@@ -41,7 +41,7 @@ def build_site(
     check_replaceable(out)  # before the work
     boards = load_boards() if boards is None else boards
     found = collect(submissions, home, boards)
-    standings = [stand(board, found.entries) for board in boards]
+    standings = [rank_entries(board, found.entries) for board in boards]
     tables = []
     if with_tables:
         tables = table_pages(home)
@@ -50,7 +50,7 @@ def build_site(
 
 
 def table_pages(home: Home) -> list[TablePage]:
-    """What ``unimp-bench report --format html`` prints for every table, with a way back."""
+    """Render every table as ``unimp-bench report --format html`` does, with a link back."""
     return [
         TablePage(
             number=table["number"],

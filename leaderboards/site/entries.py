@@ -1,4 +1,4 @@
-"""Submissions that may stand on the site: verified one by one, with what their pages show."""
+"""Collects the submissions for the site: verified one by one, with what their pages show."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class SliceScore:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was computed here from a run's predictions.
+    """Scores and statistics computed here from a run's predictions.
 
     ``statistics[name]`` (n, columns) are of ``metrics`` alone: those that order boards.
     ``users`` (n,); ``slices`` are of the task's primary metric, ``sliced``.
@@ -73,7 +73,7 @@ class EnteredRun:
 
     @property
     def scores(self) -> Mapping[str, Score]:
-        """Computed here where that was possible, else the claim."""
+        """Return the scores computed here where that was possible, else those claimed."""
         if self.evidence is not None:
             return self.evidence.scores
         return {name: _claimed(claim) for name, claim in self.run.scores.items()}
@@ -98,7 +98,7 @@ class Entry:
     warnings: tuple[Finding, ...]
 
     def badge_of(self, run: EnteredRun) -> str:
-        """A run's own badge: one dataset of a submission may be here and another not."""
+        """Return a run's own badge: one dataset of a submission may be here and another not."""
         if run.evidence is None:
             return REPORTED
         return REPRODUCED if self.badge == REPRODUCED else RESCORED
@@ -106,7 +106,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A submission that was rejected, and why."""
+    """A rejected submission, and why it was rejected."""
 
     name: str
     problems: tuple[Finding, ...]
@@ -114,7 +114,7 @@ class Refusal:
 
 @dataclass(slots=True)
 class Collection:
-    """Everything found in a folder of submissions, by name."""
+    """Accepted and rejected submissions of a folder, by name."""
 
     entries: list[Entry] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)

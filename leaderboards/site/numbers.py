@@ -1,4 +1,4 @@
-"""Numbers as the pages print them."""
+"""Formats numbers as the pages print them."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ NOTHING = "–"
 
 
 def score(value: float) -> str:
-    """A metric's value."""
+    """Format a metric's value."""
     return f"{value:.4f}"
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """A 95% interval."""
+    """Format a 95% interval."""
     return NOTHING if low is None or high is None else f"{low:.4f} to {high:.4f}"
 
 
 def seconds(value: float) -> str:
-    """A duration: as many digits as tell durations apart."""
+    """Format a duration with as many digits as tell durations apart."""
     return f"{value:.2f}" if value < 10 else f"{value:,.0f}"
 
 
 def count(value: int) -> str:
-    """A number of weights, short: 12.3 M."""
+    """Format a number of parameters, short: 12.3 M."""
     for size, unit in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
         if value >= size:
             return f"{value / size:.3g} {unit}"
@@ -32,7 +32,7 @@ def count(value: int) -> str:
 
 
 def rank(interval: RankInterval | None) -> str:
-    """The ranks that are left open: 2 or 1–3."""
+    """Format a rank interval: 2, or 1–3."""
     if interval is None:
         return NOTHING
     if interval.best == interval.worst:

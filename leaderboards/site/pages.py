@@ -1,4 +1,4 @@
-"""Every page of the site as text. Nothing is loaded from elsewhere, every word is escaped."""
+"""Renders every page of the site. Nothing is loaded from elsewhere, every word is escaped."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from benchmark.metrics.families import family_of
+from benchmark.report.formats.templating import html_environment
 from benchmark.runs.spec import RunSpec
 from benchmark.stats import FEWEST_USERS
 from leaderboards.boards import Board
@@ -35,7 +36,7 @@ SUBMISSIONS = "leaderboards/submissions"
 
 @dataclass(frozen=True, slots=True)
 class TablePage:
-    """A report's page: ``html`` is a whole document of its own."""
+    """The page of one report: ``html`` is a whole document of its own."""
 
     number: str
     name: str
@@ -62,7 +63,7 @@ class _RunView:
 def site_pages(
     standings: Sequence[Standing], entries: Sequence[Entry], tables: Sequence[TablePage] = ()
 ) -> dict[str, str]:
-    """Path inside the site -> the page, for the index, boards, submissions and tables."""
+    """Render all pages: path inside the site -> HTML of index, boards, submissions, tables."""
     boards = [standing.board for standing in standings]
     pages = {INDEX: _draw("index.html", standings=standings, entries=entries, tables=tables)}
     for standing in standings:
@@ -75,7 +76,7 @@ def site_pages(
 
 
 def board_page(standing: Standing) -> str:
-    """The page of one board."""
+    """Render the page of one board."""
     return _draw(
         "board.html",
         root="../",
@@ -89,7 +90,7 @@ def board_page(standing: Standing) -> str:
 
 
 def submission_page(entry: Entry, boards: Sequence[Board]) -> str:
-    """The page of one submission; ``boards`` are those it can link to."""
+    """Render the page of one submission; ``boards`` are those it can link to."""
     submission = entry.submission
     runs = [
         _RunView(
@@ -112,7 +113,10 @@ def board_path(board: Board) -> str:
 
 
 def entry_path(entry: Entry) -> str:
-    """The name shows the model; the digest tells submissions of one name apart."""
+    """Return where the page of ``entry`` lies, relative to the site's root.
+
+    The name shows the model; the digest tells submissions of one name apart.
+    """
     label = re.sub(r"[^A-Za-z0-9.-]+", "-", entry.submission.label)[:60]
     return f"submissions/{label}-{entry.submission.digest[:24]}.html"
 
@@ -159,13 +163,7 @@ def _draw(template: str, *, root: str = "", scripted: bool = False, **values: An
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = html_environment(TEMPLATES)
     filters: dict[str, Callable[..., object]] = {
         "score": numbers.score,
         "interval": numbers.interval,

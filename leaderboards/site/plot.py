@@ -1,4 +1,4 @@
-"""Where the marks of a board's plot go: a line a row with its value and interval."""
+"""Lays out a board's plot: one line per row with its value and interval."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Plot:
 
 
 def plot_of(rows: Sequence[Row]) -> Plot | None:
-    """The plot of the first :data:`MOST_ROWS` rows; ``None`` where there is none."""
+    """Lay out the plot of the first :data:`MOST_ROWS` rows; ``None`` where there is none."""
     drawn = rows[:MOST_ROWS]
     if not drawn:
         return None

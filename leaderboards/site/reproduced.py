@@ -25,7 +25,7 @@ FILE = "reproduced.toml"
 
 
 class Rerun(BaseModel):
-    """One submission that was reproduced."""
+    """A maintainer's note that one submission was reproduced."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -41,7 +41,7 @@ class _File(BaseModel):
 
 
 def read_reproduced(folder: Path) -> dict[str, Rerun]:
-    """Digest -> the rerun noted in ``folder``; empty where the file is absent.
+    """Read digest -> the rerun noted in ``folder``; empty where the file is absent.
 
     Raises :class:`BenchError` naming the field that is wrong.
     """

@@ -1,4 +1,4 @@
-"""A look at a built site over HTTP, for this machine alone."""
+"""Serves a built site over HTTP, to this machine alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ADDRESS = "127.0.0.1"
 
 
 def site_server(folder: Path, port: int) -> ThreadingHTTPServer:
-    """A server of the site in ``folder``, not yet running; port 0 takes a free one.
+    """Return a server of the site in ``folder``, not yet running; port 0 takes a free one.
 
     Raises :class:`UsageError` when there is no site and :class:`BenchError` for a taken port.
     """

@@ -1,4 +1,4 @@
-"""Who stands where on a board: ranks as far as the users at hand decide them.
+"""Ranks the systems on a board, as far as the users at hand decide.
 
 Rows that were scored again here are ranked; a row that is only reported shows its claim and no
 rank, because nothing of it can be compared user by user. Nor has a privileged one, which opened
@@ -51,7 +51,7 @@ class Row:
 
     @property
     def few_users(self) -> bool:
-        """Whether it has too few users for an interval and a rank."""
+        """Tell whether it has too few users for an interval and a rank."""
         return self.primary.users < FEWEST_USERS
 
 
@@ -67,12 +67,12 @@ class Standing:
 
     @property
     def leaders(self) -> tuple[Row, ...]:
-        """The rows of the first tie group."""
+        """Return the rows of the first tie group."""
         return tuple(row for row in self.rows if row.group == 1)
 
 
-def stand(board: Board, entries: Sequence[Entry]) -> Standing:
-    """The rows of ``board`` among ``entries``, by tie group, then by value; unranked ones last."""
+def rank_entries(board: Board, entries: Sequence[Entry]) -> Standing:
+    """Rank ``entries`` on ``board``: rows by tie group, then by value; unranked ones last."""
     placed = [(entry, _runs_of(board, entry)) for entry in entries]
     placed = [(entry, runs) for entry, runs in placed if runs]
     ranks = _ranks(board, [runs for _, runs in placed])

@@ -1,4 +1,4 @@
-"""A site on disk: it appears whole or not at all, and replaces nothing but a former site."""
+"""Writes a site whole or not at all, and replaces nothing but a former site."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def check_replaceable(out: Path) -> None:
 
 
 def read_marker(folder: Path) -> set[str] | None:
-    """The files of the site in ``folder``; ``None`` when it is none."""
+    """Read which files the site in ``folder`` has; ``None`` when it is no site."""
     try:
         value = json.loads((folder / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):

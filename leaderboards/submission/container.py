@@ -1,4 +1,4 @@
-"""The files of a submission, from a folder or from a zip archive, without unpacking anything.
+"""Reads the files of a submission, a folder or zip archive, without unpacking anything.
 
 Only two kinds of names exist, so nothing else is opened: no links are followed, no path is
 joined with a name from outside, and reading stops at a limit whatever a header says.
@@ -35,13 +35,13 @@ class Container(Protocol):
 
     @property
     def sizes(self) -> Mapping[str, int]:
-        """Name -> size in bytes as announced, for every file that may be read."""
+        """Return name -> announced size in bytes, for every file that may be read."""
 
     findings: list[Finding]
     """What is wrong with the container itself."""
 
     def read(self, name: str) -> bytes:
-        """The bytes of one of ``sizes``; :class:`Refused` when they are not what it announced."""
+        """Read one of ``sizes``; :class:`Refused` when the bytes are not what was announced."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -53,7 +53,7 @@ class Container(Protocol):
 
 
 def open_container(path: Path) -> Container:
-    """The folder or archive at ``path``.
+    """Open the folder or archive at ``path``.
 
     Raises :class:`UsageError` when there is neither, :class:`Refused` for an archive that is
     not laid out plainly.
@@ -72,7 +72,7 @@ def open_container(path: Path) -> Container:
 
 
 def most_bytes(name: str) -> int | None:
-    """How large a file of this name may be; ``None`` for names no submission has."""
+    """Return how large a file of this name may be; ``None`` for names no submission has."""
     if name == MANIFEST:
         return limits.MANIFEST_BYTES
     return limits.PREDICTIONS_BYTES if _PREDICTIONS.fullmatch(name) else None

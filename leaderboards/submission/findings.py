@@ -1,4 +1,4 @@
-"""What verification finds: a stable code, a place, and one sentence that names the value.
+"""Findings of verification: a stable code, a place, one sentence that names the value.
 
 Whatever came from a submission goes through :func:`shown` before it enters a message: it is
 shortened and every character that is not printable ASCII is escaped, so that a finding is safe
@@ -28,7 +28,7 @@ class Finding:
     warning: bool = False
 
     def as_json(self) -> dict[str, str]:
-        """The shape ``unimp-bench verify --json`` prints."""
+        """Return the object that ``unimp-bench verify --json`` prints."""
         return {"code": self.code, "where": self.where, "message": self.message}
 
 
@@ -41,7 +41,7 @@ class Refused(Exception):
 
 
 def shown(value: object) -> str:
-    """``value`` quoted for a message: printable ASCII, at most some 60 characters."""
+    """Quote ``value`` for a message: printable ASCII, at most some 60 characters."""
     if isinstance(value, str):
         cut = value[: _QUOTED + 1]  # before ascii(): a huge string must not be escaped whole
         text = ascii(cut[:_QUOTED])
@@ -56,7 +56,7 @@ def shown(value: object) -> str:
 
 
 def place(*parts: object) -> str:
-    """A path from ``parts``, safe to print."""
+    """Join ``parts`` to a path that is safe to print."""
     text = "/".join(str(part)[:_PLACE] for part in parts)
     return text[:_PLACE].encode("ascii", "backslashreplace").decode("ascii").translate(_CONTROLS)
 

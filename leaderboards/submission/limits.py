@@ -1,4 +1,4 @@
-"""How large a submission and its parts may be. Everything is refused before it is read whole."""
+"""Size limits of a submission and its parts. Everything is refused before it is read whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs to one submission: a folder or a zip archive, the same bytes for the same runs."""
+"""Packs runs into one submission, a folder or zip archive: same runs, same bytes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def files_of(
     *,
     description: str | None = None,
 ) -> dict[str, bytes]:
-    """Name -> content of every file of the submission.
+    """Pack ``runs``: name -> content of every file of the submission.
 
     ``declaration`` has the fields of :class:`leaderboards.submission.schema.Declaration`. Raises
     :class:`UsageError` for runs that do not belong together or a declaration that would be

@@ -1,4 +1,4 @@
-"""Whether a Parquet file is what ``submit`` writes, decided before Arrow opens it.
+"""Checks that a Parquet file is what ``submit`` writes, before Arrow opens it.
 
 A Parquet file of a kilobyte can unpack to gigabytes: a dictionary of one long string that a
 run-length code repeats, a page that claims any size, a million row groups. Footers may also
@@ -44,7 +44,7 @@ _PAGE_HEADER_VALUES = 64
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What a checked file holds."""
+    """Number of rows and schema of a checked file."""
 
     rows: int
     schema: tuple[tuple[Any, ...], ...]
@@ -52,7 +52,7 @@ class Outline:
 
 
 def outline(content: bytes, where: str, *, most_rows: int = limits.ROWS) -> Outline:
-    """Rows and schema of a harmless file.
+    """Check a file without decoding its pages; return its rows and schema.
 
     Raises :class:`Refused` (codes ``parquet-...``) for anything that is broken, large, or not
     written as predictions are.
@@ -83,7 +83,7 @@ def outline(content: bytes, where: str, *, most_rows: int = limits.ROWS) -> Outl
 
 
 def schema_of(footer: dict[int, Any]) -> tuple[tuple[Any, ...], ...]:
-    """The schema as plain values that can be compared."""
+    """Return the schema as plain values that can be compared."""
     elements = _get(footer, _SCHEMA, list)[1:]
     return tuple(tuple(repr(_of(e).get(field)) for field in _ELEMENT) for e in elements)
 

@@ -1,4 +1,4 @@
-"""Text that people submit is plain: one line, no markup, nothing invisible.
+"""Checks that submitted text is plain: one line, no markup, nothing invisible.
 
 The site escapes everything anyway. Refusing markup here as well keeps it out of the other places
 that a name ends up in: Markdown, LaTeX, terminals, file names.
@@ -18,7 +18,7 @@ _STACKED = 3
 
 
 def problem(text: str) -> tuple[str, str] | None:
-    """``(code, reason)`` when ``text`` is not plain, else ``None``."""
+    """Return ``(code, reason)`` when ``text`` is not plain, else ``None``."""
     stacked = 0
     for character in text:
         category = unicodedata.category(character)

@@ -1,4 +1,4 @@
-"""What ``submission.json`` says: who, what was run, which scores are claimed, with what.
+"""The schema of ``submission.json``: who, what was run, which scores are claimed.
 
 Models are strict: no unknown field, no conversion between types, a limit on every string and
 list, plain text wherever a person writes it. Errors carry the codes that ``verify`` prints.
@@ -139,7 +139,7 @@ class ClaimedScore(_Strict):
 
 
 class Parameters(_Strict):
-    """Numbers of weights."""
+    """Numbers of trainable and of all weights."""
 
     trainable: Count
     total: Count
@@ -229,12 +229,12 @@ class Submission(_Strict):
 
     @property
     def label(self) -> str:
-        """``name`` or ``name:variant``."""
+        """Return ``name`` or ``name:variant``."""
         return self.model if self.variant is None else f"{self.model}:{self.variant}"
 
 
 def digest_of(value: Mapping[str, Any]) -> str:
-    """SHA-256 of a manifest's canonical JSON without its own ``digest``."""
+    """Return the SHA-256 of a manifest's canonical JSON without its own ``digest``."""
     return sha256_json({key: entry for key, entry in value.items() if key != "digest"})
 
 
@@ -257,7 +257,7 @@ _OWN = {"text-control", "text-markup", "text-empty", "url", "name", "parameters"
 
 
 def validate(value: Any) -> tuple[Submission | None, list[Finding]]:
-    """The typed manifest, or ``None`` and a finding for each field that is wrong.
+    """Return the typed manifest, or ``None`` and a finding for each field that is wrong.
 
     Also checks ``digest`` and that no two runs share a predictions file or are the same run.
     """

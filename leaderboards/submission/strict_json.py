@@ -1,4 +1,4 @@
-"""JSON from strangers: bounded, unambiguous, finite.
+"""Parses JSON from strangers: bounded, unambiguous, finite.
 
 Python's reader takes ``NaN``, keeps the last of two equal keys, recurses as deep as the file
 says and reads integers of any length. Each of these is refused here under a code of its own.
@@ -21,7 +21,7 @@ _DIGITS = 40
 
 
 def parse(raw: bytes, where: str, *, most_bytes: int, most_depth: int) -> Any:
-    """The value of a JSON document in UTF-8.
+    """Parse a JSON document in UTF-8, strictly.
 
     Raises :class:`Refused` with a code ``json-...`` and ``where`` for anything but one plain
     document within the limits.

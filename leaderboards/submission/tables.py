@@ -1,4 +1,4 @@
-"""Predictions as they travel: the columns a score needs, written plainly, read with suspicion.
+"""Encodes and decodes submitted predictions: plain Parquet with the columns a score needs.
 
 Left out of a run's own file is ``problem``: free text that no score needs.
 """
@@ -19,7 +19,7 @@ from leaderboards.submission.thrift import Malformed
 
 
 def schema_for(task: str) -> pa.Schema:
-    """``instance_id, user_id``, the answer's columns, ``status``."""
+    """Return the columns of a task's file: ``instance_id, user_id``, the answer's, ``status``."""
     columns = {
         "instance_id": pa.string(),
         "user_id": pa.string(),
@@ -30,7 +30,7 @@ def schema_for(task: str) -> pa.Schema:
 
 
 def encode(table: pa.Table) -> bytes:
-    """Plain pages without dictionary, statistics or metadata; equal tables, equal bytes."""
+    """Write plain pages without dictionary, statistics or metadata; equal tables, equal bytes."""
     buffer = io.BytesIO()
     pq.write_table(
         table.combine_chunks(),
@@ -47,7 +47,7 @@ def encode(table: pa.Table) -> bytes:
 
 
 def decode(content: bytes, task: str, where: str, *, most_rows: int = limits.ROWS) -> pa.Table:
-    """The table of a predictions file of ``task``.
+    """Read the table of a predictions file of ``task``.
 
     Raises :class:`Refused` for whatever :func:`encode` would not have written, before Arrow
     reads any of it.

@@ -1,4 +1,4 @@
-"""Thrift's compact protocol, as far as Parquet's headers need it, with a budget.
+"""Reads Thrift's compact protocol, as far as Parquet's headers need it, with a budget.
 
 Nothing is interpreted: a struct is a dictionary from field number to value, a list a list. Each
 value costs one unit of the budget and at least one byte of input, so that no header can ask
@@ -19,7 +19,7 @@ _INTEGERS = (_I16, _I32, _I64)
 
 
 class Malformed(ValueError):
-    """The bytes are no Thrift struct within the budget."""
+    """Raised where the bytes are no Thrift struct within the budget."""
 
 
 class Reader:
@@ -31,7 +31,7 @@ class Reader:
         self._budget = budget
 
     def struct(self, depth: int = 0) -> dict[int, Any]:
-        """Field number -> int, bytes, bool, list or dictionary; :class:`Malformed` otherwise."""
+        """Read field number -> int, bytes, bool, list or dict; :class:`Malformed` otherwise."""
         if depth > _DEPTH:
             raise Malformed("headers nest too deep")
         fields: dict[int, Any] = {}

@@ -1,4 +1,4 @@
-"""The end of a zip archive, read before Python's reader is let near it.
+"""Checks the directory of a zip archive before Python's reader is let near it.
 
 ``zipfile`` parses the whole central directory when it opens an archive, searches for the end
 record, and allows other data before the archive: a few lies there cost gigabytes, or let two

@@ -1,1 +1,1 @@
-"""Checking a submission and scoring it again."""
+"""Checks a submission and scores it again."""

@@ -1,4 +1,4 @@
-"""The answers of one run, row by row: whether each could be an answer at all.
+"""Checks the predictions of one run, row by row: whether each is a valid one at all.
 
 Without the dataset the form is checked (distinct items, finite numbers, lengths, a picture that
 can be decoded). With it also the content: known items, none excluded, the right number of them,
@@ -32,7 +32,7 @@ _BATCH = 4_096
 
 
 def id_problems(table: pa.Table, asked: Questions | None, where: str) -> list[Finding]:
-    """Whether every instance is answered exactly once, under its user's name."""
+    """Check that every instance is answered exactly once, under its user's name."""
     ids, users = table["instance_id"].to_pylist(), table["user_id"].to_pylist()
     found: list[Finding] = []
     seen: set[str] = set()
@@ -71,7 +71,7 @@ def answer_problems(
     asked: Questions | None,
     known: Callable[[str], bool] | None,
 ) -> Iterator[Finding]:
-    """A finding for each row that is no answer.
+    """Yield a finding for each row that is no valid prediction.
 
     ``asked`` holds the instances in the rows' order and ``known`` answers for the catalogue;
     both ``None`` where the dataset is not here.

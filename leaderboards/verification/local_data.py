@@ -1,4 +1,4 @@
-"""Finding the dataset that a submitted run speaks of, on this machine."""
+"""Finds the dataset that a submitted run names, on this machine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Asked:
 
 
 def question_problems(run: SubmittedRun, where: str) -> list[Finding]:
-    """Whether the run's question exists at all, whatever the dataset."""
+    """Check that the run's task, cohort and perturbation exist, whatever the dataset."""
     found = []
     for kind, name, known in (
         ("task", run.task, TASKS),
@@ -49,7 +49,7 @@ Found = dict[tuple[object, ...], Asked]
 def find(
     run: SubmittedRun, home: Home, where: str, known: Found | None = None
 ) -> tuple[Asked | None, list[Finding]]:
-    """What the run answers, where it is prepared here; nothing is prepared for a submission.
+    """Find the prepared dataset a run answers; nothing is prepared for a submission.
 
     ``known`` is looked at first, and keeps what was found without a remark.
     """

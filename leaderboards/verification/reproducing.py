@@ -1,4 +1,4 @@
-"""A maintainer's rerun: the model fitted here, asked a seeded 5% of the instances.
+"""Reruns a submitted model: fitted here, asked a seeded 5% of the instances.
 
 Only a person who has read the submitted code starts this: it runs that code.
 """
@@ -76,7 +76,7 @@ def rerun_problems(
 
 
 def sample(total: int, seed: str) -> list[int]:
-    """Rows of a seeded 5% of ``total`` instances, at least one, ascending."""
+    """Draw the rows of a seeded 5% of ``total`` instances, at least one, ascending."""
     return sorted(random.Random(seed).sample(range(total), math.ceil(SHARE * total)))
 
 

@@ -1,4 +1,4 @@
-"""Scores computed again from the submitted predictions, and compared with the claim.
+"""Scores submitted predictions again and compares the scores with those claimed.
 
 What counts and prints exactly must agree to 1e-9. Metrics that ask a neural encoder follow the
 machine's arithmetic (and the images' own judge is trained where it is needed): for these a small
@@ -32,8 +32,10 @@ ENCODER_TOLERANCE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Rescored:
-    """A run scored again; ``statistics[name]`` (n, columns) and ``users`` (n,) are in the order
-    of the questions."""
+    """Scores and statistics of a run computed again.
+
+    ``statistics[name]`` (n, columns) and ``users`` (n,) are in the order of the instances.
+    """
 
     scores: Mapping[str, Score]
     failure_rate: float
@@ -43,7 +45,7 @@ class Rescored:
 
 
 def rescore(table: pa.Table, task: Task, questions: Questions, dataset: Dataset) -> Rescored:
-    """Every metric this machine can compute, and the failure rate.
+    """Compute every metric that this machine can, and the failure rate.
 
     ``table`` has one row per question, in order. Raises :class:`BenchError` where scoring is
     not possible here (a package is missing).
@@ -59,7 +61,7 @@ def rescore(table: pa.Table, task: Task, questions: Questions, dataset: Dataset)
 def claim_problems(
     run: SubmittedRun, scores: Mapping[str, Score], failure_rate: float, where: str
 ) -> Iterator[Finding]:
-    """Where the claimed scores are not the recomputed ones."""
+    """Yield a finding where a claimed score is not the recomputed one."""
     for name, score in scores.items():
         here = place(where, "scores", name)
         claim = run.scores.get(name)
@@ -94,7 +96,7 @@ def claim_problems(
 
 
 def metric_problems(run: SubmittedRun, task: Task, where: str) -> Iterator[Finding]:
-    """Claims of metrics the task does not have, and metrics of it without a claim."""
+    """Yield a finding for each claimed metric the task lacks, and each it has unclaimed."""
     for name in run.scores:
         if not any(is_variant(name, known) for known in task.possible_metrics):
             message = f"{task.name} has no metric {shown(name)}."
@@ -106,7 +108,7 @@ def metric_problems(run: SubmittedRun, task: Task, where: str) -> Iterator[Findi
 
 
 def gate_problems(run: SubmittedRun, questions: Questions | None, where: str) -> Iterator[Finding]:
-    """Claimed scores that no predictions can have together."""
+    """Yield a finding for claimed scores that no predictions can have together."""
     single = questions is not None and all(
         not isinstance(target, tuple) or len(target) == 1 for target in questions.targets
     )

@@ -1,4 +1,4 @@
-"""Whether a submission is what it says: the same checks for its author, a maintainer and CI.
+"""Verifies a submission: the same checks for its author, a maintainer and CI.
 
 In order: the container, the manifest, each run's file, its instances, its answers, its scores
 computed again. What is wrong early stops what would build on it; everything found is told.
@@ -37,7 +37,10 @@ Listener = Callable[[SubmittedRun, Asked, Rescored], None]
 
 @dataclass
 class Verification:
-    """The outcome. ``scores`` and ``boards`` are by the run's predictions file."""
+    """The outcome of verifying one submission.
+
+    ``scores`` and ``boards`` are by the run's predictions file.
+    """
 
     problems: list[Finding] = field(default_factory=list)
     warnings: list[Finding] = field(default_factory=list)
@@ -53,7 +56,7 @@ class Verification:
         return not self.problems
 
     def as_json(self) -> dict[str, Any]:
-        """The document ``unimp-bench verify --json`` prints."""
+        """Return the document that ``unimp-bench verify --json`` prints."""
         return {
             "accepted": self.accepted,
             "badge": self.badge,

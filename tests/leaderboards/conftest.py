@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import random
 import resource
 import time
 import zipfile
@@ -189,3 +190,27 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
 
 def _peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _spoiled(content: bytes, seed: int) -> bytes:
+    """A few bytes changed, cut out, doubled or filled in."""
+    draw = random.Random(seed)
+    changed = bytearray(content)
+    for _ in range(draw.randint(1, 4)):
+        at = draw.randrange(len(changed) or 1)
+        match draw.randrange(4):
+            case 0:
+                changed[at : at + 1] = bytes([draw.randrange(256)])
+            case 1:
+                del changed[at : at + draw.randint(1, 50)]
+            case 2:
+                changed[at:at] = changed[at : at + draw.randint(1, 50)]
+            case _:
+                changed[at : at + 4] = draw.choice([b"\xff" * 4, bytes(4), b"\x7f\xff\xff\xff"])
+    return bytes(changed)
+
+
+@pytest.fixture
+def spoil() -> Callable[[bytes, int], bytes]:
+    """Return ``spoil(content, seed)``: ``content`` with a few bytes changed at random."""
+    return _spoiled

@@ -150,7 +150,7 @@ def test_a_repeated_item_earns_its_gain_once() -> None:
 
 
 def test_blocks_do_not_show() -> None:
-    predicted, targets = _random_case(7, 3 * ranking._BLOCK + 17, 1)
+    predicted, targets = _random_case(7, 3 * ranking.BLOCK_ROWS + 17, 1)
     expected = np.zeros(len(predicted), dtype=int)
     row, column = np.nonzero(predicted == targets)
     expected[row] = column + 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.host.home import Home
 from benchmark.report.figures.page import style
-from benchmark.report.figures.page.labels import Box, beside, nearest
+from benchmark.report.figures.page.labels import Box, nearest, place_labels
 from benchmark.report.figures.page.plot_page import MARGIN, Key, PlotPage
 from benchmark.report.figures.page.words import one_line, width_of
 from benchmark.report.figures.tabled import (
@@ -52,20 +52,22 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class CostFigure:
-    """What a system's score costs in time; a shape of mark for every machine."""
+    """Primary metric against training time, in seconds; one shape of mark per machine."""
 
     view: TableView
     panels: tuple[tuple[Group, tuple[Point, ...]], ...]
 
     @property
     def machines(self) -> list[str]:
-        """In order of appearance: the first has the first shape."""
+        """Return the machines in order of appearance: the first has the first shape."""
         return list(dict.fromkeys(point.machine for _, points in self.panels for point in points))
 
     def summary(self) -> str:
+        """Return the figure's name and the table's title, on one line."""
         return self.view.summary("cost")
 
     def to_json(self) -> dict[str, Any]:
+        """Return one panel per group, with every system's seconds, value and 95% interval."""
         panels = [
             {**self.view.place_json(group.primary), "points": [asdict(point) for point in points]}
             for group, points in self.panels
@@ -73,6 +75,7 @@ class CostFigure:
         return {**self.view.to_json("cost", panels), "machines": self.machines}
 
     def draw(self, page: Figure) -> None:
+        """Draw one panel per group: the metric against training seconds, on a logarithmic axis."""
         part = _HEAD + _HEIGHT + _FOOT
         paper = PlotPage(
             page,
@@ -150,7 +153,7 @@ class CostFigure:
 
 
 def build_cost(home: Home, *, table: str, data: str | None) -> CostFigure:
-    """The primary metric of every (task, dataset, cohort) of ``table`` against training time.
+    """Build the figure of primary metrics against training time, one panel per group of ``table``.
 
     Raises as :func:`~benchmark.report.figures.tabled.read_table_view` does.
     """
@@ -186,7 +189,7 @@ def _points(view: TableView, group: Group) -> list[Point]:
 
 
 def machine_of(run: StoredRun) -> str:
-    """What ``run`` was made on: processor, cores, accelerators, and how many processes fitted.
+    """Describe the machine of ``run``: processor, cores, accelerators, and fitting processes.
 
     The number of threads is left out: models that run without torch do not state it.
     """
@@ -237,7 +240,7 @@ def _label(axes: Axes, points: Sequence[Point]) -> None:
         taken += [_around(x, y, y, 0.06), _around(x, low, high, 0.02)]
     names = [one_line(point.system, _MOST_LETTERS) for point in points]
     sizes = [(width_of(name, style.LETTERS), 0.12) for name in names]
-    corners = beside(places, sizes, (_WIDTH, _HEIGHT), taken)
+    corners = place_labels(places, sizes, (_WIDTH, _HEIGHT), taken)
     labels = zip(names, corners, sizes, places, strict=True)
     for name, (x, y), (width, height_of_name), (mark_x, mark_y) in labels:
         end = nearest((mark_x, mark_y), (x, y, x + width, y + height_of_name))

@@ -43,16 +43,18 @@ class Strip:
 
     @property
     def rows(self) -> tuple[ReportRow, ...]:
+        """Return all rows of the strip, from top to bottom."""
         return (*self.oracles, *self.measured, *self.printed)
 
     @property
     def height(self) -> float:
+        """Return the strip's height in inches, headings and axis included."""
         return _HEAD + len(self.rows) * _ROW + _FOOT
 
 
 @dataclass(frozen=True, slots=True)
 class DotsFigure:
-    """Where every system stands in every metric."""
+    """Every system's value and 95% interval in every metric, one panel per metric."""
 
     view: TableView
     strips: tuple[Strip, ...]
@@ -63,9 +65,11 @@ class DotsFigure:
         return 0.2 if len(self.view.groups) == 1 else 0.0
 
     def summary(self) -> str:
+        """Return the figure's name and the table's title, on one line."""
         return self.view.summary("dots")
 
     def to_json(self) -> dict[str, Any]:
+        """Return one panel per column: every value, its interval, and the paper's number."""
         panels = [
             {
                 **self.view.place_json(at),
@@ -77,6 +81,7 @@ class DotsFigure:
         return self.view.to_json("dots", panels)
 
     def draw(self, page: Figure) -> None:
+        """Draw strips of panels: filled marks measured here, hollow ones printed by the paper."""
         left = max(
             width_of(row.system[:_MOST_LETTERS], style.LETTERS)
             for strip in self.strips
@@ -166,7 +171,7 @@ class DotsFigure:
 
 
 def build_dots(home: Home, *, table: str, data: str | None) -> DotsFigure:
-    """Every measured column of ``table``, best systems on top by each task's primary metric.
+    """Build the figure of all measured columns of ``table``, best systems on top.
 
     Raises as :func:`~benchmark.report.figures.tabled.read_table_view` does.
     """

@@ -1,4 +1,4 @@
-"""What a figure is: built from stored runs, drawn on a page, described in JSON."""
+"""The interface of figures: built from stored runs, drawn on a page, described in JSON."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 class Drawing(Protocol):
-    """Everything that will be on the page, found and checked, before a line is drawn."""
+    """A figure whose content is found and checked before a line of it is drawn."""
 
     def summary(self) -> str:
-        """What is drawn, in half a line."""
+        """Return what is drawn, on one line."""
 
     def to_json(self) -> dict[str, Any]:
-        """What is drawn, by ids."""
+        """Return what is drawn, by ids, as a JSON document."""
 
     def draw(self, page: Figure) -> None:
         """Set the size of the empty ``page`` and draw on it."""

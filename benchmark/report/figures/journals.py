@@ -42,7 +42,7 @@ class Segment:
 
 
 class FitShelf:
-    """The fitted models of a home folder, by the runs that they made."""
+    """The fitted models of a home folder, by the runs that were made with them."""
 
     def __init__(self, home: Home) -> None:
         self._folders: dict[tuple[object, ...], tuple[str, Path]] = {}
@@ -56,8 +56,10 @@ class FitShelf:
                 )
 
     def find(self, run: StoredRun) -> Path | None:
-        """The folder of the fit behind ``run``: same model, data, seed and, to the millisecond,
-        time; ``None`` where it is not in this home folder (any more)."""
+        """Find the folder of the fit behind ``run``; ``None`` where this home has it no more.
+
+        The fit is that of the same model, data, seed and training time, to the millisecond.
+        """
         manifest = run.manifest
         key = (run.label, manifest["data"], manifest["seed"], manifest["fit_seconds"])
         found = self._folders.get(tuple(map(repr, key)))
@@ -65,7 +67,7 @@ class FitShelf:
 
 
 def read_journal(folder: Path) -> Mapping[str, Any] | None:
-    """The journal of the fitted model in ``folder``, or ``None`` where it left none."""
+    """Read the journal of the fitted model in ``folder``; ``None`` where it left none."""
     for path in sorted((folder / "state").glob("*.json")):
         journal = _object(path).get("journal")
         if isinstance(journal, dict) and isinstance(journal.get("epochs"), list):
@@ -74,7 +76,7 @@ def read_journal(folder: Path) -> Mapping[str, Any] | None:
 
 
 def validation_curves(journal: Mapping[str, Any], task: str) -> dict[str, tuple[Segment, ...]]:
-    """Metric -> stages with scores of ``task`` in it, in order; what is no number is skipped."""
+    """Return metric -> stages with scores of ``task`` in it, in order; non-numbers are skipped."""
     found: dict[str, dict[str, list[tuple[int, float]]]] = {}  # metric, stage -> place, score
     lengths: dict[str, int] = {}
     for epoch in journal["epochs"]:

@@ -25,7 +25,7 @@ _LINE = 0.14
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One training of one system: its stages in order."""
+    """One training of one system: its stages, in order."""
 
     system: str
     seed: int
@@ -33,7 +33,7 @@ class Curve:
 
     @property
     def kept(self) -> tuple[int, float] | None:
-        """Epoch and score of what the training ended with: the last epoch that was kept."""
+        """Return epoch and score of the weights that were kept: the last stage's that kept any."""
         for segment in reversed(self.segments):
             if segment.kept is not None:
                 return segment.epochs[segment.kept], segment.scores[segment.kept]
@@ -42,7 +42,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """The curves of one metric that models watched on one (task, dataset)."""
+    """The validation curves of one metric on one (task, dataset)."""
 
     group: Group
     metric: str
@@ -51,7 +51,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class LearningFigure:
-    """Learning curves; ``silent`` systems were run but left no scores."""
+    """Validation curves; ``silent`` systems have runs but left no scores."""
 
     view: TableView
     panels: tuple[Panel, ...]
@@ -59,13 +59,15 @@ class LearningFigure:
 
     @property
     def systems(self) -> list[str]:
-        """In the table's order: each has a colour and a shape throughout."""
+        """Return the systems in the table's order: each keeps its colour and shape throughout."""
         return list(dict.fromkeys(c.system for panel in self.panels for c in panel.curves))
 
     def summary(self) -> str:
+        """Return the figure's name and the table's title, on one line."""
         return self.view.summary("learning")
 
     def to_json(self) -> dict[str, Any]:
+        """Return one panel per metric with its curves, and the systems without a journal."""
         panels = [
             {
                 **self.view.place_json(panel.group.primary),
@@ -77,6 +79,7 @@ class LearningFigure:
         return {**self.view.to_json("learning", panels), "without_journal": list(self.silent)}
 
     def draw(self, page: Figure) -> None:
+        """Draw one panel per metric: score by epoch, one line per fit, kept epochs large."""
         labels = max(width_of(name[:_MOST_LETTERS], style.LETTERS) for name in self.systems)
         part = _HEAD + _HEIGHT + _FOOT
         notes = [
@@ -173,7 +176,7 @@ class LearningFigure:
 
 
 def build_learning(home: Home, *, table: str, data: str | None) -> LearningFigure:
-    """Validation scores by epoch behind the runs of ``table``.
+    """Build the figure of validation scores by epoch behind the runs of ``table``.
 
     Raises as :func:`~benchmark.report.figures.tabled.read_table_view` does, and
     :class:`~benchmark.errors.BenchError` where no fitted model left a journal

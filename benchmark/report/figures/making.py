@@ -1,4 +1,4 @@
-"""From a figure's name to a file."""
+"""Renders a named figure and writes it to a file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def make_figure(
     output_format: str | None = None,
     out: Path | None = None,
 ) -> tuple[Drawing, Path]:
-    """Draw the figure called ``name`` into a file; what was drawn, and the file.
+    """Draw the figure called ``name`` into a file; return what was drawn, and the file.
 
     Some figures are of a run of ``model``, the others of a ``table``. ``out`` is
     ``figure-NAME.FORMAT`` or ``figure-NAME-TABLE.FORMAT`` in the current folder unless given;
@@ -91,7 +91,7 @@ def _check_subject(name: str, model: str | None, table: str | None) -> None:
 
 
 def describe(drawing: Drawing, path: Path) -> dict[str, Any]:
-    """The JSON ``unimp-bench report --figure NAME --json`` prints."""
+    """Return the JSON document that ``unimp-bench report --figure NAME --json`` prints."""
     return {"file": str(path.absolute()), **drawing.to_json()}
 
 

@@ -1,4 +1,4 @@
-"""The figure ``ranks``: which ranks the data leave each system, and which systems tie.
+"""The figure ``ranks``: rank intervals of the systems, and which systems tie.
 
 Critical-difference diagrams (Demsar, Journal of Machine Learning Research 7:1, 2006) join with a
 bar the systems that no test tells apart; here the test is that of
@@ -44,7 +44,7 @@ _FEW = f"Nobody is ranked by tests below {FEWEST_USERS} users."
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A system's observed rank, 1 being first, and the best and worst that the data leave it."""
+    """A system's observed rank, 1 being first, and the best and worst rank the data allow."""
 
     system: str
     value: float
@@ -76,9 +76,11 @@ class RanksFigure:
     untested: tuple[Group, ...] = ()
 
     def summary(self) -> str:
+        """Return the figure's name and the table's title, on one line."""
         return self.view.summary("ranks")
 
     def to_json(self) -> dict[str, Any]:
+        """Return one panel per group with ranks, their intervals and the groups of ties."""
         panels = [
             {
                 **self.view.place_json(panel.group.primary),
@@ -97,6 +99,7 @@ class RanksFigure:
         }
 
     def draw(self, page: Figure) -> None:
+        """Draw one panel per group: rank intervals, and bars that join systems that tie."""
         labels = max(
             width_of(_label(place), style.LETTERS)
             for panel in self.panels
@@ -162,7 +165,7 @@ class RanksFigure:
 
 
 def build_ranks(home: Home, *, table: str, data: str | None) -> RanksFigure:
-    """Ranks by the primary metric of every (task, dataset, cohort) with two systems or more.
+    """Build the figure of ranks by primary metric, one panel per group of two systems or more.
 
     Raises as :func:`~benchmark.report.figures.tabled.read_table_view` does, and
     :class:`~benchmark.errors.BenchError` where nothing can be ranked.
@@ -196,7 +199,7 @@ def build_ranks(home: Home, *, table: str, data: str | None) -> RanksFigure:
 
 
 def ties(above: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """First and last rank, from 1, of every longest run of systems of which no two differ.
+    """Return first and last rank, from 1, of every longest run of systems of which no two differ.
 
     ``above[i, j]``: system i is significantly better than j; systems are in order of rank.
     """

@@ -35,7 +35,7 @@ _NAMES = {"nt": "missing attributes (NT)", "nv": "wrong images (NV)"}
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """One system with its inputs as they are, and perturbed, in one metric."""
+    """One system in one metric, with clean and with perturbed inputs."""
 
     system: str
     clean: ReportCell
@@ -43,12 +43,12 @@ class Slope:
 
     @property
     def ends(self) -> tuple[float, float]:
-        """Both values."""
+        """Return the clean and the perturbed value."""
         return self.clean.value or 0.0, self.perturbed.value or 0.0
 
     @property
     def label(self) -> str:
-        """``UniMP -12%``: the change relative to the clean value."""
+        """Return system and relative change, as ``UniMP -12%``."""
         clean, perturbed = self.ends
         change = f" {(perturbed - clean) / clean:+.0%}" if clean else ""
         if change in (" +0%", " -0%"):  # less than half of one: neither a gain nor a loss
@@ -75,14 +75,16 @@ class RobustnessFigure:
 
     @property
     def systems(self) -> list[str]:
-        """In the table's order: each has a colour and a shape throughout."""
+        """Return the systems in the table's order: each keeps its colour and shape throughout."""
         named = dict.fromkeys(s.system for strip in self.strips for p in strip for s in p.slopes)
         return list(named)
 
     def summary(self) -> str:
+        """Return the figure's name and the table's title, on one line."""
         return self.view.summary("robustness")
 
     def to_json(self) -> dict[str, Any]:
+        """Return one panel per column and perturbation, with every system's two values."""
         panels = [
             {
                 **self.view.place_json(panel.column),
@@ -99,6 +101,7 @@ class RobustnessFigure:
         return self.view.to_json("robustness", panels)
 
     def draw(self, page: Figure) -> None:
+        """Draw one panel per column and perturbation: lines from clean to perturbed values."""
         labels = max(
             width_of(slope.label, style.LETTERS)
             for strip in self.strips
@@ -157,7 +160,7 @@ class RobustnessFigure:
 
 
 def build_robustness(home: Home, *, table: str, data: str | None) -> RobustnessFigure:
-    """Slopes of every row with a perturbation from the row of the same model without one.
+    """Build the figure of what perturbed inputs cost every model that was run with both.
 
     Raises as :func:`~benchmark.report.figures.tabled.read_table_view` does,
     :class:`~benchmark.errors.UsageError` where the table has no perturbed row, and

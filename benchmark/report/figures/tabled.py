@@ -1,4 +1,4 @@
-"""What every figure of a table starts from: its questions, the runs that answer, the numbers."""
+"""Reads a table with its stored runs, which every figure of a table starts from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmark.metrics.families import is_variant
 from benchmark.report.build import report_of
 from benchmark.report.contents import Report, ReportCell, ReportColumn, ReportRow
 from benchmark.report.filling.answers import Answer, Answers, collect, require_known_models
-from benchmark.report.footnotes import asks_few, seed_notes, simulated_note
+from benchmark.report.footnotes import has_few_users, seed_notes, simulated_note
 from benchmark.report.table.listing import is_own
 from benchmark.report.table.specification import DatasetTable, load_table
 from benchmark.tasks import TASKS
@@ -49,15 +49,15 @@ class TableView:
     groups: tuple[Group, ...]
 
     def answer(self, row: ReportRow, group: Group) -> Answer:
-        """The question behind a row's cells of one group, with its runs."""
+        """Return the spec behind a row's cells of one group, with its stored runs."""
         return self.answers.by_place[row.system, group.number]
 
     def summary(self, what: str) -> str:
-        """``dots of Table 2d. Search. Measured on sim-s (simulated)``."""
+        """Return a title as ``dots of Table 2d. Search. Measured on sim-s (simulated)``."""
         return f"{what} of {self.report.title}"
 
     def to_json(self, figure: str, panels: list[dict[str, Any]]) -> dict[str, Any]:
-        """The document of a figure of this table."""
+        """Return the JSON document of a figure of this table."""
         return {
             "figure": figure,
             "table": self.report.table,
@@ -68,7 +68,7 @@ class TableView:
         }
 
     def place_json(self, at: int) -> dict[str, Any]:
-        """Which column of the report a panel shows."""
+        """Return task, data, cohort and metric of column ``at`` of the report."""
         column = self.report.columns[at]
         return {
             "task": column.task,
@@ -78,13 +78,13 @@ class TableView:
         }
 
     def bars_notes(self, more: str = "") -> list[str]:
-        """What the bars are, and why some values have none; ``more`` is said of the bars."""
+        """Return what the bars are, and why values have none; ``more`` is said of the bars."""
         cells = [cell for row in self.report.rows for cell in row.cells]
         notes = [_BARS_NOTE + more] if any(cell.low is not None for cell in cells) else []
-        return [*notes, *([FEW_USERS_NOTE] if any(map(asks_few, cells)) else [])]
+        return [*notes, *([FEW_USERS_NOTE] if any(map(has_few_users, cells)) else [])]
 
     def notes(self, *, means: bool = True) -> list[str]:
-        """What must stand below every figure of this table; ``means``: seeds are averaged."""
+        """Return the notes that every figure of this table needs; ``means``: seeds are averaged."""
         notes = [simulated_note(name) for name in self.report.simulated]
         if means:
             notes += seed_notes(self.answers)
@@ -103,7 +103,7 @@ class TableView:
 
 
 def read_table_view(home: Home, table: str, data: str | None) -> TableView:
-    """The view of ``table`` (paper number, name, or TOML path) on ``data``.
+    """Read ``table`` (paper number, name, or TOML path) with its stored runs on ``data``.
 
     Raises :class:`~benchmark.errors.UsageError` for a table without scores, and as
     :func:`benchmark.report.build.build_report` does; :class:`~benchmark.errors.BenchError` where
@@ -132,7 +132,7 @@ def read_table_view(home: Home, table: str, data: str | None) -> TableView:
 
 
 def is_measured(cell: ReportCell) -> bool:
-    """Whether some run stands behind ``cell``."""
+    """Tell whether some run stands behind ``cell``."""
     return cell.value is not None
 
 
@@ -162,12 +162,12 @@ def _place(column: ReportColumn) -> tuple[str, str, str | None]:
 
 
 def direction(column: ReportColumn) -> str:
-    """Which way is better."""
+    """Return ``higher is better`` or ``lower is better``."""
     return "higher is better" if column.higher_is_better else "lower is better"
 
 
 def best_first(rows: list[ReportRow], at: int, column: ReportColumn) -> list[ReportRow]:
-    """Rows with a measured value in column ``at``, the best first; equals keep their order."""
+    """Sort the rows with a value in column ``at``, the best first; equals keep their order."""
     sign = -1 if column.higher_is_better else 1
     measured = [row for row in rows if row.cells[at].value is not None]
     return sorted(measured, key=lambda row: sign * (row.cells[at].value or 0.0))

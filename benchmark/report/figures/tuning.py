@@ -19,7 +19,7 @@ _BEST: dict[str, Any] = {"marker": "s", "markersize": 3, "color": style.COLOURS[
 
 
 class HistoryFigure:
-    """Trials in order; a search with at least one value."""
+    """The trials of a search in order, at least one of which has a value."""
 
     def __init__(self, search: Search) -> None:
         self._search = search
@@ -69,7 +69,7 @@ class HistoryFigure:
 
 
 def best_so_far(trials: Sequence[Trial], *, higher_is_better: bool) -> list[float]:
-    """After each of ``trials``, all of which have a value, the best value up to it."""
+    """Return, after each of ``trials`` (all with a value), the best value up to it."""
     best: list[float] = []
     for trial in trials:
         value = float(trial.value or 0.0)

@@ -1,1 +1,1 @@
-"""Which stored run fills which cell of a table."""
+"""Finds the stored run that fills each cell of a table."""

@@ -1,4 +1,4 @@
-"""What a table asks, row by row and group by group, and the stored runs that answer."""
+"""Finds the stored runs behind a table, row by row and column group by column group."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from benchmark.runs.store import StoredRun
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One row over one group of columns: the question, and the runs that answer it.
+    """One row over one group of columns: its spec, and the stored runs that fill it.
 
     ``reason`` is why an unanswered one cannot be run here, or ``None``.
     """
@@ -49,16 +49,17 @@ class Answer:
 
     @property
     def seeds(self) -> tuple[int, ...]:
+        """Return the seeds of the stored runs, in ascending order."""
         return tuple(int(run.manifest["seed"]) for run in self.runs)
 
     def slot(self) -> Slot:
-        """What :func:`~benchmark.report.contents.missing_runs` needs of it."""
+        """Return what :func:`~benchmark.report.contents.missing_runs` needs of it."""
         return Slot(self.spec, self.seeds, self.reason is None, self.rank)
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Every answer to a table's questions.
+    """The stored runs behind all cells of a table.
 
     ``groups`` have their dataset filled in; ``rows`` are those to show; ``by_place`` maps
     (system, position of the group) to the answer; ``simulated`` says of each dataset whether
@@ -76,7 +77,10 @@ class Answers:
 
 
 def collect(table: ResultTable, *, home: Home, data: str | None) -> Answers:
-    """Look up every question of ``table``; ``data`` as in :func:`.build.build_report`."""
+    """Find the stored runs of every cell of ``table``.
+
+    ``data`` is as in :func:`.build.build_report`.
+    """
     groups = _groups(table, data)
     known = entries()
     shelf = RunShelf(home)

@@ -1,4 +1,4 @@
-"""Why a cell cannot be filled here, and which cells are cheap to fill."""
+"""Tells why a cell cannot be filled here, and which cells are cheap to fill."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ Reason = tuple[str, str]
 
 
 def why_not(model: str, task: str, entries: Mapping[str, ModelEntry]) -> Reason | None:
-    """Why ``model`` (``name[:variant]``) cannot run ``task`` here: (template, name), or ``None``.
+    """Return why ``model`` (``name[:variant]``) cannot run ``task`` here, or ``None``.
 
-    The template has one ``{}`` for the name or the names that share it.
+    A reason is a pair (template, name); the template has one ``{}`` for the name or the
+    names that share it.
     """
     if split_name(model) is not None:
         return None  # an outside file: the run itself checks it
@@ -50,7 +51,7 @@ def why_not(model: str, task: str, entries: Mapping[str, ModelEntry]) -> Reason 
 def dataset_lacks(
     name: str, info: Mapping[str, Any] | None, task: str, cohort: str
 ) -> Reason | None:
-    """Why dataset ``name`` (``info``: its dataset.json) has no test instances, or ``None``."""
+    """Return why dataset ``name`` (``info``: dataset.json) has no test instances, or ``None``."""
     if info is None:
         return None
     if task not in info["tasks"]:
@@ -64,7 +65,7 @@ def dataset_lacks(
 def no_reviews(
     model: str, data: str, home: Home, entries: Mapping[str, ModelEntry]
 ) -> Reason | None:
-    """Why ``model`` finds too little in prepared dataset ``data`` to be fitted, or ``None``."""
+    """Return why ``model`` finds too little in prepared ``data`` to be fitted, or ``None``."""
     entry = entries.get(model.partition(":")[0])
     if entry is None or not entry.reads_reviews:
         return None
@@ -78,7 +79,7 @@ def no_reviews(
 
 
 def not_tuned(spec: RunSpec, info: Mapping[str, Any] | None, home: Home) -> Reason | None:
-    """Why a tuned run of ``spec`` has no settings to run with, or ``None``."""
+    """Return why a tuned run of ``spec`` has no settings to run with, or ``None``."""
     if not spec.tuned:
         return None
     try:
@@ -89,13 +90,13 @@ def not_tuned(spec: RunSpec, info: Mapping[str, Any] | None, home: Home) -> Reas
 
 
 def rank(model: str, entries: Mapping[str, ModelEntry]) -> int:
-    """Lower runs earlier."""
+    """Return a model's place in the order of running: lower runs earlier."""
     entry = entries.get(model.partition(":")[0])
     return _RANK_OF_OTHERS if entry is None else _RANK_OF_GROUP.get(entry.group, _RANK_OF_OTHERS)
 
 
 def sentences(reasons: Iterable[Reason]) -> list[str]:
-    """One sentence per distinct reason, its names listed in order."""
+    """Merge ``reasons`` into one sentence per distinct template, its names listed in order."""
     names: dict[str, dict[str, None]] = defaultdict(dict)
     for template, name in reasons:
         names[template][name] = None

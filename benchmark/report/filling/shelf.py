@@ -1,4 +1,4 @@
-"""Which stored runs stand behind a cell.
+"""Selects the stored runs that count for a cell.
 
 A run counts when it is whole (no ``--limit``), of the named configuration (its row's ``set`` and
 no other ``--set``), of the current version of its task, and over the dataset as it is now: runs
@@ -29,7 +29,7 @@ _Key = tuple[str, str, str, str, str | None, str]
 
 
 def dataset_info(home: Home, name: str) -> dict[str, Any] | None:
-    """``dataset.json`` of a prepared dataset, or ``None`` when it is not prepared."""
+    """Read ``dataset.json`` of a prepared dataset; ``None`` when it is not prepared."""
     path = home.datasets / name / INFO
     if not path.is_file():
         return None
@@ -53,13 +53,13 @@ def require_known_dataset(home: Home, name: str) -> None:
 
 
 def is_simulated(home: Home, name: str) -> bool:
-    """Whether ``name`` is generated data; by its name where it is not prepared yet."""
+    """Tell whether ``name`` is generated data; by its name where it is not prepared yet."""
     info = dataset_info(home, name)
     return name.startswith("sim-") if info is None else bool(info.get("simulated", False))
 
 
 class RunShelf:
-    """The eligible stored runs of a home folder, by what they answer."""
+    """The eligible stored runs of a home folder, by the spec that they answer."""
 
     def __init__(self, home: Home) -> None:
         self._runs: dict[_Key, list[StoredRun]] = defaultdict(list)
@@ -75,11 +75,11 @@ class RunShelf:
 
     @property
     def datasets(self) -> set[str]:
-        """Names of the datasets some run is over."""
+        """Return the names of the datasets that some run is over."""
         return {data for _, _, data, *_ in (*self._runs, *self._left_out)}
 
     def pick(self, spec: RunSpec) -> tuple[StoredRun, ...]:
-        """The latest run of each seed that answers ``spec`` (whose seed is ignored)."""
+        """Return the latest run of each seed that answers ``spec`` (whose seed is ignored)."""
         latest: dict[int, StoredRun] = {}
         for run in sorted(self._runs.get(_asked(spec), ()), key=_created):
             if _may_be(run, spec):
@@ -87,12 +87,12 @@ class RunShelf:
         return tuple(latest[seed] for seed in sorted(latest))
 
     def left_out(self, spec: RunSpec) -> int:
-        """How many runs answer ``spec`` over other bytes of the dataset or an older task."""
+        """Count the runs that answer ``spec`` over other bytes of the dataset or an older task."""
         return self._left_out.get(_asked(spec), 0)
 
 
 def newest_run(home: Home, spec: RunSpec) -> StoredRun | None:
-    """The latest run that answers ``spec``, of any seed, trials (``--limit``, ``--set``) included.
+    """Return the latest run that answers ``spec``, of any seed, trials included.
 
     For what is looked at rather than counted; like the others it must be of the current version
     of its task and over the dataset as it is now.
@@ -110,7 +110,7 @@ def newest_run(home: Home, spec: RunSpec) -> StoredRun | None:
 
 
 def class_in_file(model: str) -> str | None:
-    """``Class`` of ``path/to/file.py:Class``, which is what its runs are called."""
+    """Return ``Class`` of ``path/to/file.py:Class``, which is what its runs are called."""
     of_file = split_name(model)
     return None if of_file is None else of_file[1]
 

@@ -1,4 +1,4 @@
-"""Tables for programs that read columns: one row a cell, every number in full."""
+"""Tables as CSV: one row per cell, every number in full."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ COLUMNS = (
 
 
 def render_csv(report: Report) -> str:
-    """A header and a row for every system and column of ``report``, filled or not.
+    """Render a header and a row for every system and column of ``report``, filled or not.
 
     What is unknown is empty; numbers have all their digits; truth values are ``true`` and
     ``false``; several ``seeds`` are separated by spaces. ``value`` was measured here,

@@ -18,10 +18,10 @@ _BOLD = 1.15
 
 
 def draw_latex(sheet: Sheet) -> str:
-    """One ``table`` environment; several, in parts, where the columns need more than a page's
-    width. Needs no package but booktabs.
+    """Draw one ``table`` environment, or several where the columns exceed a page's width.
 
-    The commands that fill the empty cells come behind it, as comments.
+    Needs no package but booktabs. The commands that fill the empty cells come behind
+    it, as comments.
     """
     label = max(map(_points, (sheet.row_heading, *sheet.rows)))
     parts = panels(sheet, TEXT_WIDTH - label, _width)
@@ -186,7 +186,7 @@ _LIGATURE = re.compile(r"-(?=-)|'(?=')|`(?=`)|,(?=,)|[?!](?=`)")
 
 
 def escaped(text: str) -> str:
-    """``text`` on one line, in ASCII, every character standing for itself.
+    """Escape ``text``: one line of ASCII, every character standing for itself.
 
     What a plain LaTeX has no sign for prints as its code point, ``[U+4E2D]``: the document
     compiles, and says what it could not show.

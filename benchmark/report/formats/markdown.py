@@ -9,7 +9,7 @@ _MARKS = "\\`*_|<>~"
 
 
 def draw_markdown(sheet: Sheet) -> str:
-    """A heading, one pipe table, the notes as a list, the commands in a code block."""
+    """Draw a heading, one pipe table, the notes as a list, the commands in a code block."""
     lines = [f"### {_escaped(sheet.title)}", ""]
     headings = (_escaped(column.heading) for column in sheet.columns)
     lines.append(_line([sheet.row_heading, *headings]))

@@ -1,4 +1,4 @@
-"""Reports in the formats they are asked for."""
+"""Renders reports in the format asked for."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FORMATS = (*DRAWN, "csv", "json")
 
 
 def render(report: Report, output_format: str = "text", *, styled: bool | None = None) -> str:
-    """``report`` in one of :data:`FORMATS`, without a final newline.
+    """Render ``report`` in one of :data:`FORMATS`, without a final newline.
 
     ``text`` is fitted to the terminal; ``md``, ``tex`` (booktabs) and ``html`` (a page) are for
     documents; ``csv`` (a row per cell) and ``json`` are for programs. ``styled`` sets whether
@@ -40,7 +40,7 @@ def render(report: Report, output_format: str = "text", *, styled: bool | None =
 
 
 def draw(sheet: Sheet, output_format: str, *, styled: bool | None = None) -> str:
-    """``sheet`` in one of the formats :data:`DRAWN`."""
+    """Draw ``sheet`` in one of the formats :data:`DRAWN`."""
     if output_format == "md":
         return draw_markdown(sheet)
     if output_format == "tex":
@@ -51,7 +51,7 @@ def draw(sheet: Sheet, output_format: str, *, styled: bool | None = None) -> str
 
 
 def draw_all(sheets: Sequence[Sheet], output_format: str, *, styled: bool | None = None) -> str:
-    """``sheets``, at least one, below each other in one of the formats :data:`DRAWN`."""
+    """Draw ``sheets``, at least one, below each other in one of the formats :data:`DRAWN`."""
     if output_format == "html":
         return draw_html(*sheets)
     return "\n\n".join(draw(sheet, output_format, styled=styled) for sheet in sheets)
@@ -64,5 +64,5 @@ def check_format(output_format: str, known: Sequence[str] = FORMATS) -> None:
 
 
 def render_json(value: Any) -> str:
-    """Indented JSON; NaN and infinities are refused rather than written as invalid JSON."""
+    """Render indented JSON; NaN and infinities raise :class:`ValueError`, as JSON has none."""
     return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)

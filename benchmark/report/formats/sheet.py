@@ -1,4 +1,4 @@
-"""A table of words: what the formats for people draw."""
+"""A table as formatted text: what the formats for people draw."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class SheetCell:
 
     @property
     def marked(self) -> str:
-        """``0.1234*``"""
+        """Return the value with its mark, as ``0.1234*``."""
         return self.value + self.mark
 
     @property
     def text(self) -> str:
-        """``0.1234* [0.1012, 0.1456]``; without an interval, the value and its mark."""
+        """Return value, mark and interval, as ``0.1234* [0.1012, 0.1456]``."""
         return f"{self.marked} {self.interval}" if self.interval else self.marked
 
 
@@ -73,18 +73,18 @@ class Sheet:
 
     @property
     def columns(self) -> tuple[SheetColumn, ...]:
-        """All of them, from left to right."""
+        """Return all columns, from left to right."""
         return tuple(column for block in self.blocks for column in block)
 
     @property
     def legend(self) -> tuple[str, ...]:
-        """What bold and underline mean; empty where no cell has either."""
+        """Return what bold and underline mean; empty where no cell has either."""
         cells = (cell for column in self.columns for cell in column.cells)
         return (self.standing,) if any(cell.best or cell.second for cell in cells) else ()
 
 
 def sheet_of(report: Report) -> Sheet:
-    """Measured numbers with their interval, the paper's in a column of their own."""
+    """Lay out measured numbers with their interval, the paper's in a column of their own."""
     several_tasks = len({column.task for column in report.columns}) > 1
     several_data = len({column.data for column in report.columns}) > 1
     several_cohorts = len({column.cohort for column in report.columns}) > 1
@@ -115,7 +115,7 @@ def sheet_of(report: Report) -> Sheet:
 def ranked(
     cells: Sequence[SheetCell], values: Sequence[float | None], higher_is_better: bool | None
 ) -> tuple[SheetCell, ...]:
-    """``cells`` with the best and second of ``values`` (parallel to them) marked as such.
+    """Mark the best and second-best of ``values`` (parallel to ``cells``) in ``cells``.
 
     ``None`` takes no part. Values whose cells print alike are a tie: a reader of the table
     sees no difference between them.
@@ -142,7 +142,7 @@ def _measured(cell: ReportCell, column: ReportColumn) -> SheetCell:
 def number_cell(
     value: float, low: float | None, high: float | None, number: str, mark: str = ""
 ) -> SheetCell:
-    """A measured value in the format ``number``, with its interval where it has one."""
+    """Return the cell of a measured value in the format ``number``, with interval if any."""
     interval = "" if low is None or high is None else f"[{low:{number}}, {high:{number}}]"
     return SheetCell(f"{value:{number}}", mark=mark, interval=interval)
 
@@ -151,7 +151,7 @@ Standing = Literal["best", "second"]
 
 
 def standings(values: Sequence[float | None], higher_is_better: bool | None) -> dict[int, Standing]:
-    """Positions of the best value and of the next one, all of them where several share it.
+    """Return the positions of the best value and of the next one, ties included.
 
     ``None`` takes no part; nothing leads where nothing is better (``higher_is_better`` is
     ``None``).
@@ -170,7 +170,7 @@ Block = tuple[SheetColumn, ...]
 def panels(
     sheet: Sheet, room: float, width_of: Callable[[SheetColumn], float]
 ) -> list[list[SheetColumn]]:
-    """Columns to draw beside the row labels, a table each: few tables, of like size.
+    """Divide the columns into few tables of like size that fit beside the row labels.
 
     ``room`` is what the row labels leave, in the unit of ``width_of``. Columns of one block
     stay together; a block that is wider than ``room`` by itself gets a table of its own.

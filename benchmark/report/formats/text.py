@@ -21,7 +21,7 @@ _PADDING = 3  # a column's two spaces and its border
 
 
 def draw_text(sheet: Sheet, *, width: int | None = None, styled: bool | None = None) -> str:
-    """A drawn table at most ``width`` characters wide (the terminal's when ``None``).
+    """Draw a table at most ``width`` characters wide (the terminal's when ``None``).
 
     Columns that do not fit go into further tables below, so that no number is ever cut.
     ``styled`` sets whether the best values come in bold and the second underlined (only on a

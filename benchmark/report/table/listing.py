@@ -1,4 +1,4 @@
-"""Which tables exist. Reads the shipped TOML files with the standard library alone."""
+"""Lists the shipped tables, reading their TOML files with the standard library alone."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ def _shipped() -> tuple[tuple[str, str, str, Path], ...]:
 
 
 def list_tables() -> list[dict[str, str]]:
-    """``[{"number", "name", "title"}]`` for ``unimp-bench tables``."""
+    """Return ``[{"number", "name", "title"}]`` for ``unimp-bench tables``."""
     return [
         {"number": number, "name": name, "title": title} for number, name, title, _ in _shipped()
     ]
 
 
 def is_own(table: str) -> bool:
-    """Whether ``--table`` names a file that did not come along with this package."""
+    """Tell whether ``--table`` names a file that does not come with this package."""
     return table.endswith(".toml") and Path(table).resolve().parent != TABLES.resolve()
 
 
 @cache
 def shipped_models() -> frozenset[str]:
-    """``name[:variant]`` of every row of the shipped tables, installed or not."""
+    """Return ``name[:variant]`` of every row of the shipped tables, installed or not."""
     found = set()
     for *_, path in _shipped():
         rows = tomllib.loads(path.read_text(encoding="utf-8"))["rows"]
@@ -44,7 +44,7 @@ def shipped_models() -> frozenset[str]:
 
 
 def find_table(table: str) -> Path:
-    """The specification file of a table: its paper number, its name, or a path to a TOML file.
+    """Find the specification file of a table: paper number, name, or path to a TOML file.
 
     Raises :class:`~benchmark.errors.UsageError` with the nearest names on a miss.
     """

@@ -30,7 +30,7 @@ class PaperNumber:
 
 @cache
 def paper_numbers() -> Mapping[PaperKey, PaperNumber]:
-    """Every printed number by (table, task, dataset, system, metric)."""
+    """Return every printed number by (table, task, dataset, system, metric)."""
     numbers: dict[PaperKey, PaperNumber] = {}
     with open(PAPER_CSV, encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream):
@@ -41,7 +41,7 @@ def paper_numbers() -> Mapping[PaperKey, PaperNumber]:
 
 @cache
 def violations(table: str, task: str, dataset: str, system: str) -> tuple[Violation, ...]:
-    """The gates that one printed row cannot have passed, whatever was rounded away.
+    """Return the gates that one printed row cannot have passed, whatever was rounded away.
 
     Taken as the paper defines its tasks: the next item is the one positive of a ranking, a
     selection has one to three, ratings are 1 to 5.

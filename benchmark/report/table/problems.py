@@ -1,4 +1,4 @@
-"""What is wrong in a table's file, in the words of the file."""
+"""Turns validation errors of a table's file into one line, in the words of the file."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ _MUST_BE = {
 
 
 def complaint(message: str, fix: str) -> PydanticCustomError:
-    """What a validator raises to have its own words, fix included, reach the user."""
+    """Return the error a validator raises so that its own words, fix included, reach the user."""
     return PydanticCustomError("complaint", "{message}", {"message": message, "fix": fix})
 
 
 def in_file(path: Path, place: str, message: str, fix: str | None) -> UsageError:
-    """An error about one place of the file at ``path``."""
+    """Return an error about one place of the file at ``path``."""
     return UsageError(f"{str(path)!r}{place and f', {place}'}: {message}.", fix=fix)
 
 
@@ -49,7 +49,7 @@ def explained(
     error: ValidationError,
     parts: Mapping[str, type[BaseModel]],
 ) -> UsageError:
-    """The weightiest problem of ``error`` as one line, and the fix as another.
+    """Return the weightiest problem of ``error`` as one line, and the fix as another.
 
     ``parts`` are the models of the file's own level (``""``) and of its arrays, by key.
     """
@@ -100,7 +100,7 @@ def _place(content: Mapping[str, Any], location: tuple[int | str, ...]) -> str:
 
 
 def place_of(entries: Sequence[Any], array: str, at: int) -> str:
-    """``[[rows]] 2 ('BM25')``: counted from 1, with the name it has where it has one."""
+    """Name an entry as ``[[rows]] 2 ('BM25')``: counted from 1, with its name if it has one."""
     entry = entries[at]
     name = entry.get("system", entry.get("task")) if isinstance(entry, Mapping) else None
     return f"[[{array}]] {at + 1}" + (f" ({name!r})" if isinstance(name, str) else "")

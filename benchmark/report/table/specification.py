@@ -1,4 +1,4 @@
-"""What a table shows, declared in TOML: rows of systems, groups of metric columns.
+"""The specification of a table in TOML: rows of systems, groups of metric columns.
 
 The shipped tables and a user's own file (``--table path/to/table.toml``) go through the same
 checks::
@@ -61,7 +61,7 @@ class MetricColumn(_Strict):
     paper: str | None = None
 
     def matches(self, measured: str) -> bool:
-        """Whether a run's metric ``measured`` belongs in this column."""
+        """Tell whether a run's metric ``measured`` belongs in this column."""
         return is_variant(measured, self.name)
 
 
@@ -193,7 +193,7 @@ def _distinct(systems: Any) -> set[str]:
 
 
 def load_table(table: str) -> Table:
-    """The specification of a table: paper number, name, or path to a TOML file.
+    """Read the specification of a table: paper number, name, or path to a TOML file.
 
     Raises :class:`~benchmark.errors.UsageError` naming the file and what is wrong in it.
     """

@@ -14,7 +14,7 @@ from benchmark.metrics import metric_named
 from benchmark.stats import Score
 from leaderboards.boards import Board
 from leaderboards.site.entries import EnteredRun, Entry, Evidence, SliceScore
-from leaderboards.site.standing import Standing, stand
+from leaderboards.site.standing import Standing, rank_entries
 from leaderboards.submission.schema import (
     ClaimedScore,
     Declaration,
@@ -146,10 +146,10 @@ def entries() -> list[Entry]:
 def crowded() -> Standing:
     """A board of 2,000 rows with long names; the ranks of a hundred, twenty times over."""
     hundred = [make_entry(i / 100, i) for i in range(100)]
-    rows = stand(BOARD, hundred).rows
+    rows = rank_entries(BOARD, hundred).rows
     many = []
     for number in range(2_000):
         words = {"model": f"a-model-with-quite-a-long-name-{number}", "variant": "of-many-words"}
         row = rows[number // 20]
         many.append(replace(row, entry=make_entry(0.5, number, words=words)))
-    return replace(stand(BOARD, []), metrics=METRICS[:1] + METRICS[2:], rows=tuple(many))
+    return replace(rank_entries(BOARD, []), metrics=METRICS[:1] + METRICS[2:], rows=tuple(many))

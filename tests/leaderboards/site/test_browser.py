@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from leaderboards.site import pages
-from leaderboards.site.standing import stand
+from leaderboards.site.standing import rank_entries
 from leaderboards.site.writing import write_site
 
 #: What a reader may wait for a board of 2,000 rows, from the start of the navigation.
@@ -102,7 +102,7 @@ class Visit:
 
 @pytest.fixture
 def folder(tmp_path, board, entries):
-    write_site(pages.site_pages([stand(board, entries)], entries), tmp_path / "site")
+    write_site(pages.site_pages([rank_entries(board, entries)], entries), tmp_path / "site")
     return tmp_path / "site"
 
 
@@ -159,7 +159,7 @@ def test_opening_a_submission_and_going_back(browser, folder):
 
 def test_without_a_script_the_table_is_whole(browser, tmp_path, board, entries, monkeypatch):
     monkeypatch.setattr(pages, "MOST_ROWS", 3)
-    write_site(pages.site_pages([stand(board, entries)], []), tmp_path / "site")
+    write_site(pages.site_pages([rank_entries(board, entries)], []), tmp_path / "site")
     visit = Visit(browser, tmp_path / "site", java_script_enabled=False)
     page = visit.go(f"boards/{board.name}.html")
     assert len(visit.names()) == 5

@@ -11,7 +11,7 @@ import pytest
 
 from leaderboards.site.pages import board_page, site_pages, submission_page
 from leaderboards.site.plot import MOST_ROWS, plot_of
-from leaderboards.site.standing import stand
+from leaderboards.site.standing import rank_entries
 from leaderboards.submission.schema import Declaration
 
 HOSTILE = "\"'><script>alert(1)</script><img src=//evil.example/x onerror=alert(1)>{{7*7}}&lt;"
@@ -49,7 +49,7 @@ class _Page(HTMLParser):
 
 @pytest.fixture
 def pages(board, entries):
-    return site_pages([stand(board, entries)], entries)
+    return site_pages([rank_entries(board, entries)], entries)
 
 
 def test_every_link_leads_to_a_page_or_to_the_declared_code(pages):
@@ -126,11 +126,11 @@ def test_hostile_words_in_every_field_stay_words(board, made):
         }
     )
     usual_entry = made(0.5, 1, attachments=["truth.parquet"])
-    calm = site_pages([stand(board, [usual_entry])], [usual_entry])
+    calm = site_pages([rank_entries(board, [usual_entry])], [usual_entry])
     usual = {
         (tag, *sorted(attributes)) for text in calm.values() for tag, attributes in _elements(text)
     }
-    pages = site_pages([stand(hostile_board, [entry])], [entry])
+    pages = site_pages([rank_entries(hostile_board, [entry])], [entry])
     assert len(pages) == 3
     for path, text in pages.items():
         assert HOSTILE not in text
@@ -145,9 +145,9 @@ def _elements(text):
 
 
 def test_the_same_entries_give_the_same_pages(board, entries, pages):
-    again = site_pages([stand(board, entries)], entries)
+    again = site_pages([rank_entries(board, entries)], entries)
     assert again == pages
-    shuffled = site_pages([stand(board, entries[::-1])], entries)
+    shuffled = site_pages([rank_entries(board, entries[::-1])], entries)
     assert shuffled == pages
 
 
@@ -185,20 +185,20 @@ def test_a_submission_shows_scores_slices_and_the_command(board, made):
 
 
 def test_values_and_intervals_lie_where_the_axis_says(board, entries):
-    plot = plot_of(stand(board, entries).rows)
+    plot = plot_of(rank_entries(board, entries).rows)
     low, high = min(m.low for m in plot.marks), max(m.high for m in plot.marks)
     assert (low, high) == (plot.left, plot.right)
     assert all(m.low <= m.x <= m.high for m in plot.marks)
     (x0, first), *_, (x1, last) = plot.ticks
     scale = (x1 - x0) / (float(last) - float(first))
-    for mark, row in zip(plot.marks, stand(board, entries).rows, strict=True):
+    for mark, row in zip(plot.marks, rank_entries(board, entries).rows, strict=True):
         assert mark.x == pytest.approx(x0 + (row.primary.value - float(first)) * scale, abs=0.2)
     assert [m.reported for m in plot.marks] == [False] * 4 + [True]
     assert plot_of([]) is None
 
 
 def test_a_board_without_rows_says_how_to_be_the_first(board):
-    text = board_page(stand(board, []))
+    text = board_page(rank_entries(board, []))
     assert "Nobody has submitted" in text
     assert "unimp-bench run --model MODEL --task search --data sim-s" in text
     assert "unimp-bench submit RUN --out mine.zip" in text

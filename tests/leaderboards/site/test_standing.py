@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.stats import RankInterval, summarise
 from leaderboards.site.pages import board_page
-from leaderboards.site.standing import stand
+from leaderboards.site.standing import rank_entries
 
 
 def _names(standing):
@@ -17,7 +17,7 @@ def _names(standing):
 
 
 def test_equals_share_a_tie_group_and_claims_have_no_rank(board, entries):
-    standing = stand(board, entries)
+    standing = rank_entries(board, entries)
     by_name = {row.entry.submission.model: row for row in standing.rows}
     assert by_name["system-1"].rank == by_name["system-2"].rank == RankInterval(1, 2)
     assert by_name["system-3"].rank == RankInterval(3, 3)
@@ -38,7 +38,7 @@ def test_a_metric_where_less_is_better_puts_the_least_first(board, entries):
         run = entered.run.model_copy(update={"task": "preference", "scores": scores})
         return replace(entry, runs=(replace(entered, run=run, evidence=None),))
 
-    standing = stand(errors, [as_errors(entry) for entry in entries])
+    standing = rank_entries(errors, [as_errors(entry) for entry in entries])
     assert not standing.higher_is_better
     assert _names(standing)[0] == "system-4"
     assert _names(standing)[-1] == "system-9"
@@ -52,13 +52,13 @@ def test_runs_of_other_questions_stay_off_the_board(board, made):
         made(0.5, 4, perturb="nt"),
         made(0.5, 5, task_version=2),
     ]
-    assert stand(board, others).rows == ()
+    assert rank_entries(board, others).rows == ()
 
 
 def test_seeds_are_one_row_of_averaged_statistics(board, made):
     first, second = made(0.2, 1), made(0.6, 2, seed=1)
     both = replace(first, runs=(*second.runs, *first.runs))
-    (row,) = stand(board, [both]).rows
+    (row,) = rank_entries(board, [both]).rows
     assert row.seeds == (0, 1)
     means = [run.evidence.statistics["NDCG@5"].mean() for run in both.runs]
     assert row.primary.value == pytest.approx(np.mean(means))
@@ -70,7 +70,7 @@ def test_seeds_are_one_row_of_averaged_statistics(board, made):
 
 def test_rows_over_other_instances_are_not_ranked_with_the_rest(board, made):
     entries = [made(0.5, 1), made(0.7, 2), made(0.9, 3, instances_sha256="f" * 64)]
-    standing = stand(board, entries)
+    standing = rank_entries(board, entries)
     assert _names(standing)[-1] == "system-3"
     assert [row.rank is None for row in standing.rows] == [False, False, True]
 
@@ -78,22 +78,22 @@ def test_rows_over_other_instances_are_not_ranked_with_the_rest(board, made):
 def test_a_claimed_metric_makes_no_column_where_rows_were_scored_here(board, entries, made):
     claim = made(0.5, 20, scored=False)
     claim.runs[0].run.scores["BERTScore-odd"] = claim.runs[0].run.scores["HR@5"]
-    assert "BERTScore-odd" not in stand(board, [*entries, claim]).metrics
+    assert "BERTScore-odd" not in rank_entries(board, [*entries, claim]).metrics
 
 
 def test_a_privileged_row_is_marked_and_takes_no_rank_from_others(board, made):
     oracle = made(0.9, 1, attachments=["truth.parquet"])
-    standing = stand(board, [oracle, made(0.4, 2)])
+    standing = rank_entries(board, [oracle, made(0.4, 2)])
     assert _names(standing) == ["system-2", "system-1"]
     assert [row.privileged for row in standing.rows] == [False, True]
     assert [row.rank for row in standing.rows] == [RankInterval(1, 1), None]
     assert [row.entry.submission.model for row in standing.leaders] == ["system-2"]
-    assert stand(board, [oracle]).leaders == ()
+    assert rank_entries(board, [oracle]).leaders == ()
 
 
 def test_an_empty_board_knows_which_way_its_metric_goes(board):
     for primary, higher in (("MAE", False), ("NDCG@5", True), ("target similarity", True)):
-        empty = stand(board.model_copy(update={"primary": primary}), [])
+        empty = rank_entries(board.model_copy(update={"primary": primary}), [])
         assert empty.higher_is_better == higher
 
 
@@ -111,13 +111,13 @@ def _over(entry, users):
 
 def test_below_20_users_no_row_is_ranked_and_the_page_says_so(board, made):
     entries = [made(1.0, 1), made(0.01, 2)]
-    few = stand(board, [_over(entry, 19) for entry in entries])
+    few = rank_entries(board, [_over(entry, 19) for entry in entries])
     assert [(row.rank, row.group, row.few_users) for row in few.rows] == [(None, None, True)] * 2
     assert [(row.primary.low, row.primary.high) for row in few.rows] == [(None, None)] * 2
     page = board_page(few)
     assert "fewer than 20 users" in page
     assert "<small>" not in page.partition("<tbody>")[2].partition("</tbody>")[0]
-    enough = stand(board, [_over(entry, 20) for entry in entries])
+    enough = rank_entries(board, [_over(entry, 20) for entry in entries])
     assert [row.rank for row in enough.rows] == [RankInterval(1, 1), RankInterval(2, 2)]
     assert "fewer than 20 users" not in board_page(enough)
 
@@ -129,7 +129,7 @@ def test_a_claim_over_few_users_shows_no_interval(board, made):
         name: score.model_copy(update={"users": 19}) for name, score in entered.run.scores.items()
     }
     run = entered.run.model_copy(update={"scores": scores})
-    (row,) = stand(board, [replace(claim, runs=(replace(entered, run=run),))]).rows
+    (row,) = rank_entries(board, [replace(claim, runs=(replace(entered, run=run),))]).rows
     assert (row.primary.low, row.primary.high) == (None, None)
 
 
@@ -143,7 +143,7 @@ def test_a_metric_with_an_unknown_ending_does_not_turn_a_board_around(board, mad
         run = entered.run.model_copy(update={"task": "preference", "scores": scores})
         return replace(entry, runs=(replace(entered, run=run),))
 
-    standing = stand(errors, [claiming(1, "MAE-x"), claiming(5, "MAE"), claiming(3, "MAE")])
+    standing = rank_entries(errors, [claiming(1, "MAE-x"), claiming(5, "MAE"), claiming(3, "MAE")])
     assert not standing.higher_is_better
     assert _names(standing) == ["system-3", "system-5"]
     assert standing.metric == "MAE"

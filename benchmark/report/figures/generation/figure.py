@@ -35,7 +35,7 @@ _LOOK = 64
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One user of a pair: the question, the item taken, and what the model answered."""
+    """One user of a pair: the instance, the target item, and the model's prediction."""
 
     instance: ImageGenerationInstance
     target: Item
@@ -44,6 +44,7 @@ class Shown:
     retrieved: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
+        """Return instance, user, history, target and retrieved items by id, and the status."""
         return {
             "instance_id": self.instance.instance_id,
             "user_id": self.instance.user_id,
@@ -54,7 +55,7 @@ class Shown:
         }
 
     def side(self) -> Side:
-        """The user as the page shows it; every photo at the size of the generated image."""
+        """Return the user as the page shows it; every photo at the size of the generated image."""
         size = self.instance.size
         history = self.instance.history.items[-HISTORY:]
         return Side(
@@ -73,11 +74,13 @@ class GenerationFigure:
     pairs: tuple[tuple[Shown, Shown], ...]
 
     def summary(self) -> str:
+        """Return model, dataset and seed of the run, and whether the data are simulated."""
         manifest = self.run.manifest
         simulated = " (simulated)" if manifest["simulated"] else ""
         return f"{self.run.label} on {manifest['data']}{simulated}, seed {manifest['seed']}"
 
     def to_json(self) -> dict[str, Any]:
+        """Return the run's identity and, pair by pair, the query and its two users."""
         keys = ("model", "variant", "task", "data", "cohort", "seed", "limit", "settings")
         return {
             "figure": "generation",
@@ -91,6 +94,7 @@ class GenerationFigure:
         }
 
     def draw(self, page: Figure) -> None:
+        """Draw one row per query: each user's history, generated image and target photo."""
         rows = [Row(a.instance.query, (a.side(), b.side())) for a, b in self.pairs]
         draw_page(
             page,
@@ -121,7 +125,7 @@ class GenerationFigure:
 
 
 def build_generation(home: Home, *, data: str | None, model: str | None) -> GenerationFigure:
-    """The figure over the newest stored run of ``model`` (``unimp``) on ``data`` (``sim-s``).
+    """Build the figure over the newest run of ``model`` (``unimp``) on ``data`` (``sim-s``).
 
     Of the cohort ``seen``, unperturbed, of any seed, over the dataset as it is now; trials
     (``--limit``, ``--set``) count, and the page says so. A file's class is known by its name.

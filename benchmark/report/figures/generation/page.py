@@ -1,4 +1,4 @@
-"""The layout of pairs of users on a page, in inches; knows pixels and words, no runs.
+"""Lays pairs of users out on a page, in inches; knows pixels and words, no runs.
 
 A row is a query; a row has two sides, one a user: photos of the history, the generated image,
 the photo of the true item.

@@ -1,4 +1,4 @@
-"""Which pairs of users a figure shows: a rule that never looks at an answer."""
+"""Chooses the pairs of users a figure shows, by a rule that never looks at a prediction."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def choose_pairs(
     targets: Sequence[str],
     look: Callable[[str], NDArray[np.uint8]],
 ) -> list[tuple[int, int]]:
-    """Positions of two instances a row, by :data:`RULE`, in alphabetical order of the query.
+    """Choose two instances per query by :data:`RULE`; return their positions, queries sorted.
 
     ``queries``, ``users`` and target item ids run parallel; ``look`` gives an item's pixels, of
     one shape for all. A user's first instance of a query counts, and of several users who took

@@ -19,7 +19,7 @@ TASK = "image-generation"
 
 
 def find_image_run(home: Home, spec: RunSpec) -> StoredRun:
-    """The newest run that answers ``spec``, or an error that says how to make one."""
+    """Return the newest run that answers ``spec``; raise saying how to make one."""
     class_name = class_in_file(spec.model)
     run = newest_run(home, RunSpec(class_name or spec.model, spec.task, spec.data))
     if run is not None:
@@ -43,7 +43,7 @@ def find_image_run(home: Home, spec: RunSpec) -> StoredRun:
 def read_images(
     run: StoredRun, questions: Questions, rows: Sequence[int]
 ) -> dict[str, tuple[bytes | None, tuple[str, ...]]]:
-    """Instance id -> PNG (``None``: failed) and retrieved item ids, of the instances at ``rows``.
+    """Read instance id -> (PNG, ``None`` if failed; retrieved item ids) of instances ``rows``.
 
     Only those are read: the images of a large run do not fit in memory.
     """

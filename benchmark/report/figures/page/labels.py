@@ -1,4 +1,4 @@
-"""Where labels go so that they do not cover each other; inches, y upwards."""
+"""Places labels so that they do not cover each other; inches, y upwards."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Box = tuple[float, float, float, float]
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Heights near those ``wanted``, in their order, ``gap`` apart and within [low, high].
+    """Return heights near those ``wanted``, in their order, ``gap`` apart, within [low, high].
 
     Where there is no room for all, the lowest stand below ``low``: apart matters more.
     """
@@ -27,13 +27,13 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     return heights
 
 
-def beside(
+def place_labels(
     points: Sequence[tuple[float, float]],
     sizes: Sequence[tuple[float, float]],
     room: tuple[float, float],
     taken: Sequence[Box] = (),
 ) -> list[tuple[float, float]]:
-    """Bottom left corners of labels of these ``sizes``, each beside its point.
+    """Place labels of these ``sizes`` beside their points; return bottom left corners.
 
     Right of the point where nothing is there, else left, above, below or farther off; inside
     (0, 0) to ``room``. ``taken`` is covered already.
@@ -52,7 +52,7 @@ def beside(
 
 
 def nearest(point: tuple[float, float], box: Box) -> tuple[float, float]:
-    """The place of ``box`` that is nearest to ``point``."""
+    """Return the place of ``box`` that is nearest to ``point``."""
     left, bottom, right, top = box
     return min(max(point[0], left), right), min(max(point[1], bottom), top)
 

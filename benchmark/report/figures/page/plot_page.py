@@ -28,7 +28,7 @@ class Key:
 
 
 class PlotPage:
-    """Writes what is around the panels, and says where the panels go.
+    """A page measured in inches: title, keys and notes around the panels it places.
 
     ``width`` and ``height`` are the inches of the panels with all that belongs to them; the page
     grows around them.
@@ -69,16 +69,16 @@ class PlotPage:
             self.text(MARGIN, foot + number * _LINE[style.NOTE], line, size=style.NOTE)
 
     def text(self, x: float, y: float, words: str, *, most: int = 400, **look: Any) -> None:
-        """``words`` at a place of the page; none of them is mathematics."""
+        """Write ``words`` at a place of the page; none of them is mathematics."""
         look = {"color": style.INK, "size": style.LETTERS, **look}
         self._axes.text(x, y, one_line(words, most), parse_math=False, **look)
 
     def line(self, x: Sequence[float], y: Sequence[float], **look: Any) -> None:
-        """A line between places of the page."""
+        """Draw a line between places of the page."""
         self._axes.plot(x, y, **look)
 
     def panel(self, left: float, top: float, width: float, height: float, **options: Any) -> Axes:
-        """Axes whose frame lies there."""
+        """Return new axes whose frame lies at this place of the page, in inches."""
         w, h = self._width, self._height
         place = (left / w, 1 - (top + height) / h, width / w, height / h)
         return self._page.add_axes(place, **options)

@@ -1,4 +1,4 @@
-"""How every plot looks: colours, marks, letters. Knows no runs."""
+"""The style of every plot: colours, marks, letters. Knows no runs."""
 
 from __future__ import annotations
 
@@ -48,18 +48,18 @@ PAPER: dict[str, Any] = {
 
 
 def of_role(role: str) -> dict[str, Any]:
-    """The mark of a measured system of this role."""
+    """Return the mark of a measured system of this role."""
     return {"oracle": ORACLE, "trivial": TRIVIAL}.get(role, MEASURED)
 
 
 def numbered(number: int) -> dict[str, Any]:
-    """The mark of the system in this place of a list; they repeat after seven."""
+    """Return the mark of the system in this place of a list; they repeat after seven."""
     at = number % len(COLOURS)
     return {"marker": MARKERS[at], "markersize": 4.5, "color": COLOURS[at]}
 
 
 def plain(axes: Axes, *, grid: Literal["x", "y"] | None) -> None:
-    """Axes without a box, with at most one set of pale lines (``x``, ``y``, or ``None``)."""
+    """Remove the axes' box and leave at most one set of pale lines (``x``, ``y``, or ``None``)."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     axes.tick_params(labelsize=NOTE, labelcolor=INK, color="0.5")
@@ -68,7 +68,7 @@ def plain(axes: Axes, *, grid: Literal["x", "y"] | None) -> None:
 
 
 def few_ticks(axes: Axes, which: Literal["x", "y"], most: int = 4) -> None:
-    """At most ``most`` steps on axis ``which``, written as plain numbers."""
+    """Set at most ``most`` steps on axis ``which``, written as plain numbers."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axis = axes.xaxis if which == "x" else axes.yaxis

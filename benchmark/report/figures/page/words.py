@@ -1,4 +1,4 @@
-"""Words on a page: nothing that cannot be printed, and how much room they take."""
+"""Fits words to a page: printable, cut to a length, their width estimated."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ _LETTER = 0.58 / 72
 
 
 def one_line(words: str, most: int) -> str:
-    """``words`` on one line of at most ``most`` letters, without what cannot be printed."""
+    """Return ``words`` on one line of at most ``most`` letters, without the unprintable ones."""
     line = "".join(letter if letter.isprintable() else " " for letter in words)
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
 def width_of(words: str, size: float) -> float:
-    """Inches that ``words`` take at ``size`` points: an estimate, the same on every machine."""
+    """Estimate the inches ``words`` take at ``size`` points, alike on every machine."""
     return len(words) * _LETTER * size
 
 
 def wrapped(words: str, width: float, size: float) -> list[str]:
-    """``words`` broken into lines of ``width`` inches at ``size`` points."""
+    """Break ``words`` into lines of ``width`` inches at ``size`` points."""
     line = one_line(words, len(words) + 1)
     return textwrap.wrap(line, max(int(width / (_LETTER * size)), 10))
