@@ -22,6 +22,7 @@ from benchmark.data.frames import content_sha256
 from benchmark.data.instances.building import InstanceBuilder, Rules
 from benchmark.data.instances.lazily import Examples
 from benchmark.data.instances.table import InstanceTable
+from benchmark.data.instances.tasks import DATA_TASKS
 from benchmark.data.instances.timeline import Timeline
 from benchmark.errors import BenchError, UsageError, unknown_name
 from benchmark.instances import Example
@@ -95,7 +96,7 @@ class DatasetView:
         if part == "valid":
             return Examples(self._valid[task], self.catalogue)
         builder = self._builder
-        targets = builder.training(self._train_end, several=task == "selection")
+        targets = builder.training(self._train_end, several=DATA_TASKS.get(task).several)
         targets, _ = builder.answerable(task, targets)
         return Examples(builder.table(task, targets), self.catalogue)
 
