@@ -9,7 +9,7 @@ from typing import overload
 
 import polars as pl
 
-from benchmark.errors import BenchError
+from benchmark.errors import BenchError, shown
 from benchmark.instances import Item
 
 
@@ -56,7 +56,7 @@ class Catalogue(Sequence[Item]):
             return self[self.index[item_id]]
         except KeyError:
             raise BenchError(
-                f"Item {item_id!r} is not in the catalogue of {len(self)} items.",
+                f"Item {shown(item_id)} is not in the catalogue of {len(self)} items.",
                 fix="Answer with ids from data.catalogue.ids.",
             ) from None
 

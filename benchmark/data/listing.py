@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from benchmark.host.files import read_json
 from benchmark.host.home import Home
 
 INFO = "dataset.json"
+#: What a dataset may be called: the name of its folder.
+DATASET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def dataset_folders(home: Home) -> Iterator[Path]:
@@ -57,3 +60,10 @@ def prepare_command(name: str, info: dict[str, Any]) -> str:
         source = info.get("source", name)
         words = [source, "--raw PATH", *([] if source == name else [f"--name {name}"])]
     return "unimp-bench data prepare " + " ".join(words)
+
+
+def supported(name: str, tasks: Sequence[str]) -> str:
+    """Return a sentence on the tasks that the dataset ``name`` supports, for a message."""
+    if tasks:
+        return f"It supports {', '.join(tasks)}."
+    return f"It supports no task at all; unimp-bench data stats {name} gives the reasons."

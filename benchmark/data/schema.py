@@ -12,6 +12,10 @@ import polars as pl
 FORMAT_VERSION = 1
 
 PARTS = ("train", "valid", "test")
+#: Largest share of users that a split may hold back as the cohort new-user.
+MOST_NEW_USERS = 0.9
+#: Most characters of a user's or item's id: a longer one is a damaged file, not a name.
+LONGEST_ID = 1_000
 COHORTS = ("seen", "new-user", "new-domain")
 
 #: items.parquet, one row per item in catalogue order. ``image`` is a file name in images/.

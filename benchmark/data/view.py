@@ -24,7 +24,8 @@ from benchmark.data.instances.lazily import Examples
 from benchmark.data.instances.table import InstanceTable
 from benchmark.data.instances.tasks import DATA_TASKS
 from benchmark.data.instances.timeline import Timeline
-from benchmark.errors import BenchError, UsageError, unknown_name
+from benchmark.data.listing import supported
+from benchmark.errors import BenchError, UsageError, listed, shown, unknown_name
 from benchmark.instances import Example
 
 _VISIBLE = (
@@ -90,8 +91,8 @@ class DatasetView:
         _check_part(part)
         if task not in self._valid:
             raise UsageError(
-                f"Dataset {self.name!r} does not support task {task!r}.",
-                fix=f"It supports {', '.join(self.tasks)}.",
+                f"Dataset {self.name!r} does not support task {shown(task)}.",
+                fix=supported(self.name, self.tasks),
             )
         if part == "valid":
             return Examples(self._valid[task], self.catalogue)
@@ -103,9 +104,9 @@ class DatasetView:
     def attachment(self, name: str) -> Path:
         """A file the source left; :class:`BenchError` when there is none of that name."""
         if name not in self._attachments:
-            known = ", ".join(self._attachments) or "none"
+            known = listed(self._attachments) or "none"
             raise BenchError(
-                f"Dataset {self.name!r} has no attachment {name!r} (it has: {known}).",
+                f"Dataset {self.name!r} has no attachment {shown(name)} (it has: {known}).",
                 fix="Use a dataset whose source provides it.",
             )
         if name not in self.opened:

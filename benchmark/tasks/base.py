@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Union
 
+from benchmark.errors import shown
 from benchmark.instances import Item
 from benchmark.predictions import Prediction
 
@@ -66,7 +67,7 @@ class Task:
         if not isinstance(prediction, self.prediction):
             return f"{type(prediction).__name__} given, {self.prediction.__name__} expected"
         if prediction.instance_id != instance.instance_id:
-            return f"answers {prediction.instance_id!r}, asked was {instance.instance_id!r}"
+            return f"answers {shown(prediction.instance_id)}, asked was {instance.instance_id!r}"
         return self.check(instance, prediction, known)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from benchmark.errors import shown
 from benchmark.instances import ImageGenerationInstance, Item
 from benchmark.predictions import Image
 from benchmark.tasks.base import PromptPart, Task
@@ -34,7 +35,7 @@ def check(
         return str(error)
     for item_id in prediction.retrieved:
         if not known(item_id):
-            return f"retrieved item {item_id!r} is not in the catalogue"
+            return f"retrieved item {shown(item_id)} is not in the catalogue"
     return None
 
 

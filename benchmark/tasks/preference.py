@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from benchmark.errors import shown
 from benchmark.instances import PreferenceInstance
 from benchmark.predictions import Rating
 from benchmark.tasks.base import PromptPart, Task
@@ -24,8 +25,12 @@ def check(
 ) -> str | None:
     """A finite number within the instance's scale."""
     low, high = instance.scale
-    if not math.isfinite(prediction.value):
-        return f"rating {prediction.value} is not a finite number"
+    try:
+        finite = math.isfinite(prediction.value)
+    except OverflowError:  # an integer beyond the range of floats
+        finite = False
+    if not finite:
+        return f"rating {shown(prediction.value)} is not a finite number"
     if not low <= prediction.value <= high:
         return f"rating {prediction.value:g} is outside the scale {low:g} to {high:g}"
     return None

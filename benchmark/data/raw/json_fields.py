@@ -5,8 +5,10 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
-from reprlib import repr as shortened
 from typing import Any, TypeGuard
+
+from benchmark.data.schema import LONGEST_ID
+from benchmark.errors import shown
 
 _YEAR_10000 = 253_402_300_800_000  # in milliseconds
 _HIGHEST_PRICE = 1e9
@@ -17,7 +19,9 @@ def identifier(record: Mapping[str, Any], key: str) -> str:
     """A text that is not empty."""
     value = record.get(key)
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{key} is {shortened(value)}, not an id")
+        raise ValueError(f"{key} is {shown(value)}, not an id")
+    if len(value) > LONGEST_ID:
+        raise ValueError(f"{key} is {shown(value)}, an id has at most {LONGEST_ID:,}")
     return value
 
 
@@ -25,7 +29,7 @@ def milliseconds(record: Mapping[str, Any], key: str) -> int:
     """A time since 1970 in milliseconds."""
     value = record.get(key)
     if not is_number(value, 0, _YEAR_10000):
-        raise ValueError(f"{key} is {shortened(value)}, not a time in milliseconds")
+        raise ValueError(f"{key} is {shown(value)}, not a time in milliseconds")
     return int(value)
 
 
@@ -36,7 +40,7 @@ def rating(record: Mapping[str, Any], key: str, scale: tuple[float, float]) -> f
         return None
     low, high = scale
     if not is_number(value, low, high):
-        raise ValueError(f"{key} is {shortened(value)}, not a number from {low:g} to {high:g}")
+        raise ValueError(f"{key} is {shown(value)}, not a number from {low:g} to {high:g}")
     return float(value)
 
 
@@ -63,7 +67,7 @@ def texts(record: Mapping[str, Any], key: str) -> list[str]:
         if part is None:
             continue
         if not isinstance(part, str):
-            raise ValueError(f"{key} is {shortened(value)}, not text")
+            raise ValueError(f"{key} is {shown(value)}, not text")
         if (plain := plain_text(part)) is not None:
             found.append(plain)
     return found

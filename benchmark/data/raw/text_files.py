@@ -12,8 +12,9 @@ from pathlib import Path
 import polars as pl
 
 from benchmark.data.raw.source import OnError
-from benchmark.errors import BenchError
+from benchmark.errors import BenchError, listed, shown
 
+_CORRECT = "Correct it: no line of this file can be left out."
 _SKIP = "Correct it, or leave such lines out with --on-error skip."
 
 
@@ -25,13 +26,21 @@ def find_file(folder: Path, name: str, *, expected: str) -> Path:
     raise BenchError(f"{str(folder)!r} has no file {name!r}.", fix=f"Give --raw {expected}.")
 
 
+def is_file(path: Path) -> bool:
+    """Return whether ``path`` is a file; one that cannot be looked up (a name too long) is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def lines(path: Path, bad: BadLines | None = None) -> Iterator[tuple[int, str]]:
     """(line number from 1, line without its end) of a UTF-8 file, gzipped if named ``.gz``.
 
     ``bad`` decides about lines whose bytes are no text; without it they raise. Raises
     :class:`BenchError` with the line number where the compressed stream breaks off.
     """
-    bad = BadLines(path, "raise") if bad is None else bad
+    bad = BadLines(path, "raise", fix=_CORRECT) if bad is None else bad
     number = 0
     try:
         with _open(path) as stream:
@@ -52,17 +61,21 @@ def lines(path: Path, bad: BadLines | None = None) -> Iterator[tuple[int, str]]:
 
 
 class BadLines:
-    """Decides about broken lines: raise, or count and go on."""
+    """Raises on broken lines, or counts them and lets the reader go on.
 
-    def __init__(self, path: Path, on_error: OnError) -> None:
+    ``fix`` is what an error tells the user to do about such a line.
+    """
+
+    def __init__(self, path: Path, on_error: OnError, *, fix: str = _SKIP) -> None:
         self.path = path
+        self.fix = fix
         self.on_error = on_error
         self.skipped = 0
 
     def report(self, number: int, reason: str, *, lines: int = 1) -> None:
         """Raise :class:`BenchError` for line ``number``, or count it (a record of ``lines``)."""
         if self.on_error == "raise":
-            raise BenchError(f"{self.path}, line {number}: {reason}.", fix=_SKIP)
+            raise BenchError(f"{self.path}, line {number}: {reason}.", fix=self.fix)
         self.skipped += lines
 
     def notes(self) -> dict[str, object]:
@@ -88,7 +101,7 @@ def read_csv(
     missing = [name for name in columns if name not in header]
     if missing:
         raise BenchError(
-            f"{path} has no column {missing[0]!r} (it has: {', '.join(header)}).",
+            f"{path} has no column {missing[0]!r} (it has: {listed(header)}).",
             fix="Use the file as it was published.",
         )
     repeated = [name for name in columns if header.count(name) > 1]
@@ -149,7 +162,7 @@ def _read_carefully(
             continue
         for row in frame[name].is_null().arg_true().to_list():
             if keep[row]:
-                bad.report(numbers[row], f"{name} is {text[name][row]!r}, not {rule}")
+                bad.report(numbers[row], f"{name} is {shown(text[name][row])}, not {rule}")
                 keep[row] = False
     return frame.filter(keep), bad.notes()
 
