@@ -40,7 +40,7 @@ _OUTSIDE_IDENTITY = ("name", "sha256")
 
 
 def identity_sha256(info: Mapping[str, Any]) -> str:
-    """A dataset's hash: of all dataset.json says (file hashes included) but its name."""
+    """Return a dataset's hash: of all dataset.json says (file hashes included) but its name."""
     return sha256_json({k: v for k, v in info.items() if k not in _OUTSIDE_IDENTITY})
 
 
@@ -53,7 +53,7 @@ def why_absent(dataset: Dataset) -> str:
 
 
 class Dataset:
-    """A prepared folder. ``info`` is its dataset.json."""
+    """Reads a prepared folder. ``info`` is its dataset.json."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -84,7 +84,7 @@ class Dataset:
 
     @cached_property
     def rules(self) -> Rules:
-        """What holds for every instance."""
+        """Return what holds for every instance."""
         parameters, scale = self.info["parameters"], self.info["rating_scale"]
         return Rules(
             history_window=self.info["history_window"],
@@ -96,7 +96,7 @@ class Dataset:
         )
 
     def catalogue(self, perturb: str | None = None) -> Catalogue:
-        """All items, as they are or under a perturbation (``nt``, ``nv``)."""
+        """Return all items, as they are or under a perturbation (``nt``, ``nv``)."""
         if perturb is not None and perturb not in PERTURBATIONS:
             raise unknown_name("perturbation", perturb, PERTURBATIONS)
         if perturb not in self._catalogues:
@@ -110,7 +110,7 @@ class Dataset:
         return self._catalogues[perturb]
 
     def interactions(self) -> pl.DataFrame:
-        """Every interaction of every part and cohort; for the harness, not for models."""
+        """Return the interactions of every part and cohort; for the harness, not for models."""
         return read_parquet(self.folder / "interactions.parquet")
 
     def questions(
@@ -122,7 +122,7 @@ class Dataset:
         perturb: str | None = None,
         limit: int | None = None,
     ) -> Questions:
-        """The frozen instances of ``task``; the first ``limit`` of them where given.
+        """Return the frozen instances of ``task``; the first ``limit`` of them where given.
 
         Raises :class:`UsageError`, with the reason, when the dataset lacks task or cohort, and
         :class:`BenchError` when its description or these instances are not as prepared.
@@ -137,7 +137,7 @@ class Dataset:
         return questions if limit is None else questions[:limit]
 
     def _check_unchanged(self, name: str) -> None:
-        """A score must not carry the hash of questions that were not asked."""
+        """Raise when these instances are not those whose hash a score would carry."""
         changed = None
         if identity_sha256(self.info) != self.sha256:
             changed = INFO
@@ -152,7 +152,7 @@ class Dataset:
             )
 
     def training_view(self) -> DatasetView:
-        """Training and validation data of the ``seen`` cohort; no test interaction."""
+        """Return what a model may see: training and validation data of the ``seen`` cohort."""
         rows = self.interactions().filter(
             (pl.col("cohort") == "seen") & pl.col("part").is_in(["train", "valid"])
         )

@@ -1,4 +1,4 @@
-"""Columns of a prepared dataset, and the shape every raw source is brought into."""
+"""Define the columns of a prepared dataset, and the shape every raw source is brought into."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ INSTANCE_COLUMNS: dict[str, pl.DataType] = {
 
 @dataclass(frozen=True)
 class RawDataset:
-    """What a source hands to preparation: cleaned rows in file order, nothing split yet.
+    """Holds what a source hands to preparation: rows in file order, nothing split yet.
 
     ``items`` has :data:`ITEM_COLUMNS` without ``image`` and ``query``; ``interactions`` has
     the columns of :data:`INTERACTION_COLUMNS` up to ``summary`` and ``domain`` (no part, no

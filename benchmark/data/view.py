@@ -1,4 +1,4 @@
-"""What a model may see of a dataset: :class:`benchmark.model.TrainingView`, implemented.
+"""Show what a model may see of a dataset (:class:`benchmark.model.TrainingView`).
 
 The view is built from rows that are already filtered. It keeps no dataset, no path to the
 interactions file and no test instance, so no call on it can lead to a test interaction.
@@ -41,7 +41,7 @@ _VISIBLE = (
 
 
 class DatasetView:
-    """Training and validation data of the ``seen`` cohort, and the catalogue.
+    """Shows training and validation data of the ``seen`` cohort, and the catalogue.
 
     ``rows`` are the train and valid rows of interactions.parquet; ``valid`` holds the frozen
     validation instances by task; ``hashes`` of the catalogue and its photos stand for them in
@@ -76,18 +76,18 @@ class DatasetView:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of all that this view shows; computed from the content itself."""
+        """Return the hash of all that this view shows, computed from the content itself."""
         parts = {"rows": content_sha256(self._rows), "rules": asdict(self._rules)}
         text = json.dumps([parts, sorted(self._hashes.items()), self.tasks], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def interactions(self, part: Literal["train", "valid"] = "train") -> pl.DataFrame:
-        """Rows of one part; users contiguous, each user's rows in time order."""
+        """Return the rows of one part; users contiguous, each user's rows in time order."""
         _check_part(part)
         return self._rows.filter(pl.col("part") == part).select(_VISIBLE)
 
     def examples(self, task: str, part: Literal["train", "valid"] = "train") -> Sequence[Example]:
-        """Instances with targets; raises :class:`UsageError` for a task the data lacks."""
+        """Return instances with targets; raises :class:`UsageError` for a task the data lacks."""
         _check_part(part)
         if task not in self._valid:
             raise UsageError(
@@ -102,7 +102,7 @@ class DatasetView:
         return Examples(builder.table(task, targets), self.catalogue)
 
     def attachment(self, name: str) -> Path:
-        """A file the source left; :class:`BenchError` when there is none of that name."""
+        """Return a file the source left; raises :class:`BenchError` for a name it has not."""
         if name not in self._attachments:
             known = listed(self._attachments) or "none"
             raise BenchError(

@@ -1,4 +1,4 @@
-"""Personalized user-guided image generation: draw what the user means by a query."""
+"""Define personalized user-guided image generation: draw what the user means by a query."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ RETRIEVED = 2
 
 
 def prompt(instance: ImageGenerationInstance, retrieved: Sequence[Item] = ()) -> list[PromptPart]:
-    """Appendix A.2, "Personalized user-guided image generation", second stage.
+    """Return the instruction of Appendix A.2, "Personalized user-guided image generation".
 
-    The first stage asks the search task's question with the same query.
+    It is that of the second stage; the first is a search with the same query.
     """
     return [
         *retrieved,
@@ -28,7 +28,7 @@ def prompt(instance: ImageGenerationInstance, retrieved: Sequence[Item] = ()) ->
 def check(
     instance: ImageGenerationInstance, prediction: Image, known: Callable[[str], bool]
 ) -> str | None:
-    """A PNG of the size asked that can be decoded, drawn from known items."""
+    """Require a PNG of the size asked that can be decoded, drawn from known items."""
     try:
         png.decode(prediction.png, instance.size)
     except ValueError as error:

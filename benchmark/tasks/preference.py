@@ -1,4 +1,4 @@
-"""Personalized preference prediction: the rating a user will give."""
+"""Define personalized preference prediction: the rating a user will give."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmark.tasks.base import PromptPart, Task
 
 
 def prompt(instance: PreferenceInstance) -> list[PromptPart]:
-    """Appendix A.2, "Personalized preference prediction"."""
+    """Return the instruction of Appendix A.2, "Personalized preference prediction"."""
     return [
         "Given",
         instance.item,
@@ -23,7 +23,7 @@ def prompt(instance: PreferenceInstance) -> list[PromptPart]:
 def check(
     instance: PreferenceInstance, prediction: Rating, known: Callable[[str], bool]
 ) -> str | None:
-    """A finite number within the instance's scale."""
+    """Require a finite number within the instance's scale."""
     low, high = instance.scale
     try:
         finite = math.isfinite(prediction.value)

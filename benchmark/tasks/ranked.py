@@ -1,4 +1,4 @@
-"""What recommendation and search share: a ranking of k catalogue items is the answer."""
+"""Check rankings of k catalogue items, the predictions of recommendation and search."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def check(
     prediction: Ranking,
     known: Callable[[str], bool],
 ) -> str | None:
-    """``k`` distinct known items, none excluded, with finite non-increasing scores."""
+    """Require ``k`` distinct known items, none excluded, with finite non-increasing scores."""
     items, scores = prediction.items, prediction.scores
     if len(items) != instance.k:
         return f"{len(items)} items given, {instance.k} asked"

@@ -1,4 +1,4 @@
-"""Personalized multi-modal selection: the appropriate ones among a few candidates."""
+"""Define personalized multi-modal selection: the appropriate ones among a few candidates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmark.tasks.base import PromptPart, Task, first_repeated
 
 
 def prompt(instance: SelectionInstance) -> list[PromptPart]:
-    """Appendix A.2, "Personalized multi-modal selection"."""
+    """Return the instruction of Appendix A.2, "Personalized multi-modal selection"."""
     return [
         "Given",
         *instance.candidates,
@@ -23,7 +23,7 @@ def prompt(instance: SelectionInstance) -> list[PromptPart]:
 def check(
     instance: SelectionInstance, prediction: Selection, known: Callable[[str], bool]
 ) -> str | None:
-    """Distinct candidates (possibly none), and a finite score for each candidate."""
+    """Require distinct candidates (or none), and a finite score for each candidate."""
     candidates = {item.item_id for item in instance.candidates}
     repeated = first_repeated(prediction.chosen)
     if repeated is not None:

@@ -168,10 +168,14 @@ def taskless(write, home) -> Dataset:
     return prepare("sequences", home=home, raw=raw, name="same")
 
 
-def test_preparing_a_dataset_without_any_task_says_so_and_why(taskless, home, capsys) -> None:
-    capsys.readouterr()
-    raw = home.root.parent / "same.txt"
-    assert prepare("sequences", home=home, raw=raw, name="same").tasks == ()
+@pytest.mark.parametrize("again", [False, True])
+def test_preparing_a_dataset_without_any_task_says_so_and_why(
+    capsys, taskless, home, again
+) -> None:
+    if again:
+        capsys.readouterr()
+        raw = home.root.parent / "same.txt"
+        assert prepare("sequences", home=home, raw=raw, name="same").tasks == ()
     told = capsys.readouterr().err
     assert "Dataset 'same' supports no task" in told
     assert "preference: the data has no ratings" in told

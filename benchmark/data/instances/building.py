@@ -1,4 +1,4 @@
-"""From interactions to instances: the one place where a task's instances are made.
+"""Build instances from interactions: the one place where any task's are made.
 
 Validation and test files are frozen through it when a dataset is prepared; training examples
 come through it when a model asks for them. Whatever part an instance belongs to, it sees the
@@ -29,7 +29,7 @@ MOST_POSITIVES = 3
 
 @dataclass(frozen=True)
 class Rules:
-    """What holds for every instance of a dataset."""
+    """Holds what is the same for every instance of a dataset."""
 
     history_window: int
     allow_repeats: bool
@@ -41,9 +41,9 @@ class Rules:
 
 @dataclass(frozen=True)
 class Targets:
-    """Where instances stand in a timeline.
+    """Says where instances stand in a timeline.
 
-    An instance's history ends before row ``first``; its answer is row ``first`` or, in
+    An instance's history ends before row ``first``; its target is row ``first`` or, in
     selection, the ``count`` rows from there. ``known_end`` is one past the last of the user's
     rows that the instance's part may know.
     """

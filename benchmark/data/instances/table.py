@@ -1,4 +1,4 @@
-"""Instances in columns: one shape for frozen files and for training examples made on demand."""
+"""Hold instances in columns: one shape for frozen files and for examples made on demand."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _ITEM_LISTS = ("seen", "candidates", "target_items")
 
 @dataclass(frozen=True)
 class InstanceTable:
-    """Parallel columns over instances of one task; items are catalogue indices.
+    """Holds parallel columns over instances of one task; items are catalogue indices.
 
     Unused columns are ``None``. ``seen`` (the whole past) only where items may not be
-    answered again. Rankings are asked for ``k`` items.
+    predicted again. Rankings are asked for ``k`` items.
     """
 
     task: DataTask
@@ -48,10 +48,7 @@ class InstanceTable:
         return len(self.ids)
 
     def instance(self, row: int, catalogue: Catalogue) -> Instance:
-        """Return the instance of ``row``; ``catalogue`` decides how its items look.
-
-        (That is how perturbations reach the items an instance shows.)
-        """
+        """Return the instance of ``row``; its items look as in ``catalogue`` (perturbations)."""
         return self.task.instance(InstanceRow(self, row, catalogue))
 
     def target(self, row: int, catalogue: Catalogue) -> Target:
@@ -63,7 +60,7 @@ class InstanceTable:
         return value if isinstance(value, str) else float(value)
 
     def to_frame(self, catalogue: Catalogue) -> pl.DataFrame:
-        """The frozen form, with item ids (columns of :data:`INSTANCE_COLUMNS`)."""
+        """Return the frozen form, with item ids (columns of :data:`INSTANCE_COLUMNS`)."""
         ids = pl.Series(catalogue.ids, dtype=pl.String)
         columns: dict[str, Any] = {
             "instance_id": pl.Series(list(self.ids), dtype=pl.String),
@@ -130,7 +127,7 @@ class InstanceRow:
 
     @property
     def common(self) -> dict[str, Any]:
-        """The fields every instance has: ids and history."""
+        """Return the fields every instance has: ids and history."""
         table, row, catalogue = self.table, self.row, self.catalogue
         return {
             "instance_id": table.ids[row],
@@ -144,14 +141,14 @@ class InstanceRow:
 
     @property
     def exclude(self) -> frozenset[str]:
-        """Ids of the items that may not be predicted: the user's whole past, or none."""
+        """Return the ids that may not be predicted: the user's whole past, or none."""
         if self.table.seen is None:
             return frozenset()
         return frozenset(self.catalogue.ids[index] for index in self.table.seen[self.row])
 
     @property
     def query(self) -> str:
-        """The search query."""
+        """Return the search query."""
         assert self.table.query is not None
         query = self.table.query[self.row]
         assert query is not None
@@ -159,22 +156,22 @@ class InstanceRow:
 
     @property
     def item(self) -> Item:
-        """The item that the instance is about."""
+        """Return the item that the instance is about."""
         assert self.table.item is not None
         return self.catalogue[int(self.table.item[self.row])]
 
     @property
     def candidates(self) -> tuple[Item, ...]:
-        """The items to select from."""
+        """Return the items to select from."""
         assert self.table.candidates is not None
         return tuple(self.catalogue[index] for index in self.table.candidates[self.row])
 
     @property
     def rating_scale(self) -> tuple[float, float] | None:
-        """(lowest, highest) rating of the dataset, or ``None``."""
+        """Return the (lowest, highest) rating of the dataset, or ``None``."""
         return self.table.rating_scale
 
     @property
     def k(self) -> int:
-        """Number of items a ranking holds."""
+        """Return the number of items a ranking holds."""
         return self.table.k

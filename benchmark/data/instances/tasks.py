@@ -1,4 +1,4 @@
-"""What the data side knows of each task: one object a task, looked up by the task's name.
+"""Describe each task's data: one object a task, looked up by the task's name.
 
 The builder, the tables and preparation read these objects and name no task themselves.
 """
@@ -41,7 +41,7 @@ Lacking = Callable[
 
 @dataclass(frozen=True)
 class Need:
-    """Something a task asks of a dataset as a whole, of every target, or of both.
+    """Asks something of a dataset as a whole, of every target, or of both.
 
     ``absent`` is the reason given when ``missing`` holds of the dataset, ``reason`` the one
     under which targets left out by ``lacking`` are counted.
@@ -72,7 +72,7 @@ class DataTask:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns of the instance file beside ids and history."""
+        """Return the columns of the instance file beside ids and history."""
         return (*self.shows, self.target)
 
     def lacks(self, rows: pl.DataFrame, catalogue: Catalogue, rules: Rules) -> str | None:

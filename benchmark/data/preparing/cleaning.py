@@ -1,4 +1,4 @@
-"""Raw rows checked: what a split may rely on holds afterwards, or preparation stops.
+"""Check raw rows: what a split may rely on holds afterwards, or preparation stops.
 
 Row numbers in messages count the source's interactions from 1 in file order.
 """
@@ -24,11 +24,11 @@ _TOO_LONG = f"of more than {LONGEST_ID:,} characters"
 
 
 def clean(raw: RawDataset, *, on_error: OnError) -> RawDataset:
-    """``raw`` with valid rows only and counts of what was left out in ``notes``.
+    """Return ``raw`` with valid rows only and counts of what was left out in ``notes``.
 
-    Bad rows (a missing id or time, an unknown item, a rating that is NaN or outside the
-    scale) raise :class:`BenchError`, or are left out with ``on_error="skip"``. Exact
-    duplicates are always left out, unless repeated rows are repeated purchases.
+    Bad rows (a missing or endless id, a missing time, an unknown item, a rating that is NaN or
+    outside the scale) raise :class:`BenchError`, or are left out with ``on_error="skip"``.
+    Exact duplicates are always left out, unless repeated rows are repeated purchases.
     """
     counts: dict[str, object] = dict(raw.notes)
     items = _clean_items(_conform(raw.items, RAW_ITEM_COLUMNS, "items"), on_error, counts)

@@ -1,4 +1,4 @@
-"""Freezing: the instance files of every task, part and cohort a dataset supports."""
+"""Freeze instances: a file for every task, part and cohort a dataset supports."""
 
 from __future__ import annotations
 

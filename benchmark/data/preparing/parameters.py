@@ -1,4 +1,4 @@
-"""The parameters of preparation: one namespace of ``--set`` keys, validated and recorded."""
+"""Validate and record the parameters of preparation: one namespace of ``--set`` keys."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _whole(value: object) -> object:
 
 
 class SplitParams(BaseModel):
-    """What every source shares. Sources change defaults through ``Source.defaults``."""
+    """Validates the settings of every source, which change defaults by ``Source.defaults``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -52,7 +52,7 @@ class SplitParams(BaseModel):
 def parse_settings(
     source: Source, settings: Mapping[str, str] | None
 ) -> tuple[BaseModel, SplitParams]:
-    """``settings`` (``--set`` strings) over the defaults: source parameters, common parameters.
+    """Return source and common parameters: ``settings`` (``--set`` strings) over the defaults.
 
     Raises :class:`UsageError` for an unknown key (with the nearest ones) or a bad value.
     """
@@ -69,7 +69,7 @@ def parse_settings(
 
 
 def recorded(source_params: BaseModel, split_params: SplitParams) -> dict[str, Any]:
-    """Both as one JSON-ready mapping; of a path only the file name, as folders move."""
+    """Return both as one JSON-ready mapping; of a path only the file name, as folders move."""
     values = {**source_params.model_dump(mode="json"), **split_params.model_dump(mode="json")}
     values |= {key: value.name for key, value in source_params if isinstance(value, Path)}
     if values["k"] == DEFAULT_K:

@@ -1,4 +1,4 @@
-"""From raw files to a prepared dataset, in one deterministic pass.
+"""Prepare a dataset from raw files, in one deterministic pass.
 
 Everything is built in a hidden sibling folder that takes the dataset's name only when it is
 whole: whoever kills the process finds either the dataset or nothing under its name.

@@ -1,4 +1,4 @@
-"""Leave-one-out in time order, and the users held back.
+"""Split leave-one-out in time order, and hold users back.
 
 Of each user the last interaction is the test part, the one before it the validation part,
 the rest is training. Equal timestamps keep the order of the raw file: any other tie rule
@@ -16,7 +16,7 @@ from benchmark.errors import BenchError
 
 
 def split(rows: pl.DataFrame, params: SplitParams) -> tuple[pl.DataFrame, dict[str, object]]:
-    """``rows`` (file order) -> rows with ``part`` and ``cohort``, and what was left out.
+    """Return ``rows`` (in file order) with ``part`` and ``cohort``, and what was left out.
 
     Users come in the order of their first row, each user's rows in time order. Users with
     fewer than ``params.min_interactions`` rows are dropped. ``params.new_users`` of the

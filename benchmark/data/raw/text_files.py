@@ -1,4 +1,4 @@
-"""Raw text files, plain or gzipped, read so that a broken line is named."""
+"""Read raw text files, plain or gzipped, so that a broken line is named."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SKIP = "Correct it, or leave such lines out with --on-error skip."
 
 
 def find_file(folder: Path, name: str, *, expected: str) -> Path:
-    """``folder/name`` or ``folder/name.gz``; :class:`BenchError` says what was expected."""
+    """Return ``folder/name`` or ``folder/name.gz``; raises :class:`BenchError` for neither."""
     for path in (folder / name, folder / f"{name}.gz"):
         if path.is_file():
             return path
@@ -35,7 +35,7 @@ def is_file(path: Path) -> bool:
 
 
 def lines(path: Path, bad: BadLines | None = None) -> Iterator[tuple[int, str]]:
-    """(line number from 1, line without its end) of a UTF-8 file, gzipped if named ``.gz``.
+    """Yield (line number from 1, line without its end) of a UTF-8 file, gzipped if named ``.gz``.
 
     ``bad`` decides about lines whose bytes are no text; without it they raise. Raises
     :class:`BenchError` with the line number where the compressed stream breaks off.
@@ -79,7 +79,7 @@ class BadLines:
         self.skipped += lines
 
     def notes(self) -> dict[str, object]:
-        """For ``RawDataset.notes``."""
+        """Return the count for ``RawDataset.notes``; empty when nothing was left out."""
         return {f"lines of {self.path.name} left out": self.skipped} if self.skipped else {}
 
 
@@ -90,7 +90,7 @@ def read_csv(
     on_error: OnError,
     separator: str = ",",
 ) -> tuple[pl.DataFrame, dict[str, object]]:
-    """Columns of a headed CSV file, and notes on skipped lines.
+    """Read columns of a headed CSV file; returned with notes on skipped lines.
 
     ``columns`` maps a name to an expression that turns its text into the wanted type (null
     where it cannot) and to what a value must be, in words for the message; ``None``: any

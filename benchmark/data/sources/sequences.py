@@ -35,7 +35,7 @@ _JOIN = (
 
 
 class SequencesParams(BaseModel):
-    """Settings of the source."""
+    """Validates the settings of the source."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -151,7 +151,7 @@ def _all_fields(raw: Path) -> Iterator[list[str]]:
 
 
 def files(raw: Path | None, params: SequencesParams) -> Mapping[str, Path]:
-    """The text file and the attribute file, where there is one."""
+    """Return the text file and the attribute file, where there is one."""
     assert raw is not None
     path = _attribute_file(raw, params)
     return {p.name: p for p in (raw, path) if p is not None}
