@@ -34,17 +34,60 @@ class UsageError(BenchError):
     exit_status = 2
 
 
+#: Characters of a value that a message shows.
+LONGEST_SHOWN = 80
+#: Entries of a list that a message shows.
+MOST_LISTED = 30
+
+
+def shown(value: object) -> str:
+    """Return ``repr(value)`` for a message, cut to :data:`LONGEST_SHOWN` characters.
+
+    A text that is cut is followed by its length.
+    """
+    if isinstance(value, str):
+        cut = f"... ({len(value):,} characters)" if len(value) > LONGEST_SHOWN else ""
+        return f"{value[:LONGEST_SHOWN]!r}{cut}"
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integer of more than some 4,000 digits
+        return f"a huge {type(value).__name__}"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+
+
+def listed(
+    entries: Iterable[object],
+    *,
+    separator: str = ", ",
+    most: int = MOST_LISTED,
+    longest: int | None = LONGEST_SHOWN,
+) -> str:
+    """Return the first ``most`` entries for a message, and how many there are more.
+
+    Each is cut to ``longest`` characters (``None``: it is shown whole).
+    """
+    texts = [str(entry) for entry in entries]
+    kept = [
+        text if longest is None or len(text) <= longest else f"{text[:longest]}..."
+        for text in texts[:most]
+    ]
+    more = [f"and {len(texts) - most:,} more"] if len(texts) > most else []
+    return separator.join([*kept, *more])
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """A :class:`UsageError` for a misspelt name, with the nearest known ones."""
+    """Return a :class:`UsageError` for a misspelt name, with the nearest known ones."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    # Nothing is near a name that no message shows whole; comparing it would take minutes.
+    near = names if len(name) <= 4 * LONGEST_SHOWN else []
+    close = difflib.get_close_matches(name, near, n=3, cutoff=0.5)
     if close:
         fix = "Did you mean " + " or ".join(repr(c) for c in close) + "?"
     elif names:
-        fix = f"Known: {', '.join(names)}."
+        fix = f"Known: {listed(names)}."
     else:
         fix = "There is none to choose from."
-    return UsageError(f"Unknown {kind} {name!r}.", fix=fix)
+    return UsageError(f"Unknown {kind} {shown(name)}.", fix=fix)
 
 
 def in_one_line(error: BaseException) -> str:

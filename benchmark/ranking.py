@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.catalogue import Catalogue
+from benchmark.data.schema import DEFAULT_K
 from benchmark.errors import BenchError
 from benchmark.instances import RecommendationInstance, SearchInstance
 from benchmark.predictions import Ranking
@@ -47,7 +48,8 @@ def top_k(
         raise BenchError(
             f"A ranking of {k} items was asked where only "
             f"{values.shape[1] - barred.max()} items may be answered.",
-            fix="Use a larger catalogue or a smaller k.",
+            fix="Use a dataset with a larger catalogue"
+            + (f", or prepare it with --set k={DEFAULT_K}." if k > DEFAULT_K else "."),
         )
     if k < values.shape[1]:
         # All columns that tie with the k-th best must stay in play for the tie rule to hold.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar, cast
 
 from benchmark.errors import BenchError, unknown_name
@@ -56,8 +57,17 @@ class Registry(Generic[T]):
             )
         self._entries[name] = entry
 
+    @contextmanager
+    def added(self, name: str, entry: T | str) -> Iterator[None]:
+        """Register ``entry`` under ``name`` for the length of a ``with`` block."""
+        self.add(name, entry)
+        try:
+            yield
+        finally:
+            del self._entries[name]
+
     def get(self, name: str) -> T:
-        """The object called ``name``, imported now if it was not yet.
+        """Return the object called ``name``, imported now if it was not yet.
 
         Raises :class:`~benchmark.errors.UsageError` with the nearest names on a miss.
         """

@@ -39,6 +39,6 @@ def parse_settings(pairs: list[str]) -> dict[str, Any]:
             raise UsageError(f"--set names {key!r} twice.", fix="Keep one of them.")
         try:
             settings[key] = json.loads(text)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):  # a number or a nesting too long is kept as text
             settings[key] = text
     return settings

@@ -9,12 +9,12 @@ from typing import overload
 
 import polars as pl
 
-from benchmark.errors import BenchError
+from benchmark.errors import BenchError, shown
 from benchmark.instances import Item
 
 
 class Catalogue(Sequence[Item]):
-    """Every item, in index order: ``catalogue[i]`` is an :class:`Item`.
+    """Holds every item, in index order: ``catalogue[i]`` is an :class:`Item`.
 
     Items are built on first use and shared afterwards. ``frame`` is the table behind them
     (:data:`benchmark.data.schema.ITEM_COLUMNS`), for vectorised work.
@@ -51,12 +51,12 @@ class Catalogue(Sequence[Item]):
         return item
 
     def by_id(self, item_id: str) -> Item:
-        """The item called ``item_id``; :class:`BenchError` when there is none."""
+        """Return the item called ``item_id``; raises :class:`BenchError` when there is none."""
         try:
             return self[self.index[item_id]]
         except KeyError:
             raise BenchError(
-                f"Item {item_id!r} is not in the catalogue of {len(self)} items.",
+                f"Item {shown(item_id)} is not in the catalogue of {len(self)} items.",
                 fix="Answer with ids from data.catalogue.ids.",
             ) from None
 
@@ -78,6 +78,6 @@ class Catalogue(Sequence[Item]):
 
 
 def own_words(item: Item) -> str:
-    """Title, category, brand and attribute values of an item in one line."""
+    """Return title, category, brand and attribute values of an item in one line."""
     parts = [item.title or "", *item.category, item.brand or "", *item.attributes.values()]
     return " ".join(part for part in parts if part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -14,9 +15,9 @@ from benchmark.data.frames import read_parquet
 from benchmark.data.instances.building import Rules
 from benchmark.data.instances.lazily import Questions
 from benchmark.data.instances.table import InstanceTable
-from benchmark.data.listing import INFO, prepare_command
+from benchmark.data.listing import INFO, prepare_command, supported
 from benchmark.data.perturbations import PERTURBATIONS, drop_attributes, swap_images
-from benchmark.data.schema import COHORTS, DEFAULT_K, FORMAT_VERSION
+from benchmark.data.schema import COHORTS, DEFAULT_K, FORMAT_VERSION, MOST_NEW_USERS
 from benchmark.data.view import DatasetView
 from benchmark.errors import BenchError, UsageError, unknown_name
 from benchmark.host.files import read_json, sha256_file, sha256_json
@@ -39,12 +40,20 @@ _OUTSIDE_IDENTITY = ("name", "sha256")
 
 
 def identity_sha256(info: Mapping[str, Any]) -> str:
-    """A dataset's hash: of all dataset.json says (file hashes included) but its name."""
+    """Return a dataset's hash: of all dataset.json says (file hashes included) but its name."""
     return sha256_json({k: v for k, v in info.items() if k not in _OUTSIDE_IDENTITY})
 
 
+def why_absent(dataset: Dataset) -> str:
+    """Return the reason for every task that ``dataset`` does not support, in one line."""
+    tasks: dict[str, list[str]] = {}
+    for task, why in dataset.info.get("tasks_absent", {}).items():
+        tasks.setdefault(why, []).append(task)
+    return "; ".join(f"{', '.join(names)}: {why}" for why, names in tasks.items())
+
+
 class Dataset:
-    """A prepared folder. ``info`` is its dataset.json."""
+    """Reads a prepared folder. ``info`` is its dataset.json."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -75,7 +84,7 @@ class Dataset:
 
     @cached_property
     def rules(self) -> Rules:
-        """What holds for every instance."""
+        """Return what holds for every instance."""
         parameters, scale = self.info["parameters"], self.info["rating_scale"]
         return Rules(
             history_window=self.info["history_window"],
@@ -87,7 +96,7 @@ class Dataset:
         )
 
     def catalogue(self, perturb: str | None = None) -> Catalogue:
-        """All items, as they are or under a perturbation (``nt``, ``nv``)."""
+        """Return all items, as they are or under a perturbation (``nt``, ``nv``)."""
         if perturb is not None and perturb not in PERTURBATIONS:
             raise unknown_name("perturbation", perturb, PERTURBATIONS)
         if perturb not in self._catalogues:
@@ -101,7 +110,7 @@ class Dataset:
         return self._catalogues[perturb]
 
     def interactions(self) -> pl.DataFrame:
-        """Every interaction of every part and cohort; for the harness, not for models."""
+        """Return the interactions of every part and cohort; for the harness, not for models."""
         return read_parquet(self.folder / "interactions.parquet")
 
     def questions(
@@ -113,7 +122,7 @@ class Dataset:
         perturb: str | None = None,
         limit: int | None = None,
     ) -> Questions:
-        """The frozen instances of ``task``; the first ``limit`` of them where given.
+        """Return the frozen instances of ``task``; the first ``limit`` of them where given.
 
         Raises :class:`UsageError`, with the reason, when the dataset lacks task or cohort, and
         :class:`BenchError` when its description or these instances are not as prepared.
@@ -128,7 +137,7 @@ class Dataset:
         return questions if limit is None else questions[:limit]
 
     def _check_unchanged(self, name: str) -> None:
-        """A score must not carry the hash of questions that were not asked."""
+        """Raise when these instances are not those whose hash a score would carry."""
         changed = None
         if identity_sha256(self.info) != self.sha256:
             changed = INFO
@@ -143,7 +152,7 @@ class Dataset:
             )
 
     def training_view(self) -> DatasetView:
-        """Training and validation data of the ``seen`` cohort; no test interaction."""
+        """Return what a model may see: training and validation data of the ``seen`` cohort."""
         rows = self.interactions().filter(
             (pl.col("cohort") == "seen") & pl.col("part").is_in(["train", "valid"])
         )
@@ -178,16 +187,25 @@ class Dataset:
         if part not in ("valid", "test"):
             raise unknown_name("part", part, ("valid", "test"))
         if task not in self.tasks:
+            why = self.info.get("tasks_absent", {}).get(task)
+            if why is None:
+                raise UsageError(
+                    f"Dataset {self.name!r} was prepared without task {task!r}.",
+                    fix=f"Prepare it again: {prepare_command(self.name, self.info)} --force",
+                )
             raise UsageError(
-                f"Dataset {self.name!r} does not support task {task!r}: "
-                f"{self.info['tasks_absent'][task]}.",
-                fix=f"It supports {', '.join(self.tasks)}.",
+                f"Dataset {self.name!r} does not support task {task!r}: {why}.",
+                fix=supported(self.name, self.tasks),
             )
         if f"{part}-{cohort}" not in self.info["tasks"][task]:
-            held = self.info["statistics"]["cohorts"]
-            fix = f"It has {', '.join(held)}."
-            if cohort == "new-user":
-                fix += " Prepare it under another --name with --set new_users=0.1."
+            fix = f"It has {', '.join(self.info['statistics']['cohorts'])}."
+            if cohort == "new-user" and (share := self._least_share()) <= MOST_NEW_USERS:
+                fix += f" Prepare it under another --name with --set new_users={share:g}."
             raise UsageError(
                 f"Dataset {self.name!r} has no {task} instances of cohort {cohort!r}.", fix=fix
             )
+
+    def _least_share(self) -> float:
+        """A share of users, 0.1 where that is anybody, that makes a cohort of one or more."""
+        users: int = self.info["statistics"]["users"]
+        return max(0.1, math.ceil(100 / users) / 100)

@@ -34,7 +34,7 @@ def write_parquet(frame: pl.DataFrame, path: Path) -> None:
 
 
 def read_parquet(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
-    """Read a file of a prepared dataset; :class:`BenchError` when it is missing or broken."""
+    """Read a file of a prepared dataset; raises :class:`BenchError` when it cannot be read."""
     try:
         return pl.read_parquet(path, columns=columns, glob=False, memory_map=False)
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -45,7 +45,7 @@ def read_parquet(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
 
 
 def conform(frame: pl.DataFrame, columns: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    """``frame`` with exactly ``columns``, cast; absent ones become null.
+    """Return ``frame`` with exactly ``columns``, cast; absent ones become null.
 
     Raises :class:`polars.exceptions.PolarsError` where a value cannot be cast.
     """
@@ -56,7 +56,7 @@ def conform(frame: pl.DataFrame, columns: Mapping[str, pl.DataType]) -> pl.DataF
 
 
 def content_sha256(frame: pl.DataFrame) -> str:
-    """Hash of a flat frame's values (numbers and strings), whatever its layout in memory."""
+    """Return the hash of a flat frame's numbers and strings, whatever its layout in memory."""
     digest = hashlib.sha256()
     for name, kind in frame.schema.items():
         column = frame[name].rechunk()
@@ -78,7 +78,7 @@ def content_sha256(frame: pl.DataFrame) -> str:
 
 
 def list_series(name: str, values: pl.Series, offsets: NDArray[np.int64]) -> pl.Series:
-    """A list column: row ``i`` holds ``values[offsets[i]:offsets[i + 1]]``."""
+    """Build a list column: row ``i`` holds ``values[offsets[i]:offsets[i + 1]]``."""
     array = pa.LargeListArray.from_arrays(pa.array(offsets), values.rechunk().to_arrow())
     series = pl.from_arrow(array)
     assert isinstance(series, pl.Series)

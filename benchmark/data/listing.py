@@ -1,8 +1,9 @@
-"""Which datasets are prepared: reads dataset.json files and nothing else, so it is instant."""
+"""List prepared datasets: only dataset.json files are read, so it is instant."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from benchmark.host.files import read_json
 from benchmark.host.home import Home
 
 INFO = "dataset.json"
+#: What a dataset may be called: the name of its folder.
+DATASET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def dataset_folders(home: Home) -> Iterator[Path]:
-    """Folders under a dataset's name; unfinished ones have hidden names."""
+    """Yield the folders under a dataset's name; unfinished ones have hidden names."""
     if home.datasets.is_dir():
         for folder in sorted(home.datasets.iterdir()):
             if folder.is_dir() and not folder.name.startswith("."):
@@ -23,7 +26,7 @@ def dataset_folders(home: Home) -> Iterator[Path]:
 
 
 def list_datasets(home: Home) -> list[dict[str, Any]]:
-    """One row a dataset, by name.
+    """Return one row a dataset, by name.
 
     Keys: ``name, source, sha256, users, items, interactions, tasks``. A folder that is no
     whole dataset is listed with empty values and ``problem``, the reason.
@@ -49,7 +52,7 @@ def _row(folder: Path) -> dict[str, Any]:
 
 
 def prepare_command(name: str, info: dict[str, Any]) -> str:
-    """The command that prepares the dataset ``name``, as far as its dataset.json knows it."""
+    """Return the command that prepares dataset ``name``, as far as its dataset.json knows it."""
     if name in SELF_CONTAINED:
         source, settings = SELF_CONTAINED[name]
         words = [source, *(f"--set {key}={value}" for key, value in settings.items())]
@@ -57,3 +60,10 @@ def prepare_command(name: str, info: dict[str, Any]) -> str:
         source = info.get("source", name)
         words = [source, "--raw PATH", *([] if source == name else [f"--name {name}"])]
     return "unimp-bench data prepare " + " ".join(words)
+
+
+def supported(name: str, tasks: Sequence[str]) -> str:
+    """Return a sentence on the tasks that the dataset ``name`` supports, for a message."""
+    if tasks:
+        return f"It supports {', '.join(tasks)}."
+    return f"It supports no task at all; unimp-bench data stats {name} gives the reasons."

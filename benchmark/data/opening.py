@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-
 from benchmark.data.dataset import Dataset
-from benchmark.data.listing import dataset_folders, prepare_command
+from benchmark.data.listing import DATASET_NAME, dataset_folders, prepare_command
 from benchmark.data.sources import SELF_CONTAINED, SOURCES
 from benchmark.errors import UsageError, unknown_name
+from benchmark.host.console import note
 from benchmark.host.home import Home
 
 
 def open_dataset(name: str, home: Home) -> Dataset:
-    """The dataset called ``name``.
+    """Open the dataset called ``name``.
 
     Raises :class:`UsageError` with the nearest names, and the command that prepares it where
     one is known.
@@ -26,16 +25,17 @@ def open_dataset(name: str, home: Home) -> Dataset:
             f"Dataset {name!r} is not prepared yet.", fix=f"Run {prepare_command(name, {})}"
         )
     error = unknown_name("dataset", name, prepared | set(SELF_CONTAINED))
-    error.fix = f"{error.fix} Others are made by unimp-bench data prepare SOURCE --name {name}."
+    if DATASET_NAME.fullmatch(name):
+        error.fix = f"{error.fix} Others are made by unimp-bench data prepare SOURCE --name {name}."
     raise error
 
 
 def ensure_dataset(name: str, home: Home) -> Dataset:
-    """Like :func:`open_dataset`, but self-contained datasets are prepared on first use."""
+    """Open the dataset called ``name``; prepare a self-contained one on first use."""
     if name not in SELF_CONTAINED or (home.datasets / name).exists():
         return open_dataset(name, home)
     from benchmark.data.preparing.prepare import prepare
 
     source, settings = SELF_CONTAINED[name]
-    print(f"Preparing dataset {name} (once) in {home.datasets / name}.", file=sys.stderr)
+    note(f"Preparing dataset {name} (once) in {home.datasets / name}.")
     return prepare(source, home=home, name=name, settings=settings)

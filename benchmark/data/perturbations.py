@@ -1,9 +1,9 @@
-"""Perturbations of items, drawn once when a dataset is prepared (paper, Table 6).
+"""Perturb items; what changes is drawn once, when a dataset is prepared (paper, Table 6).
 
 ``nt`` (missing attributes): each present value of an item's title, category, brand, price,
 description and other attributes is dropped with probability 20%. ``nv`` (wrong images): 20%
 of the items with a photo show the photo of another item. Both act on the items an instance
-shows (history, item, candidates), never on the query, the answer or a model's training.
+shows (history, item, candidates), never on the query, the target or a model's training.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PER_MILLE = 1000
 
 
 def draw_missing_attributes(items: pl.DataFrame, *, seed: int) -> pl.DataFrame:
-    """Rows ``item_id, dropped`` (names of fields) for the items that lose something."""
+    """Draw rows ``item_id, dropped`` (names of fields) for the items that lose something."""
     rows: list[dict[str, object]] = []
     for item in items.select("item_id", *FIELDS, "attributes").iter_rows(named=True):
         item_id = item["item_id"]
@@ -41,7 +41,7 @@ def draw_missing_attributes(items: pl.DataFrame, *, seed: int) -> pl.DataFrame:
 
 
 def draw_wrong_images(items: pl.DataFrame, *, seed: int) -> pl.DataFrame:
-    """Rows ``item_id, image_of``: whose photo the item shows instead of its own."""
+    """Draw rows ``item_id, image_of``: whose photo the item shows instead of its own."""
     with_photo = items.filter(pl.col("image").is_not_null())["item_id"].to_list()
     rows: list[dict[str, str]] = []
     if len(with_photo) > 1:
@@ -56,7 +56,7 @@ def draw_wrong_images(items: pl.DataFrame, *, seed: int) -> pl.DataFrame:
 
 
 def drop_attributes(items: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
-    """``items`` as ``nt`` shows them."""
+    """Return ``items`` as ``nt`` shows them."""
     dropped: Mapping[str, list[str]] = dict(table.iter_rows())
     lost = pl.Series(
         "_lost",
@@ -81,7 +81,7 @@ def drop_attributes(items: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
 
 
 def swap_images(items: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
-    """``items`` as ``nv`` shows them."""
+    """Return ``items`` as ``nv`` shows them."""
     image = dict(items.select("item_id", "image").iter_rows())
     shown_as: Mapping[str, str] = dict(table.iter_rows())
     images = [image[shown_as.get(item_id, item_id)] for item_id in items["item_id"]]

@@ -1,4 +1,4 @@
-"""Search queries from category paths.
+"""Make search queries from category paths.
 
 After Ai et al., "Learning a Hierarchical Embedding Model for Personalized Product Search"
 (SIGIR 2017), as the paper does: the words of the category path from general to specific,
@@ -22,12 +22,12 @@ STOP_WORDS = frozenset(
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words: letters and digits, inner hyphens and apostrophes kept."""
+    """Return lower-case words: letters and digits, inner hyphens and apostrophes kept."""
     return _WORD.findall(text.lower())
 
 
 def category_query(path: Sequence[str]) -> str | None:
-    """The query of a category path, or ``None`` for fewer than two levels or no word left."""
+    """Return the query of a category path; ``None`` for fewer than two levels or no word left."""
     levels = [level for level in path if level and level.strip()]
     if len(levels) < 2:
         return None

@@ -1,4 +1,4 @@
-"""Columns of a prepared dataset, and the shape every raw source is brought into."""
+"""Define the columns of a prepared dataset, and the shape every raw source is brought into."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ import polars as pl
 FORMAT_VERSION = 1
 
 PARTS = ("train", "valid", "test")
+#: Largest share of users that a split may hold back as the cohort new-user.
+MOST_NEW_USERS = 0.9
+#: Most characters of a user's or item's id: a longer one is a damaged file, not a name.
+LONGEST_ID = 1_000
 COHORTS = ("seen", "new-user", "new-domain")
 
 #: items.parquet, one row per item in catalogue order. ``image`` is a file name in images/.
@@ -64,7 +68,7 @@ INSTANCE_COLUMNS: dict[str, pl.DataType] = {
 
 @dataclass(frozen=True)
 class RawDataset:
-    """What a source hands to preparation: cleaned rows in file order, nothing split yet.
+    """Holds what a source hands to preparation: rows in file order, nothing split yet.
 
     ``items`` has :data:`ITEM_COLUMNS` without ``image`` and ``query``; ``interactions`` has
     the columns of :data:`INTERACTION_COLUMNS` up to ``summary`` and ``domain`` (no part, no

@@ -1,4 +1,4 @@
-"""Refusing a dataset that is no longer what its hash says."""
+"""Refuse a dataset that is no longer what its hash says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every file of a dataset hashed again and compared with what was prepared."""
+"""Hash every file of a dataset again and compare it with what was prepared."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CACHES = "features"
 
 
 def verify(dataset: Dataset) -> list[str]:
-    """What differs from the prepared state, a sentence each; empty when nothing does."""
+    """Return what differs from the prepared state, a sentence each; empty when nothing does."""
     try:
         info = read_json(dataset.folder / INFO)
     except BenchError as error:

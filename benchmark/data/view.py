@@ -1,4 +1,4 @@
-"""What a model may see of a dataset: :class:`benchmark.model.TrainingView`, implemented.
+"""Show what a model may see of a dataset (:class:`benchmark.model.TrainingView`).
 
 The view is built from rows that are already filtered. It keeps no dataset, no path to the
 interactions file and no test instance, so no call on it can lead to a test interaction.
@@ -22,8 +22,10 @@ from benchmark.data.frames import content_sha256
 from benchmark.data.instances.building import InstanceBuilder, Rules
 from benchmark.data.instances.lazily import Examples
 from benchmark.data.instances.table import InstanceTable
+from benchmark.data.instances.tasks import DATA_TASKS
 from benchmark.data.instances.timeline import Timeline
-from benchmark.errors import BenchError, UsageError, unknown_name
+from benchmark.data.listing import supported
+from benchmark.errors import BenchError, UsageError, listed, shown, unknown_name
 from benchmark.instances import Example
 
 _VISIBLE = (
@@ -39,7 +41,7 @@ _VISIBLE = (
 
 
 class DatasetView:
-    """Training and validation data of the ``seen`` cohort, and the catalogue.
+    """Shows training and validation data of the ``seen`` cohort, and the catalogue.
 
     ``rows`` are the train and valid rows of interactions.parquet; ``valid`` holds the frozen
     validation instances by task; ``hashes`` of the catalogue and its photos stand for them in
@@ -74,37 +76,37 @@ class DatasetView:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of all that this view shows; computed from the content itself."""
+        """Return the hash of all that this view shows, computed from the content itself."""
         parts = {"rows": content_sha256(self._rows), "rules": asdict(self._rules)}
         text = json.dumps([parts, sorted(self._hashes.items()), self.tasks], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def interactions(self, part: Literal["train", "valid"] = "train") -> pl.DataFrame:
-        """Rows of one part; users contiguous, each user's rows in time order."""
+        """Return the rows of one part; users contiguous, each user's rows in time order."""
         _check_part(part)
         return self._rows.filter(pl.col("part") == part).select(_VISIBLE)
 
     def examples(self, task: str, part: Literal["train", "valid"] = "train") -> Sequence[Example]:
-        """Instances with targets; raises :class:`UsageError` for a task the data lacks."""
+        """Return instances with targets; raises :class:`UsageError` for a task the data lacks."""
         _check_part(part)
         if task not in self._valid:
             raise UsageError(
-                f"Dataset {self.name!r} does not support task {task!r}.",
-                fix=f"It supports {', '.join(self.tasks)}.",
+                f"Dataset {self.name!r} does not support task {shown(task)}.",
+                fix=supported(self.name, self.tasks),
             )
         if part == "valid":
             return Examples(self._valid[task], self.catalogue)
         builder = self._builder
-        targets = builder.training(self._train_end, several=task == "selection")
+        targets = builder.training(self._train_end, several=DATA_TASKS.get(task).several)
         targets, _ = builder.answerable(task, targets)
         return Examples(builder.table(task, targets), self.catalogue)
 
     def attachment(self, name: str) -> Path:
-        """A file the source left; :class:`BenchError` when there is none of that name."""
+        """Return a file the source left; raises :class:`BenchError` for a name it has not."""
         if name not in self._attachments:
-            known = ", ".join(self._attachments) or "none"
+            known = listed(self._attachments) or "none"
             raise BenchError(
-                f"Dataset {self.name!r} has no attachment {name!r} (it has: {known}).",
+                f"Dataset {self.name!r} has no attachment {shown(name)} (it has: {known}).",
                 fix="Use a dataset whose source provides it.",
             )
         if name not in self.opened:

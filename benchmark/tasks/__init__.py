@@ -1,4 +1,4 @@
-"""The six tasks."""
+"""Register the six tasks."""
 
 from __future__ import annotations
 

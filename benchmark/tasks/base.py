@@ -1,4 +1,4 @@
-"""What a task is, and what all six share.
+"""Define what a task is, and what all six share.
 
 A task module imports no numpy and no model: listing tasks is instant. Scoring code is named
 by a ``"module:attribute"`` string and imported when a run is scored.
@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Union
 
+from benchmark.errors import shown
 from benchmark.instances import Item
 from benchmark.predictions import Prediction
 
@@ -22,7 +23,7 @@ DEEPEST = 20
 
 
 def ranking_metrics(k: int = max(CUTOFFS)) -> tuple[str, ...]:
-    """Metrics of rankings of ``k`` items."""
+    """Return the metrics of rankings of ``k`` items."""
     cutoffs = (*CUTOFFS, DEEPEST) if k >= DEEPEST else CUTOFFS
     return tuple(f"{family}@{cutoff}" for cutoff in cutoffs for family in ("HR", "NDCG", "MRR"))
 
@@ -32,7 +33,7 @@ RANKING_METRICS = ranking_metrics()
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One of the six questions the benchmark asks.
+    """Describes a task: what is asked of a model, and how its predictions are scored.
 
     ``prompt(instance)`` is the instruction of the paper's Appendix A.2 as a list of
     :data:`PromptPart`; training and evaluation both use it. ``check(instance, prediction,
@@ -56,22 +57,22 @@ class Task:
 
     @property
     def possible_metrics(self) -> tuple[str, ...]:
-        """``metrics`` and those that only some datasets ask for."""
+        """Return ``metrics`` and those that only some datasets ask for."""
         return ranking_metrics(DEEPEST) if self.metrics == RANKING_METRICS else self.metrics
 
     def problem(
         self, instance: Any, prediction: Prediction, known: Callable[[str], bool]
     ) -> str | None:
-        """Why ``prediction`` does not answer ``instance``, or ``None`` when it does."""
+        """Return why ``prediction`` does not answer ``instance``, or ``None`` when it does."""
         if not isinstance(prediction, self.prediction):
             return f"{type(prediction).__name__} given, {self.prediction.__name__} expected"
         if prediction.instance_id != instance.instance_id:
-            return f"answers {prediction.instance_id!r}, asked was {instance.instance_id!r}"
+            return f"answers {shown(prediction.instance_id)}, asked was {instance.instance_id!r}"
         return self.check(instance, prediction, known)
 
 
 def first_repeated(ids: Sequence[str]) -> str | None:
-    """The first id that occurs a second time."""
+    """Return the first id that occurs a second time, or ``None``."""
     seen: set[str] = set()
     for item_id in ids:
         if item_id in seen:

@@ -1,4 +1,4 @@
-"""Personalized explanation generation: one sentence on why an item suits, or not."""
+"""Define personalized explanation generation: one sentence on why an item suits, or not."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from benchmark.instances import ExplanationInstance
 from benchmark.predictions import Text
 from benchmark.tasks.base import PromptPart, Task
 
-#: Longer answers are malformed: a submission cannot smuggle a book.
+#: Longer predictions are malformed: an explanation is a sentence.
 MAX_CHARACTERS = 2_000
 
 
 def prompt(instance: ExplanationInstance) -> list[PromptPart]:
-    """Appendix A.2, "Personalized explanation generation"."""
+    """Return the instruction of Appendix A.2, "Personalized explanation generation"."""
     return [
         "Given",
         instance.item,
@@ -24,7 +24,7 @@ def prompt(instance: ExplanationInstance) -> list[PromptPart]:
 def check(
     instance: ExplanationInstance, prediction: Text, known: Callable[[str], bool]
 ) -> str | None:
-    """Some text, not too much of it."""
+    """Require some text, of at most :data:`MAX_CHARACTERS`."""
     if not prediction.text.strip():
         return "the text is empty"
     if len(prediction.text) > MAX_CHARACTERS:

@@ -1,9 +1,10 @@
-"""Personalized user-guided image generation: draw what the user means by a query."""
+"""Define personalized user-guided image generation: draw what the user means by a query."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from benchmark.errors import shown
 from benchmark.instances import ImageGenerationInstance, Item
 from benchmark.predictions import Image
 from benchmark.tasks.base import PromptPart, Task
@@ -14,9 +15,9 @@ RETRIEVED = 2
 
 
 def prompt(instance: ImageGenerationInstance, retrieved: Sequence[Item] = ()) -> list[PromptPart]:
-    """Appendix A.2, "Personalized user-guided image generation", second stage.
+    """Return the instruction of Appendix A.2, "Personalized user-guided image generation".
 
-    The first stage asks the search task's question with the same query.
+    It is that of the second stage; the first is a search with the same query.
     """
     return [
         *retrieved,
@@ -27,14 +28,14 @@ def prompt(instance: ImageGenerationInstance, retrieved: Sequence[Item] = ()) ->
 def check(
     instance: ImageGenerationInstance, prediction: Image, known: Callable[[str], bool]
 ) -> str | None:
-    """A PNG of the size asked that can be decoded, drawn from known items."""
+    """Require a PNG of the size asked that can be decoded, drawn from known items."""
     try:
         png.decode(prediction.png, instance.size)
     except ValueError as error:
         return str(error)
     for item_id in prediction.retrieved:
         if not known(item_id):
-            return f"retrieved item {item_id!r} is not in the catalogue"
+            return f"retrieved item {shown(item_id)} is not in the catalogue"
     return None
 
 

@@ -1,17 +1,18 @@
-"""Personalized preference prediction: the rating a user will give."""
+"""Define personalized preference prediction: the rating a user will give."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 
+from benchmark.errors import shown
 from benchmark.instances import PreferenceInstance
 from benchmark.predictions import Rating
 from benchmark.tasks.base import PromptPart, Task
 
 
 def prompt(instance: PreferenceInstance) -> list[PromptPart]:
-    """Appendix A.2, "Personalized preference prediction"."""
+    """Return the instruction of Appendix A.2, "Personalized preference prediction"."""
     return [
         "Given",
         instance.item,
@@ -22,10 +23,14 @@ def prompt(instance: PreferenceInstance) -> list[PromptPart]:
 def check(
     instance: PreferenceInstance, prediction: Rating, known: Callable[[str], bool]
 ) -> str | None:
-    """A finite number within the instance's scale."""
+    """Require a finite number within the instance's scale."""
     low, high = instance.scale
-    if not math.isfinite(prediction.value):
-        return f"rating {prediction.value} is not a finite number"
+    try:
+        finite = math.isfinite(prediction.value)
+    except OverflowError:  # an integer beyond the range of floats
+        finite = False
+    if not finite:
+        return f"rating {shown(prediction.value)} is not a finite number"
     if not low <= prediction.value <= high:
         return f"rating {prediction.value:g} is outside the scale {low:g} to {high:g}"
     return None

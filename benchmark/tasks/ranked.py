@@ -1,4 +1,4 @@
-"""What recommendation and search share: a ranking of k catalogue items is the answer."""
+"""Check rankings of k catalogue items, the predictions of recommendation and search."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable
 
+from benchmark.errors import shown
 from benchmark.instances import RecommendationInstance, SearchInstance
 from benchmark.predictions import Ranking
 from benchmark.tasks.base import first_repeated
@@ -16,7 +17,7 @@ def check(
     prediction: Ranking,
     known: Callable[[str], bool],
 ) -> str | None:
-    """``k`` distinct known items, none excluded, with finite non-increasing scores."""
+    """Require ``k`` distinct known items, none excluded, with finite non-increasing scores."""
     items, scores = prediction.items, prediction.scores
     if len(items) != instance.k:
         return f"{len(items)} items given, {instance.k} asked"
@@ -24,12 +25,12 @@ def check(
         return f"{len(scores)} scores given for {len(items)} items"
     repeated = first_repeated(items)
     if repeated is not None:
-        return f"item {repeated!r} is repeated"
+        return f"item {shown(repeated)} is repeated"
     for item_id in items:
         if not known(item_id):
-            return f"item {item_id!r} is not in the catalogue"
+            return f"item {shown(item_id)} is not in the catalogue"
         if item_id in instance.exclude:
-            return f"item {item_id!r} is in instance.exclude: the user already had it"
+            return f"item {shown(item_id)} is in instance.exclude: the user already had it"
     if not all(math.isfinite(score) for score in scores):
         return "a score is not a finite number"
     if any(later > earlier for earlier, later in itertools.pairwise(scores)):

@@ -1,4 +1,4 @@
-"""Personalized recommendation: the next item, from the whole catalogue."""
+"""Define personalized recommendation: the next item, from the whole catalogue."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmark.tasks.base import RANKING_METRICS, PromptPart, Task
 
 
 def prompt(instance: RecommendationInstance) -> list[PromptPart]:
-    """Appendix A.2, "Personalized recommendation"."""
+    """Return the instruction of Appendix A.2, "Personalized recommendation"."""
     return ["Can you recommend the next item to the user?"]
 
 

@@ -1,4 +1,4 @@
-"""Personalized multi-modal search: the item this user means by this query."""
+"""Define personalized multi-modal search: the item this user means by this query."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmark.tasks.base import RANKING_METRICS, PromptPart, Task
 
 
 def prompt(instance: SearchInstance) -> list[PromptPart]:
-    """Appendix A.2, "Personalized multi-modal search"."""
+    """Return the instruction of Appendix A.2, "Personalized multi-modal search"."""
     return [
         f"{instance.query} Can you retrieve the items that aligns with both the user's history "
         "and the given query?"

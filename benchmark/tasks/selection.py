@@ -1,17 +1,18 @@
-"""Personalized multi-modal selection: the appropriate ones among a few candidates."""
+"""Define personalized multi-modal selection: the appropriate ones among a few candidates."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 
+from benchmark.errors import shown
 from benchmark.instances import SelectionInstance
 from benchmark.predictions import Selection
 from benchmark.tasks.base import PromptPart, Task, first_repeated
 
 
 def prompt(instance: SelectionInstance) -> list[PromptPart]:
-    """Appendix A.2, "Personalized multi-modal selection"."""
+    """Return the instruction of Appendix A.2, "Personalized multi-modal selection"."""
     return [
         "Given",
         *instance.candidates,
@@ -22,14 +23,14 @@ def prompt(instance: SelectionInstance) -> list[PromptPart]:
 def check(
     instance: SelectionInstance, prediction: Selection, known: Callable[[str], bool]
 ) -> str | None:
-    """Distinct candidates (possibly none), and a finite score for each candidate."""
+    """Require distinct candidates (or none), and a finite score for each candidate."""
     candidates = {item.item_id for item in instance.candidates}
     repeated = first_repeated(prediction.chosen)
     if repeated is not None:
-        return f"item {repeated!r} is chosen twice"
+        return f"item {shown(repeated)} is chosen twice"
     for item_id in prediction.chosen:
         if item_id not in candidates:
-            return f"item {item_id!r} is not among the candidates"
+            return f"item {shown(item_id)} is not among the candidates"
     if len(prediction.scores) != len(instance.candidates):
         return f"{len(prediction.scores)} scores given for {len(instance.candidates)} candidates"
     if not all(math.isfinite(score) for score in prediction.scores):

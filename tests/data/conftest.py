@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,7 @@ class Shop:
 
 
 @pytest.fixture
-def shop(monkeypatch: pytest.MonkeyPatch) -> Shop:
+def shop() -> Iterator[Shop]:
     shop = Shop()
     source = Source(
         name="shop",
@@ -107,8 +107,8 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Shop:
         needs_raw=False,
         defaults={"new_users": 0.25, "history_window": 3},
     )
-    monkeypatch.setitem(SOURCES._entries, "shop", source)
-    return shop
+    with SOURCES.added("shop", source):
+        yield shop
 
 
 @pytest.fixture

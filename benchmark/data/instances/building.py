@@ -1,4 +1,4 @@
-"""From interactions to instances: the one place where a task's questions are made.
+"""Build instances from interactions: the one place where any task's are made.
 
 Validation and test files are frozen through it when a dataset is prepared; training examples
 come through it when a model asks for them. Whatever part an instance belongs to, it sees the
@@ -8,7 +8,9 @@ user's rows before its target and nothing later.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,7 @@ from benchmark.data.instances.candidates import CandidateSampler
 from benchmark.data.instances.ragged import Computed, Ragged
 from benchmark.data.instances.seeded import stable_hash
 from benchmark.data.instances.table import InstanceTable
+from benchmark.data.instances.tasks import DATA_TASKS, DataTask
 from benchmark.data.instances.timeline import Timeline
 
 #: Most positives of a selection instance.
@@ -26,7 +29,7 @@ MOST_POSITIVES = 3
 
 @dataclass(frozen=True)
 class Rules:
-    """What holds for every instance of a dataset."""
+    """Holds what is the same for every instance of a dataset."""
 
     history_window: int
     allow_repeats: bool
@@ -38,9 +41,9 @@ class Rules:
 
 @dataclass(frozen=True)
 class Targets:
-    """Where instances stand in a timeline.
+    """Says where instances stand in a timeline.
 
-    An instance's history ends before row ``first``; its answer is row ``first`` or, in
+    An instance's history ends before row ``first``; its target is row ``first`` or, in
     selection, the ``count`` rows from there. ``known_end`` is one past the last of the user's
     rows that the instance's part may know.
     """
@@ -66,8 +69,6 @@ class InstanceBuilder:
         self.timeline = timeline
         self.catalogue = catalogue
         self.rules = rules
-        self._has_query = np.array([query is not None for query in catalogue.queries], dtype=bool)
-        self._has_photo = catalogue.frame["image"].is_not_null().to_numpy()
         self._sampler: CandidateSampler | None = None
 
     def last_of_users(
@@ -78,7 +79,7 @@ class InstanceBuilder:
         behind: int,
         several: bool = False,
     ) -> Targets:
-        """One target per user: its last row but ``behind`` (0: test, 1: validation).
+        """Return one target per user: its last row but ``behind`` (0: test, 1: validation).
 
         ``several``: the target begins up to :data:`MOST_POSITIVES` - 1 rows earlier, as far
         as one row of history is left; how many is drawn per user.
@@ -94,7 +95,7 @@ class InstanceBuilder:
         return Targets(label, end - count, count, end)
 
     def training(self, train_end: NDArray[np.int64], *, several: bool) -> Targets:
-        """One target per training row that has a history.
+        """Return one target per training row that has a history.
 
         ``train_end[u]`` is one past user ``u``'s last training row. ``several``: up to
         :data:`MOST_POSITIVES` rows from there on, as the user's training rows allow.
@@ -118,22 +119,12 @@ class InstanceBuilder:
         return Targets("train", rows, count, end)
 
     def answerable(self, task: str, targets: Targets) -> tuple[Targets, Counter[str]]:
-        """The targets that make an instance of ``task``, and why the others do not."""
-        timeline, rows = self.timeline, targets.first
-        items = timeline.item[rows]
-        reasons: dict[str, NDArray[np.bool_]] = {}
-        if task in ("recommendation", "search") and not self.rules.allow_repeats:
-            reasons["the user already had the item"] = ~timeline.first_time[rows]
-        if task in ("search", "image-generation"):
-            reasons["the item has no query"] = ~self._has_query[items]
-        if task == "image-generation":
-            reasons["the item has no photo"] = ~self._has_photo[items]
-        if task == "preference":
-            reasons["no rating"] = np.isnan(timeline.rating[rows])
-        if task == "explanation":
-            reasons["no sentence of a review mentions the item"] = (
-                timeline.explanation.is_null().to_numpy()[rows]
-            )
+        """Return the targets that make an instance of ``task``, and why the others do not.
+
+        A target that fails for several reasons counts for the first.
+        """
+        data_task, rows = DATA_TASKS.get(task), targets.first
+        reasons = data_task.left_out(self.timeline, self.catalogue, self.rules, rows)
         keep = np.ones(len(rows), dtype=bool)
         counts: Counter[str] = Counter()
         for reason, lacking in reasons.items():
@@ -142,7 +133,8 @@ class InstanceBuilder:
         return targets.where(keep), +counts
 
     def table(self, task: str, targets: Targets) -> InstanceTable:
-        """The instances of ``task`` at ``targets`` (all answerable)."""
+        """Return the instances of ``task`` at ``targets``, all of which must be answerable."""
+        data_task = DATA_TASKS.get(task)
         timeline, rows = self.timeline, targets.first
         start = timeline.start_of(rows)
         low = np.maximum(start, rows - self.rules.history_window)
@@ -151,42 +143,39 @@ class InstanceBuilder:
             ids = Computed(len(rows), lambda i: f"train/{users[user[i]]}/{int(rows[i] - start[i])}")
         else:
             ids = Computed(len(rows), lambda i: f"{targets.label}/{users[user[i]]}")
-        queries, items = self.catalogue.queries, timeline.item
-        wanted = task in ("search", "image-generation")
-        ranked = task in ("recommendation", "search")
-        about = task in ("preference", "explanation")
-        selection = task == "selection"
         return InstanceTable(
-            task=task,
+            task=data_task,
             ids=ids,
             users=Computed(len(rows), lambda i: users[user[i]]),
-            history=Ragged(items, low, rows),
+            history=Ragged(timeline.item, low, rows),
             ratings=Ragged(timeline.rating, low, rows),
             timestamps=Ragged(timeline.timestamp, low, rows),
             rating_scale=self.rules.rating_scale,
             k=self.rules.k,
-            seen=Ragged(items, start, rows) if ranked and not self.rules.allow_repeats else None,
-            query=Computed(len(rows), lambda i: queries[items[rows[i]]]) if wanted else None,
-            item=Computed(len(rows), lambda i: int(items[rows[i]])) if about else None,
-            candidates=self._candidates(targets, ids) if selection else None,
-            target_items=(
-                Computed(len(rows), lambda i: self._positives(targets, i))
-                if selection
-                else None
-                if about
-                else Ragged(items, rows, rows + 1)
-            ),
-            target_rating=(
-                Computed(len(rows), lambda i: float(timeline.rating[rows[i]]))
-                if task == "preference"
-                else None
-            ),
-            target_text=(
-                Computed(len(rows), lambda i: timeline.explanation[int(rows[i])])
-                if task == "explanation"
-                else None
-            ),
+            **{name: self._column(name, data_task, targets, ids) for name in data_task.columns},
         )
+
+    def _column(self, name: str, task: DataTask, targets: Targets, ids: Computed[str]) -> Any:
+        """A column of :data:`~benchmark.data.schema.INSTANCE_COLUMNS` beside ids and history."""
+        timeline, rows, n = self.timeline, targets.first, len(targets)
+        items, queries = timeline.item, self.catalogue.queries
+        if name == "seen":
+            return (
+                None if self.rules.allow_repeats else Ragged(items, timeline.start_of(rows), rows)
+            )
+        if name == "candidates":
+            return self._candidates(targets, ids)
+        if name == "target_items":
+            if task.several:
+                return Computed(n, lambda i: self._positives(targets, i))
+            return Ragged(items, rows, rows + 1)
+        entries: dict[str, Callable[[int], Any]] = {
+            "query": lambda i: queries[items[rows[i]]],
+            "item": lambda i: int(items[rows[i]]),
+            "target_rating": lambda i: float(timeline.rating[rows[i]]),
+            "target_text": lambda i: timeline.explanation[int(rows[i])],
+        }
+        return Computed(n, entries[name])
 
     def _positives(self, targets: Targets, i: int) -> list[int]:
         first = targets.first[i]

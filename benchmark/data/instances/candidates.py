@@ -32,7 +32,7 @@ class CandidateSampler:
                 self._pools[path[:depth]].append(index)
 
     def candidates(self, key: int, positives: Sequence[int], own: Collection[int]) -> list[int]:
-        """Catalogue indices, shuffled: ``positives`` and up to ``negatives`` others.
+        """Return ``positives`` and up to ``negatives`` others: catalogue indices, shuffled.
 
         Fewer than ``negatives`` only where the catalogue has no more items to offer.
         """
@@ -61,7 +61,7 @@ class CandidateSampler:
 
 
 def _from_pool(pool: Sequence[int], taken: set[int], draws: Draws) -> int | None:
-    """An item of ``pool`` outside ``taken``, all equally likely; ``None`` when there is none."""
+    """Draw an item of ``pool`` outside ``taken``, all equally likely; ``None`` if there is none."""
     for _ in range(_PROBES if pool else 0):
         item = pool[draws.below(len(pool))]
         if item not in taken:

@@ -1,4 +1,4 @@
-"""Frozen instances, read lazily: what is asked, and (for the harness alone) the answers."""
+"""Read frozen instances lazily, with (for the harness alone) their targets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmark.instances import Example, Instance, Target
 
 
 class Questions(Sequence[Instance]):
-    """The instances of one task, part and cohort, in file order.
+    """Reads the instances of one task, part and cohort, in file order.
 
     Indexing builds one instance; slicing gives :class:`Questions` again. ``sha256`` is that
     of the instance file, the same for every slice of it.
@@ -40,27 +40,27 @@ class Questions(Sequence[Instance]):
 
     @property
     def ids(self) -> list[str]:
-        """Instance ids, in order."""
+        """Return the instance ids, in order."""
         return [self._table.ids[row] for row in self._rows]
 
     @property
     def users(self) -> list[str]:
-        """User ids, in order."""
+        """Return the user ids, in order."""
         return [self._table.users[row] for row in self._rows]
 
     @property
     def targets(self) -> list[Target]:
-        """The right answers, in order."""
+        """Return the targets, in order."""
         return [self._table.target(row, self._catalogue) for row in self._rows]
 
     @property
     def rating_scale(self) -> tuple[float, float] | None:
-        """(lowest, highest) rating of the dataset, or ``None``."""
+        """Return the (lowest, highest) rating of the dataset, or ``None``."""
         return self._table.rating_scale
 
 
 class Examples(Sequence[Example]):
-    """Instances with their answers, each built when it is asked for."""
+    """Builds each instance with its target when it is indexed."""
 
     def __init__(self, table: InstanceTable, catalogue: Catalogue) -> None:
         self._table = table

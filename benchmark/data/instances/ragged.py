@@ -1,4 +1,4 @@
-"""Rows of unequal length as slices of one flat array; and rows computed when asked for."""
+"""Store rows of unequal length as slices of one flat array, or compute rows on access."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Ragged:
-    """Row ``i`` is ``values[low[i]:high[i]]``; rows may overlap, as histories do."""
+    """Holds rows of unequal length: row ``i`` is ``values[low[i]:high[i]]``.
+
+    Rows may overlap, as histories do.
+    """
 
     values: NDArray[Any]
     low: NDArray[np.int64]
@@ -31,14 +34,14 @@ class Ragged:
         return values
 
     def flat(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """All rows behind each other, and the offsets (rows + 1) between them."""
+        """Return all rows behind each other, and the offsets (rows + 1,) between them."""
         lengths = self.high - self.low
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         positions = np.arange(offsets[-1]) + np.repeat(self.low - offsets[:-1], lengths)
         return self.values[positions], offsets
 
     def to_series(self, name: str, codes: pl.Series | None = None) -> pl.Series:
-        """As a list column; through ``codes`` (index -> string) where values are indices."""
+        """Return a list column; through ``codes`` (index -> string) where values are indices."""
         values, offsets = self.flat()
         if codes is not None:
             column = codes.gather(values)
@@ -48,7 +51,7 @@ class Ragged:
 
     @classmethod
     def of_series(cls, column: pl.Series, codes: pl.Enum | None = None) -> Ragged:
-        """The inverse of :meth:`to_series`; missing numbers become NaN."""
+        """Invert :meth:`to_series`; missing numbers become NaN."""
         lengths = column.list.len().cast(pl.Int64).fill_null(0).to_numpy()
         ends = np.cumsum(lengths, dtype=np.int64)
         flat = column.filter(column.list.len() > 0).explode()
@@ -57,7 +60,7 @@ class Ragged:
 
     @classmethod
     def of_lists(cls, rows: Sequence[Sequence[int]]) -> Ragged:
-        """From lists of item indices."""
+        """Build from lists of item indices."""
         ends = np.cumsum([len(row) for row in rows], dtype=np.int64)
         lengths = np.array([len(row) for row in rows], dtype=np.int64)
         values = np.array([value for row in rows for value in row], dtype=np.int64)
@@ -65,7 +68,7 @@ class Ragged:
 
 
 class Computed(Sequence[T], Generic[T]):
-    """A sequence whose entries are made on access and not kept."""
+    """Computes the entries of a sequence on access and keeps none."""
 
     def __init__(self, length: int, entry: Callable[[int], T]) -> None:
         self._length = length

@@ -1,4 +1,4 @@
-"""Random choices that depend on names, not on order, library versions or other rows.
+"""Draw random choices that depend on names, not on order, library versions or other rows.
 
 A choice is keyed by what it is about (a user, an item, an instance), so changing one row of
 the raw data cannot change the choice made for another.
@@ -17,13 +17,16 @@ _MASK = (1 << 64) - 1
 
 
 def stable_hash(*parts: str | int) -> int:
-    """A 64-bit hash of ``parts``, equal on every machine and Python version."""
+    """Return a 64-bit hash of ``parts``, equal on every machine and Python version."""
     text = "\x1f".join(str(part) for part in parts)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
 class Draws:
-    """SplitMix64 (Steele, Lea & Flood, 2014): a small generator, cheap to start for each key."""
+    """Generates random integers by SplitMix64 (Steele, Lea & Flood, 2014).
+
+    It is cheap to start for each key.
+    """
 
     __slots__ = ("_state",)
 
@@ -31,7 +34,7 @@ class Draws:
         self._state = key & _MASK
 
     def below(self, n: int) -> int:
-        """An integer in [0, n); the bias of at most n / 2**64 is ignored."""
+        """Draw an integer in [0, n); the bias of at most n / 2**64 is ignored."""
         self._state = (self._state + 0x9E3779B97F4A7C15) & _MASK
         z = self._state
         z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
@@ -39,14 +42,14 @@ class Draws:
         return (z ^ (z >> 31)) % n
 
     def shuffle(self, values: MutableSequence[T]) -> None:
-        """Fisher-Yates, in place."""
+        """Shuffle ``values`` in place (Fisher-Yates)."""
         for i in range(len(values) - 1, 0, -1):
             j = self.below(i + 1)
             values[i], values[j] = values[j], values[i]
 
 
 def chosen_share(names: Iterable[str], share: float, *key: str | int) -> set[str]:
-    """Exactly ``share`` of ``names``, rounded down: those with the smallest hashes."""
+    """Choose exactly ``share`` of ``names``, rounded down: those with the smallest hashes."""
     unique = set(names)
     # Through its decimal form, or 0.29 of 100 would be 28.
     count = int(Fraction(str(share)) * len(unique))

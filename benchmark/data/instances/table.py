@@ -1,4 +1,4 @@
-"""Instances in columns: one shape for frozen files and for training examples made on demand."""
+"""Hold instances in columns: one shape for frozen files and for examples made on demand."""
 
 from __future__ import annotations
 
@@ -12,40 +12,23 @@ import polars as pl
 from benchmark.data.catalogue import Catalogue
 from benchmark.data.frames import conform
 from benchmark.data.instances.ragged import Ragged
+from benchmark.data.instances.tasks import DATA_TASKS, DataTask
 from benchmark.data.schema import INSTANCE_COLUMNS
-from benchmark.errors import unknown_name
-from benchmark.instances import (
-    ExplanationInstance,
-    History,
-    ImageGenerationInstance,
-    Instance,
-    PreferenceInstance,
-    RecommendationInstance,
-    SearchInstance,
-    SelectionInstance,
-    Target,
-)
+from benchmark.instances import History, Instance, Item, Target
 
-#: Columns a task's file has beside ids and history (``seen`` only where repeats are barred).
-TASK_COLUMNS: dict[str, tuple[str, ...]] = {
-    "recommendation": ("seen", "target_items"),
-    "search": ("seen", "query", "target_items"),
-    "preference": ("item", "target_rating"),
-    "explanation": ("item", "target_text"),
-    "selection": ("candidates", "target_items"),
-    "image-generation": ("query", "target_items"),
-}
+#: Columns that hold lists of catalogue indices; ``item`` holds one index.
+_ITEM_LISTS = ("seen", "candidates", "target_items")
 
 
 @dataclass(frozen=True)
 class InstanceTable:
-    """Parallel columns over instances of one task; items are catalogue indices.
+    """Holds parallel columns over instances of one task; items are catalogue indices.
 
     Unused columns are ``None``. ``seen`` (the whole past) only where items may not be
-    answered again. Rankings are asked for ``k`` items.
+    predicted again. Rankings are asked for ``k`` items.
     """
 
-    task: str
+    task: DataTask
     ids: Sequence[str]
     users: Sequence[str]
     history: Ragged
@@ -65,31 +48,19 @@ class InstanceTable:
         return len(self.ids)
 
     def instance(self, row: int, catalogue: Catalogue) -> Instance:
-        """The typed question; ``catalogue`` decides how its items look (perturbations)."""
-        common = {
-            "instance_id": self.ids[row],
-            "user_id": self.users[row],
-            "history": History(
-                tuple(catalogue[index] for index in self.history[row]),
-                tuple(None if math.isnan(r) else r for r in self.ratings[row]),
-                tuple(self.timestamps[row]),
-            ),
-        }
-        return _BUILDERS[self.task](self, row, catalogue, common)
+        """Return the instance of ``row``; its items look as in ``catalogue`` (perturbations)."""
+        return self.task.instance(InstanceRow(self, row, catalogue))
 
     def target(self, row: int, catalogue: Catalogue) -> Target:
-        """The right answer of instance ``row``."""
-        if self.target_rating is not None:
-            return float(self.target_rating[row])
-        if self.target_text is not None:
-            text = self.target_text[row]
-            assert text is not None
-            return text
-        assert self.target_items is not None
-        return tuple(catalogue.ids[index] for index in self.target_items[row])
+        """Return the target of instance ``row``: item ids, a rating or a text."""
+        value = getattr(self, self.task.target)[row]
+        if self.task.target in _ITEM_LISTS:
+            return tuple(catalogue.ids[index] for index in value)
+        assert value is not None
+        return value if isinstance(value, str) else float(value)
 
     def to_frame(self, catalogue: Catalogue) -> pl.DataFrame:
-        """The frozen form, with item ids (columns of :data:`INSTANCE_COLUMNS`)."""
+        """Return the frozen form, with item ids (columns of :data:`INSTANCE_COLUMNS`)."""
         ids = pl.Series(catalogue.ids, dtype=pl.String)
         columns: dict[str, Any] = {
             "instance_id": pl.Series(list(self.ids), dtype=pl.String),
@@ -98,11 +69,11 @@ class InstanceTable:
             "history_ratings": self.ratings.to_series("history_ratings"),
             "history_timestamps": self.timestamps.to_series("history_timestamps"),
         }
-        for name in TASK_COLUMNS[self.task]:
+        for name in self.task.columns:
             values = getattr(self, name)
             if name == "seen" and values is None:
                 continue
-            if name in ("seen", "candidates", "target_items"):
+            if name in _ITEM_LISTS:
                 rows = values if isinstance(values, Ragged) else Ragged.of_lists(list(values))
                 columns[name] = rows.to_series(name, ids)
             elif name == "item":
@@ -121,21 +92,20 @@ class InstanceTable:
         k: int,
     ) -> InstanceTable:
         """Read back what :meth:`to_frame` wrote."""
-        if task not in TASK_COLUMNS:
-            raise unknown_name("task", task, TASK_COLUMNS)
+        data_task = DATA_TASKS.get(task)
         codes = pl.Enum(catalogue.ids)
         columns: dict[str, Any] = {}
-        for name in TASK_COLUMNS[task]:
+        for name in data_task.columns:
             if name not in frame.columns:
                 continue
-            if name in ("seen", "candidates", "target_items"):
+            if name in _ITEM_LISTS:
                 columns[name] = Ragged.of_series(frame[name], codes)
             elif name == "item":
                 columns[name] = frame[name].cast(codes).to_physical().to_list()
             else:
                 columns[name] = frame[name].to_list()
         return cls(
-            task=task,
+            task=data_task,
             ids=frame["instance_id"].to_list(),
             users=frame["user_id"].to_list(),
             history=Ragged.of_series(frame["history"], codes),
@@ -147,57 +117,61 @@ class InstanceTable:
         )
 
 
-def _excluded(table: InstanceTable, row: int, catalogue: Catalogue) -> frozenset[str]:
-    if table.seen is None:
-        return frozenset()
-    return frozenset(catalogue.ids[index] for index in table.seen[row])
+@dataclass(frozen=True)
+class InstanceRow:
+    """Reads from one row of a table what its task's instance shows, as the catalogue has it."""
 
+    table: InstanceTable
+    row: int
+    catalogue: Catalogue
 
-def _query(table: InstanceTable, row: int) -> str:
-    assert table.query is not None
-    query = table.query[row]
-    assert query is not None
-    return query
+    @property
+    def common(self) -> dict[str, Any]:
+        """Return the fields every instance has: ids and history."""
+        table, row, catalogue = self.table, self.row, self.catalogue
+        return {
+            "instance_id": table.ids[row],
+            "user_id": table.users[row],
+            "history": History(
+                tuple(catalogue[index] for index in table.history[row]),
+                tuple(None if math.isnan(r) else r for r in table.ratings[row]),
+                tuple(table.timestamps[row]),
+            ),
+        }
 
+    @property
+    def exclude(self) -> frozenset[str]:
+        """Return the ids that may not be predicted: the user's whole past, or none."""
+        if self.table.seen is None:
+            return frozenset()
+        return frozenset(self.catalogue.ids[index] for index in self.table.seen[self.row])
 
-def _item(table: InstanceTable, row: int) -> int:
-    assert table.item is not None
-    return int(table.item[row])
+    @property
+    def query(self) -> str:
+        """Return the search query."""
+        assert self.table.query is not None
+        query = self.table.query[self.row]
+        assert query is not None
+        return query
 
+    @property
+    def item(self) -> Item:
+        """Return the item that the instance is about."""
+        assert self.table.item is not None
+        return self.catalogue[int(self.table.item[self.row])]
 
-def _recommendation(t: InstanceTable, row: int, c: Catalogue, common: Any) -> Instance:
-    return RecommendationInstance(**common, exclude=_excluded(t, row, c), k=t.k)
+    @property
+    def candidates(self) -> tuple[Item, ...]:
+        """Return the items to select from."""
+        assert self.table.candidates is not None
+        return tuple(self.catalogue[index] for index in self.table.candidates[self.row])
 
+    @property
+    def rating_scale(self) -> tuple[float, float] | None:
+        """Return the (lowest, highest) rating of the dataset, or ``None``."""
+        return self.table.rating_scale
 
-def _search(t: InstanceTable, row: int, c: Catalogue, common: Any) -> Instance:
-    exclude = _excluded(t, row, c)
-    return SearchInstance(**common, query=_query(t, row), exclude=exclude, k=t.k)
-
-
-def _preference(t: InstanceTable, row: int, c: Catalogue, common: Any) -> Instance:
-    assert t.rating_scale is not None
-    return PreferenceInstance(**common, item=c[_item(t, row)], scale=t.rating_scale)
-
-
-def _explanation(t: InstanceTable, row: int, c: Catalogue, common: Any) -> Instance:
-    return ExplanationInstance(**common, item=c[_item(t, row)])
-
-
-def _selection(t: InstanceTable, row: int, c: Catalogue, common: Any) -> Instance:
-    assert t.candidates is not None
-    candidates = tuple(c[index] for index in t.candidates[row])
-    return SelectionInstance(**common, candidates=candidates)
-
-
-def _image_generation(t: InstanceTable, row: int, c: Catalogue, common: Any) -> Instance:
-    return ImageGenerationInstance(**common, query=_query(t, row))
-
-
-_BUILDERS = {
-    "recommendation": _recommendation,
-    "search": _search,
-    "preference": _preference,
-    "explanation": _explanation,
-    "selection": _selection,
-    "image-generation": _image_generation,
-}
+    @property
+    def k(self) -> int:
+        """Return the number of items a ranking holds."""
+        return self.table.k

@@ -1,4 +1,4 @@
-"""Interactions as arrays: users behind each other, each one's rows in time order."""
+"""Hold interactions as arrays: users behind each other, each one's rows in time order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmark.data.catalogue import Catalogue
 
 @dataclass(frozen=True)
 class Timeline:
-    """Parallel arrays over interaction rows; ``starts[u]:starts[u + 1]`` are user ``u``'s."""
+    """Holds parallel arrays over interactions; ``starts[u]:starts[u + 1]`` are user ``u``'s."""
 
     users: tuple[str, ...]
     starts: NDArray[np.int64]
@@ -32,7 +32,7 @@ class Timeline:
 
     @classmethod
     def of_frame(cls, rows: pl.DataFrame, catalogue: Catalogue) -> Timeline:
-        """From rows of interactions.parquet (any parts, users contiguous and in time order)."""
+        """Build from rows of interactions.parquet (users contiguous, each in time order)."""
         codes = pl.Enum(catalogue.ids)
         user = rows["user_id"].rle_id().cast(pl.Int64).to_numpy()
         sizes = np.bincount(user) if len(user) else np.zeros(0, dtype=np.int64)
@@ -53,9 +53,9 @@ class Timeline:
         )
 
     def start_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The first row of the user each of ``rows`` belongs to."""
+        """Return the first row of the user each of ``rows`` belongs to."""
         return self.starts[self.user[rows]]
 
     def end_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """One past the last row of the user each of ``rows`` belongs to."""
+        """Return one past the last row of the user each of ``rows`` belongs to."""
         return self.starts[self.user[rows] + 1]

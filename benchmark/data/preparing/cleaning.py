@@ -1,4 +1,4 @@
-"""Raw rows checked: what a split may rely on holds afterwards, or preparation stops.
+"""Check raw rows: what a split may rely on holds afterwards, or preparation stops.
 
 Row numbers in messages count the source's interactions from 1 in file order.
 """
@@ -11,8 +11,8 @@ import polars as pl
 
 from benchmark.data.frames import conform
 from benchmark.data.raw.source import OnError
-from benchmark.data.schema import INTERACTION_COLUMNS, ITEM_COLUMNS, RawDataset
-from benchmark.errors import BenchError
+from benchmark.data.schema import INTERACTION_COLUMNS, ITEM_COLUMNS, LONGEST_ID, RawDataset
+from benchmark.errors import BenchError, listed, shown
 
 RAW_ITEM_COLUMNS = {k: v for k, v in ITEM_COLUMNS.items() if k not in ("image", "query")}
 RAW_INTERACTION_COLUMNS = {
@@ -20,14 +20,15 @@ RAW_INTERACTION_COLUMNS = {
 }
 _ROW = "_row"
 _SKIP = "Correct it, or leave such rows out with --on-error skip."
+_TOO_LONG = f"of more than {LONGEST_ID:,} characters"
 
 
 def clean(raw: RawDataset, *, on_error: OnError) -> RawDataset:
-    """``raw`` with valid rows only and counts of what was left out in ``notes``.
+    """Return ``raw`` with valid rows only and counts of what was left out in ``notes``.
 
-    Bad rows (a missing id or time, an unknown item, a rating that is NaN or outside the
-    scale) raise :class:`BenchError`, or are left out with ``on_error="skip"``. Exact
-    duplicates are always left out, unless repeated rows are repeated purchases.
+    Bad rows (a missing or endless id, a missing time, an unknown item, a rating that is NaN or
+    outside the scale) raise :class:`BenchError`, or are left out with ``on_error="skip"``.
+    Exact duplicates are always left out, unless repeated rows are repeated purchases.
     """
     counts: dict[str, object] = dict(raw.notes)
     items = _clean_items(_conform(raw.items, RAW_ITEM_COLUMNS, "items"), on_error, counts)
@@ -35,6 +36,7 @@ def clean(raw: RawDataset, *, on_error: OnError) -> RawDataset:
     rows = rows.with_row_index(_ROW, offset=1)
     rows = _checked(rows, _absent("user_id"), "has no user_id", on_error, counts)
     rows = _checked(rows, _absent("item_id"), "has no item_id", on_error, counts)
+    rows = _checked(rows, _endless("user_id"), f"has a user_id {_TOO_LONG}", on_error, counts)
     rows = _checked(rows, pl.col("timestamp").is_null(), "has no timestamp", on_error, counts)
     known = pl.col("item_id").is_in(items["item_id"].implode())
     rows = _checked(rows, ~known, "is about an item the catalogue lacks", on_error, counts)
@@ -54,7 +56,12 @@ def clean(raw: RawDataset, *, on_error: OnError) -> RawDataset:
         if len(rows) < before:
             counts["duplicate rows left out"] = before - len(rows)
     if rows.is_empty():
-        raise BenchError("The raw data holds no usable interaction.", fix="Check --raw.")
+        out = [f"{what} ({n})" for what, n in counts.items() if what not in raw.notes]
+        raise BenchError(
+            "The raw data holds no usable interaction"
+            + (f": {listed(out, longest=None)}." if out else "."),
+            fix="Give --raw files with interactions of items they describe.",
+        )
     return replace(raw, items=items, interactions=rows.drop(_ROW), notes=counts)
 
 
@@ -63,7 +70,7 @@ def _conform(frame: pl.DataFrame, columns: dict[str, pl.DataType], what: str) ->
         return conform(frame, columns)
     except pl.exceptions.PolarsError as error:
         raise BenchError(
-            f"The source's {what} do not fit the schema: {str(error).splitlines()[0]}.",
+            f"The source's {what} do not fit the schema: {listed(str(error).splitlines()[:1])}.",
             fix="Check the column types of the raw files.",
         ) from error
 
@@ -72,9 +79,14 @@ def _absent(column: str) -> pl.Expr:
     return pl.col(column).is_null() | (pl.col(column) == "")
 
 
+def _endless(column: str) -> pl.Expr:
+    return pl.col(column).str.len_chars() > LONGEST_ID
+
+
 def _clean_items(items: pl.DataFrame, on_error: OnError, counts: dict[str, object]) -> pl.DataFrame:
     for bad, what in (
         (_absent("item_id"), "has no item_id"),
+        (_endless("item_id"), f"has an item_id {_TOO_LONG}"),
         (~pl.col("item_id").is_first_distinct(), "repeats an item_id"),
     ):
         wrong = items.with_row_index(_ROW, offset=1).filter(bad)
@@ -82,7 +94,7 @@ def _clean_items(items: pl.DataFrame, on_error: OnError, counts: dict[str, objec
             continue
         if on_error == "raise":
             row = wrong.row(0, named=True)
-            raise BenchError(f"Item row {row[_ROW]} ({row['item_id']!r}) {what}.", fix=_SKIP)
+            raise BenchError(f"Item row {row[_ROW]} ({shown(row['item_id'])}) {what}.", fix=_SKIP)
         counts[f"item rows left out: {what}"] = len(wrong)
         items = items.filter(~bad)
     return items
@@ -97,7 +109,7 @@ def _checked(
     if on_error == "raise":
         row = wrong.row(0, named=True)
         values = ", ".join(
-            f"{key} {row[key]!r}"
+            f"{key} {shown(row[key])}"
             for key in ("user_id", "item_id", "rating", "timestamp")
             if row[key] is not None
         )

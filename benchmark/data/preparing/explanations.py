@@ -1,4 +1,4 @@
-"""Explanation targets: the sentence of a review that speaks most of the item itself.
+"""Choose explanation targets: the sentence of a review that speaks most of the item itself.
 
 The paper takes annotated review sentences from files that are not public. The rule here is
 fixed and needs nothing but the review: of the sentences of 4 to 30 words, the one that
@@ -20,7 +20,7 @@ _BOUNDARY = re.compile(r"(?<=[.!?])[\"'”’)]*\s+|\s*[\r\n]+\s*")
 
 
 def item_words(row: Mapping[str, object]) -> frozenset[str]:
-    """The words by which a review may mention an item (a row of items.parquet)."""
+    """Return the words by which a review may mention an item (a row of items.parquet)."""
     texts: list[str] = [str(row[key]) for key in ("title", "brand") if row.get(key)]
     texts += _strings(row.get("category"))
     for pair in _iterable(row.get("attributes")):
@@ -30,7 +30,7 @@ def item_words(row: Mapping[str, object]) -> frozenset[str]:
 
 
 def best_sentence(review: str, mentions: frozenset[str]) -> str | None:
-    """The explanation in ``review`` of an item known by the words ``mentions``."""
+    """Return the explanation in ``review`` of an item known by the words ``mentions``."""
     best, best_count = None, 0
     for sentence in _BOUNDARY.split(review):
         found = words(sentence)

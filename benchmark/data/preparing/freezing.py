@@ -1,4 +1,4 @@
-"""Freezing: the instance files of every task, part and cohort a dataset supports."""
+"""Freeze instances: a file for every task, part and cohort a dataset supports."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import polars as pl
 from benchmark.data.catalogue import Catalogue
 from benchmark.data.frames import write_parquet
 from benchmark.data.instances.building import InstanceBuilder, Rules
+from benchmark.data.instances.tasks import DATA_TASKS
 from benchmark.data.instances.timeline import Timeline
 from benchmark.data.schema import COHORTS
 from benchmark.host.progress import bar
@@ -39,7 +40,8 @@ def freeze(
     starts = builder.timeline.starts[:-1]
     of_user = rows["cohort"].gather(starts).to_numpy()
     cohorts = {c: np.flatnonzero(of_user == c).astype(np.int64) for c in COHORTS}
-    absent = {task: why for task in TASKS if (why := _lacks(task, rows, catalogue, rules))}
+    lacking = {task: DATA_TASKS.get(task).lacks(rows, catalogue, rules) for task in TASKS}
+    absent = {task: why for task, why in lacking.items() if why is not None}
     counts: dict[str, dict[str, int]] = {}
     left_out: dict[str, dict[str, dict[str, int]]] = {}
     with bar("instances", total=len(TASKS) * len(_BEHIND)) as progress:
@@ -49,7 +51,7 @@ def freeze(
                 for cohort, users in cohorts.items():
                     if task in absent or not len(users):
                         continue
-                    several = task == "selection" and cohort != "seen"
+                    several = DATA_TASKS.get(task).several and cohort != "seen"
                     targets = builder.last_of_users(users, part, behind=behind, several=several)
                     targets, reasons = builder.answerable(task, targets)
                     label = f"{part}-{cohort}"
@@ -65,19 +67,3 @@ def freeze(
                     if reasons:
                         left_out.setdefault(task, {})[label] = dict(reasons)
     return {"tasks": counts, "tasks_absent": absent, "instances_left_out": left_out}
-
-
-def _lacks(task: str, rows: pl.DataFrame, catalogue: Catalogue, rules: Rules) -> str | None:
-    """Why the data cannot support ``task`` at all, or ``None``."""
-    items = catalogue.frame
-    if task == "preference" and rules.rating_scale is None:
-        return "the data has no ratings"
-    if task == "explanation" and rows["review"].null_count() == len(rows):
-        return "the data has no reviews"
-    if task == "selection" and not items["category"].list.len().sum():
-        return "no item has a category to draw candidates from"
-    if task in ("search", "image-generation") and items["query"].null_count() == len(items):
-        return "no item has a category path of at least two levels"
-    if task == "image-generation" and items["image"].null_count() == len(items):
-        return "the data has no photos"
-    return None

@@ -1,4 +1,4 @@
-"""The parameters of preparation: one namespace of ``--set`` keys, validated and recorded."""
+"""Validate and record the parameters of preparation: one namespace of ``--set`` keys."""
 
 from __future__ import annotations
 
@@ -9,30 +9,41 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from benchmark.data.raw.source import Source
-from benchmark.data.schema import DEFAULT_K
-from benchmark.errors import UsageError, unknown_name
+from benchmark.data.schema import DEFAULT_K, MOST_NEW_USERS
+from benchmark.errors import UsageError, shown, unknown_name
 
 M = TypeVar("M", bound=BaseModel)
 
+#: A split needs one interaction each for training, validation and test.
+LEAST_INTERACTIONS = 3
+
+
+def _whole(value: object) -> object:
+    """The text of a small whole number as that number."""
+    digits = isinstance(value, str) and len(value) < 10 and value.isdecimal()
+    return int(str(value)) if digits else value
+
 
 class SplitParams(BaseModel):
-    """What every source shares. Sources change defaults through ``Source.defaults``."""
+    """Validates the settings of every source, which change defaults by ``Source.defaults``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     new_users: float = Field(
-        0.0, ge=0, le=0.9, description="share of users reserved as the cohort new-user"
+        0.0, ge=0, le=MOST_NEW_USERS, description="share of users reserved as the cohort new-user"
     )
     history_window: int = Field(
         50, ge=1, le=1000, description="longest history an instance carries"
     )
     min_interactions: int = Field(
-        3, ge=3, description="users with fewer interactions are dropped (3: train, valid, test)"
+        LEAST_INTERACTIONS,
+        ge=LEAST_INTERACTIONS,
+        description="users with fewer interactions are dropped (3: train, valid, test)",
     )
     selection_negatives: int = Field(
         6, ge=1, le=100, description="candidates per selection instance that are not positives"
     )
-    k: Annotated[Literal[10, 20], BeforeValidator(int)] = Field(
+    k: Annotated[Literal[10, 20], BeforeValidator(_whole)] = Field(
         10, description="items a ranking holds; with 20, metrics at 20 are added"
     )
     seed: int = Field(0, ge=0, description="of cohorts, candidates and perturbations")
@@ -41,7 +52,7 @@ class SplitParams(BaseModel):
 def parse_settings(
     source: Source, settings: Mapping[str, str] | None
 ) -> tuple[BaseModel, SplitParams]:
-    """``settings`` (``--set`` strings) over the defaults: source parameters, common parameters.
+    """Return source and common parameters: ``settings`` (``--set`` strings) over the defaults.
 
     Raises :class:`UsageError` for an unknown key (with the nearest ones) or a bad value.
     """
@@ -58,7 +69,7 @@ def parse_settings(
 
 
 def recorded(source_params: BaseModel, split_params: SplitParams) -> dict[str, Any]:
-    """Both as one JSON-ready mapping; of a path only the file name, as folders move."""
+    """Return both as one JSON-ready mapping; of a path only the file name, as folders move."""
     values = {**source_params.model_dump(mode="json"), **split_params.model_dump(mode="json")}
     values |= {key: value.name for key, value in source_params if isinstance(value, Path)}
     if values["k"] == DEFAULT_K:
@@ -77,7 +88,7 @@ def _validate(model: type[M], values: Mapping[str, Any], source: Source) -> M:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise UsageError(
-            f"Setting {key}={first['input']!r} of source {source.name!r} is not possible: "
+            f"Setting {key}={shown(first['input'])} of source {source.name!r} is not possible: "
             f"{first['msg']}.",
             fix=f"Correct --set {key}=VALUE or leave it out.",
         ) from None

@@ -1,4 +1,4 @@
-"""Photos: copied byte for byte once each of them has proved readable."""
+"""Copy photos byte for byte once each of them has proved readable."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BATCH = 256
 
 
 class Copied(NamedTuple):
-    """One photo: its file name in images/ and SHA-256, or why it cannot be used.
+    """Holds a photo's file name in images/ and SHA-256, or why it cannot be used.
 
     ``problem`` without a word of a file system's paths: the same raw files give the same text.
     """

@@ -1,4 +1,4 @@
-"""From raw files to a prepared dataset, in one deterministic pass.
+"""Prepare a dataset from raw files, in one deterministic pass.
 
 Everything is built in a hidden sibling folder that takes the dataset's name only when it is
 whole: whoever kills the process finds either the dataset or nothing under its name.
@@ -7,9 +7,7 @@ whole: whoever kills the process finds either the dataset or nothing under its n
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,10 +18,10 @@ import polars as pl
 from pydantic import BaseModel
 
 from benchmark.data.catalogue import Catalogue
-from benchmark.data.dataset import Dataset, identity_sha256
+from benchmark.data.dataset import Dataset, identity_sha256, why_absent
 from benchmark.data.frames import conform, write_parquet
 from benchmark.data.instances.building import Rules
-from benchmark.data.listing import INFO
+from benchmark.data.listing import DATASET_NAME, INFO
 from benchmark.data.perturbations import draw_missing_attributes, draw_wrong_images
 from benchmark.data.preparing.cleaning import clean
 from benchmark.data.preparing.explanations import best_sentence, item_words
@@ -34,14 +32,15 @@ from benchmark.data.preparing.split import split
 from benchmark.data.preparing.statistics import count
 from benchmark.data.queries import category_query
 from benchmark.data.raw.source import OnError, Source
+from benchmark.data.raw.text_files import is_file
 from benchmark.data.schema import FORMAT_VERSION, INTERACTION_COLUMNS, ITEM_COLUMNS, RawDataset
 from benchmark.data.sources import SELF_CONTAINED, SOURCES
-from benchmark.errors import BenchError, UsageError
+from benchmark.errors import BenchError, UsageError, listed, shown
+from benchmark.host.console import note
 from benchmark.host.files import cannot_write, sha256_file, write_json
 from benchmark.host.home import Home
 from benchmark.host.progress import track
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 #: Unfinished folders of killed processes are swept when they have been idle this long.
 _STALE_SECONDS = 3600
 #: Broken and missing photos named in dataset.json; the rest are counted.
@@ -70,9 +69,9 @@ def prepare(
     source = SOURCES.get(source_name)
     source_params, split_params = parse_settings(source, settings)
     name = source.default_name(source_params) if name is None else name
-    if not _NAME.fullmatch(name):
+    if not DATASET_NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} cannot be a dataset's name.",
+            f"{shown(name)} cannot be a dataset's name.",
             fix="Use up to 100 letters, digits, dots, hyphens and underscores in --name.",
         )
     _check_reserved(name, source, source_params, split_params)
@@ -85,17 +84,25 @@ def prepare(
         "parameters": recorded(source_params, split_params),
         "on_error": on_error,
         "source_files": {
-            key: sha256_file(path) for key, path in sorted(files.items()) if path.is_file()
+            key: sha256_file(path) for key, path in sorted(files.items()) if is_file(path)
         },
     }
     if target.exists() and not force:
-        return _existing(target, request, compare_files=raw is not None)
+        return _told(_existing(target, request, compare_files=raw is not None))
     home.check_writable()
     with _unfinished(target) as folder:
         cleaned = clean(source.read(raw, source_params, on_error=on_error), on_error=on_error)
         _write(folder, name, source, request, cleaned, split_params)
         _take_name(folder, target, force=force)
-    return Dataset(target)
+    return _told(Dataset(target))
+
+
+def _told(dataset: Dataset) -> Dataset:
+    """``dataset``; the user is told when no model can run on it."""
+    if not dataset.tasks:
+        why = why_absent(dataset)
+        note(f"Dataset {dataset.name!r} supports no task, so no model can run on it: {why}.")
+    return dataset
 
 
 def _check_reserved(name: str, source: Source, own: BaseModel, common: SplitParams) -> None:
@@ -122,8 +129,13 @@ def _check_raw(source: Source, raw: Path | None, target: Path) -> None:
             f"Source {source.name!r} reads no raw files, --raw {str(raw)!r} was given.",
             fix="Leave --raw out.",
         )
-    elif not raw.exists():
-        raise BenchError(f"There is no {str(raw)!r}.", fix=f"Give --raw {source.raw_help}.")
+    else:
+        try:
+            missing = "There is no" if not raw.exists() else None
+        except OSError as error:  # a name too long, a folder that may not be entered
+            missing = f"{error.strerror}:"
+        if missing is not None:
+            raise BenchError(f"{missing} {str(raw)!r}.", fix=f"Give --raw {source.raw_help}.")
 
 
 def _existing(target: Path, request: Mapping[str, Any], *, compare_files: bool) -> Dataset:
@@ -141,9 +153,12 @@ def _existing(target: Path, request: Mapping[str, Any], *, compare_files: bool) 
 
 def _difference(held: Any, asked: Any) -> str:
     if not isinstance(held, Mapping) or not isinstance(asked, Mapping):
-        return f"{held!r}, not {asked!r}"
+        return f"{shown(held)}, not {shown(asked)}"
     keys = [key for key in {**held, **asked} if held.get(key) != asked.get(key)]
-    return ", ".join(f"{key} is {held.get(key)!r}, not {asked.get(key)!r}" for key in keys)
+    return listed(
+        [f"{key} is {shown(held.get(key))}, not {shown(asked.get(key))}" for key in keys],
+        longest=None,
+    )
 
 
 def _write(
@@ -240,8 +255,7 @@ def _write_photos(
 
 
 def _report_photos(what: str, which: list[str]) -> None:
-    shown = "; ".join(which[:3]) + ("; ..." if len(which) > 3 else "")
-    print(f"{what} ({len(which)}): {shown}", file=sys.stderr)
+    note(f"{what} ({len(which)}): {listed(which, separator='; ', most=3)}")
 
 
 def _with_images_and_queries(items: pl.DataFrame, images: Mapping[str, str]) -> pl.DataFrame:

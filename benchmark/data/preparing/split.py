@@ -1,4 +1,4 @@
-"""Leave-one-out in time order, and the users held back.
+"""Split leave-one-out in time order, and hold users back.
 
 Of each user the last interaction is the test part, the one before it the validation part,
 the rest is training. Equal timestamps keep the order of the raw file: any other tie rule
@@ -11,12 +11,12 @@ import numpy as np
 import polars as pl
 
 from benchmark.data.instances.seeded import chosen_share
-from benchmark.data.preparing.parameters import SplitParams
+from benchmark.data.preparing.parameters import LEAST_INTERACTIONS, SplitParams
 from benchmark.errors import BenchError
 
 
 def split(rows: pl.DataFrame, params: SplitParams) -> tuple[pl.DataFrame, dict[str, object]]:
-    """``rows`` (file order) -> rows with ``part`` and ``cohort``, and what was left out.
+    """Return ``rows`` (in file order) with ``part`` and ``cohort``, and what was left out.
 
     Users come in the order of their first row, each user's rows in time order. Users with
     fewer than ``params.min_interactions`` rows are dropped. ``params.new_users`` of the
@@ -39,10 +39,7 @@ def split(rows: pl.DataFrame, params: SplitParams) -> tuple[pl.DataFrame, dict[s
             "interactions": int((~gone).sum()),
         }
     if rows.is_empty():
-        raise BenchError(
-            f"No user has {params.min_interactions} interactions.",
-            fix="Check the raw data or lower --set min_interactions.",
-        )
+        raise _nobody_left(int(counts.max(initial=0)), params.min_interactions)
     ends = np.cumsum(counts[keep]) - 1  # the last row of each kept user
     part = np.zeros(len(rows), dtype=np.uint8)
     part[ends - 1], part[ends] = 1, 2
@@ -56,3 +53,17 @@ def split(rows: pl.DataFrame, params: SplitParams) -> tuple[pl.DataFrame, dict[s
         .alias("cohort")
     )
     return rows.drop("_user").with_columns(parts, cohort), notes
+
+
+def _nobody_left(longest: int, asked: int) -> BenchError:
+    """``longest``: interactions of the user who has most, fewer than the ``asked``."""
+    if longest >= LEAST_INTERACTIONS:
+        fix = f"Give --set min_interactions from {LEAST_INTERACTIONS} to {longest}."
+    else:
+        fix = (
+            f"Use data in which users have {LEAST_INTERACTIONS} or more: one interaction each for "
+            "training, validation and test."
+        )
+    return BenchError(
+        f"No user has {asked} interactions; the longest history has {longest}.", fix=fix
+    )

@@ -1,4 +1,4 @@
-"""Counts that describe a dataset."""
+"""Count what describes a dataset."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def count(items: pl.DataFrame, rows: pl.DataFrame) -> dict[str, Any]:
-    """Statistics of the split interactions ``rows`` over the catalogue ``items``.
+    """Return statistics of the split interactions ``rows`` over the catalogue ``items``.
 
     ``density`` is interactions / (users x items), ``sparsity`` is 1 - density; ``items`` is
     the whole catalogue, ``items_interacted`` those that occur in an interaction.
@@ -60,7 +60,7 @@ def count(items: pl.DataFrame, rows: pl.DataFrame) -> dict[str, Any]:
 
 
 def stats(dataset: Dataset) -> dict[str, Any]:
-    """What ``data stats`` shows: everything dataset.json says but the file hashes."""
+    """Return what ``data stats`` shows: everything dataset.json says but the file hashes."""
     info = dict(dataset.info)
     info.pop("files")
     return info

@@ -1,1 +1,1 @@
-"""Reading raw text, JSON and core-filtered interactions, whatever the provider."""
+"""Read raw text, JSON and core-filtered interactions, whatever the provider."""

@@ -1,4 +1,4 @@
-"""Dense cores: users and items with at least five interactions, by a named rule."""
+"""Keep dense cores: users and items with at least five interactions, by a named rule."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LEAST = 5
 
 
 def keep_core(rows: pl.DataFrame, rule: CoreRule) -> pl.DataFrame:
-    """The rows of ``rows`` (``user_id``, ``item_id``, ...) in the core, in their order."""
+    """Return the rows of ``rows`` (``user_id``, ``item_id``, ...) in the core, in their order."""
     if rule == "none":
         return rows
     users, items = _codes(rows["user_id"]), _codes(rows["item_id"])

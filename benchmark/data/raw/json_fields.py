@@ -1,12 +1,14 @@
-"""Values of JSON records, checked: a wrong one raises ``ValueError`` saying which and why."""
+"""Check values of JSON records: a wrong one raises ``ValueError`` saying which and why."""
 
 from __future__ import annotations
 
 import html
 import re
 from collections.abc import Mapping
-from reprlib import repr as shortened
 from typing import Any, TypeGuard
+
+from benchmark.data.schema import LONGEST_ID
+from benchmark.errors import shown
 
 _YEAR_10000 = 253_402_300_800_000  # in milliseconds
 _HIGHEST_PRICE = 1e9
@@ -14,41 +16,43 @@ _PRICE = re.compile(r"\$?\s*(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?")
 
 
 def identifier(record: Mapping[str, Any], key: str) -> str:
-    """A text that is not empty."""
+    """Return an id: a text that is neither empty nor endless."""
     value = record.get(key)
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{key} is {shortened(value)}, not an id")
+        raise ValueError(f"{key} is {shown(value)}, not an id")
+    if len(value) > LONGEST_ID:
+        raise ValueError(f"{key} is {shown(value)}, an id has at most {LONGEST_ID:,}")
     return value
 
 
 def milliseconds(record: Mapping[str, Any], key: str) -> int:
-    """A time since 1970 in milliseconds."""
+    """Return a time since 1970 in milliseconds."""
     value = record.get(key)
     if not is_number(value, 0, _YEAR_10000):
-        raise ValueError(f"{key} is {shortened(value)}, not a time in milliseconds")
+        raise ValueError(f"{key} is {shown(value)}, not a time in milliseconds")
     return int(value)
 
 
 def rating(record: Mapping[str, Any], key: str, scale: tuple[float, float]) -> float | None:
-    """A number on ``scale``, or ``None`` for one not given."""
+    """Return a number on ``scale``, or ``None`` for one not given."""
     value = record.get(key)
     if value is None:
         return None
     low, high = scale
     if not is_number(value, low, high):
-        raise ValueError(f"{key} is {shortened(value)}, not a number from {low:g} to {high:g}")
+        raise ValueError(f"{key} is {shown(value)}, not a number from {low:g} to {high:g}")
     return float(value)
 
 
 def dollars(value: object) -> float | None:
-    """An amount: a number, or text like "$1,299.00"; ``None`` for anything else."""
+    """Return an amount (a number, or text like "$1,299.00"); ``None`` for anything else."""
     if isinstance(value, str) and (match := _PRICE.fullmatch(value.strip())) is not None:
         value = float(match[1].replace(",", "") + (match[2] or ""))
     return float(value) if is_number(value, 0, _HIGHEST_PRICE) else None
 
 
 def text(record: Mapping[str, Any], key: str) -> str | None:
-    """The plain text of a field; the texts of a list become its lines."""
+    """Return the plain text of a field; the texts of a list become its lines."""
     value = record.get(key)
     if isinstance(value, str):
         return plain_text(value)
@@ -56,21 +60,21 @@ def text(record: Mapping[str, Any], key: str) -> str | None:
 
 
 def texts(record: Mapping[str, Any], key: str) -> list[str]:
-    """Plain texts of a field that holds a text, a list of texts, or nothing."""
+    """Return the plain texts of a field that holds a text, a list of texts, or nothing."""
     value = record.get(key)
     found = []
     for part in value if isinstance(value, list) else [value]:
         if part is None:
             continue
         if not isinstance(part, str):
-            raise ValueError(f"{key} is {shortened(value)}, not text")
+            raise ValueError(f"{key} is {shown(value)}, not text")
         if (plain := plain_text(part)) is not None:
             found.append(plain)
     return found
 
 
 def is_number(value: object, low: float, high: float) -> TypeGuard[int | float]:
-    """Whether ``value`` is a number from ``low`` to ``high``: NaN and ``true`` are none."""
+    """Return whether ``value`` is a number from ``low`` to ``high`` (NaN and ``true`` are none)."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
 
 
@@ -92,7 +96,7 @@ _MEDIA = re.compile(r"\[\[(?:VIDEO|IMAGE)ID:[^\[\]]*\]\]")
 
 
 def plain_text(text: str) -> str | None:
-    """``text`` without markup, or ``None`` when nothing is left.
+    """Return ``text`` without markup, or ``None`` when nothing is left.
 
     Line breaks and block tags become line ends, other tags vanish, entities become their
     characters (some are escaped twice), ``[[ASIN:B000000000 name]]`` becomes the name and

@@ -1,4 +1,4 @@
-"""Files of one JSON object a line, plain or gzipped, read as a stream into a data frame."""
+"""Read files of one JSON object a line, plain or gzipped, as a stream into a data frame."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def json_objects(path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number from 1, object) of every line that is not blank.
+    """Yield (line number from 1, object) of every line that is not blank.
 
     ``bad`` decides about lines that are no text, no JSON or no object.
     """
@@ -46,7 +46,7 @@ def json_objects(path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, Any
 
 
 def collect(rows: Iterable[tuple[Any, ...]], schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    """``rows`` as a frame with the columns ``schema``, a chunk at a time."""
+    """Return ``rows`` as a frame with the columns ``schema``, built a chunk at a time."""
     stream = iter(rows)
     frames = [pl.DataFrame(schema=dict(schema))]
     while chunk := list(islice(stream, _CHUNK)):

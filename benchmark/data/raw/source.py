@@ -1,4 +1,4 @@
-"""What a source is: its reader, its parameters, and what it does on errors."""
+"""Declare a source: its reader, its parameters, and what it does on errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OnError = Literal["raise", "skip"]
 
 
 class Reader(Protocol):
-    """``read(raw, params, on_error=...)``: parse raw files (``None``: the source needs none).
+    """Parses raw files: ``read(raw, params, on_error=...)`` (``raw=None``: there are none).
 
     Raises :class:`~benchmark.errors.BenchError` naming file and line; with
     ``on_error="skip"`` such lines are left out and counted in ``RawDataset.notes``.
@@ -36,7 +36,7 @@ def _no_files(raw: Path | None, params: Any) -> Mapping[str, Path]:
 
 @dataclass(frozen=True)
 class Source:
-    """One raw format.
+    """Declares one raw format.
 
     ``params`` is the pydantic class of the source's own settings and ``defaults`` changes
     defaults of the common ones (:class:`benchmark.data.preparing.parameters.SplitParams`); a
@@ -63,7 +63,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
 def file_name(item_id: str, extension: str) -> str:
-    """A safe file name for any item id."""
+    """Return a safe file name for any item id."""
     stem = item_id if _PLAIN.fullmatch(item_id) else quote(item_id, safe="")
     if stem.startswith(".") or len(stem) > 200:
         stem = hashlib.sha256(item_id.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Raw text files, plain or gzipped, read so that a broken line is named."""
+"""Read raw text files, plain or gzipped, so that a broken line is named."""
 
 from __future__ import annotations
 
@@ -12,26 +12,35 @@ from pathlib import Path
 import polars as pl
 
 from benchmark.data.raw.source import OnError
-from benchmark.errors import BenchError
+from benchmark.errors import BenchError, listed, shown
 
+_CORRECT = "Correct it: no line of this file can be left out."
 _SKIP = "Correct it, or leave such lines out with --on-error skip."
 
 
 def find_file(folder: Path, name: str, *, expected: str) -> Path:
-    """``folder/name`` or ``folder/name.gz``; :class:`BenchError` says what was expected."""
+    """Return ``folder/name`` or ``folder/name.gz``; raises :class:`BenchError` for neither."""
     for path in (folder / name, folder / f"{name}.gz"):
         if path.is_file():
             return path
     raise BenchError(f"{str(folder)!r} has no file {name!r}.", fix=f"Give --raw {expected}.")
 
 
+def is_file(path: Path) -> bool:
+    """Return whether ``path`` is a file; one that cannot be looked up (a name too long) is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def lines(path: Path, bad: BadLines | None = None) -> Iterator[tuple[int, str]]:
-    """(line number from 1, line without its end) of a UTF-8 file, gzipped if named ``.gz``.
+    """Yield (line number from 1, line without its end) of a UTF-8 file, gzipped if named ``.gz``.
 
     ``bad`` decides about lines whose bytes are no text; without it they raise. Raises
     :class:`BenchError` with the line number where the compressed stream breaks off.
     """
-    bad = BadLines(path, "raise") if bad is None else bad
+    bad = BadLines(path, "raise", fix=_CORRECT) if bad is None else bad
     number = 0
     try:
         with _open(path) as stream:
@@ -52,21 +61,25 @@ def lines(path: Path, bad: BadLines | None = None) -> Iterator[tuple[int, str]]:
 
 
 class BadLines:
-    """Decides about broken lines: raise, or count and go on."""
+    """Raises on broken lines, or counts them and lets the reader go on.
 
-    def __init__(self, path: Path, on_error: OnError) -> None:
+    ``fix`` is what an error tells the user to do about such a line.
+    """
+
+    def __init__(self, path: Path, on_error: OnError, *, fix: str = _SKIP) -> None:
         self.path = path
+        self.fix = fix
         self.on_error = on_error
         self.skipped = 0
 
     def report(self, number: int, reason: str, *, lines: int = 1) -> None:
         """Raise :class:`BenchError` for line ``number``, or count it (a record of ``lines``)."""
         if self.on_error == "raise":
-            raise BenchError(f"{self.path}, line {number}: {reason}.", fix=_SKIP)
+            raise BenchError(f"{self.path}, line {number}: {reason}.", fix=self.fix)
         self.skipped += lines
 
     def notes(self) -> dict[str, object]:
-        """For ``RawDataset.notes``."""
+        """Return the count for ``RawDataset.notes``; empty when nothing was left out."""
         return {f"lines of {self.path.name} left out": self.skipped} if self.skipped else {}
 
 
@@ -77,7 +90,7 @@ def read_csv(
     on_error: OnError,
     separator: str = ",",
 ) -> tuple[pl.DataFrame, dict[str, object]]:
-    """Columns of a headed CSV file, and notes on skipped lines.
+    """Read columns of a headed CSV file; returned with notes on skipped lines.
 
     ``columns`` maps a name to an expression that turns its text into the wanted type (null
     where it cannot) and to what a value must be, in words for the message; ``None``: any
@@ -88,7 +101,7 @@ def read_csv(
     missing = [name for name in columns if name not in header]
     if missing:
         raise BenchError(
-            f"{path} has no column {missing[0]!r} (it has: {', '.join(header)}).",
+            f"{path} has no column {missing[0]!r} (it has: {listed(header)}).",
             fix="Use the file as it was published.",
         )
     repeated = [name for name in columns if header.count(name) > 1]
@@ -149,7 +162,7 @@ def _read_carefully(
             continue
         for row in frame[name].is_null().arg_true().to_list():
             if keep[row]:
-                bad.report(numbers[row], f"{name} is {text[name][row]!r}, not {rule}")
+                bad.report(numbers[row], f"{name} is {shown(text[name][row])}, not {rule}")
                 keep[row] = False
     return frame.filter(keep), bad.notes()
 

@@ -1,4 +1,4 @@
-"""Exact draws from the choice model, many users at once, in bounded memory.
+"""Draw exactly from the choice model, many users at once, in bounded memory.
 
 A step's weights are ``exp(U / temperature)`` over the items not had. With the catalogue sorted
 by leaf category, one cumulative sum of a user's standing weights serves all of the user's steps:
@@ -21,7 +21,7 @@ _CELLS = 1_000_000
 
 
 def draw_sequences(truth: Truth, users: Ints, lengths: Ints, rng: np.random.Generator) -> Ints:
-    """Item indices in time order, (users, longest length), -1 behind a sequence's end."""
+    """Draw item indices in time order, (users, longest length), -1 behind a sequence's end."""
     chosen = np.full((len(users), int(lengths.max())), -1, dtype=np.int64)
     rows = max(1, _CELLS // truth.n_items)
     for start in range(0, len(users), rows):

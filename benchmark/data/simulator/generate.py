@@ -1,4 +1,4 @@
-"""From a size and a seed to a raw dataset."""
+"""Generate a raw dataset from a size and a seed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _RETURN_DAYS = 30
 
 
 def generate(params: SimulatorParams) -> RawDataset:
-    """The whole dataset; photos are drawn when iterated. Same parameters, same content."""
+    """Generate the whole dataset; photos are drawn when iterated. Same parameters, same content."""
     scale, seed = SCALES[params.size], params.seed
     truth = draw_world(scale, Weights(), np.random.default_rng([seed, _WORLD]))
     leaves = leaf_categories(scale.leaves)
@@ -71,7 +71,7 @@ def generate(params: SimulatorParams) -> RawDataset:
 
 
 def calibrate(truth: Truth, users: Ints, items: Ints) -> Truth:
-    """``truth`` whose ratings of these chosen pairs have the stated mean and spread."""
+    """Return ``truth`` whose ratings of these chosen pairs have the stated mean and spread."""
     opinions = truth.opinion(users, items)
     # Rounded: the last bits of a sum may differ between processors.
     mean, spread = (round(float(value), 6) for value in (opinions.mean(), opinions.std()))

@@ -1,4 +1,4 @@
-"""How large the simulated shop is and how strong each cause of a choice is."""
+"""Set how large the simulated shop is and how strong each cause of a choice is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Size = Literal["xs", "s", "m", "l", "xl"]
 
 
 class SimulatorParams(BaseModel):
-    """What a user of the source may set."""
+    """Validates what a user of the source may set."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -21,7 +21,7 @@ class SimulatorParams(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Numbers of users, items and leaf categories (search queries)."""
+    """Holds the numbers of users, items and leaf categories (search queries)."""
 
     users: int
     items: int
@@ -43,7 +43,7 @@ LENGTHS = (8, 14)
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Strength of every cause, in units of utility at temperature 1.
+    """Holds the strength of every cause, in units of utility at temperature 1.
 
     Looks carry the largest weight by design: a system that does not see the photos loses most
     of what separates the items of one category.

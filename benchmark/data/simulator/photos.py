@@ -1,4 +1,4 @@
-"""Product photos: a coloured, patterned shape on an off-white ground, 64 x 64 pixels.
+"""Draw product photos: a coloured, patterned shape on off-white, 64 x 64 pixels.
 
 Position, size, angle, tint and the phase of the pattern vary from photo to photo, so two items
 of equal looks have different photos. Drawn at three times the size and reduced, for smooth edges.
@@ -30,7 +30,7 @@ Point = tuple[float, float]
 
 
 class Photos:
-    """``(item id, PNG bytes)`` for every item, drawn while iterating, the same every time."""
+    """Yields ``(item id, PNG bytes)`` of every item, drawn while iterating, always the same."""
 
     def __init__(self, items: ItemFactors, *, seed: int) -> None:
         self._items = items
@@ -44,7 +44,7 @@ class Photos:
             yield item_name(index), self.draw(index)
 
     def draw(self, index: int) -> bytes:
-        """The PNG of one item."""
+        """Draw the PNG of one item."""
         rng = np.random.default_rng([self._seed, _STREAM, index])
         return draw_photo(
             tuple(COLOURS)[self._items.colour[index]],
@@ -59,7 +59,7 @@ _STREAM = 64
 
 
 def draw_photo(colour: str, shape: str, pattern: str, rng: np.random.Generator) -> bytes:
-    """PNG bytes of one product; ``rng`` decides everything the three words leave open."""
+    """Draw one product as PNG bytes; ``rng`` decides everything the three words leave open."""
     tint = rng.integers(-8, 9, 3)
     rgb = tuple(np.clip(tint + COLOURS[colour], 0, 255).tolist())
     ground = tuple(int(value) for value in 255 - rng.integers(0, 12, 3))

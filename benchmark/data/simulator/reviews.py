@@ -1,4 +1,4 @@
-"""Star ratings, and the words users give for them.
+"""Draw star ratings, and the words users give for them.
 
 A review names what made the rating: the look the user likes most (or least, when disappointed)
 together with the material, the product and the brand, then the brand, material or price on its
@@ -70,7 +70,7 @@ _TEXT_ASPECTS = tuple(_SECOND)
 
 @dataclass(frozen=True)
 class Opinions:
-    """Parallel columns, one entry per interaction."""
+    """Holds parallel columns, one entry per interaction."""
 
     ratings: Floats
     """Whole stars, 1 to 5."""
@@ -79,7 +79,7 @@ class Opinions:
 
 
 def draw_ratings(truth: Truth, users: Ints, items: Ints, rng: np.random.Generator) -> Floats:
-    """Stars of user-item pairs, (pairs,)."""
+    """Draw the stars of user-item pairs, (pairs,)."""
     noise = truth.weights.rating_noise * rng.normal(size=len(users))
     stars: Floats = np.clip(np.floor(truth.stars(users, items) + noise + 0.5), 1, 5)
     return stars
@@ -92,7 +92,7 @@ def draw_opinions(
     nouns: tuple[str, ...],
     rng: np.random.Generator,
 ) -> Opinions:
-    """Ratings and review texts of user-item pairs; ``nouns`` are the leaf categories' nouns."""
+    """Draw ratings and reviews of user-item pairs; ``nouns`` are the leaf categories' nouns."""
     ratings = draw_ratings(truth, users, items, rng)
     mood = np.array(_MOOD_OF_STARS)[ratings.astype(np.int64)]  # (pairs,)
     looks = _look_opinions(truth, users, items)

@@ -1,4 +1,4 @@
-"""The true process behind simulated choices and ratings, and its file form.
+"""Define the true process behind simulated choices and ratings, and its file form.
 
 A user ``u`` with recent items ``h`` takes item ``i``, out of those not had yet, with
 probability proportional to ``exp(U / temperature)``,
@@ -37,23 +37,23 @@ _FORMAT = 1
 
 
 def user_name(index: int) -> str:
-    """User 12 is called ``u0000012``: names sort as numbers do."""
+    """Return the name of user 12, ``u0000012``: names sort as numbers do."""
     return f"u{index:07d}"
 
 
 def item_name(index: int) -> str:
-    """Item 42 is called ``i00042``."""
+    """Return the name of item 42, ``i00042``."""
     return f"i{index:05d}"
 
 
 def index_of(name: str) -> int:
-    """The number behind a simulated user's or item's name."""
+    """Return the number behind a simulated user's or item's name."""
     return int(name[1:])
 
 
 @dataclass(frozen=True)
 class ItemFactors:
-    """One entry per item: vocabulary indices, and utilities all users share."""
+    """Holds an entry per item: vocabulary indices, and utilities all users share."""
 
     colour: NDArray[np.int16]
     shape: NDArray[np.int16]
@@ -69,7 +69,7 @@ class ItemFactors:
 
 @dataclass(frozen=True)
 class UserFactors:
-    """One row per user; tastes are utilities per vocabulary entry."""
+    """Holds a row per user; tastes are utilities per vocabulary entry."""
 
     colour: NDArray[np.float32]
     shape: NDArray[np.float32]
@@ -86,7 +86,7 @@ class UserFactors:
 
 @dataclass(frozen=True)
 class Truth:
-    """Everything that decides choices and ratings, except chance."""
+    """Holds everything that decides choices and ratings, except chance."""
 
     items: ItemFactors
     users: UserFactors
@@ -112,7 +112,7 @@ class Truth:
         return len(self.users.price)
 
     def looks(self, users: Ints) -> Floats:
-        """Utility of what the photos show, (users, items)."""
+        """Return the utility of what the photos show, (users, items)."""
         u, i = self.users, self.items
         total = u.colour[users][:, i.colour].astype(np.float64)
         total += u.shape[users][:, i.shape]
@@ -120,7 +120,7 @@ class Truth:
         return total
 
     def words(self, users: Ints) -> Floats:
-        """Utility of what the item texts say of brand, material and price, (users, items)."""
+        """Return the utility of brand, material and price, which texts tell, (users, items)."""
         u, i = self.users, self.items
         total = u.brand[users][:, i.brand].astype(np.float64)
         total += u.material[users][:, i.material]
@@ -128,13 +128,13 @@ class Truth:
         return total - self.weights.price * gap**2 / 2
 
     def need(self, users: Ints) -> Floats:
-        """Utility of the leaf category, (users, items)."""
+        """Return the utility of the leaf category, (users, items)."""
         liked = np.zeros((len(users), len(self.complements)))  # (users, leaves)
         np.put_along_axis(liked, self.users.leaves[users].astype(np.int64), self.need_gain, axis=1)
         return liked[:, self.items.leaf]
 
     def standing(self, users: Ints) -> Floats:
-        """Utility without habits: what does not change from step to step, (users, items)."""
+        """Return the utility that does not change from step to step (no habits), (users, items)."""
         total = self.looks(users)
         total += self.words(users)
         total += self.need(users)
@@ -143,7 +143,7 @@ class Truth:
         return total
 
     def habit(self, recent: Ints) -> Floats:
-        """Utility of following ``recent``, (users, items).
+        """Return the utility of following ``recent``, (users, items).
 
         ``recent`` (users, span) holds the latest items, latest first, -1 = none.
         """
@@ -160,7 +160,7 @@ class Truth:
         return leaf[:, self.items.leaf] + brand[:, self.items.brand]
 
     def opinion(self, users: Ints, items: Ints) -> Floats:
-        """``looks + words + quality`` of user-item pairs, (pairs,)."""
+        """Return ``looks + words + quality`` of user-item pairs, (pairs,)."""
         u, i = self.users, self.items
         gap = u.price[users].astype(np.float64) - i.price[items]
         return (
@@ -174,13 +174,13 @@ class Truth:
         )
 
     def stars(self, users: Ints, items: Ints) -> Floats:
-        """Rating before noise, rounding and clipping, (pairs,)."""
+        """Return the rating before noise, rounding and clipping, (pairs,)."""
         w = self.weights
         standard = (self.opinion(users, items) - self.opinion_mean) / self.opinion_spread
         return w.rating_mean + w.rating_taste * standard + self.users.leniency[users]
 
     def to_bytes(self) -> bytes:
-        """The safetensors file; equal truths give equal bytes."""
+        """Return the safetensors file; equal truths give equal bytes."""
         tensors = {"complements": self.complements}
         for group in ("items", "users"):
             for field in fields(part := getattr(self, group)):
@@ -208,7 +208,7 @@ def read_truth(path: Path) -> Truth:
         if header["format"] != _FORMAT:
             raise BenchError(
                 f"{str(path)!r} has format {header['format']}, this version reads {_FORMAT}.",
-                fix="Prepare the dataset again: unimp-bench data prepare sim --force.",
+                fix="Prepare its dataset again, with the same settings and --force.",
             )
         weights = header.pop("weights")
         weights["loyalty"] = tuple(weights["loyalty"])
@@ -222,7 +222,7 @@ def read_truth(path: Path) -> Truth:
     except (SafetensorError, OSError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise BenchError(
             f"{str(path)!r} is not a simulator's truth file: {type(error).__name__}: {error}.",
-            fix="Prepare the dataset again: unimp-bench data prepare sim --force.",
+            fix="Prepare its dataset again, with the same settings and --force.",
         ) from error
 
 

@@ -96,7 +96,7 @@ LINES = ("", "travel", "kids", "office", "outdoor", "studio")
 
 
 def leaf_categories(count: int) -> tuple[tuple[tuple[str, ...], str], ...]:
-    """``count`` leaf categories as (path from general to specific, singular noun).
+    """Return ``count`` leaf categories as (path from general to specific, singular noun).
 
     Departments take turns, so a small catalogue is as varied as a large one. Raises
     :class:`ValueError` when there are fewer.

@@ -1,4 +1,4 @@
-"""Drawing a shop and its users: who likes what, and what there is to like."""
+"""Draw a shop and its users: who likes what, and what there is to like."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DISLIKED = -0.6
 
 
 def draw_world(scale: Scale, weights: Weights, rng: np.random.Generator) -> Truth:
-    """All factors of items and users, not yet calibrated for ratings."""
+    """Draw all factors of items and users, not yet calibrated for ratings."""
     items = _draw_items(scale, weights, rng)
     complements = _distinct(rng, scale.leaves, scale.leaves, weights.complements, no_self=True)
     return Truth(

@@ -58,7 +58,7 @@ def _names(value: object) -> object:
 
 
 class Amazon2023Params(BaseModel):
-    """Settings of the source."""
+    """Validates the settings of the source."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -96,7 +96,7 @@ def read(raw: Path | None, params: Amazon2023Params, *, on_error: OnError) -> Ra
 
 
 def files(raw: Path | None, params: Amazon2023Params) -> Mapping[str, Path]:
-    """The reviews and metadata of the categories read."""
+    """Return the files of reviews and metadata of the categories read."""
     assert raw is not None
     names = params.categories or _found(raw)
     stems = [stem for name in names for stem in (name, _META + name)]

@@ -41,7 +41,7 @@ TERMS = (
 
 
 class HmParams(BaseModel):
-    """The source has no parameters of its own."""
+    """Refuses every setting: the source has none of its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -63,7 +63,7 @@ def read(raw: Path | None, params: HmParams, *, on_error: OnError) -> RawDataset
 
 
 def files(raw: Path | None, params: HmParams) -> Mapping[str, Path]:
-    """The two tables read."""
+    """Return the two tables read."""
     assert raw is not None
     paths = (raw / f"{name}{end}" for name in (ARTICLES, TRANSACTIONS) for end in ("", ".gz"))
     return {path.name: path for path in paths if path.is_file()}

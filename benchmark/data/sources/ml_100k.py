@@ -25,13 +25,13 @@ TERMS = (
 
 
 class MovieLensParams(BaseModel):
-    """The source has no parameters of its own."""
+    """Refuses every setting: the source has none of its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def folder() -> Path:
-    """Where recbole keeps the files; :class:`BenchError` when it is not installed."""
+    """Return where recbole keeps the files; raises :class:`BenchError` without recbole."""
     spec = importlib.util.find_spec("recbole")
     for location in (spec.submodule_search_locations or ()) if spec is not None else ():
         found = Path(location) / "dataset_example" / "ml-100k"
@@ -58,7 +58,7 @@ def read(raw: Path | None, params: MovieLensParams, *, on_error: OnError) -> Raw
 
 
 def files(raw: Path | None, params: MovieLensParams) -> Mapping[str, Path]:
-    """The two tables read."""
+    """Return the two tables read."""
     return {name: folder() / name for name in ("ml-100k.item", "ml-100k.inter")}
 
 

@@ -9,23 +9,33 @@ order, and an order of first appearance would depend on test interactions.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.data.raw.source import OnError, Source
-from benchmark.data.raw.text_files import BadLines, lines
-from benchmark.data.schema import ITEM_COLUMNS, RawDataset
-from benchmark.errors import BenchError
+from benchmark.data.raw.text_files import BadLines, is_file, lines
+from benchmark.data.schema import ITEM_COLUMNS, LONGEST_ID, RawDataset
+from benchmark.errors import BenchError, shown
 
 TERMS = "As the owner of the files states; only ids and their order are kept."
-_HELP = "the text file with one line 'user item item ...' per user"
+_LINE = "user item item ..."
+_HELP = f"the text file with one line {_LINE!r} per user"
+#: A line of one interaction: user, item, rating, time.
+_MOST_FIELDS = 4
+#: Turns lines of one interaction into lines of one user, in the order of the file.
+_JOIN = (
+    'awk \'NF {if (!($1 in s)) u[++n] = $1; s[$1] = s[$1] " " $2} '
+    "END {for (i = 1; i <= n; i++) print u[i] s[u[i]]}' > sequences.txt"
+)
 
 
 class SequencesParams(BaseModel):
-    """Settings of the source."""
+    """Validates the settings of the source."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -37,33 +47,22 @@ class SequencesParams(BaseModel):
 
 
 def read(raw: Path | None, params: SequencesParams, *, on_error: OnError) -> RawDataset:
-    """Parse the text file ``raw``; lines without an item are broken."""
+    """Parse the text file ``raw``; broken lines are named by their number.
+
+    Broken is a line without an item, of a user who had one, or with an id of more than
+    :data:`~benchmark.data.schema.LONGEST_ID` characters. A file of one interaction a line is
+    refused as a whole, whatever ``on_error`` says.
+    """
     assert raw is not None
-    if not raw.is_file():
+    if not is_file(raw):
         raise BenchError(f"{str(raw)!r} is not a file.", fix=f"Give --raw {_HELP}.")
     bad = BadLines(raw, on_error)
-    users: list[str] = []
-    items: list[str] = []
-    positions: list[int] = []
-    had: set[str] = set()
-    for number, line in lines(raw, bad):
-        user, *sequence = line.split() or [""]
-        if not user:
-            continue
-        if not sequence:
-            bad.report(number, f"user {user!r} has no item")
-        elif user in had:
-            bad.report(number, f"user {user!r} has a line already")
-        else:
-            had.add(user)
-            users += [user] * len(sequence)
-            items += sequence
-            positions += range(len(sequence))
+    users, items, positions = _rows(raw, bad)
     catalogue = sorted(set(items))
     if all(item.isdecimal() for item in catalogue):
         catalogue.sort(key=int)
     path = _attribute_file(raw, params)
-    attributes = {} if path is None else _attributes(path)
+    attributes = {} if path is None else _attributes(path, chosen=params.attributes is not None)
     table = {
         "item_id": catalogue,
         "attributes": [
@@ -93,8 +92,66 @@ def read(raw: Path | None, params: SequencesParams, *, on_error: OnError) -> Raw
     )
 
 
+def _rows(raw: Path, bad: BadLines) -> tuple[list[str], list[str], list[int]]:
+    """Users, items and positions in the user's sequence, an entry an interaction."""
+    users: list[str] = []
+    items: list[str] = []
+    positions: list[int] = []
+    had: dict[str, int] = {}
+    layout_is_right = False
+    for number, line in lines(raw, bad):
+        fields = line.split()
+        if not fields:
+            continue
+        user, *sequence = fields
+        endless = next((name for name in fields if len(name) > LONGEST_ID), None)
+        if endless is not None:
+            bad.report(number, f"{shown(endless)} is no id: one has at most {LONGEST_ID:,}")
+        elif not sequence:
+            bad.report(number, f"user {shown(user)} has no item (a line is {_LINE!r})")
+        elif user in had:
+            if not layout_is_right:
+                _refuse_one_interaction_a_line(raw, f"lines {had[user]} and {number}")
+                layout_is_right = True
+            bad.report(number, f"user {shown(user)} has a line already")
+        else:
+            had[user] = number
+            users += [user] * len(sequence)
+            items += sequence
+            positions += range(len(sequence))
+    return users, items, positions
+
+
+def _refuse_one_interaction_a_line(raw: Path, where: str) -> None:
+    """Raise :class:`BenchError` for a file of 'user item' pairs, or with a rating and a time too.
+
+    Such a file has equally many fields in every line, up to four, and users on many lines; two
+    of its lines for one user, ``where``, are known.
+    """
+    users: Counter[str] = Counter()
+    width = 0
+    for fields in filter(None, _all_fields(raw)):
+        width = width or len(fields)
+        if len(fields) != width or width > _MOST_FIELDS:
+            return
+        users[fields[0]] += 1
+    if width > 2 and users.total() < 2 * len(users):
+        return
+    pair = "'user item' pair" if width == 2 else f"interaction of {width} fields"
+    read = f"{'zcat' if raw.suffix == '.gz' else 'cat'} {shlex.quote(str(raw))}"
+    raise BenchError(
+        f"{raw} has one {pair} a line ({where} are of one user); this source reads one line a "
+        f"user, {_LINE!r}, items in time order.",
+        fix=f"Join each user's lines, oldest first, and give that file to --raw: {read} | {_JOIN}",
+    )
+
+
+def _all_fields(raw: Path) -> Iterator[list[str]]:
+    return (line.split() for _, line in lines(raw, BadLines(raw, "skip")))
+
+
 def files(raw: Path | None, params: SequencesParams) -> Mapping[str, Path]:
-    """The text file and the attribute file, where there is one."""
+    """Return the text file and the attribute file, where there is one."""
     assert raw is not None
     path = _attribute_file(raw, params)
     return {p.name: p for p in (raw, path) if p is not None}
@@ -107,28 +164,23 @@ def _attribute_file(raw: Path, params: SequencesParams) -> Path | None:
     return beside if beside.is_file() else None
 
 
-def _attributes(path: Path) -> dict[str, list[str]]:
-    text = "\n".join(line for _, line in _existing_lines(path))
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise BenchError(
-            f"{path}, line {error.lineno}: {error.msg}.", fix="Give a JSON file."
-        ) from error
-    if not isinstance(value, dict) or not all(isinstance(v, list) for v in value.values()):
-        raise BenchError(
-            f"{path} is not of the form {{item: [attribute, ...]}}.",
-            fix="Leave --set attributes out to do without attributes.",
-        )
-    return {str(item): [str(entry) for entry in entries] for item, entries in value.items()}
-
-
-def _existing_lines(path: Path) -> list[tuple[int, str]]:
-    if not path.is_file():
+def _attributes(path: Path, *, chosen: bool) -> dict[str, list[str]]:
+    """``chosen``: the file was named in a setting, not found beside the sequences."""
+    without = "leave --set attributes out" if chosen else "move it away"
+    if not is_file(path):
         raise BenchError(
             f"There is no attribute file {str(path)!r}.", fix="Correct --set attributes=PATH."
         )
-    return list(lines(path))
+    fix = f"Correct it, or {without} to do without attributes."
+    try:
+        value = json.loads("\n".join(line for _, line in lines(path)))
+    except json.JSONDecodeError as error:
+        raise BenchError(f"{path}, line {error.lineno}: {error.msg}.", fix=fix) from error
+    except (ValueError, RecursionError) as error:  # a number or a nesting without end
+        raise BenchError(f"{path} cannot be read as JSON: {error}.", fix=fix) from error
+    if not isinstance(value, dict) or not all(isinstance(v, list) for v in value.values()):
+        raise BenchError(f"{path} is not of the form {{item: [attribute, ...]}}.", fix=fix)
+    return {str(item): [str(entry) for entry in entries] for item, entries in value.items()}
 
 
 SOURCE = Source(

@@ -16,7 +16,7 @@ def read(raw: Path | None, params: SimulatorParams, *, on_error: OnError) -> Raw
 
 
 def default_name(params: SimulatorParams) -> str:
-    """``sim-s`` for size s, whatever the seed."""
+    """Return ``sim-s`` for size s, whatever the seed."""
     return f"sim-{params.size}"
 
 
