@@ -1,4 +1,4 @@
-"""Tables as a web page: one file that loads nothing else."""
+"""Tables as HTML: a page in one file that loads nothing else, or a part of somebody's page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 @cache
-def _page() -> Template:
+def _template(name: str) -> Template:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -21,7 +21,7 @@ def _page() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html")
+    return environment.get_template(name)
 
 
 def draw_html(*sheets: Sheet, index: str | None = None) -> str:
@@ -30,4 +30,12 @@ def draw_html(*sheets: Sheet, index: str | None = None) -> str:
     It follows the reader's choice of light or dark.
     ``index`` is the address of the page that a table of a site leads back to.
     """
-    return _page().render(sheets=sheets, index=index)
+    return _template("report.html").render(sheets=sheets, index=index, headings=("h1", "h2"))
+
+
+def draw_fragment(*sheets: Sheet) -> str:
+    """Draw ``sheets`` for a page that exists, such as a notebook. Every word is escaped.
+
+    Its style touches nothing else on that page.
+    """
+    return _template("fragment.html").render(sheets=sheets, headings=("h4", "h5"))
