@@ -26,7 +26,7 @@ def tasks() -> Listing:
         }
         for task in map(TASKS.get, TASKS)
     ]
-    return Listing("tasks", rows, ("primary", "summary"))
+    return Listing("task", rows, ("primary", "summary"))
 
 
 def models() -> Listing:
@@ -47,15 +47,15 @@ def models() -> Listing:
                 "variants_why_not": entry.variants_why_not(),
             }
         )
-    return Listing("models", rows, ("group", "tasks", "variants", "available", "why_not"))
+    return Listing("model", rows, ("group", "tasks", "variants", "available", "why_not"))
 
 
 def datasets(*, home: str | os.PathLike[str] | None = None) -> Listing:
     """List the prepared datasets."""
     columns = ("source", "users", "items", "interactions", "tasks")
-    return Listing("datasets", list_datasets(home_at(home)), columns)
+    return Listing("dataset", list_datasets(home_at(home)), columns)
 
 
 def tables() -> Listing:
     """List the paper's tables that :func:`report` and :func:`run_table` can fill."""
-    return Listing("tables", list_tables(), ("number", "title"))
+    return Listing("table", list_tables(), ("number", "title"))

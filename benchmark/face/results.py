@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.compare import Comparison, compare_runs
 from benchmark.face.runs import open_run
-from benchmark.face.shown import as_a, home_at
+from benchmark.face.shown import as_a, counted, home_at
 from benchmark.models.from_class import model_named
 from benchmark.report.build import build_report
 from benchmark.report.contents import Report
@@ -63,7 +63,8 @@ class ReportTable(Report):
     def __repr__(self) -> str:
         cells = [cell for row in self.rows for cell in row.cells]
         measured = sum(cell.value is not None for cell in cells)
-        return f"{self.title}: {len(self.rows)} rows, {measured} of {len(cells)} cells measured"
+        rows, all_cells = counted(len(self.rows), "row"), counted(len(cells), "cell")
+        return f"{self.title}: {rows}, {measured} of {all_cells} measured"
 
     def _repr_html_(self) -> str:
         return draw_fragment(sheet_of(self))
@@ -76,11 +77,11 @@ class FinishedSearch(Search):
 
     def __repr__(self) -> str:
         what = f"{self._label} on {self.identity['task']}, {self.identity['data']}"
-        best = self.best
+        best, trials = self.best, counted(len(self.trials), "trial")
         if best is None:
-            return f"{what}: {len(self.trials)} trials"
+            return f"{what}: {trials}"
         found = f"{self.identity['metric']} {best.value:{METRIC_NUMBER}} on validation"
-        return f"{what}: {found}, the best of {len(self.trials)} trials, {dict(best.settings)}"
+        return f"{what}: {found}, the best of {trials}, {dict(best.settings)}"
 
     @property
     def _label(self) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from benchmark.data.frames import read_parquet
 from benchmark.errors import BenchError, UsageError
-from benchmark.face.shown import as_a, home_at
+from benchmark.face.shown import as_a, counted, home_at
 from benchmark.metrics.families import is_variant
 from benchmark.report.formats.html import draw_fragment
 from benchmark.report.formats.sheet import METRIC_NUMBER
@@ -106,7 +106,7 @@ class Runs(tuple[Run, ...]):
     def __repr__(self) -> str:
         labels = ", ".join(dict.fromkeys(run.label for run in self))
         tasks = ", ".join(dict.fromkeys(str(run.manifest["task"]) for run in self))
-        return f"{len(self)} runs of {labels} on {tasks}" if self else "no runs"
+        return f"{counted(len(self), 'run')} of {labels} on {tasks}" if self else "no runs"
 
     def _repr_html_(self) -> str:
         return draw_fragment(*(sheet_of_runs(runs) for runs in self._by_task()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmark.host.home import Home, find_home
@@ -20,14 +21,17 @@ T = TypeVar("T", bound="DataclassInstance")
 
 def home_at(folder: str | os.PathLike[str] | None) -> Home:
     """Return the home folder: ``folder``, else the command line's default."""
-    from pathlib import Path
-
     return find_home(None if folder is None else Path(folder))
 
 
 def as_a(kind: type[T], value: DataclassInstance) -> T:
     """Return the dataclass ``value`` as ``kind``, a class that adds methods to its class."""
     return kind(**{field.name: getattr(value, field.name) for field in fields(value)})
+
+
+def counted(number: int, what: str) -> str:
+    """Return ``1 run`` or ``2 runs`` for ``what`` in the singular."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 class Listing(list[dict[str, Any]]):
@@ -44,7 +48,7 @@ class Listing(list[dict[str, Any]]):
         return [str(row["name"]) for row in self]
 
     def __repr__(self) -> str:
-        return f"{len(self)} {self._what}: {', '.join(self.names) or ABSENT}"
+        return f"{counted(len(self), self._what)}: {', '.join(self.names) or ABSENT}"
 
     def _repr_html_(self) -> str:
         columns = tuple(
@@ -53,7 +57,7 @@ class Listing(list[dict[str, Any]]):
             if key != "name"
         )
         return draw_fragment(
-            Sheet(f"{len(self)} {self._what}", "name", tuple(self.names), (columns,))
+            Sheet(counted(len(self), self._what), "name", tuple(self.names), (columns,))
         )
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchmark.data.opening import ensure_dataset
-from benchmark.errors import BenchError
+from benchmark.errors import BenchError, UsageError
 from benchmark.face.results import ReportTable, report
 from benchmark.face.runs import Run, Runs
 from benchmark.face.shown import as_a, home_at
+from benchmark.host import processes
 from benchmark.models.building import BuiltModel, configure
 from benchmark.models.calling import model_code
 from benchmark.models.from_class import model_named
@@ -67,6 +68,7 @@ def fit(
 
     ``model`` is ``NAME``, ``NAME:VARIANT``, ``FILE.py:CLASS`` or a class; ``force`` fits anew.
     """
+    _require_one_process()
     place = home_at(home)
     built = configure(model_named(model), settings or {})
     place.check_writable()
@@ -170,7 +172,17 @@ def run_table(
     return report(table, data=data, home=home)
 
 
+def _require_one_process() -> None:
+    """Raise :class:`UsageError` where several processes would each do all of the work."""
+    if processes.count() > 1:
+        raise UsageError(
+            f"This script was started in {processes.count()} processes.",
+            fix="Start it without accelerate launch or torchrun: unimp-bench run can use several.",
+        )
+
+
 def _executed(specs: Iterable[RunSpec], home: Home, *, force: bool) -> Runs:
+    _require_one_process()
     started = time.time()
     runs = []
     for spec in specs:
