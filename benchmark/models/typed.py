@@ -23,8 +23,8 @@ from typing import Any, NoReturn
 from benchmark.errors import BenchError
 from benchmark.models.imports import Reference, references
 
-#: What code compiled by a library at run time is filed under, as dataclasses do for ``__init__``.
-_GENERATED = "<string>"
+#: What code compiled by a library is filed under, as dataclasses and attrs do for ``__init__``.
+_GENERATED = re.compile("<string>|<attrs ")
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, type(...), PurePath)
 
 
@@ -36,12 +36,15 @@ class Typed:
     references: list[Reference] = field(default_factory=list)
 
 
-def is_typed(each: type) -> bool:
-    """Tell whether a class was typed in rather than read from a file."""
-    if any(not Path(f.__code__.co_filename).is_file() for f in _own_functions(each)):
-        return True
-    module = sys.modules.get(each.__module__)
-    return each.__module__ == "__main__" and getattr(module, "__file__", None) is None
+def is_typed(each: type | FunctionType) -> bool:
+    """Tell whether a class or function was typed in rather than read from a file."""
+    if each.__module__ != "__main__":
+        return False
+    functions = [each] if isinstance(each, FunctionType) else list(_own_functions(each))
+    functions = [f for f in functions if f.__module__ == "__main__"]
+    if functions:  # a script has a file, and what it runs as cells (doctest) has none
+        return not any(Path(f.__code__.co_filename).is_file() for f in functions)
+    return getattr(sys.modules.get("__main__"), "__file__", None) is None
 
 
 def typed(model_class: type) -> Typed:
@@ -69,7 +72,7 @@ def _own_functions(each: type) -> Iterator[FunctionType]:
     """The functions in a class body whose code somebody wrote."""
     for value in vars(each).values():
         inner = getattr(value, "__func__", None) or getattr(value, "fget", None) or value
-        if isinstance(inner, FunctionType) and inner.__code__.co_filename != _GENERATED:
+        if isinstance(inner, FunctionType) and not _GENERATED.match(inner.__code__.co_filename):
             yield inner
 
 
@@ -156,13 +159,11 @@ def _taken(name: str, value: Any, source: str, model_class: type, found: Typed) 
     if isinstance(value, ModuleType):
         found.references += _of_module(name, value.__name__, source)
         return []
-    if isinstance(value, type):
+    if isinstance(value, type | FunctionType):
         if is_typed(value):
             return [value]
         found.references.append(Reference(value.__module__, value.__qualname__))
         return []
-    if isinstance(value, FunctionType) and not Path(value.__code__.co_filename).is_file():
-        return [value]
     text = _written(value)
     if text is not None:
         found.texts[f"{name} ="] = text

@@ -111,6 +111,15 @@ def test_an_object_whose_content_cannot_be_written_down_is_refused(cell) -> None
         code_digest(model)
 
 
+def test_bases_and_functions_of_libraries_are_no_part_of_the_notebook(cell) -> None:
+    # Python keeps these frozen: their code names no file.
+    uses = MODEL.replace("class Base:", "class Base(Mapping):").replace(
+        "[:DEPTH]", "[join('a', 'b')]"
+    )
+    model = cell("from collections.abc import Mapping\nfrom os.path import join\n" + uses).Mine
+    assert code_digest(model) == code_digest(model)
+
+
 def test_a_class_whose_text_is_gone_is_refused(cell) -> None:
     model = cell(MODEL).Mine
     linecache.cache.pop(model.fit.__code__.co_filename)
