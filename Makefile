@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint constraints.txt
-SOURCES := benchmark baselines unimp_model leaderboards tests speed docs/examples
+SOURCES := benchmark baselines unimp_model leaderboards tests speed docs
 
 .PHONY: bench test test-slow test-arithmetic under-compatible under-default lint models clean
 

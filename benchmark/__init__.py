@@ -1,7 +1,108 @@
-"""unimp-bench: a benchmark suite for multi-modal personalization."""
+"""unimp-bench: a benchmark suite for multi-modal personalization.
+
+``import benchmark as ub`` gives the names of :data:`EXPORTS`, for notebooks and scripts; each is
+described, with an example, in ``docs/api.md``. A name is imported when it is first used, so that
+the import itself loads neither torch nor polars.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from benchmark.host.torch_setup import pin_arithmetic
+
+if TYPE_CHECKING:
+    from benchmark.face.data import open_dataset as open_dataset
+    from benchmark.face.data import prepare as prepare
+    from benchmark.face.listings import datasets as datasets
+    from benchmark.face.listings import models as models
+    from benchmark.face.listings import tables as tables
+    from benchmark.face.listings import tasks as tasks
+    from benchmark.face.results import compare as compare
+    from benchmark.face.results import report as report
+    from benchmark.face.results import tune as tune
+    from benchmark.face.runs import Runs as Runs
+    from benchmark.face.runs import open_run as open_run
+    from benchmark.face.work import fit as fit
+    from benchmark.face.work import predict as predict
+    from benchmark.face.work import run as run
+    from benchmark.face.work import run_all as run_all
+    from benchmark.face.work import run_table as run_table
+    from benchmark.instances import ExplanationInstance as ExplanationInstance
+    from benchmark.instances import ImageGenerationInstance as ImageGenerationInstance
+    from benchmark.instances import PreferenceInstance as PreferenceInstance
+    from benchmark.instances import RecommendationInstance as RecommendationInstance
+    from benchmark.instances import SearchInstance as SearchInstance
+    from benchmark.instances import SelectionInstance as SelectionInstance
+    from benchmark.predictions import Image as Image
+    from benchmark.predictions import Ranking as Ranking
+    from benchmark.predictions import Rating as Rating
+    from benchmark.predictions import Selection as Selection
+    from benchmark.predictions import Text as Text
 
 __version__ = "0.1.0"
 
 pin_arithmetic()  # here, because every entrance comes through before it loads torch
+
+#: Public name -> ``"module:attribute"``. Literal: what a model takes from here counts for its
+#: identity and is read from the source (:func:`benchmark.models.imports.exported`).
+EXPORTS = {
+    "tasks": "benchmark.face.listings:tasks",
+    "models": "benchmark.face.listings:models",
+    "datasets": "benchmark.face.listings:datasets",
+    "tables": "benchmark.face.listings:tables",
+    "open_dataset": "benchmark.face.data:open_dataset",
+    "prepare": "benchmark.face.data:prepare",
+    "fit": "benchmark.face.work:fit",
+    "predict": "benchmark.face.work:predict",
+    "run": "benchmark.face.work:run",
+    "run_all": "benchmark.face.work:run_all",
+    "run_table": "benchmark.face.work:run_table",
+    "open_run": "benchmark.face.runs:open_run",
+    "Runs": "benchmark.face.runs:Runs",
+    "compare": "benchmark.face.results:compare",
+    "report": "benchmark.face.results:report",
+    "tune": "benchmark.face.results:tune",
+    "RecommendationInstance": "benchmark.instances:RecommendationInstance",
+    "PreferenceInstance": "benchmark.instances:PreferenceInstance",
+    "ExplanationInstance": "benchmark.instances:ExplanationInstance",
+    "SelectionInstance": "benchmark.instances:SelectionInstance",
+    "SearchInstance": "benchmark.instances:SearchInstance",
+    "ImageGenerationInstance": "benchmark.instances:ImageGenerationInstance",
+    "Ranking": "benchmark.predictions:Ranking",
+    "Rating": "benchmark.predictions:Rating",
+    "Text": "benchmark.predictions:Text",
+    "Selection": "benchmark.predictions:Selection",
+    "Image": "benchmark.predictions:Image",
+}
+
+__all__ = list(EXPORTS)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in EXPORTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = EXPORTS[name].partition(":")
+    value = globals()[name] = getattr(importlib.import_module(module), attribute)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *EXPORTS})
+
+
+class _Package(ModuleType):
+    """This package: a name of :data:`EXPORTS` stays what it is there.
+
+    Importing ``benchmark.report`` would set that folder where the function of its name belongs.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in EXPORTS or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -82,6 +82,11 @@ class Dataset:
         self.tasks: tuple[str, ...] = tuple(self.info["tasks"])
         self._catalogues: dict[str | None, Catalogue] = {}
 
+    def __repr__(self) -> str:
+        counts = self.info["statistics"]
+        shown = ", ".join(f"{counts[key]:,} {key}" for key in ("users", "items", "interactions"))
+        return f"{self.name}{' (simulated)' if self.info.get('simulated') else ''}: {shown}"
+
     @cached_property
     def rules(self) -> Rules:
         """Return what holds for every instance."""

@@ -12,10 +12,20 @@ import importlib.util
 import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from benchmark.errors import BenchError
 from benchmark.models.from_file import import_folders, is_installed, loaded_beside
-from benchmark.models.imports import PACKAGES, Finder, Module, Reference, Root, references
+from benchmark.models.imports import (
+    PACKAGES,
+    Finder,
+    Module,
+    Reference,
+    Root,
+    exported,
+    references,
+)
+from benchmark.models.typed import Typed, is_typed, typed
 
 #: What decides a model's fitted state and its predictions, whatever it imports; beside these
 #: the module of each task it answers.
@@ -43,6 +53,7 @@ PLUMBING = (
     "benchmark.data.unchanged",
     "benchmark.doctor",
     "benchmark.errors",
+    "benchmark.face",
     "benchmark.host.console",
     "benchmark.host.files",
     "benchmark.host.home",
@@ -80,20 +91,37 @@ _TASKS = "benchmark.tasks"
 
 
 def code_digest(model_class: type) -> str:
-    """SHA-256 over the source files that fitted state and predictions of the class follow from.
+    """SHA-256 over the source that fitted state and predictions of the class follow from.
 
-    Raises :class:`BenchError` for a class that has no source file.
+    That of a class typed into a notebook is what was typed (:mod:`benchmark.models.typed`) and
+    the files it reaches. Raises :class:`BenchError` for a class that has no source.
     """
-    return digest(code_files(model_class))
+    written = typed(model_class)
+    return digest(_files(model_class, written), written.texts)
 
 
 def code_files(model_class: type) -> dict[str, Path]:
     """Those files by dotted module name; see :func:`reached`."""
+    return _files(model_class, typed(model_class))
+
+
+def _files(model_class: type, written: Typed) -> dict[str, Path]:
     starts, roots = _starts(model_class)
+    if not starts and not written.texts:
+        raise BenchError(
+            f"The code of model class {model_class.__qualname__!r} lies in no file.",
+            fix="Write the class to a file and import it: a run's identity is the code's.",
+        )
     project = project_root(Path(__file__).resolve().parents[2])
-    ours = starts[0].name.partition(".")[0] in PACKAGES
-    elsewhere = None if ours else _local_root  # what our packages import is installed
-    return reached(starts, [project, *roots], tasks=_tasks_of(model_class), elsewhere=elsewhere)
+    ours = bool(starts) and starts[0].name.partition(".")[0] in PACKAGES
+    return reached(
+        starts,
+        [project, *roots],
+        tasks=_tasks_of(model_class),
+        # What our packages import is installed.
+        elsewhere=None if ours and not written.texts else _local_root,
+        typed=written.references,
+    )
 
 
 def project_root(folder: Path) -> Root:
@@ -101,11 +129,12 @@ def project_root(folder: Path) -> Root:
     return Root(folder, PACKAGES)
 
 
-def digest(files: Mapping[str, Path]) -> str:
+def digest(files: Mapping[str, Path], texts: Mapping[str, str] = MappingProxyType({})) -> str:
     """SHA-256 over names and content, in the order of names; the place of a file is left out."""
     total = hashlib.sha256()
-    for name, file in sorted(files.items()):
-        content = file.read_bytes()
+    contents = [(name, file.read_bytes()) for name, file in sorted(files.items())]
+    contents += [(name, text.encode()) for name, text in sorted(texts.items())]
+    for name, content in contents:
         total.update(f"{name}\n{len(content)}\n".encode())
         total.update(content)
     return total.hexdigest()
@@ -117,12 +146,14 @@ def reached(
     *,
     tasks: Collection[str],
     elsewhere: Callable[[str], Root | None] | None = None,
+    typed: Iterable[Reference] = (),
 ) -> dict[str, Path]:
     """The files that count for a model that begins with the modules ``starts``.
 
-    ``tasks`` are those it answers. Two rules keep a hub of the harness from leading everywhere:
-    from one of its modules no way goes on to what is :data:`COVERED`, and a registry's strings
-    are followed only where a module outside the harness names the registry itself.
+    ``tasks`` are those it answers; ``typed`` is what it refers to from outside any file. Two rules
+    keep a hub of the harness from leading everywhere: from one of its modules no way goes on to
+    what is :data:`COVERED`, and a registry's strings are followed only where a module outside the
+    harness names the registry itself.
     """
     finder = Finder(roots, elsewhere)
     found: dict[str, Path] = {}
@@ -136,6 +167,7 @@ def reached(
         file = finder.file(name)
         if file is not None:
             waiting.append((Module(name, file), False))
+    waiting += _led_to(Module("", Path()), typed, finder, with_strings=True)
     while waiting:
         module, with_strings = waiting.pop()
         if (module.name, with_strings) in done:
@@ -149,8 +181,15 @@ def reached(
 def _onwards(
     module: Module, finder: Finder, *, with_strings: bool
 ) -> Iterator[tuple[Module, bool]]:
+    found = references(module.file.read_bytes())
+    return _led_to(module, found, finder, with_strings=with_strings)
+
+
+def _led_to(
+    module: Module, found: Iterable[Reference], finder: Finder, *, with_strings: bool
+) -> Iterator[tuple[Module, bool]]:
     ours = _is_in(module.name, (_HARNESS,))
-    for reference in references(module.file.read_bytes()):
+    for reference in (lead for each in found for lead in _through_the_face(each, finder)):
         if reference.string and not with_strings:
             continue
         named, above = finder.reached(module, reference)
@@ -158,6 +197,17 @@ def _onwards(
             covered = ours and _is_in(other.name, COVERED) and not _is_in(module.name, COVERED)
             if not covered and not _is_plumbing(other.name):
                 yield other, is_named and not ours
+
+
+def _through_the_face(reference: Reference, finder: Finder) -> list[Reference]:
+    """What ``from benchmark import name`` takes: the module that the lazy name leads to."""
+    file = finder.file(_HARNESS)
+    if reference.module != _HARNESS or reference.level or reference.name is None or file is None:
+        return [reference]
+    exports = exported(file.read_bytes())
+    names = exports if reference.name == "*" else {reference.name} & exports.keys()
+    targets = [exports[name].partition(":") for name in sorted(names)]
+    return [Reference(target, name) for target, _, name in targets] or [reference]
 
 
 def _is_plumbing(name: str) -> bool:
@@ -179,24 +229,19 @@ def _starts(model_class: type) -> tuple[list[Module], list[Root]]:
     starts: list[Module] = []
     roots: list[Root] = []
     for each in model_class.__mro__:
-        file = _source(each)
+        file = None if is_typed(each) else _source(each)
         if file is None or (each is not model_class and is_installed(file)):
             continue
         module, found = _placed(each.__module__, file)
         starts += [module, *(Module(*pair) for pair in loaded_beside(each.__module__))]
         roots += [root for root in found if root not in roots]
-    if not starts:
-        raise BenchError(
-            f"The code of model class {model_class.__qualname__!r} lies in no file.",
-            fix="Write the class to a file and import it: a run's identity is the code's.",
-        )
     return starts, roots
 
 
 def _source(each: type) -> Path | None:
     try:
         return Path(inspect.getfile(each)).resolve()
-    except (TypeError, OSError):  # built in, or typed into a notebook
+    except (TypeError, OSError):  # built in
         return None
 
 

@@ -1,8 +1,9 @@
 """What a source file imports, read from its syntax; nothing is executed.
 
 Python cannot say in general what a program will import. What can be read is: every ``import``
-statement (also inside functions; not under ``if TYPE_CHECKING``), ``importlib.import_module`` of
-a literal, and literal ``"package.module:attribute"`` strings, which is how registries name what
+statement (also inside functions; not under ``if TYPE_CHECKING``), the attributes that are taken
+from an imported module (``import package as p; p.name``), ``importlib.import_module`` of a
+literal, and literal ``"package.module:attribute"`` strings, which is how registries name what
 they import later.
 """
 
@@ -11,9 +12,10 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 #: This project's import packages.
 PACKAGES = frozenset({"benchmark", "baselines", "unimp_model", "leaderboards"})
@@ -66,17 +68,50 @@ def references(source: bytes) -> tuple[Reference, ...]:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return ()
-    return tuple(dict.fromkeys(_of(tree)))
+    nodes = list(_nodes(tree))
+    found = (reference for node in nodes for reference in _of_one(node))
+    return tuple(dict.fromkeys([*found, *_of_attributes(nodes)]))
 
 
-def _of(tree: ast.AST) -> Iterator[Reference]:
+@functools.cache
+def exported(source: bytes) -> Mapping[str, str]:
+    """Return the literal ``EXPORTS`` of a package: lazy name -> ``"module:attribute"``.
+
+    Empty where the package has none.
+    """
+    for node in ast.parse(source).body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if [getattr(target, "id", None) for target in targets] == ["EXPORTS"]:
+            assert isinstance(node, ast.Assign)
+            return MappingProxyType(dict(ast.literal_eval(node.value)))
+    return MappingProxyType({})
+
+
+def _of_attributes(nodes: Sequence[ast.AST]) -> Iterator[Reference]:
+    """What is taken from modules by attribute, for the names that ``import`` statements bind."""
+    bound: dict[str, set[str]] = {}
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                top = alias.name.partition(".")[0]
+                bound.setdefault(alias.asname or top, set()).add(
+                    alias.name if alias.asname else top
+                )
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            for module in sorted(bound.get(node.value.id, ())):
+                yield Reference(module, node.attr)
+
+
+def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those for type checkers."""
     waiting: list[ast.AST] = [tree]
     while waiting:  # no recursion: generated code may be deeper than Python's stack
         node = waiting.pop()
         if isinstance(node, ast.If) and _is_for_type_checkers(node.test):
             waiting += node.orelse
         else:
-            yield from _of_one(node)
+            yield node
             waiting += ast.iter_child_nodes(node)
 
 

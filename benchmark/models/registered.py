@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from benchmark.errors import BenchError, UsageError, in_one_line, unknown_name
+from benchmark.models.from_class import ClassName, target_of
 from benchmark.models.from_file import load_file, split_name
 from benchmark.registry import resolve
 from benchmark.tasks import TASKS
@@ -63,7 +64,7 @@ class ModelEntry:
     so that tables do not ask it there. ``space`` is what ``unimp-bench tune`` searches
     (:mod:`benchmark.tuning.space`): a setting's name, and a list of values or
     ``{"low", "high", "log"}``. ``loaded`` is the class itself where ``target`` is no module, but
-    a file and a class in it.
+    a file and a class in it, or where the class was handed over.
     """
 
     name: str
@@ -162,8 +163,11 @@ def _announced(point: importlib.metadata.EntryPoint) -> Sequence[ModelEntry]:
 def find(name: str) -> tuple[ModelEntry, str | None]:
     """``"unimp"``, ``"unimp:no-vision"`` or ``"path/to/file.py:Class"`` -> entry and variant.
 
-    Raises :class:`~benchmark.errors.UsageError` with the nearest names on a miss.
+    A class object is named by :func:`~benchmark.models.from_class.model_named`. Raises
+    :class:`~benchmark.errors.UsageError` with the nearest names on a miss.
     """
+    if isinstance(name, ClassName):
+        return _entry_of_object(name.model_class), None
     of_file = split_name(name)
     if of_file is not None:
         return _entry_of_file(*of_file), None
@@ -178,7 +182,16 @@ def find(name: str) -> tuple[ModelEntry, str | None]:
     return entry, tail
 
 
-def _entry_of_class(model: type, *, name: str, target: str, of_file: bool = False) -> ModelEntry:
+def _entry_of_object(model: type) -> ModelEntry:
+    """The announced entry of a class, if there is one: the same model has one identity."""
+    target = target_of(model)
+    for entry in entries().values():
+        if entry.target == target:
+            return entry
+    return _entry_of_class(model, name=model.__name__, target=target, keep=True)
+
+
+def _entry_of_class(model: type, *, name: str, target: str, keep: bool = False) -> ModelEntry:
     given = getattr(model, "tasks", ())
     if isinstance(given, str) or not isinstance(given, Collection) or not given:
         raise BenchError(
@@ -197,7 +210,7 @@ def _entry_of_class(model: type, *, name: str, target: str, of_file: bool = Fals
         target=target,
         tasks=tuple(tasks),
         group="outside",
-        loaded=model if of_file else None,
+        loaded=model if keep else None,
     )
 
 
@@ -211,4 +224,4 @@ def _entry_of_file(path: Path, attribute: str) -> ModelEntry:
     if not isinstance(model, type):
         classes = [key for key, value in vars(module).items() if isinstance(value, type)]
         raise unknown_name(f"class in {path.name}", attribute, classes)
-    return _entry_of_class(model, name=attribute, target=f"{path.name}:{attribute}", of_file=True)
+    return _entry_of_class(model, name=attribute, target=f"{path.name}:{attribute}", keep=True)

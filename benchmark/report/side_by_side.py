@@ -44,14 +44,24 @@ def render_runs(
     questions, or the format is unknown.
     """
     check_format(output_format, (*DRAWN, "json"))
+    if output_format != "json":
+        return draw(sheet_of_runs(runs), output_format, styled=styled)
+    _check_comparable(runs)
+    labels = _labels(runs)
+    found = {name: _verdicts(runs, labels, name) for name in _metric_names(runs)}
+    return render_json([_json(runs[i], labels[i], found) for i in _best_first(runs)])
+
+
+def sheet_of_runs(runs: Sequence[StoredRun]) -> Sheet:
+    """Return the table that :func:`render_runs` draws.
+
+    Raises :class:`~benchmark.errors.UsageError` where the runs do not answer the same questions.
+    """
     _check_comparable(runs)
     labels = _labels(runs)
     metrics = _metric_names(runs)
-    order = _best_first(runs)
     found = {name: _verdicts(runs, labels, name) for name in metrics}
-    if output_format == "json":
-        return render_json([_json(runs[i], labels[i], found) for i in order])
-    return draw(_sheet(runs, labels, metrics, order, found), output_format, styled=styled)
+    return _sheet(runs, labels, metrics, _best_first(runs), found)
 
 
 def _check_comparable(runs: Sequence[StoredRun]) -> None:

@@ -117,6 +117,7 @@ def test_what_stands_behind_the_interface_is_everybodys(sources: Path, file: str
     "file",
     [
         "benchmark/__init__.py",
+        "benchmark/face/work.py",
         "benchmark/commands/data.py",
         "benchmark/host/console.py",
         "benchmark/data/listing.py",
@@ -135,6 +136,26 @@ def test_what_stands_behind_the_interface_is_everybodys(sources: Path, file: str
 def test_what_changes_no_number_changes_no_identity(sources: Path, file: str) -> None:
     assert (sources / file).is_file()
     assert edited(sources, file) == set()
+
+
+@pytest.mark.parametrize(
+    "taking",
+    [
+        "from benchmark import Added",
+        "import benchmark\nbenchmark.Added",
+        "import benchmark as ub\ndef later():\n    return ub.Added()",
+        "from benchmark import *",
+    ],
+)
+def test_what_is_taken_from_the_public_face_counts(sources: Path, taking: str) -> None:
+    (sources / "benchmark" / "added.py").write_text("class Added:\n    pass\n")
+    face = sources / "benchmark" / "__init__.py"
+    entry = '    "Added": "benchmark.added:Added",\n'
+    face.write_text(face.read_text().replace("EXPORTS = {\n", "EXPORTS = {\n" + entry))
+    assert identities(sources) == untouched()
+    assert edited(sources, "unimp_model/training/losses.py", f"\n{taking}\n") == {"unimp"}
+    before = identities(sources)
+    assert edited(sources, "benchmark/added.py", before=before) == {"unimp"}
 
 
 @pytest.mark.parametrize("name", [*code.INTERFACE, *code.PLUMBING, *code.COVERED])

@@ -14,6 +14,7 @@ from benchmark.host.files import write_json
 from benchmark.host.home import Home
 from benchmark.metrics import ranking
 from benchmark.models.registered import ModelEntry
+from benchmark.report.filling import answers
 from benchmark.runs.store import StoredRun
 from benchmark.stats import summarise
 from benchmark.tasks import TASKS
@@ -120,4 +121,4 @@ def shelf(tmp_path: Path, leave_run: Callable[..., StoredRun]) -> Shelf:
 @pytest.fixture(autouse=True)
 def _announced(monkeypatch: pytest.MonkeyPatch) -> None:
     announced = {entry.name: entry for entry in MODELS}
-    monkeypatch.setattr("benchmark.report.filling.answers.entries", lambda: announced)
+    monkeypatch.setattr(answers, "entries", lambda: announced)

@@ -9,8 +9,10 @@ import pytest
 
 from benchmark.errors import UsageError
 from benchmark.models.registered import ModelEntry, Needs
+from benchmark.report import dataset_table
 from benchmark.report.build import build_report, missing_runs
 from benchmark.report.contents import Report, ReportCell, ReportRow
+from benchmark.report.filling import answers
 from benchmark.report.table.listing import list_tables
 
 TABLES = [table["number"] or table["name"] for table in list_tables()]
@@ -187,7 +189,7 @@ def test_a_model_that_reads_reviews_is_not_asked_where_there_are_none(
     shelf: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = ModelEntry("rtm", "nowhere:RTM", ("search",), "search", reads_reviews=True)
-    monkeypatch.setattr("benchmark.report.filling.answers.entries", lambda: {"rtm": entry})
+    monkeypatch.setattr(answers, "entries", lambda: {"rtm": entry})
     shelf.dataset("hm")
     folder = shelf.home.datasets / "hm"
     part = ["train", "train", "test"]
@@ -294,7 +296,7 @@ def test_formulas_of_the_rows_with_runs_are_stated_once(
         needs={"absent": Needs(("a_package_nobody_has",), "lucene")},
         formulas={"": "a + b", "other": "a - b", "absent": "a * b"},
     )
-    monkeypatch.setattr("benchmark.report.filling.answers.entries", lambda: {"bm25": entry})
+    monkeypatch.setattr(answers, "entries", lambda: {"bm25": entry})
     path = tmp_path / "mine.toml"
     path.write_text(_TWO_BACKENDS)
     for model in ("bm25", "bm25:titles", "bm25:other"):
@@ -352,7 +354,7 @@ def test_an_unknown_table_is_a_usage_error(shelf: Any) -> None:
 def test_the_dataset_table_counts_prepared_datasets(
     shelf: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchmark.report.dataset_table.SOURCES", {"amazon2014": None})
+    monkeypatch.setattr(dataset_table, "SOURCES", {"amazon2014": None})
     shelf.dataset("amazon-baby")
     shelf.dataset("sim-s")
     report = build_report("datasets", home=shelf.home)
@@ -367,7 +369,7 @@ def test_the_dataset_table_counts_prepared_datasets(
 def test_a_source_this_installation_lacks_is_named(
     shelf: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchmark.report.dataset_table.SOURCES", {})
+    monkeypatch.setattr(dataset_table, "SOURCES", {})
     report = build_report("5", home=shelf.home)
     assert report.missing == ()
     assert "-: no data source 'amazon2014' in this installation." in report.notes

@@ -28,6 +28,9 @@ class Questions(Sequence[Instance]):
     def __len__(self) -> int:
         return len(self._rows)
 
+    def __repr__(self) -> str:
+        return f"{len(self):,} instances of {self._table.task}"
+
     @overload
     def __getitem__(self, index: int) -> Instance: ...
     @overload

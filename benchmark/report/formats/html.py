@@ -1,4 +1,4 @@
-"""Tables as a web page: one HTML file that loads nothing else."""
+"""Tables as HTML: a page in one file that loads nothing else, or a part of somebody's page."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 @cache
-def _page() -> Template:
-    return html_environment(TEMPLATES).get_template("report.html")
+def _template(name: str) -> Template:
+    return html_environment(TEMPLATES).get_template(name)
 
 
 def draw_html(*sheets: Sheet, index: str | None = None) -> str:
@@ -24,4 +24,12 @@ def draw_html(*sheets: Sheet, index: str | None = None) -> str:
     ``sheets`` are one or more. The page follows the reader's choice of a light or dark scheme.
     ``index`` is the address of the page that a table of a site links back to.
     """
-    return _page().render(sheets=sheets, index=index)
+    return _template("report.html").render(sheets=sheets, index=index, headings=("h1", "h2"))
+
+
+def draw_fragment(*sheets: Sheet) -> str:
+    """Draw ``sheets`` for a page that exists, such as a notebook. Every word is escaped.
+
+    Its style touches nothing else on that page.
+    """
+    return _template("fragment.html").render(sheets=sheets, headings=("h4", "h5"))

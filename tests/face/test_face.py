@@ -1,0 +1,188 @@
+"""``import benchmark as ub``: the commands as functions, their results as objects."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import polars as pl
+import pytest
+
+import benchmark as ub
+from benchmark.errors import UsageError
+from benchmark.face.runs import Run
+from benchmark.host.home import Home
+from benchmark.runs.store import load_run
+
+_LIGHT = """
+import sys
+import benchmark as ub
+heavy = ("torch", "polars", "numpy", "pandas")
+assert not [name for name in heavy if name in sys.modules]
+assert set(ub.EXPORTS) <= set(dir(ub)) and ub.__all__ == list(ub.EXPORTS)
+functions = [ub.compare, ub.report, ub.tasks, ub.models]
+import benchmark.compare, benchmark.report.build, benchmark.tasks, benchmark.models
+from benchmark import report
+assert [ub.compare, ub.report, ub.tasks, ub.models] == functions
+assert report is ub.report
+from benchmark import errors, stats
+print(errors.__name__, stats.__name__)
+"""
+
+
+def test_names_are_imported_when_they_are_used_and_stay_what_they_are() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _LIGHT], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["benchmark.errors", "benchmark.stats"], done.stderr
+
+
+@pytest.mark.parametrize("name", ub.__all__)
+def test_every_name_leads_somewhere_and_is_described(name: str) -> None:
+    assert (getattr(ub, name).__doc__ or "").strip()
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="'benchmark' has no attribute 'rnu'"):
+        _ = ub.rnu
+
+
+class _Words(HTMLParser):
+    """Collects the words of a fragment, and checks that its elements are closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.words: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data.strip())
+
+
+def words_of(shown: object) -> list[str]:
+    page = _Words()
+    page.feed(shown._repr_html_())  # type: ignore[attr-defined]
+    page.close()
+    assert not page.open
+    return page.words
+
+
+@pytest.fixture
+def pair(run_home: Home) -> ub.Runs:
+    return ub.run_all(
+        ["popularity", "repeat-last"], ["recommendation"], data="sim-xs", home=run_home.root
+    )
+
+
+def test_a_run_shows_itself_in_a_line_and_as_a_table(pair: ub.Runs, run_home: Home) -> None:
+    run = pair[0]
+    value = f"{run.scores['NDCG@5']['value']:.4f}"
+    assert repr(run).startswith(
+        f"popularity on recommendation, sim-xs (simulated), seed 0: NDCG@5 {value}"
+    )
+    assert "\n" not in repr(run)
+    assert {"popularity", "NDCG@5", value} <= set(words_of(run))
+    assert {"popularity", "repeat-last"} <= set(words_of(pair))
+    assert repr(pair) == "2 runs of popularity, repeat-last on recommendation"
+    again = ub.run("popularity", "recommendation", data="sim-xs", home=run_home.root)
+    assert again == run
+    assert again.scores == load_run(run.folder).scores
+    assert ub.open_run(run.folder.name[:15], home=run_home.root) == run
+
+
+def test_per_instance_results_are_frames(pair: ub.Runs) -> None:
+    table = pair[0].per_instance()
+    assert isinstance(table, pl.DataFrame)
+    assert table["NDCG@5"].mean() == pytest.approx(pair[0].scores["NDCG@5"]["value"])
+    assert pair[0].per_instance("pandas").equals(table.to_pandas())
+    answers = pair[0].predictions()
+    assert answers["instance_id"].sort().to_list() == table["instance_id"].to_list()
+    with pytest.raises(UsageError, match="Unknown frame 'arrow'"):
+        pair[0].per_instance("arrow")  # type: ignore[call-overload]
+
+
+def test_predict_answers_what_a_run_stores(pair: ub.Runs, run_home: Home) -> None:
+    fitted = ub.fit("popularity", "sim-xs", home=run_home.root)
+    assert repr(fitted) == "popularity fitted on sim-xs, seed 0"
+    dataset = ub.open_dataset("sim-xs", home=run_home.root)
+    answers = ub.predict(fitted, dataset.questions("recommendation"))
+    stored = pair[0].predictions()
+    assert [list(answer.items) for answer in answers] == stored["items"].to_list()
+    assert [answer.instance_id for answer in answers] == stored["instance_id"].to_list()
+
+
+def test_a_comparison_shows_itself(pair: ub.Runs, run_home: Home) -> None:
+    comparison = ub.compare(*pair, metric="NDCG@5", home=run_home.root)
+    assert repr(comparison).startswith("A popularity - B repeat-last: NDCG@5 ")
+    assert comparison.render("md") in ub.compare(
+        pair[0].folder.name, str(pair[1].folder), metric=["NDCG@5"], home=run_home.root
+    ).render("md")
+    assert {"metric", "A - B", "NDCG@5"} <= set(words_of(comparison))
+
+
+def test_a_report_shows_itself(pair: ub.Runs, run_home: Home) -> None:
+    report = ub.report("recommendation", data="sim-xs", home=run_home.root)
+    assert "Measured on sim-xs (simulated): " in repr(report)
+    assert "| Popularity" in report.render("md")
+    assert f"{pair[0].scores['NDCG@5']['value']:.4f}" in words_of(report)
+
+
+def test_words_are_escaped_in_a_notebook(leave_run, tmp_path) -> None:
+    scores = {"HR@5": {"value": 0.5, "low": None, "high": None, "n": 3, "users": 3}}
+    run = leave_run(tmp_path / "odd", scores, model="<script>alert(1)</script>", run_id="odd")
+    page = ub.Runs([run])._repr_html_()
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_the_registries_are_listed(run_home: Home) -> None:
+    assert repr(ub.tasks()).startswith("6 tasks: recommendation, ")
+    assert {"unimp", "bm25"} <= set(ub.models().names)
+    assert ub.datasets(home=run_home.root).names == ["sim-xs"]
+    assert {"number", "name", "title"} == set(ub.tables()[0])
+    for listing in (ub.tasks(), ub.models(), ub.datasets(home=run_home.root), ub.tables()):
+        assert set(listing.names) <= set(words_of(listing))
+
+
+def test_a_search_shows_itself_and_its_settings_are_used(run_home: Home) -> None:
+    pytest.importorskip("optuna")
+    search = ub.tune("bm25", "search", 2, data="sim-xs", home=run_home.root)
+    assert repr(search).startswith("bm25 on search, sim-xs: ")
+    assert "the best of 2 trials" in repr(search)
+    assert {"trial", "1", "2"} <= set(words_of(search))
+    tuned = ub.run("bm25", "search", data="sim-xs", tuned=True, home=run_home.root)
+    assert dict(tuned.manifest["settings"]) == search.settings_of(search.best)
+
+
+def test_seeds_and_limits_are_those_of_the_command_line(run_home: Home) -> None:
+    runs = ub.run_all(
+        ["random"], ["search"], data="sim-xs", seeds=[0, 1], limit=30, home=run_home.root
+    )
+    assert [run.manifest["seed"] for run in runs] == [0, 1]
+    assert all(isinstance(run, Run) and run.manifest["limit"] == 30 for run in runs)
+    assert "first 30 instances" in repr(runs[0])
+
+
+def test_a_dataset_is_prepared_with_its_settings(tmp_path) -> None:
+    dataset = ub.prepare("sim", name="mine", settings={"size": "xs", "seed": 5}, home=tmp_path)
+    assert repr(dataset).startswith("mine (simulated): 120 users, ")
+    assert ub.datasets(home=tmp_path).names == ["mine"]
+
+
+def test_several_processes_do_not_each_do_all_of_the_work(monkeypatch, run_home: Home) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for work in (
+        lambda: ub.run("popularity", "search", data="sim-xs", home=run_home.root),
+        lambda: ub.fit("popularity", "sim-xs", home=run_home.root),
+    ):
+        with pytest.raises(UsageError, match="started in 2 processes"):
+            work()
+    assert not run_home.runs.exists()
