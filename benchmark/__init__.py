@@ -8,8 +8,6 @@ the import itself loads neither torch nor polars.
 from __future__ import annotations
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from benchmark.host.torch_setup import pin_arithmetic
@@ -17,12 +15,12 @@ from benchmark.host.torch_setup import pin_arithmetic
 if TYPE_CHECKING:
     from benchmark.face.data import open_dataset as open_dataset
     from benchmark.face.data import prepare as prepare
-    from benchmark.face.listings import datasets as datasets
-    from benchmark.face.listings import models as models
-    from benchmark.face.listings import tables as tables
-    from benchmark.face.listings import tasks as tasks
-    from benchmark.face.results import compare as compare
-    from benchmark.face.results import report as report
+    from benchmark.face.listings import list_datasets as list_datasets
+    from benchmark.face.listings import list_models as list_models
+    from benchmark.face.listings import list_tables as list_tables
+    from benchmark.face.listings import list_tasks as list_tasks
+    from benchmark.face.results import compare_runs as compare_runs
+    from benchmark.face.results import report_table as report_table
     from benchmark.face.results import tune as tune
     from benchmark.face.runs import Runs as Runs
     from benchmark.face.runs import open_run as open_run
@@ -50,10 +48,10 @@ pin_arithmetic()  # here, because every entrance comes through before it loads t
 #: Public name -> ``"module:attribute"``. Literal: what a model takes from here counts for its
 #: identity and is read from the source (:func:`benchmark.models.imports.exported`).
 EXPORTS = {
-    "tasks": "benchmark.face.listings:tasks",
-    "models": "benchmark.face.listings:models",
-    "datasets": "benchmark.face.listings:datasets",
-    "tables": "benchmark.face.listings:tables",
+    "list_tasks": "benchmark.face.listings:list_tasks",
+    "list_models": "benchmark.face.listings:list_models",
+    "list_datasets": "benchmark.face.listings:list_datasets",
+    "list_tables": "benchmark.face.listings:list_tables",
     "open_dataset": "benchmark.face.data:open_dataset",
     "prepare": "benchmark.face.data:prepare",
     "fit": "benchmark.face.work:fit",
@@ -63,8 +61,8 @@ EXPORTS = {
     "run_table": "benchmark.face.work:run_table",
     "open_run": "benchmark.face.runs:open_run",
     "Runs": "benchmark.face.runs:Runs",
-    "compare": "benchmark.face.results:compare",
-    "report": "benchmark.face.results:report",
+    "compare_runs": "benchmark.face.results:compare_runs",
+    "report_table": "benchmark.face.results:report_table",
     "tune": "benchmark.face.results:tune",
     "RecommendationInstance": "benchmark.instances:RecommendationInstance",
     "PreferenceInstance": "benchmark.instances:PreferenceInstance",
@@ -92,17 +90,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *EXPORTS})
-
-
-class _Package(ModuleType):
-    """This package: a name of :data:`EXPORTS` stays what it is there.
-
-    Importing ``benchmark.report`` would set that folder where the function of its name belongs.
-    """
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name not in EXPORTS or not isinstance(value, ModuleType):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

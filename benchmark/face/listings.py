@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmark.data.listing import list_datasets
+from benchmark.data import listing
 from benchmark.face.shown import Listing, home_at
 from benchmark.models.registered import entries
-from benchmark.report.table.listing import list_tables
+from benchmark.report.table import listing as paper_tables
 from benchmark.tasks import TASKS
 
 if TYPE_CHECKING:
     import os
 
 
-def tasks() -> Listing:
+def list_tasks() -> Listing:
     """List the six tasks with their versions and metrics."""
     rows = [
         {
@@ -29,7 +29,7 @@ def tasks() -> Listing:
     return Listing("task", rows, ("primary", "summary"))
 
 
-def models() -> Listing:
+def list_models() -> Listing:
     """List the models, their variants and tasks, and what is missing to run them."""
     rows = []
     for entry in entries().values():
@@ -50,12 +50,12 @@ def models() -> Listing:
     return Listing("model", rows, ("group", "tasks", "variants", "available", "why_not"))
 
 
-def datasets(*, home: str | os.PathLike[str] | None = None) -> Listing:
+def list_datasets(*, home: str | os.PathLike[str] | None = None) -> Listing:
     """List the prepared datasets."""
     columns = ("source", "users", "items", "interactions", "tasks")
-    return Listing("dataset", list_datasets(home_at(home)), columns)
+    return Listing("dataset", listing.list_datasets(home_at(home)), columns)
 
 
-def tables() -> Listing:
-    """List the paper's tables that :func:`report` and :func:`run_table` can fill."""
-    return Listing("table", list_tables(), ("number", "title"))
+def list_tables() -> Listing:
+    """List the paper's tables that :func:`report_table` and :func:`run_table` can fill."""
+    return Listing("table", paper_tables.list_tables(), ("number", "title"))

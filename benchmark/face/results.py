@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.compare import Comparison, compare_runs
+from benchmark import compare
+from benchmark.compare import Comparison
 from benchmark.face.runs import open_run
 from benchmark.face.shown import as_a, counted, home_at
 from benchmark.models.from_class import model_named
@@ -113,7 +114,7 @@ class FinishedSearch(Search):
         )
 
 
-def compare(
+def compare_runs(
     first: StoredRun | str,
     second: StoredRun | str,
     *,
@@ -129,10 +130,10 @@ def compare(
         run if isinstance(run, StoredRun) else open_run(run, home=home) for run in (first, second)
     )
     names = (metric,) if isinstance(metric, str) else tuple(metric)
-    return as_a(RunComparison, compare_runs(a, b, home=home_at(home), metrics=names))
+    return as_a(RunComparison, compare.compare_runs(a, b, home=home_at(home), metrics=names))
 
 
-def report(
+def report_table(
     table: str, *, data: str | None = None, home: str | os.PathLike[str] | None = None
 ) -> ReportTable:
     """Return a table over the stored runs: measured, significance, the paper's number beside it.

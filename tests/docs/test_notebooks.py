@@ -43,8 +43,8 @@ def test_fifteen_lines_lead_to_a_compared_own_model() -> None:
     lines: list[str] = []
     for source, outputs in shown(DOCS / "examples" / "own_model.ipynb"):
         lines += [line for line in "".join(source).splitlines() if line.strip()]
-        if "ub.compare(" in lines[-1]:
+        if "ub.compare_runs(" in lines[-1]:
             assert "wins/ties/losses" in "".join(outputs[0]["data"]["text/html"])
             break
-    assert "ub.compare(" in lines[-1]
+    assert "ub.compare_runs(" in lines[-1]
     assert len(lines) <= 15

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -21,14 +22,19 @@ import benchmark as ub
 heavy = ("torch", "polars", "numpy", "pandas")
 assert not [name for name in heavy if name in sys.modules]
 assert set(ub.EXPORTS) <= set(dir(ub)) and ub.__all__ == list(ub.EXPORTS)
-functions = [ub.compare, ub.report, ub.tasks, ub.models]
-import benchmark.compare, benchmark.report.build, benchmark.tasks, benchmark.models
-from benchmark import report
-assert [ub.compare, ub.report, ub.tasks, ub.models] == functions
-assert report is ub.report
+functions = [ub.compare_runs, ub.report_table, ub.list_tasks, ub.list_models]
+import benchmark.report.build as build, benchmark.tasks as tasks
+assert build.build_report and tasks.TASKS
+assert [ub.compare_runs, ub.report_table, ub.list_tasks, ub.list_models] == functions
 from benchmark import errors, stats
 print(errors.__name__, stats.__name__)
 """
+
+
+def test_no_name_hides_a_module_of_the_package() -> None:
+    modules = {module.name for module in pkgutil.iter_modules(ub.__path__)}
+    assert modules
+    assert not modules & set(ub.EXPORTS)
 
 
 def test_names_are_imported_when_they_are_used_and_stay_what_they_are() -> None:
@@ -119,16 +125,16 @@ def test_predict_answers_what_a_run_stores(pair: ub.Runs, run_home: Home) -> Non
 
 
 def test_a_comparison_shows_itself(pair: ub.Runs, run_home: Home) -> None:
-    comparison = ub.compare(*pair, metric="NDCG@5", home=run_home.root)
+    comparison = ub.compare_runs(*pair, metric="NDCG@5", home=run_home.root)
     assert repr(comparison).startswith("A popularity - B repeat-last: NDCG@5 ")
-    assert comparison.render("md") in ub.compare(
+    assert comparison.render("md") in ub.compare_runs(
         pair[0].folder.name, str(pair[1].folder), metric=["NDCG@5"], home=run_home.root
     ).render("md")
     assert {"metric", "A - B", "NDCG@5"} <= set(words_of(comparison))
 
 
 def test_a_report_shows_itself(pair: ub.Runs, run_home: Home) -> None:
-    report = ub.report("recommendation", data="sim-xs", home=run_home.root)
+    report = ub.report_table("recommendation", data="sim-xs", home=run_home.root)
     assert "Measured on sim-xs (simulated): " in repr(report)
     assert "| Popularity" in report.render("md")
     assert f"{pair[0].scores['NDCG@5']['value']:.4f}" in words_of(report)
@@ -143,11 +149,16 @@ def test_words_are_escaped_in_a_notebook(leave_run, tmp_path) -> None:
 
 
 def test_the_registries_are_listed(run_home: Home) -> None:
-    assert repr(ub.tasks()).startswith("6 tasks: recommendation, ")
-    assert {"unimp", "bm25"} <= set(ub.models().names)
-    assert ub.datasets(home=run_home.root).names == ["sim-xs"]
-    assert {"number", "name", "title"} == set(ub.tables()[0])
-    for listing in (ub.tasks(), ub.models(), ub.datasets(home=run_home.root), ub.tables()):
+    assert repr(ub.list_tasks()).startswith("6 tasks: recommendation, ")
+    assert {"unimp", "bm25"} <= set(ub.list_models().names)
+    assert ub.list_datasets(home=run_home.root).names == ["sim-xs"]
+    assert {"number", "name", "title"} == set(ub.list_tables()[0])
+    for listing in (
+        ub.list_tasks(),
+        ub.list_models(),
+        ub.list_datasets(home=run_home.root),
+        ub.list_tables(),
+    ):
         assert set(listing.names) <= set(words_of(listing))
 
 
@@ -173,7 +184,7 @@ def test_seeds_and_limits_are_those_of_the_command_line(run_home: Home) -> None:
 def test_a_dataset_is_prepared_with_its_settings(tmp_path) -> None:
     dataset = ub.prepare("sim", name="mine", settings={"size": "xs", "seed": 5}, home=tmp_path)
     assert repr(dataset).startswith("mine (simulated): 120 users, ")
-    assert ub.datasets(home=tmp_path).names == ["mine"]
+    assert ub.list_datasets(home=tmp_path).names == ["mine"]
 
 
 def test_several_processes_do_not_each_do_all_of_the_work(monkeypatch, run_home: Home) -> None:
