@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -31,6 +32,11 @@ def accept_any_text() -> None:
     """Characters that the terminal's encoding lacks (table borders) are replaced, not an error."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
+
+
+def width() -> int:
+    """Columns of the terminal, or of ``$COLUMNS``; 100 where nothing says."""
+    return shutil.get_terminal_size((100, 24)).columns
 
 
 def note(text: str) -> None:
