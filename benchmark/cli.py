@@ -14,7 +14,19 @@ from typing import Annotated, cast
 import typer
 
 import benchmark
-from benchmark.commands import compare, data, doctor, models, report, run, tables, tasks, tune
+from benchmark.commands import (
+    cache,
+    compare,
+    data,
+    doctor,
+    models,
+    report,
+    run,
+    runs,
+    tables,
+    tasks,
+    tune,
+)
 from benchmark.errors import BenchError, UsageError
 from benchmark.host import processes
 from benchmark.host.console import accept_any_text, discard_output
@@ -28,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for _commands in (tasks, models, tables, data, run, tune, report, compare, doctor):
+for _commands in (tasks, models, tables, data, run, runs, cache, tune, report, compare, doctor):
     app.add_typer(_commands.app)
 #: Commands of packages that build on this one, which therefore is not to import them.
 _ELSEWHERE = ("leaderboards.commands:app",)

@@ -34,16 +34,29 @@ class UsageError(BenchError):
     exit_status = 2
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """A :class:`UsageError` for a misspelt name, with the nearest known ones."""
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+#: A list of known names is shown whole up to so many; of a longer one, the nearest.
+_WHOLE, _NEAREST = 6, 5
+
+
+def unknown_name(
+    kind: str, name: str, known: Iterable[str], *, nearest: int | None = None
+) -> UsageError:
+    """Return a :class:`UsageError` for a misspelt name, with the nearest known ones.
+
+    ``nearest`` is how many are named at most, where ids resemble each other: by default three
+    that are close, or else all of a few, or else the nearest five.
+    """
+    names = sorted(set(known))
+    close = difflib.get_close_matches(name, names, n=nearest or 3, cutoff=0.5)
     if close:
         fix = "Did you mean " + " or ".join(repr(c) for c in close) + "?"
-    elif names:
+    elif not names:
+        fix = "There is none to choose from."
+    elif len(names) <= (nearest or _WHOLE):
         fix = f"Known: {', '.join(names)}."
     else:
-        fix = "There is none to choose from."
+        some = difflib.get_close_matches(name, names, n=nearest or _NEAREST, cutoff=0.0)
+        fix = f"The nearest of {len(names)}: {', '.join(some)}."
     return UsageError(f"Unknown {kind} {name!r}.", fix=fix)
 
 

@@ -19,6 +19,10 @@ SettingsOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="Override a setting: name=value (repeatable)."),
 ]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")
+]
 DatasetArgument = Annotated[str, typer.Argument(help="A dataset's name.")]
 
 

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from benchmark.errors import UsageError
+
 
 @contextlib.contextmanager
 def output_to_stderr() -> Iterator[None]:
@@ -42,6 +44,18 @@ def width() -> int:
 def note(text: str) -> None:
     """Tell the user something in passing: a line on standard error, beside any result."""
     print(text, file=sys.stderr)
+
+
+def confirm(question: str) -> bool:
+    """Ask on standard error; only ``y`` or ``yes`` on standard input is a yes.
+
+    Raises :class:`UsageError` where standard input has nobody to answer.
+    """
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    answer = sys.stdin.readline()
+    if not answer:
+        raise UsageError("Nobody answered.", fix="Give --yes where nobody can be asked.")
+    return answer.strip().lower() in ("y", "yes")
 
 
 def print_json(value: Any) -> None:

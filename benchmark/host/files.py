@@ -7,13 +7,13 @@ import fcntl
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from benchmark.errors import BenchError
+from benchmark.host.console import note
 
 
 @contextmanager
@@ -92,13 +92,41 @@ def locked(path: Path, doing: str) -> Iterator[None]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        stream = open(path, "w")  # noqa: SIM115 - closed below, after the lock's work
+        stream = open(path, "a")  # noqa: SIM115 - closed below, after the lock's work
     except OSError as error:
         raise cannot_write(path, error) from error
     with stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"Another process is {doing}; waiting for it.", file=sys.stderr)
+            note(f"Another process is {doing}; waiting for it.")
             fcntl.flock(stream, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def locked_if_free(path: Path) -> Iterator[bool]:
+    """Hold the lock of :func:`locked` unless another process does; yields whether it is held."""
+    try:
+        stream = open(path, "a")  # noqa: SIM115 - closed below, after the lock's work
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    with stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a live process holds the lock of :func:`locked`; writes nothing."""
+    try:
+        with open(path) as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no such file: nobody ever held it
+        return False
+    return False

@@ -20,6 +20,8 @@ MANIFEST = "manifest.json"
 SCORES = "scores.json"
 PREDICTIONS = "predictions.parquet"
 PER_INSTANCE = "per_instance.parquet"
+#: Beside the state of a fitted model, ``<home>/fitted/<name>/``: what it is, and its hashes.
+FIT_RECORD = "fitted.json"
 
 #: What reports read; a file without them was damaged or made by something else.
 _MANIFEST_KEYS = frozenset(
@@ -129,6 +131,8 @@ def stored_runs(home: Home) -> Iterator[StoredRun]:
             yield load_run(folder)
 
 
+#: An unknown run is answered with so many ids at most: they resemble each other.
+NEAREST = 5
 #: An ambiguous beginning names so many of the runs it fits.
 _SHOWN = 3
 
@@ -153,7 +157,7 @@ def find_run(name: str, home: Home) -> StoredRun:
         raise UsageError(
             f"{len(fitting)} runs begin with {name!r}: {shown}.", fix="Give more of the run's id."
         )
-    raise unknown_name("run", name, ids)
+    raise unknown_name("run", name, ids, nearest=NEAREST)
 
 
 def _finished(home: Home) -> list[str]:

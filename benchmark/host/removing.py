@@ -1,0 +1,76 @@
+"""Removing folders so that nobody meets half of one, and nothing outside is ever touched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from benchmark.errors import BenchError
+
+#: Hidden names end like this from the moment something is removed until it is gone.
+_REMOVED = ".removed"
+
+
+def remove(path: Path) -> None:
+    """Remove a folder, a file or a link: it leaves its name at once, then its content goes.
+
+    Links are removed, not followed. Raises :class:`BenchError`, with everything as it was, when
+    the file system refuses.
+    """
+    doomed = path.with_name(f".{path.name[:200]}.{os.getpid()}{_REMOVED}")
+    try:
+        os.rename(path, doomed)
+    except OSError as error:
+        raise BenchError(
+            f"Cannot remove {str(path)!r}: {error.strerror or error}.",
+            fix="Make its folder writable, or remove it as its owner.",
+        ) from error
+    erase(doomed)
+
+
+def erase(path: Path) -> None:
+    """Delete what has no name of its own any more; what resists stays for the next time."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
+def half_removed(folder: Path) -> Iterator[Path]:
+    """What killed removals left in ``folder``."""
+    yield from sorted(folder.glob(f".*{_REMOVED}"))
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files below a folder; links count as links."""
+    try:
+        if path.is_symlink() or not path.is_dir():
+            return path.lstat().st_size
+        with os.scandir(path) as entries:
+            return sum(size_of(Path(entry.path)) for entry in entries)
+    except OSError:  # gone meanwhile, or not ours to read
+        return 0
+
+
+def is_inside(path: Path, folder: Path) -> bool:
+    """Whether ``path`` lies directly in ``folder``, whatever links and ``..`` it is written with.
+
+    ``path`` itself is not followed: a link in ``folder`` is inside, wherever it leads.
+    """
+    try:
+        return path.parent.resolve() == folder.resolve() and path.name not in ("", ".", "..")
+    except (OSError, RuntimeError):  # too long, or links in a circle
+        return False
+
+
+def for_people(number: float) -> str:
+    """``number`` of bytes for people: ``640 B``, ``1.5 MiB``."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if number < 1024 or unit == "GiB":
+            break
+        number /= 1024
+    return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
