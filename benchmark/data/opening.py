@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
 from benchmark.data.dataset import Dataset
 from benchmark.data.listing import dataset_folders, prepare_command
 from benchmark.data.sources import SELF_CONTAINED, SOURCES
 from benchmark.errors import UsageError, unknown_name
+from benchmark.host.console import note
 from benchmark.host.home import Home
 
 
@@ -37,5 +36,5 @@ def ensure_dataset(name: str, home: Home) -> Dataset:
     from benchmark.data.preparing.prepare import prepare
 
     source, settings = SELF_CONTAINED[name]
-    print(f"Preparing dataset {name} (once) in {home.datasets / name}.", file=sys.stderr)
+    note(f"Preparing dataset {name} (once) in {home.datasets / name}.")
     return prepare(source, home=home, name=name, settings=settings)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from benchmark.host import processes
+from benchmark.host.console import note
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,7 +53,7 @@ class Bar:
             self._draw()
         elif now - self._last_line >= _LINE_SECONDS:
             self._last_line = now
-            print(self._line(now), file=sys.stderr, flush=True)
+            note(self._line(now))
 
     def close(self) -> None:
         """Take the bar off the terminal."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from benchmark.errors import BenchError
 
-#: Hidden names end like this from the moment something is removed until it is gone.
-_REMOVED = ".removed"
+#: Beside what is removed: where it lies, without its name, until it is gone.
+_BIN = ".removed"
 
 
 def remove(path: Path) -> None:
@@ -20,15 +21,21 @@ def remove(path: Path) -> None:
     Links are removed, not followed. Raises :class:`BenchError`, with everything as it was, when
     the file system refuses.
     """
-    doomed = path.with_name(f".{path.name[:200]}.{os.getpid()}{_REMOVED}")
+    if path.name == _BIN:
+        erase(path)
+        return
+    removed = path.with_name(_BIN)
     try:
-        os.rename(path, doomed)
+        if removed.is_symlink():  # it would lead out of the home
+            removed.unlink()
+        removed.mkdir(exist_ok=True)
+        os.rename(path, Path(tempfile.mkdtemp(dir=removed)) / "content")
     except OSError as error:
         raise BenchError(
             f"Cannot remove {str(path)!r}: {error.strerror or error}.",
             fix="Make its folder writable, or remove it as its owner.",
         ) from error
-    erase(doomed)
+    erase(removed)
 
 
 def erase(path: Path) -> None:
@@ -41,8 +48,10 @@ def erase(path: Path) -> None:
 
 
 def half_removed(folder: Path) -> Iterator[Path]:
-    """What killed removals left in ``folder``."""
-    yield from sorted(folder.glob(f".*{_REMOVED}"))
+    """What removals that were killed left in ``folder``."""
+    left = folder / _BIN
+    if left.is_dir() and not left.is_symlink():
+        yield left
 
 
 def size_of(path: Path) -> int:

@@ -24,6 +24,8 @@ from benchmark.runs.tuned import SEARCH
 
 #: The folder of features in a prepared dataset.
 _FEATURES = "features"
+#: In a search: the trial that is going on.
+_TRIAL = ".trial"
 #: How a dataset that is being prepared, or replaced, is called: its process is in the name.
 _PREPARING = re.compile(r"\..+\.(\d+)\.(?:partial|replaced)")
 
@@ -70,8 +72,8 @@ def partial(home: Home) -> Iterator[Part]:
         if begun := _PREPARING.fullmatch(folder.name):
             yield Part(folder, process=int(begun[1]))
     for folder in _folders(home.tuning):
-        if (folder / ".trial").exists():
-            yield Part(folder / ".trial", (_lock(folder, folder.name),))
+        if (folder / _TRIAL).is_dir():
+            yield Part(folder / _TRIAL, (_lock(folder, folder.name),))
     for place in (home.runs, home.fitted, home.datasets, home.tuning):
         yield from map(Part, half_removed(place))
 
@@ -88,15 +90,15 @@ def measure(home: Home) -> dict[str, Any]:
     """Count and size of everything stored: ``{"home", "kinds": [{"kind", "count", "bytes",
     "clear"}], "bytes"}``; ``clear`` is the option of ``cache clear`` that removes a kind."""
     of_features = [part.path for part in features(home)]
-    held = list(_whole_datasets(home))
-    datasets = sum(map(size_of, held)) - sum(map(size_of, of_features))
+    begun = [part.path for part in partial(home)]
+    trials = [path for path in begun if path.name == _TRIAL]
     rows = [
-        {"kind": "datasets", "count": len(held), "bytes": datasets, "clear": None},
+        _row("datasets", _whole_datasets(home), None, without=of_features),
         _row("features", of_features, "--features"),
         _row("fitted models", (part.path for part in fits(home)), "--fits"),
         _row("runs", run_folders(home), None),
-        _row("unfinished", (part.path for part in partial(home)), "--partial"),
-        _row("searches", _searches(home), None),
+        _row("unfinished", begun, "--partial"),
+        _row("searches", _searches(home), None, without=trials),
         _row("stamps", sorted(home.stamps.glob("*.json")), None),
     ]
     return {
@@ -155,14 +157,13 @@ def working_on(home: Home, data: str) -> Iterator[Path]:
     yield from sorted(home.fitted.glob(".*.lock"))
 
 
-def _row(kind: str, paths: Iterable[Path], clear: str | None) -> dict[str, Any]:
+def _row(
+    kind: str, paths: Iterable[Path], clear: str | None, *, without: Iterable[Path] = ()
+) -> dict[str, Any]:
+    """A kind's count and size; ``without`` are parts of it that are of another kind."""
     found = list(paths)
-    return {
-        "kind": kind,
-        "count": len(found),
-        "bytes": sum(map(size_of, found)),
-        "clear": clear,
-    }
+    size = sum(map(size_of, found)) - sum(map(size_of, without))
+    return {"kind": kind, "count": len(found), "bytes": size, "clear": clear}
 
 
 def _whole_datasets(home: Home) -> Iterator[Path]:

@@ -117,7 +117,7 @@ def test_what_stands_behind_the_interface_is_everybodys(sources: Path, file: str
     "file",
     [
         "benchmark/__init__.py",
-        "benchmark/commands/data.py",
+        "benchmark/commands/data/listing.py",
         "benchmark/host/console.py",
         "benchmark/data/listing.py",
         "benchmark/data/preparing/prepare.py",

@@ -55,7 +55,7 @@ def _print(described: dict[str, Any]) -> None:
     from benchmark.host.removing import for_people
 
     size, features = for_people(described["bytes"]), described["features"]
-    print(f"Goes: {described['removed'][0]}, {size}, {features} of cached features with it.")
+    print(f"Goes: {described['removed'][0]}, {size}, cached features in it: {features}")
     for kind in ("runs", "fits", "searches"):
         names = described[kind]
         if names:

@@ -53,7 +53,8 @@ def runs_rm(
     folders = chosen_runs(run or [], filters, find_home(home))
     if folders and not (yes or dry_run):
         note("\n".join(folder.name for folder in folders))
-        dry_run = not confirm(f"Remove {len(folders)} runs for good?")
+        many = "this run" if len(folders) == 1 else f"these {len(folders)} runs"
+        dry_run = not confirm(f"Remove {many} for good?")
         if dry_run:
             note("Nothing is removed.")
     finish(remove_runs(folders, dry_run=dry_run), "id", as_json=as_json)

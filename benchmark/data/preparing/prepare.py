@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -37,6 +36,7 @@ from benchmark.data.raw.source import OnError, Source
 from benchmark.data.schema import FORMAT_VERSION, INTERACTION_COLUMNS, ITEM_COLUMNS, RawDataset
 from benchmark.data.sources import SELF_CONTAINED, SOURCES
 from benchmark.errors import BenchError, UsageError
+from benchmark.host.console import note
 from benchmark.host.files import cannot_write, sha256_file, write_json
 from benchmark.host.home import Home
 from benchmark.host.progress import track
@@ -241,7 +241,7 @@ def _write_photos(
 
 def _report_photos(what: str, which: list[str]) -> None:
     shown = "; ".join(which[:3]) + ("; ..." if len(which) > 3 else "")
-    print(f"{what} ({len(which)}): {shown}", file=sys.stderr)
+    note(f"{what} ({len(which)}): {shown}")
 
 
 def _with_images_and_queries(items: pl.DataFrame, images: Mapping[str, str]) -> pl.DataFrame:
