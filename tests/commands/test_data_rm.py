@@ -42,7 +42,7 @@ def test_a_dry_run_says_what_goes_and_removes_nothing(command, shop) -> None:
     status, out, _ = command("data", "rm", "shop", "--dry-run")
     assert status == 0
     assert f"Goes: {shop.datasets / 'shop'}" in out
-    assert "Stays: 1 runs: run-shop" in out
+    assert "Stays: runs (1): run-shop" in out
     assert "nothing is removed" in out
     assert (shop.datasets / "shop" / INFO).is_file()
 
@@ -52,7 +52,7 @@ def test_it_asks_and_nobody_is_no_yes(command, shop, monkeypatch, tmp_path) -> N
         monkeypatch.setattr("sys.stdin", nobody)
         status, out, err = command("data", "rm", "shop", "--json")
     assert (status, out) == (2, "")
-    assert "Stays: 1 runs: run-shop" in err  # before the question
+    assert "Stays: runs (1): run-shop" in err  # before the question
     assert "--yes" in err
     assert (shop.datasets / "shop" / INFO).is_file()
 

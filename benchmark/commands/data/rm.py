@@ -61,5 +61,5 @@ def _print(described: dict[str, Any]) -> None:
         if names:
             more = ["..."] if len(names) > _NAMED else []
             named = cell([*names[:_NAMED], *more])
-            print_wrapped(f"Stays: {len(names)} {kind}: {named}", more="  ")
+            print_wrapped(f"Stays: {kind} ({len(names)}): {named}", more="  ")
     print(f"To have it again: {described['again']}")
