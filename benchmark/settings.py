@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchemaWarningKind
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 _Schema = Mapping[str, Any]
 
@@ -85,14 +86,18 @@ class _Lenient(GenerateJsonSchema):
 def _defaults(config: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return config(**given).model_dump(mode="json")
-    except ValidationError:  # something has to be given: each field by itself
+    except (ValidationError, PydanticSerializationError):  # each field by itself
         fields = config.model_fields.items()
         plain = {n: f.get_default(call_default_factory=True) for n, f in fields if not _open(f)}
-        return {**plain, **given}
+        return dict(to_jsonable_python({**plain, **given}, fallback=str))
 
 
 def _finite(value: Any) -> Any:
-    """``value``, or its name where it is a number that JSON lacks (infinity)."""
+    """``value`` with the names of numbers that JSON lacks (infinity) in their place."""
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_finite(part) for part in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
