@@ -75,7 +75,7 @@ def _common(
 
 
 def main() -> None:
-    """Entry point: turns errors into one or two lines and an exit status (0, 1 or 2)."""
+    """Run the command line: turns errors into one or two lines and an exit status (0, 1 or 2)."""
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     arguments = [word for word in arguments if word != "--debug"]

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 
 class BenchError(Exception):
-    """What was asked could not be done (exit status 1).
+    """Reports that what was asked could not be done (exit status 1).
 
     ``message`` says what is wrong with which value, ``fix`` what to do about it.
     """
@@ -29,7 +29,7 @@ class BenchError(Exception):
 
 
 class UsageError(BenchError):
-    """The request itself is wrong: an unknown name, a bad option value (exit status 2)."""
+    """Reports a wrong request: an unknown name, a bad option value (exit status 2)."""
 
     exit_status = 2
 
@@ -61,7 +61,7 @@ def unknown_name(
 
 
 def in_one_line(error: BaseException) -> str:
-    """Type and first line of somebody else's exception, for a message of ours."""
+    """Return type and first line of somebody else's exception, for a message of ours."""
     lines = str(error).strip().splitlines()
     name = type(error).__name__
     return name if not lines else f"{name}: {lines[0].rstrip('.')}"

@@ -30,7 +30,7 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One ``--set name=value``, in words.
+    """Describes one ``--set name=value``.
 
     ``default`` is a JSON value, of no meaning where the setting is ``required``; ``range`` is
     ``None`` where every value of the type is taken, and so is ``choices`` where they are not

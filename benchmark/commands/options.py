@@ -27,7 +27,8 @@ DatasetArgument = Annotated[str, typer.Argument(help="A dataset's name.")]
 
 
 def parse_settings(pairs: list[str]) -> dict[str, Any]:
-    """``["epochs=3", "layers=[1,2]"]`` -> ``{"epochs": 3, "layers": [1, 2]}``.
+    """Read the pairs of ``--set``: ``["epochs=3", "layers=[1,2]"]`` -> ``{"epochs": 3, "layers":
+    [1, 2]}``.
 
     Values are read as JSON where they are JSON, else kept as text. Raises
     :class:`UsageError` for a pair without ``=`` and for a key given twice.

@@ -15,7 +15,7 @@ from benchmark.errors import UsageError
 
 @contextlib.contextmanager
 def output_to_stderr() -> Iterator[None]:
-    """Meanwhile, what anybody prints goes to standard error: models, libraries, subprocesses.
+    """Send to standard error what models, libraries and subprocesses print meanwhile.
 
     A script that reads ``--json`` must find one document, whatever an outside model prints.
     """
@@ -31,13 +31,13 @@ def output_to_stderr() -> Iterator[None]:
 
 
 def accept_any_text() -> None:
-    """Characters that the terminal's encoding lacks (table borders) are replaced, not an error."""
+    """Replace characters that the terminal's encoding lacks (table borders) instead of failing."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
 
 
 def width() -> int:
-    """Columns of the terminal, or of ``$COLUMNS``; 100 where nothing says."""
+    """Return the columns of the terminal, or of ``$COLUMNS``; 100 where nothing says."""
     return shutil.get_terminal_size((100, 24)).columns
 
 
@@ -67,6 +67,6 @@ def print_json(value: Any) -> None:
 
 
 def discard_output() -> None:
-    """After a failed write: what is still buffered must not fail again when Python exits."""
+    """Drop what is still buffered after a failed write, lest it fail again when Python exits."""
     with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())

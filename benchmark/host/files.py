@@ -37,7 +37,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def cannot_write(path: Path, error: OSError) -> BenchError:
-    """The message for a failed write."""
+    """Return the error for a failed write of ``path``."""
     return BenchError(
         f"Cannot write {str(path)!r}: {error.strerror or error}.",
         fix="Free some space or choose another folder with --home; nothing half-written is kept.",
@@ -45,7 +45,7 @@ def cannot_write(path: Path, error: OSError) -> BenchError:
 
 
 def is_write_failure(error: BaseException) -> bool:
-    """Whether ``error`` is the file system refusing to take data: full, read-only, forbidden."""
+    """Say whether the file system refused to take data: full, read-only, forbidden."""
     refusals = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
     return isinstance(error, OSError) and error.errno in refusals
 
@@ -73,13 +73,13 @@ def read_json(path: Path, *, fix: str | None = None) -> Any:
 
 
 def sha256_file(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
+    """Return the hexadecimal SHA-256 of a file's bytes."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def sha256_json(value: Any) -> str:
-    """Hexadecimal SHA-256 of a value's canonical JSON."""
+    """Return the hexadecimal SHA-256 of a value's canonical JSON."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -121,7 +121,7 @@ def locked_if_free(path: Path) -> Iterator[bool]:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a live process holds the lock of :func:`locked`; writes nothing."""
+    """Say whether a live process holds the lock of :func:`locked`; writes nothing."""
     try:
         with open(path) as stream:
             fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)

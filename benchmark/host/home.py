@@ -11,7 +11,7 @@ from benchmark.errors import BenchError, UsageError
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The folder that holds prepared datasets, fitted models, runs and searches."""
+    """Names the folder that holds prepared datasets, fitted models, runs and searches."""
 
     root: Path
 
@@ -37,7 +37,7 @@ class Home:
 
     @property
     def stamps(self) -> Path:
-        """When the files of datasets were last found unchanged (:mod:`benchmark.host.stamps`)."""
+        """Return the folder of stamps of unchanged files (:mod:`benchmark.host.stamps`)."""
         return self.root / "stamps"
 
     def check_writable(self) -> None:

@@ -1,4 +1,4 @@
-"""How much memory this process may still use."""
+"""Measure how much memory this process may still use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def check_weights(name: str, size: int, *, available: int | None = None) -> None:
-    """:class:`BenchError` when ``size`` bytes of weights do not fit into main memory."""
+    """Raise :class:`BenchError` when ``size`` bytes of weights do not fit into main memory."""
     there = available_memory(torch.device("cpu")) if available is None else available
     if size > there:
         raise BenchError(
@@ -26,7 +26,7 @@ def check_weights(name: str, size: int, *, available: int | None = None) -> None
 
 
 def available_memory(device: torch.device) -> int:
-    """Bytes that can be had on ``device`` now; in a container, within its limit."""
+    """Return the bytes that can be had on ``device`` now; in a container, within its limit."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     free = int(psutil.virtual_memory().available)
@@ -40,5 +40,5 @@ def available_memory(device: torch.device) -> int:
 
 
 def gib(size: float) -> str:
-    """``size`` bytes for people, in GiB."""
+    """Return ``size`` bytes in words, in GiB or MiB."""
     return f"{size / _GIB:.1f} GiB" if size >= 0.1 * _GIB else f"{size / 2**20:.0f} MiB"

@@ -27,7 +27,7 @@ _LINE_SECONDS = 10.0
 
 
 class Bar:
-    """One piece of long work: call :meth:`advance` as it goes, :meth:`say` to annotate it."""
+    """Shows one piece of long work: call :meth:`advance` as it goes, :meth:`say` to annotate it."""
 
     def __init__(self, label: str, total: int | None) -> None:
         self.label = label
@@ -108,7 +108,7 @@ def _console() -> Console:
 
 @contextmanager
 def bar(label: str, total: int | None = None) -> Iterator[Bar]:
-    """``with bar("training", total=100) as progress: progress.advance()``."""
+    """Show a bar meanwhile: ``with bar("training", total=100) as progress: progress.advance()``."""
     progress = Bar(label, total)
     try:
         yield progress

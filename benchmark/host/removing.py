@@ -48,14 +48,14 @@ def erase(path: Path) -> None:
 
 
 def half_removed(folder: Path) -> Iterator[Path]:
-    """What removals that were killed left in ``folder``."""
+    """Yield what removals that were killed left in ``folder``."""
     left = folder / _BIN
     if left.is_dir() and not left.is_symlink():
         yield left
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files below a folder; links count as links."""
+    """Return the bytes of a file, or of all files below a folder; links count as links."""
     try:
         if path.is_symlink() or not path.is_dir():
             return path.lstat().st_size
@@ -66,7 +66,7 @@ def size_of(path: Path) -> int:
 
 
 def is_inside(path: Path, folder: Path) -> bool:
-    """Whether ``path`` lies directly in ``folder``, whatever links and ``..`` it is written with.
+    """Say whether ``path`` lies directly in ``folder``, whatever links and ``..`` its spelling has.
 
     ``path`` itself is not followed: a link in ``folder`` is inside, wherever it leads.
     """
@@ -77,7 +77,7 @@ def is_inside(path: Path, folder: Path) -> bool:
 
 
 def for_people(number: float) -> str:
-    """``number`` of bytes for people: ``640 B``, ``1.5 MiB``."""
+    """Return ``number`` of bytes in words: ``640 B``, ``1.5 MiB``."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if number < 1024 or unit == "GiB":
             break

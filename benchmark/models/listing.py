@@ -8,7 +8,7 @@ from benchmark.models.registered import entries
 
 
 def list_models() -> list[dict[str, Any]]:
-    """One row a model, in order of announcement.
+    """Return one row a model, in order of announcement.
 
     Keys: ``name, variants, tasks, group, paper_name, adapted, available, why_not,
     variants_why_not``; the last is of variants that cannot run although their model can.

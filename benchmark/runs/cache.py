@@ -32,20 +32,23 @@ _PREPARING = re.compile(r"\..+\.(\d+)\.(?:partial|replaced)")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Something stored: ``guards`` are locks (:func:`benchmark.host.files.locked`) under which
-    it is written or read, ``process`` is the one that writes it where no lock says."""
+    """Names something stored.
+
+    ``guards`` are locks (:func:`benchmark.host.files.locked`) under which it is written or read,
+    ``process`` is the one that writes it where no lock says.
+    """
 
     path: Path
     guards: tuple[Path, ...] = ()
     process: int | None = None
 
     def in_use(self) -> bool:
-        """Whether a live process writes or reads it."""
+        """Say whether a live process writes or reads it."""
         return any(map(is_locked, self.guards)) or _is_alive(self.process)
 
 
 def features(home: Home) -> Iterator[Part]:
-    """Cached vectors of photos and texts, and trained encoders and checkpoints beside them."""
+    """Yield cached vectors of photos and texts, and encoders and checkpoints beside them."""
     for folder in _whole_datasets(home):
         found = folder / _FEATURES
         if found.is_dir() and not (folder.is_symlink() or found.is_symlink()):
@@ -54,14 +57,14 @@ def features(home: Home) -> Iterator[Part]:
 
 
 def fits(home: Home) -> Iterator[Part]:
-    """Fitted models."""
+    """Yield fitted models."""
     for folder in _folders(home.fitted):
         if (folder / FIT_RECORD).is_file() and not folder.name.startswith("."):
             yield Part(folder, (_lock(folder, folder.name),))
 
 
 def partial(home: Home) -> Iterator[Part]:
-    """What was begun and not finished: runs, fits, datasets, trials, removals."""
+    """Yield what was begun and not finished: runs, fits, datasets, trials, removals."""
     for folder in _folders(home.runs):
         if folder.name.endswith(PARTIAL) and not folder.name.startswith("."):
             yield Part(folder, (_lock(folder, folder.name.removesuffix(PARTIAL)),))
@@ -87,7 +90,7 @@ CLEARABLE: Mapping[str, Callable[[Home], Iterator[Part]]] = {
 
 
 def measure(home: Home) -> dict[str, Any]:
-    """Count and size of everything stored: ``{"home", "kinds": [{"kind", "count", "bytes",
+    """Measure count and size of everything stored: ``{"home", "kinds": [{"kind", "count", "bytes",
     "clear"}], "bytes"}``; ``clear`` is the option of ``cache clear`` that removes a kind."""
     of_features = [part.path for part in features(home)]
     begun = [part.path for part in partial(home)]
@@ -148,8 +151,10 @@ def _guarded(part: Part) -> Iterator[bool]:
 
 
 def working_on(home: Home, data: str) -> Iterator[Path]:
-    """Locks under which dataset ``data`` may be in use: of its runs and searches, and of fits,
-    whose names do not say of what they are."""
+    """Yield the locks under which dataset ``data`` may be in use.
+
+    They are those of its runs and searches, and of every fit, whose name does not say its data.
+    """
     name = re.escape(re.sub(r"[^A-Za-z0-9.-]+", "-", data[:60]))
     of_data = re.compile(rf"\..*_{name}[_-].*\.lock")
     for folder in (home.runs, home.tuning):

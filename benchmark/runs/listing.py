@@ -30,7 +30,7 @@ _SAID = ("model", "variant", "task", "data", "cohort", "perturb", "seed", "limit
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which runs are meant; ``None`` means any.
+    """Says which runs are meant; ``None`` means any.
 
     ``model`` is a name, with all its variants, or ``name:variant``. ``limited`` tells trials over
     the first instances (``run --limit``) from whole runs.
@@ -44,11 +44,11 @@ class Filters:
     limited: bool | None = None
 
     def any_given(self) -> bool:
-        """Whether they leave anything out."""
+        """Say whether they leave anything out."""
         return self != Filters()
 
     def let(self, row: Mapping[str, Any]) -> bool:
-        """Whether the run of ``row`` (:func:`list_runs`) is meant; a damaged one never is."""
+        """Say whether the run of ``row`` (:func:`list_runs`) is meant; a damaged one never is."""
         wanted = {"task": self.task, "data": self.data, "cohort": self.cohort, "seed": self.seed}
         return not self.any_given() or (
             "problem" not in row
@@ -59,7 +59,7 @@ class Filters:
 
 
 def run_folders(home: Home) -> Iterator[Path]:
-    """Folders that are finished runs, or what is left of one, by name; links to some included."""
+    """Yield folders that are finished runs, or what is left of one, by name; links included."""
     if home.runs.is_dir():
         for folder in sorted(home.runs.iterdir()):
             hidden = folder.name.startswith(".") or folder.name.endswith(PARTIAL)
@@ -68,7 +68,7 @@ def run_folders(home: Home) -> Iterator[Path]:
 
 
 def list_runs(home: Home, filters: Filters | None = None) -> list[dict[str, Any]]:
-    """One row a stored run, by id, that ``filters`` let through.
+    """Return one row a stored run, by id, that ``filters`` let through.
 
     Keys: ``run`` (its folder), ``id, model, variant, task, data, cohort, perturb, seed, limit,
     created, metric`` (the task's primary one), ``value, low, high, failure_rate, bytes``. A run
@@ -146,7 +146,7 @@ def _cohorts() -> set[str]:
 
 
 def describe_run(run: StoredRun) -> dict[str, Any]:
-    """Everything of one run, ready for JSON: ``run, id, bytes, manifest, scores, failure_rate``."""
+    """Return ``run, id, bytes, manifest, scores, failure_rate`` of one run, ready for JSON."""
     return {
         "run": str(run.folder),
         "id": run.folder.name,

@@ -11,7 +11,7 @@ from benchmark.settings import settings_of
 
 
 def list_sources() -> list[dict[str, Any]]:
-    """One row a source, in order of announcement: ``name, summary, raw, datasets``.
+    """Return one row a source, in order of announcement: ``name, summary, raw, datasets``.
 
     ``raw`` is what ``--raw`` must point at, ``None`` where nothing is read.
     """
