@@ -187,3 +187,11 @@ def test_a_cleared_fit_is_made_again_and_gives_the_same(command, run_home, cli) 
     after = json.loads(cli(*words, home=run_home)[1])
     assert after["scores"] == before["scores"]
     assert after["run"] == before["run"]
+
+
+def test_options_before_clear_count_as_well(cli, place, store) -> None:
+    files = fill(place, store)
+    status, out, _ = cli("cache", "--home", str(place.root), "--json", "clear", "--fits")
+    assert status == 0
+    assert len(json.loads(out)["removed"]) == 2
+    assert not any(path.exists() for path in files["--fits"])

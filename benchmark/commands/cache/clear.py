@@ -1,4 +1,4 @@
-"""``cache``: what the home holds, and how to get room."""
+"""``cache clear``: remove what can be made again."""
 
 from __future__ import annotations
 
@@ -7,36 +7,14 @@ from typing import Annotated
 import typer
 
 from benchmark.commands.options import DryRunOption, HomeOption, JsonOption
-from benchmark.commands.printing import print_rows
 from benchmark.commands.removal import finish
 from benchmark.errors import UsageError
-from benchmark.host.console import print_json
 
-app = typer.Typer(name="cache", rich_markup_mode=None)
-
-
-@app.callback(invoke_without_command=True, epilog="Example: unimp-bench cache --json")
-def cache(context: typer.Context, home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Measure what is stored, by kind; cache clear removes what can be made again."""
-    if context.invoked_subcommand is not None:
-        context.obj = (home, as_json)
-        return
-    from benchmark.host.home import find_home
-    from benchmark.host.removing import for_people
-    from benchmark.runs.cache import measure
-
-    measured = measure(find_home(home))
-    if as_json:
-        print_json(measured)
-        return
-    total = {"kind": "total", "count": "", "bytes": measured["bytes"], "clear": ""}
-    rows = [{**row, "size": for_people(row["bytes"])} for row in (*measured["kinds"], total)]
-    print(measured["home"])
-    print_rows(rows, ["kind", "count", "size", "clear"])
+app = typer.Typer()
 
 
 @app.command("clear", epilog="Example: unimp-bench cache clear --fits --features --dry-run")
-def clear(
+def cache_clear(
     context: typer.Context,
     fits: Annotated[bool, typer.Option("--fits", help="Fitted models.")] = False,
     features: Annotated[
@@ -52,7 +30,7 @@ def clear(
 ) -> None:
     """Remove what can be made again: never a run or a dataset, nor what a process is using."""
     from benchmark.host.home import find_home
-    from benchmark.runs.cache import clear as clear_kinds
+    from benchmark.runs.cache import clear
 
     asked = {"fits": fits, "features": features, "partial": partial}
     kinds = [kind for kind, wanted in asked.items() if wanted or all_caches]
@@ -62,5 +40,5 @@ def clear(
             fix="Give --fits, --features, --partial or --all-caches; unimp-bench cache measures.",
         )
     before, also_json = context.obj or (None, False)  # given between cache and clear
-    outcome = clear_kinds(find_home(home or before), kinds, dry_run=dry_run)
+    outcome = clear(find_home(home or before), kinds, dry_run=dry_run)
     finish(outcome, "path", as_json=as_json or also_json)
