@@ -22,7 +22,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from scipy.special import logsumexp, ndtr
 
 from benchmark.data.simulator.parameters import HABIT_SPAN
@@ -55,11 +55,15 @@ class Oracle:
     tasks = frozenset({"recommendation", "search", "preference", "selection"})
 
     class Config(BaseModel):
-        """``rating``: the median of the true rating distribution, or its mean."""
+        """What of the true distributions is answered."""
 
         model_config = ConfigDict(extra="forbid")
 
-        rating: Literal["median", "mean"] = "median"
+        rating: Literal["median", "mean"] = Field(
+            "median",
+            description="which value of the true rating distribution is answered: the median is "
+            "optimal for MAE, the mean for RMSE",
+        )
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or self.Config()

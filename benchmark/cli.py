@@ -14,7 +14,19 @@ from typing import Annotated, cast
 import typer
 
 import benchmark
-from benchmark.commands import compare, data, doctor, listings, report, run, tune
+from benchmark.commands import (
+    cache,
+    compare,
+    data,
+    doctor,
+    models,
+    report,
+    run,
+    runs,
+    tables,
+    tasks,
+    tune,
+)
 from benchmark.errors import BenchError, UsageError
 from benchmark.host import processes
 from benchmark.host.console import accept_any_text, discard_output
@@ -28,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for _commands in (listings, data, run, tune, report, compare, doctor):
+for _commands in (tasks, models, tables, data, run, runs, cache, tune, report, compare, doctor):
     app.add_typer(_commands.app)
 #: Commands of packages that build on this one, which therefore is not to import them.
 _ELSEWHERE = ("leaderboards.commands:app",)
@@ -63,7 +75,7 @@ def _common(
 
 
 def main() -> None:
-    """Entry point: turns errors into one or two lines and an exit status (0, 1 or 2)."""
+    """Run the command line: turns errors into one or two lines and an exit status (0, 1 or 2)."""
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     arguments = [word for word in arguments if word != "--debug"]

@@ -28,7 +28,7 @@ SAMPLE = 32
 
 
 def describe_environment(home: Home) -> dict[str, Any]:
-    """Machine, versions, free disk, and what keeps each unavailable model from running."""
+    """Report machine, versions, free disk, and what keeps each unavailable model from running."""
     try:
         home.check_writable()
         free = shutil.disk_usage(home.root).free
@@ -68,7 +68,7 @@ def _torchvision() -> str:
 def check_model(
     name: str, data: str, home: Home, settings: Mapping[str, Any]
 ) -> dict[str, list[str]]:
-    """Task name -> problems found on up to :data:`SAMPLE` instances of ``data``.
+    """Check a model on ``data``: task name -> problems found on up to :data:`SAMPLE` instances.
 
     Checked: answers are well formed, do not change when the order or the number of instances
     per call changes, and are the same when asked twice, all by :func:`same_predictions`. Raises
@@ -108,7 +108,7 @@ def check_model(
 
 
 def same_predictions(one: Sequence[Prediction], other: Sequence[Prediction]) -> bool:
-    """Whether both decide the same: the same items in the same order, choices, texts, images.
+    """Say whether both decide the same: the same items in the same order, choices, texts, images.
 
     Scores and ratings may differ by one step of :mod:`benchmark.rounding` in float32, which is
     what differing last digits leave of a score that lies between two steps.

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 
 class BenchError(Exception):
-    """What was asked could not be done (exit status 1).
+    """Reports that what was asked could not be done (exit status 1).
 
     ``message`` says what is wrong with which value, ``fix`` what to do about it.
     """
@@ -29,7 +29,7 @@ class BenchError(Exception):
 
 
 class UsageError(BenchError):
-    """The request itself is wrong: an unknown name, a bad option value (exit status 2)."""
+    """Reports a wrong request: an unknown name, a bad option value (exit status 2)."""
 
     exit_status = 2
 
@@ -75,23 +75,36 @@ def listed(
     return separator.join([*kept, *more])
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """Return a :class:`UsageError` for a misspelt name, with the nearest known ones."""
-    names = sorted(known)
+#: A list of known names is shown whole up to so many; of a longer one, the nearest.
+_WHOLE, _NEAREST = 6, 5
+
+
+def unknown_name(
+    kind: str, name: str, known: Iterable[str], *, nearest: int | None = None
+) -> UsageError:
+    """Return a :class:`UsageError` for a misspelt name, with the nearest known ones.
+
+    ``nearest`` is how many are named at most, where ids resemble each other: by default three
+    that are close, or else all of a few, or else the nearest five.
+    """
+    names = sorted(set(known))
     # Nothing is near a name that no message shows whole; comparing it would take minutes.
-    near = names if len(name) <= 4 * LONGEST_SHOWN else []
-    close = difflib.get_close_matches(name, near, n=3, cutoff=0.5)
+    sought = name if len(name) <= 4 * LONGEST_SHOWN else ""
+    close = difflib.get_close_matches(sought, names, n=nearest or 3, cutoff=0.5)
     if close:
         fix = "Did you mean " + " or ".join(repr(c) for c in close) + "?"
-    elif names:
+    elif not names:
+        fix = "There is none to choose from."
+    elif len(names) <= (nearest or _WHOLE):
         fix = f"Known: {listed(names)}."
     else:
-        fix = "There is none to choose from."
+        some = difflib.get_close_matches(sought, names, n=nearest or _NEAREST, cutoff=0.0)
+        fix = f"The nearest of {len(names)}: {listed(some)}."
     return UsageError(f"Unknown {kind} {shown(name)}.", fix=fix)
 
 
 def in_one_line(error: BaseException) -> str:
-    """Type and first line of somebody else's exception, for a message of ours."""
+    """Return type and first line of somebody else's exception, for a message of ours."""
     lines = str(error).strip().splitlines()
     name = type(error).__name__
     return name if not lines else f"{name}: {lines[0].rstrip('.')}"

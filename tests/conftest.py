@@ -29,13 +29,47 @@ def sim_xs(home: Home) -> Dataset:
     return ensure_dataset("sim-xs", home)
 
 
+@pytest.fixture(scope="session")
+def home_with() -> Callable[..., Home]:
+    """``home_with(folder, dataset, name=...)``: a home of its own that shares a dataset."""
+
+    def build(root: Path, dataset: Dataset, *, name: str | None = None) -> Home:
+        home = Home(root)
+        home.datasets.mkdir(parents=True)
+        (home.datasets / (name or dataset.name)).symlink_to(
+            dataset.folder.resolve(), target_is_directory=True
+        )
+        return home
+
+    return build
+
+
 @pytest.fixture
-def run_home(sim_xs: Dataset, tmp_path: Path) -> Home:
+def run_home(home_with: Callable[..., Home], sim_xs: Dataset, tmp_path: Path) -> Home:
     """A home of its own for runs, sharing the session's prepared sim-xs."""
-    home = Home(tmp_path / "home")
-    home.datasets.mkdir(parents=True)
-    (home.datasets / "sim-xs").symlink_to(sim_xs.folder, target_is_directory=True)
-    return home
+    return home_with(tmp_path / "home", sim_xs)
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Any]:
+    """``cli(*words, home=...)``: run ``unimp-bench`` in this process.
+
+    Returns (exit status, standard output, standard error). Without ``home``, the one of the
+    environment or of ``--home``.
+    """
+    from benchmark.cli import main
+
+    def call(*words: str, home: Home | None = None) -> tuple[int, str, str]:
+        if home is not None:
+            monkeypatch.setenv("UNIMP_BENCH_HOME", str(home.root))
+        monkeypatch.setattr("sys.argv", ["unimp-bench", *words])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capfd.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return call
 
 
 @pytest.fixture(scope="session")

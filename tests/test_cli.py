@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import subprocess
@@ -9,22 +10,11 @@ import sys
 
 import pytest
 
-from benchmark.cli import main
-
 
 @pytest.fixture
-def command(home, monkeypatch, capsys):
-    """Run ``unimp-bench`` in this process; returns (status, stdout, stderr)."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setenv("UNIMP_BENCH_HOME", str(home.root))
-        monkeypatch.setattr(sys, "argv", ["unimp-bench", *arguments])
-        with pytest.raises(SystemExit) as exit_info:
-            main()
-        captured = capsys.readouterr()
-        return int(exit_info.value.code or 0), captured.out, captured.err
-
-    return call
+def command(cli, home):
+    """``unimp-bench`` on the home of the session; returns (status, stdout, stderr)."""
+    return functools.partial(cli, home=home)
 
 
 def test_the_listings_print_the_promised_json(command, sim_xs) -> None:

@@ -19,11 +19,16 @@ SettingsOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="Override a setting: name=value (repeatable)."),
 ]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")
+]
 DatasetArgument = Annotated[str, typer.Argument(help="A dataset's name.")]
 
 
 def parse_settings(pairs: list[str]) -> dict[str, Any]:
-    """``["epochs=3", "layers=[1,2]"]`` -> ``{"epochs": 3, "layers": [1, 2]}``.
+    """Read the pairs of ``--set``: ``["epochs=3", "layers=[1,2]"]`` -> ``{"epochs": 3, "layers":
+    [1, 2]}``.
 
     Values are read as JSON where they are JSON, else kept as text. Raises
     :class:`UsageError` for a pair without ``=`` and for a key given twice.

@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from typing import Any
 
+from benchmark.errors import UsageError
+
 
 @contextlib.contextmanager
 def output_to_stderr() -> Iterator[None]:
-    """Meanwhile, what anybody prints goes to standard error: models, libraries, subprocesses.
+    """Send to standard error what models, libraries and subprocesses print meanwhile.
 
     A script that reads ``--json`` must find one document, whatever an outside model prints.
     """
@@ -28,14 +31,31 @@ def output_to_stderr() -> Iterator[None]:
 
 
 def accept_any_text() -> None:
-    """Characters that the terminal's encoding lacks (table borders) are replaced, not an error."""
+    """Replace characters that the terminal's encoding lacks (table borders) instead of failing."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
+
+
+def width() -> int:
+    """Return the columns of the terminal, or of ``$COLUMNS``; 100 where nothing says."""
+    return shutil.get_terminal_size((100, 24)).columns
 
 
 def note(text: str) -> None:
     """Tell the user something in passing: a line on standard error, beside any result."""
     print(text, file=sys.stderr)
+
+
+def confirm(question: str) -> bool:
+    """Ask on standard error; only ``y`` or ``yes`` on standard input is a yes.
+
+    Raises :class:`UsageError` where standard input has nobody to answer.
+    """
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    answer = sys.stdin.readline()
+    if not answer:
+        raise UsageError("Nobody answered.", fix="Give --yes where nobody can be asked.")
+    return answer.strip().lower() in ("y", "yes")
 
 
 def print_json(value: Any) -> None:
@@ -47,6 +67,6 @@ def print_json(value: Any) -> None:
 
 
 def discard_output() -> None:
-    """After a failed write: what is still buffered must not fail again when Python exits."""
+    """Drop what is still buffered after a failed write, lest it fail again when Python exits."""
     with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())

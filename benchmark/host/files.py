@@ -7,13 +7,13 @@ import fcntl
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from benchmark.errors import BenchError
+from benchmark.host.console import note
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def cannot_write(path: Path, error: OSError) -> BenchError:
-    """The message for a failed write."""
+    """Return the error for a failed write of ``path``."""
     return BenchError(
         f"Cannot write {str(path)!r}: {error.strerror or error}.",
         fix="Free some space or choose another folder with --home; nothing half-written is kept.",
@@ -45,7 +45,7 @@ def cannot_write(path: Path, error: OSError) -> BenchError:
 
 
 def is_write_failure(error: BaseException) -> bool:
-    """Whether ``error`` is the file system refusing to take data: full, read-only, forbidden."""
+    """Say whether the file system refused to take data: full, read-only, forbidden."""
     refusals = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
     return isinstance(error, OSError) and error.errno in refusals
 
@@ -73,13 +73,13 @@ def read_json(path: Path, *, fix: str | None = None) -> Any:
 
 
 def sha256_file(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
+    """Return the hexadecimal SHA-256 of a file's bytes."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def sha256_json(value: Any) -> str:
-    """Hexadecimal SHA-256 of a value's canonical JSON."""
+    """Return the hexadecimal SHA-256 of a value's canonical JSON."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -92,13 +92,41 @@ def locked(path: Path, doing: str) -> Iterator[None]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        stream = open(path, "w")  # noqa: SIM115 - closed below, after the lock's work
+        stream = open(path, "a")  # noqa: SIM115 - closed below, after the lock's work
     except OSError as error:
         raise cannot_write(path, error) from error
     with stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"Another process is {doing}; waiting for it.", file=sys.stderr)
+            note(f"Another process is {doing}; waiting for it.")
             fcntl.flock(stream, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def locked_if_free(path: Path) -> Iterator[bool]:
+    """Hold the lock of :func:`locked` unless another process does; yields whether it is held."""
+    try:
+        stream = open(path, "a")  # noqa: SIM115 - closed below, after the lock's work
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    with stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def is_locked(path: Path) -> bool:
+    """Say whether a live process holds the lock of :func:`locked`; writes nothing."""
+    try:
+        with open(path) as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no such file: nobody ever held it
+        return False
+    return False

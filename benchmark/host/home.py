@@ -6,12 +6,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.errors import BenchError
+from benchmark.errors import BenchError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The folder that holds prepared datasets, fitted models, runs and searches."""
+    """Names the folder that holds prepared datasets, fitted models, runs and searches."""
 
     root: Path
 
@@ -37,7 +37,7 @@ class Home:
 
     @property
     def stamps(self) -> Path:
-        """When the files of datasets were last found unchanged (:mod:`benchmark.host.stamps`)."""
+        """Return the folder of stamps of unchanged files (:mod:`benchmark.host.stamps`)."""
         return self.root / "stamps"
 
     def check_writable(self) -> None:
@@ -55,12 +55,22 @@ class Home:
 
 
 def find_home(option: Path | None = None) -> Home:
-    """The home folder by the rule above; it need not exist yet."""
-    if option is not None:
-        return Home(option.expanduser().absolute())
-    variable = os.environ.get("UNIMP_BENCH_HOME")
-    if variable:
-        return Home(Path(variable).expanduser().absolute())
-    import platformdirs
+    """Return the home folder by the rule above; it need not exist yet.
 
-    return Home(Path(platformdirs.user_cache_dir("unimp-bench")))
+    Raises :class:`UsageError` where it is a file.
+    """
+    variable = os.environ.get("UNIMP_BENCH_HOME")
+    if option is not None:
+        root = option.expanduser().absolute()
+    elif variable:
+        root = Path(variable).expanduser().absolute()
+    else:
+        import platformdirs
+
+        root = Path(platformdirs.user_cache_dir("unimp-bench"))
+    if root.exists() and not root.is_dir():
+        raise UsageError(
+            f"{str(root)!r} is a file, not a home folder.",
+            fix="Choose another with --home or $UNIMP_BENCH_HOME.",
+        )
+    return Home(root)

@@ -1,4 +1,4 @@
-"""How much memory this process may still use."""
+"""Measure how much memory this process may still use."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _PATIENCE = timedelta(days=30)
 
 
 def count() -> int:
-    """How many processes the command was started in."""
+    """Return how many processes the command was started in."""
     # Some clusters set WORLD_SIZE for every shell; only launchers set LOCAL_RANK.
     if "LOCAL_RANK" not in os.environ:
         return 1
@@ -27,13 +27,13 @@ def count() -> int:
 
 
 def is_main() -> bool:
-    """Whether this process is the one that writes and prints; true where it is the only one."""
+    """Say whether this process is the one that writes and prints; true where it is the only one."""
     return count() == 1 or int(os.environ.get("RANK") or 0) == 0
 
 
 @functools.cache
 def state() -> Any:
-    """Accelerate's ``PartialState``, with the processes connected: all of them must call it."""
+    """Connect the processes and return Accelerate's ``PartialState``: all of them must call it."""
     import torch
     from accelerate import PartialState
     from accelerate.utils import parse_flag_from_env
@@ -43,7 +43,7 @@ def state() -> Any:
 
 
 def tell(message: Any) -> None:
-    """From the main process, what :func:`hear` returns in the others; ``None`` lets them go.
+    """Send a message from the main process to every :func:`hear`; ``None`` lets the others go.
 
     Does nothing where there are no others.
     """
@@ -54,7 +54,7 @@ def tell(message: Any) -> None:
 
 
 def hear() -> Any:
-    """In a process that is not the main one: wait for what that tells."""
+    """Block until the main process sends a message, and return it; not for the main one."""
     message = broadcast(None)
     if message is None:
         state().destroy_process_group()
@@ -62,7 +62,7 @@ def hear() -> Any:
 
 
 def broadcast(value: Any) -> Any:
-    """The main process' ``value``, in every process. All of them must call it."""
+    """Return the main process' ``value`` in every process: all of them must call it."""
     from accelerate.utils import broadcast_object_list
 
     state()

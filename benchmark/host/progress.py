@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from benchmark.host import processes
+from benchmark.host.console import note
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +27,7 @@ _LINE_SECONDS = 10.0
 
 
 class Bar:
-    """One piece of long work: call :meth:`advance` as it goes, :meth:`say` to annotate it."""
+    """Shows one piece of long work: call :meth:`advance` as it goes, :meth:`say` to annotate it."""
 
     def __init__(self, label: str, total: int | None) -> None:
         self.label = label
@@ -52,7 +53,7 @@ class Bar:
             self._draw()
         elif now - self._last_line >= _LINE_SECONDS:
             self._last_line = now
-            print(self._line(now), file=sys.stderr, flush=True)
+            note(self._line(now))
 
     def close(self) -> None:
         """Take the bar off the terminal."""
@@ -107,7 +108,7 @@ def _console() -> Console:
 
 @contextmanager
 def bar(label: str, total: int | None = None) -> Iterator[Bar]:
-    """``with bar("training", total=100) as progress: progress.advance()``."""
+    """Show a bar meanwhile: ``with bar("training", total=100) as progress: progress.advance()``."""
     progress = Bar(label, total)
     try:
         yield progress

@@ -44,7 +44,7 @@ PACKAGES = (
 
 
 def environment() -> dict[str, Any]:
-    """Python, platform, processor, accelerator, arithmetic, packages and code state."""
+    """Return Python, platform, processor, accelerator, arithmetic, packages and code state."""
     return {
         "unimp_bench": benchmark.__version__,
         "python": platform.python_version(),
@@ -59,7 +59,7 @@ def environment() -> dict[str, Any]:
 
 
 def package_versions() -> dict[str, str]:
-    """Installed versions of :data:`PACKAGES`; absent ones are left out."""
+    """Return the installed versions of :data:`PACKAGES`; absent ones are left out."""
     versions = {}
     for name in PACKAGES:
         try:
@@ -70,7 +70,7 @@ def package_versions() -> dict[str, str]:
 
 
 def git_state() -> dict[str, Any] | None:
-    """``{"commit", "dirty"}`` of the checkout this package runs from, if it is one."""
+    """Return ``{"commit", "dirty"}`` of the checkout this package runs from, if it is one."""
     folder = Path(__file__).resolve().parents[2]
     if not (folder / ".git").exists():
         return None
@@ -83,24 +83,24 @@ def git_state() -> dict[str, Any] | None:
 
 
 def command_line() -> str:
-    """The exact command of this process, as a shell would take it."""
+    """Return the exact command of this process, as a shell would take it."""
     program = Path(sys.argv[0]).name
     return shlex.join([program, *sys.argv[1:]])
 
 
 def now() -> str:
-    """The current time in UTC, to the second, ISO 8601."""
+    """Return the current time in UTC, to the second, ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def peak_memory_mib() -> float:
-    """Largest resident set of this process so far, in MiB."""
+    """Return the largest resident set of this process so far, in MiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1024 if sys.platform != "darwin" else 1024**2), 1)
 
 
 def processor() -> str:
-    """The processor's model name."""
+    """Return the processor's model name."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

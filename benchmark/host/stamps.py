@@ -26,13 +26,13 @@ _Stamp = list[int]
 
 
 def file_hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below ``folder``, by its path relative to it."""
+    """Return the SHA-256 of every file below ``folder``, by its path relative to it."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
 
 
 def changed_files(folder: Path, expected: Mapping[str, str], *, stamps: Path) -> list[str]:
-    """Names of ``expected`` whose files below ``folder`` are missing or have another SHA-256.
+    """Return the names of ``expected`` whose files are missing or have another SHA-256.
 
     ``stamps`` is the file that keeps the stamps; it need not exist, nor can it always be
     written: then everything is read again next time.

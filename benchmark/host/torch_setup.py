@@ -55,7 +55,7 @@ def pin_arithmetic() -> None:
 
 
 def arithmetic() -> dict[str, Any]:
-    """What the last digits of this process's results hang on, for manifests and ``doctor``.
+    """Return what the last digits of results hang on, for manifests and ``doctor``.
 
     ``MKL_CBWR`` as it is set, ``pinned``, with ``not_pinned_because`` where it is not, and
     ``ATEN_CPU_CAPABILITY``: the vector instructions torch uses, its own word once it is loaded.

@@ -11,7 +11,6 @@ generated images, with one of our own (:class:`PersonalizationMargin`).
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import BenchError, unknown_name
+from benchmark.host.console import note
 from benchmark.metrics import families
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.vision.png import decode
@@ -184,10 +184,7 @@ def score(
         margins(judged, queries),
     ]
     if not columns[-1][:, 1].any():
-        print(
-            f"note: {metrics[-1].name} is left out: no query asked has two targets",
-            file=sys.stderr,
-        )
+        note(f"note: {metrics[-1].name} is left out: no query asked has two targets")
         metrics.pop()
     return tuple(metrics), {m.name: c for m, c in zip(metrics, columns, strict=False)}
 

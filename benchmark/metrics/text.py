@@ -9,7 +9,6 @@ of different variants must never share a column.
 from __future__ import annotations
 
 import importlib.util
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from types import ModuleType
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import BenchError, unknown_name
+from benchmark.host.console import note
 from benchmark.host.progress import track
 from benchmark.metrics import bertscore, families
 from benchmark.metrics.base import Metric, Statistics
@@ -221,13 +221,13 @@ def score(
         elif name == "METEOR":
             wordnet = has_wordnet()
             if not wordnet:
-                _note("no WordNet for nltk here: METEOR is scored as METEOR-exact+stem")
+                note("note: no WordNet for nltk here: METEOR is scored as METEOR-exact+stem")
             found = METEOR(wordnet=wordnet)
             values = meteor(texts, references, wordnet=wordnet)[:, None]
         else:
             encoder = bertscore.find_encoder()
             if encoder is None:
-                _note(f"BERTScore is left out: {bertscore.HOW_TO_GET_AN_ENCODER}")
+                note(f"note: BERTScore is left out: {bertscore.HOW_TO_GET_AN_ENCODER}")
                 continue
             found = BERTScore(encoder.name)
             values = bertscore.f_measures(texts, references, encoder)[:, None]
@@ -304,7 +304,3 @@ def _package(module: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise _missing(module.partition(".")[0]) from error
-
-
-def _note(line: str) -> None:
-    print(f"note: {line}", file=sys.stderr)

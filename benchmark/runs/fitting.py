@@ -33,8 +33,9 @@ from benchmark.host.stamps import changed_files, file_hashes
 from benchmark.model import Model, parameter_counts
 from benchmark.models.building import BuiltModel, configure
 from benchmark.models.calling import model_code
+from benchmark.runs.store import FIT_RECORD
 
-_RECORD, _STATE, _STAMPS = "fitted.json", "state", "stamps.json"
+_STATE, _STAMPS = "state", "stamps.json"
 #: What a run reads of the record.
 _RECORDED = {"seconds", "peak_memory_mib", "parameters", "attachments", "files"}
 #: File systems take names of up to 255 bytes; class names may be longer.
@@ -96,7 +97,7 @@ def fit_or_load(
 
 def _is_stored(folder: Path, since: float | None) -> bool:
     try:
-        written = (folder / _RECORD).stat().st_mtime
+        written = (folder / FIT_RECORD).stat().st_mtime
     except OSError:
         return False
     return since is None or written >= since
@@ -104,9 +105,9 @@ def _is_stored(folder: Path, since: float | None) -> bool:
 
 def _sound_record(folder: Path, *, fix: str) -> dict[str, Any]:
     """The record of a fit whose state is as it was written."""
-    record = read_json(folder / _RECORD, fix=fix)
+    record = read_json(folder / FIT_RECORD, fix=fix)
     if not isinstance(record, dict) or not record.keys() >= _RECORDED:
-        raise BenchError(f"{str(folder / _RECORD)!r} is no record of a fit.", fix=fix)
+        raise BenchError(f"{str(folder / FIT_RECORD)!r} is no record of a fit.", fix=fix)
     changed = changed_files(folder / _STATE, record["files"], stamps=folder / _STAMPS)
     if changed:
         raise BenchError(
@@ -163,7 +164,7 @@ def _fit(built: BuiltModel, dataset: Dataset, seed: int, folder: Path) -> None:
         # A writer that ignores a full disk leaves a short file behind: found here, not later.
         fix = "Correct the model's save and load, or free some space if the disk is full."
         _load(built, partial / _STATE, seed, fix=fix)
-        write_json(partial / _RECORD, record)
+        write_json(partial / FIT_RECORD, record)
         shutil.rmtree(folder, ignore_errors=True)  # without its record, or to be replaced
         partial.rename(folder)
     except OSError as error:

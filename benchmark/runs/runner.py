@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -240,10 +239,9 @@ def warn_of_failures(run: StoredRun) -> None:
     if not run.failure_rate:
         return
     first = read_json(run.folder / SCORES)["first_failure"]
-    print(
+    note(
         f"{run.failure_rate:.1%} of the predictions of {run.label} are malformed and score the "
-        f"worst value. First: {first}.",
-        file=sys.stderr,
+        f"worst value. First: {first}."
     )
     if run.failure_rate == 1.0:
         raise BenchError(

@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import polars as pl
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import BenchError, UsageError, in_one_line, unknown_name
 from benchmark.host.files import read_json
 from benchmark.host.home import Home
-from benchmark.metrics.base import Statistics
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from benchmark.metrics.base import Statistics
 
 MANIFEST = "manifest.json"
 SCORES = "scores.json"
 PREDICTIONS = "predictions.parquet"
 PER_INSTANCE = "per_instance.parquet"
+#: Beside the state of a fitted model, ``<home>/fitted/<name>/``: what it is, and its hashes.
+FIT_RECORD = "fitted.json"
 
 #: What reports read; a file without them was damaged or made by something else.
 _MANIFEST_KEYS = frozenset(
@@ -46,7 +50,7 @@ _SCORE_KEYS = frozenset({"value", "low", "high", "n"})
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """A finished run as it lies on disk."""
+    """Holds a finished run as it lies on disk."""
 
     folder: Path
     manifest: Mapping[str, Any]
@@ -57,14 +61,14 @@ class StoredRun:
 
     @property
     def label(self) -> str:
-        """``name`` or ``name:variant``."""
+        """Return ``name`` or ``name:variant``."""
         variant = self.manifest["variant"]
         model: str = self.manifest["model"]
         return model if variant is None else f"{model}:{variant}"
 
 
 def is_tuned(run: StoredRun) -> bool:
-    """Whether the run's settings were chosen by a search (``run --tuned``)."""
+    """Say whether the run's settings were chosen by a search (``run --tuned``)."""
     return run.manifest.get("tuning") is not None
 
 
@@ -121,7 +125,7 @@ def _are_scores(value: Any) -> bool:
 
 
 def stored_runs(home: Home) -> Iterator[StoredRun]:
-    """Every finished run of ``home``, by folder name. Unfinished ones have other names."""
+    """Yield every finished run of ``home``, by folder name. Unfinished ones have other names."""
     if not home.runs.is_dir():
         return
     for folder in sorted(home.runs.iterdir()):
@@ -129,12 +133,14 @@ def stored_runs(home: Home) -> Iterator[StoredRun]:
             yield load_run(folder)
 
 
+#: An unknown run is answered with so many ids at most: they resemble each other.
+NEAREST = 5
 #: An ambiguous beginning names so many of the runs it fits.
 _SHOWN = 3
 
 
 def find_run(name: str, home: Home) -> StoredRun:
-    """The run whose folder, id or unique beginning of an id is ``name``.
+    """Return the run whose folder, id or unique beginning of an id is ``name``.
 
     A run id of ``home`` comes before a folder of the same name in the working directory.
     Raises :class:`UsageError` with the nearest ids for an unknown or ambiguous name, and
@@ -153,7 +159,7 @@ def find_run(name: str, home: Home) -> StoredRun:
         raise UsageError(
             f"{len(fitting)} runs begin with {name!r}: {shown}.", fix="Give more of the run's id."
         )
-    raise unknown_name("run", name, ids)
+    raise unknown_name("run", name, ids, nearest=NEAREST)
 
 
 def _finished(home: Home) -> list[str]:
@@ -175,7 +181,10 @@ _IDS = ("instance_id", "user_id")
 
 @dataclass(frozen=True)
 class PerInstance:
-    """Rows in order of instance id; ``statistics[name]`` is (n, width of the statistic)."""
+    """Holds the rows of a run in order of instance id.
+
+    ``statistics[name]`` is (n, width of the statistic).
+    """
 
     ids: tuple[str, ...]
     users: tuple[str, ...]
@@ -183,11 +192,13 @@ class PerInstance:
 
 
 def read_per_instance(folder: Path) -> PerInstance:
-    """The per-instance table of the run in ``folder``.
+    """Read the per-instance table of the run in ``folder``.
 
     Raises :class:`BenchError` when it is missing, unreadable, lacks an id column, holds an
     instance twice, or a statistic is no number or list of numbers of one length.
     """
+    import polars as pl  # here: listings of runs do without
+
     path = folder / PER_INSTANCE
     fix = f"Delete the folder {str(folder)!r} and run again."
     if not path.is_file():
@@ -219,6 +230,8 @@ def read_per_instance(folder: Path) -> PerInstance:
 
 def _matrix(column: pl.Series) -> NDArray[np.float64] | None:
     """(n, width) of a column of numbers, or of lists of one length; ``None`` for others."""
+    import numpy as np
+
     if column.null_count():
         return None
     values = column.to_numpy()

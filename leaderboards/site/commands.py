@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchmark.commands.options import HomeOption, JsonOption
-from benchmark.host.console import output_to_stderr, print_json
+from benchmark.host.console import note, output_to_stderr, print_json
 
 if TYPE_CHECKING:
     from leaderboards.site.entries import Collection, Refusal
@@ -43,7 +42,7 @@ def build(
         found = build_site(submissions, out, home=find_home(home), with_tables=tables)
     for refusal in found.refusals:
         for line in _lines(refusal):
-            print(line, file=sys.stderr)
+            note(line)
     if as_json:
         print_json({"site": str(out), **_as_json(found)})
     else:
@@ -67,7 +66,7 @@ def serve(
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            print(file=sys.stderr)
+            note("")
 
 
 def _lines(refusal: Refusal) -> list[str]:

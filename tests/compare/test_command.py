@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 import pytest
-
-from benchmark.cli import main
 
 USERS = [f"u{i:02d}" for i in range(30)]
 
 
 @pytest.fixture
-def command(place: Any, monkeypatch: Any, capsys: Any) -> Any:
+def command(cli: Any, place: Any) -> Any:
     def call(*arguments: str) -> tuple[int, str, str]:
-        words = ["unimp-bench", "compare", *arguments, "--home", str(place.root)]
-        monkeypatch.setattr(sys, "argv", words)
-        with pytest.raises(SystemExit) as exit_info:
-            main()
-        captured = capsys.readouterr()
-        return int(exit_info.value.code or 0), captured.out, captured.err
+        return cli("compare", *arguments, home=place)
 
     return call
 
@@ -91,10 +83,9 @@ def test_unfinished_runs_are_not_offered(command: Any, runs: list[Any], place: A
 
 
 def test_runs_over_a_prepared_dataset_are_compared_slice_by_slice(
-    command: Any, place: Any, sim_xs: Any, write_run: Any
+    command: Any, place: Any, home_with: Any, sim_xs: Any, write_run: Any
 ) -> None:
-    place.datasets.mkdir(parents=True)
-    (place.datasets / "sim-xs").symlink_to(sim_xs.folder, target_is_directory=True)
+    home_with(place.root, sim_xs)
     questions = sim_xs.questions("search")
     shared = {"data": "sim-xs", "dataset_sha256": sim_xs.sha256, "ids": questions.ids}
     n = len(questions)

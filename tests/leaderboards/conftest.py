@@ -59,12 +59,9 @@ def _quick_scoring():
 
 
 @pytest.fixture(scope="session")
-def data_home(sim_xs, tmp_path_factory) -> Home:
+def data_home(home_with, sim_xs, tmp_path_factory) -> Home:
     """A home with sim-xs in it and runs of its own."""
-    home = Home(tmp_path_factory.mktemp("leaderboards"))
-    home.datasets.mkdir(parents=True)
-    (home.datasets / "sim-xs").symlink_to(sim_xs.folder, target_is_directory=True)
-    return home
+    return home_with(tmp_path_factory.mktemp("leaderboards"), sim_xs)
 
 
 @pytest.fixture(scope="session")

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import shlex
-import sys
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from benchmark.cli import main
 from leaderboards.submission.schema import MANIFEST
 
 GUIDE = Path(__file__).parents[2] / "docs" / "submit.md"
 
 
 @pytest.fixture
-def command(data_home, monkeypatch, capsys, tmp_path):
-    """Run ``unimp-bench`` in this process and an empty folder; (status, stdout, stderr)."""
+def command(cli, data_home, monkeypatch, tmp_path):
+    """``unimp-bench`` in an empty folder; (status, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("UNIMP_BENCH_HOME", str(data_home.root))
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["unimp-bench", *arguments])
-        with pytest.raises(SystemExit) as exit_info:
-            main()
-        captured = capsys.readouterr()
-        return int(exit_info.value.code or 0), captured.out, captured.err
-
-    return call
+    return functools.partial(cli, home=data_home)
 
 
 def _interrupted(server: ThreadingHTTPServer) -> None:

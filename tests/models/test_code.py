@@ -118,7 +118,7 @@ def test_what_stands_behind_the_interface_is_everybodys(sources: Path, file: str
     [
         "benchmark/__init__.py",
         "benchmark/face/work.py",
-        "benchmark/commands/data.py",
+        "benchmark/commands/data/listing.py",
         "benchmark/host/console.py",
         "benchmark/data/listing.py",
         "benchmark/data/preparing/prepare.py",

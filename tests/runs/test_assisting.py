@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
-from benchmark import cli
 from benchmark.commands.run import run
 from benchmark.host import processes as started
 from benchmark.host.home import Home
@@ -60,11 +57,9 @@ def test_fitting_calls_the_others_only_where_the_model_can_use_them(tmp_path, si
     assert told == [{"model": f"{team}:Team", "settings": {}, "data": "sim-xs", "seed": 4}]
 
 
-def test_other_commands_refuse_to_run_in_several_processes(monkeypatch, capsys):
+def test_other_commands_refuse_to_run_in_several_processes(monkeypatch, cli):
     monkeypatch.setenv("WORLD_SIZE", "3")
     monkeypatch.setenv("LOCAL_RANK", "0")
-    monkeypatch.setattr("sys.argv", ["unimp-bench", "doctor"])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    assert ended.value.code == 2
-    assert "'doctor' was started in 3 processes" in capsys.readouterr().err
+    status, _, err = cli("doctor")
+    assert status == 2
+    assert "'doctor' was started in 3 processes" in err

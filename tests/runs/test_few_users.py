@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmark.cli import main
+from benchmark.host.home import Home
 from leaderboards.submission.pack import files_of
 from leaderboards.submission.schema import MANIFEST, validate
 
@@ -55,17 +54,13 @@ def folder(tmp_path_factory: Any) -> Path:
 
 
 @pytest.fixture
-def call(folder: Path, monkeypatch: Any, capsys: Any) -> Any:
+def call(folder: Path, monkeypatch: Any, cli: Any) -> Any:
     def command(*words: str) -> str:
         monkeypatch.chdir(folder)
         monkeypatch.setenv("COLUMNS", "150")
-        home = ["--home", str(folder / "home")]
-        monkeypatch.setattr(sys, "argv", ["unimp-bench", *words, *home])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert not ended.value.code, capsys.readouterr().err
-        return str(capsys.readouterr().out)
+        status, out, err = cli(*words, home=Home(folder / "home"))
+        assert status == 0, err
+        return str(out)
 
     return command
 

@@ -113,7 +113,7 @@ def test_a_broken_adapter_fails_the_run_with_a_message(
 
 
 def test_a_full_disk_leaves_no_run_that_looks_whole_and_the_next_try_resumes(
-    odd_model, run_home, monkeypatch
+    odd_model, run_home, home_with, sim_xs, monkeypatch
 ) -> None:
     whole = execute(spec_of(odd_model), run_home)
     expected = (whole.folder / PREDICTIONS).read_bytes()
@@ -126,9 +126,7 @@ def test_a_full_disk_leaves_no_run_that_looks_whole_and_the_next_try_resumes(
         written.append(1)
         return write_table(*arguments, **keywords)
 
-    other = Home(run_home.root.parent / "other")
-    other.datasets.mkdir(parents=True)
-    (other.datasets / "sim-xs").symlink_to((run_home.datasets / "sim-xs").resolve())
+    other = home_with(run_home.root.parent / "other", sim_xs)
     monkeypatch.setattr(shards.pq, "write_table", full_disk)
     with pytest.raises(BenchError, match="No space left on device"):
         execute(spec_of(odd_model), other)

@@ -97,12 +97,9 @@ def space(write_knob, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def place(sim_xs, tmp_path: Path) -> Home:
+def place(run_home: Home) -> Home:
     """A home of its own, sharing the session's prepared sim-xs."""
-    home = Home(tmp_path / "home")
-    home.datasets.mkdir(parents=True)
-    (home.datasets / "sim-xs").symlink_to(sim_xs.folder, target_is_directory=True)
-    return home
+    return run_home
 
 
 @pytest.fixture
@@ -119,9 +116,6 @@ def outcomes() -> Callable[[Search], list[tuple]]:
 
 
 @pytest.fixture
-def elsewhere(place: Home) -> Home:
+def elsewhere(home_with, sim_xs, tmp_path: Path) -> Home:
     """Another home with the same dataset."""
-    home = Home(place.root.parent / "elsewhere")
-    home.datasets.mkdir(parents=True)
-    (home.datasets / "sim-xs").symlink_to((place.datasets / "sim-xs").resolve())
-    return home
+    return home_with(tmp_path / "elsewhere", sim_xs)

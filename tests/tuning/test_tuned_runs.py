@@ -11,11 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import cli
 from benchmark.commands.options import parse_settings
 from benchmark.compare import compare_runs
 from benchmark.errors import UsageError
-from benchmark.host.home import Home
 from benchmark.report.build import build_report
 from benchmark.report.figures.tuning import HistoryFigure, best_so_far
 from benchmark.report.formats.render import render
@@ -30,13 +28,11 @@ from benchmark.tuning.search import tune
 
 
 @pytest.fixture(scope="module")
-def searched_once(sim_xs, write_knob, tmp_path_factory) -> Path:
+def searched_once(home_with, sim_xs, write_knob, tmp_path_factory) -> Path:
     """The folder of a search of six trials, made once."""
     folder = tmp_path_factory.mktemp("searched")
     model, space = write_knob(folder)
-    home = Home(folder / "home")
-    home.datasets.mkdir(parents=True)
-    (home.datasets / "sim-xs").symlink_to(sim_xs.folder, target_is_directory=True)
+    home = home_with(folder / "home", sim_xs)
     return tune(model, "search", data="sim-xs", trials=6, home=home, space=space).folder
 
 
@@ -203,15 +199,12 @@ def test_runs_side_by_side_say_which_is_tuned(knob, searched, place) -> None:
     assert "the best of 6 trials" in shown
 
 
-def test_the_commands_search_then_run(knob, space, place, tmp_path, monkeypatch, capsys) -> None:
+def test_the_commands_search_then_run(knob, space, place, tmp_path, cli) -> None:
     figure = tmp_path / "history.svg"
-    common = ["--model", knob, "--task", "search", "--data", "sim-xs", "--home", str(place.root)]
+    common = ["--model", knob, "--task", "search", "--data", "sim-xs"]
 
     def call(*words: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["unimp-bench", *words, *common])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return ended.value.code or 0, capsys.readouterr().out
+        return cli(*words, *common, home=place)[:2]
 
     status, out = call(
         "tune", "--trials", "3", "--space", str(space), "--figure", str(figure), "--json"
@@ -234,12 +227,10 @@ def test_a_comparison_names_the_number_of_trials(knob, searched, place) -> None:
     assert "(tuned, the best of 6 trials)" in " ".join(shown.split())
 
 
-def test_a_table_decides_by_itself_what_is_tuned(monkeypatch, capsys) -> None:
-    monkeypatch.setattr(sys, "argv", ["unimp-bench", "run", "--table", "search", "--tuned"])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    assert ended.value.code == 2
-    assert "leave out --table" in capsys.readouterr().err
+def test_a_table_decides_by_itself_what_is_tuned(cli) -> None:
+    status, _, err = cli("run", "--table", "search", "--tuned")
+    assert status == 2
+    assert "leave out --table" in err
 
 
 def test_the_figure_follows_the_best_so_far(searched) -> None:

@@ -15,7 +15,7 @@ class SimulatorParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    size: Size = Field("s", description="xs, s, m, l or xl")
+    size: Size = Field("s", description="users: xs 120, s 1,000, m 10,000, l 100,000, xl 1,000,000")
     seed: int = Field(0, ge=0, description="a different shop and different users for every seed")
 
 

@@ -22,7 +22,7 @@ from typing import Any
 from benchmark.errors import BenchError
 from benchmark.host.files import read_json
 from benchmark.host.home import Home
-from benchmark.runs.store import StoredRun
+from benchmark.runs.store import FIT_RECORD, StoredRun
 
 #: A journal in a larger file is not looked for.
 _MOST_BYTES = 64 * 2**20
@@ -46,7 +46,7 @@ class FitShelf:
 
     def __init__(self, home: Home) -> None:
         self._folders: dict[tuple[object, ...], tuple[str, Path]] = {}
-        for path in sorted(home.fitted.glob("*/fitted.json")):
+        for path in sorted(home.fitted.glob(f"*/{FIT_RECORD}")):
             record = _object(path)
             if "seconds" in record:
                 key = tuple(map(repr, map(record.get, ("model", "data", "seed", "seconds"))))

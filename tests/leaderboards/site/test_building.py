@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 
-from benchmark.cli import main
 from benchmark.data.opening import open_dataset
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.home import Home
@@ -123,17 +121,14 @@ def test_a_dataset_is_opened_once_for_all_submissions(
     assert opened == ["sim-xs"]
 
 
-def test_the_command_lists_what_it_refuses(submissions, board, tmp_path, monkeypatch, capsys):
+def test_the_command_lists_what_it_refuses(submissions, board, tmp_path, monkeypatch, cli):
     folder, _ = submissions
     monkeypatch.setattr(building, "load_boards", lambda: [board])
     words = ["leaderboard", "build", "--submissions", str(folder), "--no-tables"]
     words += ["--home", str(tmp_path / "empty"), "--out", str(tmp_path / "site")]
 
     def call(*more):
-        monkeypatch.setattr(sys, "argv", ["unimp-bench", *words, *more])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return ended.value.code, *capsys.readouterr()
+        return cli(*words, *more)
 
     status, out, err = call()
     assert status == 1

@@ -64,10 +64,8 @@ def test_without_the_dataset_a_submission_is_reported_only(forge, tmp_path) -> N
     assert not forge.verify(path, strict=True).accepted
 
 
-def test_the_dataset_is_found_under_another_name(forge, sim_xs, tmp_path) -> None:
-    forge.home = Home(tmp_path / "renamed")
-    forge.home.datasets.mkdir(parents=True)
-    (forge.home.datasets / "mine").symlink_to(sim_xs.folder, target_is_directory=True)
+def test_the_dataset_is_found_under_another_name(forge, home_with, sim_xs, tmp_path) -> None:
+    forge.home = home_with(tmp_path / "renamed", sim_xs, name="mine")
     result = forge.verify(forge.archive(forge.packed("search")))
     assert result.badge == "re-scored"
     assert [warning.code for warning in result.warnings] == ["dataset-name"]

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from benchmark.cli import main
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.files import write_json
 from benchmark.host.home import Home
@@ -147,18 +146,14 @@ def test_figures_and_tables_that_do_not_go_together_are_refused(filled) -> None:
 
 
 def test_the_command_writes_a_file_named_after_figure_and_table(
-    filled, mine, tmp_path, monkeypatch, capsys
+    filled, mine, tmp_path, monkeypatch, cli
 ) -> None:
     monkeypatch.chdir(tmp_path)
     words = ["report", "--figure", "dots", "--table", mine, "--format", "svg"]
-    monkeypatch.setattr(sys, "argv", ["unimp-bench", *words, "--home", str(filled.root)])
-    with pytest.raises(SystemExit) as exit_info:
-        main()
-    assert not exit_info.value.code
+    status, out, _ = cli(*words, home=filled)
+    assert status == 0
     assert (tmp_path / "figure-dots-mine.svg").is_file()
-    assert capsys.readouterr().out == (
-        "figure-dots-mine.svg: dots of Mine. Measured on sim-s (simulated)\n"
-    )
+    assert out == ("figure-dots-mine.svg: dots of Mine. Measured on sim-s (simulated)\n")
 
 
 def test_without_matplotlib_the_extra_is_named(filled, monkeypatch) -> None:

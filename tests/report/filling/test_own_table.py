@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmark.cli import main
 from benchmark.errors import UsageError
 from benchmark.host.home import Home
 from benchmark.report.build import build_report
@@ -99,13 +97,13 @@ def test_the_guide_shows_the_example_verbatim() -> None:
 
 
 def test_the_guide_shows_a_real_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Any
 ) -> None:
     (shown,) = re.findall(r"```\n(unimp-bench: .*?\n)```", GUIDE.read_text(), flags=re.DOTALL)
     monkeypatch.chdir(tmp_path)
     Path("my_table.toml").write_text(EXAMPLE.read_text().replace('"HR@5", ', '"HR@50", '))
-    assert command(monkeypatch, "report", "--table", "my_table.toml") == 2
-    assert capsys.readouterr().err == shown
+    status, _, err = cli("report", "--table", "my_table.toml")
+    assert (status, err) == (2, shown)
 
 
 def test_the_example_is_filled_and_printed_as_the_guide_says(
@@ -113,37 +111,32 @@ def test_the_example_is_filled_and_printed_as_the_guide_says(
     home: Home,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    cli: Any,
 ) -> None:
     monkeypatch.undo()  # the models this installation announces
     monkeypatch.chdir(ROOT)
     shutil.copytree(home.datasets / sim_xs.name, tmp_path / "home" / "datasets" / sim_xs.name)
-    asked = ["--table", "docs/examples/my_table.toml", "--data", "sim-xs"]
-    asked += ["--home", str(tmp_path / "home")]
-    assert command(monkeypatch, "report", *asked, "--json") == 0
-    before = json.loads(capsys.readouterr().out)
+
+    def call(command: str, *more: str) -> str:
+        asked = ["--table", "docs/examples/my_table.toml", "--data", "sim-xs"]
+        status, printed, err = cli(command, *asked, *more, home=Home(tmp_path / "home"))
+        assert status == 0, err
+        return str(printed)
+
+    before = json.loads(call("report", "--json"))
     assert {cell["value"] for row in before["rows"] for cell in row["cells"]} == {None}
     assert len(before["missing"]) == 6  # three models, two cohorts
-    assert command(monkeypatch, "run", *asked) == 0
-    assert "Last category" in capsys.readouterr().out
+    assert "Last category" in call("run")
     out = tmp_path / "my-store.tex"
-    assert command(monkeypatch, "report", *asked, "--format", "tex", "--out", str(out)) == 0
+    call("report", "--format", "tex", "--out", str(out))
     assert "\\textbf{" in out.read_text()
-    assert command(monkeypatch, "report", *asked, "--json") == 0
-    after = json.loads(capsys.readouterr().out)
+    after = json.loads(call("report", "--json"))
     assert after["missing"] == []
     assert None not in {cell["value"] for row in after["rows"] for cell in row["cells"]}
 
 
 def values(report: Report, system: str) -> list[float | None]:
     return [cell.value for row in report.rows if row.system == system for cell in row.cells]
-
-
-def command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["unimp-bench", *arguments])
-    with pytest.raises(SystemExit) as done:
-        main()
-    return int(done.value.code or 0)
 
 
 def test_a_row_with_settings_is_filled_by_runs_with_just_these(shelf: Any, tmp_path: Path) -> None:

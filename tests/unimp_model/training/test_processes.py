@@ -212,10 +212,9 @@ def test_fsdp_of_the_first_version_is_refused(monkeypatch):
 
 
 @pytest.mark.slow
-def test_accelerate_launch_runs_once(sim_xs, tmp_path):
+def test_accelerate_launch_runs_once(home_with, sim_xs, tmp_path):
     """Two processes, one answer: one run folder, one JSON document, one fit by two."""
-    (tmp_path / "datasets").mkdir()
-    (tmp_path / "datasets" / "sim-xs").symlink_to(sim_xs.folder)
+    home_with(tmp_path, sim_xs)
     settings = {
         "width": 16, "depth": 1, "heads": 2, "epochs": 1, "most_rows": 8, "batch_rows": 4,
         "encoder_steps": 2, "image_tokens": "none", "strategy": "multi-task",

@@ -17,7 +17,6 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from benchmark.cli import main
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.files import read_json, write_json
 from benchmark.host.home import Home
@@ -33,11 +32,9 @@ MODEL, TASK, DATA = "random-photo", "image-generation", "sim-xs"
 
 
 @pytest.fixture(scope="module")
-def template(sim_xs, tmp_path_factory) -> Home:
+def template(home_with, sim_xs, tmp_path_factory) -> Home:
     """A home with sim-xs and one run of random-photo."""
-    home = Home(tmp_path_factory.mktemp("figures"))
-    home.datasets.mkdir(parents=True)
-    (home.datasets / DATA).symlink_to(sim_xs.folder, target_is_directory=True)
+    home = home_with(tmp_path_factory.mktemp("figures"), sim_xs)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(image_encoder, "_STEPS", 1)
         patch.delenv(image_encoder.VARIABLE, raising=False)
@@ -300,15 +297,12 @@ def test_without_matplotlib_the_command_that_installs_it_is_named(template, monk
         make_figure("generation", home=template, data=DATA, model=MODEL)
 
 
-def test_the_command_prints_what_it_drew(template, tmp_path, monkeypatch, capsys) -> None:
+def test_the_command_prints_what_it_drew(template, tmp_path, monkeypatch, cli) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("UNIMP_BENCH_HOME", str(template.root))
     words = ["report", "--figure", "generation", "--data", DATA, "--model", MODEL]
-    monkeypatch.setattr(sys, "argv", ["unimp-bench", *words, "--json"])
-    with pytest.raises(SystemExit) as exit_info:
-        main()
-    assert not exit_info.value.code
-    printed = json.loads(capsys.readouterr().out)
+    status, out, _ = cli(*words, "--json", home=template)
+    assert status == 0
+    printed = json.loads(out)
     path = tmp_path / "figure-generation.png"
     assert path.is_file()
     assert printed == describe(build_generation(template, data=DATA, model=MODEL), path)

@@ -1,0 +1,61 @@
+"""``data prepare``: build a dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark.commands.options import HomeOption, JsonOption, SettingsOption
+from benchmark.commands.printing import print_nested
+from benchmark.errors import UsageError
+from benchmark.host.console import output_to_stderr, print_json
+
+app = typer.Typer()
+
+
+@app.command(
+    "prepare",
+    epilog="Example: unimp-bench data prepare hm --raw path/to/h-and-m --set history_window=5",
+)
+def data_prepare(
+    source: Annotated[str, typer.Argument(help="A source's name, see unimp-bench data sources.")],
+    raw: Annotated[
+        Path | None,
+        typer.Option("--raw", help="Folder or file of your own download."),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="Name of the dataset [default: the source's]."),
+    ] = None,
+    settings: SettingsOption = None,
+    on_error: Annotated[
+        str, typer.Option("--on-error", help="raise or skip (count and report) broken rows.")
+    ] = "raise",
+    force: Annotated[bool, typer.Option("--force", help="Replace a dataset of that name.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Build a dataset from raw files: split, instances, photos, all hashed."""
+    from benchmark.commands.options import parse_settings
+    from benchmark.data.preparing.prepare import prepare
+    from benchmark.data.preparing.statistics import stats
+    from benchmark.host.home import find_home
+
+    if on_error not in ("raise", "skip"):
+        raise UsageError(f"--on-error {on_error!r} is unknown.", fix="Give raise or skip.")
+    with output_to_stderr():
+        dataset = prepare(
+            source,
+            home=find_home(home),
+            name=name,
+            raw=raw,
+            settings=parse_settings(settings or []),
+            on_error="skip" if on_error == "skip" else "raise",
+            force=force,
+        )
+    if as_json:
+        print_json(stats(dataset))
+    else:
+        print_nested(stats(dataset))

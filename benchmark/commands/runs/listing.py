@@ -1,0 +1,66 @@
+"""``runs list``: which runs are stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from benchmark.commands.options import HomeOption, JsonOption
+from benchmark.commands.printing import print_rows
+from benchmark.commands.runs.filters import (
+    CohortFilter,
+    DataFilter,
+    LimitedFilter,
+    ModelFilter,
+    SeedFilter,
+    TaskFilter,
+)
+from benchmark.host.console import note, print_json
+
+app = typer.Typer()
+
+
+@app.command("list", epilog="Example: unimp-bench runs list --task search --whole")
+def runs_list(
+    model: ModelFilter = None,
+    task: TaskFilter = None,
+    data: DataFilter = None,
+    cohort: CohortFilter = None,
+    seed: SeedFilter = None,
+    limited: LimitedFilter = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List stored runs: what each was of, its primary score, age and size."""
+    from benchmark.host.home import find_home
+    from benchmark.runs.listing import Filters, list_runs
+
+    rows = list_runs(find_home(home), Filters(model, task, data, cohort, seed, limited))
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_rows([_shown(row) for row in rows], ["run", "score", "instances", "age", "size"])
+        for row in rows:
+            if "problem" in row:
+                note(f"{row['id']}: {row['problem']}")
+    else:
+        note("No such run is stored: unimp-bench run --model MODEL --task TASK makes one.")
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    from benchmark.host.removing import for_people
+    from benchmark.runs.listing import age
+
+    value = row["value"]
+    return {
+        "run": row["id"],
+        "score": "damaged" if "problem" in row else f"{row['metric']} {_number(value)}",
+        "instances": None if "problem" in row else row["limit"] or "all",
+        "age": age(row["created"]),
+        "size": for_people(row["bytes"]),
+    }
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

@@ -1,0 +1,201 @@
+"""What a home holds, by kind, and which of it can be made again.
+
+Only what is recognised is counted as a kind and cleared: a folder that merely has the name of one
+of ours is left alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark.data.listing import INFO, dataset_folders
+from benchmark.host.files import is_locked, locked_if_free
+from benchmark.host.home import Home
+from benchmark.host.removing import half_removed, remove, size_of
+from benchmark.runs.listing import PARTIAL, run_folders
+from benchmark.runs.store import FIT_RECORD
+from benchmark.runs.tuned import SEARCH
+
+#: The folder of features in a prepared dataset.
+_FEATURES = "features"
+#: In a search: the trial that is going on.
+_TRIAL = ".trial"
+#: How a dataset that is being prepared, or replaced, is called: its process is in the name.
+_PREPARING = re.compile(r"\..+\.(\d+)\.(?:partial|replaced)")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Names something stored.
+
+    ``guards`` are locks (:func:`benchmark.host.files.locked`) under which it is written or read,
+    ``process`` is the one that writes it where no lock says.
+    """
+
+    path: Path
+    guards: tuple[Path, ...] = ()
+    process: int | None = None
+
+    def in_use(self) -> bool:
+        """Say whether a live process writes or reads it."""
+        return any(map(is_locked, self.guards)) or _is_alive(self.process)
+
+
+def features(home: Home) -> Iterator[Part]:
+    """Yield cached vectors of photos and texts, and encoders and checkpoints beside them."""
+    for folder in _whole_datasets(home):
+        found = folder / _FEATURES
+        if found.is_dir() and not (folder.is_symlink() or found.is_symlink()):
+            guards = tuple(working_on(home, folder.name))
+            yield from (Part(path, guards) for path in sorted(found.iterdir()))
+
+
+def fits(home: Home) -> Iterator[Part]:
+    """Yield fitted models."""
+    for folder in _folders(home.fitted):
+        if (folder / FIT_RECORD).is_file() and not folder.name.startswith("."):
+            yield Part(folder, (_lock(folder, folder.name),))
+
+
+def partial(home: Home) -> Iterator[Part]:
+    """Yield what was begun and not finished: runs, fits, datasets, trials, removals."""
+    for folder in _folders(home.runs):
+        if folder.name.endswith(PARTIAL) and not folder.name.startswith("."):
+            yield Part(folder, (_lock(folder, folder.name.removesuffix(PARTIAL)),))
+    for folder in _folders(home.fitted):
+        if folder.name.startswith(".") and folder.name.endswith(PARTIAL):
+            yield Part(folder, (_lock(folder, folder.name[1:].removesuffix(PARTIAL)),))
+    for folder in _folders(home.datasets):
+        if begun := _PREPARING.fullmatch(folder.name):
+            yield Part(folder, process=int(begun[1]))
+    for folder in _folders(home.tuning):
+        if (folder / _TRIAL).is_dir():
+            yield Part(folder / _TRIAL, (_lock(folder, folder.name),))
+    for place in (home.runs, home.fitted, home.datasets, home.tuning):
+        yield from map(Part, half_removed(place))
+
+
+#: What can be made again, by the option of ``cache clear``.
+CLEARABLE: Mapping[str, Callable[[Home], Iterator[Part]]] = {
+    "fits": fits,
+    "features": features,
+    "partial": partial,
+}
+
+
+def measure(home: Home) -> dict[str, Any]:
+    """Measure count and size of everything stored: ``{"home", "kinds": [{"kind", "count", "bytes",
+    "clear"}], "bytes"}``; ``clear`` is the option of ``cache clear`` that removes a kind."""
+    of_features = [part.path for part in features(home)]
+    begun = [part.path for part in partial(home)]
+    trials = [path for path in begun if path.name == _TRIAL]
+    rows = [
+        _row("datasets", _whole_datasets(home), None, without=of_features),
+        _row("features", of_features, "--features"),
+        _row("fitted models", (part.path for part in fits(home)), "--fits"),
+        _row("runs", run_folders(home), None),
+        _row("unfinished", begun, "--partial"),
+        _row("searches", _searches(home), None, without=trials),
+        _row("stamps", sorted(home.stamps.glob("*.json")), None),
+    ]
+    return {
+        "home": str(home.root),
+        "kinds": rows,
+        "bytes": sum(row["bytes"] for row in rows),
+    }
+
+
+def clear(home: Home, kinds: Iterable[str], *, dry_run: bool = False) -> dict[str, Any]:
+    """Remove everything of ``kinds`` (of :data:`CLEARABLE`); what a live process uses stays.
+
+    Runs and datasets are never of them. Returns ``{"dry_run", "removed": [{"kind", "path",
+    "bytes"}], "kept": [{"kind", "path", "why"}], "bytes"}``, paths relative to the home.
+    """
+    removed: list[dict[str, Any]] = []
+    kept: list[dict[str, str]] = []
+    for kind in dict.fromkeys(kinds):
+        for part in list(CLEARABLE[kind](home)):
+            named = {"kind": kind, "path": str(part.path.relative_to(home.root))}
+            size = size_of(part.path)
+            if _clear(part, dry_run=dry_run):
+                removed.append({**named, "bytes": size})
+            else:
+                kept.append({**named, "why": "a process is using it"})
+    total = sum(each["bytes"] for each in removed)
+    return {"dry_run": dry_run, "removed": removed, "kept": kept, "bytes": total}
+
+
+def _clear(part: Part, *, dry_run: bool) -> bool:
+    if dry_run:
+        return not part.in_use()
+    with _guarded(part) as free:
+        if free:
+            remove(part.path)
+        return free
+
+
+@contextmanager
+def _guarded(part: Part) -> Iterator[bool]:
+    """Whether ``part`` is free; its lock, where it has one of its own, is held meanwhile."""
+    if len(part.guards) == 1:
+        with locked_if_free(part.guards[0]) as held:
+            yield held
+    else:
+        yield not part.in_use()
+
+
+def working_on(home: Home, data: str) -> Iterator[Path]:
+    """Yield the locks under which dataset ``data`` may be in use.
+
+    They are those of its runs and searches, and of every fit, whose name does not say its data.
+    """
+    name = re.escape(re.sub(r"[^A-Za-z0-9.-]+", "-", data[:60]))
+    of_data = re.compile(rf"\..*_{name}[_-].*\.lock")
+    for folder in (home.runs, home.tuning):
+        yield from (path for path in sorted(folder.glob(".*.lock")) if of_data.match(path.name))
+    yield from sorted(home.fitted.glob(".*.lock"))
+
+
+def _row(
+    kind: str, paths: Iterable[Path], clear: str | None, *, without: Iterable[Path] = ()
+) -> dict[str, Any]:
+    """A kind's count and size; ``without`` are parts of it that are of another kind."""
+    found = list(paths)
+    size = sum(map(size_of, found)) - sum(map(size_of, without))
+    return {"kind": kind, "count": len(found), "bytes": size, "clear": clear}
+
+
+def _whole_datasets(home: Home) -> Iterator[Path]:
+    return (folder for folder in dataset_folders(home) if (folder / INFO).is_file())
+
+
+def _searches(home: Home) -> Iterator[Path]:
+    return (folder for folder in _folders(home.tuning) if (folder / SEARCH).is_file())
+
+
+def _folders(place: Path) -> Iterator[Path]:
+    """Folders in ``place``, by name; links are not ours to follow."""
+    if place.is_dir():
+        yield from (p for p in sorted(place.iterdir()) if p.is_dir() and not p.is_symlink())
+
+
+def _lock(folder: Path, name: str) -> Path:
+    return folder.with_name(f".{name}.lock")
+
+
+def _is_alive(process: int | None) -> bool:
+    if process is None:
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
