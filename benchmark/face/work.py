@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.data.opening import ensure_dataset
 from benchmark.errors import BenchError, UsageError
-from benchmark.face.results import ReportTable, report
+from benchmark.face.results import ReportTable, report_table
 from benchmark.face.runs import Run, Runs
 from benchmark.face.shown import as_a, home_at
 from benchmark.host import processes
@@ -169,7 +169,7 @@ def run_table(
     """Run every missing cell of a table, cheap models first, and return its report."""
     place = home_at(home)
     _executed(specs_of_table(table, data=data, seeds=seeds, home=place), place, force=force)
-    return report(table, data=data, home=home)
+    return report_table(table, data=data, home=home)
 
 
 def _require_one_process() -> None:

@@ -68,6 +68,7 @@ PLUMBING = (
     "benchmark.runs.spec",
     "benchmark.runs.store",
     "benchmark.runs.tuned",
+    "benchmark.settings",
     "benchmark.tuning",
     "unimp_model.entries",
 )

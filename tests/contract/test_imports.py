@@ -29,11 +29,11 @@ ALLOWED = {
 #: The rooms of every folder that has folders in it, low to high: each imports only those before it.
 ORDER = {
     "benchmark": """
-        errors rounding predictions registry host instances model vision tasks data metrics stats
+        errors settings rounding predictions registry host instances model vision tasks data metrics stats
         ranking models training runs tuning compare report doctor face commands cli
     """,
     "benchmark.data": """
-        catalogue schema frames raw queries simulator instances sources view perturbations listing
+        catalogue schema frames raw queries simulator instances sources listing view perturbations
         dataset preparing unchanged verify opening
     """,
     "benchmark.report": """
