@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,6 +25,14 @@ from benchmark.training.reproducible import compute_device
 from benchmark.training.validation import RankingValidation
 
 Vectors = tuple[Tensor, Tensor]
+
+
+class Batch(NamedTuple):
+    """Training pairs with an item each that the user did not take; numbers from 0, all (B,)."""
+
+    user: Tensor
+    taken: Tensor
+    other: Tensor
 
 
 class FactorSettings(TrainingSettings):
@@ -53,30 +62,19 @@ class FactorModel(RecBoleModel):
         rng: np.random.Generator,
         checkpoints: Checkpoints,
     ) -> Journal:
-        from baselines.recbole import cures
-
-        sizes = cures.Sizes(len(timeline.users), len(self.item_ids), 0,
-                            (timeline.user, timeline.item))  # fmt: skip
-        settings = self.config.model_dump()
         device = compute_device()
-        network: Any = cures.new_network(
-            self.network_name, {**settings, **self._fixed()}, sizes, window=1, device=device
-        )
+        network = self._new_network(timeline)
         self._trainable = sum(p.numel() for p in network.parameters())
         negatives = NegativeSampler(timeline.user, timeline.item, items=len(self.item_ids))
         size = self.config.batch_size
 
-        def batches() -> Iterator[dict[str, Tensor]]:
+        def batches() -> Iterator[Batch]:
             order = rng.permutation(len(timeline))
             for start in range(0, len(order), size):
                 rows = order[start : start + size]
                 user = timeline.user[rows]
-                columns = {
-                    cures.USER: user,
-                    cures.ITEM: timeline.item[rows],
-                    cures.NEGATIVE: negatives.draw(user, rng),
-                }
-                yield {name: torch.from_numpy(c + 1).to(device) for name, c in columns.items()}
+                columns = (user, timeline.item[rows], negatives.draw(user, rng))
+                yield Batch(*(torch.from_numpy(column).to(device) for column in columns))
 
         validation = RankingValidation(data, most=self.config.validation_users)
 
@@ -88,7 +86,7 @@ class FactorModel(RecBoleModel):
             network,
             batches=batches,
             steps=-(-len(timeline) // size),
-            loss=network.calculate_loss,
+            loss=lambda batch: self._loss(network, batch),
             settings=self.config,
             label=f"training {self.network_name} on {data.name}",
             validate=validate if len(validation) else None,
@@ -97,17 +95,17 @@ class FactorModel(RecBoleModel):
         self._vectors = self._final_vectors(network)
         return journal
 
-    def _fixed(self) -> dict[str, object]:
-        """Settings of RecBole's network that are not for choosing."""
-        return {}
+    @abstractmethod
+    def _new_network(self, timeline: Timeline) -> nn.Module:
+        """Initialise a network for the users of ``timeline`` and the catalogue's items."""
 
-    @torch.no_grad()
+    @abstractmethod
+    def _loss(self, network: nn.Module, batch: Batch) -> Tensor:
+        """Return the scalar loss of a batch of pairs."""
+
+    @abstractmethod
     def _final_vectors(self, network: nn.Module) -> Vectors:
-        """User and item vectors (users, d) and (items, d), without padding."""
-        users, items = network.user_embedding, network.item_embedding
-        assert isinstance(users, nn.Embedding)
-        assert isinstance(items, nn.Embedding)
-        return users.weight[1:].detach().clone(), items.weight[1:].detach().clone()
+        """Return user vectors (users, d) and item vectors (items, d), without padding."""
 
     def _block_scores(self, block: Asked) -> NDArray[np.float32]:
         users, items = self._fitted()

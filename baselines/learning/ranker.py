@@ -2,7 +2,7 @@
 
 A system is a subclass of :class:`FactorModel` or :class:`SequenceModel` that names RecBole's
 network and declares its settings. The networks, their losses and scores are RecBole's
-(:mod:`.cures`); batches, early stopping and ranking are this project's own, so that every
+(:mod:`.recbole_fixes`); batches, early stopping and ranking are this project's own, so that every
 system is trained and asked by the same protocol.
 """
 

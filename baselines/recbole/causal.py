@@ -14,6 +14,7 @@ from baselines.learning.catalogue_loss import catalogue_cross_entropy
 from baselines.learning.negatives import NegativeSampler
 from baselines.learning.padding import without_padding
 from baselines.learning.windows import windows
+from baselines.recbole import recbole_fixes
 from baselines.recbole.sequential import Batch, SequenceModel, SequenceSettings
 from benchmark.data.instances.timeline import Timeline
 
@@ -54,24 +55,24 @@ class CausalModel(SequenceModel):
     ) -> dict[str, NDArray[np.int64]]:
         if self.config.targets == "last":
             return super()._columns(timeline, tokens, target, negatives, rng)
-        from baselines.recbole import cures
-
         window = self._sizes["window"]
         begin = np.maximum(timeline.start_of(target), target - window)
         items, length = windows(tokens, begin, target, window)
         following, _ = windows(tokens, begin + 1, target + 1, window)
-        columns = {cures.ITEMS: items, cures.LENGTH: length, cures.ITEM: following}
+        columns = {
+            recbole_fixes.ITEMS: items,
+            recbole_fixes.LENGTH: length,
+            recbole_fixes.ITEM: following,
+        }
         if self.config.loss_type == "BPR":
             users = np.broadcast_to(timeline.user[target][:, None], following.shape)
             drawn = negatives.draw(users.ravel(), rng) + 1
-            columns[cures.NEGATIVE] = drawn.reshape(following.shape)
+            columns[recbole_fixes.NEGATIVE] = drawn.reshape(following.shape)
         return columns
 
     def _loss(self, batch: Batch) -> Tensor:
-        from baselines.recbole import cures
-
         network: Any = self._fitted()
-        read = [self._read(part) for part in without_padding(batch, by=cures.ITEMS)]
+        read = [self._read(part) for part in without_padding(batch, by=recbole_fixes.ITEMS)]
         states, right, wrong = (torch.cat(column) for column in zip(*read, strict=True))
         table = network.item_embedding.weight
         if self.config.loss_type == "CE":
@@ -82,11 +83,13 @@ class CausalModel(SequenceModel):
 
     def _read(self, part: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """States (T, d), the items (T,) that follow, and negatives (T,) where the loss has some."""
-        from baselines.recbole import cures
-
-        network, right = self._fitted(), part[cures.ITEM]
-        wrong = part.get(cures.NEGATIVE, right)
+        network, right = self._fitted(), part[recbole_fixes.ITEM]
+        wrong = part.get(recbole_fixes.NEGATIVE, right)
         if self.config.targets == "last":
-            return network.forward(part[cures.ITEMS], part[cures.LENGTH]), right, wrong
+            return (
+                network.forward(part[recbole_fixes.ITEMS], part[recbole_fixes.LENGTH]),
+                right,
+                wrong,
+            )
         real = right > 0  # (B, width), false where the row is over
-        return cures.every_state(network, part)[real], right[real], wrong[real]
+        return recbole_fixes.every_state(network, part)[real], right[real], wrong[real]

@@ -17,6 +17,7 @@ from baselines.learning.loop import train
 from baselines.learning.negatives import NegativeSampler
 from baselines.learning.padding import LastPlaces, without_padding
 from baselines.learning.windows import windows
+from baselines.recbole import recbole_fixes
 from baselines.recbole.encoder import EncoderSettings
 from baselines.recbole.sequential import Batch, SequenceModel
 from benchmark.data.instances.timeline import Timeline
@@ -114,23 +115,19 @@ class S3Rec(SequenceModel):
     def _loss(self, batch: Batch) -> Tensor:
         if self.config.loss_type == "BPR":
             return super()._loss(batch)
-        from baselines.recbole import cures
-
         network = self._fitted()
         states, right = [], []
-        for part in without_padding(batch, by=cures.ITEMS, right=True):
-            read = network.forward(part[cures.ITEMS], bidirectional=False)  # (B, width, d)
+        for part in without_padding(batch, by=recbole_fixes.ITEMS, right=True):
+            read = network.forward(part[recbole_fixes.ITEMS], bidirectional=False)  # (B, width, d)
             states.append(read[:, -1])
-            right.append(part[cures.ITEM])
+            right.append(part[recbole_fixes.ITEM])
         table = network.item_embedding.weight
         return catalogue_cross_entropy(torch.cat(states), table, torch.cat(right))
 
     def _fine_tuning_loss(self) -> nn.Module:
         if self.config.loss_type == "CE":
             return nn.CrossEntropyLoss()
-        from baselines.recbole import cures
-
-        return cures.bpr_loss()
+        return recbole_fixes.bpr_loss()
 
     def _pretraining_loss(self, batch: Batch) -> Tensor:
         """RecBole's sum over the rows, by their number."""

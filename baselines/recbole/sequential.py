@@ -15,6 +15,7 @@ from baselines.learning.loop import TrainingSettings, train
 from baselines.learning.negatives import NegativeSampler
 from baselines.learning.ranker import ROWS, Asked, RecBoleModel
 from baselines.learning.windows import history_windows, windows
+from baselines.recbole import recbole_fixes
 from benchmark.data.instances.timeline import Timeline
 from benchmark.errors import BenchError
 from benchmark.instances import Instance
@@ -91,13 +92,11 @@ class SequenceModel(RecBoleModel):
             self._users = {}
 
     def _new_network(self) -> nn.Module:
-        from baselines.recbole import cures
-
         sizes = self._sizes
-        return cures.new_network(
+        return recbole_fixes.new_network(
             self.network_name,
             self._network_settings(),
-            cures.Sizes(sizes["users"], sizes["items"], sizes.get("attributes", 0)),
+            recbole_fixes.Sizes(sizes["users"], sizes["items"], sizes.get("attributes", 0)),
             window=sizes["window"],
             device=compute_device(),
         )
@@ -154,20 +153,18 @@ class SequenceModel(RecBoleModel):
         rng: np.random.Generator,
     ) -> dict[str, NDArray[np.int64]]:
         """A batch's columns by name; ``target`` (B,) is where each training row ends."""
-        from baselines.recbole import cures
-
         begin, user = timeline.start_of(target), timeline.user[target]
         items, length = windows(
             tokens, begin, target, self._sizes["window"], right=self.right_aligned
         )
         columns = {
-            cures.USER: user + 1,
-            cures.ITEMS: items,
-            cures.LENGTH: self._read_length(length),
-            cures.ITEM: tokens[target],
+            recbole_fixes.USER: user + 1,
+            recbole_fixes.ITEMS: items,
+            recbole_fixes.LENGTH: self._read_length(length),
+            recbole_fixes.ITEM: tokens[target],
         }
         if getattr(self.config, "loss_type", "CE") == "BPR":
-            columns[cures.NEGATIVE] = negatives.draw(user, rng) + 1
+            columns[recbole_fixes.NEGATIVE] = negatives.draw(user, rng) + 1
         return columns
 
     def _batch(self, columns: Mapping[str, NDArray[np.int64]]) -> Batch:
@@ -186,8 +183,6 @@ class SequenceModel(RecBoleModel):
 
     def _question(self, block: Asked) -> dict[str, NDArray[np.int64]]:
         """The columns that RecBole scores from, (len(block),) or (len(block), window)."""
-        from baselines.recbole import cures
-
         items, length = history_windows(
             [instance.history for instance in block],
             self._index,
@@ -196,9 +191,9 @@ class SequenceModel(RecBoleModel):
         )
         users = [self._users.get(instance.user_id, -1) + 1 for instance in block]
         return {
-            cures.USER: np.array(users, np.int64),
-            cures.ITEMS: items,
-            cures.LENGTH: self._read_length(length),
+            recbole_fixes.USER: np.array(users, np.int64),
+            recbole_fixes.ITEMS: items,
+            recbole_fixes.LENGTH: self._read_length(length),
         }
 
     def _block_scores(self, block: Asked) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ import torch
 pytest.importorskip("recbole")
 
 from baselines.learning import padding
-from baselines.recbole import cures
+from baselines.recbole import recbole_fixes
 from baselines.recbole.bert4rec import BERT4Rec
 from baselines.recbole.gru4rec import GRU4Rec
 from baselines.recbole.s3rec import S3Rec
@@ -34,7 +34,7 @@ def test_rows_with_a_target_at_every_place_cover_each_target_once(fit, make_view
     pairs = {
         (tuple(items), tuple(following))
         for items, following in zip(
-            batch[cures.ITEMS].tolist(), batch[cures.ITEM].tolist(), strict=True
+            batch[recbole_fixes.ITEMS].tolist(), batch[recbole_fixes.ITEM].tolist(), strict=True
         )
     }
     assert pairs == {((5, 6, 1), (6, 1, 2)), ((2, 3, 4), (3, 4, 5)), ((1, 0, 0), (2, 0, 0))}
@@ -56,16 +56,16 @@ def test_the_loss_at_every_place_is_the_mean_of_its_prefixes(fit, model_class, l
     row = torch.tensor([[2, 3, 4]])
     negatives = torch.tensor([[1, 6, 1]])
     batch = {
-        cures.ITEMS: torch.tensor([[1, 2, 3]]),
-        cures.LENGTH: torch.tensor([3]),
-        cures.ITEM: row,
-        cures.NEGATIVE: negatives,
+        recbole_fixes.ITEMS: torch.tensor([[1, 2, 3]]),
+        recbole_fixes.LENGTH: torch.tensor([3]),
+        recbole_fixes.ITEM: row,
+        recbole_fixes.NEGATIVE: negatives,
     }
     split = {
-        cures.ITEMS: torch.tensor([[1, 0, 0], [1, 2, 0], [1, 2, 3]]),
-        cures.LENGTH: torch.tensor([1, 2, 3]),
-        cures.ITEM: row[0],
-        cures.NEGATIVE: negatives[0],
+        recbole_fixes.ITEMS: torch.tensor([[1, 0, 0], [1, 2, 0], [1, 2, 3]]),
+        recbole_fixes.LENGTH: torch.tensor([1, 2, 3]),
+        recbole_fixes.ITEM: row[0],
+        recbole_fixes.NEGATIVE: negatives[0],
     }
     assert whole._loss(batch).item() == pytest.approx(prefixes._loss(split).item(), abs=1e-6)
     assert "gather_indexes" not in vars(whole._network)

@@ -1,4 +1,4 @@
-"""RecBole's systems: what is cured, what goes in, and answers to odd questions."""
+"""RecBole's systems: what is mended, what goes in, and answers to odd questions."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import torch
 pytest.importorskip("recbole")
 
 from baselines.learning.ranker import ROWS
-from baselines.recbole import cures
+from baselines.recbole import recbole_fixes
 from baselines.recbole.bert4rec import BERT4Rec
 from baselines.recbole.gru4rec import GRU4Rec
 from baselines.recbole.hgn import HGN
 from baselines.recbole.lightgcn import LightGCN
 from baselines.recbole.mf import MF
+from baselines.recbole.recbole_fixes import ITEMS
 from baselines.recbole.s3rec import S3Rec, _segments
 from baselines.recbole.sasrec import SASRec
 from benchmark.data.instances.timeline import Timeline
@@ -57,7 +58,7 @@ def test_every_model_of_the_group_is_registered_under_the_papers_name():
     }
 
 
-# --- what is cured
+# --- what is mended
 
 
 def test_a_missing_item_adds_nothing_in_hgn(fit):
@@ -68,10 +69,10 @@ def test_a_missing_item_adds_nothing_in_hgn(fit):
 
 def test_lightgcns_graph_is_the_symmetrically_normalised_one():
     pairs = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])  # the last pair twice
-    network = cures.new_network(
+    network = recbole_fixes.new_network(
         "LightGCN",
         {"embedding_size": 2, "n_layers": 1, "reg_weight": 0.0},
-        cures.Sizes(2, 2, 0, pairs),
+        recbole_fixes.Sizes(2, 2, 0, pairs),
         window=1,
         device=torch.device("cpu"),
     )
@@ -86,10 +87,10 @@ def test_hgns_bpr_compares_both_items_in_the_table_of_outputs(fit):
     network = fit(HGN, weight_norm=0, vector_norm=0)._network
     item = torch.tensor([3])
     batch = {
-        cures.USER: torch.tensor([1]),
-        cures.ITEMS: torch.tensor([[1, 2, 0]]),
-        cures.ITEM: item,
-        cures.NEGATIVE: item,
+        recbole_fixes.USER: torch.tensor([1]),
+        recbole_fixes.ITEMS: torch.tensor([[1, 2, 0]]),
+        recbole_fixes.ITEM: item,
+        recbole_fixes.NEGATIVE: item,
     }
     assert network.calculate_loss(batch).item() == pytest.approx(math.log(2), abs=1e-6)
 
@@ -176,7 +177,10 @@ def test_every_item_with_a_past_is_the_target_of_one_prefix(fit, view, model_cla
     seen = {
         (tuple(items[:length].tolist()), int(target))
         for items, length, target in zip(
-            batch[cures.ITEMS], batch[cures.LENGTH], batch[cures.ITEM], strict=True
+            batch[recbole_fixes.ITEMS],
+            batch[recbole_fixes.LENGTH],
+            batch[recbole_fixes.ITEM],
+            strict=True,
         )
     }
     assert seen == {
@@ -198,7 +202,7 @@ def test_a_bpr_row_has_negatives_its_user_did_not_take(fit, view, sampler, targe
         timeline, timeline.item + 1, target, sampler(timeline), np.random.default_rng(0)
     )
     taken = {1: {1, 2, 3, 4}, 2: {2, 3, 4, 5}}
-    for place, wrong in zip(target, columns[cures.NEGATIVE], strict=True):
+    for place, wrong in zip(target, columns[recbole_fixes.NEGATIVE], strict=True):
         assert taken[timeline.user[place] + 1].isdisjoint(np.atleast_1d(wrong))
 
 
@@ -346,12 +350,12 @@ def test_without_recbole_the_extra_is_named(view, monkeypatch):
     def refuse(name):
         raise ModuleNotFoundError("No module named 'recbole'")
 
-    cures._network_class.cache_clear()
-    monkeypatch.setattr(cures, "import_module", refuse)
+    recbole_fixes._network_class.cache_clear()
+    monkeypatch.setattr(recbole_fixes, "import_module", refuse)
     with pytest.raises(BenchError, match="recbole") as error:
         SASRec(SASRec.Config(**SMALL)).fit(view, seed=0)
     assert error.value.fix.startswith("pip install 'unimp-bench[recbole]'")
-    cures._network_class.cache_clear()
+    recbole_fixes._network_class.cache_clear()
 
 
 def test_listings_name_the_extra_that_is_missing(monkeypatch):

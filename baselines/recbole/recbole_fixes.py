@@ -12,7 +12,7 @@ machinery around it is not, and with it goes most of what breaks or leaks:
 * ``quick_start`` imports ray. It is never imported, so RecBole is of use without ray, whose pinned
   version has no build for Python 3.12.
 
-What remains is cured below, each where it stands.
+What remains is mended below, each fault where it stands.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from benchmark.data.instances.timeline import Timeline
 from benchmark.errors import BenchError
 
 #: Names of a batch's columns.
@@ -91,6 +92,19 @@ def new_network(
             if isinstance(table, nn.Embedding) and table.padding_idx is not None:
                 table.weight[table.padding_idx].zero_()
     return network.to(device)
+
+
+def pair_network(
+    name: str, settings: Mapping[str, Any], timeline: Timeline, *, items: int, device: torch.device
+) -> nn.Module:
+    """Return RecBole's network ``name`` over training pairs, made as by :func:`new_network`."""
+    sizes = Sizes(len(timeline.users), items, 0, (timeline.user, timeline.item))
+    return new_network(name, settings, sizes, window=1, device=device)
+
+
+def pair_batch(user: Tensor, taken: Tensor, other: Tensor) -> dict[str, Tensor]:
+    """The columns that a pairwise loss reads, each (B,), from numbers that count from 0."""
+    return {USER: user + 1, ITEM: taken + 1, NEGATIVE: other + 1}
 
 
 def every_state(network: Any, batch: Mapping[str, Tensor]) -> Tensor:
@@ -157,8 +171,8 @@ def _network_class(name: str) -> type[nn.Module]:
                 fix=_INSTALL,
             ) from error
     found: type[nn.Module] = getattr(module, name)
-    cure = {"LightGCN": _light_gcn, "HGN": _hgn}.get(name)
-    return found if cure is None else cure(found)
+    fix = {"LightGCN": _light_gcn, "HGN": _hgn}.get(name)
+    return found if fix is None else fix(found)
 
 
 @contextmanager
