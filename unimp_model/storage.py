@@ -14,7 +14,7 @@ from torch import Tensor
 from benchmark.errors import BenchError
 from benchmark.host.files import read_json, write_json
 from benchmark.instances import Item
-from benchmark.training.stored import _REFIT, load_tensors, reading, save_tensors
+from benchmark.training.stored import REFIT, load_tensors, reading, save_tensors
 from benchmark.vision.clip import SmallClip, build_small
 from unimp_model.images.encoder import ImageEncoder, PhotoFeatures, PhotoTable, named_encoder
 from unimp_model.images.encoder_training import as_encoder
@@ -22,7 +22,7 @@ from unimp_model.images.tokenizer import ImageTokenizer
 from unimp_model.network.model import UniMPNetwork, trainable_parameters
 from unimp_model.sequence.tokens import Vocabulary
 
-_FORMAT = 4
+_FORMAT = 5
 _RECORD = "unimp.json"
 _WEIGHTS = "model.safetensors"
 _PHOTOS = "photos.safetensors"
@@ -34,7 +34,7 @@ _ITEMS = "items.json"
 _RECORDED = frozenset(
     (
         "config", "data", "text_size", "levels", "codes", "photos", "trained", "tasks", "chosen",
-        "casing", "journal", "language_model_sha256", "image_encoder_sha256",
+        "casing", "language_model_sha256", "image_encoder_sha256",
         "image_tokenizer_sha256",
     )
 )  # fmt: skip
@@ -57,14 +57,14 @@ def read_record(folder: Path) -> dict[str, Any]:
         raise BenchError(f"There is no folder {str(folder)!r}.", fix="Check the path.")
     record = read_json(folder / _RECORD, fix="Give the folder of a saved UniMP.")
     if not isinstance(record, dict) or "format" not in record:
-        raise BenchError(f"{str(folder / _RECORD)!r} is no record of a UniMP.", fix=_REFIT)
+        raise BenchError(f"{str(folder / _RECORD)!r} is no record of a UniMP.", fix=REFIT)
     if record["format"] != _FORMAT:
         raise BenchError(
             f"{str(folder)!r} was saved in format {record['format']}, this is {_FORMAT}.",
             fix="Fit the model again.",
         )
     if lost := sorted(_RECORDED - record.keys()):
-        raise BenchError(f"{str(folder / _RECORD)!r} lacks {lost[0]!r}.", fix=_REFIT)
+        raise BenchError(f"{str(folder / _RECORD)!r} lacks {lost[0]!r}.", fix=REFIT)
     return record
 
 
@@ -136,7 +136,7 @@ def restore(
         raise BenchError(
             f"{str(folder / _WEIGHTS)!r} does not fit its configuration: {problems[0]}"
             f"{f' (and {len(problems) - 1} more)' if problems[1:] else ''}.",
-            fix=_REFIT,
+            fix=REFIT,
         )
     network.load_state_dict(state, strict=False)
 
@@ -161,7 +161,7 @@ def load_photos(folder: Path, record: Mapping[str, Any]) -> PhotoFeatures | None
         raise BenchError(
             f"{str(folder / _PHOTOS)!r} does not hold the {len(record['photos'])} photos of "
             "its record.",
-            fix=_REFIT,
+            fix=REFIT,
         )
     return PhotoFeatures({name: i for i, name in enumerate(record["photos"])}, table)
 
@@ -186,7 +186,7 @@ def load_items(folder: Path) -> dict[str, Item]:
                 image=image,
             )
             for item_id, title, category, brand, price, image in read_json(
-                folder / _ITEMS, fix=_REFIT
+                folder / _ITEMS, fix=REFIT
             )
         }  # fmt: skip
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 #: Rows up to so long are one group; each further group's lengths go up to twice the last one's.
-_SHORT = 3
+SHORT = 3
 
 
 def without_padding(
@@ -30,7 +30,7 @@ def without_padding(
         yield dict(batch)
         return
     length = (batch[by] > 0).sum(1)  # (B,)
-    least, most = 0, _SHORT
+    least, most = 0, SHORT
     while least <= batch[by].shape[1]:
         rows = torch.nonzero((length >= least) & (length <= most))[:, 0]
         if len(rows):

@@ -13,11 +13,11 @@ from torch import Tensor
 from baselines.learning.catalogue_loss import catalogue_cross_entropy
 from baselines.learning.negatives import NegativeSampler
 from baselines.learning.padding import without_padding
-from baselines.learning.ranker import Asked
+from baselines.learning.ranker import Asked, Batch
 from baselines.learning.windows import windows
 from baselines.recbole import recbole_fixes
 from baselines.recbole.encoder import EncoderSettings
-from baselines.recbole.sequential import Batch, SequenceModel
+from baselines.recbole.sequential import SequenceModel
 from benchmark.data.instances.timeline import Timeline
 from benchmark.model import TrainingView
 
@@ -46,7 +46,7 @@ class BERT4Rec(SequenceModel):
     """
 
     Config = BERT4RecSettings
-    network_name = "BERT4Rec"
+    name = "BERT4Rec"
 
     def _size(self, data: TrainingView, timeline: Timeline) -> None:
         super()._size(data, timeline)
@@ -56,7 +56,7 @@ class BERT4Rec(SequenceModel):
     def _network_settings(self) -> dict[str, Any]:
         return {**super()._network_settings(), "loss_type": "CE"}
 
-    def _columns(
+    def training_columns(
         self,
         timeline: Timeline,
         tokens: NDArray[np.int64],
@@ -67,7 +67,7 @@ class BERT4Rec(SequenceModel):
         items, length = windows(
             tokens, timeline.start_of(target), target + 1, self._sizes["window"]
         )
-        hidden = self._hidden(items, length, rng)
+        hidden = self.hidden_places(items, length, rng)
         places = _places(hidden)
         row = np.arange(len(items))[:, None]
         return {
@@ -77,9 +77,12 @@ class BERT4Rec(SequenceModel):
             recbole_fixes.MASKED_NEGATIVES: np.zeros_like(places),  # the loss is cross-entropy
         }
 
-    def _loss(self, batch: Batch) -> Tensor:
-        """RecBole scores as many places of each row as the row with the most has hidden."""
-        network = self._fitted()
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the mean loss of the hidden items.
+
+        RecBole scores as many places of each row as the row with the most has hidden.
+        """
+        network = self.network
         states, hidden = [], []
         for part in without_padding(batch, by=recbole_fixes.MASKED):
             row, number = torch.nonzero(
@@ -99,10 +102,10 @@ class BERT4Rec(SequenceModel):
     def _mask(self) -> int:
         return self._sizes["items"] + 1
 
-    def _hidden(
+    def hidden_places(
         self, items: NDArray[np.int64], length: NDArray[np.int64], rng: np.random.Generator
     ) -> NDArray[np.bool_]:
-        """Which places (B, window) are hidden: at least one of each row.
+        """Draw which places (B, window) are hidden: at least one of each row.
 
         Never the first one, whose number 0 RecBole's loss takes for "no place".
         """

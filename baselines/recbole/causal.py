@@ -13,9 +13,10 @@ from torch import Tensor
 from baselines.learning.catalogue_loss import catalogue_cross_entropy
 from baselines.learning.negatives import NegativeSampler
 from baselines.learning.padding import without_padding
+from baselines.learning.ranker import Batch
 from baselines.learning.windows import windows
 from baselines.recbole import recbole_fixes
-from baselines.recbole.sequential import Batch, SequenceModel, SequenceSettings
+from baselines.recbole.sequential import SequenceModel, SequenceSettings
 from benchmark.data.instances.timeline import Timeline
 
 
@@ -37,15 +38,15 @@ class CausalModel(SequenceModel):
     they would as prefixes. RecBole knows only prefixes, which ``targets=last`` are.
     """
 
-    def _training_rows(self, timeline: Timeline, *, minimum: int) -> NDArray[np.int64]:
-        rows = super()._training_rows(timeline, minimum=minimum)
+    def training_rows(self, timeline: Timeline, *, minimum: int) -> NDArray[np.int64]:
+        rows = super().training_rows(timeline, minimum=minimum)
         if self.config.targets == "last":
             return rows
         from_the_end = timeline.end_of(rows) - 1 - rows
         ends: NDArray[np.int64] = rows[from_the_end % self._sizes["window"] == 0]
         return ends
 
-    def _columns(
+    def training_columns(
         self,
         timeline: Timeline,
         tokens: NDArray[np.int64],
@@ -54,7 +55,7 @@ class CausalModel(SequenceModel):
         rng: np.random.Generator,
     ) -> dict[str, NDArray[np.int64]]:
         if self.config.targets == "last":
-            return super()._columns(timeline, tokens, target, negatives, rng)
+            return super().training_columns(timeline, tokens, target, negatives, rng)
         window = self._sizes["window"]
         begin = np.maximum(timeline.start_of(target), target - window)
         items, length = windows(tokens, begin, target, window)
@@ -70,9 +71,10 @@ class CausalModel(SequenceModel):
             columns[recbole_fixes.NEGATIVE] = drawn.reshape(following.shape)
         return columns
 
-    def _loss(self, batch: Batch) -> Tensor:
-        network: Any = self._fitted()
-        read = [self._read(part) for part in without_padding(batch, by=recbole_fixes.ITEMS)]
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the mean loss of all targets of a batch."""
+        network: Any = self.network
+        read = [self._states(part) for part in without_padding(batch, by=recbole_fixes.ITEMS)]
         states, right, wrong = (torch.cat(column) for column in zip(*read, strict=True))
         table = network.item_embedding.weight
         if self.config.loss_type == "CE":
@@ -81,9 +83,9 @@ class CausalModel(SequenceModel):
                                         (states * table[wrong]).sum(-1))  # fmt: skip
         return loss
 
-    def _read(self, part: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    def _states(self, part: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """States (T, d), the items (T,) that follow, and negatives (T,) where the loss has some."""
-        network, right = self._fitted(), part[recbole_fixes.ITEM]
+        network, right = self.network, part[recbole_fixes.ITEM]
         wrong = part.get(recbole_fixes.NEGATIVE, right)
         if self.config.targets == "last":
             return (

@@ -26,7 +26,7 @@ class LightGCN(FactorModel):
     """Vectors averaged over K propagations on the graph of training pairs (equations 3 to 9)."""
 
     Config = LightGCNSettings
-    network_name = "LightGCN"
+    name = "LightGCN"
 
     def _new_network(self, timeline: Timeline) -> nn.Module:
         return recbole_fixes.pair_network(
@@ -38,7 +38,8 @@ class LightGCN(FactorModel):
             device=compute_device(),
         )
 
-    def _loss(self, network: Any, batch: Batch) -> Tensor:
+    def loss(self, network: Any, batch: Batch) -> Tensor:
+        """Return RecBole's BPR loss of a batch of pairs."""
         loss: Tensor = network.calculate_loss(recbole_fixes.pair_batch(*batch))
         return loss
 

@@ -21,7 +21,7 @@ class MF(FactorModel):
     """
 
     Config = FactorSettings
-    network_name = "BPR"
+    name = "MF"
 
     def _new_network(self, timeline: Timeline) -> nn.Module:
         return recbole_fixes.pair_network(
@@ -32,7 +32,8 @@ class MF(FactorModel):
             device=compute_device(),
         )
 
-    def _loss(self, network: Any, batch: Batch) -> Tensor:
+    def loss(self, network: Any, batch: Batch) -> Tensor:
+        """Return RecBole's BPR loss of a batch of pairs."""
         loss: Tensor = network.calculate_loss(recbole_fixes.pair_batch(*batch))
         return loss
 

@@ -84,7 +84,7 @@ def new_network(
     :class:`BenchError` when recbole is not installed.
     """
     known = {**_FIELDS, **settings, "MAX_ITEM_LIST_LENGTH": window, "device": device}
-    network: nn.Module = _network_class(name)(_Settings(known), _Dataset(sizes))
+    network: nn.Module = network_class(name)(_Settings(known), _Dataset(sizes))
     with torch.no_grad():
         # RecBole declares token 0 as padding and then initialises its row like all others. Looking
         # it up gives it no gradient, so it stays noise, which HGN adds for every missing item.
@@ -161,7 +161,7 @@ _INSTALL = (
 
 
 @cache
-def _network_class(name: str) -> type[nn.Module]:
+def network_class(name: str) -> type[nn.Module]:
     with _nothing_leaks():
         try:
             module = import_module(f"recbole.model.{_FOLDERS[name]}")

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.learning.windows import windows
+from baselines.learning.windows import known_items, windows
 from baselines.search.texts import SearchTexts
 from benchmark.instances import History
 
@@ -73,9 +73,8 @@ class Documents:
         ``user`` -1 is somebody who was not there in training. Where the user's review of an
         item is not at hand, the item's own text takes its place.
         """
-        items = [index[item.item_id] for item in history.items if item.item_id in index]
         own_text = 1 + len(self.user)
-        latest = items[: -most - 1 : -1]
+        latest = known_items(history, index)[: -most - 1 : -1]
         return [self._of_pair.get((user, item), own_text + item) for item in latest]
 
     def about(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from baselines.search.adapter import Asked, Batch
+from baselines.learning.ranker import Asked, Batch
 from baselines.search.texts import SearchTexts, WordLists
 from baselines.search.vectors import VectorModel, VectorNetwork, VectorSettings, vector_table
 from benchmark.instances import SearchInstance
@@ -79,10 +79,10 @@ class HEM(VectorModel):
             l2=self.config.l2,
         )
 
-    def _columns(
+    def training_columns(
         self, texts: SearchTexts, rows: NDArray[np.int64], rng: np.random.Generator
     ) -> dict[str, NDArray[np.integer]]:
-        columns = super()._columns(texts, rows, rng)
+        columns = super().training_columns(texts, rows, rng)
         user = texts.timeline.user[rows]
         by_user = texts.of_purchase.joined(texts.timeline.starts)
         words, wrong = self._drawn_words(by_user, user, rng)

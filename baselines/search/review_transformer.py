@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
 
-from baselines.search.adapter import Batch
+from baselines.learning.ranker import Batch
 from baselines.search.noise import negative_sampling_loss
 from baselines.search.vectors import QueryEncoder
 

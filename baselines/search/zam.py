@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
+from baselines.learning.ranker import Asked, Batch
 from baselines.learning.windows import history_windows, windows
-from baselines.search.adapter import Asked, Batch
 from baselines.search.texts import SearchTexts
 from baselines.search.vectors import VectorModel, VectorNetwork, VectorSettings
 from benchmark.instances import SearchInstance
@@ -82,13 +82,13 @@ class ZAM(VectorModel):
             l2=self.config.l2,
         )
 
-    def _columns(
+    def training_columns(
         self, texts: SearchTexts, rows: NDArray[np.int64], rng: np.random.Generator
     ) -> dict[str, NDArray[np.integer]]:
         timeline = texts.timeline
         begin = timeline.start_of(rows)
         history, _ = windows(timeline.item + 1, begin, rows, self._width())
-        return {**super()._columns(texts, rows, rng), "history": history}
+        return {**super().training_columns(texts, rows, rng), "history": history}
 
     def _question(self, block: Asked) -> Mapping[str, NDArray[np.integer]]:
         histories = [instance.history for instance in block]

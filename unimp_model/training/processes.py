@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from benchmark.errors import BenchError
 from benchmark.host import processes
+from benchmark.training.checkpoint import whole
 from unimp_model.sequence.template import Row
 
 T = TypeVar("T")
@@ -183,11 +184,11 @@ class ManyProcesses(OneProcess):
         own = dict(network.named_parameters())
         for name, parameter in trainee.named_parameters():
             if parameter.requires_grad:
-                own[name].copy_(_whole(parameter))
+                own[name].copy_(whole(parameter))
 
     def gathered(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return ``tensors``, those cut up by FSDP gathered from all processes."""
-        return {name: _whole(tensor) for name, tensor in tensors.items()}
+        return {name: whole(tensor) for name, tensor in tensors.items()}
 
 
 def connect() -> OneProcess:
@@ -212,19 +213,3 @@ def unasked(row: Row) -> Row:
     """``row`` without its reads."""
     nothing = np.empty(0, np.int32)
     return replace(row, reads=nothing, targets=nothing, kinds=nothing, choices=nothing)
-
-
-def _whole(tensor: Tensor) -> Tensor:
-    """A tensor that may be cut up among processes, in one piece."""
-    gather: Any = getattr(tensor, "full_tensor", None)
-    return tensor if gather is None else gather()
-
-
-def cut_like(parameter: Tensor, tensor: Tensor) -> Tensor:
-    """``tensor``, cut up among processes as ``parameter`` is, where it has its shape."""
-    if not hasattr(parameter, "full_tensor") or tensor.shape != parameter.shape:
-        return tensor
-    from torch.distributed.tensor import DTensor, distribute_tensor
-
-    assert isinstance(parameter, DTensor)
-    return distribute_tensor(tensor, parameter.device_mesh, parameter.placements)

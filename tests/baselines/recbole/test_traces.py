@@ -64,14 +64,14 @@ print(json.dumps({"changed": [key for key in before if before[key] != after[key]
                   "compared": list(before),
                   "files": [str(path) for path in Path.cwd().rglob("*")],
                   "ray": "ray" in sys.modules,
-                  "epochs": len(model.journal.losses)}))
+                  "epochs": len(model.journal.of_stage("training"))}))
 """
 
 
 @pytest.fixture(scope="module")
 def traces(tmp_path_factory):
     empty = tmp_path_factory.mktemp("empty")
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(root)!r})\n{_PROBE}"],
         cwd=empty,

@@ -9,10 +9,10 @@ import torch
 
 from benchmark.models import code
 from benchmark.models.code import code_digest
+from benchmark.training import checkpoint
+from benchmark.training.checkpoint import Checkpoint, training_key
 from unimp_model.adapter import UniMP
 from unimp_model.config import UniMPConfig
-from unimp_model.training import checkpoint
-from unimp_model.training.checkpoint import Checkpoint, training_key
 
 SETTINGS = {
     "width": 16, "depth": 1, "heads": 2, "encoder_steps": 2, "image_token_steps": 2, "epochs": 3,
