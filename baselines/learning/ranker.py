@@ -25,6 +25,7 @@ from benchmark.host.files import read_json, write_json
 from benchmark.host.threads import processor_threads
 from benchmark.instances import Instance, RecommendationInstance, SearchInstance
 from benchmark.model import TrainingView
+from benchmark.models.code import code_digest
 from benchmark.predictions import Prediction
 from benchmark.ranking import RankingInstance, rank_in_blocks
 from benchmark.tasks import recommendation
@@ -92,7 +93,8 @@ class CatalogueRanker(ABC, Generic[Material]):
         self._popularity = np.bincount(timeline.item, minlength=len(self.item_ids)).astype(float)
         material = self._read(data, timeline)
         rng = np.random.default_rng(seed)
-        checkpoints = Checkpoints(self, data, seed=seed, rng=rng)
+        code = code_digest(type(self))
+        checkpoints = Checkpoints(self, data, code=code, seed=seed, rng=rng)
         with reproducible(seed, self.config.threads):
             self.journal = self._learn(data, material, rng, checkpoints)
             self._choose(data)

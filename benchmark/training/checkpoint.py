@@ -20,7 +20,6 @@ from benchmark.errors import BenchError
 from benchmark.host.files import sha256_json
 from benchmark.host.provenance import package_versions
 from benchmark.model import TrainingView
-from benchmark.models.code import code_digest
 from benchmark.training.journal import Journal
 from benchmark.training.reproducible import (
     compute_device,
@@ -136,14 +135,21 @@ class Checkpoints:
     """The files of one fit, one a stage.
 
     They lie beside the dataset's cached features, under a name that everything decides which the
-    fitted state depends on: another setting, seed, dataset or line of code finds no file.
+    fitted state depends on: another setting, seed, dataset or line of code finds no file. ``code``
+    is as for :func:`training_key`; batches are drawn from ``rng``.
     """
 
     def __init__(
-        self, model: object, data: TrainingView, *, seed: int, rng: np.random.Generator
+        self,
+        model: object,
+        data: TrainingView,
+        *,
+        code: str,
+        seed: int,
+        rng: np.random.Generator,
     ) -> None:
         key = training_key(
-            code_digest(type(model)),
+            code,
             compute_device(),
             model=type(model).__qualname__,
             config=model.config.model_dump(mode="json"),  # type: ignore[attr-defined]
