@@ -144,7 +144,7 @@ class FactorModel(CatalogueRanker[Timeline]):
 
     @property
     def vectors(self) -> Vectors:
-        """User vectors (users, d) and item vectors (items, d); raises before a fit."""
+        """Return user vectors (users, d) and item vectors (items, d); raises before a fit."""
         if self._vectors is None:
             raise BenchError(f"{self.name} is not fitted.", fix="Call fit or load first.")
         return self._vectors

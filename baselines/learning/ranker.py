@@ -244,7 +244,7 @@ class CatalogueRanker(ABC, Generic[Material]):
 
     @property
     def network(self) -> Any:
-        """The fitted network; :class:`BenchError` before ``fit`` or ``load``."""
+        """Return the fitted network; :class:`BenchError` before ``fit`` or ``load``."""
         if self._network is None:
             raise BenchError(f"{self.name} is not fitted.", fix="Call fit or load first.")
         return self._network

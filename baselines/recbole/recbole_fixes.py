@@ -103,12 +103,12 @@ def pair_network(
 
 
 def pair_batch(user: Tensor, taken: Tensor, other: Tensor) -> dict[str, Tensor]:
-    """The columns that a pairwise loss reads, each (B,), from numbers that count from 0."""
+    """Return the columns that a pairwise loss reads, (B,) each, from numbers from 0."""
     return {USER: user + 1, ITEM: taken + 1, NEGATIVE: other + 1}
 
 
 def every_state(network: Any, batch: Mapping[str, Tensor]) -> Tensor:
-    """SASRec's or GRU4Rec's states (B, window, d) at every place of ``batch``'s items.
+    """Return SASRec's or GRU4Rec's states (B, window, d) at every place of ``batch``.
 
     Their forward pass computes them and returns the one at the last place alone.
     """
@@ -121,7 +121,7 @@ def every_state(network: Any, batch: Mapping[str, Tensor]) -> Tensor:
 
 
 def bpr_loss() -> nn.Module:
-    """RecBole's, for a network whose stages differ in their loss."""
+    """Return RecBole's BPR loss, for a network whose stages differ in their loss."""
     from recbole.model.loss import BPRLoss
 
     loss: nn.Module = BPRLoss()
@@ -147,11 +147,11 @@ class _Dataset:
         self.num = counts.__getitem__
 
     def inter_matrix(self, form: str) -> NDArray[np.float32]:
-        """LightGCN keeps this and builds its graph from it: see ``_light_gcn``."""
+        """Return nothing of use: LightGCN keeps it and builds its graph otherwise here."""
         return np.zeros(0, np.float32)
 
     def get_item_feature(self) -> None:
-        """S3Rec keeps this for the pre-training rows that :mod:`.s3rec` builds itself."""
+        """Return nothing: S3Rec keeps it for the rows that :mod:`.s3rec` builds itself."""
 
 
 _INSTALL = (
@@ -207,7 +207,7 @@ def _light_gcn(original: type[nn.Module]) -> type[nn.Module]:
             super().__init__(config, dataset)
 
         def get_norm_adj_mat(self) -> Tensor:
-            """D^-1/2 A D^-1/2 over users, then items; each pair counts once (equation 3)."""
+            """Return D^-1/2 A D^-1/2 over users, then items; pairs count once (equation 3)."""
             tokens = np.unique(np.stack(self._pairs) + 1, axis=1)  # (2, pairs)
             users, items = torch.from_numpy(tokens)
             items = items + self.n_users

@@ -32,7 +32,7 @@ class HEMNetwork(VectorNetwork):
         self.query_weight = query_weight
 
     def question(self, batch: Batch) -> Tensor:
-        """From ``query`` (B, most) and ``user`` (B,), where -1 is the mean user."""
+        """Return M (B, d) from ``query`` (B, most) and ``user`` (B,), where -1 is the mean user."""
         query = self.encode_query(batch["query"], self.words.weight)  # (B, d)
         known = (batch["user"] >= 0)[:, None]
         user = self.users(batch["user"].clamp(min=0)).where(known, self.users.weight.mean(0))
@@ -40,7 +40,7 @@ class HEMNetwork(VectorNetwork):
         return mixed
 
     def loss(self, batch: Batch) -> Tensor:
-        """Words from the user too."""
+        """Return the loss of vector networks, plus that of the users' words."""
         user = self.users(batch["user"])
         loss = self.word_loss(user, batch["user_words"], batch["wrong_user_words"])
         if self.l2:

@@ -25,7 +25,9 @@ _PROBE_SECONDS = 120
 
 
 def java_class(name: str) -> Any:
-    """The Java class ``name`` (``"org.apache.lucene.index.Term"``); starts Java when first asked.
+    """Return the Java class ``name``, such as ``"org.apache.lucene.index.Term"``.
+
+    The first call starts Java.
 
     Raises :class:`BenchError` when Java does not start, or started elsewhere without the jar.
     """
@@ -65,7 +67,7 @@ def _machine() -> Any:
 
 
 def anserini_jar() -> Path:
-    """The jar inside the installed pyserini, which is not imported for it."""
+    """Find the jar inside the installed pyserini, which is not imported for it."""
     spec = importlib.util.find_spec("pyserini")
     places = (spec.submodule_search_locations or ()) if spec is not None else ()
     for place in places:

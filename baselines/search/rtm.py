@@ -104,7 +104,7 @@ class RTM(SearchModel):
         self._pools: NDArray[np.int64] | None = None
 
     def fit(self, data: TrainingView, *, seed: int) -> None:
-        """As every search model; :class:`BenchError` on data without reviews."""
+        """Train as every search model; :class:`BenchError` on data without reviews."""
         if data.interactions("train")["review"].is_null().all():
             raise BenchError(
                 f"rtm reads reviews, and dataset {data.name!r} has none in its training part.",
@@ -230,7 +230,7 @@ class RTM(SearchModel):
         return self._from_weights["documents"]
 
     def save(self, folder: Path) -> None:
-        """BM25's index beside the files of every search model."""
+        """Write BM25's index beside the files of every search model."""
         super().save(folder)
         self._order.save(folder / "bm25")
 

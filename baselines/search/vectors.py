@@ -51,7 +51,7 @@ class QueryEncoder(nn.Module):
         self.project = nn.Linear(width, width)
 
     def forward(self, words: Tensor, table: Tensor) -> Tensor:
-        """Word numbers (B, most), padded with 0, and word vectors (words + 1, d) -> (B, d)."""
+        """Encode word numbers (B, most), padded with 0, by vectors (words + 1, d): (B, d)."""
         mean = embedding_bag(words, table, mode="mean", padding_idx=0)  # (B, d)
         known = (words > 0).any(1, keepdim=True)
         encoded: Tensor = torch.tanh(self.project(mean)) * known
@@ -74,10 +74,10 @@ class VectorNetwork(nn.Module, ABC):
 
     @abstractmethod
     def question(self, batch: Batch) -> Tensor:
-        """The vector (B, d) that items are compared with."""
+        """Return the vector (B, d) that items are compared with."""
 
     def loss(self, batch: Batch) -> Tensor:
-        """Mean over purchases: the item from the question, words from the item, and lengths."""
+        """Return the mean over purchases of the losses of item, words and vector lengths."""
         question = self.question(batch)  # (B, d)
         item = self.items(batch["item"])  # (B, d)
         wrong = self.items(batch["wrong_items"])  # (B, N, d)
@@ -90,9 +90,9 @@ class VectorNetwork(nn.Module, ABC):
         return loss.mean()
 
     def word_loss(self, centre: Tensor, right: Tensor, wrong: Tensor) -> Tensor:
-        """Mean over the words ``right`` (B, W) of ``centre`` (B, d), against ``wrong`` (B, W, N).
+        """Return (B,): the mean loss of ``right`` (B, W) from ``centre`` (B, d) against ``wrong``.
 
-        Padding counts as nothing. (B,).
+        ``wrong`` is (B, W, N); padding counts as nothing.
         """
         column = centre[:, :, None]  # (B, d, 1)
         right_score = (self.words(right) @ column).squeeze(-1)  # (B, W)
@@ -108,7 +108,7 @@ class VectorNetwork(nn.Module, ABC):
 
 
 def vector_table(rows: int, width: int, padding_idx: int | None = None) -> nn.Embedding:
-    """Word2vec's start: uniform within half a d-th of zero."""
+    """Initialise a table as word2vec does: uniform within half a d-th of zero."""
     table = nn.Embedding(rows, width, padding_idx=padding_idx)
     nn.init.uniform_(table.weight, -0.5 / width, 0.5 / width)
     if padding_idx is not None:

@@ -39,14 +39,14 @@ class ZAMNetwork(VectorNetwork):
         self.combine = nn.Linear(units, 1, bias=False)  # W_h
 
     def question(self, batch: Batch) -> Tensor:
-        """From ``query`` (B, most) and ``history`` (B, T): item numbers from 1, padded with 0."""
+        """Return M (B, d) from ``query`` (B, most) and ``history`` (B, T), padded with 0."""
         query: Tensor = self.encode_query(batch["query"], self.words.weight)  # (B, d)
         history = batch["history"]
         past = self.items((history - 1).clamp(min=0))  # (B, T, d)
         return query + self.user(query, past, history > 0)
 
     def user(self, query: Tensor, past: Tensor, real: Tensor) -> Tensor:
-        """sum exp(f) i / (1 + sum exp(f)) with f = W_h^T (i^T tanh(W_f q + b)): (B, d).
+        """Return u = sum exp(f) i / (1 + sum exp(f)), f = W_h^T (i^T tanh(W_f q + b)): (B, d).
 
         ``query`` (B, d), ``past`` (B, T, d); ``real`` (B, T) is false at padding. The zero
         vector is an entry of f = 0 in the softmax.

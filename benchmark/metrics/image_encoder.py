@@ -76,15 +76,15 @@ class ImageJudge:
     tokenize: Callable[[list[str]], Tensor]
 
     def images(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
-        """Unit vectors (n, e) of RGB images (3, h, w) of any size."""
+        """Encode RGB images (3, h, w) of any size as unit vectors (n, e)."""
         return self._of_pixels(images, lambda image: resized(image, self.size), "images judged")
 
     def photos(self, photos: Sequence[Path]) -> NDArray[np.float64]:
-        """Unit vectors (n, e) of photos; :class:`BenchError` for one that cannot be read."""
+        """Encode photos as unit vectors (n, e); :class:`BenchError` for an unreadable one."""
         return self._of_pixels(photos, lambda path: load_photo(path, self.size), "photos judged")
 
     def texts(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Unit vectors (n, e) of texts."""
+        """Encode texts as unit vectors (n, e)."""
 
         def encode(some: list[str]) -> Tensor:
             vectors: Tensor = self.model.encode_text(self.tokenize(some), normalize=True)
@@ -116,7 +116,7 @@ class ImageJudge:
 
 
 def find_judge(catalogue: Catalogue, features: Path) -> ImageJudge:
-    """The judge the environment variable names, else the dataset's own.
+    """Return the judge the environment variable names, else the dataset's own.
 
     The own one is trained when ``features`` does not hold it yet. Raises :class:`BenchError`
     for a name that cannot be loaded, and for a photo that cannot be read.
@@ -126,7 +126,7 @@ def find_judge(catalogue: Catalogue, features: Path) -> ImageJudge:
 
 
 def named_judge(name: str) -> ImageJudge:
-    """A pretrained open_clip model, ``ARCHITECTURE/WEIGHTS``, with its own tokenizer.
+    """Load a pretrained open_clip model, ``ARCHITECTURE/WEIGHTS``, with its tokenizer.
 
     A local file of weights gives the score its file name, without its folder.
     """
@@ -153,7 +153,7 @@ def named_judge(name: str) -> ImageJudge:
 
 
 def own_judge(catalogue: Catalogue, features: Path) -> ImageJudge:
-    """The small CLIP of this catalogue: trained once, then read from ``features``."""
+    """Return the small CLIP of this catalogue: trained once, then read from ``features``."""
     items = [item for item in catalogue if item.image is not None]
     items = items[:: math.ceil(len(items) / _MOST_PHOTOS)]
     texts = [(category_query(item.category) or "", own_words(item)) for item in items]

@@ -466,7 +466,7 @@ def training_loss(
 
 
 def snapshot(network: nn.Module, names: Sequence[str]) -> State:
-    """Copies of the parameters ``names``."""
+    """Copy the parameters ``names``."""
     parameters = dict(network.named_parameters())
     return {name: parameters[name].detach().clone() for name in names}
 
@@ -486,7 +486,7 @@ class _LossSums:
             self.counts[kind] += len(chosen)
 
     def combine(self, processes: OneProcess) -> None:
-        """Those of all processes."""
+        """Sum totals and counts over all processes."""
         self.totals = dict(zip(self.names, processes.total(self.totals.values()), strict=True))
         self.counts = dict(zip(self.names, processes.total(self.counts.values()), strict=True))
 
