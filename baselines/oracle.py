@@ -107,7 +107,7 @@ class Oracle:
         self._leaf_size = np.bincount(self._leaf, minlength=len(truth.complements))
 
     def save(self, folder: Path) -> None:
-        """The truth, and the catalogue it is applied to."""
+        """Read the simulator's truth, and the catalogue it is applied to."""
         (folder / ATTACHMENT).write_bytes(self._truth.to_bytes())
         state = {"ids": self._ids, "queries": self._queries, "negatives": self._negatives}
         write_json(folder / _STATE, state)
@@ -119,7 +119,7 @@ class Oracle:
         self._restore(truth, state["ids"], state["queries"], state["negatives"])
 
     def predict(self, instances: Sequence[Instance]) -> Iterator[Prediction]:
-        """One answer per instance; all instances belong to one task."""
+        """Yield one prediction per instance; all instances belong to one task."""
         if not instances:
             return
         first = instances[0]

@@ -108,7 +108,7 @@ def _rows_for(name: str, prefixes: dict[str, Any], dataset: Dataset) -> int:
         assert isinstance(model, CausalModel)
         model._know(view.catalogue.ids, timeline.users)
         model._size(view, timeline)
-        rows.append(len(model._training_rows(timeline, minimum=1)))
+        rows.append(len(model.training_rows(timeline, minimum=1)))
     return max(1, round(prefixes["batch_size"] * rows[1] / rows[0]))
 
 

@@ -32,7 +32,6 @@ import torch
 from recbole_training import training_stages
 
 from baselines.learning.loop import train
-from baselines.learning.ranker import RecBoleModel
 from baselines.recbole.sequential import SequenceModel
 from benchmark.data.instances.timeline import Timeline
 from benchmark.data.opening import ensure_dataset
@@ -103,12 +102,12 @@ def _our_epoch(name: str, view: TrainingView, settings: dict[str, object]) -> Ca
 
     def epoch() -> float:
         with reproducible(0, 1):
-            return train(**stage, epochs=1).losses[0]
+            return train(**stage, epochs=1).values("loss")[0]
 
     return epoch
 
 
-def _their_epoch(model: RecBoleModel, timeline: Timeline) -> Callable[[], float]:
+def _their_epoch(model: SequenceModel, timeline: Timeline) -> Callable[[], float]:
     """RecBole's own pipeline on the same prefixes, in a folder of its own."""
     with tempfile.TemporaryDirectory() as name, _inside(Path(name)):
         folder = Path(name)
@@ -121,7 +120,7 @@ def _their_epoch(model: RecBoleModel, timeline: Timeline) -> Callable[[], float]
     return epoch
 
 
-def _trainer(folder: Path, model: RecBoleModel) -> tuple[Any, Any]:
+def _trainer(folder: Path, model: SequenceModel) -> tuple[Any, Any]:
     from recbole.config import Config
     from recbole.data import create_dataset, data_preparation
     from recbole.utils import get_model, get_trainer
@@ -153,9 +152,9 @@ def _trainer(folder: Path, model: RecBoleModel) -> tuple[Any, Any]:
     arguments, sys.argv = sys.argv, sys.argv[:1]  # RecBole reads them as settings
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            config = Config(model=model.network_name, dataset="bench", config_dict=settings)
+            config = Config(model=model.name, dataset="bench", config_dict=settings)
             rows, _, _ = data_preparation(config, create_dataset(config))
-            network = get_model(model.network_name)(config, rows.dataset).to(config["device"])
+            network = get_model(model.name)(config, rows.dataset).to(config["device"])
             return get_trainer(config["MODEL_TYPE"], config["model"])(config, network), rows
     finally:
         sys.argv = arguments
@@ -167,7 +166,7 @@ def _write(folder: Path, model: Any, timeline: Timeline) -> None:
     window = model._sizes["window"]
     header = "user_id:token\titem_id_list:token_seq\titem_id:token"
     lines = [header]
-    for row in model._training_rows(timeline, minimum=1):
+    for row in model.training_rows(timeline, minimum=1):
         begin = max(int(timeline.start_of(row)), int(row) - window)
         prefix = " ".join(f"i{item}" for item in timeline.item[begin:row])
         lines.append(f"u{timeline.user[row]}\t{prefix}\ti{timeline.item[row]}")

@@ -25,9 +25,9 @@ from unittest import mock
 
 import torch
 
-from baselines.learning import factors
+from baselines.learning import ranker
 from baselines.learning.loop import train
-from baselines.recbole import s3rec, sequential
+from baselines.recbole import s3rec
 from benchmark.data.opening import ensure_dataset
 from benchmark.host.home import find_home
 from benchmark.model import TrainingView
@@ -70,11 +70,10 @@ def training_stages(model: Any, view: TrainingView) -> list[dict[str, Any]]:
     def caught(network: torch.nn.Module, **arguments: Any) -> Journal:
         kept = ("batches", "steps", "loss", "settings", "label")
         stages.append({"network": network, **{name: arguments[name] for name in kept}})
-        return Journal(losses=[0.0])
+        return Journal([{"stage": "training", "loss": 0.0}])
 
     with (
-        mock.patch.object(factors, "train", caught),
-        mock.patch.object(sequential, "train", caught),
+        mock.patch.object(ranker, "train", caught),
         mock.patch.object(s3rec, "train", caught),
     ):
         model.fit(view, seed=0)
@@ -95,7 +94,7 @@ def _compare(model: Any, stage: dict[str, Any], *, epochs: int) -> tuple[float, 
     optimiser = torch.optim.Adam(network.parameters(), lr=model.config.learning_rate)
     pretraining = stage["label"].startswith("pre-training")
     if pretraining:
-        ready = [(model._attributes_of(batch["items"]), *batch.values()) for batch in ready]
+        ready = [(model.attributes_of(batch["items"]), *batch.values()) for batch in ready]
 
     seconds: dict[str, list[float]] = {"direct": [], "ours": []}
     clock = time.process_time()

@@ -19,6 +19,7 @@ from benchmark.instances import Instance
 from benchmark.model import TrainingView
 from benchmark.models.code import code_digest
 from benchmark.predictions import Prediction
+from benchmark.training.journal import Journal
 from unimp_model import card, storage
 from unimp_model.answering import Answerer, Chosen
 from unimp_model.assembly import Parts, assemble, new_network, new_template, new_tiny
@@ -32,7 +33,7 @@ from unimp_model.training.memory import check_training, long_row
 from unimp_model.training.optimisation import check_precision
 from unimp_model.training.processes import OneProcess, connect
 from unimp_model.training.rows import ALL_TASKS, task_of
-from unimp_model.training.trainer import Journal, Trained, Trainer
+from unimp_model.training.trainer import Trained, Trainer
 from unimp_model.training.validation import Validation
 
 #: Instances answered between two yields of predictions: bounds the table of scores.
@@ -187,8 +188,8 @@ class UniMP:
             tasks=self._tasks,
             chosen=asdict(self._chosen),
             casing=self._casing,
-            journal=self.journal.timeless(),
         )
+        self.journal.save(folder)
 
     def load(self, folder: Path) -> None:
         """Restore a saved model; the configuration it was saved under takes precedence.
@@ -227,7 +228,7 @@ class UniMP:
         )
         self._tasks = tuple(record["tasks"])
         self._data = record["data"]
-        self._trained = Trained(Journal(**record["journal"]), own)
+        self._trained = Trained(Journal.load(folder), own)
         self._chosen, self._casing = Chosen(**record["chosen"]), record["casing"]
         self._answerer = None
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from benchmark.training.journal import Journal
 from unimp_model.config import UniMPConfig
-from unimp_model.training.trainer import Journal
 
 NAME = "README.md"
 

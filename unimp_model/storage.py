@@ -14,7 +14,7 @@ from torch import Tensor
 from benchmark.errors import BenchError
 from benchmark.host.files import read_json, write_json
 from benchmark.instances import Item
-from benchmark.training.stored import _REFIT, load_tensors, reading, save_tensors
+from benchmark.training.stored import REFIT, load_tensors, reading, save_tensors
 from benchmark.vision.clip import SmallClip, build_small
 from unimp_model.images.encoder import ImageEncoder, PhotoFeatures, PhotoTable, named_encoder
 from unimp_model.images.encoder_training import as_encoder
@@ -22,7 +22,7 @@ from unimp_model.images.tokenizer import ImageTokenizer
 from unimp_model.network.model import UniMPNetwork, trainable_parameters
 from unimp_model.sequence.tokens import Vocabulary
 
-_FORMAT = 4
+_FORMAT = 5
 _RECORD = "unimp.json"
 _WEIGHTS = "model.safetensors"
 _PHOTOS = "photos.safetensors"
@@ -34,7 +34,7 @@ _ITEMS = "items.json"
 _RECORDED = frozenset(
     (
         "config", "data", "text_size", "levels", "codes", "photos", "trained", "tasks", "chosen",
-        "casing", "journal", "language_model_sha256", "image_encoder_sha256",
+        "casing", "language_model_sha256", "image_encoder_sha256",
         "image_tokenizer_sha256",
     )
 )  # fmt: skip
@@ -47,36 +47,36 @@ OWN = "own"
 
 
 def save_record(folder: Path, **fields: Any) -> None:
-    """The JSON beside the weights."""
+    """Write the JSON beside the weights."""
     write_json(folder / _RECORD, {"format": _FORMAT, **fields})
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """The JSON beside the weights; :class:`BenchError` for another format, or none."""
+    """Read the JSON beside the weights; :class:`BenchError` for another format, or none."""
     if not folder.is_dir():
         raise BenchError(f"There is no folder {str(folder)!r}.", fix="Check the path.")
     record = read_json(folder / _RECORD, fix="Give the folder of a saved UniMP.")
     if not isinstance(record, dict) or "format" not in record:
-        raise BenchError(f"{str(folder / _RECORD)!r} is no record of a UniMP.", fix=_REFIT)
+        raise BenchError(f"{str(folder / _RECORD)!r} is no record of a UniMP.", fix=REFIT)
     if record["format"] != _FORMAT:
         raise BenchError(
             f"{str(folder)!r} was saved in format {record['format']}, this is {_FORMAT}.",
             fix="Fit the model again.",
         )
     if lost := sorted(_RECORDED - record.keys()):
-        raise BenchError(f"{str(folder / _RECORD)!r} lacks {lost[0]!r}.", fix=_REFIT)
+        raise BenchError(f"{str(folder / _RECORD)!r} lacks {lost[0]!r}.", fix=REFIT)
     return record
 
 
 def save_vocabulary(vocabulary: Vocabulary, folder: Path) -> None:
-    """The tokenizer, as the tokenizers library writes it."""
+    """Write the tokenizer as the tokenizers library does."""
     (folder / _TOKENIZER).write_text(vocabulary.tokenizer.to_str(), encoding="utf-8")
 
 
 def load_vocabulary(
     folder: Path, record: Mapping[str, Any], items: Mapping[str, Item]
 ) -> Vocabulary:
-    """The vocabulary of a saved model over its items."""
+    """Read the vocabulary of a saved model over its items."""
     with reading(folder / _TOKENIZER):
         tokenizer = Tokenizer.from_str((folder / _TOKENIZER).read_text(encoding="utf-8"))
     return Vocabulary(
@@ -91,8 +91,8 @@ def load_vocabulary(
 def save_weights(
     network: UniMPNetwork, own: Mapping[str, Mapping[str, Tensor]], folder: Path
 ) -> list[str]:
-    """Trainable parameters, the content of the item rows, and what ``own`` replaces for a task;
-    returns the parameters' names."""
+    """Write trainable parameters, the content of the item rows, and what ``own`` replaces for a
+    task; return the parameters' names."""
     trained = trainable_parameters(network)
     parameters = dict(network.named_parameters())
     state: dict[str, Tensor] = {name: parameters[name] for name in trained}
@@ -103,7 +103,7 @@ def save_weights(
 
 
 def load_weights(folder: Path) -> tuple[dict[str, Tensor], dict[str, dict[str, Tensor]]]:
-    """What :func:`save_weights` wrote: shared weights, and each task's own."""
+    """Read what :func:`save_weights` wrote: shared weights, and each task's own."""
     shared: dict[str, Tensor] = {}
     own: dict[str, dict[str, Tensor]] = {}
     for name, value in load_tensors(folder / _WEIGHTS).items():
@@ -136,13 +136,13 @@ def restore(
         raise BenchError(
             f"{str(folder / _WEIGHTS)!r} does not fit its configuration: {problems[0]}"
             f"{f' (and {len(problems) - 1} more)' if problems[1:] else ''}.",
-            fix=_REFIT,
+            fix=REFIT,
         )
     network.load_state_dict(state, strict=False)
 
 
 def save_photos(photos: PhotoFeatures, folder: Path) -> None:
-    """Features of all photos: predicting then needs no encoder for them."""
+    """Write the features of all photos: predicting then needs no encoder for them."""
     tables = photos.table._asdict()
     save_tensors(
         {name: torch.from_numpy(np.array(table)) for name, table in tables.items()},
@@ -151,7 +151,7 @@ def save_photos(photos: PhotoFeatures, folder: Path) -> None:
 
 
 def load_photos(folder: Path, record: Mapping[str, Any]) -> PhotoFeatures | None:
-    """Features of a saved model, ``None`` where it saw no photos."""
+    """Read the features of a saved model, ``None`` where it saw no photos."""
     if record["photos"] is None:
         return None
     arrays = load_tensors(folder / _PHOTOS)
@@ -161,13 +161,13 @@ def load_photos(folder: Path, record: Mapping[str, Any]) -> PhotoFeatures | None
         raise BenchError(
             f"{str(folder / _PHOTOS)!r} does not hold the {len(record['photos'])} photos of "
             "its record.",
-            fix=_REFIT,
+            fix=REFIT,
         )
     return PhotoFeatures({name: i for i, name in enumerate(record["photos"])}, table)
 
 
 def save_items(items: Iterable[Item], folder: Path) -> None:
-    """What the template writes of each item, in catalogue order; photos by file name."""
+    """Write what the template says of each item, in catalogue order; photos by name."""
     write_json(
         folder / _ITEMS,
         [
@@ -178,7 +178,7 @@ def save_items(items: Iterable[Item], folder: Path) -> None:
 
 
 def load_items(folder: Path) -> dict[str, Item]:
-    """What :func:`save_items` wrote, by item id; ``image`` is a file name alone."""
+    """Read what :func:`save_items` wrote, by item id; ``image`` is a file name alone."""
     with reading(folder / _ITEMS):
         return {
             item_id: Item(
@@ -186,19 +186,19 @@ def load_items(folder: Path) -> dict[str, Item]:
                 image=image,
             )
             for item_id, title, category, brand, price, image in read_json(
-                folder / _ITEMS, fix=_REFIT
+                folder / _ITEMS, fix=REFIT
             )
         }  # fmt: skip
 
 
 def save_drawer(drawer: ImageTokenizer, folder: Path) -> None:
-    """The VQGAN of image generation, whole: it is small, and needed at prediction."""
+    """Write the VQGAN of image generation whole: it is small, and prediction needs it."""
     (folder / _DRAWER).mkdir()
     drawer.save(folder / _DRAWER)
 
 
 def load_drawer(folder: Path, sha256: str | None) -> ImageTokenizer | None:
-    """The VQGAN a saved model draws with, checked by its hash; ``None`` where it draws nothing."""
+    """Read the VQGAN of a saved model, checked by its hash; ``None`` where it has none."""
     if sha256 is None:
         return None
     drawer = ImageTokenizer.load(folder / _DRAWER)
@@ -211,13 +211,13 @@ def load_drawer(folder: Path, sha256: str | None) -> ImageTokenizer | None:
 
 
 def save_encoder(encoder: ImageEncoder, setting: str, folder: Path) -> None:
-    """Weights of an encoder trained here; a named one is known by its hash."""
+    """Write the weights of an encoder trained here; a named one is known by its hash."""
     if setting == OWN:
         save_tensors(encoder.visual.state_dict(), folder / _ENCODER)
 
 
 def load_encoder(folder: Path, setting: str, sha256: str | None) -> ImageEncoder | None:
-    """The encoder a saved model was trained with, checked by its hash."""
+    """Read the encoder a saved model was trained with, checked by its hash."""
     if sha256 is None:
         return None
     if setting == OWN:

@@ -25,7 +25,7 @@ class AttributeTable:
 
 
 def attribute_table(catalogue: Catalogue, *, most: int) -> AttributeTable:
-    """Categories, brand and further attributes of every item.
+    """Collect categories, brand and further attributes of every item.
 
     An attribute that a single item has says nothing about others and is left out; of the rest
     the ``most`` frequent are kept, ties in alphabetical order. Items without any get an empty

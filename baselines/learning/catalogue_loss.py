@@ -20,7 +20,7 @@ _SCORES = 800_000
 def catalogue_cross_entropy(
     states: Tensor, table: Tensor, target: Tensor, bias: Tensor | None = None
 ) -> Tensor:
-    """The mean of -log softmax(states @ table.T + bias)[target], a scalar.
+    """Return the mean of -log softmax(states @ table.T + bias)[target], a scalar.
 
     ``states`` (n, d), ``table`` (items, d), ``target`` (n,) item numbers, ``bias`` (items,). The
     value and the gradients are torch's ``cross_entropy`` up to rounding; there is no second

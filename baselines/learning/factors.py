@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from baselines.learning.loop import TrainingSettings, train
+from baselines.learning.loop import TrainingSettings
 from baselines.learning.negatives import NegativeSampler
-from baselines.learning.ranker import ROWS, Asked, RecBoleModel
+from baselines.learning.ranker import ROWS, Asked, CatalogueRanker
+from baselines.learning.windows import known_items
 from benchmark.data.instances.timeline import Timeline
 from benchmark.errors import BenchError
 from benchmark.instances import Instance
@@ -21,18 +23,25 @@ from benchmark.model import TrainingView
 from benchmark.training.checkpoint import Checkpoints
 from benchmark.training.journal import Journal
 from benchmark.training.reproducible import compute_device
-from benchmark.training.validation import RankingValidation
 
 Vectors = tuple[Tensor, Tensor]
 
 
+class Batch(NamedTuple):
+    """Training pairs with an item each that the user did not take; numbers from 0, all (B,)."""
+
+    user: Tensor
+    taken: Tensor
+    other: Tensor
+
+
 class FactorSettings(TrainingSettings):
-    """Settings of both."""
+    """Settings of all of them."""
 
     embedding_size: int = Field(64, ge=1, le=8192, description="width of user and item vectors")
 
 
-class FactorModel(RecBoleModel):
+class FactorModel(CatalogueRanker[Timeline]):
     """BPR on (user, item, item not taken), one uniform negative per training pair.
 
     A user who was not there in training is the mean of the vectors of the items in the history
@@ -46,78 +55,65 @@ class FactorModel(RecBoleModel):
         self._vectors: Vectors | None = None
         self._trainable = 0
 
+    def _read(self, data: TrainingView, timeline: Timeline) -> Timeline:
+        return timeline
+
     def _learn(
         self,
         data: TrainingView,
-        timeline: Timeline,
+        material: Timeline,
         rng: np.random.Generator,
         checkpoints: Checkpoints,
     ) -> Journal:
-        from baselines.recbole import cures
-
-        sizes = cures.Sizes(len(timeline.users), len(self.item_ids), 0,
-                            (timeline.user, timeline.item))  # fmt: skip
-        settings = self.config.model_dump()
-        device = compute_device()
-        network: Any = cures.new_network(
-            self.network_name, {**settings, **self._fixed()}, sizes, window=1, device=device
-        )
+        timeline, device = material, compute_device()
+        network = self._network = self._new_network(timeline)
         self._trainable = sum(p.numel() for p in network.parameters())
         negatives = NegativeSampler(timeline.user, timeline.item, items=len(self.item_ids))
         size = self.config.batch_size
 
-        def batches() -> Iterator[dict[str, Tensor]]:
+        def batches() -> Iterator[Batch]:
             order = rng.permutation(len(timeline))
             for start in range(0, len(order), size):
                 rows = order[start : start + size]
                 user = timeline.user[rows]
-                columns = {
-                    cures.USER: user,
-                    cures.ITEM: timeline.item[rows],
-                    cures.NEGATIVE: negatives.draw(user, rng),
-                }
-                yield {name: torch.from_numpy(c + 1).to(device) for name, c in columns.items()}
+                columns = (user, timeline.item[rows], negatives.draw(user, rng))
+                yield Batch(*(torch.from_numpy(column).to(device) for column in columns))
 
-        validation = RankingValidation(data, most=self.config.validation_users)
-
-        def validate() -> float:
-            self._vectors = self._final_vectors(network)
-            return validation(self.scores)
-
-        journal = train(
+        journal = self._train(
             network,
+            data,
             batches=batches,
             steps=-(-len(timeline) // size),
-            loss=network.calculate_loss,
-            settings=self.config,
-            label=f"training {self.network_name} on {data.name}",
-            validate=validate if len(validation) else None,
-            checkpoint=checkpoints.stage("training"),
+            loss=lambda batch: self.loss(network, batch),
+            checkpoints=checkpoints,
         )
-        self._vectors = self._final_vectors(network)
+        self._network = None  # its vectors are all that scoring needs
         return journal
 
-    def _fixed(self) -> dict[str, object]:
-        """Settings of RecBole's network that are not for choosing."""
-        return {}
+    def _weights_changed(self) -> None:
+        assert self._network is not None
+        self._vectors = self._final_vectors(self._network)
 
-    @torch.no_grad()
+    @abstractmethod
+    def _new_network(self, timeline: Timeline) -> nn.Module:
+        """Initialise a network for the users of ``timeline`` and the catalogue's items."""
+
+    @abstractmethod
+    def loss(self, network: nn.Module, batch: Batch) -> Tensor:
+        """Return the scalar loss of a batch of pairs."""
+
+    @abstractmethod
     def _final_vectors(self, network: nn.Module) -> Vectors:
-        """User and item vectors (users, d) and (items, d), without padding."""
-        users, items = network.user_embedding, network.item_embedding
-        assert isinstance(users, nn.Embedding)
-        assert isinstance(items, nn.Embedding)
-        return users.weight[1:].detach().clone(), items.weight[1:].detach().clone()
+        """Return user vectors (users, d) and item vectors (items, d), without padding."""
 
     def _block_scores(self, block: Asked) -> NDArray[np.float32]:
-        users, items = self._fitted()
+        users, items = self.vectors
         states = torch.zeros(ROWS, items.shape[1], device=items.device)
         for row, instance in enumerate(block):
             if instance.user_id in self._users:
                 states[row] = users[self._users[instance.user_id]]
             elif self._has_known_history(instance):
-                known = [i.item_id for i in instance.history.items if i.item_id in self._index]
-                states[row] = items[[self._index[item_id] for item_id in known]].mean(0)
+                states[row] = items[known_items(instance.history, self._index)].mean(0)
         return (states @ items.T).cpu().numpy()
 
     def _can_score(self, instance: Instance) -> bool:
@@ -127,8 +123,8 @@ class FactorModel(RecBoleModel):
         """Return how many weights are ``trainable`` and how many in ``total``: all are trained."""
         return {"trainable": self._trainable, "total": self._trainable}
 
-    def _tensors(self) -> Mapping[str, Tensor]:
-        users, items = self._fitted()
+    def tensors(self) -> Mapping[str, Tensor]:
+        users, items = self.vectors
         return {"users": users, "items": items}
 
     def _shape(self) -> dict[str, int]:
@@ -146,7 +142,9 @@ class FactorModel(RecBoleModel):
         if table.shape != (rows, self.config.embedding_size):
             raise ValueError(f"a table of shape {tuple(table.shape)} for {rows} rows")
 
-    def _fitted(self) -> Vectors:
+    @property
+    def vectors(self) -> Vectors:
+        """Return user vectors (users, d) and item vectors (items, d); raises before a fit."""
         if self._vectors is None:
-            raise BenchError(f"{self.network_name} is not fitted.", fix="Call fit or load first.")
+            raise BenchError(f"{self.name} is not fitted.", fix="Call fit or load first.")
         return self._vectors

@@ -2,15 +2,13 @@
 
 Adam or, with a weight decay, AdamW; an epoch after another until the validation value has not
 risen for ``patience`` epochs; the weights of the best epoch stay. With a checkpoint, a killed
-training goes on behind the last epoch it holds (:mod:`.checkpoint`).
+training goes on behind the last epoch it holds (:mod:`benchmark.training.checkpoint`).
 """
 
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from typing import Any, TypeVar
 
 import torch
@@ -18,8 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from benchmark.errors import BenchError
+from benchmark.host.console import note
 from benchmark.host.progress import Bar, bar
-from benchmark.training.checkpoint import Checkpoint
+from benchmark.training.checkpoint import Checkpoint, optimiser_tensors, restore_optimiser
 from benchmark.training.journal import Journal
 
 Batch = TypeVar("Batch")
@@ -53,50 +52,72 @@ def train(
     loss: Callable[[Batch], Tensor],
     settings: TrainingSettings,
     label: str,
+    stage: str = "training",
     epochs: int | None = None,
     validate: Callable[[], float] | None = None,
+    measure: str = "",
     checkpoint: Checkpoint | None = None,
 ) -> Journal:
     """Train ``network`` in place, ``steps`` batches an epoch, and leave the best weights in it.
 
     ``batches()`` gives one epoch's batches; ``loss(batch)`` is a scalar, lower is better;
-    ``validate()`` is higher for better weights and is called in evaluation mode. Without it all
-    ``epochs`` (default: those of ``settings``) run and the last weights stay. Among equal epochs
-    the first wins. ``checkpoint`` is written after epochs and gone on from; its file is the
-    caller's to remove. Raises :class:`BenchError` when the loss is no longer finite.
+    ``validate()`` is higher for better weights, is called in evaluation mode and goes into the
+    journal as ``valid`` and ``measure``, its task and metric. Without it all ``epochs`` (default:
+    those of ``settings``) run and the last weights stay. Among equal epochs the first wins. The
+    journal's epochs are of the stage ``stage``. ``checkpoint`` is written after epochs and gone
+    on from; its file is the caller's to remove. Raises :class:`BenchError` when the loss is no
+    longer finite.
     """
     optimiser = _optimiser(network, settings)
     epochs = settings.epochs if epochs is None else epochs
     patience = math.inf if validate is None else settings.patience
-    journal = Journal()
-    best: dict[str, Tensor] = {}
-    found = None if checkpoint is None else checkpoint.resume(network, optimiser)
+    journal, best = Journal(kept={stage: -1}), dict[str, Tensor]()
+    found = None if checkpoint is None else _resume(checkpoint, network, optimiser)
     if found is not None:
-        best, journal = found[0], Journal(**found[1])
-        print(f"{label} goes on after epoch {len(journal.losses)}", file=sys.stderr)
+        journal, best = found
+        note(f"{label} goes on after epoch {len(journal.epochs)}")
     with bar(label, total=epochs * steps) as progress:
-        progress.advance(len(journal.losses) * steps)
-        while (done := len(journal.losses)) < epochs and done - journal.best_epoch < patience:
-            journal.losses.append(
-                _epoch(network, optimiser, batches, steps, loss, progress, number=done + 1)
-            )
+        progress.advance(len(journal.epochs) * steps)
+        while (done := len(journal.epochs)) < epochs and done - 1 - journal.kept[stage] < patience:
+            mean = _epoch(network, optimiser, batches, steps, loss, progress, number=done + 1)
+            record: dict[str, Any] = {"stage": stage, "loss": mean}
             network.eval()
-            shown = f"epoch {done + 1}, loss {journal.losses[-1]:.4f}"
+            shown = f"epoch {done + 1}, loss {mean:.4f}"
             if validate is None:
-                journal.best_epoch = done + 1
+                journal.kept[stage] = done
             else:
-                highest = max(journal.validation, default=-math.inf)
-                journal.validation.append(validate())
-                if journal.validation[-1] > highest:
-                    journal.best_epoch = done + 1
+                scores = journal.values(f"valid {measure}")
+                record[f"valid {measure}"] = score = validate()
+                if score > max(scores, default=-math.inf):
+                    journal.kept[stage] = done
                     best = {name: t.detach().clone() for name, t in network.state_dict().items()}
-                shown += f", best on validation {max(journal.validation):.4f}"
+                shown += f", best on validation {max([*scores, score]):.4f}"
+            journal.epochs.append(record)
             progress.say(shown)
-            if checkpoint is not None:
-                checkpoint.write_if_due(network, optimiser, best, asdict(journal))
+            if checkpoint is not None and checkpoint.is_due():
+                weights = {"now": network.state_dict(), "best": best}
+                checkpoint.write(weights, optimiser_tensors(optimiser), journal, {})
     if best:
         network.load_state_dict(best)
     return journal
+
+
+def _resume(
+    checkpoint: Checkpoint, network: nn.Module, optimiser: torch.optim.Optimizer
+) -> tuple[Journal, dict[str, Tensor]] | None:
+    """Put everything back as it was written: the journal and the best weights.
+
+    ``None``, and nothing is changed, where there is no file or not a whole one.
+    """
+    saved = checkpoint.read()
+    if saved is None:
+        return None
+    device = next(network.parameters()).device
+    network.load_state_dict(saved.weights["now"])
+    restore_optimiser(optimiser, saved.optimiser)
+    checkpoint.restore_chance(saved)
+    best = saved.weights.get("best", {})
+    return saved.journal, {name: value.to(device) for name, value in best.items()}
 
 
 def _epoch(
@@ -109,7 +130,7 @@ def _epoch(
     *,
     number: int,
 ) -> float:
-    """The mean loss of a step."""
+    """Train for one epoch and return the mean loss of a step."""
     network.train()
     total = torch.zeros((), device=next(network.parameters()).device)
     for batch in batches():

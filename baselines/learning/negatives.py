@@ -36,7 +36,7 @@ class NegativeSampler:
         *,
         among: NDArray[np.int64] | None = None,
     ) -> NDArray[np.int64]:
-        """One item number for each entry of ``user`` (n,).
+        """Draw one item number for each entry of ``user`` (n,).
 
         With ``among`` (n, m) it is one of the entry's own row instead of the whole catalogue.
         """

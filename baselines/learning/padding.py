@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 
 #: Rows up to so long are one group; each further group's lengths go up to twice the last one's.
-_SHORT = 3
+SHORT = 3
 
 
 def without_padding(
     batch: Mapping[str, Tensor], *, by: str, right: bool = False
 ) -> Iterator[dict[str, Tensor]]:
-    """``batch`` in groups of rows of like length; within a group their order stays.
+    """Yield ``batch`` in groups of rows of like length; within a group their order stays.
 
     Column ``by`` (B, window) holds a row's items, else 0: in front, or at the end with ``right``.
     Every column of two dimensions is cut to the longest row of its group. Off the processor the
@@ -30,7 +30,7 @@ def without_padding(
         yield dict(batch)
         return
     length = (batch[by] > 0).sum(1)  # (B,)
-    least, most = 0, _SHORT
+    least, most = 0, SHORT
     while least <= batch[by].shape[1]:
         rows = torch.nonzero((length >= least) & (length <= most))[:, 0]
         if len(rows):
@@ -51,11 +51,11 @@ class LastPlaces(nn.Embedding):
 
     @classmethod
     def of(cls, table: nn.Embedding) -> LastPlaces:
-        """With the same weights, which go on learning."""
+        """Take over the weights of ``table``, which go on learning."""
         weights = table.weight.detach()
         places: LastPlaces = cls.from_pretrained(weights, freeze=False)  # type: ignore[no-untyped-call]
         return places
 
     def forward(self, places: Tensor) -> Tensor:
-        """``places`` (B, width), each row 0 to width - 1 -> (B, width, d)."""
+        """Look up ``places`` (B, width), each row 0 to width - 1: (B, width, d)."""
         return super().forward(places + self.num_embeddings - places.shape[1])

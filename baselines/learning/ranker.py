@@ -1,70 +1,87 @@
-"""One adapter for all of RecBole: our training data in, our rankings out.
+"""Networks that score the catalogue: one way to fit, ask, save and load all of them.
 
-A system is a subclass of :class:`FactorModel` or :class:`SequenceModel` that names RecBole's
-network and declares its settings. The networks, their losses and scores are RecBole's
-(:mod:`.cures`); batches, early stopping and ranking are this project's own, so that every
-system is trained and asked by the same protocol.
+A system is a subclass that declares its settings, its network and its batches; early stopping,
+checkpoints, ranking and files are here, so that every system is trained and asked by the same
+protocol.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from baselines.learning.loop import TrainingSettings
-from baselines.learning.selecting import choose_threshold, selections
+from baselines.learning.loop import TrainingSettings, train
+from baselines.learning.windows import known_items
 from benchmark.data.instances.timeline import Timeline
 from benchmark.errors import BenchError
+from benchmark.host.files import read_json, write_json
 from benchmark.host.threads import processor_threads
-from benchmark.instances import Instance, RecommendationInstance, SelectionInstance
+from benchmark.instances import Instance, RecommendationInstance, SearchInstance
 from benchmark.model import TrainingView
+from benchmark.models.code import code_digest
 from benchmark.predictions import Prediction
 from benchmark.ranking import RankingInstance, rank_in_blocks
+from benchmark.tasks import recommendation
+from benchmark.tasks.base import Task
 from benchmark.training.checkpoint import Checkpoints
 from benchmark.training.journal import Journal
-from benchmark.training.reproducible import reproducible
-from benchmark.training.stored import restoring, store, stored_record, stored_tensors
+from benchmark.training.reproducible import compute_device, reproducible
+from benchmark.training.stored import REFIT, load_tensors, reading, save_tensors
+from benchmark.training.validation import RankingValidation
 
-_FORMAT = 1
-_RECORD = "recbole.json"
+_FORMAT = 2
+_RECORD, _WEIGHTS = "ranker.json", "model.safetensors"
 
 #: Instances per forward pass. Always exactly so many, padded: then no row's arithmetic depends
-#: on its company, and the same question gets the same bits.
+#: on its company, and the same instance gets the same bits.
 ROWS = 64
 
-Asked = Sequence[RankingInstance] | Sequence[SelectionInstance]
+#: Of the tasks that ask for rankings.
+_INSTANCES: Mapping[str, type[Instance]] = {
+    "recommendation": RecommendationInstance,
+    "search": SearchInstance,
+}
+
+Asked = Sequence[Any]
+Columns = Mapping[str, NDArray[np.integer]]
+Batch = dict[str, Tensor]
+#: What a system learns from: the training interactions in order, or more.
+Material = TypeVar("Material")
+Each = TypeVar("Each")
 
 
-class RecBoleModel(ABC):
-    """What the two families share: fitting in order, prediction, files."""
+class CatalogueRanker(ABC, Generic[Material]):
+    """A network that gives every item of the catalogue a score for an instance."""
 
     tasks: ClassVar[frozenset[str]] = frozenset({"recommendation"})
+    validated_on: ClassVar[Task] = recommendation.TASK
+    """The task of rankings that it answers, and whose validation instances stop training."""
     Config: ClassVar[type[TrainingSettings]]
-    network_name: ClassVar[str]
-    """RecBole's class."""
+    name: ClassVar[str]
+    scored_in: ClassVar[type[np.floating]] = np.float32
 
     def __init__(self, config: TrainingSettings | None = None) -> None:
         self.config: Any = config or self.Config()
         self.item_ids: tuple[str, ...] = ()
         self.journal = Journal()
-        self.threshold: float | None = None
         self._index: dict[str, int] = {}
         self._users: dict[str, int] = {}
         self._popularity = np.zeros(0)  # (items,) training interactions
+        self._network: nn.Module | None = None
 
     def fit(self, data: TrainingView, *, seed: int) -> None:
-        """Train; validation questions only stop training and choose the threshold.
+        """Train; validation instances only stop training, and choose what :meth:`_choose` does.
 
         Killed and called again with the same settings, data and seed, it goes on behind the last
-        checkpoint and ends with the same weights.
+        checkpoint and ends with the same weights. Raises :class:`BenchError` on data without
+        training interactions.
         """
         timeline = Timeline.of_frame(data.interactions("train"), data.catalogue)
         if not len(timeline):
@@ -74,39 +91,34 @@ class RecBoleModel(ABC):
             )
         self._know(data.catalogue.ids, timeline.users)
         self._popularity = np.bincount(timeline.item, minlength=len(self.item_ids)).astype(float)
+        material = self._read(data, timeline)
         rng = np.random.default_rng(seed)
-        checkpoints = Checkpoints(self, data, seed=seed, rng=rng)
+        code = code_digest(type(self))
+        checkpoints = Checkpoints(self, data, code=code, seed=seed, rng=rng)
         with reproducible(seed, self.config.threads):
-            self.journal = self._learn(data, timeline, rng, checkpoints)
-            if "selection" in self.tasks:
-                most = self.config.validation_users
-                self.threshold = choose_threshold(data, self.scores, self._index, most=most)
+            self.journal = self._learn(data, material, rng, checkpoints)
+            self._choose(data)
         checkpoints.remove()
 
     def predict(self, instances: Sequence[Instance]) -> Iterator[Prediction]:
-        """Rankings, or selections for those that answer them."""
+        """Yield whole-catalogue rankings; :class:`BenchError` for another task's instances."""
         if not instances:
             return
+        if not isinstance(instances[0], _INSTANCES[self.validated_on.name]):
+            raise BenchError(
+                f"{self.name} does not answer {type(instances[0]).__name__}.",
+                fix=f"It answers: {', '.join(sorted(self.tasks))}.",
+            )
+        asked = cast(Sequence[RankingInstance], instances)
         with processor_threads(self.config.threads):
-            if isinstance(instances[0], RecommendationInstance):
-                asked = cast(Sequence[RankingInstance], instances)
-                yield from rank_in_blocks(asked, self.scores, self.item_ids)
-            elif isinstance(instances[0], SelectionInstance) and "selection" in self.tasks:
-                candidates = cast(Sequence[SelectionInstance], instances)
-                yield from selections(candidates, self.scores, self._index, self.threshold)
-            else:
-                raise BenchError(
-                    f"{self.network_name} does not answer {type(instances[0]).__name__}.",
-                    fix=f"It answers: {', '.join(sorted(self.tasks))}.",
-                )
+            yield from rank_in_blocks(asked, self.scores, self.item_ids)
 
-    def scores(self, instances: Asked) -> NDArray[np.float32]:
-        """Scores (n, items) in catalogue order, higher is better.
+    def scores(self, instances: Asked) -> NDArray[np.floating]:
+        """Return scores (n, items) in catalogue order, higher is better.
 
-        Who has neither a history of known items nor a vector of their own gets the items'
-        training counts.
+        An instance about whose user and query nothing was learnt gets the items' training counts.
         """
-        out = np.empty((len(instances), len(self.item_ids)), np.float32)
+        out = np.empty((len(instances), len(self.item_ids)), self.scored_in)
         with torch.inference_mode():
             for start in range(0, len(instances), ROWS):
                 block = instances[start : start + ROWS]
@@ -117,68 +129,110 @@ class RecBoleModel(ABC):
         return out
 
     def save(self, folder: Path) -> None:
-        """Weights as safetensors; configuration, ids and what was chosen as JSON."""
-        counts = torch.from_numpy(self._popularity)
-        tensors = {"popularity": counts, **self._tensors()}
+        """Write weights as safetensors; configuration, ids and the journal as JSON."""
         record = {
             "format": _FORMAT,
-            "network": self.network_name,
+            "model": self.name,
             "config": self.config.model_dump(mode="json"),
             "items": self.item_ids,
             "users": tuple(self._users),
-            "threshold": self.threshold,
-            "journal": asdict(self.journal),
             "shape": self._shape(),
         }
-        store(folder, record, tensors, name=_RECORD)
+        counts = torch.from_numpy(self._popularity)
+        save_tensors({"popularity": counts, **self.tensors()}, folder / _WEIGHTS)
+        write_json(folder / _RECORD, record)
+        self.journal.save(folder)
 
     def load(self, folder: Path) -> None:
-        """What :meth:`save` wrote; :class:`BenchError` when it is something else or broken."""
-        record = stored_record(folder, name=_RECORD)
-        with restoring(folder, self.network_name):
-            if (record["format"], record["network"]) != (_FORMAT, self.network_name):
-                raise ValueError(f"it holds {record['network']} in format {record['format']}")
+        """Read what :meth:`save` wrote; :class:`BenchError` when it is something else or broken."""
+        record = read_json(folder / _RECORD, fix=REFIT)
+        with reading(folder, self.name):
+            if (record["format"], record["model"]) != (_FORMAT, self.name):
+                raise ValueError(f"it holds {record['model']} in format {record['format']}")
             self.config = self.Config(**record["config"])
             self._know(record["items"], record["users"])
-            self.threshold = record["threshold"]
-            self.journal = Journal(**record["journal"])
-            tensors = stored_tensors(folder)
+            self.journal = Journal.load(folder)
+            tensors = load_tensors(folder / _WEIGHTS)
             self._popularity = tensors.pop("popularity").numpy()
             self._restore(tensors, record["shape"])
 
-    @abstractmethod
     def parameter_counts(self) -> dict[str, int]:
-        """``trainable`` and ``total`` numbers."""
+        """Return how many weights are ``trainable`` and how many in ``total``: all are trained."""
+        total = sum(p.numel() for p in self.network.parameters())
+        return {"trainable": total, "total": total}
+
+    @abstractmethod
+    def _read(self, data: TrainingView, timeline: Timeline) -> Material:
+        """Return what :meth:`_learn` learns from; keep what scoring needs of the data."""
 
     @abstractmethod
     def _learn(
         self,
         data: TrainingView,
-        timeline: Timeline,
+        material: Material,
         rng: np.random.Generator,
         checkpoints: Checkpoints,
     ) -> Journal:
-        """Train on ``timeline``, random numbers from torch and ``rng``, one checkpoint a stage."""
+        """Train on ``material``, random numbers from torch and ``rng``, one checkpoint a stage."""
 
     @abstractmethod
-    def _block_scores(self, block: Asked) -> NDArray[np.float32]:
-        """Scores (ROWS, items) of up to ``ROWS`` instances, then rows without meaning."""
+    def _block_scores(self, block: Asked) -> NDArray[np.floating]:
+        """Scores (n, items) of up to ``ROWS`` instances, then perhaps rows without meaning."""
 
     @abstractmethod
-    def _can_score(self, instance: Instance) -> bool:
-        """Whether the scores of ``instance`` come from anything learnt about its user."""
+    def _can_score(self, instance: Any) -> bool:
+        """Whether the scores of ``instance`` come from anything learnt about it."""
 
     @abstractmethod
-    def _tensors(self) -> Mapping[str, Tensor]:
-        """What :meth:`_restore` needs, by name."""
+    def _shape(self) -> Mapping[str, Any]:
+        """What :meth:`_restore` must know beside tensors and settings, for JSON."""
 
     @abstractmethod
-    def _shape(self) -> dict[str, int]:
-        """What :meth:`_restore` must know of the data."""
+    def _restore(self, tensors: dict[str, Tensor], shape: Mapping[str, Any]) -> None:
+        """Take back what :meth:`tensors` and :meth:`_shape` gave."""
 
-    @abstractmethod
-    def _restore(self, tensors: dict[str, Tensor], shape: Mapping[str, int]) -> None:
-        """Take back what :meth:`_tensors` gave."""
+    def tensors(self) -> Mapping[str, Tensor]:
+        """Return what was learnt by name: all that :meth:`_restore` needs."""
+        state: dict[str, Tensor] = self.network.state_dict()
+        return state
+
+    def _choose(self, data: TrainingView) -> None:
+        """Choose on validation data what only a trained network can be asked for."""
+
+    def _weights_changed(self) -> None:
+        """Called before weights are asked for scores that have changed since the last time."""
+
+    def _train(
+        self,
+        network: nn.Module,
+        data: TrainingView,
+        *,
+        batches: Callable[[], Iterable[Each]],
+        steps: int,
+        loss: Callable[[Each], Tensor],
+        checkpoints: Checkpoints,
+    ) -> Journal:
+        """Train ``network``, stopped by validation on :attr:`validated_on`."""
+        most = self.config.validation_users
+        validation = RankingValidation(data, most=most, task=self.validated_on)
+
+        def validate() -> float:
+            self._weights_changed()
+            return validation(self.scores)
+
+        journal = train(
+            network,
+            batches=batches,
+            steps=steps,
+            loss=loss,
+            settings=self.config,
+            label=f"training {self.name} on {data.name}",
+            validate=validate if len(validation) else None,
+            measure=validation.measure,
+            checkpoint=checkpoints.stage("training"),
+        )
+        self._weights_changed()
+        return journal
 
     def _know(self, item_ids: Sequence[str], user_ids: Sequence[str]) -> None:
         self.item_ids = tuple(item_ids)
@@ -186,4 +240,22 @@ class RecBoleModel(ABC):
         self._users = {user_id: i for i, user_id in enumerate(user_ids)}
 
     def _has_known_history(self, instance: Instance) -> bool:
-        return any(item.item_id in self._index for item in instance.history.items)
+        return bool(known_items(instance.history, self._index))
+
+    @property
+    def network(self) -> Any:
+        """Return the fitted network; :class:`BenchError` before ``fit`` or ``load``."""
+        if self._network is None:
+            raise BenchError(f"{self.name} is not fitted.", fix="Call fit or load first.")
+        return self._network
+
+
+def on_device(columns: Columns) -> Batch:
+    """Return a batch's columns as tensors on the device that computes."""
+    device = compute_device()
+    return {name: torch.from_numpy(column).to(device) for name, column in columns.items()}
+
+
+def filled(block: Asked) -> list[Any]:
+    """Return ``ROWS`` instances: ``block``, filled up with its last one."""
+    return [*block, *[block[-1]] * (ROWS - len(block))]

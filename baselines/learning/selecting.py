@@ -26,7 +26,7 @@ _BLOCK = 256
 def shares(
     instances: Sequence[SelectionInstance], score: Score, index: Mapping[str, int]
 ) -> Iterator[NDArray[np.float64]]:
-    """For each instance the softmax of its candidates' scores among themselves.
+    """Yield for each instance the softmax of its candidates' scores among themselves.
 
     Scores of different users have different levels: one threshold can serve all of them only
     after each instance's scores are brought to one scale. The order of an instance's candidates
@@ -52,9 +52,9 @@ def shares(
 def choose_threshold(
     data: TrainingView, score: Score, index: Mapping[str, int], *, most: int
 ) -> float | None:
-    """The share with the best mean F1 on at most ``most`` validation questions.
+    """Return the share with the best mean F1 on at most ``most`` validation instances.
 
-    ``None`` where the data asks no such question.
+    ``None`` where the data has no such instance.
     """
     if "selection" not in data.tasks:
         return None
@@ -77,7 +77,7 @@ def selections(
     index: Mapping[str, int],
     threshold: float | None,
 ) -> Iterator[Selection]:
-    """Every candidate whose share is at least ``threshold``, with the shares as scores.
+    """Select every candidate whose share is at least ``threshold``, with the shares as scores.
 
     Raises :class:`BenchError` where no threshold was chosen.
     """

@@ -21,10 +21,10 @@ def windows(
     *,
     right: bool = False,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows (n, width) of ``tokens[begin:end]``, cut to the latest ``width``, and lengths (n,).
+    """Return rows (n, width) of ``tokens[begin:end]`` and their lengths (n,).
 
-    ``begin`` and ``end`` (n,) index ``tokens``. Padding stands behind the items, or before
-    them with ``right``.
+    ``begin`` and ``end`` (n,) index ``tokens``; a row holds the latest ``width`` of what lies
+    between. Padding stands behind the items, or before them with ``right``.
     """
     length = np.minimum(end - begin, width)
     column = np.arange(width)
@@ -39,15 +39,20 @@ def windows(
     return np.where(real, taken, 0), length
 
 
+def known_items(history: History, index: Mapping[str, int]) -> list[int]:
+    """Return the catalogue numbers of a history's items, oldest first.
+
+    Items that ``index`` does not know are left out.
+    """
+    return [index[item.item_id] for item in history.items if item.item_id in index]
+
+
 def history_windows(
     histories: Sequence[History], index: Mapping[str, int], width: int, *, right: bool = False
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """:func:`windows` over histories; items that ``index`` does not know are left out."""
-    known = [
-        [index[item.item_id] + 1 for item in history.items if item.item_id in index][-width:]
-        for history in histories
-    ]
+    """Return :func:`windows` over the known items of ``histories`` (n,)."""
+    known = [known_items(history, index) for history in histories]
     ends = np.cumsum([len(row) for row in known], dtype=np.int64)
     begins = np.concatenate([[0], ends[:-1]]).astype(np.int64)
-    flat = np.array([token for row in known for token in row], dtype=np.int64)
+    flat = np.array([item + 1 for row in known for item in row], dtype=np.int64)
     return windows(flat, begins, ends, width, right=right)

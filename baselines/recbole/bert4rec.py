@@ -13,10 +13,11 @@ from torch import Tensor
 from baselines.learning.catalogue_loss import catalogue_cross_entropy
 from baselines.learning.negatives import NegativeSampler
 from baselines.learning.padding import without_padding
-from baselines.learning.ranker import Asked
+from baselines.learning.ranker import Asked, Batch
 from baselines.learning.windows import windows
+from baselines.recbole import recbole_fixes
 from baselines.recbole.encoder import EncoderSettings
-from baselines.recbole.sequential import Batch, SequenceModel
+from baselines.recbole.sequential import SequenceModel
 from benchmark.data.instances.timeline import Timeline
 from benchmark.model import TrainingView
 
@@ -45,7 +46,7 @@ class BERT4Rec(SequenceModel):
     """
 
     Config = BERT4RecSettings
-    network_name = "BERT4Rec"
+    name = "BERT4Rec"
 
     def _size(self, data: TrainingView, timeline: Timeline) -> None:
         super()._size(data, timeline)
@@ -55,7 +56,7 @@ class BERT4Rec(SequenceModel):
     def _network_settings(self) -> dict[str, Any]:
         return {**super()._network_settings(), "loss_type": "CE"}
 
-    def _columns(
+    def training_columns(
         self,
         timeline: Timeline,
         tokens: NDArray[np.int64],
@@ -63,32 +64,33 @@ class BERT4Rec(SequenceModel):
         negatives: NegativeSampler,
         rng: np.random.Generator,
     ) -> dict[str, NDArray[np.int64]]:
-        from baselines.recbole import cures
-
         items, length = windows(
             tokens, timeline.start_of(target), target + 1, self._sizes["window"]
         )
-        hidden = self._hidden(items, length, rng)
+        hidden = self.hidden_places(items, length, rng)
         places = _places(hidden)
         row = np.arange(len(items))[:, None]
         return {
-            cures.MASKED: np.where(hidden, self._mask, items),
-            cures.MASKED_PLACES: places,
-            cures.MASKED_ITEMS: np.where(places > 0, items[row, places], 0),
-            cures.MASKED_NEGATIVES: np.zeros_like(places),  # the loss is cross-entropy
+            recbole_fixes.MASKED: np.where(hidden, self._mask, items),
+            recbole_fixes.MASKED_PLACES: places,
+            recbole_fixes.MASKED_ITEMS: np.where(places > 0, items[row, places], 0),
+            recbole_fixes.MASKED_NEGATIVES: np.zeros_like(places),  # the loss is cross-entropy
         }
 
-    def _loss(self, batch: Batch) -> Tensor:
-        """RecBole scores as many places of each row as the row with the most has hidden."""
-        from baselines.recbole import cures
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the mean loss of the hidden items.
 
-        network = self._fitted()
+        RecBole scores as many places of each row as the row with the most has hidden.
+        """
+        network = self.network
         states, hidden = [], []
-        for part in without_padding(batch, by=cures.MASKED):
-            row, number = torch.nonzero(part[cures.MASKED_PLACES], as_tuple=True)  # (T,), (T,)
-            place = part[cures.MASKED_PLACES][row, number]
-            states.append(network.forward(part[cures.MASKED])[row, place])  # (T, d)
-            hidden.append(part[cures.MASKED_ITEMS][row, number])
+        for part in without_padding(batch, by=recbole_fixes.MASKED):
+            row, number = torch.nonzero(
+                part[recbole_fixes.MASKED_PLACES], as_tuple=True
+            )  # (T,), (T,)
+            place = part[recbole_fixes.MASKED_PLACES][row, number]
+            states.append(network.forward(part[recbole_fixes.MASKED])[row, place])  # (T, d)
+            hidden.append(part[recbole_fixes.MASKED_ITEMS][row, number])
         return catalogue_cross_entropy(
             torch.cat(states),
             network.item_embedding.weight[: self._mask],  # without the mask itself
@@ -100,10 +102,10 @@ class BERT4Rec(SequenceModel):
     def _mask(self) -> int:
         return self._sizes["items"] + 1
 
-    def _hidden(
+    def hidden_places(
         self, items: NDArray[np.int64], length: NDArray[np.int64], rng: np.random.Generator
     ) -> NDArray[np.bool_]:
-        """Which places (B, window) are hidden: at least one of each row.
+        """Draw which places (B, window) are hidden: at least one of each row.
 
         Never the first one, whose number 0 RecBole's loss takes for "no place".
         """
@@ -119,16 +121,14 @@ class BERT4Rec(SequenceModel):
 
         The first place is therefore padding here: else a history of one item would lose it.
         """
-        from baselines.recbole import cures
-
         question = super()._question(block)
-        items = question[cures.ITEMS]
+        items = question[recbole_fixes.ITEMS]
         length = (items > 0).sum(1)
         full = length == items.shape[1]
         shifted = np.pad(items, ((0, 0), (1, 0)))[:, :-1]
         # A full row loses its oldest item to the mask either way.
-        question[cures.ITEMS] = np.where(full[:, None], items, shifted)
-        question[cures.LENGTH] = np.where(full, length, length + 1)
+        question[recbole_fixes.ITEMS] = np.where(full[:, None], items, shifted)
+        question[recbole_fixes.LENGTH] = np.where(full, length, length + 1)
         return question
 
 

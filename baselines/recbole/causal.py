@@ -13,8 +13,10 @@ from torch import Tensor
 from baselines.learning.catalogue_loss import catalogue_cross_entropy
 from baselines.learning.negatives import NegativeSampler
 from baselines.learning.padding import without_padding
+from baselines.learning.ranker import Batch
 from baselines.learning.windows import windows
-from baselines.recbole.sequential import Batch, SequenceModel, SequenceSettings
+from baselines.recbole import recbole_fixes
+from baselines.recbole.sequential import SequenceModel, SequenceSettings
 from benchmark.data.instances.timeline import Timeline
 
 
@@ -36,15 +38,15 @@ class CausalModel(SequenceModel):
     they would as prefixes. RecBole knows only prefixes, which ``targets=last`` are.
     """
 
-    def _training_rows(self, timeline: Timeline, *, minimum: int) -> NDArray[np.int64]:
-        rows = super()._training_rows(timeline, minimum=minimum)
+    def training_rows(self, timeline: Timeline, *, minimum: int) -> NDArray[np.int64]:
+        rows = super().training_rows(timeline, minimum=minimum)
         if self.config.targets == "last":
             return rows
         from_the_end = timeline.end_of(rows) - 1 - rows
         ends: NDArray[np.int64] = rows[from_the_end % self._sizes["window"] == 0]
         return ends
 
-    def _columns(
+    def training_columns(
         self,
         timeline: Timeline,
         tokens: NDArray[np.int64],
@@ -53,25 +55,26 @@ class CausalModel(SequenceModel):
         rng: np.random.Generator,
     ) -> dict[str, NDArray[np.int64]]:
         if self.config.targets == "last":
-            return super()._columns(timeline, tokens, target, negatives, rng)
-        from baselines.recbole import cures
-
+            return super().training_columns(timeline, tokens, target, negatives, rng)
         window = self._sizes["window"]
         begin = np.maximum(timeline.start_of(target), target - window)
         items, length = windows(tokens, begin, target, window)
         following, _ = windows(tokens, begin + 1, target + 1, window)
-        columns = {cures.ITEMS: items, cures.LENGTH: length, cures.ITEM: following}
+        columns = {
+            recbole_fixes.ITEMS: items,
+            recbole_fixes.LENGTH: length,
+            recbole_fixes.ITEM: following,
+        }
         if self.config.loss_type == "BPR":
             users = np.broadcast_to(timeline.user[target][:, None], following.shape)
             drawn = negatives.draw(users.ravel(), rng) + 1
-            columns[cures.NEGATIVE] = drawn.reshape(following.shape)
+            columns[recbole_fixes.NEGATIVE] = drawn.reshape(following.shape)
         return columns
 
-    def _loss(self, batch: Batch) -> Tensor:
-        from baselines.recbole import cures
-
-        network: Any = self._fitted()
-        read = [self._read(part) for part in without_padding(batch, by=cures.ITEMS)]
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the mean loss of all targets of a batch."""
+        network: Any = self.network
+        read = [self._states(part) for part in without_padding(batch, by=recbole_fixes.ITEMS)]
         states, right, wrong = (torch.cat(column) for column in zip(*read, strict=True))
         table = network.item_embedding.weight
         if self.config.loss_type == "CE":
@@ -80,13 +83,15 @@ class CausalModel(SequenceModel):
                                         (states * table[wrong]).sum(-1))  # fmt: skip
         return loss
 
-    def _read(self, part: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    def _states(self, part: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """States (T, d), the items (T,) that follow, and negatives (T,) where the loss has some."""
-        from baselines.recbole import cures
-
-        network, right = self._fitted(), part[cures.ITEM]
-        wrong = part.get(cures.NEGATIVE, right)
+        network, right = self.network, part[recbole_fixes.ITEM]
+        wrong = part.get(recbole_fixes.NEGATIVE, right)
         if self.config.targets == "last":
-            return network.forward(part[cures.ITEMS], part[cures.LENGTH]), right, wrong
+            return (
+                network.forward(part[recbole_fixes.ITEMS], part[recbole_fixes.LENGTH]),
+                right,
+                wrong,
+            )
         real = right > 0  # (B, width), false where the row is over
-        return cures.every_state(network, part)[real], right[real], wrong[real]
+        return recbole_fixes.every_state(network, part)[real], right[real], wrong[real]

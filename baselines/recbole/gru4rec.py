@@ -23,4 +23,4 @@ class GRU4Rec(CausalModel):
     """A gated recurrent network over the history; every prefix has a target (Tan et al.)."""
 
     Config = GRU4RecSettings
-    network_name = "GRU4Rec"
+    name = "GRU4Rec"

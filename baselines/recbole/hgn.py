@@ -33,7 +33,7 @@ class HGN(SequenceModel):
     """
 
     Config = HGNSettings
-    network_name = "HGN"
+    name = "HGN"
     reads_users = True
 
     def _network_settings(self) -> dict[str, Any]:
@@ -42,5 +42,5 @@ class HGN(SequenceModel):
 
     @torch.no_grad()
     def _after_training(self, timeline: Timeline) -> None:
-        table = self._fitted().user_embedding.weight  # (users + 1, d); row 0 is anyone unknown
+        table = self.network.user_embedding.weight  # (users + 1, d); row 0 is anyone unknown
         table[0] = table[1:].mean(0)

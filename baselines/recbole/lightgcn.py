@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 
-from baselines.learning.factors import FactorModel, FactorSettings, Vectors
+from baselines.learning.factors import Batch, FactorModel, FactorSettings, Vectors
+from baselines.recbole import recbole_fixes
+from benchmark.data.instances.timeline import Timeline
+from benchmark.training.reproducible import compute_device
 
 
 class LightGCNSettings(FactorSettings):
@@ -21,12 +26,24 @@ class LightGCN(FactorModel):
     """Vectors averaged over K propagations on the graph of training pairs (equations 3 to 9)."""
 
     Config = LightGCNSettings
-    network_name = "LightGCN"
+    name = "LightGCN"
 
-    def _fixed(self) -> dict[str, object]:
-        return {"require_pow": True}  # the paper's loss squares the norm, equation 15
+    def _new_network(self, timeline: Timeline) -> nn.Module:
+        return recbole_fixes.pair_network(
+            "LightGCN",
+            # The paper's loss squares the norm (equation 15).
+            {**self.config.model_dump(), "require_pow": True},
+            timeline,
+            items=len(self.item_ids),
+            device=compute_device(),
+        )
+
+    def loss(self, network: Any, batch: Batch) -> Tensor:
+        """Return RecBole's BPR loss of a batch of pairs."""
+        loss: Tensor = network.calculate_loss(recbole_fixes.pair_batch(*batch))
+        return loss
 
     @torch.no_grad()
-    def _final_vectors(self, network: nn.Module) -> Vectors:
+    def _final_vectors(self, network: Any) -> Vectors:
         users, items = network.forward()
         return users[1:].clone(), items[1:].clone()

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from baselines.learning.factors import FactorModel, FactorSettings
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from baselines.learning.factors import Batch, FactorModel, FactorSettings, Vectors
+from baselines.recbole import recbole_fixes
+from benchmark.data.instances.timeline import Timeline
+from benchmark.training.reproducible import compute_device
 
 
 class MF(FactorModel):
@@ -13,4 +21,23 @@ class MF(FactorModel):
     """
 
     Config = FactorSettings
-    network_name = "BPR"
+    name = "MF"
+
+    def _new_network(self, timeline: Timeline) -> nn.Module:
+        return recbole_fixes.pair_network(
+            "BPR",
+            self.config.model_dump(),
+            timeline,
+            items=len(self.item_ids),
+            device=compute_device(),
+        )
+
+    def loss(self, network: Any, batch: Batch) -> Tensor:
+        """Return RecBole's BPR loss of a batch of pairs."""
+        loss: Tensor = network.calculate_loss(recbole_fixes.pair_batch(*batch))
+        return loss
+
+    @torch.no_grad()
+    def _final_vectors(self, network: Any) -> Vectors:
+        users, items = network.user_embedding.weight, network.item_embedding.weight
+        return users[1:].detach().clone(), items[1:].detach().clone()

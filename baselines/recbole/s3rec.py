@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -16,12 +16,19 @@ from baselines.learning.catalogue_loss import catalogue_cross_entropy
 from baselines.learning.loop import train
 from baselines.learning.negatives import NegativeSampler
 from baselines.learning.padding import LastPlaces, without_padding
+from baselines.learning.ranker import Batch, on_device
+from baselines.learning.selecting import choose_threshold, selections
 from baselines.learning.windows import windows
+from baselines.recbole import recbole_fixes
 from baselines.recbole.encoder import EncoderSettings
-from baselines.recbole.sequential import Batch, SequenceModel
+from baselines.recbole.sequential import SequenceModel
 from benchmark.data.instances.timeline import Timeline
+from benchmark.host.threads import processor_threads
+from benchmark.instances import Instance, SelectionInstance
 from benchmark.model import TrainingView
+from benchmark.predictions import Prediction
 from benchmark.training.checkpoint import Checkpoints
+from benchmark.training.journal import Journal
 
 
 class S3RecSettings(EncoderSettings):
@@ -57,9 +64,34 @@ class S3Rec(SequenceModel):
     """
 
     Config = S3RecSettings
-    network_name = "S3Rec"
+    name = "S3Rec"
     tasks = frozenset({"recommendation", "selection"})
     right_aligned = True
+
+    def __init__(self, config: S3RecSettings | None = None) -> None:
+        super().__init__(config)
+        self.threshold: float | None = None
+
+    def predict(self, instances: Sequence[Instance]) -> Iterator[Prediction]:
+        """Yield rankings, or selections for instances that ask for them."""
+        if not instances or not isinstance(instances[0], SelectionInstance):
+            yield from super().predict(instances)
+            return
+        candidates = cast(Sequence[SelectionInstance], instances)
+        with processor_threads(self.config.threads):
+            yield from selections(candidates, self.scores, self._index, self.threshold)
+
+    def _choose(self, data: TrainingView) -> None:
+        most = self.config.validation_users
+        self.threshold = choose_threshold(data, self.scores, self._index, most=most)
+
+    def _shape(self) -> dict[str, Any]:
+        return {**super()._shape(), "threshold": self.threshold}
+
+    def _restore(self, tensors: dict[str, Tensor], shape: Mapping[str, Any]) -> None:
+        sizes = dict(shape)
+        self.threshold = sizes.pop("threshold")
+        super()._restore(tensors, sizes)
 
     def _size(self, data: TrainingView, timeline: Timeline) -> None:
         super()._size(data, timeline)
@@ -84,9 +116,9 @@ class S3Rec(SequenceModel):
         timeline: Timeline,
         rng: np.random.Generator,
         checkpoints: Checkpoints,
-    ) -> None:
-        network = self._fitted()
-        rows = self._training_rows(timeline, minimum=1)
+    ) -> Journal:
+        network = self.network
+        rows = self.training_rows(timeline, minimum=1)
         size = self.config.pretrain_batch_size
         if not self._sizes["attributes"]:
             network.aap_weight = network.map_weight = 0.0
@@ -95,61 +127,61 @@ class S3Rec(SequenceModel):
         def batches() -> Iterator[Batch]:
             order = rng.permutation(rows)
             for start in range(0, len(order), size):
-                yield self._pretraining_batch(timeline, order[start : start + size], negatives, rng)
+                yield self.pretraining_batch(timeline, order[start : start + size], negatives, rng)
 
+        journal = Journal()
         if self.config.pretrain_epochs:
-            train(
+            journal = train(
                 network,
                 batches=batches,
                 steps=-(-len(rows) // size),
-                loss=self._pretraining_loss,
+                loss=self.pretraining_loss,
                 settings=self.config,
-                label=f"pre-training {self.network_name} on {data.name}",
+                label=f"pre-training {self.name} on {data.name}",
+                stage="pre-training",
                 epochs=self.config.pretrain_epochs,
                 checkpoint=checkpoints.stage("pre-training"),
             )
         network.train_stage = "finetune"
         network.loss_fct = self._fine_tuning_loss()
+        return journal
 
-    def _loss(self, batch: Batch) -> Tensor:
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the mean loss of the next items of a batch."""
         if self.config.loss_type == "BPR":
-            return super()._loss(batch)
-        from baselines.recbole import cures
-
-        network = self._fitted()
+            return super().loss(batch)
+        network = self.network
         states, right = [], []
-        for part in without_padding(batch, by=cures.ITEMS, right=True):
-            read = network.forward(part[cures.ITEMS], bidirectional=False)  # (B, width, d)
+        for part in without_padding(batch, by=recbole_fixes.ITEMS, right=True):
+            read = network.forward(part[recbole_fixes.ITEMS], bidirectional=False)  # (B, width, d)
             states.append(read[:, -1])
-            right.append(part[cures.ITEM])
+            right.append(part[recbole_fixes.ITEM])
         table = network.item_embedding.weight
         return catalogue_cross_entropy(torch.cat(states), table, torch.cat(right))
 
     def _fine_tuning_loss(self) -> nn.Module:
         if self.config.loss_type == "CE":
             return nn.CrossEntropyLoss()
-        from baselines.recbole import cures
+        return recbole_fixes.bpr_loss()
 
-        return cures.bpr_loss()
-
-    def _pretraining_loss(self, batch: Batch) -> Tensor:
-        """RecBole's sum over the rows, by their number."""
-        network = self._fitted()
+    def pretraining_loss(self, batch: Batch) -> Tensor:
+        """Return RecBole's sum of the four pre-training losses over the rows, by their number."""
+        network = self.network
         parts = without_padding(batch, by="items", right=True)
-        losses = [network.pretrain(self._attributes_of(p["items"]), *p.values()) for p in parts]
+        losses = [network.pretrain(self.attributes_of(p["items"]), *p.values()) for p in parts]
         return torch.stack(losses).sum() / len(batch["items"])
 
-    def _pretraining_batch(
+    def pretraining_batch(
         self,
         timeline: Timeline,
         last: NDArray[np.int64],
         negatives: NegativeSampler,
         rng: np.random.Generator,
     ) -> Batch:
-        """What RecBole's ``pretrain`` takes behind the attributes, in its order.
+        """Return what RecBole's ``pretrain`` takes behind the attributes, in its order.
 
-        Of the histories that end with ``last`` (B,). RecBole makes them in Python loops and may
-        draw the mask itself as a negative.
+        The rows are the histories that end with ``last`` (B,). RecBole makes them in Python loops
+        and may draw the mask itself as a negative.
         """
         window = self._sizes["window"]
         mask = self._sizes["items"] + 1
@@ -162,12 +194,12 @@ class S3Rec(SequenceModel):
         users = np.broadcast_to(timeline.user[last][:, None], items.shape)
         wrong[hidden] = negatives.draw(users[hidden], rng) + 1
         names = ("masked", "items", "wrong", "without_segment", "segment", "wrong_segment")
-        segments = _segments(items, length, mask, rng)
-        arrays = (np.where(hidden, mask, items), items, wrong, *segments)
-        return self._batch(dict(zip(names, arrays, strict=True)))
+        hiding = segments(items, length, mask, rng)
+        arrays = (np.where(hidden, mask, items), items, wrong, *hiding)
+        return on_device(dict(zip(names, arrays, strict=True)))
 
-    def _attributes_of(self, items: Tensor) -> Tensor:
-        """Which attributes each place has: (B, width, attributes + 1); the first is nobody's."""
+    def attributes_of(self, items: Tensor) -> Tensor:
+        """Return each place's attributes (B, width, attributes + 1); the first is nobody's."""
         numbers = torch.from_numpy(self._attributes[items.cpu()]).to(items.device)
         out = torch.zeros(*items.shape, self._sizes["attributes"] + 1, device=items.device)
         out.scatter_(2, numbers, 1.0)
@@ -175,10 +207,10 @@ class S3Rec(SequenceModel):
         return out
 
 
-def _segments(
+def segments(
     items: NDArray[np.int64], length: NDArray[np.int64], mask: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Rows (B, window) with a segment hidden, with nothing else but it, and with another one.
+    """Return rows (B, window) without a segment, with nothing else, and with another one.
 
     A segment is up to half of a row; the other one comes from anywhere in the batch (section
     4.2.4). Rows of one item have no segment and stay as they are.

@@ -25,4 +25,4 @@ class SASRec(CausalModel):
     """Causal self-attention over the history, scored against the item vectors (equation 6)."""
 
     Config = SASRecSettings
-    network_name = "SASRec"
+    name = "SASRec"

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from baselines.learning.loop import TrainingSettings, train
+from baselines.learning.loop import TrainingSettings
 from baselines.learning.negatives import NegativeSampler
-from baselines.learning.ranker import ROWS, Asked, RecBoleModel
+from baselines.learning.ranker import Asked, Batch, CatalogueRanker, filled, on_device
 from baselines.learning.windows import history_windows, windows
+from baselines.recbole import recbole_fixes
 from benchmark.data.instances.timeline import Timeline
 from benchmark.errors import BenchError
 from benchmark.instances import Instance
@@ -22,9 +23,6 @@ from benchmark.model import TrainingView
 from benchmark.training.checkpoint import Checkpoints
 from benchmark.training.journal import Journal
 from benchmark.training.reproducible import compute_device
-from benchmark.training.validation import RankingValidation
-
-Batch = dict[str, Tensor]
 
 
 class SequenceSettings(TrainingSettings):
@@ -38,7 +36,7 @@ class SequenceSettings(TrainingSettings):
     )
 
 
-class SequenceModel(RecBoleModel):
+class SequenceModel(CatalogueRanker[Timeline]):
     """One training row per interaction with a past: the latest ``window`` items, then the target.
 
     A user who was not there in training is answered from the history alone.
@@ -52,34 +50,34 @@ class SequenceModel(RecBoleModel):
 
     def __init__(self, config: SequenceSettings | None = None) -> None:
         super().__init__(config)
-        self._network: nn.Module | None = None
         self._sizes: dict[str, int] = {}
+
+    def _read(self, data: TrainingView, timeline: Timeline) -> Timeline:
+        self._size(data, timeline)
+        return timeline
 
     def _learn(
         self,
         data: TrainingView,
-        timeline: Timeline,
+        material: Timeline,
         rng: np.random.Generator,
         checkpoints: Checkpoints,
     ) -> Journal:
-        self._size(data, timeline)
-        network = self._new_network()
-        self._network = network
-        self._before_training(data, timeline, rng, checkpoints)
-        validation = RankingValidation(data, most=self.config.validation_users)
-        rows = self._training_rows(timeline, minimum=1)
-        negatives = NegativeSampler(timeline.user, timeline.item, items=len(self.item_ids))
-        journal = train(
-            network,
-            batches=lambda: self._batches(timeline, rows, negatives, rng),
-            steps=-(-len(rows) // self.config.batch_size),
-            loss=self._loss,
-            settings=self.config,
-            label=f"training {self.network_name} on {data.name}",
-            validate=(lambda: validation(self.scores)) if len(validation) else None,
-            checkpoint=checkpoints.stage("training"),
+        network = self._network = self._new_network()
+        journal = self._before_training(data, material, rng, checkpoints)
+        rows = self.training_rows(material, minimum=1)
+        negatives = NegativeSampler(material.user, material.item, items=len(self.item_ids))
+        journal.extend(
+            self._train(
+                network,
+                data,
+                batches=lambda: self.batches(material, rows, negatives, rng),
+                steps=-(-len(rows) // self.config.batch_size),
+                loss=self.loss,
+                checkpoints=checkpoints,
+            )
         )
-        self._after_training(timeline)
+        self._after_training(material)
         network.eval()
         return journal
 
@@ -91,13 +89,11 @@ class SequenceModel(RecBoleModel):
             self._users = {}
 
     def _new_network(self) -> nn.Module:
-        from baselines.recbole import cures
-
         sizes = self._sizes
-        return cures.new_network(
-            self.network_name,
+        return recbole_fixes.new_network(
+            self.name,
             self._network_settings(),
-            cures.Sizes(sizes["users"], sizes["items"], sizes.get("attributes", 0)),
+            recbole_fixes.Sizes(sizes["users"], sizes["items"], sizes.get("attributes", 0)),
             window=sizes["window"],
             device=compute_device(),
         )
@@ -113,14 +109,15 @@ class SequenceModel(RecBoleModel):
         timeline: Timeline,
         rng: np.random.Generator,
         checkpoints: Checkpoints,
-    ) -> None:
-        """A stage of its own before the network learns to recommend."""
+    ) -> Journal:
+        """A stage of its own before the network learns to recommend; its journal."""
+        return Journal()
 
     def _after_training(self, timeline: Timeline) -> None:
         """What the best weights still need."""
 
-    def _training_rows(self, timeline: Timeline, *, minimum: int) -> NDArray[np.int64]:
-        """Interactions with at least ``minimum`` earlier ones of their user."""
+    def training_rows(self, timeline: Timeline, *, minimum: int) -> NDArray[np.int64]:
+        """Return the interactions with at least ``minimum`` earlier ones of their user."""
         every = np.arange(len(timeline))
         rows = every[every - timeline.start_of(every) >= minimum]
         if not len(rows):
@@ -130,22 +127,22 @@ class SequenceModel(RecBoleModel):
             )
         return rows
 
-    def _batches(
+    def batches(
         self,
         timeline: Timeline,
         rows: NDArray[np.int64],
         negatives: NegativeSampler,
         rng: np.random.Generator,
     ) -> Iterator[Batch]:
-        """One epoch of shuffled batches."""
+        """Yield the shuffled batches of one epoch."""
         tokens = timeline.item + 1
         order = rng.permutation(rows)
         for start in range(0, len(order), self.config.batch_size):
             target = order[start : start + self.config.batch_size]
-            columns = self._columns(timeline, tokens, target, negatives, rng)
-            yield self._batch(columns)
+            columns = self.training_columns(timeline, tokens, target, negatives, rng)
+            yield on_device(columns)
 
-    def _columns(
+    def training_columns(
         self,
         timeline: Timeline,
         tokens: NDArray[np.int64],
@@ -153,29 +150,24 @@ class SequenceModel(RecBoleModel):
         negatives: NegativeSampler,
         rng: np.random.Generator,
     ) -> dict[str, NDArray[np.int64]]:
-        """A batch's columns by name; ``target`` (B,) is where each training row ends."""
-        from baselines.recbole import cures
-
+        """Return a batch's columns by name; ``target`` (B,) is where each training row ends."""
         begin, user = timeline.start_of(target), timeline.user[target]
         items, length = windows(
             tokens, begin, target, self._sizes["window"], right=self.right_aligned
         )
         columns = {
-            cures.USER: user + 1,
-            cures.ITEMS: items,
-            cures.LENGTH: self._read_length(length),
-            cures.ITEM: tokens[target],
+            recbole_fixes.USER: user + 1,
+            recbole_fixes.ITEMS: items,
+            recbole_fixes.LENGTH: self._read_length(length),
+            recbole_fixes.ITEM: tokens[target],
         }
         if getattr(self.config, "loss_type", "CE") == "BPR":
-            columns[cures.NEGATIVE] = negatives.draw(user, rng) + 1
+            columns[recbole_fixes.NEGATIVE] = negatives.draw(user, rng) + 1
         return columns
 
-    def _batch(self, columns: Mapping[str, NDArray[np.int64]]) -> Batch:
-        device = compute_device()
-        return {name: torch.from_numpy(c).to(device) for name, c in columns.items()}
-
-    def _loss(self, batch: Batch) -> Tensor:
-        loss: Tensor = self._fitted().calculate_loss(batch)
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the scalar training loss of a batch."""
+        loss: Tensor = self.network.calculate_loss(batch)
         return loss
 
     def _read_length(self, length: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -186,8 +178,6 @@ class SequenceModel(RecBoleModel):
 
     def _question(self, block: Asked) -> dict[str, NDArray[np.int64]]:
         """The columns that RecBole scores from, (len(block),) or (len(block), window)."""
-        from baselines.recbole import cures
-
         items, length = history_windows(
             [instance.history for instance in block],
             self._index,
@@ -196,40 +186,25 @@ class SequenceModel(RecBoleModel):
         )
         users = [self._users.get(instance.user_id, -1) + 1 for instance in block]
         return {
-            cures.USER: np.array(users, np.int64),
-            cures.ITEMS: items,
-            cures.LENGTH: self._read_length(length),
+            recbole_fixes.USER: np.array(users, np.int64),
+            recbole_fixes.ITEMS: items,
+            recbole_fixes.LENGTH: self._read_length(length),
         }
 
     def _block_scores(self, block: Asked) -> NDArray[np.float32]:
-        # The last instance fills the block up.
-        filled = [*block, *[block[-1]] * (ROWS - len(block))]
-        scores: Tensor = self._fitted().full_sort_predict(self._batch(self._question(filled)))
+        batch = on_device(self._question(filled(block)))
+        scores: Tensor = self.network.full_sort_predict(batch)
         return scores[:, 1 : len(self.item_ids) + 1].cpu().numpy()
 
     def _can_score(self, instance: Instance) -> bool:
         return self._has_known_history(instance)
 
-    def parameter_counts(self) -> dict[str, int]:
-        """Return how many weights are ``trainable`` and how many in ``total``: all are trained."""
-        total = sum(p.numel() for p in self._fitted().parameters())
-        return {"trainable": total, "total": total}
-
-    def _tensors(self) -> Mapping[str, Tensor]:
-        state: dict[str, Tensor] = self._fitted().state_dict()
-        return state
-
-    def _shape(self) -> dict[str, int]:
+    def _shape(self) -> dict[str, Any]:
         return self._sizes
 
-    def _restore(self, tensors: dict[str, Tensor], shape: Mapping[str, int]) -> None:
+    def _restore(self, tensors: dict[str, Tensor], shape: Mapping[str, Any]) -> None:
         self._sizes = dict(shape)
         with torch.random.fork_rng([]):  # initialised on the processor, then overwritten
             network = self._new_network()
         network.load_state_dict(tensors)
         self._network = network.eval()
-
-    def _fitted(self) -> Any:
-        if self._network is None:
-            raise BenchError(f"{self.network_name} is not fitted.", fix="Call fit or load first.")
-        return self._network

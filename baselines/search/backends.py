@@ -20,7 +20,7 @@ class Index(Protocol):
     """Indexed documents, which answer how well each of them matches some words."""
 
     def scores(self, words: Sequence[str], *, most: int) -> Any:
-        """Scores (documents,) of a query; a word given twice counts twice.
+        """Return scores (documents,) of a query; a word given twice counts twice.
 
         Only the ``most`` best need be right: any other may be 0. Documents without a word of
         the query score 0.

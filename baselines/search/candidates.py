@@ -36,7 +36,7 @@ class BM25Order:
         self._know(data.catalogue.ids, popularity)
 
     def of(self, query: str) -> NDArray[np.int64]:
-        """Item numbers (items,), best first."""
+        """Return the item numbers (items,) in BM25's order, best first."""
         if query not in self._orders:
             if len(self._orders) >= _KEPT:
                 self._orders.clear()
@@ -48,12 +48,12 @@ class BM25Order:
         return self._orders[query]
 
     def save(self, folder: Path) -> None:
-        """Into ``folder``, which is made."""
+        """Write the index into ``folder``, which is made."""
         folder.mkdir()
         self._model.save(folder)
 
     def load(self, folder: Path, item_ids: Sequence[str], popularity: NDArray[np.floating]) -> None:
-        """What :meth:`save` wrote."""
+        """Read what :meth:`save` wrote."""
         self._model.load(folder)
         self._know(item_ids, popularity)
 

@@ -31,7 +31,7 @@ class Corpus:
         return cls(numbers, vocabulary)
 
     def known(self, words: Iterable[str]) -> list[int]:
-        """The numbers of the words that some document has."""
+        """Number the words that some document has."""
         return [self.vocabulary[word] for word in words if word in self.vocabulary]
 
     def save(self, folder: Path) -> None:
@@ -41,7 +41,7 @@ class Corpus:
 
     @classmethod
     def load(cls, folder: Path) -> Corpus:
-        """What :meth:`save` wrote into ``folder``."""
+        """Read what :meth:`save` wrote into ``folder``."""
         stored = read_json(folder / _FILE)
         documents = [list(map(int, text.split())) for text in stored["documents"]]
         return cls(documents, {word: number for number, word in enumerate(stored["words"])})

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.learning.windows import windows
+from baselines.learning.windows import known_items, windows
 from baselines.search.texts import SearchTexts
 from benchmark.instances import History
 
@@ -32,7 +32,7 @@ class Documents:
 
     @classmethod
     def of_texts(cls, texts: SearchTexts, *, most_words: int, most_reviews: int) -> Documents:
-        """The first ``most_words`` of each document, the latest ``most_reviews`` of each item."""
+        """Keep the first ``most_words`` of a document, the latest ``most_reviews`` of an item."""
         lists = [*map(texts.of_purchase.__getitem__, range(len(texts.of_purchase)))]
         lists += map(texts.of_item.__getitem__, range(len(texts.of_item)))
         longest = min(max(map(len, lists), default=0), most_words) or 1
@@ -55,33 +55,32 @@ class Documents:
         return {pair: i for i, pair in enumerate(pairs, start=1)}
 
     def own_text(self, item: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The documents that hold the items' own texts."""
+        """Return the numbers of the documents that hold the items' own texts."""
         return 1 + len(self.user) + item
 
     def before(
         self, begin: NDArray[np.int64], rows: NDArray[np.int64], most: int
     ) -> NDArray[np.int64]:
-        """(n, most): documents of the user's purchases ``begin[i]:rows[i]``."""
+        """Return (n, most): documents of the user's purchases ``begin[i]:rows[i]``."""
         latest, length = windows(np.arange(1, len(self.user) + 1), begin, rows, most)
         return _turned(latest, length)
 
     def of_history(
         self, user: int, history: History, index: dict[str, int], most: int
     ) -> list[int]:
-        """Documents of the latest ``most`` items that ``index`` knows, newest first.
+        """Return the documents of the latest ``most`` known items, newest first.
 
         ``user`` -1 is somebody who was not there in training. Where the user's review of an
         item is not at hand, the item's own text takes its place.
         """
-        items = [index[item.item_id] for item in history.items if item.item_id in index]
         own_text = 1 + len(self.user)
-        latest = items[: -most - 1 : -1]
+        latest = known_items(history, index)[: -most - 1 : -1]
         return [self._of_pair.get((user, item), own_text + item) for item in latest]
 
     def about(
         self, item: NDArray[np.int64], most: int, *, without: NDArray[np.int64] | None = None
     ) -> NDArray[np.int64]:
-        """(n, 1 + most): the item's own text, then its latest reviews.
+        """Return (n, 1 + most): the item's own text, then its latest reviews.
 
         ``without`` (n,) are documents that are left out, as if they had never been written.
         """
@@ -101,6 +100,6 @@ def _turned(rows: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[np.in
 
 
 def narrow(rows: NDArray[np.int64], at_least: int = 0) -> NDArray[np.int64]:
-    """``rows`` without columns of padding at their right end."""
+    """Cut columns of padding off the right end of ``rows``."""
     used = np.flatnonzero((rows > 0).any(0))
     return rows[:, : max(used[-1] + 1 if len(used) else 0, at_least)]

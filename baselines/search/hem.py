@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from baselines.search.adapter import Asked, Batch
+from baselines.learning.ranker import Asked, Batch
 from baselines.search.texts import SearchTexts, WordLists
 from baselines.search.vectors import VectorModel, VectorNetwork, VectorSettings, vector_table
 from benchmark.instances import SearchInstance
@@ -32,7 +32,7 @@ class HEMNetwork(VectorNetwork):
         self.query_weight = query_weight
 
     def question(self, batch: Batch) -> Tensor:
-        """From ``query`` (B, most) and ``user`` (B,), where -1 is the mean user."""
+        """Return M (B, d) from ``query`` (B, most) and ``user`` (B,), where -1 is the mean user."""
         query = self.encode_query(batch["query"], self.words.weight)  # (B, d)
         known = (batch["user"] >= 0)[:, None]
         user = self.users(batch["user"].clamp(min=0)).where(known, self.users.weight.mean(0))
@@ -40,7 +40,7 @@ class HEMNetwork(VectorNetwork):
         return mixed
 
     def loss(self, batch: Batch) -> Tensor:
-        """Words from the user too."""
+        """Return the loss of vector networks, plus that of the users' words."""
         user = self.users(batch["user"])
         loss = self.word_loss(user, batch["user_words"], batch["wrong_user_words"])
         if self.l2:
@@ -79,10 +79,10 @@ class HEM(VectorModel):
             l2=self.config.l2,
         )
 
-    def _columns(
+    def training_columns(
         self, texts: SearchTexts, rows: NDArray[np.int64], rng: np.random.Generator
     ) -> dict[str, NDArray[np.integer]]:
-        columns = super()._columns(texts, rows, rng)
+        columns = super().training_columns(texts, rows, rng)
         user = texts.timeline.user[rows]
         by_user = texts.of_purchase.joined(texts.timeline.starts)
         words, wrong = self._drawn_words(by_user, user, rng)

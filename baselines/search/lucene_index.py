@@ -35,7 +35,7 @@ class LuceneIndex:
             self._searcher()
 
     def scores(self, words: Sequence[str], *, most: int) -> NDArray[np.floating]:
-        """Lucene's ``most`` best hits, equal ones by document number; the others 0."""
+        """Score Lucene's ``most`` best hits, equal ones by document number; others are 0."""
         scores = np.zeros(len(self._corpus.documents))
         counts = Counter(self._corpus.known(words))
         if counts:

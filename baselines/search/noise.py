@@ -31,14 +31,14 @@ class Noise:
         self._cumulative = np.cumsum(weights)
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.int64]:
-        """Numbers of the given shape, independent of each other."""
+        """Draw numbers of the given shape, independent of each other."""
         at = rng.random(shape) * self._cumulative[-1]
         drawn: NDArray[np.int64] = np.searchsorted(self._cumulative, at, side="right")
         return np.minimum(drawn, len(self._cumulative) - 1)
 
 
 def negative_sampling_loss(right: Tensor, wrong: Tensor) -> Tensor:
-    """-log sigma(right) - sum over the last axis of log sigma(-wrong).
+    """Return -log sigma(right) - sum over the last axis of log sigma(-wrong).
 
     ``right`` (...) and ``wrong`` (..., negatives) are scores; the result is (...).
     """

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
 
-from baselines.search.adapter import Batch
+from baselines.learning.ranker import Batch
 from baselines.search.noise import negative_sampling_loss
 from baselines.search.vectors import QueryEncoder
 
@@ -33,7 +33,7 @@ class Block(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, padding: Tensor, *, first_only: bool = False) -> Tensor:
-        """(S, L, d) -> (S, L, d), or (S, 1, d): the first place alone; ``padding`` (S, L)."""
+        """Map (S, L, d) to (S, L, d), or (S, 1, d): the first place alone; ``padding`` (S, L)."""
         asking = x[:, :1] if first_only else x
         heard, _ = self.attend(asking, x, x, key_padding_mask=padding, need_weights=False)
         y = self.attended(asking + self.drop(heard))
@@ -75,7 +75,7 @@ class ReviewTransformer(nn.Module):
             self.words.weight[0].zero_()
 
     def reviews(self, words: Tensor) -> Tensor:
-        """Mean word vector of each document (n, most) -> (n, d); zero without words.
+        """Average the word vectors of documents (n, most): (n, d); zero without words.
 
         In training each word is dropped with probability ``corruption`` and the others scaled
         up: Chen, "Efficient Vector Representation for Documents through Corruption" (ICLR 2017).
@@ -128,7 +128,7 @@ class ReviewTransformer(nn.Module):
         return scores.view(questions, candidates)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Binary cross-entropy of the taken item (the first) against the others, summed over them.
+        """Return the binary cross-entropy of the taken item (the first) against all others.
 
         ``query`` (B, most) words; ``documents`` (n, most) words; ``user`` (B, U) and ``items``
         (B, C, I) are rows of ``documents``, of which row 0 is padding.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,17 +13,21 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from baselines.learning.negatives import NegativeSampler
-from baselines.search.adapter import Asked, SearchModel, SearchSettings
+from baselines.learning.ranker import Asked
+from baselines.search.adapter import SearchModel, SearchSettings
 from baselines.search.candidates import BM25Order
 from baselines.search.documents import Documents, narrow
 from baselines.search.review_transformer import ReviewTransformer
 from baselines.search.texts import SearchTexts
+from benchmark.data.instances.timeline import Timeline
 from benchmark.errors import BenchError
 from benchmark.instances import SearchInstance
 from benchmark.model import TrainingView
 from benchmark.rounding import rounded
+from benchmark.training.checkpoint import Checkpoints
+from benchmark.training.journal import Journal
 from benchmark.training.reproducible import compute_device
-from benchmark.training.stored import restoring
+from benchmark.training.stored import reading
 
 #: Items scored in one forward pass.
 _PASS = 256
@@ -84,6 +88,7 @@ class RTM(SearchModel):
 
     Config = RTMSettings
     name = "rtm"
+    scored_in = np.float64  # BM25's order behind the candidates takes more digits than float32 has
 
     def __init__(self, config: RTMSettings | None = None) -> None:
         super().__init__(config)
@@ -99,7 +104,7 @@ class RTM(SearchModel):
         self._pools: NDArray[np.int64] | None = None
 
     def fit(self, data: TrainingView, *, seed: int) -> None:
-        """As every search model; :class:`BenchError` on data without reviews."""
+        """Train as every search model; :class:`BenchError` on data without reviews."""
         if data.interactions("train")["review"].is_null().all():
             raise BenchError(
                 f"rtm reads reviews, and dataset {data.name!r} has none in its training part.",
@@ -107,11 +112,13 @@ class RTM(SearchModel):
             )
         super().fit(data, seed=seed)
 
-    def _read(self, data: TrainingView, texts: SearchTexts) -> None:
+    def _read(self, data: TrainingView, timeline: Timeline) -> SearchTexts:
+        texts = super()._read(data, timeline)
         self._documents = Documents.of_texts(
             texts, most_words=self.config.review_words, most_reviews=self.config.item_reviews
         )
         self._order.fit(data, self._popularity, seed=0)
+        return texts
 
     def _new_network(self) -> nn.Module:
         return ReviewTransformer(
@@ -126,17 +133,23 @@ class RTM(SearchModel):
             item_documents=1 + self.config.item_reviews,
         )
 
-    def _learn(self, data: TrainingView, texts: SearchTexts, rng: np.random.Generator) -> Any:
-        timeline = texts.timeline
+    def _learn(
+        self,
+        data: TrainingView,
+        material: SearchTexts,
+        rng: np.random.Generator,
+        checkpoints: Checkpoints,
+    ) -> Journal:
+        timeline = material.timeline
         self._sampler = NegativeSampler(timeline.user, timeline.item, items=len(self.item_ids))
         if self.config.negatives_from == "candidates":
             most = self.config.candidates
-            self._pools = np.stack([self._order.of(q)[:most] for q in texts.distinct_queries])
-        journal = super()._learn(data, texts, rng)
+            self._pools = np.stack([self._order.of(q)[:most] for q in material.distinct_queries])
+        journal = super()._learn(data, material, rng, checkpoints)
         self._sampler = self._pools = None
         return journal
 
-    def _columns(
+    def training_columns(
         self, texts: SearchTexts, rows: NDArray[np.int64], rng: np.random.Generator
     ) -> dict[str, NDArray[np.integer]]:
         assert self._documents
@@ -163,8 +176,11 @@ class RTM(SearchModel):
             "items": place[1 + user.size :].reshape(about.shape),
         }
 
-    def _scores(self, instances: Asked) -> NDArray[np.float64]:
-        return np.stack([self._of_question(instance) for instance in instances])
+    def _block_scores(self, block: Asked) -> NDArray[np.float64]:
+        return np.stack([self._of_question(instance) for instance in block])
+
+    def _can_score(self, instance: SearchInstance) -> bool:
+        return True  # BM25's order holds where nothing was learnt
 
     def _of_question(self, instance: SearchInstance) -> NDArray[np.float64]:
         """Scores (items,); its own forward pass, so that no question depends on another."""
@@ -184,7 +200,7 @@ class RTM(SearchModel):
         self, instance: SearchInstance, pool: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         assert self._documents
-        network, documents, device = self._fitted(), self._documents, compute_device()
+        network, documents, device = self.network, self._documents, compute_device()
         vectors = self._document_vectors()
         wrote = documents.of_history(
             self._users.get(instance.user_id, -1),
@@ -208,20 +224,20 @@ class RTM(SearchModel):
         if "documents" not in self._from_weights:
             assert self._documents
             words = torch.from_numpy(self._documents.words).to(compute_device())
-            encode = self._fitted().reviews
+            encode = self.network.reviews
             vectors = torch.cat([encode(part) for part in torch.split(words, _ENCODED)])
             self._from_weights["documents"] = vectors
         return self._from_weights["documents"]
 
     def save(self, folder: Path) -> None:
-        """BM25's index beside the files of every search model."""
+        """Write BM25's index beside the files of every search model."""
         super().save(folder)
         self._order.save(folder / "bm25")
 
     def load(self, folder: Path) -> None:
         """Read the network and the BM25 index that :meth:`save` wrote."""
         super().load(folder)
-        with restoring(folder, self.name):
+        with reading(folder, self.name):
             self._order.load(folder / "bm25", self.item_ids, self._popularity)
 
     def _arrays(self) -> Mapping[str, NDArray[np.int64]]:

@@ -16,7 +16,7 @@ TextField = Literal["category", "title", "brand", "description"]
 
 
 def document(item: Item, fields: Sequence[TextField]) -> str:
-    """The item's text: the named fields in that order, missing ones left out."""
+    """Join the named fields of an item in that order, missing ones left out."""
     texts = {
         "category": " ".join(item.category),
         "title": item.title,
@@ -27,5 +27,5 @@ def document(item: Item, fields: Sequence[TextField]) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Lower-cased words without Lucene's 33 English stop words; no stemming."""
+    """Split into lower-cased words without Lucene's 33 English stop words; no stemming."""
     return [word for word in _WORD.findall(text.lower()) if word not in STOPWORDS_EN]

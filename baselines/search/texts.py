@@ -30,11 +30,11 @@ class Vocabulary:
         return len(self.words)
 
     def numbers(self, tokens: Iterable[str]) -> list[int]:
-        """The known ones among ``tokens``, in order."""
+        """Number the known words among ``tokens``, in order."""
         return [self._number[token] for token in tokens if token in self._number]
 
     def padded(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Word numbers (texts, most) of each text, behind them zeros; at least one column."""
+        """Number the words of each text: (texts, most), zeros behind; at least one column."""
         return pad([self.numbers(tokens(text)) for text in texts])
 
 
@@ -58,13 +58,13 @@ class WordLists:
         return self.numbers[self.offsets[row] : self.offsets[row + 1]]
 
     def joined(self, starts: NDArray[np.int64]) -> WordLists:
-        """Lists ``starts[i]:starts[i + 1]`` behind each other as list ``i``."""
+        """Join lists ``starts[i]:starts[i + 1]`` into list ``i``."""
         return WordLists(self.numbers, self.offsets[starts])
 
     def draw(
         self, rows: NDArray[np.int64], count: int, rng: np.random.Generator
     ) -> NDArray[np.int64]:
-        """``count`` words of each of the lists ``rows`` (n,), with replacement: (n, count).
+        """Draw ``count`` words of each of the lists ``rows`` (n,), with replacement: (n, count).
 
         Zeros where a list is empty.
         """
@@ -98,7 +98,7 @@ class SearchTexts:
 
     @classmethod
     def of_view(cls, data: TrainingView, *, min_count: int) -> SearchTexts:
-        """From the training part alone.
+        """Collect the texts of the training part, and of nothing else.
 
         Words that occur less than ``min_count`` times are unknown, save those of queries.
         Raises :class:`BenchError` where no purchased item has a query.
@@ -135,11 +135,11 @@ class SearchTexts:
         )
 
     def purchases(self) -> NDArray[np.int64]:
-        """Rows whose item has a query: what is learnt from."""
+        """Return the rows that are learnt from: their item has a query."""
         return np.flatnonzero(self.query_of_item[self.timeline.item] >= 0)
 
     def about_items(self) -> WordLists:
-        """Of every item its own text and all reviews of it."""
+        """Return of every item its own text and all reviews of it."""
         lists = [self.of_item[item].tolist() for item in range(len(self.of_item))]
         for row in np.flatnonzero(self.reviewed).tolist():
             lists[self.timeline.item[row]].extend(self.of_purchase[row].tolist())
@@ -147,18 +147,18 @@ class SearchTexts:
 
 
 def tokens(text: str) -> list[str]:
-    """Words as queries are made of them: lower-cased, without stop words."""
+    """Split a text into words as queries are: lower-cased, without stop words."""
     return [word for word in words(text) if word not in STOP_WORDS]
 
 
 def item_text(item: Item) -> str:
-    """Title, category, brand and description."""
+    """Join title, category, brand and description of an item."""
     parts = [item.title, *item.category, item.brand, item.description]
     return " ".join(part for part in parts if part)
 
 
 def pad(lists: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-    """Rows (n, longest), zeros behind; at least one column."""
+    """Pad lists to rows (n, longest), zeros behind; at least one column."""
     out = np.zeros((len(lists), max(map(len, lists), default=0) or 1), np.int64)
     for row, numbers in zip(out, lists, strict=True):
         row[: len(numbers)] = numbers

@@ -16,15 +16,12 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
 
-from baselines.search.adapter import Asked, Batch, SearchModel, SearchSettings
+from baselines.learning.ranker import Asked, Batch, filled, on_device
+from baselines.search.adapter import SearchModel, SearchSettings
 from baselines.search.noise import Noise, negative_sampling_loss
-from baselines.search.texts import SearchTexts, WordLists
+from baselines.search.texts import SearchTexts, WordLists, tokens
+from benchmark.data.instances.timeline import Timeline
 from benchmark.model import TrainingView
-from benchmark.training.reproducible import compute_device
-
-#: Questions per forward pass. Always exactly so many, padded: then no row's arithmetic depends
-#: on its company, and the same question gets the same bits.
-ROWS = 64
 
 
 class VectorSettings(SearchSettings):
@@ -54,7 +51,7 @@ class QueryEncoder(nn.Module):
         self.project = nn.Linear(width, width)
 
     def forward(self, words: Tensor, table: Tensor) -> Tensor:
-        """Word numbers (B, most), padded with 0, and word vectors (words + 1, d) -> (B, d)."""
+        """Encode word numbers (B, most), padded with 0, by vectors (words + 1, d): (B, d)."""
         mean = embedding_bag(words, table, mode="mean", padding_idx=0)  # (B, d)
         known = (words > 0).any(1, keepdim=True)
         encoded: Tensor = torch.tanh(self.project(mean)) * known
@@ -77,10 +74,10 @@ class VectorNetwork(nn.Module, ABC):
 
     @abstractmethod
     def question(self, batch: Batch) -> Tensor:
-        """The vector (B, d) that items are compared with."""
+        """Return the vector (B, d) that items are compared with."""
 
     def loss(self, batch: Batch) -> Tensor:
-        """Mean over purchases: the item from the question, words from the item, and lengths."""
+        """Return the mean over purchases of the losses of item, words and vector lengths."""
         question = self.question(batch)  # (B, d)
         item = self.items(batch["item"])  # (B, d)
         wrong = self.items(batch["wrong_items"])  # (B, N, d)
@@ -93,9 +90,9 @@ class VectorNetwork(nn.Module, ABC):
         return loss.mean()
 
     def word_loss(self, centre: Tensor, right: Tensor, wrong: Tensor) -> Tensor:
-        """Mean over the words ``right`` (B, W) of ``centre`` (B, d), against ``wrong`` (B, W, N).
+        """Return (B,): the mean loss of ``right`` (B, W) from ``centre`` (B, d) against ``wrong``.
 
-        Padding counts as nothing. (B,).
+        ``wrong`` is (B, W, N); padding counts as nothing.
         """
         column = centre[:, :, None]  # (B, d, 1)
         right_score = (self.words(right) @ column).squeeze(-1)  # (B, W)
@@ -111,7 +108,7 @@ class VectorNetwork(nn.Module, ABC):
 
 
 def vector_table(rows: int, width: int, padding_idx: int | None = None) -> nn.Embedding:
-    """Word2vec's start: uniform within half a d-th of zero."""
+    """Initialise a table as word2vec does: uniform within half a d-th of zero."""
     table = nn.Embedding(rows, width, padding_idx=padding_idx)
     nn.init.uniform_(table.weight, -0.5 / width, 0.5 / width)
     if padding_idx is not None:
@@ -134,14 +131,16 @@ class VectorModel(SearchModel):
         self._word_noise: Noise | None = None
         self._item_noise: Noise | None = None
 
-    def _read(self, data: TrainingView, texts: SearchTexts) -> None:
+    def _read(self, data: TrainingView, timeline: Timeline) -> SearchTexts:
+        texts = super()._read(data, timeline)
         self._about_items = texts.about_items()
         self._word_noise = Noise(texts.counts)
         # One more than the counts: an item that is never drawn would never learn that it was not
         # taken, and so come before those that were.
         self._item_noise = Noise(self._popularity + 1, power=self.config.item_noise)
+        return texts
 
-    def _columns(
+    def training_columns(
         self, texts: SearchTexts, rows: NDArray[np.int64], rng: np.random.Generator
     ) -> dict[str, NDArray[np.integer]]:
         assert self._about_items
@@ -172,19 +171,13 @@ class VectorModel(SearchModel):
     def _knows_user(self, instance: Any) -> bool:
         """Whether anything was learnt about the instance's user."""
 
-    def _scores(self, instances: Asked) -> NDArray[np.float32]:
-        network, device = self._fitted(), compute_device()
-        out = np.empty((len(instances), len(self.item_ids)), np.float32)
-        query = self.vocabulary.padded([instance.query for instance in instances])
-        for start in range(0, len(instances), ROWS):
-            block = instances[start : start + ROWS]
-            filled = [*block, *[block[-1]] * (ROWS - len(block))]
-            at = np.minimum(np.arange(start, start + ROWS), len(instances) - 1)
-            columns = {"query": query[at], **self._question(filled)}
-            batch = {name: torch.from_numpy(c).to(device) for name, c in columns.items()}
-            scores = network.question(batch) @ network.items.weight.T  # (ROWS, items)
-            out[start : start + ROWS] = scores[: len(block)].cpu().numpy()
-        for row, instance in enumerate(instances):
-            if not query[row].any() and not self._knows_user(instance):
-                out[row] = self._popularity
-        return out
+    def _block_scores(self, block: Asked) -> NDArray[np.float32]:
+        network, asked = self.network, filled(block)
+        query = self.vocabulary.padded([instance.query for instance in asked])
+        batch = on_device({"query": query, **self._question(asked)})
+        scores: Tensor = network.question(batch) @ network.items.weight.T  # (ROWS, items)
+        return scores.cpu().numpy()
+
+    def _can_score(self, instance: Any) -> bool:
+        words = self.vocabulary.numbers(tokens(instance.query))
+        return bool(words) or self._knows_user(instance)

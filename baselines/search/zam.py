@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
+from baselines.learning.ranker import Asked, Batch
 from baselines.learning.windows import history_windows, windows
-from baselines.search.adapter import Asked, Batch
 from baselines.search.texts import SearchTexts
 from baselines.search.vectors import VectorModel, VectorNetwork, VectorSettings
 from benchmark.instances import SearchInstance
@@ -39,14 +39,14 @@ class ZAMNetwork(VectorNetwork):
         self.combine = nn.Linear(units, 1, bias=False)  # W_h
 
     def question(self, batch: Batch) -> Tensor:
-        """From ``query`` (B, most) and ``history`` (B, T): item numbers from 1, padded with 0."""
+        """Return M (B, d) from ``query`` (B, most) and ``history`` (B, T), padded with 0."""
         query: Tensor = self.encode_query(batch["query"], self.words.weight)  # (B, d)
         history = batch["history"]
         past = self.items((history - 1).clamp(min=0))  # (B, T, d)
         return query + self.user(query, past, history > 0)
 
     def user(self, query: Tensor, past: Tensor, real: Tensor) -> Tensor:
-        """sum exp(f) i / (1 + sum exp(f)) with f = W_h^T (i^T tanh(W_f q + b)): (B, d).
+        """Return u = sum exp(f) i / (1 + sum exp(f)), f = W_h^T (i^T tanh(W_f q + b)): (B, d).
 
         ``query`` (B, d), ``past`` (B, T, d); ``real`` (B, T) is false at padding. The zero
         vector is an entry of f = 0 in the softmax.
@@ -82,13 +82,13 @@ class ZAM(VectorModel):
             l2=self.config.l2,
         )
 
-    def _columns(
+    def training_columns(
         self, texts: SearchTexts, rows: NDArray[np.int64], rng: np.random.Generator
     ) -> dict[str, NDArray[np.integer]]:
         timeline = texts.timeline
         begin = timeline.start_of(rows)
         history, _ = windows(timeline.item + 1, begin, rows, self._width())
-        return {**super()._columns(texts, rows, rng), "history": history}
+        return {**super().training_columns(texts, rows, rng), "history": history}
 
     def _question(self, block: Asked) -> Mapping[str, NDArray[np.integer]]:
         histories = [instance.history for instance in block]

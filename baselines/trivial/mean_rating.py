@@ -168,7 +168,7 @@ class _Estimate:
         self._residual: NDArray[np.float64] = ratings - self.mean  # (rows,)
 
     def item_offsets(self, damping: float) -> NDArray[np.float64]:
-        """b_i (items,)."""
+        """Return b_i (items,)."""
         return _damped_mean(self._residual, self._item, len(self.items), damping)
 
     def user_offsets(

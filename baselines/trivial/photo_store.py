@@ -24,7 +24,7 @@ Photos = Mapping[str, NDArray[np.uint8]]
 
 
 def photographed(data: TrainingView) -> list[int]:
-    """Indices of the items with a photo; :class:`BenchError` when there is none."""
+    """Return the numbers of items with a photo; :class:`BenchError` when there is none."""
     shown = [i for i, item in enumerate(data.catalogue) if item.image is not None]
     if not shown:
         raise BenchError(
@@ -35,13 +35,13 @@ def photographed(data: TrainingView) -> list[int]:
 
 
 def read_photos(catalogue: Catalogue, indices: Sequence[int]) -> dict[str, NDArray[np.uint8]]:
-    """RGB photos (3, SIDE, SIDE) of the items at ``indices``, by item id."""
+    """Read RGB photos (3, SIDE, SIDE) of the items at ``indices``, by item id."""
     items = [catalogue[i] for i in indices]
     return {item.item_id: load_photo(Path(str(item.image)), SIDE) for item in items}
 
 
 def drawn(instance: ImageGenerationInstance, item_id: str, photos: Photos) -> Image:
-    """The photo of ``item_id`` as the answer, at the size asked for."""
+    """Return the photo of ``item_id`` as the prediction, at the size asked for."""
     pixels = resized(photos[item_id], instance.size)
     return Image(instance.instance_id, png.encode(pixels), retrieved=(item_id,))
 

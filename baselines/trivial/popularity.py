@@ -51,5 +51,5 @@ class Popularity:
         self.counts = np.array(state["counts"], np.int64)
 
     def scores(self, instances: Sequence[RankingInstance]) -> NDArray[np.float64]:
-        """Scores (n, items): the training counts, the same row for every instance."""
+        """Return scores (n, items): the training counts, the same for every instance."""
         return np.tile(self.counts.astype(np.float64), (len(instances), 1))

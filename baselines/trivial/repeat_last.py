@@ -31,7 +31,7 @@ class RepeatLast(Popularity):
         self._index_items()
 
     def scores(self, instances: Sequence[RankingInstance]) -> NDArray[np.float64]:
-        """Scores (n, items): above every count, the later an item was taken the higher."""
+        """Return scores (n, items): counts, and above them the latest items highest."""
         scores = super().scores(instances)
         most = float(self.counts.max(initial=0))
         for row, instance in enumerate(instances):

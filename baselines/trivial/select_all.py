@@ -16,7 +16,7 @@ class SelectAll:
     tasks = frozenset({"selection"})
 
     def fit(self, data: TrainingView, *, seed: int) -> None:
-        """There is nothing to learn."""
+        """Do nothing: there is nothing to learn."""
 
     def predict(self, instances: Sequence[SelectionInstance]) -> Iterator[Selection]:
         """Select every candidate, each with score 1."""

@@ -59,7 +59,7 @@ class Template:
 
 
 def sentence(item: Item, opinions: Sequence[str]) -> str:
-    """The filled template; at most two attribute values, in the item's own order."""
+    """Fill the template; at most two attribute values, in the item's own order."""
     kind = _short(item.category[-1]).lower() if item.category else "product"
     subject = _short(item.title) if item.title else kind
     maker = f" by {_short(item.brand)}" if item.brand else ""

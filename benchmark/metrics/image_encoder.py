@@ -22,16 +22,17 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
 from benchmark.data.catalogue import Catalogue, own_words
 from benchmark.data.queries import category_query, words
 from benchmark.errors import BenchError
-from benchmark.host.files import atomic_path, sha256_json
+from benchmark.host.files import sha256_json
 from benchmark.host.progress import bar
 from benchmark.host.threads import processor_threads
+from benchmark.training.schedules import one_cycle
+from benchmark.training.stored import load_tensors, save_tensors
 from benchmark.vision.clip import (
     END,
     PADDING,
@@ -39,11 +40,11 @@ from benchmark.vision.clip import (
     SMALL_STD,
     SmallClip,
     build_small,
-    contrastive_loss,
     named_clip,
     split_name,
 )
 from benchmark.vision.photos import load_photo, normalise, resized
+from benchmark.vision.small_clip import Pairs, Recipe, rounds, train_small_clip
 
 T = TypeVar("T")
 
@@ -53,12 +54,10 @@ OWN = "own"
 _RECIPE = 1
 #: Fixed, so that no choice of ours or of a user can favour a system.
 _SEED = 20_240_511
-_STEPS, _BATCH, _RATE = 300, 48, 2e-3
+_STEPS, _BATCH = 300, 48
 _SHAPE = SmallClip(image=48, width=12, text_width=64, text_length=24, embedding=64)
 #: Weight of the loss between photo and text; that between two views has weight 1.
 _TEXT_WEIGHT = 0.5
-#: Inverse temperature between two views, which is fixed (CLIP's own is learned).
-_VIEW_SCALE = 10.0
 #: Photos learned from at most, evenly spaced over the catalogue: 140 MB of pixels.
 _MOST_PHOTOS = 20_000
 #: Images encoded at once.
@@ -77,15 +76,15 @@ class ImageJudge:
     tokenize: Callable[[list[str]], Tensor]
 
     def images(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
-        """Unit vectors (n, e) of RGB images (3, h, w) of any size."""
+        """Encode RGB images (3, h, w) of any size as unit vectors (n, e)."""
         return self._of_pixels(images, lambda image: resized(image, self.size), "images judged")
 
     def photos(self, photos: Sequence[Path]) -> NDArray[np.float64]:
-        """Unit vectors (n, e) of photos; :class:`BenchError` for one that cannot be read."""
+        """Encode photos as unit vectors (n, e); :class:`BenchError` for an unreadable one."""
         return self._of_pixels(photos, lambda path: load_photo(path, self.size), "photos judged")
 
     def texts(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Unit vectors (n, e) of texts."""
+        """Encode texts as unit vectors (n, e)."""
 
         def encode(some: list[str]) -> Tensor:
             vectors: Tensor = self.model.encode_text(self.tokenize(some), normalize=True)
@@ -117,7 +116,7 @@ class ImageJudge:
 
 
 def find_judge(catalogue: Catalogue, features: Path) -> ImageJudge:
-    """The judge the environment variable names, else the dataset's own.
+    """Return the judge the environment variable names, else the dataset's own.
 
     The own one is trained when ``features`` does not hold it yet. Raises :class:`BenchError`
     for a name that cannot be loaded, and for a photo that cannot be read.
@@ -127,7 +126,7 @@ def find_judge(catalogue: Catalogue, features: Path) -> ImageJudge:
 
 
 def named_judge(name: str) -> ImageJudge:
-    """A pretrained open_clip model, ``ARCHITECTURE/WEIGHTS``, with its own tokenizer.
+    """Load a pretrained open_clip model, ``ARCHITECTURE/WEIGHTS``, with its tokenizer.
 
     A local file of weights gives the score its file name, without its folder.
     """
@@ -154,7 +153,7 @@ def named_judge(name: str) -> ImageJudge:
 
 
 def own_judge(catalogue: Catalogue, features: Path) -> ImageJudge:
-    """The small CLIP of this catalogue: trained once, then read from ``features``."""
+    """Return the small CLIP of this catalogue: trained once, then read from ``features``."""
     items = [item for item in catalogue if item.image is not None]
     items = items[:: math.ceil(len(items) / _MOST_PHOTOS)]
     texts = [(category_query(item.category) or "", own_words(item)) for item in items]
@@ -171,11 +170,10 @@ def own_judge(catalogue: Catalogue, features: Path) -> ImageJudge:
         torch.manual_seed(_SEED)
         model = build_small(_SHAPE, len(numbers) + 1)
         if file.is_file():
-            model.load_state_dict(load_file(file))
+            model.load_state_dict(load_tensors(file))
         else:
             _train(model, pixels, texts, tokenize)
-            with atomic_path(file) as temporary:
-                save_file({k: t.contiguous() for k, t in model.state_dict().items()}, temporary)
+            save_tensors(model.state_dict(), file)
     return ImageJudge(OWN, model.eval(), _SHAPE.image, SMALL_MEAN, SMALL_STD, tokenize)
 
 
@@ -199,37 +197,22 @@ def _train(
     """Half of the steps match photos with their category's query, half with all their words."""
     generator = torch.Generator().manual_seed(_SEED)
     captions = [tokenize(list(column)) for column in zip(*texts, strict=True)]  # (n, T) each
-    batch = min(_BATCH, len(pixels))
-    optimiser = torch.optim.AdamW(model.parameters(), lr=_RATE, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, max_lr=_RATE, total_steps=_STEPS, pct_start=0.1
+    batches = rounds(
+        len(pixels),
+        min(_BATCH, len(pixels)),
+        lambda count: torch.randperm(count, generator=generator).tolist(),
     )
-    model.train()
-    order: list[int] = []
-    with bar("encoder that judges images", _STEPS) as progress:
-        for step in range(_STEPS):
-            if len(order) < batch:
-                order += torch.randperm(len(pixels), generator=generator).tolist()
-            chosen, order = order[:batch], order[batch:]
-            photos = normalise(pixels[chosen], SMALL_MEAN, SMALL_STD)
-            views = torch.cat([_view(photos, generator), _view(photos, generator)])
-            views = views.contiguous(memory_format=torch.channels_last)
-            one, other = model.encode_image(views, normalize=True).chunk(2)  # (b, e) each
-            loss = contrastive_loss(one, other, torch.tensor(_VIEW_SCALE))
-            said = captions[step % 2][chosen]  # (b, T)
-            same = (said[:, None] == said[None]).all(dim=-1).float()  # (b, b)
-            told = model.encode_text(said, normalize=True)
-            scale = model.logit_scale.exp()
-            loss = loss + _TEXT_WEIGHT * contrastive_loss(one, told, scale, same)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-            with torch.no_grad():
-                model.logit_scale.clamp_(0.0, 4.6)
-            progress.note = f"contrastive loss {loss.item():.3f}"
-            progress.advance()
+
+    def draw(step: int) -> Pairs:
+        chosen = next(batches)
+        photos = normalise(pixels[chosen], SMALL_MEAN, SMALL_STD)
+        first, second = _view(photos, generator), _view(photos, generator)
+        said = captions[step % 2][chosen]  # (b, T)
+        same = (said[:, None] == said[None]).all(dim=-1).float()  # (b, b)
+        return Pairs(first, second, said, same)
+
+    recipe = Recipe(_STEPS, text_weight=_TEXT_WEIGHT, view_weight=1.0, together=True)
+    train_small_clip(model, draw, recipe, schedule=one_cycle, label="encoder that judges images")
 
 
 def _view(photos: Tensor, generator: torch.Generator) -> Tensor:

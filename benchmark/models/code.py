@@ -45,6 +45,9 @@ INTERFACE = (
 #: Modules (with all below them) that can change no number: they never count.
 PLUMBING = (
     "baselines.entries",
+    "baselines.recbole.entries",
+    "baselines.search.entries",
+    "baselines.trivial.entries",
     "benchmark.cli",
     "benchmark.commands",
     "benchmark.compare",

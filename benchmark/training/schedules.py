@@ -9,7 +9,7 @@ import torch
 
 
 def cosine(warmup: float, steps: int) -> Callable[[int], float]:
-    """Rises linearly over a share ``warmup`` of the steps, then falls along a cosine to 0."""
+    """Return a factor that rises linearly over ``warmup`` of the steps, then falls as a cosine."""
     rising = max(1, round(warmup * steps))
 
     def factor(step: int) -> float:
@@ -24,7 +24,7 @@ def cosine(warmup: float, steps: int) -> Callable[[int], float]:
 def one_cycle(
     optimiser: torch.optim.Optimizer, rate: float, steps: int
 ) -> torch.optim.lr_scheduler.OneCycleLR:
-    """Rises to ``rate`` over a tenth of the steps, then falls to nothing; for small encoders."""
+    """Return a schedule that rises to ``rate`` over a tenth of the steps, then falls to 0."""
     steps = max(steps, 2)
     # A rise of exactly one step would be divided by its length less one.
     return torch.optim.lr_scheduler.OneCycleLR(

@@ -1,79 +1,74 @@
-"""Fitted state as files: weights as safetensors, everything else as JSON."""
+"""Tensors by name as one safetensors file, with a record in JSON inside where one is given."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from benchmark.errors import BenchError, in_one_line
-from benchmark.host.files import read_json, write_json
+from benchmark.host.files import atomic_path
 
-_WEIGHTS = "model.safetensors"
-_REFIT = "Restore the file from where it was saved, or fit the model again."
+#: What a user can do about a damaged file of a fitted model.
+REFIT = "Restore the file from where it was saved, or fit the model again."
+
+_RECORD = "record"
 
 
-def store(
-    folder: Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor], *, name: str
+def save_tensors(
+    tensors: Mapping[str, Tensor], path: Path, *, record: Mapping[str, Any] | None = None
 ) -> None:
-    """Write ``record`` into the file ``name`` of ``folder`` and ``tensors`` beside it."""
+    """Write tensors by name, atomically, each with storage of its own.
+
+    ``record`` goes into the file's metadata as JSON. Raises :class:`BenchError` where the file
+    cannot be written.
+    """
     plain = {n: t.detach().cpu().contiguous().clone() for n, t in sorted(tensors.items())}
-    save_file(plain, folder / _WEIGHTS)
-    write_json(folder / name, record)
-
-
-@contextmanager
-def restoring(folder: Path, kind: str) -> Iterator[None]:
-    """Whatever fails inside is a :class:`BenchError` that ``folder`` holds no ``kind``."""
-    try:
-        yield
-    except BenchError:
-        raise
-    except Exception as error:  # a broken file fails in as many ways as there are formats
-        raise BenchError(
-            f"{str(folder)!r} holds no {kind}: {in_one_line(error)}.", fix=_REFIT
-        ) from error
-
-
-def stored_record(folder: Path, *, name: str) -> Any:
-    """The record that :func:`store` wrote; :class:`BenchError` where it is missing or no JSON."""
-    return read_json(folder / name, fix=_REFIT)
-
-
-def stored_tensors(folder: Path) -> dict[str, Tensor]:
-    """The tensors that :func:`store` wrote, on the processor."""
-    return load_file(folder / _WEIGHTS)
-
-
-_REFIT = "Restore the file from where it was saved, or fit the model again."
-
-
-def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Write tensors by name, sorted, each with storage of its own."""
-    plain = {n: t.detach().cpu().contiguous().clone() for n, t in sorted(tensors.items())}
-    save_file(plain, path)
+    metadata = None if record is None else {_RECORD: json.dumps(dict(record))}
+    with atomic_path(path) as temporary:
+        save_file(plain, temporary, metadata=metadata)
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors file; :class:`BenchError` where it is missing or broken."""
+    """Read the tensors of a safetensors file onto the processor.
+
+    Raises :class:`BenchError` where the file is missing or broken.
+    """
+    return _load(path)[0]
+
+
+def load_with_record(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read the tensors and the record that :func:`save_tensors` wrote; raises as it does for
+    :func:`load_tensors`, and where there is no record."""
+    tensors, metadata = _load(path)
     with reading(path):
-        return load_file(path)
+        return tensors, dict(json.loads(metadata[_RECORD]))
+
+
+def _load(path: Path) -> tuple[dict[str, Tensor], Mapping[str, str]]:
+    with reading(path), safe_open(path, "pt") as stored:
+        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        return tensors, stored.metadata() or {}
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Whatever goes wrong inside becomes a message that names ``path``."""
+def reading(path: Path, kind: str | None = None) -> Iterator[None]:
+    """Turn whatever goes wrong inside into a :class:`BenchError` that names ``path``.
+
+    With ``kind`` it says that ``path`` holds none of that kind.
+    """
     try:
         yield
     except BenchError:
         raise
     except FileNotFoundError as error:
-        raise BenchError(f"{str(path)!r} is missing.", fix=_REFIT) from error
+        raise BenchError(f"{str(path)!r} is missing.", fix=REFIT) from error
     except Exception as error:  # a broken file fails in as many ways as there are formats
-        raise BenchError(
-            f"{str(path)!r} cannot be read: {in_one_line(error)}.", fix=_REFIT
-        ) from error
+        what = "cannot be read" if kind is None else f"holds no {kind}"
+        raise BenchError(f"{str(path)!r} {what}: {in_one_line(error)}.", fix=REFIT) from error

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 def best_threshold(
     scores: Sequence[NDArray[np.floating]], positives: Sequence[NDArray[np.bool_]]
 ) -> tuple[float, float]:
-    """The threshold with the highest mean F1 per instance, and that F1.
+    """Return the threshold with the highest mean F1 per instance, and that F1.
 
     ``scores[i]`` and ``positives[i]`` run over the candidates of instance i; a candidate is
     chosen when its score is at least the threshold. Thresholds tried are the scores that occur,

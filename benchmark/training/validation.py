@@ -18,10 +18,10 @@ Score = Callable[[Sequence[RankingInstance]], NDArray[np.floating]]
 
 
 class RankingValidation:
-    """NDCG@5 over the whole catalogue, on the dataset's own validation questions of ``task``.
+    """Computes the primary metric of ``task`` (NDCG@5) over the whole catalogue, on validation.
 
-    ``task`` is one that asks for rankings. At most ``most`` questions, evenly spaced, the same
-    ones every time. Falsy when the data has none: then there is nothing to stop by.
+    ``task`` is one that asks for rankings. At most ``most`` instances are ranked, evenly spaced,
+    the same ones every time. Falsy when the data has none: then there is nothing to stop by.
     """
 
     def __init__(self, data: TrainingView, *, most: int, task: Task = recommendation.TASK) -> None:
@@ -29,6 +29,8 @@ class RankingValidation:
         examples = spread(data.examples(task.name, "valid"), most) if asked else []
         self._instances = [cast(RankingInstance, example.instance) for example in examples]
         self._targets = [cast(tuple[str, ...], example.target) for example in examples]
+        self.measure = f"{task.name} {task.primary}"
+        """What a call returns: task and metric."""
         self._item_ids = data.catalogue.ids
         self._k = int(task.primary.partition("@")[2])
 
@@ -36,7 +38,7 @@ class RankingValidation:
         return len(self._instances)
 
     def __call__(self, score: Score) -> float:
-        """The mean value of rankings by ``score`` (n instances -> (n, items))."""
+        """Return the mean value of rankings by ``score`` (n instances -> (n, items))."""
         discounts = 1 / np.log2(np.arange(2, self._k + 2))
         total = 0.0
         rankings = rank_in_blocks(self._instances, score, self._item_ids)
@@ -47,7 +49,7 @@ class RankingValidation:
 
 
 def spread(examples: Sequence[Example], most: int) -> list[Example]:
-    """At most ``most`` of ``examples``, evenly spaced."""
+    """Return at most ``most`` of ``examples``, evenly spaced."""
     if len(examples) <= most:
         return list(examples)
     return [examples[int(i)] for i in np.linspace(0, len(examples) - 1, most).round()]

@@ -35,7 +35,7 @@ class SmallClip:
 
 
 def build_small(shape: SmallClip, vocabulary: int) -> Any:
-    """An untrained ``open_clip.model.CLIP`` over ``vocabulary`` words, whose ids start at 2."""
+    """Build an untrained ``open_clip.model.CLIP`` over ``vocabulary`` words, ids from 2."""
     prepare_torch()
     from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 
@@ -61,7 +61,9 @@ def build_small(shape: SmallClip, vocabulary: int) -> Any:
 def contrastive_loss(
     one: Tensor, other: Tensor, scale: Tensor, same: Tensor | None = None
 ) -> Tensor:
-    """Symmetric InfoNCE over the pairs (b, e) of a batch of unit vectors (Radford et al., 2021).
+    """Return the symmetric InfoNCE over the pairs (b, e) of a batch of unit vectors.
+
+    Radford et al., "CLIP" (ICML 2021).
 
     ``same`` (b, b) marks what counts as a pair beside the diagonal; such pairs share the
     probability equally.
@@ -74,7 +76,7 @@ def contrastive_loss(
 
 
 def named_clip(name: str, setting: str) -> Any:
-    """A pretrained open_clip model: ``ARCHITECTURE/WEIGHTS`` or ``hf-hub:REPOSITORY``.
+    """Load a pretrained open_clip model: ``ARCHITECTURE/WEIGHTS`` or ``hf-hub:REPOSITORY``.
 
     WEIGHTS is an open_clip tag or a local file; ``setting`` is what the name was given by, for
     the message. Raises rather than start from random weights.
@@ -99,7 +101,7 @@ def named_clip(name: str, setting: str) -> Any:
 
 
 def split_name(name: str) -> tuple[str, str | None]:
-    """(architecture, weights) of a pretrained model's name; one without weights gives ``None``."""
+    """Split a pretrained model's name into architecture and weights (``None`` without)."""
     if name.startswith("hf-hub:"):
         return name, None
     architecture, _, weights = name.partition("/")

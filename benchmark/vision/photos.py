@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def load_photo(path: Path, size: int) -> NDArray[np.uint8]:
-    """A photo as RGB (3, size, size), fitted into a white square without distortion."""
+    """Read a photo as RGB (3, size, size), fitted into a white square, undistorted."""
     try:
         with Image.open(path) as image:
             flat = flattened(image)
@@ -30,7 +30,7 @@ def load_photo(path: Path, size: int) -> NDArray[np.uint8]:
 
 
 def resized(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """RGB (3, h, w) at (3, size, size), the proportions kept as :func:`load_photo` does."""
+    """Resize RGB (3, h, w) to (3, size, size), proportions kept as by :func:`load_photo`."""
     if pixels.shape[1:] == (size, size):
         return pixels
     image = Image.fromarray(pixels.transpose(1, 2, 0))
@@ -38,19 +38,19 @@ def resized(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def flattened(image: Image.Image) -> Image.Image:
-    """The image in RGB, what is transparent on white."""
+    """Convert an image to RGB, what is transparent on white."""
     flat = Image.new("RGBA", image.size, "white")
     flat.alpha_composite(image.convert("RGBA"))
     return flat.convert("RGB")
 
 
 def as_pixels(image: Image.Image) -> NDArray[np.uint8]:
-    """An RGB image as an array (3, height, width) of its own."""
+    """Copy an RGB image into an array (3, height, width)."""
     return np.asarray(image, np.uint8).transpose(2, 0, 1).copy()
 
 
 def normalise(pixels: NDArray[np.uint8], mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """uint8 (n, 3, s, s) -> standardised float32."""
+    """Standardise uint8 (n, 3, s, s) to float32."""
     import torch
 
     x = torch.from_numpy(pixels).float() / 255.0

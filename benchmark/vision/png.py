@@ -25,7 +25,7 @@ _BYTES_PER_PIXEL, _BYTES_BESIDES = 8, 1 << 16
 
 
 def header_problem(png: bytes, size: int) -> str | None:
-    """Why ``png`` cannot be a square PNG of ``size`` pixels, by both its ends, or ``None``."""
+    """Say why ``png`` cannot be a square PNG of ``size`` pixels, by both its ends; else None."""
     if not isinstance(png, bytes):
         return f"the image is {type(png).__name__}, not bytes"
     if not png.startswith(SIGNATURE):
@@ -44,7 +44,7 @@ def header_problem(png: bytes, size: int) -> str | None:
 
 
 def decode(png: bytes, size: int) -> NDArray[np.uint8]:
-    """RGB pixels (3, size, size) of a square PNG, transparent ones on white.
+    """Decode a square PNG to RGB (3, size, size), transparent pixels on white.
 
     Raises :class:`ValueError`, with the reason, for whatever is no PNG of that size or cannot be
     decoded.
@@ -68,7 +68,7 @@ def decode(png: bytes, size: int) -> NDArray[np.uint8]:
 
 
 def encode(pixels: NDArray[np.uint8]) -> bytes:
-    """The PNG of RGB pixels (3, height, width)."""
+    """Encode RGB pixels (3, height, width) as PNG."""
     from PIL import Image
 
     buffer = io.BytesIO()

@@ -218,7 +218,9 @@ def test_the_judge_is_trained_once_and_the_same_every_time(
     assert here.name == "own"
     assert np.array_equal(here.photos(photos), there.photos(photos))
     assert np.array_equal(here.texts(["things mugs"]), there.texts(["things mugs"]))
-    monkeypatch.setattr(image_encoder, "_train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(
+        image_encoder, "train_small_clip", lambda *_, **__: pytest.fail("trained again")
+    )
     again = image_encoder.find_judge(catalogue, tmp_path / "a")
     assert np.array_equal(here.photos(photos), again.photos(photos))
     assert np.array_equal(here.texts(["things mugs"]), again.texts(["things mugs"]))

@@ -16,32 +16,29 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from benchmark.host.files import atomic_path, sha256_json
-from benchmark.host.progress import bar
+from benchmark.host.files import sha256_json
 from benchmark.model import TrainingView
 from benchmark.training.schedules import one_cycle
+from benchmark.training.stored import load_tensors, save_tensors
 from benchmark.vision.clip import (
     END,
     SMALL_MEAN,
     SMALL_STD,
     SmallClip,
     build_small,
-    contrastive_loss,
 )
 from benchmark.vision.photos import load_photo, normalise
+from benchmark.vision.small_clip import Pairs, Recipe, rounds, train_small_clip
 from unimp_model.images.encoder import ImageEncoder
 from unimp_model.sequence.tokens import Vocabulary
 from unimp_model.sequence.wording import item_texts
 
 #: Part of the cache key: raise it when training changes.
 RECIPE = 2
-_RATE = 2e-3
-#: Weight and scale (inverse temperature) of the contrast between two views of a photo.
+#: Weight of the contrast between two views of a photo; that between photo and text has weight 1.
 _VIEWS_WEIGHT = 0.5
-_VIEWS_SCALE = 10.0
 
 
 def own_encoder(
@@ -56,18 +53,15 @@ def own_encoder(
     torch.manual_seed(seed)
     model = build_small(shape, vocabulary.text_size)
     if file.is_file():
-        model.visual.load_state_dict(load_file(file))
+        model.visual.load_state_dict(load_tensors(file))
     else:
         _train(model, data, vocabulary, shape, steps=steps, batch=batch, seed=seed)
-        with atomic_path(file) as temporary:
-            save_file(
-                {name: t.contiguous() for name, t in model.visual.state_dict().items()}, temporary
-            )
+        save_tensors(model.visual.state_dict(), file)
     return as_encoder(model.visual, shape.image)
 
 
 def as_encoder(visual: nn.Module, size: int) -> ImageEncoder:
-    """The frozen encoder around a vision tower trained here."""
+    """Freeze a vision tower trained here and return the encoder around it."""
     visual.requires_grad_(False)
     visual.eval()
     return ImageEncoder(visual=visual, size=size, mean=SMALL_MEAN, std=SMALL_STD)
@@ -88,35 +82,18 @@ def _train(
     all_texts = item_texts(data)
     texts = [[vocabulary.encode(text) for text in all_texts[i]] for i in shown]
     generator = np.random.default_rng([seed, 1])
-    optimiser = torch.optim.AdamW(model.parameters(), lr=_RATE, weight_decay=0.05)
-    schedule = one_cycle(optimiser, _RATE, steps)
-    model.train()
-    order: list[int] = []
     size = max(2, min(batch, len(shown)))  # batch normalisation needs two
-    with bar("image encoder", steps) as progress:
-        for _ in range(steps):
-            while len(order) < size:
-                order += generator.permutation(len(shown)).tolist()
-            chosen, order = order[:size], order[size:]
-            again = chosen[: max(2, size // 2)]  # seen twice: at half the cost as good
-            one, other = (
-                model.encode_image(_view(pixels[some], generator), normalize=True)
-                for some in (chosen, again)
-            )
-            words = np.stack([_handful(texts[i], shape.text_length, generator) for i in chosen])
-            text = model.encode_text(torch.from_numpy(words), normalize=True)
-            loss = contrastive_loss(one, text, model.logit_scale.exp())
-            views = contrastive_loss(one[: len(again)], other, torch.tensor(_VIEWS_SCALE))
-            loss = loss + _VIEWS_WEIGHT * views
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-            with torch.no_grad():
-                model.logit_scale.clamp_(0.0, 4.6)
-            progress.note = f"contrastive loss {loss.item():.3f}"
-            progress.advance()
+    batches = rounds(len(shown), size, lambda count: generator.permutation(count).tolist())
+
+    def draw(_: int) -> Pairs:
+        chosen = next(batches)
+        again = chosen[: max(2, size // 2)]  # seen twice: at half the cost as good
+        first, second = (_view(pixels[some], generator) for some in (chosen, again))
+        words = np.stack([_handful(texts[i], shape.text_length, generator) for i in chosen])
+        return Pairs(first, second, torch.from_numpy(words))
+
+    recipe = Recipe(steps, text_weight=1.0, view_weight=_VIEWS_WEIGHT, together=False)
+    train_small_clip(model, draw, recipe, schedule=one_cycle, label="image encoder")
 
 
 def _handful(
@@ -135,9 +112,8 @@ def _handful(
 
 
 def _view(pixels: NDArray[np.uint8], generator: np.random.Generator) -> Tensor:
-    """Photos moved a little, as a network wants them: (n, 3, side, side)."""
-    images = normalise(_shifted(pixels, generator), SMALL_MEAN, SMALL_STD)
-    return images.contiguous(memory_format=torch.channels_last)
+    """Photos moved a little, standardised: (n, 3, side, side)."""
+    return normalise(_shifted(pixels, generator), SMALL_MEAN, SMALL_STD)
 
 
 def _shifted(pixels: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np.uint8]:

@@ -22,8 +22,7 @@ from torch.nn import functional
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.files import atomic_path, sha256_file, sha256_json
 from benchmark.host.progress import bar
-from benchmark.host.threads import processor_threads
-from benchmark.training.reproducible import deterministic
+from benchmark.training.reproducible import reproducible
 from benchmark.training.schedules import one_cycle
 from benchmark.vision.photos import load_photo
 from unimp_model.images.codebook import RunningCodebook
@@ -124,7 +123,7 @@ def own_image_tokenizer(
     if file.is_file():
         vq.load_state_dict(load_file(file))
         return frozen_tokenizer(vq, shape.size)
-    with deterministic(), processor_threads(1):  # the start's matrix products are training too
+    with reproducible(threads=1, strict=True):  # the start's matrix products are training too
         training = _Training(
             ImageTokenizer(vq, shape.size),
             np.stack([load_photo(path, shape.size) for path in photos]),

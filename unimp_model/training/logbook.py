@@ -40,7 +40,7 @@ class Logbook:
             ) from error
 
     def add(self, epoch: int, record: Mapping[str, Any]) -> None:
-        """Numbers of one epoch; what is no number (the stage's name) is left out."""
+        """Log the numbers of one epoch; what is none (the stage's name) is left out."""
         if self._writer is None:
             return
         for name, value in record.items():
@@ -49,6 +49,6 @@ class Logbook:
         self._writer.flush()
 
     def close(self) -> None:
-        """End the file."""
+        """Close the file."""
         if self._writer is not None:
             self._writer.close()

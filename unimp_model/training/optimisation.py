@@ -15,8 +15,8 @@ from unimp_model.network.model import UniMPNetwork
 def make_optimiser(
     network: UniMPNetwork, config: UniMPConfig, *, scale: float = 1.0
 ) -> torch.optim.Optimizer:
-    """AdamW over what trains: decay on matrices, none on vectors and gates, own rate and decay on
-    item rows. With ``optimiser = muon`` the linear maps inside layers are Muon's instead.
+    """Return AdamW over what trains: decay on matrices, none on vectors and gates, an own rate and
+    decay on item rows. With ``optimiser = muon`` the linear maps inside layers are Muon's instead.
     ``scale`` multiplies the rates."""
     inner = _linear_maps(network) if config.optimiser == "muon" else frozenset()
     maps, matrices, vectors, item_rows = [], [], [], []
@@ -57,7 +57,7 @@ class MuonAndAdamW(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One step of both."""
+        """Step both optimisers."""
         groups = iter(self.param_groups)
         for part, count in zip(self._parts, self._groups, strict=True):
             # A restored state replaces these objects: the parts are shown today's.
@@ -79,7 +79,7 @@ def _linear_maps(network: UniMPNetwork) -> frozenset[int]:
 
 
 def check_precision(precision: str, device: torch.device) -> None:
-    """:class:`BenchError` where ``device`` does not compute in bfloat16 and is asked to."""
+    """Raise :class:`BenchError` where ``device`` is to compute in bfloat16 and cannot."""
     if precision == "fp32":
         return
     supported = torch.amp.is_autocast_available(device.type)

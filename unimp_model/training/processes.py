@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from benchmark.errors import BenchError
 from benchmark.host import processes
+from benchmark.training.checkpoint import whole
 from unimp_model.sequence.template import Row
 
 T = TypeVar("T")
@@ -37,7 +38,7 @@ class OneProcess:
 
     @property
     def device(self) -> torch.device:
-        """Where this process computes."""
+        """Return the device this process computes on."""
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
     @property
@@ -47,45 +48,45 @@ class OneProcess:
 
     @contextmanager
     def main_first(self) -> Iterator[None]:
-        """What the main process does inside is done when the others begin."""
+        """Hold the other processes back until the main one leaves the block."""
         yield
 
     def from_main(self, ask: Callable[[], T]) -> T:
-        """What ``ask`` returns in the main process; it is called there only."""
+        """Return what ``ask`` returns in the main process; it is called there only."""
         return ask()
 
     def total(self, values: Iterable[float]) -> list[float]:
-        """The sum over processes of each value."""
+        """Sum each value over all processes."""
         return list(values)
 
     def share(self, rows: Sequence[Row]) -> list[Row]:
-        """This process' part of a batch."""
+        """Return this process' part of a batch."""
         return list(rows)
 
     def draw_from(self, *seeds: int | str) -> None:
-        """Begin a stream of random numbers of this process' own; alone, the one at hand goes on."""
+        """Seed random numbers of this process' own; alone, those at hand go on."""
 
     def trainee(self, network: M) -> M:
-        """What to train in place of ``network``."""
+        """Return what to train in place of ``network``."""
         return network
 
     def prepare(self, module: nn.Module, optimiser: torch.optim.Optimizer) -> nn.Module:
-        """``module`` as it is to be called in training; ``optimiser`` is fitted to it in place."""
+        """Return ``module`` as training calls it; ``optimiser`` is fitted to it in place."""
         return module
 
     def backward(self, loss: Tensor) -> None:
-        """Gradients of the sum over processes of ``loss``."""
+        """Compute gradients of the sum over processes of ``loss``."""
         loss.backward()  # type: ignore[no-untyped-call]
 
     def clip(self, module: nn.Module, most: float) -> None:
-        """Shorten the whole gradient to a norm of at most ``most``."""
+        """Clip the whole gradient to a norm of at most ``most``."""
         nn.utils.clip_grad_norm_([p for p in module.parameters() if p.requires_grad], most)
 
     def collect(self, trainee: nn.Module, network: nn.Module) -> None:
         """Give ``network`` the weights its ``trainee`` has now."""
 
     def gathered(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        """``tensors``, each in one piece."""
+        """Return ``tensors``, each in one piece."""
         return tensors
 
 
@@ -183,20 +184,20 @@ class ManyProcesses(OneProcess):
         own = dict(network.named_parameters())
         for name, parameter in trainee.named_parameters():
             if parameter.requires_grad:
-                own[name].copy_(_whole(parameter))
+                own[name].copy_(whole(parameter))
 
     def gathered(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return ``tensors``, those cut up by FSDP gathered from all processes."""
-        return {name: _whole(tensor) for name, tensor in tensors.items()}
+        return {name: whole(tensor) for name, tensor in tensors.items()}
 
 
 def connect() -> OneProcess:
-    """The processes this one was started with."""
+    """Connect to the processes this one was started with."""
     return OneProcess() if processes.count() == 1 else ManyProcesses()
 
 
 def share_of(rows: Sequence[Row], number: int, count: int) -> list[Row]:
-    """Every ``count``-th row of a batch from ``number`` on: rows of all lengths for each process.
+    """Take every ``count``-th row from ``number`` on: each process gets all lengths.
 
     A process with nothing to read, or nothing to see where others see, gets a row of which
     nothing is asked as well: every process' gradient then covers the same weights.
@@ -209,22 +210,6 @@ def share_of(rows: Sequence[Row], number: int, count: int) -> list[Row]:
 
 
 def unasked(row: Row) -> Row:
-    """``row`` without its reads."""
+    """Return ``row`` without its reads."""
     nothing = np.empty(0, np.int32)
     return replace(row, reads=nothing, targets=nothing, kinds=nothing, choices=nothing)
-
-
-def _whole(tensor: Tensor) -> Tensor:
-    """A tensor that may be cut up among processes, in one piece."""
-    gather: Any = getattr(tensor, "full_tensor", None)
-    return tensor if gather is None else gather()
-
-
-def cut_like(parameter: Tensor, tensor: Tensor) -> Tensor:
-    """``tensor``, cut up among processes as ``parameter`` is, where it has its shape."""
-    if not hasattr(parameter, "full_tensor") or tensor.shape != parameter.shape:
-        return tensor
-    from torch.distributed.tensor import DTensor, distribute_tensor
-
-    assert isinstance(parameter, DTensor)
-    return distribute_tensor(tensor, parameter.device_mesh, parameter.placements)

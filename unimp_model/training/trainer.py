@@ -14,20 +14,26 @@ Several processes may run this at once, each with its share of every batch: :mod
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from benchmark.host.console import note
 from benchmark.host.progress import Bar, bar
 from benchmark.model import TrainingView
-from benchmark.training.reproducible import deterministic
+from benchmark.training.checkpoint import (
+    Checkpoint,
+    optimiser_tensors,
+    restore_optimiser,
+    training_key,
+)
+from benchmark.training.journal import SPEED, Journal
+from benchmark.training.reproducible import reproducible
 from benchmark.training.schedules import cosine, resume_schedule
 from unimp_model.config import UniMPConfig
 from unimp_model.images.encoder import PhotoFeatures
@@ -35,13 +41,6 @@ from unimp_model.network.decoding import Reader
 from unimp_model.network.model import UniMPNetwork, last_layer, trainable_parameters
 from unimp_model.sequence.batches import Batch, bucketed, collate
 from unimp_model.sequence.template import CONTEXT, Template
-from unimp_model.training.checkpoint import (
-    Checkpoint,
-    generator_record,
-    optimiser_tensors,
-    restore_optimiser,
-    training_key,
-)
 from unimp_model.training.logbook import Logbook
 from unimp_model.training.losses import focal_loss, objective, token_weights
 from unimp_model.training.optimisation import make_optimiser
@@ -49,24 +48,8 @@ from unimp_model.training.processes import OneProcess
 from unimp_model.training.rows import ALL_TASKS, Chunk, RowBuilder, chunks
 from unimp_model.training.validation import Validation
 
-_SPEED = "tokens_per_second"
-
 #: Weights by parameter name.
 State = dict[str, Tensor]
-
-
-@dataclass
-class Journal:
-    """What happened: per epoch the stage, the losses, the validation scores and the speed."""
-
-    epochs: list[dict[str, Any]] = field(default_factory=list)
-    kept: dict[str, int] = field(default_factory=dict)
-    """Stage -> number of its best epoch, from 0; -1 where no epoch improved on the start."""
-
-    def timeless(self) -> dict[str, Any]:
-        """For saving: without speeds, so that the same seed saves the same bytes."""
-        epochs = [{k: v for k, v in e.items() if k != _SPEED} for e in self.epochs]
-        return {"kept": self.kept, "epochs": epochs}
 
 
 @dataclass
@@ -114,6 +97,10 @@ class Position:
     """Optimiser state to go on from."""
 
 
+#: What a checkpoint keeps of a position in JSON.
+_POSITION = ("stage", "epoch", "steps", "best", "kept")
+
+
 class Trainer:
     """Trains one network in place."""
 
@@ -147,7 +134,8 @@ class Trainer:
         if self.processes.count > 1:  # each draws its own dropout: with fewer it is another one
             decides["processes"] = self.processes.count
         key = training_key(code, self.processes.device, tasks=self.tasks, **decides)
-        self.checkpoint = Checkpoint(data.features_folder / "training" / f"{key}.safetensors")
+        file = data.features_folder / "training" / f"{key}.safetensors"
+        self.checkpoint = Checkpoint(file, self.generator)
 
     def train(self) -> Trained:
         """Follow the configured strategy and leave the network with its final weights.
@@ -157,7 +145,7 @@ class Trainer:
         """
         stages, at = self._stages(), self._resume()
         logbook = Logbook(self.checkpoint.file.stem[:12], keep=self.processes.is_main)
-        with deterministic():
+        with reproducible(strict=True):
             while at.stage < len(stages):
                 self._run(stages[at.stage], at, logbook)
                 at.stage, at.epoch, at.resumed = at.stage + 1, 0, None
@@ -252,54 +240,38 @@ class Trainer:
         network.load_state_dict(at.joint, strict=False)
 
     def _write(self, at: Position, optimiser: torch.optim.Optimizer) -> None:
-        groups = {f"own {task}": weights for task, weights in at.own.items()}
-        groups |= {
+        """Write the checkpoint, in the main process; all of them gather the optimiser's state."""
+        weights = {f"own {task}": weights for task, weights in at.own.items()}
+        weights |= {
             "now": snapshot(self.network, self.names),
             "best": at.best_state,
             "joint": at.joint,
-            "optimiser": self.processes.gathered(optimiser_tensors(optimiser)),
-            "chance": {"torch": torch.get_rng_state()},
         }
-        record = {
-            "stage": at.stage,
-            "epoch": at.epoch,
-            "steps": at.steps,
-            "best": at.best,
-            "kept": at.kept,
-            "journal": asdict(at.journal),
-            "generator": generator_record(self.generator),
-        }
+        state = self.processes.gathered(optimiser_tensors(optimiser))
+        position = {name: getattr(at, name) for name in _POSITION}
         if self.processes.is_main:
-            self.checkpoint.write(groups, record)
+            self.checkpoint.write(weights, state, at.journal, position)
 
     def _resume(self) -> Position:
         """Where to begin: at the start, or behind the last finished epoch."""
-        found = self.processes.from_main(self.checkpoint.read)
-        if found is None:
+        saved = self.processes.from_main(self.checkpoint.read)
+        if saved is None:
             return Position()
-        groups, record = found
         device = self.network.special_input.device
-        groups = {g: {n: t.to(device) for n, t in part.items()} for g, part in groups.items()}
-        self.network.load_state_dict(groups["now"], strict=False)
-        torch.set_rng_state(groups["chance"]["torch"].cpu())
-        self.generator.bit_generator.state = record["generator"]
-        if self.processes.is_main:
-            print(
-                f"Training goes on after epoch {record['epoch']} of stage {record['stage'] + 1}.",
-                file=sys.stderr,
-            )
-        return Position(
-            stage=record["stage"],
-            epoch=record["epoch"],
-            steps=record["steps"],
-            best=record["best"],
-            kept=record["kept"],
-            best_state=groups["best"],
-            joint=groups.get("joint", {}),
-            own={g.removeprefix("own "): p for g, p in groups.items() if g.startswith("own ")},
-            journal=Journal(**record["journal"]),
-            resumed=groups["optimiser"],
+        weights = {g: {n: t.to(device) for n, t in p.items()} for g, p in saved.weights.items()}
+        self.network.load_state_dict(weights["now"], strict=False)
+        self.checkpoint.restore_chance(saved)
+        at = Position(
+            **saved.position,
+            best_state=weights["best"],
+            joint=weights.get("joint", {}),
+            own={g.removeprefix("own "): p for g, p in weights.items() if g.startswith("own ")},
+            journal=saved.journal,
+            resumed=saved.optimiser,
         )
+        if self.processes.is_main:
+            note(f"Training goes on after epoch {at.epoch} of stage {at.stage + 1}.")
+        return at
 
     def _epoch(
         self,
@@ -345,7 +317,7 @@ class Trainer:
             progress.note = f"{sums}, {speed:,.0f} tokens/s"
             progress.advance()
         sums.combine(processes)
-        return {**sums.means(), _SPEED: tokens / (time.perf_counter() - started)}, steps
+        return {**sums.means(), SPEED: tokens / (time.perf_counter() - started)}, steps
 
     def _validate(self, stage: Stage) -> tuple[float | None, dict[str, float]]:
         """Mean validation score of the stage's tasks (``None`` without examples), and each."""
@@ -494,7 +466,7 @@ def training_loss(
 
 
 def snapshot(network: nn.Module, names: Sequence[str]) -> State:
-    """Copies of the parameters ``names``."""
+    """Copy the parameters ``names``."""
     parameters = dict(network.named_parameters())
     return {name: parameters[name].detach().clone() for name in names}
 
@@ -514,7 +486,7 @@ class _LossSums:
             self.counts[kind] += len(chosen)
 
     def combine(self, processes: OneProcess) -> None:
-        """Those of all processes."""
+        """Sum totals and counts over all processes."""
         self.totals = dict(zip(self.names, processes.total(self.totals.values()), strict=True))
         self.counts = dict(zip(self.names, processes.total(self.counts.values()), strict=True))
 

@@ -1,14 +1,7 @@
-"""The journal that a fitted model may leave: what happened in each epoch of its training.
+"""Reads the journal that a fitted model may leave: what happened in each epoch of its training.
 
-Optional, for any model: one of the JSON files that ``save`` writes into its folder is an object
-with an entry ``journal``::
-
-    {"journal": {"epochs": [{"stage": "joint", "valid search NDCG@5": 0.21}, ...],
-                 "kept": {"joint": 3}}}
-
-An epoch's ``valid TASK METRIC`` are its scores on validation, higher being better. ``stage``
-names the part of the training it belongs to and ``kept`` says, for each, which of its epochs was
-kept, counted from 0 (-1: none was better than what the stage began with); both may be absent.
+Its file and shape are those of :mod:`benchmark.training.journal`; any model may write one, and
+``stage`` and ``kept`` may be absent from it.
 """
 
 from __future__ import annotations
@@ -23,6 +16,7 @@ from benchmark.errors import BenchError
 from benchmark.host.files import read_json
 from benchmark.host.home import Home
 from benchmark.runs.store import FIT_RECORD, StoredRun
+from benchmark.training.journal import NAME
 
 #: A journal in a larger file is not looked for.
 _MOST_BYTES = 64 * 2**20
@@ -67,12 +61,15 @@ class FitShelf:
 
 
 def read_journal(folder: Path) -> Mapping[str, Any] | None:
-    """Read the journal of the fitted model in ``folder``; ``None`` where it left none."""
-    for path in sorted((folder / "state").glob("*.json")):
-        journal = _object(path).get("journal")
-        if isinstance(journal, dict) and isinstance(journal.get("epochs"), list):
-            return journal
-    return None
+    """Return the journal of the fitted model in ``folder``, or ``None`` where it left none."""
+    journal = _object(folder / "state" / NAME)
+    return journal if isinstance(journal.get("epochs"), list) else None
+
+
+def has_old_journal(folder: Path) -> bool:
+    """Tell whether the fit in ``folder`` kept its journal as older versions did: inside another
+    file of its state, which is no longer read."""
+    return any("journal" in _object(path) for path in (folder / "state").glob("*.json"))
 
 
 def validation_curves(journal: Mapping[str, Any], task: str) -> dict[str, tuple[Segment, ...]]:

@@ -7,8 +7,15 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import BenchError
+from benchmark.host.console import note
 from benchmark.host.home import Home
-from benchmark.report.figures.journals import FitShelf, Segment, read_journal, validation_curves
+from benchmark.report.figures.journals import (
+    FitShelf,
+    Segment,
+    has_old_journal,
+    read_journal,
+    validation_curves,
+)
 from benchmark.report.figures.page import style
 from benchmark.report.figures.page.labels import spread
 from benchmark.report.figures.page.plot_page import MARGIN, Key, PlotPage
@@ -213,6 +220,11 @@ def _curves(view: TableView, group: Group, fits: FitShelf) -> Iterator[tuple[str
                 continue
             seen.add(folder)
             journal = read_journal(folder)
+            if journal is None and has_old_journal(folder):
+                note(
+                    f"{row.system}: the journal of its fit is of an older version and not read; "
+                    "fit it again (unimp-bench run ... --refit) for its learning curve."
+                )
             if journal is not None:
                 seed = int(run.manifest["seed"])
                 for metric, segments in validation_curves(journal, group.task).items():

@@ -98,26 +98,28 @@ def _train(values, *, epochs=20, patience=3, loss=None):
         settings=TrainingSettings(epochs=epochs, patience=patience, learning_rate=0.5),
         label="test",
         validate=None if values is None else validate,
+        measure="search NDCG@5",
     )
     return network, journal, seen
 
 
 def test_the_best_epoch_stays_and_training_stops_after_patience():
     network, journal, seen = _train([0.1, 0.4, 0.3, 0.2, 0.1, 0.9])
-    assert journal.validation == [0.1, 0.4, 0.3, 0.2, 0.1]
-    assert journal.best_epoch == 2
+    assert journal.values("valid search NDCG@5") == [0.1, 0.4, 0.3, 0.2, 0.1]
+    assert journal.kept == {"training": 1}
     assert network.w.item() == seen[1]
 
 
 def test_the_first_of_equal_epochs_wins():
     network, journal, seen = _train([0.2, 0.2, 0.2, 0.2, 0.9])
-    assert journal.best_epoch == 1
+    assert journal.kept == {"training": 0}
     assert network.w.item() == seen[0]
 
 
 def test_without_validation_all_epochs_run_and_the_last_weights_stay():
     network, journal, _ = _train(None, epochs=4)
-    assert (journal.best_epoch, len(journal.losses)) == (4, 4)
+    assert journal.kept == {"training": 3}
+    assert [set(epoch) for epoch in journal.epochs] == 4 * [{"stage", "loss"}]
     assert network.w.item() == pytest.approx(-2.0, rel=1e-4)
 
 

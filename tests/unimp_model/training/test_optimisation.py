@@ -7,8 +7,8 @@ import copy
 import pytest
 import torch
 
+from benchmark.training.checkpoint import optimiser_tensors, restore_optimiser
 from unimp_model.config import UniMPConfig
-from unimp_model.training.checkpoint import optimiser_tensors, restore_optimiser
 from unimp_model.training.optimisation import MuonAndAdamW, make_optimiser
 
 TINY = UniMPConfig(muon_learning_rate=0.02, learning_rate=0.003)

@@ -12,7 +12,7 @@ machinery around it is not, and with it goes most of what breaks or leaks:
 * ``quick_start`` imports ray. It is never imported, so RecBole is of use without ray, whose pinned
   version has no build for Python 3.12.
 
-What remains is cured below, each where it stands.
+What remains is mended below, each fault where it stands.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from benchmark.data.instances.timeline import Timeline
 from benchmark.errors import BenchError
 
 #: Names of a batch's columns.
@@ -83,7 +84,7 @@ def new_network(
     :class:`BenchError` when recbole is not installed.
     """
     known = {**_FIELDS, **settings, "MAX_ITEM_LIST_LENGTH": window, "device": device}
-    network: nn.Module = _network_class(name)(_Settings(known), _Dataset(sizes))
+    network: nn.Module = network_class(name)(_Settings(known), _Dataset(sizes))
     with torch.no_grad():
         # RecBole declares token 0 as padding and then initialises its row like all others. Looking
         # it up gives it no gradient, so it stays noise, which HGN adds for every missing item.
@@ -93,8 +94,21 @@ def new_network(
     return network.to(device)
 
 
+def pair_network(
+    name: str, settings: Mapping[str, Any], timeline: Timeline, *, items: int, device: torch.device
+) -> nn.Module:
+    """Return RecBole's network ``name`` over training pairs, made as by :func:`new_network`."""
+    sizes = Sizes(len(timeline.users), items, 0, (timeline.user, timeline.item))
+    return new_network(name, settings, sizes, window=1, device=device)
+
+
+def pair_batch(user: Tensor, taken: Tensor, other: Tensor) -> dict[str, Tensor]:
+    """Return the columns that a pairwise loss reads, (B,) each, from numbers from 0."""
+    return {USER: user + 1, ITEM: taken + 1, NEGATIVE: other + 1}
+
+
 def every_state(network: Any, batch: Mapping[str, Tensor]) -> Tensor:
-    """SASRec's or GRU4Rec's states (B, window, d) at every place of ``batch``'s items.
+    """Return SASRec's or GRU4Rec's states (B, window, d) at every place of ``batch``.
 
     Their forward pass computes them and returns the one at the last place alone.
     """
@@ -107,7 +121,7 @@ def every_state(network: Any, batch: Mapping[str, Tensor]) -> Tensor:
 
 
 def bpr_loss() -> nn.Module:
-    """RecBole's, for a network whose stages differ in their loss."""
+    """Return RecBole's BPR loss, for a network whose stages differ in their loss."""
     from recbole.model.loss import BPRLoss
 
     loss: nn.Module = BPRLoss()
@@ -133,11 +147,11 @@ class _Dataset:
         self.num = counts.__getitem__
 
     def inter_matrix(self, form: str) -> NDArray[np.float32]:
-        """LightGCN keeps this and builds its graph from it: see ``_light_gcn``."""
+        """Return nothing of use: LightGCN keeps it and builds its graph otherwise here."""
         return np.zeros(0, np.float32)
 
     def get_item_feature(self) -> None:
-        """S3Rec keeps this for the pre-training rows that :mod:`.s3rec` builds itself."""
+        """Return nothing: S3Rec keeps it for the rows that :mod:`.s3rec` builds itself."""
 
 
 _INSTALL = (
@@ -147,7 +161,7 @@ _INSTALL = (
 
 
 @cache
-def _network_class(name: str) -> type[nn.Module]:
+def network_class(name: str) -> type[nn.Module]:
     with _nothing_leaks():
         try:
             module = import_module(f"recbole.model.{_FOLDERS[name]}")
@@ -157,8 +171,8 @@ def _network_class(name: str) -> type[nn.Module]:
                 fix=_INSTALL,
             ) from error
     found: type[nn.Module] = getattr(module, name)
-    cure = {"LightGCN": _light_gcn, "HGN": _hgn}.get(name)
-    return found if cure is None else cure(found)
+    fix = {"LightGCN": _light_gcn, "HGN": _hgn}.get(name)
+    return found if fix is None else fix(found)
 
 
 @contextmanager
@@ -193,7 +207,7 @@ def _light_gcn(original: type[nn.Module]) -> type[nn.Module]:
             super().__init__(config, dataset)
 
         def get_norm_adj_mat(self) -> Tensor:
-            """D^-1/2 A D^-1/2 over users, then items; each pair counts once (equation 3)."""
+            """Return D^-1/2 A D^-1/2 over users, then items; pairs count once (equation 3)."""
             tokens = np.unique(np.stack(self._pairs) + 1, axis=1)  # (2, pairs)
             users, items = torch.from_numpy(tokens)
             items = items + self.n_users

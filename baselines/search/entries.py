@@ -1,0 +1,90 @@
+"""Product search systems as the registry announces them: papers, variants, search spaces.
+
+Light on purpose: listing models must not import one.
+"""
+
+from __future__ import annotations
+
+from baselines.search.backends import BACKENDS
+from benchmark.models.registered import ModelEntry
+
+_VECTORS: dict[str, object] = {
+    "learning_rate": {"low": 1e-3, "high": 2e-2, "log": True},
+    "embedding_size": [64, 128, 256],
+    "item_noise": {"low": 0.0, "high": 1.0},
+    "l2": {"low": 1e-3, "high": 1e-1, "log": True},
+}
+
+MODELS: tuple[ModelEntry, ...] = (
+    ModelEntry(
+        name="bm25",
+        target="baselines.search.bm25:BM25",
+        tasks=("search",),
+        group="search",
+        paper_name="BM25",
+        variants={
+            "category": {"fields": ("category",)},
+            "rank-bm25": {"backend": "rank-bm25"},
+            "lucene": {"backend": "lucene"},
+        },
+        requires=("bm25s",),
+        needs={name: BACKENDS[name].needs for name in ("rank-bm25", "lucene")},
+        formulas={
+            "": BACKENDS["bm25s"].formula,
+            "rank-bm25": BACKENDS["rank-bm25"].formula,
+            "lucene": BACKENDS["lucene"].formula,
+        },
+        space={
+            "k1": {"low": 0.0, "high": 3.0},
+            "b": {"low": 0.0, "high": 1.0},
+            "fields": [
+                ["category"],
+                ["category", "title"],
+                ["category", "title", "brand"],
+                ["category", "title", "brand", "description"],
+            ],
+        },
+    ),
+    ModelEntry(
+        name="hem",
+        target="baselines.search.hem:HEM",
+        tasks=("search",),
+        group="search",
+        paper_name="HEM",
+        space={"query_weight": {"low": 0.0, "high": 1.0}, **_VECTORS},
+    ),
+    ModelEntry(
+        name="zam",
+        target="baselines.search.zam:ZAM",
+        tasks=("search",),
+        group="search",
+        paper_name="ZAM",
+        space={"attention_units": {"low": 1, "high": 10}, **_VECTORS},
+    ),
+    ModelEntry(
+        name="rtm",
+        target="baselines.search.rtm:RTM",
+        tasks=("search",),
+        group="search",
+        paper_name="RTM",
+        variants={
+            "paper": {
+                "embedding_size": 128,
+                "heads": 8,
+                "inner_size": 512,
+                "corruption": 0.9,
+                "user_reviews": 20,
+                "item_reviews": 30,
+                "negatives_from": "catalogue",
+            },
+        },
+        reads_reviews=True,
+        space={
+            "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
+            "layers": {"low": 1, "high": 3},
+            "corruption": {"low": 0.0, "high": 0.9},
+            "negatives_from": ["catalogue", "candidates"],
+        },
+        requires=("bm25s",),
+    ),
+)
