@@ -70,6 +70,7 @@ def run(
     import time
 
     from benchmark.commands.options import parse_settings
+    from benchmark.data.opening import ensure_dataset
     from benchmark.host import processes
     from benchmark.host.home import find_home
     from benchmark.report.missing import specs_of_table
@@ -112,8 +113,11 @@ def run(
     runs = []
     started = time.time()
     with output_to_stderr():
+        place.check_writable()
+        names = dict.fromkeys(spec.data for spec in specs)
+        datasets = {name: ensure_dataset(name, place) for name in names}
         for spec in specs:
-            finished = execute(spec, place, force=force, since=started)
+            finished = execute(spec, datasets[spec.data], place, force=force, since=started)
             warn_of_failures(finished)
             runs.append(finished)
         processes.tell(None)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.data.dataset import Dataset
-from benchmark.data.opening import ensure_dataset
+from benchmark.data.opening import open_dataset
 from benchmark.data.unchanged import require_unchanged
 from benchmark.errors import BenchError, in_one_line
 from benchmark.host import processes
@@ -183,7 +183,7 @@ def assist(home: Home) -> None:
     """
     while (fit := processes.hear()) is not None:
         built = configure(fit["model"], fit["settings"])
-        view = ensure_dataset(fit["data"], home).training_view()
+        view = open_dataset(fit["data"], home).training_view()  # the main process prepared it
         model: Any = built.build()
         seed_everything(fit["seed"])
         with model_code(built.label, "assisting in a fit"):

@@ -1,4 +1,4 @@
-"""Executing a run: fit if needed, predict, score, store; resume what was killed.
+"""Execute a run: fit if needed, predict, score, store; resume what was killed.
 
 The runner never asks which model it runs. A run's folder carries a name made of its identity,
 so asking the same question again finds the stored answer.
@@ -19,7 +19,6 @@ import polars as pl
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.instances.lazily import Questions
-from benchmark.data.opening import ensure_dataset
 from benchmark.errors import BenchError, UsageError
 from benchmark.host import provenance
 from benchmark.host.console import note
@@ -38,18 +37,29 @@ from benchmark.tasks import TASKS, Task
 
 
 def execute(
-    spec: RunSpec, home: Home, *, force: bool = False, since: float | None = None
+    spec: RunSpec,
+    dataset: Dataset,
+    home: Home,
+    *,
+    force: bool = False,
+    since: float | None = None,
 ) -> StoredRun:
-    """Execute ``spec`` and return its stored run; a finished one is returned as it is.
+    """Execute ``spec`` on ``dataset`` and return its stored run; a finished one as it is.
 
-    ``force`` runs it again, the fit included; ``since`` (seconds since the epoch) lets it take
-    a fit that is no older, so that several forced runs share a new one. Raises
-    :class:`UsageError` for what cannot be asked and :class:`BenchError` for what fails; then
-    finished shards stay, and the same command resumes.
+    ``dataset`` is the one that ``spec`` names, opened by the caller
+    (:func:`~benchmark.data.opening.ensure_dataset`): nothing is prepared here. ``force`` runs it
+    again, the fit included; ``since`` (seconds since the epoch) lets it take a fit that is no
+    older, so that several forced runs share a new one. Raises :class:`UsageError` for what
+    cannot be asked and :class:`BenchError` for what fails; then finished shards stay, and the
+    same command resumes.
     """
     task, built = check(spec)
+    if dataset.name != spec.data:
+        raise UsageError(
+            f"The run asks for dataset {spec.data!r}, but {dataset.name!r} was opened.",
+            fix="Open the dataset that the run names.",
+        )
     home.check_writable()
-    dataset = ensure_dataset(spec.data, home)
     chosen = None
     if spec.tuned:
         chosen = chosen_settings(spec, dataset.sha256, home)

@@ -21,7 +21,7 @@ from benchmark.report.figures.tuning import HistoryFigure, best_so_far
 from benchmark.report.formats.render import render
 from benchmark.report.side_by_side import render_runs
 from benchmark.report.two_runs import render_comparison
-from benchmark.runs.runner import execute, result_json
+from benchmark.runs.runner import result_json
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import PER_INSTANCE, PREDICTIONS, stored_runs
 from benchmark.runs.tuned import TRIALS, Search, Trial, read_search, require_tuned
@@ -53,7 +53,7 @@ def spec_of(knob: str, **more) -> RunSpec:
 
 
 def test_a_tuned_run_is_the_run_of_the_best_settings(
-    knob, searched, place, tmp_path, monkeypatch
+    execute, knob, searched, place, tmp_path, monkeypatch
 ) -> None:
     count = tmp_path / "count"
     monkeypatch.setenv("KNOB_COUNT", str(count))
@@ -69,7 +69,7 @@ def test_a_tuned_run_is_the_run_of_the_best_settings(
     assert count.read_text() == "fit\n"  # one fit serves both
 
 
-def test_its_manifest_and_folder_tell_of_the_search(knob, searched, place) -> None:
+def test_its_manifest_and_folder_tell_of_the_search(execute, knob, searched, place) -> None:
     run = execute(spec_of(knob, tuned=True), place)
     tuning = run.manifest["tuning"]
     assert tuning["id"] == searched.id
@@ -83,14 +83,14 @@ def test_its_manifest_and_folder_tell_of_the_search(knob, searched, place) -> No
     assert execute(spec_of(knob, tuned=True), place).folder == run.folder
 
 
-def test_a_run_by_name_records_no_search(knob, searched, place) -> None:
+def test_a_run_by_name_records_no_search(execute, knob, searched, place) -> None:
     run = execute(spec_of(knob), place)
     assert "tuning" not in run.manifest
     assert "tuning" not in result_json(run)
     assert not (run.folder / TRIALS).exists()
 
 
-def test_more_trials_make_another_run(knob, searched, place, space) -> None:
+def test_more_trials_make_another_run(execute, knob, searched, place, space) -> None:
     before = execute(spec_of(knob, tuned=True), place)
     tune(knob, "search", data="sim-xs", trials=7, home=place, space=space)
     after = execute(spec_of(knob, tuned=True), place)
@@ -99,7 +99,7 @@ def test_more_trials_make_another_run(knob, searched, place, space) -> None:
 
 
 def test_of_several_searches_the_best_trial_counts_and_all_trials(
-    knob, searched, place, tmp_path
+    execute, knob, searched, place, tmp_path
 ) -> None:
     other = tmp_path / "other.toml"
     other.write_text("rate = [0.001, 50.0]")
@@ -113,7 +113,7 @@ def test_of_several_searches_the_best_trial_counts_and_all_trials(
     assert len(json.loads((run.folder / TRIALS).read_text())["searches"]) == 2
 
 
-def test_a_seed_and_a_perturbation_use_the_same_settings(knob, searched, place) -> None:
+def test_a_seed_and_a_perturbation_use_the_same_settings(execute, knob, searched, place) -> None:
     runs = [
         execute(spec_of(knob, tuned=True, seed=seed, perturb=perturb), place)
         for seed, perturb in ((0, None), (1, None), (0, "nt"))
@@ -122,7 +122,7 @@ def test_a_seed_and_a_perturbation_use_the_same_settings(knob, searched, place) 
     assert len({json.dumps(run.manifest["config"]) for run in runs}) == 1
 
 
-def test_without_a_search_the_command_for_one_is_given(knob, place) -> None:
+def test_without_a_search_the_command_for_one_is_given(execute, knob, place) -> None:
     spec = spec_of(knob, tuned=True)
     with pytest.raises(UsageError, match="has not been tuned for search on 'sim-xs'") as caught:
         require_tuned([spec_of(knob), spec], place)
@@ -132,12 +132,12 @@ def test_without_a_search_the_command_for_one_is_given(knob, place) -> None:
         execute(spec, place)
 
 
-def test_tuned_and_set_exclude_each_other(knob, searched, place) -> None:
+def test_tuned_and_set_exclude_each_other(execute, knob, searched, place) -> None:
     with pytest.raises(UsageError, match="--tuned takes the settings"):
         execute(spec_of(knob, tuned=True, settings={"rate": 1.0}), place)
 
 
-def test_a_tuned_run_needs_no_optuna(knob, searched, place, monkeypatch) -> None:
+def test_a_tuned_run_needs_no_optuna(execute, knob, searched, place, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     assert execute(spec_of(knob, tuned=True), place).scores
 
@@ -170,7 +170,7 @@ def table_of(tmp_path, knob: str) -> str:
 
 
 def test_a_table_shows_tuned_runs_in_tuned_rows_with_the_number_of_trials(
-    knob, searched, place, tmp_path
+    execute, knob, searched, place, tmp_path
 ) -> None:
     table = table_of(tmp_path, knob)
     plain = f"unimp-bench run --model {knob} --task search --data sim-xs"
@@ -196,7 +196,7 @@ def test_a_tuned_row_nobody_searched_for_says_so(knob, place, tmp_path) -> None:
     assert any("unimp-bench tune" in note for note in report.notes)
 
 
-def test_runs_side_by_side_say_which_is_tuned(knob, searched, place) -> None:
+def test_runs_side_by_side_say_which_is_tuned(execute, knob, searched, place) -> None:
     runs = [execute(spec_of(knob), place), execute(spec_of(knob, tuned=True), place)]
     shown = render_runs(runs, "md")
     assert "Knob (tuned)" in shown
@@ -228,7 +228,7 @@ def test_the_commands_search_then_run(knob, space, place, tmp_path, monkeypatch,
     assert "-tuned_" in run.folder.name
 
 
-def test_a_comparison_names_the_number_of_trials(knob, searched, place) -> None:
+def test_a_comparison_names_the_number_of_trials(execute, knob, searched, place) -> None:
     runs = [execute(spec_of(knob, tuned=True), place), execute(spec_of(knob), place)]
     shown = render_comparison(compare_runs(*runs, home=place), styled=False)
     assert "(tuned, the best of 6 trials)" in " ".join(shown.split())

@@ -26,7 +26,6 @@ from benchmark.report.figures.generation.figure import build_generation
 from benchmark.report.figures.generation.page import Row, Side, draw_page
 from benchmark.report.figures.generation.pairs import MOST_PAIRS, MOST_USERS, choose_pairs
 from benchmark.report.figures.making import describe, make_figure
-from benchmark.runs.runner import execute
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import MANIFEST, PREDICTIONS, SCORES
 
@@ -34,7 +33,7 @@ MODEL, TASK, DATA = "random-photo", "image-generation", "sim-xs"
 
 
 @pytest.fixture(scope="module")
-def template(sim_xs, tmp_path_factory) -> Home:
+def template(execute, sim_xs, tmp_path_factory) -> Home:
     """A home with sim-xs and one run of random-photo."""
     home = Home(tmp_path_factory.mktemp("figures"))
     home.datasets.mkdir(parents=True)
