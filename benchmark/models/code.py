@@ -54,6 +54,7 @@ PLUMBING = (
     "benchmark.report",
     "benchmark.runs.fitting",
     "benchmark.models.building",
+    "benchmark.runs.manifest",
     "benchmark.runs.store",
     "benchmark.models.calling",
     "benchmark.host.files",

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from benchmark.errors import BenchError, UsageError, in_one_line, unknown_name
 from benchmark.models.from_file import load_file, split_name
@@ -22,6 +22,11 @@ from benchmark.registry import resolve
 from benchmark.tasks import TASKS
 
 GROUP = "unimp_bench.models"
+
+#: What a model stands for in a comparison: a floor that looks at nothing or learns nothing, a
+#: ceiling that knows the truth of simulated data and takes no part, a system for one kind of
+#: task, one system for all kinds, or an outside class, of which nothing is known.
+Role = Literal["trivial", "ceiling", "specialised", "generalist", "outside"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,9 @@ class Needs:
 class ModelEntry:
     """A model as the listings show it; ``target`` is imported only when it is run.
 
+    ``group`` is the family that listings show. ``role`` is what the model stands for in a
+    comparison, and ``cost`` how much work a run of it is beside the others, from 0 (it counts)
+    over 5 (a network is trained) to 9 (hours): tables run the cheapest first.
     ``variants`` maps a variant's name to the settings it changes in the default
     configuration. ``requires`` are import names looked for without importing them, and
     ``extra`` is the extra of this project that installs them; ``before_python`` and ``alone``
@@ -70,6 +78,8 @@ class ModelEntry:
     target: str
     tasks: tuple[str, ...]
     group: str
+    role: Role = "specialised"
+    cost: int = 5
     paper_name: str | None = None
     adapted: bool = False
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
@@ -197,6 +207,7 @@ def _entry_of_class(model: type, *, name: str, target: str, of_file: bool = Fals
         target=target,
         tasks=tuple(tasks),
         group="outside",
+        role="outside",
         loaded=model if of_file else None,
     )
 

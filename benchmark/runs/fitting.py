@@ -36,7 +36,7 @@ from benchmark.models.calling import model_code
 
 _RECORD, _STATE, _STAMPS = "fitted.json", "state", "stamps.json"
 #: What a run reads of the record.
-_RECORDED = {"seconds", "peak_memory_mib", "parameters", "attachments", "files"}
+_RECORDED = {"key", "seconds", "peak_memory_mib", "parameters", "attachments", "files"}
 #: File systems take names of up to 255 bytes; class names may be longer.
 _SLUG_LENGTH = 80
 
@@ -62,6 +62,14 @@ def fit_key(built: BuiltModel, dataset: Dataset, seed: int) -> str:
             "seed": seed,
         }
     )[:16]
+
+
+def fit_folder(fit_key: str, home: Home) -> Path | None:
+    """Return the folder of the stored fit with this key, ``None`` where ``home`` has none."""
+    for record in sorted(home.fitted.glob(f"*/{_RECORD}")):
+        if record.parent.name.endswith(f"-{fit_key}"):
+            return record.parent
+    return None
 
 
 def seed_everything(seed: int) -> None:

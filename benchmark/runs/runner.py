@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 
@@ -27,10 +27,11 @@ from benchmark.host.home import Home
 from benchmark.metrics import text
 from benchmark.models.building import BuiltModel, configure
 from benchmark.runs.fitting import Fitted, fit_or_load
+from benchmark.runs.manifest import MANIFEST, Manifest, TuningRecord, excerpt
 from benchmark.runs.predictions import predict, shard_seconds
 from benchmark.runs.scoring import require_possible_scores, score_predictions, write_per_instance
 from benchmark.runs.spec import RunSpec
-from benchmark.runs.store import MANIFEST, PER_INSTANCE, SCORES, StoredRun, is_tuned, load_run
+from benchmark.runs.store import PER_INSTANCE, SCORES, StoredRun, is_tuned, load_run
 from benchmark.runs.tuned import TRIALS, Chosen, chosen_settings
 from benchmark.stats import summarise
 from benchmark.tasks import TASKS, Task
@@ -172,7 +173,8 @@ def _execute(
     )
     manifest = _manifest(spec, built, dataset, identity, fitted, partial)
     if chosen is not None:
-        manifest |= {"settings": dict(chosen.settings), "tuning": chosen.record}
+        manifest["settings"] = dict(chosen.settings)
+        manifest["tuning"] = cast(TuningRecord, chosen.record)
         write_json(partial / TRIALS, chosen.trials)
     write_json(partial / MANIFEST, manifest)
     for shard in partial.glob("shard-*.parquet"):
@@ -192,14 +194,15 @@ def _manifest(
     identity: dict[str, Any],
     fitted: Fitted,
     partial: Path,
-) -> dict[str, Any]:
+) -> Manifest:
     seconds = [shard_seconds(path) for path in sorted(partial.glob("shard-*.parquet"))]
-    return {
+    manifest: Manifest = {
         "format": 1,
         "run_id": partial.name.removesuffix(".partial"),
         "model": built.entry.name,
         "variant": built.variant,
         "group": built.entry.group,
+        "role": built.entry.role,
         "task": spec.task,
         "task_version": identity["task_version"],
         "data": dataset.name,
@@ -213,6 +216,7 @@ def _manifest(
         "code_sha256": built.code,
         "dataset_sha256": dataset.sha256,
         "instances_sha256": identity["instances_sha256"],
+        "fit_key": fitted.record["key"],
         "parameters": fitted.record["parameters"],
         "attachments": fitted.record["attachments"],
         "precision": getattr(fitted.model, "precision", "float32"),
@@ -221,19 +225,21 @@ def _manifest(
         "fit_peak_memory_mib": fitted.record["peak_memory_mib"],
         "predict_seconds": round(sum(seconds), 3),
         "peak_memory_mib": provenance.peak_memory_mib(),
-        **provenance.environment(),
         "created": provenance.now(),
         "command": provenance.command_line(),
     }
+    manifest.update(cast(Manifest, provenance.environment()))  # its fields are all optional
+    return manifest
 
 
 def result_json(run: StoredRun) -> dict[str, Any]:
     """The JSON shape ``unimp-bench run --json`` prints for one run."""
     manifest = run.manifest
     keys = ("model", "variant", "task", "data", "cohort", "perturb", "seed")
+    tuned = {"tuning": manifest["tuning"]} if is_tuned(run) else {}
     return {
         "run": str(run.folder),
-        **{key: manifest[key] for key in keys},
+        **excerpt(manifest, keys),
         "scores": {
             name: {key: score[key] for key in ("value", "low", "high", "n")}
             for name, score in run.scores.items()
@@ -241,7 +247,7 @@ def result_json(run: StoredRun) -> dict[str, Any]:
         "failure_rate": run.failure_rate,
         "fit_seconds": manifest["fit_seconds"],
         "predict_seconds": manifest["predict_seconds"],
-        **({"tuning": manifest["tuning"]} if is_tuned(run) else {}),
+        **tuned,
     }
 
 

@@ -21,8 +21,6 @@ from typing import Any
 
 from benchmark.errors import BenchError
 from benchmark.host.files import read_json
-from benchmark.host.home import Home
-from benchmark.runs.store import StoredRun
 
 #: A journal in a larger file is not looked for.
 _MOST_BYTES = 64 * 2**20
@@ -39,29 +37,6 @@ class Segment:
     epochs: tuple[int, ...]
     scores: tuple[float, ...]
     kept: int | None
-
-
-class FitShelf:
-    """The fitted models of a home folder, by the runs that they made."""
-
-    def __init__(self, home: Home) -> None:
-        self._folders: dict[tuple[object, ...], tuple[str, Path]] = {}
-        for path in sorted(home.fitted.glob("*/fitted.json")):
-            record = _object(path)
-            if "seconds" in record:
-                key = tuple(map(repr, map(record.get, ("model", "data", "seed", "seconds"))))
-                created = str(record.get("created"))
-                self._folders[key] = max(
-                    self._folders.get(key, ("", path.parent)), (created, path.parent)
-                )
-
-    def find(self, run: StoredRun) -> Path | None:
-        """The folder of the fit behind ``run``: same model, data, seed and, to the millisecond,
-        time; ``None`` where it is not in this home folder (any more)."""
-        manifest = run.manifest
-        key = (run.label, manifest["data"], manifest["seed"], manifest["fit_seconds"])
-        found = self._folders.get(tuple(map(repr, key)))
-        return None if found is None else found[1]
 
 
 def read_journal(folder: Path) -> Mapping[str, Any] | None:
