@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -25,7 +24,8 @@ from benchmark.host.console import note
 from benchmark.host.files import cannot_write, locked, read_json, sha256_json, write_json
 from benchmark.host.home import Home
 from benchmark.metrics import text
-from benchmark.models.building import BuiltModel, configure
+from benchmark.models.building import BuiltModel, changed_settings, configure
+from benchmark.models.dividing import divide_settings
 from benchmark.runs.fitting import Fitted, fit_or_load
 from benchmark.runs.manifest import MANIFEST, Manifest, TuningRecord, excerpt
 from benchmark.runs.predictions import predict, shard_seconds
@@ -74,7 +74,8 @@ def execute(
     identity = _identity(spec, task, built, dataset, questions)
     if chosen is not None:
         identity["tuning"] = chosen.record
-    run_id = f"{spec.slug()}-{sha256_json(identity)[:8]}"
+    named = replace(spec, settings=changed_settings(built, spec.settings))
+    run_id = f"{named.slug()}-{sha256_json(identity)[:8]}"
     folder = home.runs / run_id
     with locked(home.runs / f".{run_id}.lock", f"executing run {run_id}"):
         if (folder / MANIFEST).is_file() and not force:
@@ -94,7 +95,7 @@ def execute(
 
 
 def check(spec: RunSpec) -> tuple[Task, BuiltModel]:
-    """The task and the configured model of ``spec``, without touching any data.
+    """Return the task and the configured model of ``spec``, without touching any data.
 
     Raises :class:`UsageError` for what cannot be asked, whatever the dataset, and
     :class:`BenchError` where a package that scoring needs is missing.
@@ -105,12 +106,6 @@ def check(spec: RunSpec) -> tuple[Task, BuiltModel]:
         raise UsageError(
             f"Model {built.label!r} does not answer {spec.task!r}.",
             fix=f"It answers: {', '.join(built.entry.tasks)}.",
-        )
-    if spec.tuned and spec.settings:
-        raise UsageError(
-            f"--tuned takes the settings that a search chose, but --set gives "
-            f"{', '.join(spec.settings)}.",
-            fix="Leave out one of them; unimp-bench tune --set fixes settings for a search.",
         )
     if spec.limit is not None and spec.limit < 1:
         raise UsageError(f"--limit {spec.limit} keeps no instance.", fix="Give 1 or more.")
@@ -233,7 +228,7 @@ def _manifest(
 
 
 def result_json(run: StoredRun) -> dict[str, Any]:
-    """The JSON shape ``unimp-bench run --json`` prints for one run."""
+    """Return the JSON shape that ``unimp-bench run --json`` prints for one run."""
     manifest = run.manifest
     keys = ("model", "variant", "task", "data", "cohort", "perturb", "seed")
     tuned = {"tuning": manifest["tuning"]} if is_tuned(run) else {}
@@ -256,10 +251,9 @@ def warn_of_failures(run: StoredRun) -> None:
     if not run.failure_rate:
         return
     first = read_json(run.folder / SCORES)["first_failure"]
-    print(
+    note(
         f"{run.failure_rate:.1%} of the predictions of {run.label} are malformed and score the "
-        f"worst value. First: {first}.",
-        file=sys.stderr,
+        f"worst value. First: {first}."
     )
     if run.failure_rate == 1.0:
         raise BenchError(
@@ -280,11 +274,18 @@ def specs_of_models(
     settings: Mapping[str, Any],
     tuned: bool = False,
 ) -> list[RunSpec]:
-    """One run per task, model and seed. What cannot be asked is reported before anything is run."""
+    """Return one run per task, model and seed.
+
+    ``settings`` are those of ``--set``: ``name`` for every model that has it, ``MODEL:name`` for
+    one (:func:`~benchmark.models.dividing.divide_settings`). What cannot be asked is reported
+    before anything is run, as :class:`UsageError`.
+    """
+    names = list(dict.fromkeys(models))
+    of_each = divide_settings(settings, names)
     specs = [
-        RunSpec(model, task, data, cohort, perturb, seed, limit, settings, tuned)
+        RunSpec(model, task, data, cohort, perturb, seed, limit, of_each[model], tuned)
         for task in dict.fromkeys(tasks)
-        for model in dict.fromkeys(models)
+        for model in names
         for seed in dict.fromkeys(seeds)
     ]
     for spec in specs:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from benchmark.data.listing import INFO
 from benchmark.errors import BenchError, UsageError
+from benchmark.host.console import note
 from benchmark.host.files import read_json, write_json
 from benchmark.host.home import Home
 from benchmark.models.registered import find
@@ -129,13 +130,14 @@ class Chosen:
 
 
 def chosen_settings(spec: RunSpec, dataset_sha256: str, home: Home) -> Chosen:
-    """What the searches of ``spec``'s model, task and dataset chose.
+    """Return what the searches of ``spec``'s model, task and dataset chose.
 
     Of several (other spaces, seeds or fixed settings) the best trial counts, and the trials of
     all of them, since all were looked at. Values of an earlier version of the model's code are
     no longer comparable: only searches of the newest one's version count.
 
-    Raises :class:`UsageError` with the command that searches, where nobody has.
+    Raises :class:`UsageError` with the command that searches, where nobody has, and where
+    ``spec`` has settings of its own.
     """
     found = [
         search
@@ -145,6 +147,12 @@ def chosen_settings(spec: RunSpec, dataset_sha256: str, home: Home) -> Chosen:
     valued = [(search, best) for search in found if (best := search.best) is not None]
     if not valued:
         raise _untuned(spec)
+    if spec.settings:
+        raise UsageError(
+            f"--tuned takes the settings that a search chose, but --set gives "
+            f"{', '.join(spec.settings)} of {spec.model!r}.",
+            fix="Leave out one of them; unimp-bench tune --set fixes settings for a search.",
+        )
     newest = max(valued, key=lambda pair: pair[0].created)[0]
     code = newest.identity["code_sha256"]
     counted = [(s, best) for s, best in valued if s.identity["code_sha256"] == code]
@@ -162,22 +170,50 @@ def chosen_settings(spec: RunSpec, dataset_sha256: str, home: Home) -> Chosen:
     return Chosen(search.settings_of(best), record, trials)
 
 
-def require_tuned(specs: Iterable[RunSpec], home: Home) -> None:
-    """Raise now, rather than after other runs, where a tuned run of ``specs`` has no search."""
+def require_tuned(specs: Iterable[RunSpec], home: Home) -> list[RunSpec]:
+    """Return ``specs``, tuned where a search has been; the others run as they are.
+
+    A note on standard error says which those are. Raises :class:`UsageError` where tuned runs are
+    asked for and no search has been for any of them, and where one that was searched for has
+    settings of its own: now, rather than after other runs.
+    """
+    resolved: list[RunSpec] = []
+    untuned: dict[tuple[str, str, str], RunSpec] = {}
     for spec in specs:
-        if not spec.tuned:
-            continue
-        info = home.datasets / spec.data / INFO
-        if not info.is_file():
-            raise _untuned(spec)
-        described = read_json(info)
-        if not isinstance(described, dict) or "sha256" not in described:
-            raise BenchError(f"{str(info)!r} does not describe a dataset.")
+        if spec.tuned and not _is_searched(spec, home):
+            untuned.setdefault((spec.model, spec.task, spec.data), spec)
+            spec = replace(spec, tuned=False)
+        resolved.append(spec)
+    if untuned and not any(spec.tuned for spec in resolved):
+        raise _untuned(next(iter(untuned.values())))
+    for spec in untuned.values():
+        note(
+            f"{spec.model} has not been tuned for {spec.task} on {spec.data}: it runs with the "
+            f"settings it has. To search: {tuning_command(spec)}"
+        )
+    return resolved
+
+
+def _is_searched(spec: RunSpec, home: Home) -> bool:
+    info = home.datasets / spec.data / INFO
+    if not info.is_file():
+        return False
+    described = read_json(info)
+    if not isinstance(described, dict) or "sha256" not in described:
+        raise BenchError(f"{str(info)!r} does not describe a dataset.")
+    try:
         chosen_settings(spec, described["sha256"], home)
+    except _Untuned:
+        return False
+    return True
+
+
+class _Untuned(UsageError):
+    """No search has been for a run."""
 
 
 def tuning_command(spec: RunSpec, trials: int = 20) -> str:
-    """A command that searches for ``spec``'s settings."""
+    """Return a command that searches for ``spec``'s settings."""
     plain = RunSpec(spec.model, spec.task, spec.data).command()
     return plain.replace("unimp-bench run", "unimp-bench tune", 1) + f" --trials {trials}"
 
@@ -195,8 +231,8 @@ def _best(counted: list[tuple[Search, Trial]]) -> tuple[Search, Trial]:
     return max(counted, key=lambda pair: sign * float(pair[1].value or 0.0))
 
 
-def _untuned(spec: RunSpec) -> UsageError:
-    return UsageError(
+def _untuned(spec: RunSpec) -> _Untuned:
+    return _Untuned(
         f"Model {spec.model!r} has not been tuned for {spec.task} on {spec.data!r}.",
         fix=f"First: {tuning_command(spec)}",
     )

@@ -7,6 +7,7 @@ import json
 import shlex
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,30 @@ def test_without_a_search_the_command_for_one_is_given(execute, knob, place) -> 
     assert words[1:4] == ["unimp-bench", "tune", "--model"]
     with pytest.raises(UsageError, match="has not been tuned"):
         execute(spec, place)
+
+
+def test_of_several_models_those_that_were_searched_for_are_tuned(
+    knob, searched, place, capsys
+) -> None:
+    other = RunSpec("popularity", "search", "sim-xs", settings={}, tuned=True)
+    known, unknown, plain = require_tuned([spec_of(knob, tuned=True), other, spec_of(knob)], place)
+    assert known.tuned
+    assert unknown == replace(other, tuned=False)
+    assert not plain.tuned
+    said = capsys.readouterr().err
+    assert "popularity has not been tuned for search on sim-xs" in said
+    assert "unimp-bench tune --model popularity" in said
+    assert "Knob" not in said
+
+
+def test_a_model_without_a_search_keeps_its_own_settings_in_a_tuned_run(
+    knob, searched, place
+) -> None:
+    other = RunSpec("bm25", "search", "sim-xs", settings={"k1": 0.9}, tuned=True)
+    resolved = require_tuned([spec_of(knob, tuned=True), other], place)
+    assert resolved[1] == replace(other, tuned=False)
+    with pytest.raises(UsageError, match="--tuned takes the settings that a search chose"):
+        require_tuned([spec_of(knob, tuned=True, settings={"rate": 1.0}), other], place)
 
 
 def test_tuned_and_set_exclude_each_other(execute, knob, searched, place) -> None:

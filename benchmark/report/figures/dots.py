@@ -154,7 +154,7 @@ class DotsFigure:
         if "trivial" in measured:
             keys.append(Key("measured here, trivial", style.TRIVIAL))
         if "ceiling" in measured:
-            keys.append(Key("oracle: knows the simulation, a ceiling", style.ORACLE))
+            keys.append(Key("ceiling: knows the simulation", style.ORACLE))
         if any(cell.paper is not None for row in rows for cell in row.cells):
             keys.append(Key("printed in the paper", style.PAPER))
         return keys
