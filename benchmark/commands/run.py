@@ -203,5 +203,5 @@ def _show(
         print("\n\n".join(render_runs(of_task) for of_task in by_task.values()))
     if runs:
         print()
-    for finished in dict.fromkeys(str(finished.folder) for finished in runs):
-        print(f"Stored: {finished}")
+    for folder in dict.fromkeys(finished.folder for finished in runs):
+        print(f"Stored: {folder}")

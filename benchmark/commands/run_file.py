@@ -65,7 +65,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _options(context: typer.Context) -> dict[str, Any]:
     """Name on the command line, without dashes -> the option; those that print and end excepted."""
-    options = {}
+    options: dict[str, Any] = {}
     for option in context.command.params:
         names = [name.removeprefix("--") for name in option.opts if name.startswith("--")]
         options |= dict.fromkeys(names, option)

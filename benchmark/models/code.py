@@ -98,7 +98,7 @@ _TASKS = "benchmark.tasks"
 
 
 def code_digest(model_class: type) -> str:
-    """SHA-256 over the source files that fitted state and predictions of the class follow from.
+    """Return the SHA-256 over the source files that a class's fits and predictions follow from.
 
     Raises :class:`BenchError` for a class that has no source file.
     """
@@ -106,7 +106,7 @@ def code_digest(model_class: type) -> str:
 
 
 def code_files(model_class: type) -> dict[str, Path]:
-    """Those files by dotted module name; see :func:`reached`."""
+    """Return those files by dotted module name; see :func:`reached`."""
     starts, roots = _starts(model_class)
     project = project_root(Path(__file__).resolve().parents[2])
     ours = starts[0].name.partition(".")[0] in PACKAGES
@@ -115,12 +115,12 @@ def code_files(model_class: type) -> dict[str, Path]:
 
 
 def project_root(folder: Path) -> Root:
-    """The checkout (or site-packages) that this project's packages lie in."""
+    """Return the checkout (or site-packages) that this project's packages lie in."""
     return Root(folder, PACKAGES)
 
 
 def digest(files: Mapping[str, Path]) -> str:
-    """SHA-256 over names and content, in the order of names; the place of a file is left out."""
+    """Return the SHA-256 over names and content, in the order of names; places are left out."""
     total = hashlib.sha256()
     for name, file in sorted(files.items()):
         content = file.read_bytes()
@@ -136,7 +136,7 @@ def reached(
     tasks: Collection[str],
     elsewhere: Callable[[str], Root | None] | None = None,
 ) -> dict[str, Path]:
-    """The files that count for a model that begins with the modules ``starts``.
+    """Return the files that count for a model that begins with the modules ``starts``.
 
     ``tasks`` are those it answers. Two rules keep a hub of the harness from leading everywhere:
     from one of its modules no way goes on to what is :data:`COVERED`, and a registry's strings

@@ -43,7 +43,7 @@ class Needs:
     alone: str | None = None
 
     def missing(self) -> str | None:
-        """What is not installed and how to install it, or ``None``; imports nothing."""
+        """Return what is not installed and how to install it, or ``None``; imports nothing."""
         absent = [name for name in self.modules if importlib.util.find_spec(name) is None]
         if not absent:
             return None
@@ -94,25 +94,25 @@ class ModelEntry:
     loaded: type | None = field(default=None, compare=False)
 
     def why_not(self, variant: str | None = None) -> str | None:
-        """Why ``variant`` (``None``: the default) cannot run here, or ``None`` when it can."""
+        """Return why ``variant`` (``None``: the default) cannot run here, else ``None``."""
         reason = Needs(self.requires, self.extra, self.before_python, self.alone).missing()
         if reason is None and variant is not None and variant in self.needs:
             reason = self.needs[variant].missing()
         return reason
 
     def variants_why_not(self) -> dict[str, str]:
-        """Reasons of the variants that cannot run here although the model itself can."""
+        """Return the reasons of the variants that cannot run here although the model itself can."""
         if self.why_not() is not None:
             return {}
         reasons = {variant: self.why_not(variant) for variant in self.variants}
         return {variant: reason for variant, reason in reasons.items() if reason is not None}
 
     def formula(self, variant: str | None) -> str | None:
-        """What the scores of ``variant`` are, where the entry says so."""
+        """Return what the scores of ``variant`` are, where the entry says so."""
         return self.formulas.get(variant or "", self.formulas.get(""))
 
     def load(self, variant: str | None = None) -> type:
-        """The model class. Raises :class:`BenchError` when ``variant`` misses a requirement."""
+        """Return the model class; :class:`BenchError` when ``variant`` misses a requirement."""
         reason = self.why_not(variant)
         if reason is not None:
             label = self.name if self.why_not() is not None else f"{self.name}:{variant}"
@@ -125,7 +125,7 @@ class ModelEntry:
         return model
 
     def settings(self, variant: str | None) -> dict[str, Any]:
-        """The settings of ``variant`` (``None``: the default), for ``Config``."""
+        """Return the settings of ``variant`` (``None``: the default), for ``Config``."""
         if variant is None:
             return {}
         if variant not in self.variants:
@@ -134,7 +134,7 @@ class ModelEntry:
 
 
 def entries() -> dict[str, ModelEntry]:
-    """Every announced model by name, in order of announcement."""
+    """Return every announced model by name, in order of announcement."""
     found: dict[str, ModelEntry] = {}
     for point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda p: p.value):
         for entry in _announced(point):
@@ -170,7 +170,7 @@ def _announced(point: importlib.metadata.EntryPoint) -> Sequence[ModelEntry]:
 
 
 def find(name: str) -> tuple[ModelEntry, str | None]:
-    """``"unimp"``, ``"unimp:no-vision"`` or ``"path/to/file.py:Class"`` -> entry and variant.
+    """Return entry and variant of ``NAME``, ``NAME:VARIANT`` or ``path/to/file.py:Class``.
 
     Raises :class:`~benchmark.errors.UsageError` with the nearest names on a miss.
     """

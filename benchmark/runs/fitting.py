@@ -1,4 +1,4 @@
-"""Fitted models, cached: one fit serves every task, cohort and perturbation.
+"""Fit models and cache the fits: one serves every task, cohort and perturbation.
 
 The cache key covers everything fitted state may depend on: the model's class, source code and
 full configuration, what it may see of the dataset, and the seed. A fit is written beside its
@@ -51,7 +51,7 @@ class Fitted:
 
 
 def fit_key(built: BuiltModel, dataset: Dataset, seed: int) -> str:
-    """The cache key: equal keys mean bit-identical fitted state."""
+    """Return the cache key of a fit: equal keys mean bit-identical fitted state."""
     return sha256_json(
         {
             "model": built.entry.target,
@@ -84,7 +84,7 @@ def seed_everything(seed: int) -> None:
 def fit_or_load(
     built: BuiltModel, dataset: Dataset, seed: int, home: Home, *, since: float | None = None
 ) -> Fitted:
-    """The fitted model for this configuration, dataset and seed; fits it when nobody did yet.
+    """Return the fitted model for this configuration, dataset and seed, fitting it if needed.
 
     A fit that is older than ``since`` (seconds since the epoch) is replaced. Raises
     :class:`BenchError` when fitting fails, and nothing half-fitted stays behind; also when a
@@ -185,7 +185,7 @@ def _slug(built: BuiltModel) -> str:
 
 
 def assist(home: Home) -> None:
-    """Take part in the main process' fits (:mod:`benchmark.runs.fitting`) until it is done.
+    """Take part in the fits of the main process, as it announces them, until it is done.
 
     Nothing is written or answered here.
     """

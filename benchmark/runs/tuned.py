@@ -1,4 +1,7 @@
-"""Searches on disk: ``<home>/tuning/<id>/search.json``, rewritten as a whole after every trial."""
+"""Read and write searches, and choose settings by them.
+
+``<home>/tuning/<id>/search.json`` is rewritten as a whole after every trial.
+"""
 
 from __future__ import annotations
 
@@ -57,17 +60,17 @@ class Search:
 
     @property
     def best(self) -> Trial | None:
-        """The first trial with the best value; ``None`` where none has a value."""
+        """Return the first trial with the best value; ``None`` where none has a value."""
         valued = [(trial.value, trial) for trial in self.trials if trial.value is not None]
         sign = 1 if self.identity["higher_is_better"] else -1
         return max(valued, key=lambda pair: sign * pair[0], default=(None, None))[1]
 
     def settings_of(self, trial: Trial) -> dict[str, Any]:
-        """Everything ``trial`` sets: what was fixed for the whole search, and what was chosen."""
+        """Return everything ``trial`` sets: what the whole search fixed, and what was chosen."""
         return {**self.identity["settings"], **trial.settings}
 
     def to_json(self) -> dict[str, Any]:
-        """What is stored of it."""
+        """Return what is stored of it."""
         return {
             "format": 1,
             "id": self.id,
@@ -89,7 +92,7 @@ _IDENTITY = (
 
 
 def read_search(folder: Path) -> Search:
-    """The search in ``folder``; :class:`BenchError` when it is damaged."""
+    """Return the search in ``folder``; :class:`BenchError` when it is damaged."""
     fix = f"Delete the folder {str(folder)!r} and search again."
     stored = read_json(folder / SEARCH, fix=fix)
     try:
@@ -106,7 +109,7 @@ def read_search(folder: Path) -> Search:
 
 
 def stored_searches(home: Home) -> Iterator[Search]:
-    """Every search of ``home`` that has been begun, by name."""
+    """Yield every search of ``home`` that has been begun, by name."""
     if home.tuning.is_dir():
         for folder in sorted(home.tuning.iterdir()):
             if (folder / SEARCH).is_file():

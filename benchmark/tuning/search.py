@@ -1,4 +1,4 @@
-"""The search: suggest, try, store, until there are as many trials as asked for.
+"""Search settings: suggest, try, store, until there are as many trials as asked for.
 
 Trials see training and validation data only. The first is the model's configuration as it is,
 where the space holds it, so that what is chosen is never worse on validation than what was there.

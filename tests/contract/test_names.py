@@ -13,6 +13,7 @@ from benchmark.data.sources import SELF_CONTAINED
 from benchmark.models.registered import entries
 
 ROOT = Path(benchmark.__file__).parent
+MODELS = frozenset(entries())
 #: Sources say which datasets there are.
 _OF_DATASETS = (ROOT / "data" / "sources", ROOT / "data" / "simulator")
 
@@ -24,7 +25,7 @@ def literals(source: str) -> Iterator[tuple[int, str]]:
 
 
 def names_a_model(text: str) -> bool:
-    return text.partition(":")[0] in entries()
+    return text.partition(":")[0] in MODELS
 
 
 def begins_a_dataset(text: str) -> bool:
