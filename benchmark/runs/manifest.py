@@ -23,13 +23,6 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 
 
-class ParameterCounts(TypedDict):
-    """Numbers of weights."""
-
-    trainable: int
-    total: int
-
-
 class TuningRecord(TypedDict):
     """Which search chose the settings of a ``--tuned`` run, and how much it tried."""
 
@@ -92,7 +85,8 @@ class Manifest(Environment):
     instances_sha256: str
     fit_key: NotRequired[str]
     """Of the fit behind the run: the end of its folder's name (:mod:`benchmark.runs.fitting`)."""
-    parameters: NotRequired[ParameterCounts | None]
+    parameters: NotRequired[dict[str, Any] | None]
+    """Numbers of weights, ``trainable`` and ``total``, as the model counts them."""
     attachments: NotRequired[list[str]]
     precision: NotRequired[str]
     fit_seconds: float

@@ -214,7 +214,7 @@ def _manifest(
         "fit_key": fitted.record["key"],
         "parameters": fitted.record["parameters"],
         "attachments": fitted.record["attachments"],
-        "precision": getattr(fitted.model, "precision", "float32"),
+        "precision": str(getattr(fitted.model, "precision", "float32")),
         "fit_seconds": fitted.record["seconds"],
         "fit_processes": fitted.record.get("processes", 1),
         "fit_peak_memory_mib": fitted.record["peak_memory_mib"],
