@@ -16,6 +16,7 @@ from typing import Any
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.opening import ensure_dataset
+from benchmark.data.unchanged import require_unchanged
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.files import locked, sha256_json
 from benchmark.host.home import Home
@@ -64,6 +65,7 @@ def tune(
     require_optuna()
     home.check_writable()
     dataset = ensure_dataset(data, home)
+    require_unchanged(dataset)  # now: no trial is to blame
     questions = validation_questions(dataset, task)
     identity = _identity(built, asked, dataset, questions.sha256, fixed, chosen_from, seed)
     folder = home.tuning / _name(built.label, task, dataset.name, identity)
