@@ -36,7 +36,9 @@ def read_run_file(context: typer.Context, file: Path | None) -> Path | None:
         if key == "set":
             context.meta[_SETTINGS] = _pairs(value, file)
         else:
-            defaults[str(options[key].name)] = _checked(options[key], key, value, file)
+            default = _checked(options[key], key, value, file)
+            _try(options[key], default, context, f"{file}: {key} = {value!r}")
+            defaults[str(options[key].name)] = default
     context.default_map = {**(context.default_map or {}), **defaults}
     return file
 
@@ -86,6 +88,17 @@ def _checked(option: Any, key: str, value: Any, file: Path) -> Any:
             several = " or a list of such" if option.multiple else ""
             raise UsageError(f"{file}: {key} = {value!r} is no text or number{several}.", fix=_FIX)
     return [str(one) for one in values] if option.multiple else str(value)
+
+
+def _try(option: Any, value: Any, context: typer.Context, said: str) -> None:
+    """Convert ``value`` as the command will, where a message can still say that a file gave it."""
+    try:
+        option.process_value(context, value)
+    except Exception as error:
+        message = getattr(error, "message", None)
+        if message is None:  # no refusal of a value
+            raise
+        raise UsageError(f"{said}: {message}.", fix=_FIX) from error
 
 
 def _pairs(value: Any, file: Path) -> list[str]:

@@ -57,7 +57,6 @@ PLUMBING = (
     "benchmark.runs.manifest",
     "benchmark.runs.store",
     "benchmark.models.calling",
-    "benchmark.models.dividing",
     "benchmark.host.files",
     "benchmark.runs.runner",
     "benchmark.host.provenance",

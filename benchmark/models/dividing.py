@@ -36,13 +36,14 @@ def divide_settings(given: Mapping[str, Any], models: Sequence[str]) -> dict[str
 
 
 def _owners(models: Sequence[str]) -> dict[str, str]:
-    """What a key may call a model -> the model."""
-    owners = {}
+    """What a key may call a model -> the model; a class name that two files share names none."""
+    classes: dict[str, list[str]] = {}
     for model in models:
         of_file = split_name(model)
         if of_file is not None:
-            owners[of_file[1]] = model
-    return {**owners, **{model: model for model in models}}
+            classes.setdefault(of_file[1], []).append(model)
+    by_class = {name: found[0] for name, found in classes.items() if len(found) == 1}
+    return {**by_class, **{model: model for model in models}}
 
 
 def _takers(bare: Mapping[str, Any], models: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -48,6 +48,16 @@ def test_a_class_in_a_file_is_named_by_its_path_or_its_name(outside) -> None:
         assert divide_settings(given, [outside, "popularity"]) == expected
 
 
+def test_a_class_name_that_two_files_share_names_neither(outside, tmp_path) -> None:
+    other = tmp_path / "other.py"
+    other.write_text((tmp_path / "mine.py").read_text())
+    models = [outside, f"{other}:Mine"]
+    with pytest.raises(UsageError, match="Unknown model of this run 'Mine'"):
+        divide_settings({"Mine:depth": 3}, models)
+    divided = divide_settings({f"{other}:Mine:depth": 3}, models)
+    assert divided == {outside: {}, f"{other}:Mine": {"depth": 3}}
+
+
 def test_a_setting_without_a_default_is_known_of_a_model_in_a_run_of_several(outside) -> None:
     assert divide_settings({"k1": 1.0}, [outside, "bm25"]) == {
         outside: {"k1": 1.0},
