@@ -16,6 +16,8 @@ _ORACLE = ModelEntry(
     target="baselines.oracle:Oracle",
     tasks=("recommendation", "search", "preference", "selection"),
     group="oracle",
+    role="ceiling",
+    cost=1,
 )
 
 MODELS: tuple[ModelEntry, ...] = (_ORACLE, *trivial.MODELS, *search.MODELS, *recbole.MODELS)

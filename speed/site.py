@@ -69,7 +69,7 @@ def make_submissions(folder: Path, home: Home, number: int, distinct: int) -> No
     """Write ``number`` submissions; the shares of targets found rise from 0 to 0.6."""
     dataset = ensure_dataset(DATA, home)
     questions = dataset.questions(TASK)
-    files = pack.files_of([execute(RunSpec("random", TASK, data=DATA), home)], DECLARATION)
+    files = pack.files_of([execute(RunSpec("random", TASK, data=DATA), dataset, home)], DECLARATION)
     manifest = json.loads(files.pop(MANIFEST))
     ((name, content),) = files.items()
     random = tables.decode(content, TASK, name)

@@ -73,6 +73,19 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
 
 
 @pytest.fixture(scope="session")
+def execute() -> Callable[..., StoredRun]:
+    """``execute(spec, home, ...)``: the stored run of ``spec`` on the dataset that it names."""
+    from benchmark.data.opening import ensure_dataset
+    from benchmark.runs import runner
+    from benchmark.runs.spec import RunSpec
+
+    def execute(spec: RunSpec, home: Home, **options: Any) -> StoredRun:
+        return runner.execute(spec, ensure_dataset(spec.data, home), home, **options)
+
+    return execute
+
+
+@pytest.fixture(scope="session")
 def leave_run() -> Callable[..., StoredRun]:
     """``leave_run(folder, scores, users=..., **manifest)``: a run folder written by hand.
 

@@ -124,10 +124,13 @@ def test_what_a_model_prints_stays_out_of_the_json(command, model) -> None:
     assert {"import", "fit", "child"} <= set(err.split())
 
 
-def test_a_setting_of_the_second_model_is_refused_before_the_first_runs(command, place) -> None:
-    status, _, err = command(*RUN, "bm25", "--model", "popularity", "--set", "k1=1")
+@pytest.mark.parametrize(("pair", "word"), [("k9=1", "'k9'"), ("popularity:k1=1", "popularity")])
+def test_a_setting_that_its_model_lacks_is_refused_before_the_first_runs(
+    command, place, pair, word
+) -> None:
+    status, _, err = command(*RUN, "bm25", "--model", "popularity", "--set", pair)
     assert status == 2
-    assert_short(err, "popularity")
+    assert_short(err, word)
     assert not (place / "runs").exists()
 
 

@@ -17,6 +17,8 @@ MODELS = (
             "image-generation",
         ),
         group="unimp",
+        role="generalist",
+        cost=9,
         paper_name="UniMP",
         variants={
             "small": {"preset": "small"},

@@ -21,6 +21,7 @@ MODELS: tuple[ModelEntry, ...] = (
         target="baselines.search.bm25:BM25",
         tasks=("search",),
         group="search",
+        cost=2,
         paper_name="BM25",
         variants={
             "category": {"fields": ("category",)},
@@ -50,6 +51,7 @@ MODELS: tuple[ModelEntry, ...] = (
         target="baselines.search.hem:HEM",
         tasks=("search",),
         group="search",
+        cost=2,
         paper_name="HEM",
         space={"query_weight": {"low": 0.0, "high": 1.0}, **_VECTORS},
     ),
@@ -58,6 +60,7 @@ MODELS: tuple[ModelEntry, ...] = (
         target="baselines.search.zam:ZAM",
         tasks=("search",),
         group="search",
+        cost=2,
         paper_name="ZAM",
         space={"attention_units": {"low": 1, "high": 10}, **_VECTORS},
     ),
@@ -66,6 +69,7 @@ MODELS: tuple[ModelEntry, ...] = (
         target="baselines.search.rtm:RTM",
         tasks=("search",),
         group="search",
+        cost=2,
         paper_name="RTM",
         variants={
             "paper": {

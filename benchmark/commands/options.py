@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options that several commands share, and how their values are read."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ DatasetArgument = Annotated[str, typer.Argument(help="A dataset's name.")]
 
 
 def parse_settings(pairs: list[str]) -> dict[str, Any]:
-    """Read the pairs of ``--set``: ``["epochs=3", "layers=[1,2]"]`` -> ``{"epochs": 3, "layers":
-    [1, 2]}``.
+    """Read ``["epochs=3", "layers=[1,2]"]`` as ``{"epochs": 3, "layers": [1, 2]}``.
 
     Values are read as JSON where they are JSON, else kept as text. Raises
     :class:`UsageError` for a pair without ``=`` and for a key given twice.

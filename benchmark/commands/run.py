@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.commands.options import HomeOption, JsonOption, SettingsOption
+from benchmark.commands.options import HomeOption, JsonOption
+from benchmark.commands.run_file import given_settings, read_run_file
 from benchmark.errors import UsageError
 from benchmark.host.console import output_to_stderr, print_json
 
 if TYPE_CHECKING:
+    from benchmark.host.home import Home
+    from benchmark.runs.spec import RunSpec
     from benchmark.runs.store import StoredRun
 
 app = typer.Typer()
@@ -20,10 +25,22 @@ app = typer.Typer()
     epilog="Examples: unimp-bench run --model unimp --task search;  "
     "unimp-bench run --model bm25 --model popularity --task search --data hm;  "
     "unimp-bench run --model unimp --task preference --task explanation;  "
+    "unimp-bench run --model sasrec --model hgn --task recommendation --set sasrec:epochs=3;  "
     "unimp-bench run --model sasrec --task recommendation --tuned;  "
-    "unimp-bench run --table search"
+    "unimp-bench run --table search;  "
+    "unimp-bench run --config mine.toml --seed 1"
 )
 def run(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            callback=read_run_file,
+            is_eager=True,
+            help="TOML file of these options; what is given here comes before it.",
+        ),
+    ] = None,
     model: Annotated[
         list[str] | None,
         typer.Option("--model", help="NAME, NAME:VARIANT or FILE.py:CLASS (repeatable)."),
@@ -55,41 +72,56 @@ def run(
         int | None,
         typer.Option("--limit", help="Only the first N instances, for a trial."),
     ] = None,
-    settings: SettingsOption = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Override a setting: name=value for every model that has it, MODEL:name=value "
+            "for one (repeatable).",
+        ),
+    ] = None,
     tuned: Annotated[
-        bool, typer.Option("--tuned", help="With the settings that unimp-bench tune chose.")
+        bool,
+        typer.Option(
+            "--tuned/--no-tuned", help="With the settings that unimp-bench tune chose, if it did."
+        ),
     ] = False,
     force: Annotated[
         bool,
-        typer.Option("--force", "--refit", help="Run again what is stored, its fit included."),
+        typer.Option(
+            "--force/--no-force", "--refit", help="Run again what is stored, its fit included."
+        ),
+    ] = False,
+    help_settings: Annotated[
+        bool, typer.Option("--help-settings", help="Print the settings of --model and end.")
     ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Fit if needed, predict, score and store; then show the runs side by side."""
-    import time
-
-    from benchmark.commands.options import parse_settings
+    """Fit if needed, predict, score and store; then show the runs and where they are stored."""
     from benchmark.host import processes
     from benchmark.host.home import find_home
     from benchmark.report.missing import specs_of_table
     from benchmark.runs.fitting import assist
-    from benchmark.runs.runner import execute, result_json, specs_of_models, warn_of_failures
+    from benchmark.runs.runner import specs_of_models
     from benchmark.runs.tuned import require_tuned
 
+    if help_settings:
+        _print_settings(model or [], as_json=as_json)
+        return
     place = find_home(home)
     if not processes.is_main():
         with output_to_stderr():
             assist(place)
         return
-    seeds = seed or [0]
+    given = given_settings(context, settings)
     if table is not None:
-        if model or task or limit is not None or settings or tuned:
+        if model or task or limit is not None or given or tuned:
             raise UsageError(
                 "--table decides models and tasks itself.",
                 fix="Leave out --model, --task, --limit, --set and --tuned, or leave out --table.",
             )
-        specs = specs_of_table(table, data=data, seeds=seeds, home=place)
+        specs = specs_of_table(table, data=data, seeds=seed or [0], home=place)
     else:
         if not model or not task:
             raise UsageError(
@@ -103,31 +135,73 @@ def run(
                 data="sim-s" if data is None else data,
                 cohort=cohort,
                 perturb=perturb,
-                seeds=seeds,
+                seeds=seed or [0],
                 limit=limit,
-                settings=parse_settings(settings or []),
+                settings=given,
                 tuned=tuned,
             )
-            require_tuned(specs, place)
-    runs = []
-    started = time.time()
+            specs = require_tuned(specs, place)
     with output_to_stderr():
-        for spec in specs:
-            finished = execute(spec, place, force=force, since=started)
-            warn_of_failures(finished)
-            runs.append(finished)
+        runs = _executed(specs, place, force=force)
         processes.tell(None)
+    _show(runs, table=table, data=data, home=home, as_json=as_json)
+
+
+def _print_settings(models: Sequence[str], *, as_json: bool) -> None:
+    from benchmark.registry import resolve
+
+    if len(models) != 1:
+        raise UsageError(
+            "--help-settings describes one model.", fix="Give one --model NAME with it."
+        )
+    print_settings = resolve("benchmark.commands.describing:print_settings")
+    assert callable(print_settings)
+    print_settings(models[0], as_json=as_json)
+
+
+def _executed(specs: Sequence[RunSpec], home: Home, *, force: bool) -> list[StoredRun]:
+    """The stored runs of ``specs``, whose datasets are opened once and prepared where needed."""
+    import time
+
+    from benchmark.data.opening import ensure_dataset
+    from benchmark.runs.runner import execute, warn_of_failures
+
+    started = time.time()
+    home.check_writable()
+    names = dict.fromkeys(spec.data for spec in specs)
+    datasets = {name: ensure_dataset(name, home) for name in names}
+    runs = []
+    for spec in specs:
+        finished = execute(spec, datasets[spec.data], home, force=force, since=started)
+        warn_of_failures(finished)
+        runs.append(finished)
+    return runs
+
+
+def _show(
+    runs: Sequence[StoredRun],
+    *,
+    table: str | None,
+    data: str | None,
+    home: Path | None,
+    as_json: bool,
+) -> None:
+    from benchmark.commands.report import report
+    from benchmark.report.side_by_side import render_runs
+    from benchmark.runs.runner import result_json
+
     if as_json:
         results = [result_json(finished) for finished in runs]
         print_json(results[0] if len(results) == 1 else results)
-    elif table is not None:
-        from benchmark.commands.report import report
-
+        return
+    if table is not None:
         report(table=table, data=data, home=home)
     else:
-        from benchmark.report.side_by_side import render_runs
-
         by_task: dict[str, list[StoredRun]] = {}
         for finished in runs:
             by_task.setdefault(finished.manifest["task"], []).append(finished)
         print("\n\n".join(render_runs(of_task) for of_task in by_task.values()))
+    if runs:
+        print()
+    for folder in dict.fromkeys(finished.folder for finished in runs):
+        print(f"Stored: {folder}")

@@ -17,6 +17,7 @@ from benchmark.host.home import Home
 from benchmark.metrics import metric_named
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.metrics.families import is_variant
+from benchmark.runs.manifest import excerpt
 from benchmark.runs.store import PerInstance, StoredRun, read_per_instance
 from benchmark.stats import paired_difference, paired_effect
 from benchmark.tasks import TASKS
@@ -59,7 +60,7 @@ def pair(a: StoredRun, b: StoredRun, names: tuple[str, ...] = ()) -> Pair:
             f"Run {a.folder.name!r} was given twice.", fix="Give two different runs to compare."
         )
     for key, what in _SHARED.items():
-        one, other = a.manifest[key], b.manifest[key]
+        one, other = (excerpt(run.manifest, [key])[key] for run in (a, b))
         if one != other:
             raise UsageError(
                 f"These runs are over different {what}: {one!s:.40} and {other!s:.40}.",
@@ -168,7 +169,7 @@ class Comparison:
         """Return the document that ``unimp-bench compare --json`` prints."""
         shared = ("task", "data", "cohort", "simulated", "limit")
         return {
-            **{key: self.a.manifest[key] for key in shared},
+            **excerpt(self.a.manifest, shared),
             "a": _run_json(self.a),
             "b": _run_json(self.b),
             "metrics": [asdict(row) for row in self.metrics],
@@ -301,6 +302,6 @@ def _run_json(run: StoredRun) -> dict[str, Any]:
     return {
         "run": str(run.folder),
         "label": run.label,
-        **{key: run.manifest[key] for key in keys},
+        **excerpt(run.manifest, keys),
         "failure_rate": run.failure_rate,
     }

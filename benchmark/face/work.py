@@ -186,7 +186,7 @@ def _executed(specs: Iterable[RunSpec], home: Home, *, force: bool) -> Runs:
     started = time.time()
     runs = []
     for spec in specs:
-        finished = execute(spec, home, force=force, since=started)
+        finished = execute(spec, ensure_dataset(spec.data, home), home, force=force, since=started)
         warn_of_failures(finished)
         runs.append(as_a(Run, finished))
     return Runs(runs)

@@ -1,4 +1,4 @@
-"""From ``--model``, its variant and ``--set key=value`` to a built model."""
+"""Build a model from ``--model``, its variant and ``--set key=value``."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class BuiltModel:
 
     @property
     def label(self) -> str:
-        """``name`` or ``name:variant``."""
+        """Return ``name`` or ``name:variant``."""
         name = self.entry.name
         return name if self.variant is None else f"{name}:{self.variant}"
 
     def build(self) -> Model:
-        """A new, unfitted model; :class:`BenchError` when its constructor fails."""
+        """Return a new, unfitted model; :class:`BenchError` when its constructor fails."""
         config_class = getattr(self.model_class, "Config", None)
         with model_code(self.label, "being built"):
             if config_class is None:
@@ -65,6 +65,29 @@ def configure(name: str, settings: Mapping[str, Any]) -> BuiltModel:
     return BuiltModel(name, entry, variant, model_class, config, code_digest(model_class))
 
 
+def setting_names(name: str) -> tuple[str, ...]:
+    """Return the names of the settings of the model ``name``, in the order it declares them.
+
+    Raises :class:`UsageError` for unknown models and variants.
+    """
+    entry, variant = find(name)
+    config_class = getattr(entry.load(variant), "Config", None)
+    return () if config_class is None else tuple(_fields(config_class, entry))
+
+
+def changed_settings(built: BuiltModel, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of ``settings`` that change what ``built`` is without them, by name."""
+    given = {name: built.config[name] for name in sorted(settings)}
+    if not given:
+        return {}
+    config_class = getattr(built.model_class, "Config", None)
+    try:
+        own = _validated(config_class, built.entry, built.entry.settings(built.variant))
+    except UsageError:  # a setting without a default: there is no model without them
+        return given
+    return {name: value for name, value in given.items() if own[name] != value}
+
+
 def _check_methods(entry: ModelEntry, model_class: type) -> None:
     methods = ("fit", "predict", "save", "load")
     missing = [name for name in methods if not callable(getattr(model_class, name, None))]
@@ -75,17 +98,24 @@ def _check_methods(entry: ModelEntry, model_class: type) -> None:
         )
 
 
-def _validated(config_class: Any, entry: ModelEntry, settings: dict[str, Any]) -> dict[str, Any]:
-    from pydantic import BaseModel, ValidationError
+def _fields(config_class: Any, entry: ModelEntry) -> Mapping[str, Any]:
+    from pydantic import BaseModel
 
     if not (isinstance(config_class, type) and issubclass(config_class, BaseModel)):
         raise BenchError(
             f"Config of model {entry.name!r} is not a pydantic model: {config_class!r}.",
             fix="Derive it from pydantic.BaseModel, or leave it out where nothing can be set.",
         )
+    return config_class.model_fields
+
+
+def _validated(config_class: Any, entry: ModelEntry, settings: dict[str, Any]) -> dict[str, Any]:
+    from pydantic import ValidationError
+
+    fields = _fields(config_class, entry)
     for key in settings:
-        if key not in config_class.model_fields:
-            raise unknown_name(f"setting of {entry.name}", key, config_class.model_fields)
+        if key not in fields:
+            raise unknown_name(f"setting of {entry.name}", key, fields)
     try:
         config = dict(config_class(**settings).model_dump(mode="json"))
     except ValidationError as error:

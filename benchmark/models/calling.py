@@ -1,4 +1,4 @@
-"""Between the harness and a model's own code: whatever that raises becomes one clear error."""
+"""Guard the calls of a model's own code: whatever that raises becomes one clear error."""
 
 from __future__ import annotations
 

@@ -67,6 +67,7 @@ PLUMBING = (
     "benchmark.models",
     "benchmark.registry",
     "benchmark.report",
+    "benchmark.runs.manifest",
     "benchmark.runs.runner",
     "benchmark.runs.spec",
     "benchmark.runs.store",
@@ -95,7 +96,7 @@ _TASKS = "benchmark.tasks"
 
 
 def code_digest(model_class: type) -> str:
-    """SHA-256 over the source that fitted state and predictions of the class follow from.
+    """Return the SHA-256 over the source that a class's fits and predictions follow from.
 
     That of a class typed into a notebook is what was typed (:mod:`benchmark.models.typed`) and
     the files it reaches. Raises :class:`BenchError` for a class that has no source.
@@ -105,7 +106,7 @@ def code_digest(model_class: type) -> str:
 
 
 def code_files(model_class: type) -> dict[str, Path]:
-    """Those files by dotted module name; see :func:`reached`."""
+    """Return those files by dotted module name; see :func:`reached`."""
     return _files(model_class, typed(model_class))
 
 
@@ -129,12 +130,12 @@ def _files(model_class: type, written: Typed) -> dict[str, Path]:
 
 
 def project_root(folder: Path) -> Root:
-    """The checkout (or site-packages) that this project's packages lie in."""
+    """Return the checkout (or site-packages) that this project's packages lie in."""
     return Root(folder, PACKAGES)
 
 
 def digest(files: Mapping[str, Path], texts: Mapping[str, str] = MappingProxyType({})) -> str:
-    """SHA-256 over names and content, in the order of names; the place of a file is left out."""
+    """Return the SHA-256 over names and content, in the order of names; places are left out."""
     total = hashlib.sha256()
     contents = [(name, file.read_bytes()) for name, file in sorted(files.items())]
     contents += [(name, text.encode()) for name, text in sorted(texts.items())]
@@ -152,7 +153,7 @@ def reached(
     elsewhere: Callable[[str], Root | None] | None = None,
     typed: Iterable[Reference] = (),
 ) -> dict[str, Path]:
-    """The files that count for a model that begins with the modules ``starts``.
+    """Return the files that count for a model that begins with the modules ``starts``.
 
     ``tasks`` are those it answers; ``typed`` is what it refers to from outside any file. Two rules
     keep a hub of the harness from leading everywhere: from one of its modules no way goes on to

@@ -1,4 +1,4 @@
-"""A model class from a lone file: ``--model path/to/file.py:Class``.
+"""Load a model class from a lone file: ``--model path/to/file.py:Class``.
 
 The file sees the modules beside it, as under ``python file.py``, and nobody else does: it is
 loaded as a module of a package of its own, whose folder is the file's, and its ``import``
@@ -28,7 +28,7 @@ _PREFIX = "unimp_bench_file_"
 
 
 def split_name(name: str) -> tuple[Path, str] | None:
-    """``"path/to/file.py:Class"`` -> path and class name; ``None`` for a registered name.
+    """Return path and class name of ``"path/to/file.py:Class"``; ``None`` for a registered name.
 
     The last colon divides, since a path may hold others. The class name is empty where
     ``name`` is a path alone.
@@ -40,7 +40,7 @@ def split_name(name: str) -> tuple[Path, str] | None:
 
 
 def load_file(path: Path) -> ModuleType:
-    """The module in ``path``, loaded anew where it or a module beside it was edited since.
+    """Return the module in ``path``, loaded anew where it or a module beside it was edited since.
 
     Raises :class:`UsageError` where there is no file, :class:`BenchError` where it fails.
     """
@@ -67,13 +67,13 @@ def load_file(path: Path) -> ModuleType:
 
 
 def import_folders(module: str) -> tuple[Path, ...]:
-    """Where a module of a lone file looks first for what it imports; empty for other modules."""
+    """Return the folders in which a module of a lone file looks first; none for other modules."""
     package = _package_of(module)
     return () if package is None else tuple(Path(folder) for folder in package.__path__)
 
 
 def loaded_beside(module: str) -> list[tuple[str, Path]]:
-    """Name and file of everything that was loaded with the lone file of ``module``."""
+    """Return name and file of everything that was loaded with the lone file of ``module``."""
     package = _package_of(module)
     return [] if package is None else list(package.__dict__["__beside__"])
 
@@ -146,7 +146,7 @@ def _folder_of(top: str) -> str | None:
 
 
 def is_installed(path: str | Path) -> bool:
-    """Whether ``path`` is Python's own or was put there by an installer."""
+    """Tell whether ``path`` is Python's own or was put there by an installer."""
     if {"site-packages", "dist-packages"} & set(Path(path).parts):
         return True
     libraries = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib")}

@@ -57,13 +57,13 @@ class Module:
 
     @property
     def package(self) -> str:
-        """What its relative imports start from."""
+        """Return what its relative imports start from."""
         return self.name if self.file.name == "__init__.py" else self.name.rpartition(".")[0]
 
 
 @functools.cache
 def references(source: bytes) -> tuple[Reference, ...]:
-    """Everything ``source`` refers to. Broken syntax imports nothing."""
+    """Return everything ``source`` refers to. Broken syntax imports nothing."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
@@ -161,7 +161,7 @@ class Finder:
         self._files: dict[str, Path | None] = {}
 
     def file(self, name: str) -> Path | None:
-        """The source file of a dotted name; ``None`` for what is no module of the roots."""
+        """Return the source file of a dotted name; ``None`` for what is no module of the roots."""
         if name not in self._files:
             if not name:
                 return None
@@ -171,7 +171,7 @@ class Finder:
         return self._files[name]
 
     def reached(self, importer: Module, reference: Reference) -> tuple[list[Module], list[Module]]:
-        """The modules a reference names, and the packages above them, which it runs as well.
+        """Return the modules a reference names, and the packages above them, which it runs as well.
 
         ``from package import name`` names the submodule where there is one, else ``package``,
         whose attribute ``name`` then is.

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from benchmark.errors import BenchError, UsageError, in_one_line, unknown_name
 from benchmark.models.from_class import ClassName, target_of
@@ -23,6 +23,11 @@ from benchmark.registry import resolve
 from benchmark.tasks import TASKS
 
 GROUP = "unimp_bench.models"
+
+#: What a model stands for in a comparison: a floor that looks at nothing or learns nothing, a
+#: ceiling that knows the truth of simulated data and takes no part, a system for one kind of
+#: task, one system for all kinds, or an outside class, of which nothing is known.
+Role = Literal["trivial", "ceiling", "specialised", "generalist", "outside"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class Needs:
     alone: str | None = None
 
     def missing(self) -> str | None:
-        """What is not installed and how to install it, or ``None``; imports nothing."""
+        """Return what is not installed and how to install it, or ``None``; imports nothing."""
         absent = [name for name in self.modules if importlib.util.find_spec(name) is None]
         if not absent:
             return None
@@ -54,6 +59,9 @@ class Needs:
 class ModelEntry:
     """A model as the listings show it; ``target`` is imported only when it is run.
 
+    ``group`` is the family that listings show. ``role`` is what the model stands for in a
+    comparison, and ``cost`` how much work a run of it is beside the others, from 0 (it counts)
+    over 5 (a network is trained) to 9 (hours): tables run the cheapest first.
     ``variants`` maps a variant's name to the settings it changes in the default
     configuration. ``requires`` are import names looked for without importing them, and
     ``extra`` is the extra of this project that installs them; ``before_python`` and ``alone``
@@ -71,6 +79,8 @@ class ModelEntry:
     target: str
     tasks: tuple[str, ...]
     group: str
+    role: Role = "specialised"
+    cost: int = 5
     paper_name: str | None = None
     adapted: bool = False
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
@@ -85,25 +95,25 @@ class ModelEntry:
     loaded: type | None = field(default=None, compare=False)
 
     def why_not(self, variant: str | None = None) -> str | None:
-        """Why ``variant`` (``None``: the default) cannot run here, or ``None`` when it can."""
+        """Return why ``variant`` (``None``: the default) cannot run here, else ``None``."""
         reason = Needs(self.requires, self.extra, self.before_python, self.alone).missing()
         if reason is None and variant is not None and variant in self.needs:
             reason = self.needs[variant].missing()
         return reason
 
     def variants_why_not(self) -> dict[str, str]:
-        """Reasons of the variants that cannot run here although the model itself can."""
+        """Return the reasons of the variants that cannot run here although the model itself can."""
         if self.why_not() is not None:
             return {}
         reasons = {variant: self.why_not(variant) for variant in self.variants}
         return {variant: reason for variant, reason in reasons.items() if reason is not None}
 
     def formula(self, variant: str | None) -> str | None:
-        """What the scores of ``variant`` are, where the entry says so."""
+        """Return what the scores of ``variant`` are, where the entry says so."""
         return self.formulas.get(variant or "", self.formulas.get(""))
 
     def load(self, variant: str | None = None) -> type:
-        """The model class. Raises :class:`BenchError` when ``variant`` misses a requirement."""
+        """Return the model class; :class:`BenchError` when ``variant`` misses a requirement."""
         reason = self.why_not(variant)
         if reason is not None:
             label = self.name if self.why_not() is not None else f"{self.name}:{variant}"
@@ -116,7 +126,7 @@ class ModelEntry:
         return model
 
     def settings(self, variant: str | None) -> dict[str, Any]:
-        """The settings of ``variant`` (``None``: the default), for ``Config``."""
+        """Return the settings of ``variant`` (``None``: the default), for ``Config``."""
         if variant is None:
             return {}
         if variant not in self.variants:
@@ -125,7 +135,7 @@ class ModelEntry:
 
 
 def entries() -> dict[str, ModelEntry]:
-    """Every announced model by name, in order of announcement."""
+    """Return every announced model by name, in order of announcement."""
     found: dict[str, ModelEntry] = {}
     for point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda p: p.value):
         for entry in _announced(point):
@@ -161,7 +171,7 @@ def _announced(point: importlib.metadata.EntryPoint) -> Sequence[ModelEntry]:
 
 
 def find(name: str) -> tuple[ModelEntry, str | None]:
-    """``"unimp"``, ``"unimp:no-vision"`` or ``"path/to/file.py:Class"`` -> entry and variant.
+    """Return entry and variant of ``NAME``, ``NAME:VARIANT`` or ``path/to/file.py:Class``.
 
     A class object is named by :func:`~benchmark.models.from_class.model_named`. Raises
     :class:`~benchmark.errors.UsageError` with the nearest names on a miss.
@@ -210,6 +220,7 @@ def _entry_of_class(model: type, *, name: str, target: str, keep: bool = False) 
         target=target,
         tasks=tuple(tasks),
         group="outside",
+        role="outside",
         loaded=model if keep else None,
     )
 

@@ -239,7 +239,7 @@ def _opponents(
     values = {
         row.system: value
         for row in answers.rows
-        if row.role != "oracle" and (value := cells[row.system].value) is not None
+        if row.role != "ceiling" and (value := cells[row.system].value) is not None
     }
     sign = 1 if metric.higher_is_better else -1
     opponents = {}

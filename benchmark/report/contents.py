@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from benchmark.runs.spec import RunSpec
 
-Role = Literal["system", "trivial", "oracle"]
+Role = Literal["system", "trivial", "ceiling"]
 
 
 @dataclass(frozen=True, slots=True)

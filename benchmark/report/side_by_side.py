@@ -26,6 +26,7 @@ from benchmark.report.formats.sheet import (
     number_cell,
     ranked,
 )
+from benchmark.runs.manifest import excerpt, role_of
 from benchmark.runs.store import StoredRun, is_tuned
 from benchmark.stats import FEWEST_USERS
 from benchmark.tasks import TASKS
@@ -73,8 +74,10 @@ def _check_comparable(runs: Sequence[StoredRun]) -> None:
         ("cohort", "cohorts"),
         ("limit", "--limit values"),
     ):
-        if len({run.manifest[key] for run in runs}) > 1:
-            values = dict.fromkeys(f"{run.label}: {run.manifest[key]}" for run in runs)
+        asked = [excerpt(run.manifest, [key])[key] for run in runs]
+        if len(set(asked)) > 1:
+            said = zip(runs, asked, strict=True)
+            values = dict.fromkeys(f"{run.label}: {value}" for run, value in said)
             raise UsageError(
                 f"These runs are over different {what} ({', '.join(values)}).",
                 fix="Compare runs that answer the same instances.",
@@ -142,7 +145,7 @@ def _sheet(
         metric = metric_named(name)
         values = [
             runs[i].scores[name]["value"]
-            if name in runs[i].scores and not _is_oracle(runs[i])
+            if name in runs[i].scores and not _is_ceiling(runs[i])
             else None
             for i in order
         ]
@@ -197,8 +200,8 @@ def _notes(
     return notes
 
 
-def _is_oracle(run: StoredRun) -> bool:
-    return run.manifest.get("group") == "oracle"
+def _is_ceiling(run: StoredRun) -> bool:
+    return role_of(run.manifest) == "ceiling"
 
 
 def _json(run: StoredRun, label: str, found: dict[str, dict[str, Verdict]]) -> dict[str, Any]:
@@ -213,7 +216,7 @@ def _json(run: StoredRun, label: str, found: dict[str, dict[str, Verdict]]) -> d
     return {
         "run": str(run.folder),
         "label": label,
-        **{key: run.manifest[key] for key in keys},
+        **excerpt(run.manifest, keys),
         "scores": scores,
         "failure_rate": run.failure_rate,
     }

@@ -12,6 +12,7 @@ from benchmark.compare import Comparison, MetricRow, SliceRow
 from benchmark.report.formats.csv_format import word
 from benchmark.report.formats.render import check_format, draw_all, render_json
 from benchmark.report.formats.sheet import ABSENT, METRIC_NUMBER, Sheet, SheetCell, SheetColumn
+from benchmark.runs.manifest import excerpt
 from benchmark.runs.store import StoredRun, is_tuned
 
 _LEGEND = (
@@ -140,7 +141,7 @@ def _csv(comparison: Comparison) -> str:
     shared = {
         "run_a": comparison.a.folder.name,
         "run_b": comparison.b.folder.name,
-        **{key: manifest[key] for key in ("task", "data", "simulated", "cohort")},
+        **excerpt(manifest, ("task", "data", "simulated", "cohort")),
     }
     stream = StringIO()
     writer = csv.writer(stream, lineterminator="\n")

@@ -1,1 +1,1 @@
-"""Runs: what was asked, how it is executed, and what is kept of it."""
+"""Execute runs and keep what came of them: what was asked, predictions, scores, manifest."""

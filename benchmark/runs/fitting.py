@@ -1,4 +1,4 @@
-"""Fitted models, cached: one fit serves every task, cohort and perturbation.
+"""Fit models and cache the fits: one serves every task, cohort and perturbation.
 
 The cache key covers everything fitted state may depend on: the model's class, source code and
 full configuration, what it may see of the dataset, and the seed. A fit is written beside its
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.data.dataset import Dataset
-from benchmark.data.opening import ensure_dataset
+from benchmark.data.opening import open_dataset
 from benchmark.data.unchanged import require_unchanged
 from benchmark.errors import BenchError, in_one_line
 from benchmark.host import processes
@@ -37,7 +37,7 @@ from benchmark.runs.store import FIT_RECORD
 
 _STATE, _STAMPS = "state", "stamps.json"
 #: What a run reads of the record.
-_RECORDED = {"seconds", "peak_memory_mib", "parameters", "attachments", "files"}
+_RECORDED = {"key", "seconds", "peak_memory_mib", "parameters", "attachments", "files"}
 #: File systems take names of up to 255 bytes; class names may be longer.
 _SLUG_LENGTH = 80
 
@@ -52,7 +52,7 @@ class Fitted:
 
 
 def fit_key(built: BuiltModel, dataset: Dataset, seed: int) -> str:
-    """The cache key: equal keys mean bit-identical fitted state."""
+    """Return the cache key of a fit: equal keys mean bit-identical fitted state."""
     return sha256_json(
         {
             "model": built.entry.target,
@@ -63,6 +63,14 @@ def fit_key(built: BuiltModel, dataset: Dataset, seed: int) -> str:
             "seed": seed,
         }
     )[:16]
+
+
+def fit_folder(fit_key: str, home: Home) -> Path | None:
+    """Return the folder of the stored fit with this key, ``None`` where ``home`` has none."""
+    for record in sorted(home.fitted.glob(f"*/{_RECORD}")):
+        if record.parent.name.endswith(f"-{fit_key}"):
+            return record.parent
+    return None
 
 
 def seed_everything(seed: int) -> None:
@@ -77,7 +85,7 @@ def seed_everything(seed: int) -> None:
 def fit_or_load(
     built: BuiltModel, dataset: Dataset, seed: int, home: Home, *, since: float | None = None
 ) -> Fitted:
-    """The fitted model for this configuration, dataset and seed; fits it when nobody did yet.
+    """Return the fitted model for this configuration, dataset and seed, fitting it if needed.
 
     A fit that is older than ``since`` (seconds since the epoch) is replaced. Raises
     :class:`BenchError` when fitting fails, and nothing half-fitted stays behind; also when a
@@ -178,13 +186,13 @@ def _slug(built: BuiltModel) -> str:
 
 
 def assist(home: Home) -> None:
-    """Take part in the main process' fits (:mod:`benchmark.runs.fitting`) until it is done.
+    """Take part in the fits of the main process, as it announces them, until it is done.
 
     Nothing is written or answered here.
     """
     while (fit := processes.hear()) is not None:
         built = configure(fit["model"], fit["settings"])
-        view = ensure_dataset(fit["data"], home).training_view()
+        view = open_dataset(fit["data"], home).training_view()  # the main process prepared it
         model: Any = built.build()
         seed_everything(fit["seed"])
         with model_code(built.label, "assisting in a fit"):

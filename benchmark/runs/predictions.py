@@ -1,4 +1,4 @@
-"""Predictions on disk: written shard by shard, checked one by one, merged when complete.
+"""Store predictions: written shard by shard, checked one by one, merged when complete.
 
 Shards have fixed borders, so a resumed run asks the model for exactly the same groups of
 instances as an undisturbed one and ends with the same bytes.
@@ -45,7 +45,7 @@ ANSWERS: dict[type, dict[str, pa.DataType]] = {
 
 
 def schema_for(task: Task) -> pa.Schema:
-    """Columns of predictions.parquet: ids, the answer, ``status`` and what was wrong."""
+    """Return the columns of predictions.parquet: ids, the answer, ``status`` and what was wrong."""
     columns = {
         "instance_id": pa.string(),
         "user_id": pa.string(),
@@ -57,7 +57,7 @@ def schema_for(task: Task) -> pa.Schema:
 
 
 def borders(total: int) -> list[tuple[int, int]]:
-    """Half-open instance ranges of the shards."""
+    """Return the half-open instance ranges of the shards of ``total`` instances."""
     return [(start, min(start + SHARD, total)) for start in range(0, total, SHARD)]
 
 
@@ -93,13 +93,13 @@ def predict_shard(
 
 
 def shard_seconds(path: Path) -> float:
-    """Prediction time recorded in a shard."""
+    """Return the prediction time that a shard records, in seconds."""
     with _reading(path):
         return float(pq.read_schema(path).metadata[b"seconds"])
 
 
 def merge(folder: Path, total: int, task: Task, path: Path) -> None:
-    """All shards of ``folder`` as one predictions.parquet, without their timings."""
+    """Join all shards of ``folder`` into one predictions.parquet, without their timings."""
     schema = schema_for(task)
     with atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
         for number in range(len(borders(total))):
@@ -161,7 +161,7 @@ def predict(
     seed: int,
     label: str,
 ) -> Path:
-    """Answer what ``folder`` has no shard of yet; the merged predictions lie in the file returned.
+    """Predict what ``folder`` has no shard of yet and return the file of the merged predictions.
 
     Raises :class:`~benchmark.errors.BenchError` when the model fails.
     """

@@ -1,4 +1,4 @@
-"""Executing a run: fit if needed, predict, score, store; resume what was killed.
+"""Execute a run: fit if needed, predict, score, store; resume what was killed.
 
 The runner never asks which model it runs. A run's folder carries a name made of its identity,
 so asking the same question again finds the stored answer.
@@ -12,43 +12,55 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.instances.lazily import Questions
-from benchmark.data.opening import ensure_dataset
 from benchmark.errors import BenchError, UsageError
 from benchmark.host import provenance
 from benchmark.host.console import note
 from benchmark.host.files import cannot_write, locked, read_json, sha256_json, write_json
 from benchmark.host.home import Home
 from benchmark.metrics import text
-from benchmark.models.building import BuiltModel, configure
+from benchmark.models.building import BuiltModel, changed_settings, configure
+from benchmark.models.dividing import divide_settings
 from benchmark.runs.fitting import Fitted, fit_or_load
+from benchmark.runs.manifest import MANIFEST, Manifest, TuningRecord, excerpt
 from benchmark.runs.predictions import predict, shard_seconds
 from benchmark.runs.scoring import require_possible_scores, score_predictions, write_per_instance
 from benchmark.runs.spec import RunSpec
-from benchmark.runs.store import MANIFEST, PER_INSTANCE, SCORES, StoredRun, is_tuned, load_run
+from benchmark.runs.store import PER_INSTANCE, SCORES, StoredRun, is_tuned, load_run
 from benchmark.runs.tuned import TRIALS, Chosen, chosen_settings
 from benchmark.stats import summarise
 from benchmark.tasks import TASKS, Task
 
 
 def execute(
-    spec: RunSpec, home: Home, *, force: bool = False, since: float | None = None
+    spec: RunSpec,
+    dataset: Dataset,
+    home: Home,
+    *,
+    force: bool = False,
+    since: float | None = None,
 ) -> StoredRun:
-    """Execute ``spec`` and return its stored run; a finished one is returned as it is.
+    """Execute ``spec`` on ``dataset`` and return its stored run; a finished one as it is.
 
-    ``force`` runs it again, the fit included; ``since`` (seconds since the epoch) lets it take
-    a fit that is no older, so that several forced runs share a new one. Raises
-    :class:`UsageError` for what cannot be asked and :class:`BenchError` for what fails; then
-    finished shards stay, and the same command resumes.
+    ``dataset`` is the one that ``spec`` names, opened by the caller
+    (:func:`~benchmark.data.opening.ensure_dataset`): nothing is prepared here. ``force`` runs it
+    again, the fit included; ``since`` (seconds since the epoch) lets it take a fit that is no
+    older, so that several forced runs share a new one. Raises :class:`UsageError` for what
+    cannot be asked and :class:`BenchError` for what fails; then finished shards stay, and the
+    same command resumes.
     """
     task, built = check(spec)
+    if dataset.name != spec.data:
+        raise UsageError(
+            f"The run asks for dataset {spec.data!r}, but {dataset.name!r} was opened.",
+            fix="Open the dataset that the run names.",
+        )
     home.check_writable()
-    dataset = ensure_dataset(spec.data, home)
     chosen = None
     if spec.tuned:
         chosen = chosen_settings(spec, dataset.sha256, home)
@@ -62,7 +74,8 @@ def execute(
     identity = _identity(spec, task, built, dataset, questions)
     if chosen is not None:
         identity["tuning"] = chosen.record
-    run_id = f"{spec.slug()}-{sha256_json(identity)[:8]}"
+    named = replace(spec, settings=changed_settings(built, spec.settings))
+    run_id = f"{named.slug()}-{sha256_json(identity)[:8]}"
     folder = home.runs / run_id
     with locked(home.runs / f".{run_id}.lock", f"executing run {run_id}"):
         if (folder / MANIFEST).is_file() and not force:
@@ -82,7 +95,7 @@ def execute(
 
 
 def check(spec: RunSpec) -> tuple[Task, BuiltModel]:
-    """The task and the configured model of ``spec``, without touching any data.
+    """Return the task and the configured model of ``spec``, without touching any data.
 
     Raises :class:`UsageError` for what cannot be asked, whatever the dataset, and
     :class:`BenchError` where a package that scoring needs is missing.
@@ -93,12 +106,6 @@ def check(spec: RunSpec) -> tuple[Task, BuiltModel]:
         raise UsageError(
             f"Model {built.label!r} does not answer {spec.task!r}.",
             fix=f"It answers: {', '.join(built.entry.tasks)}.",
-        )
-    if spec.tuned and spec.settings:
-        raise UsageError(
-            f"--tuned takes the settings that a search chose, but --set gives "
-            f"{', '.join(spec.settings)}.",
-            fix="Leave out one of them; unimp-bench tune --set fixes settings for a search.",
         )
     if spec.limit is not None and spec.limit < 1:
         raise UsageError(f"--limit {spec.limit} keeps no instance.", fix="Give 1 or more.")
@@ -161,7 +168,8 @@ def _execute(
     )
     manifest = _manifest(spec, built, dataset, identity, fitted, partial)
     if chosen is not None:
-        manifest |= {"settings": dict(chosen.settings), "tuning": chosen.record}
+        manifest["settings"] = dict(chosen.settings)
+        manifest["tuning"] = cast(TuningRecord, chosen.record)
         write_json(partial / TRIALS, chosen.trials)
     write_json(partial / MANIFEST, manifest)
     for shard in partial.glob("shard-*.parquet"):
@@ -181,14 +189,15 @@ def _manifest(
     identity: dict[str, Any],
     fitted: Fitted,
     partial: Path,
-) -> dict[str, Any]:
+) -> Manifest:
     seconds = [shard_seconds(path) for path in sorted(partial.glob("shard-*.parquet"))]
-    return {
+    manifest: Manifest = {
         "format": 1,
         "run_id": partial.name.removesuffix(".partial"),
         "model": built.entry.name,
         "variant": built.variant,
         "group": built.entry.group,
+        "role": built.entry.role,
         "task": spec.task,
         "task_version": identity["task_version"],
         "data": dataset.name,
@@ -202,27 +211,30 @@ def _manifest(
         "code_sha256": built.code,
         "dataset_sha256": dataset.sha256,
         "instances_sha256": identity["instances_sha256"],
+        "fit_key": fitted.record["key"],
         "parameters": fitted.record["parameters"],
         "attachments": fitted.record["attachments"],
-        "precision": getattr(fitted.model, "precision", "float32"),
+        "precision": str(getattr(fitted.model, "precision", "float32")),
         "fit_seconds": fitted.record["seconds"],
         "fit_processes": fitted.record.get("processes", 1),
         "fit_peak_memory_mib": fitted.record["peak_memory_mib"],
         "predict_seconds": round(sum(seconds), 3),
         "peak_memory_mib": provenance.peak_memory_mib(),
-        **provenance.environment(),
         "created": provenance.now(),
         "command": provenance.command_line(),
     }
+    manifest.update(cast(Manifest, provenance.environment()))  # its fields are all optional
+    return manifest
 
 
 def result_json(run: StoredRun) -> dict[str, Any]:
-    """The JSON shape ``unimp-bench run --json`` prints for one run."""
+    """Return the JSON shape that ``unimp-bench run --json`` prints for one run."""
     manifest = run.manifest
     keys = ("model", "variant", "task", "data", "cohort", "perturb", "seed")
+    tuned = {"tuning": manifest["tuning"]} if is_tuned(run) else {}
     return {
         "run": str(run.folder),
-        **{key: manifest[key] for key in keys},
+        **excerpt(manifest, keys),
         "scores": {
             name: {key: score[key] for key in ("value", "low", "high", "n")}
             for name, score in run.scores.items()
@@ -230,7 +242,7 @@ def result_json(run: StoredRun) -> dict[str, Any]:
         "failure_rate": run.failure_rate,
         "fit_seconds": manifest["fit_seconds"],
         "predict_seconds": manifest["predict_seconds"],
-        **({"tuning": manifest["tuning"]} if is_tuned(run) else {}),
+        **tuned,
     }
 
 
@@ -262,11 +274,18 @@ def specs_of_models(
     settings: Mapping[str, Any],
     tuned: bool = False,
 ) -> list[RunSpec]:
-    """One run per task, model and seed. What cannot be asked is reported before anything is run."""
+    """Return one run per task, model and seed.
+
+    ``settings`` are those of ``--set``: ``name`` for every model that has it, ``MODEL:name`` for
+    one (:func:`~benchmark.models.dividing.divide_settings`). What cannot be asked is reported
+    before anything is run, as :class:`UsageError`.
+    """
+    names = list(dict.fromkeys(models))
+    of_each = divide_settings(settings, names)
     specs = [
-        RunSpec(model, task, data, cohort, perturb, seed, limit, settings, tuned)
+        RunSpec(model, task, data, cohort, perturb, seed, limit, of_each[model], tuned)
         for task in dict.fromkeys(tasks)
-        for model in dict.fromkeys(models)
+        for model in names
         for seed in dict.fromkeys(seeds)
     ]
     for spec in specs:

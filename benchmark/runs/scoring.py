@@ -1,4 +1,4 @@
-"""From stored predictions to scores. The same code serves a run and a re-scoring."""
+"""Score stored predictions. The same code serves a run and a re-scoring."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from benchmark.tasks.base import ranking_metrics
 def score_predictions(
     task: Task, predictions: pl.DataFrame, questions: Questions, dataset: Dataset
 ) -> tuple[tuple[Metric, ...], Statistics]:
-    """Per-instance statistics of every metric of ``task``.
+    """Return the metrics of ``task`` and the per-instance statistics of each.
 
     ``predictions`` has one row per question of ``dataset``, in order; failed rows score each
     metric's worst value. Raises :class:`BenchError` when ids do not match or the task cannot be
@@ -56,7 +56,7 @@ def require_possible_scores(scores: Mapping[str, Score], questions: Questions) -
 
 
 def write_per_instance(path: Path, predictions: pl.DataFrame, statistics: Statistics) -> None:
-    """per_instance.parquet: ids and each metric's statistic (a list where it has several)."""
+    """Write per_instance.parquet: ids and each metric's statistic (a list where it has several)."""
     columns = {
         name: values[:, 0] if values.shape[1] == 1 else values
         for name, values in statistics.items()

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+#: Letters of a slug, and of the settings in it, at most.
+_LONGEST, _MOST_SETTINGS = 200, 60
+
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
@@ -31,7 +34,7 @@ class RunSpec:
     tuned: bool = False
 
     def command(self) -> str:
-        """The command line that executes this run; defaults are left out."""
+        """Return the command line that executes this run; defaults are left out."""
         words = ["unimp-bench", "run", "--model", self.model, "--task", self.task]
         words += ["--data", self.data]
         if self.cohort != "seen":
@@ -45,16 +48,26 @@ class RunSpec:
         if self.tuned:
             words.append("--tuned")
         for key, value in self.settings.items():
-            text = value if isinstance(value, str) else json.dumps(value, default=str)
-            words += ["--set", f"{key}={text}"]
+            words += ["--set", f"{key}={_text(value)}"]
         return shlex.join(words)
 
     def slug(self) -> str:
-        """A readable folder-name prefix."""
+        """Return a readable folder-name prefix, of at most 200 letters, digits and ``. = _ -``."""
         # Cut where a name comes near what file systems take; the run's hash follows it.
         model = self.model[-60:] + ("-tuned" if self.tuned else "")
         parts = [model, self.task, self.data[:60], self.cohort]
         if self.perturb is not None:
             parts.append(self.perturb)
         parts.append(f"seed{self.seed}")
-        return "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", part) for part in parts)
+        if self.limit is not None:
+            parts.append(f"limit{self.limit}")
+        asked = "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", part) for part in parts)
+        settings = (f"{key}={_text(value)}" for key, value in self.settings.items())
+        told = "_".join(re.sub(r"[^A-Za-z0-9.=-]+", "-", part).rstrip("-") for part in settings)
+        room = min(_MOST_SETTINGS, _LONGEST - len(asked) - 1)
+        return f"{asked}_{told[:room]}" if told and room > 0 else asked
+
+
+def _text(value: Any) -> str:
+    """A setting's value as ``--set`` takes it."""
+    return value if isinstance(value, str) else json.dumps(value, default=str)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from benchmark.errors import BenchError, UsageError, in_one_line, unknown_name
 from benchmark.host.files import read_json
 from benchmark.host.home import Home
+from benchmark.runs.manifest import MANIFEST as MANIFEST
+from benchmark.runs.manifest import Manifest, read_manifest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,33 +20,12 @@ if TYPE_CHECKING:
 
     from benchmark.metrics.base import Statistics
 
-MANIFEST = "manifest.json"
 SCORES = "scores.json"
 PREDICTIONS = "predictions.parquet"
 PER_INSTANCE = "per_instance.parquet"
 #: Beside the state of a fitted model, ``<home>/fitted/<name>/``: what it is, and its hashes.
 FIT_RECORD = "fitted.json"
 
-#: What reports read; a file without them was damaged or made by something else.
-_MANIFEST_KEYS = frozenset(
-    [
-        "model",
-        "variant",
-        "task",
-        "data",
-        "cohort",
-        "perturb",
-        "seed",
-        "limit",
-        "settings",
-        "simulated",
-        "dataset_sha256",
-        "instances_sha256",
-        "fit_seconds",
-        "predict_seconds",
-        "created",
-    ]
-)
 _SCORE_KEYS = frozenset({"value", "low", "high", "n"})
 
 
@@ -53,7 +34,7 @@ class StoredRun:
     """Holds a finished run as it lies on disk."""
 
     folder: Path
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     scores: Mapping[str, Mapping[str, Any]]
     """Metric name -> ``{"value", "low", "high", "n", "users"}``; the ends of the interval are
     ``None`` where there is none."""
@@ -62,8 +43,7 @@ class StoredRun:
     @property
     def label(self) -> str:
         """Return ``name`` or ``name:variant``."""
-        variant = self.manifest["variant"]
-        model: str = self.manifest["model"]
+        model, variant = self.manifest["model"], self.manifest["variant"]
         return model if variant is None else f"{model}:{variant}"
 
 
@@ -80,12 +60,8 @@ def load_run(folder: Path) -> StoredRun:
             fix="Give the folder that unimp-bench run printed.",
         )
     fix = f"Delete the folder {str(folder)!r} and run again."
-    manifest = read_json(folder / MANIFEST, fix=fix)
+    manifest = read_manifest(folder)
     scores = read_json(folder / SCORES, fix=fix)
-    if not isinstance(manifest, dict) or not manifest.keys() >= _MANIFEST_KEYS:
-        raise BenchError(f"{str(folder / MANIFEST)!r} is no manifest of a run.", fix=fix)
-    if not _is_tuning(manifest.get("tuning")):
-        raise BenchError(f"{str(folder / MANIFEST)!r} records no search it could be of.", fix=fix)
     if not _are_scores(scores):
         raise BenchError(f"{str(folder / SCORES)!r} holds no scores of a run.", fix=fix)
     kept = {name: _without_false_interval(score) for name, score in scores["scores"].items()}
@@ -101,15 +77,6 @@ def _without_false_interval(score: Mapping[str, Any]) -> Mapping[str, Any]:
     if few or score["low"] == score["high"]:
         return {**score, "low": None, "high": None}
     return score
-
-
-def _is_tuning(value: Any) -> bool:
-    return value is None or (
-        isinstance(value, dict)
-        and isinstance(value.get("trials"), int)
-        and isinstance(value.get("value"), int | float)
-        and isinstance(value.get("metric"), str)
-    )
 
 
 def _are_scores(value: Any) -> bool:

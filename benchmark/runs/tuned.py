@@ -1,14 +1,18 @@
-"""Searches on disk: ``<home>/tuning/<id>/search.json``, rewritten as a whole after every trial."""
+"""Read and write searches, and choose settings by them.
+
+``<home>/tuning/<id>/search.json`` is rewritten as a whole after every trial.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from benchmark.data.listing import INFO
 from benchmark.errors import BenchError, UsageError
+from benchmark.host.console import note
 from benchmark.host.files import read_json, write_json
 from benchmark.host.home import Home
 from benchmark.models.registered import find
@@ -56,17 +60,17 @@ class Search:
 
     @property
     def best(self) -> Trial | None:
-        """The first trial with the best value; ``None`` where none has a value."""
+        """Return the first trial with the best value; ``None`` where none has a value."""
         valued = [(trial.value, trial) for trial in self.trials if trial.value is not None]
         sign = 1 if self.identity["higher_is_better"] else -1
         return max(valued, key=lambda pair: sign * pair[0], default=(None, None))[1]
 
     def settings_of(self, trial: Trial) -> dict[str, Any]:
-        """Everything ``trial`` sets: what was fixed for the whole search, and what was chosen."""
+        """Return everything ``trial`` sets: what the whole search fixed, and what was chosen."""
         return {**self.identity["settings"], **trial.settings}
 
     def to_json(self) -> dict[str, Any]:
-        """What is stored of it."""
+        """Return what is stored of it."""
         return {
             "format": 1,
             "id": self.id,
@@ -88,7 +92,7 @@ _IDENTITY = (
 
 
 def read_search(folder: Path) -> Search:
-    """The search in ``folder``; :class:`BenchError` when it is damaged."""
+    """Return the search in ``folder``; :class:`BenchError` when it is damaged."""
     fix = f"Delete the folder {str(folder)!r} and search again."
     stored = read_json(folder / SEARCH, fix=fix)
     try:
@@ -105,7 +109,7 @@ def read_search(folder: Path) -> Search:
 
 
 def stored_searches(home: Home) -> Iterator[Search]:
-    """Every search of ``home`` that has been begun, by name."""
+    """Yield every search of ``home`` that has been begun, by name."""
     if home.tuning.is_dir():
         for folder in sorted(home.tuning.iterdir()):
             if (folder / SEARCH).is_file():
@@ -129,13 +133,14 @@ class Chosen:
 
 
 def chosen_settings(spec: RunSpec, dataset_sha256: str, home: Home) -> Chosen:
-    """What the searches of ``spec``'s model, task and dataset chose.
+    """Return what the searches of ``spec``'s model, task and dataset chose.
 
     Of several (other spaces, seeds or fixed settings) the best trial counts, and the trials of
     all of them, since all were looked at. Values of an earlier version of the model's code are
     no longer comparable: only searches of the newest one's version count.
 
-    Raises :class:`UsageError` with the command that searches, where nobody has.
+    Raises :class:`UsageError` with the command that searches, where nobody has, and where
+    ``spec`` has settings of its own.
     """
     found = [
         search
@@ -145,6 +150,12 @@ def chosen_settings(spec: RunSpec, dataset_sha256: str, home: Home) -> Chosen:
     valued = [(search, best) for search in found if (best := search.best) is not None]
     if not valued:
         raise _untuned(spec)
+    if spec.settings:
+        raise UsageError(
+            f"--tuned takes the settings that a search chose, but --set gives "
+            f"{', '.join(spec.settings)} of {spec.model!r}.",
+            fix="Leave out one of them; unimp-bench tune --set fixes settings for a search.",
+        )
     newest = max(valued, key=lambda pair: pair[0].created)[0]
     code = newest.identity["code_sha256"]
     counted = [(s, best) for s, best in valued if s.identity["code_sha256"] == code]
@@ -162,22 +173,50 @@ def chosen_settings(spec: RunSpec, dataset_sha256: str, home: Home) -> Chosen:
     return Chosen(search.settings_of(best), record, trials)
 
 
-def require_tuned(specs: Iterable[RunSpec], home: Home) -> None:
-    """Raise now, rather than after other runs, where a tuned run of ``specs`` has no search."""
+def require_tuned(specs: Iterable[RunSpec], home: Home) -> list[RunSpec]:
+    """Return ``specs``, tuned where a search has been; the others run as they are.
+
+    A note on standard error says which those are. Raises :class:`UsageError` where tuned runs are
+    asked for and no search has been for any of them, and where one that was searched for has
+    settings of its own: now, rather than after other runs.
+    """
+    resolved: list[RunSpec] = []
+    untuned: dict[tuple[str, str, str], RunSpec] = {}
     for spec in specs:
-        if not spec.tuned:
-            continue
-        info = home.datasets / spec.data / INFO
-        if not info.is_file():
-            raise _untuned(spec)
-        described = read_json(info)
-        if not isinstance(described, dict) or "sha256" not in described:
-            raise BenchError(f"{str(info)!r} does not describe a dataset.")
+        if spec.tuned and not _is_searched(spec, home):
+            untuned.setdefault((spec.model, spec.task, spec.data), spec)
+            spec = replace(spec, tuned=False)
+        resolved.append(spec)
+    if untuned and not any(spec.tuned for spec in resolved):
+        raise _untuned(next(iter(untuned.values())))
+    for spec in untuned.values():
+        note(
+            f"{spec.model} has not been tuned for {spec.task} on {spec.data}: it runs with the "
+            f"settings it has. To search: {tuning_command(spec)}"
+        )
+    return resolved
+
+
+def _is_searched(spec: RunSpec, home: Home) -> bool:
+    info = home.datasets / spec.data / INFO
+    if not info.is_file():
+        return False
+    described = read_json(info)
+    if not isinstance(described, dict) or "sha256" not in described:
+        raise BenchError(f"{str(info)!r} does not describe a dataset.")
+    try:
         chosen_settings(spec, described["sha256"], home)
+    except _Untuned:
+        return False
+    return True
+
+
+class _Untuned(UsageError):
+    """No search has been for a run."""
 
 
 def tuning_command(spec: RunSpec, trials: int = 20) -> str:
-    """A command that searches for ``spec``'s settings."""
+    """Return a command that searches for ``spec``'s settings."""
     plain = RunSpec(spec.model, spec.task, spec.data).command()
     return plain.replace("unimp-bench run", "unimp-bench tune", 1) + f" --trials {trials}"
 
@@ -195,8 +234,8 @@ def _best(counted: list[tuple[Search, Trial]]) -> tuple[Search, Trial]:
     return max(counted, key=lambda pair: sign * float(pair[1].value or 0.0))
 
 
-def _untuned(spec: RunSpec) -> UsageError:
-    return UsageError(
+def _untuned(spec: RunSpec) -> _Untuned:
+    return _Untuned(
         f"Model {spec.model!r} has not been tuned for {spec.task} on {spec.data!r}.",
         fix=f"First: {tuning_command(spec)}",
     )

@@ -1,1 +1,1 @@
-"""Hyper-parameter search: what is searched, by whom, what came out, and who uses it."""
+"""Search hyperparameters on validation: the space, the suggestions, the trials, the outcome."""

@@ -14,7 +14,7 @@ _SHOWN = 10
 
 
 def commands(search: Search, model: str) -> tuple[str, str]:
-    """The run of the best trial, by name and with every setting written out.
+    """Return the commands that run the best trial: by ``--tuned``, and with every setting.
 
     ``model`` is what ``--model`` named; the search has a best trial.
     """
@@ -30,7 +30,7 @@ def commands(search: Search, model: str) -> tuple[str, str]:
 
 
 def outcome_json(search: Search, model: str) -> dict[str, Any]:
-    """The JSON of ``unimp-bench tune --json``."""
+    """Return the JSON of ``unimp-bench tune --json``."""
     best = search.best
     keys = ("model", "variant", "task", "data", "seed", "metric", "higher_is_better")
     tuned, spelled = (None, None) if best is None else commands(search, model)
@@ -52,7 +52,7 @@ def outcome_json(search: Search, model: str) -> dict[str, Any]:
 
 
 def outcome_text(search: Search, model: str) -> str:
-    """The best trials, what failed, and how to go on."""
+    """Return the text of the best trials, of what failed, and of how to go on."""
     identity, trials = search.identity, search.trials
     label = identity["model"] + (f":{identity['variant']}" if identity["variant"] else "")
     lines = [

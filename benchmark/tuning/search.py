@@ -1,4 +1,4 @@
-"""The search: suggest, try, store, until there are as many trials as asked for.
+"""Search settings: suggest, try, store, until there are as many trials as asked for.
 
 Trials see training and validation data only. The first is the model's configuration as it is,
 where the space holds it, so that what is chosen is never worse on validation than what was there.
@@ -16,6 +16,7 @@ from typing import Any
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.opening import ensure_dataset
+from benchmark.data.unchanged import require_unchanged
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.files import locked, sha256_json
 from benchmark.host.home import Home
@@ -64,6 +65,7 @@ def tune(
     require_optuna()
     home.check_writable()
     dataset = ensure_dataset(data, home)
+    require_unchanged(dataset)  # now: no trial is to blame
     questions = validation_questions(dataset, task)
     identity = _identity(built, asked, dataset, questions.sha256, fixed, chosen_from, seed)
     folder = home.tuning / _name(built.label, task, dataset.name, identity)

@@ -35,23 +35,23 @@ class Range:
     whole: bool
 
     def holds(self, value: object) -> bool:
-        """Whether ``value`` is a number this range can suggest."""
+        """Tell whether ``value`` is a number this range can suggest."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
         return self.low <= value <= self.high and (not self.whole or value == int(value))
 
     def ends(self) -> tuple[Any, ...]:
-        """What a model must accept, so that it may accept what lies between."""
+        """Return what a model must accept, so that it may accept what lies between."""
         return self.low, self.high
 
     def rounded(self, value: float) -> float | int:
-        """A suggested ``value`` with few digits, still inside."""
+        """Return a suggested ``value`` with few digits, still inside."""
         if self.whole:
             return int(value)
         return min(max(float(f"{value:.{_DIGITS}g}"), self.low), self.high)
 
     def to_json(self) -> dict[str, Any]:
-        """As it is written in a space."""
+        """Return it as it is written in a space."""
         return {"low": self.low, "high": self.high, "log": self.log}
 
 
@@ -62,20 +62,20 @@ class Choices:
     values: tuple[Any, ...]
 
     def holds(self, value: object) -> bool:
-        """Whether ``value`` is one of them."""
+        """Tell whether ``value`` is one of them."""
         return self.position(value) is not None
 
     def ends(self) -> tuple[Any, ...]:
-        """All of them: each is to be accepted."""
+        """Return all of them: each is to be accepted."""
         return self.values
 
     def position(self, value: object) -> int | None:
-        """Where ``value`` stands; 1, 1.0 and true are three different values."""
+        """Return the place of ``value``, if it has one; 1, 1.0 and true are three values."""
         wanted = json.dumps(value)
         return next((i for i, v in enumerate(self.values) if json.dumps(v) == wanted), None)
 
     def to_json(self) -> list[Any]:
-        """As it is written in a space."""
+        """Return it as it is written in a space."""
         return list(self.values)
 
 
@@ -87,7 +87,7 @@ Space = Mapping[str, Dimension]
 def space_for(
     built: BuiltModel, fixed: Mapping[str, Any], file: Path | None
 ) -> dict[str, Dimension]:
-    """What a search over ``built`` may choose, every name and value checked.
+    """Return what a search over ``built`` may choose, every name and value checked.
 
     ``file`` replaces the model's own space. ``fixed`` are the settings given by ``--set``: they
     and what the variant sets are left out of the model's own space, since naming a variant says
@@ -116,12 +116,12 @@ def space_for(
 
 
 def space_json(space: Space) -> dict[str, Any]:
-    """``space`` as data; what the identity of a search rests on."""
+    """Return ``space`` as data; what the identity of a search rests on."""
     return {name: dimension.to_json() for name, dimension in space.items()}
 
 
 def defaults_in(space: Space, config: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The settings ``config`` has without any search, or ``None`` where one lies outside."""
+    """Return the settings ``config`` has without any search, or ``None`` where one lies outside."""
     defaults = {name: config[name] for name in space}
     inside = all(dimension.holds(defaults[name]) for name, dimension in space.items())
     return defaults if inside else None

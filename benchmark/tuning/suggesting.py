@@ -1,4 +1,4 @@
-"""What to try next: Optuna's tree-structured Parzen estimator, made repeatable.
+"""Suggest what to try next: Optuna's tree-structured Parzen estimator, made repeatable.
 
 Bergstra et al., "Algorithms for Hyper-Parameter Optimization" (NeurIPS 2011). A suggestion is a
 function of the space, the trials that finished before it, the seed and its number: nothing is
@@ -20,7 +20,7 @@ from benchmark.tuning.space import Choices, Space
 
 
 def require_optuna() -> ModuleType:
-    """Optuna, quiet; :class:`BenchError` with the extra that installs it where it is absent."""
+    """Return Optuna, quiet; where it is absent, :class:`BenchError` names its extra."""
     try:
         import optuna
     except ImportError as error:
@@ -35,7 +35,7 @@ def require_optuna() -> ModuleType:
 def suggest(
     space: Space, trials: Sequence[Trial], *, number: int, seed: int, higher_is_better: bool
 ) -> dict[str, Any]:
-    """The settings of trial ``number``, learned from those of ``trials`` that have a value."""
+    """Return the settings of trial ``number``, learned from the ``trials`` that have a value."""
     optuna = require_optuna()
     distributions = {name: _distribution(optuna, of) for name, of in space.items()}
     drawn = np.random.SeedSequence([seed, number]).generate_state(1)[0]

@@ -1,4 +1,4 @@
-"""One trial: fit a configuration, ask it the validation questions, score the answers.
+"""Try one configuration: fit it, ask it the validation questions, score the answers.
 
 It is a run over other questions: the same fit, the same saved and reloaded state, the same
 checks and the same scorer, so that a value is what the run of that configuration would print
@@ -53,7 +53,7 @@ class Verdict:
 
 
 def validation_questions(dataset: Dataset, task: str) -> Questions:
-    """The frozen validation questions of the ``seen`` cohort.
+    """Return the frozen validation questions of the ``seen`` cohort.
 
     Raises :class:`BenchError` where the dataset has none: then nothing can be chosen by them.
     """
@@ -93,7 +93,7 @@ def judge(by: Judge, settings: Mapping[str, Any]) -> Verdict:
 
 
 def is_no_fault_of_the_trial(error: BenchError) -> bool:
-    """Whether ``error`` would meet every trial alike: the disk is full, or nothing may be written.
+    """Tell whether ``error`` would meet every trial alike: a full disk, or one not to write to.
 
     Such a trial has not failed; it has not taken place.
     """

@@ -12,18 +12,20 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmark.errors import BenchError, UsageError, in_one_line
+from benchmark.runs.manifest import Manifest, excerpt
 from benchmark.runs.store import PREDICTIONS, StoredRun, is_tuned
 from leaderboards.submission import limits, tables
 from leaderboards.submission.schema import (
     FORMAT,
     MANIFEST,
     PREDICTIONS_FOLDER,
+    SubmittedRun,
     Tuning,
     digest_of,
     validate,
@@ -31,12 +33,9 @@ from leaderboards.submission.schema import (
 
 #: What a zip archive can say of a time, at its earliest.
 _TIME = (1980, 1, 1, 0, 0, 0)
-#: Keys of a run's manifest that are taken over as they are.
-_TAKEN = (
-    *("task", "task_version", "data", "dataset_sha256", "instances_sha256", "cohort", "perturb"),
-    *("seed", "settings", "code_sha256", "parameters", "attachments", "fit_seconds"),
-    *("predict_seconds", "peak_memory_mib", "processor", "devices", "packages", "unimp_bench"),
-    *("python", "created"),
+#: Keys of a run's manifest that are taken over as they are: those that both sides name.
+_TAKEN = tuple(
+    key for key in SubmittedRun.model_fields if key in get_type_hints(Manifest) and key != "tuning"
 )
 
 
@@ -138,7 +137,7 @@ def _check_together(runs: Sequence[StoredRun]) -> None:
 
 
 def _file_name(run: StoredRun, taken: Mapping[str, bytes]) -> str:
-    words = [run.manifest[key] for key in ("task", "data", "cohort", "perturb")]
+    words = excerpt(run.manifest, ("task", "data", "cohort", "perturb")).values()
     stem = "-".join([*(str(w) for w in words if w is not None), f"seed{run.manifest['seed']}"])
     stem = re.sub(r"[^a-z0-9.-]+", "-", stem.lower())[:90].lstrip(".-")
     name, number = f"{PREDICTIONS_FOLDER}/{stem}.parquet", 2
@@ -162,11 +161,12 @@ def _predictions(run: StoredRun) -> bytes:
 
 def _entry(run: StoredRun, name: str, content: bytes) -> dict[str, Any]:
     keys = ("value", "low", "high", "n", "users")
-    tuning = {key: run.manifest["tuning"][key] for key in Tuning.model_fields if is_tuned(run)}
+    chosen: Mapping[str, Any] = run.manifest["tuning"] if is_tuned(run) else {}
+    tuning = {key: chosen[key] for key in Tuning.model_fields if chosen}
     return {
         "predictions": name,
         "predictions_sha256": hashlib.sha256(content).hexdigest(),
-        **{key: run.manifest[key] for key in _TAKEN},
+        **excerpt(run.manifest, _TAKEN),
         **({"tuning": tuning} if tuning else {}),
         "scores": {m: {k: score[k] for k in keys} for m, score in run.scores.items()},
         "failure_rate": run.failure_rate,

@@ -19,7 +19,6 @@ import pytest
 
 from benchmark.host.home import Home
 from benchmark.metrics import bertscore, image_encoder
-from benchmark.runs.runner import execute
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import StoredRun
 from leaderboards.submission import tables
@@ -65,7 +64,7 @@ def data_home(home_with, sim_xs, tmp_path_factory) -> Home:
 
 
 @pytest.fixture(scope="session")
-def stored(data_home) -> Callable[[str], StoredRun]:
+def stored(execute, data_home) -> Callable[[str], StoredRun]:
     """``stored(task)``: a finished run on sim-xs."""
     return lambda task: execute(RunSpec(MODELS[task], task, data="sim-xs"), data_home)
 

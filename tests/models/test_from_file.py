@@ -12,7 +12,6 @@ from benchmark.host.home import Home
 from benchmark.models.code import code_digest, code_files
 from benchmark.models.from_file import split_name
 from benchmark.models.registered import find
-from benchmark.runs.runner import execute
 from benchmark.runs.spec import RunSpec
 
 #: Shared case 02: a helper beside the model, found by a path that the file sets itself.
@@ -48,7 +47,9 @@ def write(folder: Path, **files: str) -> Path:
     return folder / "model.py"
 
 
-def test_an_edited_helper_gives_a_new_fit_and_a_new_run(run_home: Home, tmp_path: Path) -> None:
+def test_an_edited_helper_gives_a_new_fit_and_a_new_run(
+    execute, run_home: Home, tmp_path: Path
+) -> None:
     path = write(tmp_path / "case", model=FIT_MINE, helperfit="SIGN=1\n")
     spec = RunSpec(f"{path}:FitMine", "recommendation", data="sim-xs")
     first = execute(spec, run_home)

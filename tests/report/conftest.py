@@ -21,12 +21,28 @@ from benchmark.tasks import TASKS
 
 RANKED = ("recommendation", "search")
 MODELS = (
-    ModelEntry("random", "nowhere:Random", (*RANKED, "selection"), "trivial"),
-    ModelEntry("popularity", "nowhere:Popularity", RANKED, "trivial"),
-    ModelEntry("bm25", "nowhere:BM25", ("search",), "search", paper_name="BM25"),
-    ModelEntry("oracle", "nowhere:Oracle", (*RANKED, "preference", "selection"), "oracle"),
     ModelEntry(
-        "unimp", "nowhere:UniMP", RANKED, "unimp", paper_name="UniMP", variants={"no-vision": {}}
+        "random", "nowhere:Random", (*RANKED, "selection"), "trivial", role="trivial", cost=0
+    ),
+    ModelEntry("popularity", "nowhere:Popularity", RANKED, "trivial", role="trivial", cost=0),
+    ModelEntry("bm25", "nowhere:BM25", ("search",), "search", paper_name="BM25", cost=2),
+    ModelEntry(
+        "oracle",
+        "nowhere:Oracle",
+        (*RANKED, "preference", "selection"),
+        "oracle",
+        role="ceiling",
+        cost=1,
+    ),
+    ModelEntry(
+        "unimp",
+        "nowhere:UniMP",
+        RANKED,
+        "unimp",
+        role="generalist",
+        cost=9,
+        paper_name="UniMP",
+        variants={"no-vision": {}},
     ),
     ModelEntry(
         "sasrec",
@@ -102,6 +118,7 @@ class Shelf:
             "model": name,
             "variant": variant or None,
             "group": next((entry.group for entry in MODELS if entry.name == name), "outside"),
+            "role": next((entry.role for entry in MODELS if entry.name == name), "outside"),
             "task": task,
             "task_version": TASKS.get(task).version,
             "data": "sim-s",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmark.commands.run import run
+import pytest
+
+from benchmark import cli as command_line
 from benchmark.host import processes as started
 from benchmark.host.home import Home
 from benchmark.models.building import configure
@@ -31,7 +33,11 @@ def test_another_process_of_run_assists_and_prints_nothing(tmp_path, sim_xs, mon
     monkeypatch.setenv("LOCAL_RANK", "1")
     monkeypatch.setattr(started, "hear", lambda: told.pop(0))
     before = sorted(home.root.rglob("*"))
-    run(model=[f"{model}:Team"], task="search", data="sim-xs", home=home.root)
+    asked = ["--model", f"{model}:Team", "--task", "search", "--data", "sim-xs"]
+    monkeypatch.setattr("sys.argv", ["unimp-bench", "run", *asked, "--home", str(home.root)])
+    with pytest.raises(SystemExit) as ended:
+        command_line.main()
+    assert not ended.value.code
     assert (tmp_path / "seen").read_text() == "sim-xs 4"
     assert not told
     assert sorted(home.root.rglob("*")) == before

@@ -14,7 +14,6 @@ import pytest
 
 from benchmark.errors import BenchError
 from benchmark.host.home import Home
-from benchmark.runs.runner import execute
 from benchmark.runs.spec import RunSpec
 
 
@@ -59,7 +58,7 @@ def _replace_a_perturbation(folder: Path) -> str:
     "damage", [_replace_an_item, _halve_interactions, _replace_a_photo, _replace_a_perturbation]
 )
 def test_a_changed_dataset_is_refused_before_a_fit_and_before_predicting(
-    odd_model, own_home: Home, damage
+    execute, odd_model, own_home: Home, damage
 ) -> None:
     execute(spec_of(odd_model), own_home)
     name = damage(own_home.datasets / "sim-xs")
@@ -69,21 +68,25 @@ def test_a_changed_dataset_is_refused_before_a_fit_and_before_predicting(
         assert "data prepare" in str(raised.value)
 
 
-def test_touched_files_are_accepted(odd_model, own_home: Home) -> None:
+def test_touched_files_are_accepted(execute, odd_model, own_home: Home) -> None:
     execute(spec_of(odd_model), own_home)
     for path in own_home.root.rglob("*.*"):
         os.utime(path, (1, 1))
     execute(spec_of(odd_model, "recommendation"), own_home)
 
 
-def test_a_dataset_that_cannot_be_written_is_checked_too(odd_model, own_home: Home) -> None:
+def test_a_dataset_that_cannot_be_written_is_checked_too(
+    execute, odd_model, own_home: Home
+) -> None:
     folder = own_home.datasets / "sim-xs"
     before = sorted(folder.rglob("*"))
     execute(spec_of(odd_model), own_home)
     assert sorted(folder.rglob("*")) == before  # stamps lie elsewhere
 
 
-def test_half_of_an_index_negated_is_refused_and_refitting_mends_it(run_home, tmp_path) -> None:
+def test_half_of_an_index_negated_is_refused_and_refitting_mends_it(
+    execute, run_home, tmp_path
+) -> None:
     import numpy as np
 
     path = tmp_path / "weighing.py"
@@ -102,7 +105,7 @@ def test_half_of_an_index_negated_is_refused_and_refitting_mends_it(run_home, tm
     execute(spec_of(f"{path}:Weighing", "recommendation"), run_home)
 
 
-def test_a_lost_state_file_is_refused(odd_model, run_home: Home) -> None:
+def test_a_lost_state_file_is_refused(execute, odd_model, run_home: Home) -> None:
     execute(spec_of(odd_model), run_home)
     (state,) = run_home.fitted.glob("*/state/state.json")
     state.unlink()

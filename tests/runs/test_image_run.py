@@ -7,7 +7,6 @@ import pytest
 
 from benchmark.metrics import image, image_encoder
 from benchmark.report.side_by_side import render_runs
-from benchmark.runs.runner import execute
 from benchmark.runs.spec import RunSpec
 
 _CROOKED = '''
@@ -41,22 +40,22 @@ def _quick_judge(monkeypatch):
     monkeypatch.delenv(image_encoder.VARIABLE, raising=False)
 
 
-def _run(model, home):
+def _run(execute, model, home):
     return execute(RunSpec(model=model, task="image-generation", data="sim-xs"), home)
 
 
-def test_a_run_scores_every_metric_under_the_judges_name(run_home):
-    run = _run("retrieved-photo", run_home)
+def test_a_run_scores_every_metric_under_the_judges_name(execute, run_home):
+    run = _run(execute, "retrieved-photo", run_home)
     assert list(run.scores) == [f"{name}-own" for name in image.NAMES]
     assert run.failure_rate == 0
     stored = pq.read_table(run.folder / "per_instance.parquet")
     assert set(run.scores) < set(stored.column_names)
 
 
-def test_files_that_cannot_be_decoded_are_failures(run_home, tmp_path):
+def test_files_that_cannot_be_decoded_are_failures(execute, run_home, tmp_path):
     path = tmp_path / "crooked.py"
     path.write_text(_CROOKED)
-    run = _run(f"{path}:Crooked", run_home)
+    run = _run(execute, f"{path}:Crooked", run_home)
     stored = pq.read_table(run.folder / "predictions.parquet").to_pylist()
     odd = [row["instance_id"][-1] in "13579" for row in stored]
     assert [row["status"] == "failed" for row in stored] == odd
@@ -65,8 +64,8 @@ def test_files_that_cannot_be_decoded_are_failures(run_home, tmp_path):
     assert [value == -1 for value in rows.to_pylist()] == odd
 
 
-def test_runs_are_compared_by_target_similarity(run_home):
-    runs = [_run(model, run_home) for model in ("random-photo", "retrieved-photo")]
+def test_runs_are_compared_by_target_similarity(execute, run_home):
+    runs = [_run(execute, model, run_home) for model in ("random-photo", "retrieved-photo")]
     best = max(runs, key=lambda run: run.scores["target similarity-own"]["value"])
     text = render_runs(runs, styled=False)
     assert text.index(best.label) < text.index(next(r for r in runs if r is not best).label)

@@ -13,7 +13,7 @@ import pytest
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.home import Home
 from benchmark.runs import predictions as shards
-from benchmark.runs.runner import execute, result_json, warn_of_failures
+from benchmark.runs.runner import result_json, warn_of_failures
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import MANIFEST, PREDICTIONS, stored_runs
 from benchmark.stats import summarise
@@ -28,7 +28,7 @@ def spec_of(model: str, **changes) -> RunSpec:
     return replace(RunSpec(model, "search", data="sim-xs"), **changes)
 
 
-def test_same_seed_gives_identical_prediction_bytes(odd_model, run_home) -> None:
+def test_same_seed_gives_identical_prediction_bytes(execute, odd_model, run_home) -> None:
     first = execute(spec_of(odd_model), run_home)
     before = (first.folder / PREDICTIONS).read_bytes()
     again = execute(spec_of(odd_model), run_home, force=True)
@@ -39,7 +39,7 @@ def test_same_seed_gives_identical_prediction_bytes(odd_model, run_home) -> None
 
 
 def test_a_finished_run_is_returned_without_fitting_again(
-    odd_model, run_home, monkeypatch, tmp_path
+    execute, odd_model, run_home, monkeypatch, tmp_path
 ) -> None:
     count = tmp_path / "count"
     monkeypatch.setenv("ODD_COUNT", str(count))
@@ -49,7 +49,7 @@ def test_a_finished_run_is_returned_without_fitting_again(
     assert count.read_text() == "fit\n"
 
 
-def test_the_manifest_says_how_the_run_was_made(odd_model, run_home) -> None:
+def test_the_manifest_says_how_the_run_was_made(execute, odd_model, run_home) -> None:
     run = execute(spec_of(odd_model), run_home)
     manifest = run.manifest
     for key in ("run_id", "dataset_sha256", "instances_sha256", "packages", "python", "command"):
@@ -78,7 +78,7 @@ def test_the_manifest_says_how_the_run_was_made(odd_model, run_home) -> None:
     ],
 )
 def test_a_malformed_answer_is_recorded_and_scores_the_worst_value(
-    odd_model, run_home, monkeypatch, capsys, oddity, message
+    execute, odd_model, run_home, monkeypatch, capsys, oddity, message
 ) -> None:
     monkeypatch.setenv("ODD", oddity)
     run = execute(spec_of(odd_model), run_home)
@@ -91,7 +91,9 @@ def test_a_malformed_answer_is_recorded_and_scores_the_worst_value(
     assert message in capsys.readouterr().err
 
 
-def test_a_missing_prediction_fails_only_its_own_instance(odd_model, run_home, monkeypatch) -> None:
+def test_a_missing_prediction_fails_only_its_own_instance(
+    execute, odd_model, run_home, home_with, sim_xs, monkeypatch
+) -> None:
     monkeypatch.setenv("ODD", "one too few")
     run = execute(spec_of(odd_model), run_home)
     problems = pl.read_parquet(run.folder / PREDICTIONS)["problem"].drop_nulls()
@@ -104,7 +106,7 @@ def test_a_missing_prediction_fails_only_its_own_instance(odd_model, run_home, m
     [("one too many", "returned more predictions"), ("raises", "ZeroDivisionError: no such luck")],
 )
 def test_a_broken_adapter_fails_the_run_with_a_message(
-    odd_model, run_home, monkeypatch, oddity, message
+    execute, odd_model, run_home, monkeypatch, oddity, message
 ) -> None:
     monkeypatch.setenv("ODD", oddity)
     with pytest.raises(BenchError, match=message):
@@ -113,7 +115,7 @@ def test_a_broken_adapter_fails_the_run_with_a_message(
 
 
 def test_a_full_disk_leaves_no_run_that_looks_whole_and_the_next_try_resumes(
-    odd_model, run_home, home_with, sim_xs, monkeypatch
+    execute, odd_model, run_home, home_with, sim_xs, monkeypatch
 ) -> None:
     whole = execute(spec_of(odd_model), run_home)
     expected = (whole.folder / PREDICTIONS).read_bytes()
@@ -136,7 +138,7 @@ def test_a_full_disk_leaves_no_run_that_looks_whole_and_the_next_try_resumes(
     assert (execute(spec_of(odd_model), other).folder / PREDICTIONS).read_bytes() == expected
 
 
-def test_a_home_that_cannot_be_written_is_named(odd_model, tmp_path) -> None:
+def test_a_home_that_cannot_be_written_is_named(execute, odd_model, tmp_path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(BenchError, match=r"Cannot write to .*file"):
         execute(spec_of(odd_model), Home(tmp_path / "file" / "home"))
@@ -156,23 +158,23 @@ def test_a_home_that_cannot_be_written_is_named(odd_model, tmp_path) -> None:
     ],
 )
 def test_what_cannot_be_asked_is_refused_before_any_work(
-    odd_model, run_home, changes, message
+    execute, odd_model, run_home, changes, message
 ) -> None:
     with pytest.raises(UsageError, match=message):
         execute(spec_of(odd_model, **changes), run_home)
 
 
-def test_an_unknown_model_gets_a_suggestion(run_home) -> None:
+def test_an_unknown_model_gets_a_suggestion(execute, run_home) -> None:
     with pytest.raises(UsageError, match=r"Unknown model 'popularty'[\s\S]*'popularity'"):
         execute(spec_of("popularty"), run_home)
 
 
-def test_an_unknown_setting_gets_a_suggestion(run_home) -> None:
+def test_an_unknown_setting_gets_a_suggestion(execute, run_home) -> None:
     with pytest.raises(UsageError, match=r"Unknown setting of bm25 'k2'[\s\S]*'k1'"):
         execute(spec_of("bm25", settings={"k2": 1.0}), run_home)
 
 
-def test_a_task_the_dataset_lacks_is_refused_with_the_reason(run_home, tmp_path) -> None:
+def test_a_task_the_dataset_lacks_is_refused_with_the_reason(execute, run_home, tmp_path) -> None:
     from benchmark.data.preparing.prepare import prepare
 
     raw = tmp_path / "events.txt"
@@ -182,7 +184,9 @@ def test_a_task_the_dataset_lacks_is_refused_with_the_reason(run_home, tmp_path)
         execute(RunSpec("popularity", "search", data="ids-only"), run_home)
 
 
-def test_a_missing_scoring_package_is_told_before_anything_is_run(run_home, monkeypatch) -> None:
+def test_a_missing_scoring_package_is_told_before_anything_is_run(
+    execute, run_home, monkeypatch
+) -> None:
     monkeypatch.setitem(sys.modules, "rouge_score", None)
     with pytest.raises(BenchError, match="'rouge_score', which is not installed") as raised:
         execute(spec_of("template", task="explanation"), run_home)
@@ -190,7 +194,9 @@ def test_a_missing_scoring_package_is_told_before_anything_is_run(run_home, monk
     assert not run_home.runs.exists() or not any(run_home.runs.glob("template_explanation*"))
 
 
-def test_scores_that_no_predictions_can_have_stop_the_run(odd_model, run_home, monkeypatch) -> None:
+def test_scores_that_no_predictions_can_have_stop_the_run(
+    execute, odd_model, run_home, home_with, sim_xs, monkeypatch
+) -> None:
     def wrong(*arguments, **options):
         scores = summarise(*arguments, **options)
         return {**scores, "NDCG@10": replace(scores["NDCG@10"], value=0.9)}

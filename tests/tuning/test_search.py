@@ -15,6 +15,7 @@ from benchmark.data.opening import open_dataset
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.home import Home
 from benchmark.models.building import configure
+from benchmark.runs import fitting
 from benchmark.runs.tuned import SEARCH, Search, stored_searches
 from benchmark.tuning import search as searching
 from benchmark.tuning.search import tune
@@ -54,9 +55,11 @@ def test_a_default_outside_the_space_is_not_tried(knob, tmp_path, place) -> None
 
 
 def test_without_the_test_questions_a_search_ends_the_same(
-    knob, space, place, sim_xs, outcomes
+    knob, space, place, sim_xs, outcomes, monkeypatch
 ) -> None:
     before = run(knob, place, space, 4)
+    for module in (searching, fitting):  # which would see that files are gone
+        monkeypatch.setattr(module, "require_unchanged", lambda dataset: None)
     blind = Home(place.root.parent / "blind")
     folder = blind.datasets / "sim-xs"
     shutil.copytree(sim_xs.folder, folder)
@@ -68,6 +71,19 @@ def test_without_the_test_questions_a_search_ends_the_same(
     after = run(knob, blind, space, 4)
     assert after.id == before.id
     assert outcomes(after) == outcomes(before)
+
+
+def test_a_search_over_changed_data_is_refused_before_its_first_trial(
+    knob, space, sim_xs, tmp_path
+) -> None:
+    spoilt = Home(tmp_path / "spoilt")
+    shutil.copytree(sim_xs.folder, spoilt.datasets / "sim-xs")
+    pl.DataFrame({"user_id": ["u"]}).write_parquet(
+        spoilt.datasets / "sim-xs" / "interactions.parquet"
+    )
+    with pytest.raises(BenchError, match=r"interactions.parquet of .* is not as it was prepared"):
+        run(knob, spoilt, space, 4)
+    assert not list(spoilt.root.rglob(SEARCH))
 
 
 def test_same_seed_same_trials_and_another_seed_others(

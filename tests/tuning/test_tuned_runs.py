@@ -7,6 +7,7 @@ import json
 import shlex
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from benchmark.report.figures.tuning import HistoryFigure, best_so_far
 from benchmark.report.formats.render import render
 from benchmark.report.side_by_side import render_runs
 from benchmark.report.two_runs import render_comparison
-from benchmark.runs.runner import execute, result_json
+from benchmark.runs.runner import result_json
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import PER_INSTANCE, PREDICTIONS, stored_runs
 from benchmark.runs.tuned import TRIALS, Search, Trial, read_search, require_tuned
@@ -49,7 +50,7 @@ def spec_of(knob: str, **more) -> RunSpec:
 
 
 def test_a_tuned_run_is_the_run_of_the_best_settings(
-    knob, searched, place, tmp_path, monkeypatch
+    execute, knob, searched, place, tmp_path, monkeypatch
 ) -> None:
     count = tmp_path / "count"
     monkeypatch.setenv("KNOB_COUNT", str(count))
@@ -65,7 +66,7 @@ def test_a_tuned_run_is_the_run_of_the_best_settings(
     assert count.read_text() == "fit\n"  # one fit serves both
 
 
-def test_its_manifest_and_folder_tell_of_the_search(knob, searched, place) -> None:
+def test_its_manifest_and_folder_tell_of_the_search(execute, knob, searched, place) -> None:
     run = execute(spec_of(knob, tuned=True), place)
     tuning = run.manifest["tuning"]
     assert tuning["id"] == searched.id
@@ -79,14 +80,14 @@ def test_its_manifest_and_folder_tell_of_the_search(knob, searched, place) -> No
     assert execute(spec_of(knob, tuned=True), place).folder == run.folder
 
 
-def test_a_run_by_name_records_no_search(knob, searched, place) -> None:
+def test_a_run_by_name_records_no_search(execute, knob, searched, place) -> None:
     run = execute(spec_of(knob), place)
     assert "tuning" not in run.manifest
     assert "tuning" not in result_json(run)
     assert not (run.folder / TRIALS).exists()
 
 
-def test_more_trials_make_another_run(knob, searched, place, space) -> None:
+def test_more_trials_make_another_run(execute, knob, searched, place, space) -> None:
     before = execute(spec_of(knob, tuned=True), place)
     tune(knob, "search", data="sim-xs", trials=7, home=place, space=space)
     after = execute(spec_of(knob, tuned=True), place)
@@ -95,7 +96,7 @@ def test_more_trials_make_another_run(knob, searched, place, space) -> None:
 
 
 def test_of_several_searches_the_best_trial_counts_and_all_trials(
-    knob, searched, place, tmp_path
+    execute, knob, searched, place, tmp_path
 ) -> None:
     other = tmp_path / "other.toml"
     other.write_text("rate = [0.001, 50.0]")
@@ -109,7 +110,7 @@ def test_of_several_searches_the_best_trial_counts_and_all_trials(
     assert len(json.loads((run.folder / TRIALS).read_text())["searches"]) == 2
 
 
-def test_a_seed_and_a_perturbation_use_the_same_settings(knob, searched, place) -> None:
+def test_a_seed_and_a_perturbation_use_the_same_settings(execute, knob, searched, place) -> None:
     runs = [
         execute(spec_of(knob, tuned=True, seed=seed, perturb=perturb), place)
         for seed, perturb in ((0, None), (1, None), (0, "nt"))
@@ -118,7 +119,7 @@ def test_a_seed_and_a_perturbation_use_the_same_settings(knob, searched, place) 
     assert len({json.dumps(run.manifest["config"]) for run in runs}) == 1
 
 
-def test_without_a_search_the_command_for_one_is_given(knob, place) -> None:
+def test_without_a_search_the_command_for_one_is_given(execute, knob, place) -> None:
     spec = spec_of(knob, tuned=True)
     with pytest.raises(UsageError, match="has not been tuned for search on 'sim-xs'") as caught:
         require_tuned([spec_of(knob), spec], place)
@@ -128,12 +129,36 @@ def test_without_a_search_the_command_for_one_is_given(knob, place) -> None:
         execute(spec, place)
 
 
-def test_tuned_and_set_exclude_each_other(knob, searched, place) -> None:
+def test_of_several_models_those_that_were_searched_for_are_tuned(
+    knob, searched, place, capsys
+) -> None:
+    other = RunSpec("popularity", "search", "sim-xs", settings={}, tuned=True)
+    known, unknown, plain = require_tuned([spec_of(knob, tuned=True), other, spec_of(knob)], place)
+    assert known.tuned
+    assert unknown == replace(other, tuned=False)
+    assert not plain.tuned
+    said = capsys.readouterr().err
+    assert "popularity has not been tuned for search on sim-xs" in said
+    assert "unimp-bench tune --model popularity" in said
+    assert "Knob" not in said
+
+
+def test_a_model_without_a_search_keeps_its_own_settings_in_a_tuned_run(
+    knob, searched, place
+) -> None:
+    other = RunSpec("bm25", "search", "sim-xs", settings={"k1": 0.9}, tuned=True)
+    resolved = require_tuned([spec_of(knob, tuned=True), other], place)
+    assert resolved[1] == replace(other, tuned=False)
+    with pytest.raises(UsageError, match="--tuned takes the settings that a search chose"):
+        require_tuned([spec_of(knob, tuned=True, settings={"rate": 1.0}), other], place)
+
+
+def test_tuned_and_set_exclude_each_other(execute, knob, searched, place) -> None:
     with pytest.raises(UsageError, match="--tuned takes the settings"):
         execute(spec_of(knob, tuned=True, settings={"rate": 1.0}), place)
 
 
-def test_a_tuned_run_needs_no_optuna(knob, searched, place, monkeypatch) -> None:
+def test_a_tuned_run_needs_no_optuna(execute, knob, searched, place, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     assert execute(spec_of(knob, tuned=True), place).scores
 
@@ -166,7 +191,7 @@ def table_of(tmp_path, knob: str) -> str:
 
 
 def test_a_table_shows_tuned_runs_in_tuned_rows_with_the_number_of_trials(
-    knob, searched, place, tmp_path
+    execute, knob, searched, place, tmp_path
 ) -> None:
     table = table_of(tmp_path, knob)
     plain = f"unimp-bench run --model {knob} --task search --data sim-xs"
@@ -192,7 +217,7 @@ def test_a_tuned_row_nobody_searched_for_says_so(knob, place, tmp_path) -> None:
     assert any("unimp-bench tune" in note for note in report.notes)
 
 
-def test_runs_side_by_side_say_which_is_tuned(knob, searched, place) -> None:
+def test_runs_side_by_side_say_which_is_tuned(execute, knob, searched, place) -> None:
     runs = [execute(spec_of(knob), place), execute(spec_of(knob, tuned=True), place)]
     shown = render_runs(runs, "md")
     assert "Knob (tuned)" in shown
@@ -221,7 +246,7 @@ def test_the_commands_search_then_run(knob, space, place, tmp_path, cli) -> None
     assert "-tuned_" in run.folder.name
 
 
-def test_a_comparison_names_the_number_of_trials(knob, searched, place) -> None:
+def test_a_comparison_names_the_number_of_trials(execute, knob, searched, place) -> None:
     runs = [execute(spec_of(knob, tuned=True), place), execute(spec_of(knob), place)]
     shown = render_comparison(compare_runs(*runs, home=place), styled=False)
     assert "(tuned, the best of 6 trials)" in " ".join(shown.split())

@@ -158,8 +158,8 @@ class DotsFigure:
         keys = [Key("measured here", style.MEASURED)] if "system" in measured else []
         if "trivial" in measured:
             keys.append(Key("measured here, trivial", style.TRIVIAL))
-        if "oracle" in measured:
-            keys.append(Key("oracle: knows the simulation, a ceiling", style.ORACLE))
+        if "ceiling" in measured:
+            keys.append(Key("ceiling: knows the simulation", style.ORACLE))
         if any(cell.paper is not None for row in rows for cell in row.cells):
             keys.append(Key("printed in the paper", style.PAPER))
         return keys
@@ -197,8 +197,8 @@ def _strips(view: TableView, group: Group) -> list[Strip]:
         Strip(
             group,
             group.columns[start : start + size],
-            tuple(row for row in ordered if row.role == "oracle"),
-            tuple(row for row in ordered if row.role != "oracle"),
+            tuple(row for row in ordered if row.role == "ceiling"),
+            tuple(row for row in ordered if row.role != "ceiling"),
             tuple(printed),
         )
         for start in range(0, len(group.columns), size)

@@ -14,8 +14,6 @@ from typing import Any
 
 from benchmark.errors import BenchError
 from benchmark.host.files import read_json
-from benchmark.host.home import Home
-from benchmark.runs.store import FIT_RECORD, StoredRun
 from benchmark.training.journal import NAME
 
 #: A journal in a larger file is not looked for.
@@ -33,31 +31,6 @@ class Segment:
     epochs: tuple[int, ...]
     scores: tuple[float, ...]
     kept: int | None
-
-
-class FitShelf:
-    """The fitted models of a home folder, by the runs that were made with them."""
-
-    def __init__(self, home: Home) -> None:
-        self._folders: dict[tuple[object, ...], tuple[str, Path]] = {}
-        for path in sorted(home.fitted.glob(f"*/{FIT_RECORD}")):
-            record = _object(path)
-            if "seconds" in record:
-                key = tuple(map(repr, map(record.get, ("model", "data", "seed", "seconds"))))
-                created = str(record.get("created"))
-                self._folders[key] = max(
-                    self._folders.get(key, ("", path.parent)), (created, path.parent)
-                )
-
-    def find(self, run: StoredRun) -> Path | None:
-        """Find the folder of the fit behind ``run``; ``None`` where this home has it no more.
-
-        The fit is that of the same model, data, seed and training time, to the millisecond.
-        """
-        manifest = run.manifest
-        key = (run.label, manifest["data"], manifest["seed"], manifest["fit_seconds"])
-        found = self._folders.get(tuple(map(repr, key)))
-        return None if found is None else found[1]
 
 
 def read_journal(folder: Path) -> Mapping[str, Any] | None:

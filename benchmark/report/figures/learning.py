@@ -10,7 +10,6 @@ from benchmark.errors import BenchError
 from benchmark.host.console import note
 from benchmark.host.home import Home
 from benchmark.report.figures.journals import (
-    FitShelf,
     Segment,
     has_old_journal,
     read_journal,
@@ -21,6 +20,7 @@ from benchmark.report.figures.page.labels import spread
 from benchmark.report.figures.page.plot_page import MARGIN, Key, PlotPage
 from benchmark.report.figures.page.words import one_line, width_of
 from benchmark.report.figures.tabled import Group, TableView, read_table_view
+from benchmark.runs.fitting import fit_folder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -190,12 +190,11 @@ def build_learning(home: Home, *, table: str, data: str | None) -> LearningFigur
     (:mod:`~benchmark.report.figures.journals`).
     """
     view = read_table_view(home, table, data)
-    fits = FitShelf(home)
     panels: list[Panel] = []
     told: set[str] = set()
     for group in view.groups:
         by_metric: dict[str, list[Curve]] = {}
-        for metric, curve in _curves(view, group, fits):
+        for metric, curve in _curves(view, group, home):
             by_metric.setdefault(metric, []).append(curve)
             told.add(curve.system)
         panels += [Panel(group, metric, tuple(found)) for metric, found in by_metric.items()]
@@ -204,18 +203,19 @@ def build_learning(home: Home, *, table: str, data: str | None) -> LearningFigur
         raise BenchError(
             f"No model behind the runs of table {table!r} left a journal of its training: "
             f"{', '.join(silent)}.",
-            fix="Run a model that leaves one (unimp-bench run --model unimp --task search), or "
-            "keep the folder fitted/ beside runs/.",
+            fix="Run a model that leaves one, keep the folder fitted/ beside runs/, and run again "
+            "with --force what an earlier version ran: such runs do not name their fit.",
         )
     return LearningFigure(view, tuple(panels), silent)
 
 
-def _curves(view: TableView, group: Group, fits: FitShelf) -> Iterator[tuple[str, Curve]]:
+def _curves(view: TableView, group: Group, home: Home) -> Iterator[tuple[str, Curve]]:
     """Each fit once, under the first row that uses it: perturbed rows share the clean one's."""
     seen = set()
     for row in view.report.rows:
         for run in view.answer(row, group).runs:
-            folder = fits.find(run)
+            key = run.manifest.get("fit_key")  # runs of earlier versions do not name their fit
+            folder = None if key is None else fit_folder(key, home)
             if folder is None or folder in seen:
                 continue
             seen.add(folder)

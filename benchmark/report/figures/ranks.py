@@ -110,7 +110,7 @@ class RanksFigure:
             "Lines: simultaneous 95% intervals of all ranks of a panel (paired by instance, "
             "clustered by user). Bars right: systems of which no two differ significantly.",
         ]
-        if any(row.role == "oracle" for row in self.view.report.rows):
+        if any(row.role == "ceiling" for row in self.view.report.rows):
             notes.append("Oracles take no part.")
         if self.unpaired:
             notes.append(
@@ -219,7 +219,7 @@ def _evidence(view: TableView, group: Group) -> tuple[dict[str, Evidence], list[
     """What can be paired, by system in order of rank, and the systems that cannot."""
     at = group.primary
     column = view.report.columns[at]
-    rows = [row for row in view.report.rows if row.role != "oracle"]
+    rows = [row for row in view.report.rows if row.role != "ceiling"]
     systems = [row.system for row in best_first(rows, at, column)]
     found = {}
     for system in systems:

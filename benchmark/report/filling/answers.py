@@ -106,7 +106,7 @@ def collect(table: ResultTable, *, home: Home, data: str | None) -> Answers:
                 reason = reason or dataset_lacks(name, infos[name], group.task, spec.cohort)
                 reason = reason or no_reviews(row.model, name, home, known)
                 reason = reason or not_tuned(spec, infos[name], home)
-                if row.role == "oracle" and not simulated[name]:
+                if row.role == "ceiling" and not simulated[name]:
                     reason = "{} knows the truth of simulated data alone", row.system
             here[row.system, number] = Answer(
                 row, group, spec, runs, reason, rank(row.model, known)
@@ -114,7 +114,7 @@ def collect(table: ResultTable, *, home: Home, data: str | None) -> Answers:
             if shelf.left_out(spec):
                 left_out[name] = left_out.get(name, 0) + shelf.left_out(spec)
         # An oracle has a row only where some dataset's truth is known.
-        if row.role != "oracle" or any(simulated.values()) or any(a.runs for a in here.values()):
+        if row.role != "ceiling" or any(simulated.values()) or any(a.runs for a in here.values()):
             rows.append(row)
             by_place |= here
     unprepared = tuple(

@@ -15,9 +15,8 @@ from benchmark.models.registered import ModelEntry
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.tuned import chosen_settings, tuning_command
 
-#: Cheap groups first when a table's missing runs are executed; any other group in between.
-_RANK_OF_GROUP = {"trivial": 0, "oracle": 1, "search": 2, "unimp": 9}
-_RANK_OF_OTHERS = 5
+#: What a model outside the registry is taken to cost: as much as an entry that says nothing.
+_COST_OF_OTHERS = 5
 
 #: A reason and the thing it is about, so that equal reasons share a line of the footnotes.
 Reason = tuple[str, str]
@@ -90,9 +89,9 @@ def not_tuned(spec: RunSpec, info: Mapping[str, Any] | None, home: Home) -> Reas
 
 
 def rank(model: str, entries: Mapping[str, ModelEntry]) -> int:
-    """Return a model's place in the order of running: lower runs earlier."""
+    """Return the relative cost of a run of ``model``: the cheaper runs earlier."""
     entry = entries.get(model.partition(":")[0])
-    return _RANK_OF_OTHERS if entry is None else _RANK_OF_GROUP.get(entry.group, _RANK_OF_OTHERS)
+    return _COST_OF_OTHERS if entry is None else entry.cost
 
 
 def sentences(reasons: Iterable[Reason]) -> list[str]:

@@ -20,6 +20,7 @@ from benchmark.errors import BenchError, unknown_name
 from benchmark.host.files import read_json
 from benchmark.host.home import Home
 from benchmark.models.from_file import split_name
+from benchmark.runs.manifest import role_of
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import StoredRun, is_tuned, stored_runs
 from benchmark.tasks import TASKS
@@ -53,9 +54,11 @@ def require_known_dataset(home: Home, name: str) -> None:
 
 
 def is_simulated(home: Home, name: str) -> bool:
-    """Tell whether ``name`` is generated data; by its name where it is not prepared yet."""
+    """Tell whether ``name`` is generated data; by its source where it is not prepared yet."""
     info = dataset_info(home, name)
-    return name.startswith("sim-") if info is None else bool(info.get("simulated", False))
+    if info is not None:
+        return bool(info.get("simulated", False))
+    return name in SELF_CONTAINED and SOURCES.get(SELF_CONTAINED[name][0]).simulated
 
 
 class RunShelf:
@@ -127,7 +130,7 @@ def _settings(given: Mapping[str, Any], tuned: bool) -> str:
 
 def _may_be(run: StoredRun, spec: RunSpec) -> bool:
     """Whether ``run``, called as ``spec`` asks, is not an installed model of the same name."""
-    return class_in_file(spec.model) is None or run.manifest.get("group") == "outside"
+    return class_in_file(spec.model) is None or role_of(run.manifest) == "outside"
 
 
 def _created(run: StoredRun) -> str:

@@ -91,7 +91,7 @@ def sheet_of(report: Report) -> Sheet:
     blocks = []
     for at, column in enumerate(report.columns):
         cells = [row.cells[at] for row in report.rows]
-        candidates = [None if row.role == "oracle" else row.cells[at].value for row in report.rows]
+        candidates = [None if row.role == "ceiling" else row.cells[at].value for row in report.rows]
         context = [column.task] if several_tasks else []
         context += [column.data] if several_data else []
         context += [column.cohort] if several_cohorts and column.cohort else []

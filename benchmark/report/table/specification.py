@@ -103,7 +103,7 @@ class Row(_Strict):
     ``system`` is the label, spelt as in the paper where the paper has the row; ``model`` is
     what ``unimp-bench run --model`` takes, and ``set`` what ``--set`` does. ``published`` are
     numbers that others print for this row, by metric. ``against`` is the row it is compared
-    with (the best other row where neither row nor table says). An ``oracle`` knows the
+    with (the best other row where neither row nor table says). An ``ceiling`` knows the
     answer-making process: a ceiling, never a competitor. ``tuned`` rows show runs with the
     settings that ``unimp-bench tune`` chose.
     """
@@ -114,7 +114,7 @@ class Row(_Strict):
     published: dict[str, float] = Field(default_factory=dict)
     perturb: Perturbation | None = None
     cohort: Cohort | None = None
-    role: Literal["system", "trivial", "oracle"] = "system"
+    role: Literal["system", "trivial", "ceiling"] = "system"
     against: str | None = None
     tuned: bool = False
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import BenchError, UsageError
-from benchmark.runs.runner import execute
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import PREDICTIONS
 from leaderboards.submission.pack import files_of, write_submission
@@ -49,7 +48,7 @@ def test_a_declaration_that_would_be_refused_is_not_packed(stored, field, value,
         files_of([stored("search")], {**DECLARATION, field: value})
 
 
-def test_runs_that_do_not_belong_together_are_not_packed(stored, data_home) -> None:
+def test_runs_that_do_not_belong_together_are_not_packed(execute, stored, data_home) -> None:
     with pytest.raises(UsageError, match="runs of random and of popularity"):
         files_of([stored("search"), stored("recommendation")], DECLARATION)
     with pytest.raises(UsageError, match="run-repeated"):

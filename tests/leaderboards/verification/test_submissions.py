@@ -9,7 +9,6 @@ import pytest
 
 from benchmark.errors import BenchError
 from benchmark.host.home import Home
-from benchmark.runs.runner import execute
 from benchmark.runs.spec import RunSpec
 from benchmark.tasks import TASKS
 from leaderboards.submission.pack import files_of, write_submission
@@ -38,7 +37,7 @@ def test_a_good_submission_is_accepted_and_scored_again(forge, stored, task) -> 
     )
 
 
-def test_all_tasks_of_a_model_make_one_submission(data_home, tmp_path, forge) -> None:
+def test_all_tasks_of_a_model_make_one_submission(execute, data_home, tmp_path, forge) -> None:
     tasks = ("search", "recommendation")
     runs = [
         execute(RunSpec("random", task, "sim-xs", seed=seed), data_home)
@@ -85,7 +84,7 @@ def test_rows_in_another_order_are_the_same_answers(forge) -> None:
     assert forge.verify(forge.rows(lambda rows: rows.reverse()), strict=True).accepted
 
 
-def test_the_oracles_privilege_is_told(data_home, forge) -> None:
+def test_the_oracles_privilege_is_told(execute, data_home, forge) -> None:
     run = execute(RunSpec("oracle", "preference", "sim-xs"), data_home)
     result = forge.verify(forge.archive(files_of([run], DECLARATION)))
     assert [warning.code for warning in result.warnings] == ["privileged-data"]
@@ -107,7 +106,7 @@ def test_failed_answers_are_accepted_with_a_warning(forge, odd_run) -> None:
 
 
 @pytest.fixture
-def odd_run(data_home, tmp_path):
+def odd_run(execute, data_home, tmp_path):
     """A model that answers nothing at every second instance."""
     path = tmp_path / "odd.py"
     path.write_text(

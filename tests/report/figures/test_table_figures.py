@@ -17,11 +17,12 @@ from benchmark.host.home import Home
 from benchmark.report.figures import TABLE_FIGURES
 from benchmark.report.figures.cost import build_cost
 from benchmark.report.figures.dots import build_dots
-from benchmark.report.figures.journals import FitShelf, read_journal, validation_curves
+from benchmark.report.figures.journals import read_journal, validation_curves
 from benchmark.report.figures.learning import build_learning
 from benchmark.report.figures.making import make_figure
 from benchmark.report.figures.ranks import build_ranks, ties
 from benchmark.report.figures.robustness import build_robustness
+from benchmark.runs.fitting import fit_folder
 
 TABLE = """
 name = "mine"
@@ -57,11 +58,10 @@ JOURNAL = {
 }
 
 
-def leave_fit(home: Home, name: str, *, journal: object = None, **record: object) -> Path:
+def leave_fit(home: Home, name: str, *, journal: object = None) -> Path:
     """A fitted folder as the harness leaves it, with a journal among a model's files."""
     folder = home.fitted / name
-    whole = {"model": "unimp", "data": "sim-s", "seed": 0, "seconds": 90.5, "created": "2025"}
-    write_json(folder / "fitted.json", {**whole, **record})
+    write_json(folder / "fitted.json", {"key": name.rpartition("-")[2]})
     (folder / "state").mkdir(exist_ok=True)
     (folder / "state" / "a-broken.json").write_text("{", encoding="utf-8")
     write_json(folder / "state" / "b-list.json", [1])
@@ -73,10 +73,10 @@ def leave_fit(home: Home, name: str, *, journal: object = None, **record: object
 @pytest.fixture
 def filled(shelf) -> Home:
     shelf.ranked("bm25", chance=0.5, fit_seconds=0.02)
-    shelf.ranked("unimp", chance=0.8, fit_seconds=90.5)
-    shelf.ranked("unimp", chance=0.4, perturb="nt", fit_seconds=90.5)
-    shelf.ranked("popularity", chance=0.1, fit_seconds=0.0)
-    leave_fit(shelf.home, "unimp-1", journal=JOURNAL)
+    shelf.ranked("unimp", chance=0.8, fit_seconds=90.5, fit_key="f1")
+    shelf.ranked("unimp", chance=0.4, perturb="nt", fit_seconds=90.5, fit_key="f1")
+    shelf.ranked("popularity", chance=0.1, fit_seconds=0.0, fit_key="f2")
+    leave_fit(shelf.home, "unimp-f1", journal=JOURNAL)
     return shelf.home
 
 
@@ -276,9 +276,9 @@ def test_robustness_needs_runs_with_and_without_perturbation(shelf) -> None:
 
 
 def test_a_journal_is_found_by_the_run_and_read_stage_by_stage(filled, shelf) -> None:
-    run = shelf.ranked("unimp", chance=0.8, fit_seconds=90.5)
-    folder = FitShelf(filled).find(run)
-    assert folder == filled.fitted / "unimp-1"
+    run = shelf.ranked("unimp", chance=0.8, fit_key="f1")
+    folder = fit_folder(run.manifest["fit_key"], filled)
+    assert folder == filled.fitted / "unimp-f1"
     journal = read_journal(folder)
     curves = validation_curves(journal, "search")
     assert list(curves) == ["NDCG@5"]
@@ -299,9 +299,16 @@ def test_learning_shows_a_fit_once_and_names_models_without_a_journal(filled, mi
 
 
 def test_without_any_journal_there_is_no_figure(filled, mine) -> None:
-    leave_fit(filled, "unimp-1", seed=3)
+    (filled.fitted / "unimp-f1").rename(filled.fitted / "unimp-f3")
     with pytest.raises(BenchError, match="left a journal"):
         build_learning(filled, table=mine, data=None)
+
+
+def test_a_run_that_does_not_name_its_fit_is_given_no_curve_but_a_word(shelf, mine) -> None:
+    shelf.ranked("unimp", chance=0.8, fit_seconds=90.5)  # as an earlier version stored it
+    leave_fit(shelf.home, "unimp-f1", journal=JOURNAL)
+    with pytest.raises(BenchError, match="run again with --force what an earlier version ran"):
+        build_learning(shelf.home, table=mine, data=None)
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def _preference(shelf: Any) -> Any:
     rows = "".join(
         f'[[rows]]\nsystem = "{name}"\nmodel = "{name}"\nrole = "{role}"\n'
         for name, role in (
-            ("oracle", "oracle"),
+            ("oracle", "ceiling"),
             ("popularity", "trivial"),
             ("random", "trivial"),
             ("unimp", "system"),

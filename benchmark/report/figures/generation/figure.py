@@ -7,19 +7,21 @@ each user's history; beside each stands here the photo of the item the user real
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from benchmark.data.catalogue import Catalogue
 from benchmark.data.opening import open_dataset
-from benchmark.errors import BenchError
+from benchmark.errors import BenchError, UsageError
 from benchmark.host.home import Home
 from benchmark.instances import ImageGenerationInstance, Item
+from benchmark.models.registered import entries
 from benchmark.report.figures.generation.page import HISTORY, Pixels, Row, Side, draw_page
 from benchmark.report.figures.generation.pairs import RULE, choose_pairs
 from benchmark.report.figures.generation.stored_images import TASK, find_image_run, read_images
 from benchmark.report.footnotes import failure_note
+from benchmark.runs.manifest import excerpt
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import StoredRun
 from benchmark.vision import png
@@ -28,7 +30,6 @@ from benchmark.vision.photos import load_photo
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DEFAULT_MODEL, DEFAULT_DATA = "unimp", "sim-s"
 #: Side, in pixels, at which the true items of a query are compared.
 _LOOK = 64
 
@@ -85,7 +86,7 @@ class GenerationFigure:
         return {
             "figure": "generation",
             "run": str(self.run.folder),
-            **{key: self.run.manifest[key] for key in keys},
+            **excerpt(self.run.manifest, keys),
             "simulated": self.run.manifest["simulated"],
             "pairs": [
                 {"query": pair[0].instance.query, "users": [shown.to_json() for shown in pair]}
@@ -125,14 +126,15 @@ class GenerationFigure:
 
 
 def build_generation(home: Home, *, data: str | None, model: str | None) -> GenerationFigure:
-    """Build the figure over the newest run of ``model`` (``unimp``) on ``data`` (``sim-s``).
+    """Build the figure over the newest stored run of ``model`` on ``data``.
 
-    Of the cohort ``seen``, unperturbed, of any seed, over the dataset as it is now; trials
-    (``--limit``, ``--set``) count, and the page says so. A file's class is known by its name.
+    ``None`` takes the first registered generalist that draws images, and the default dataset.
+    Runs of the cohort ``seen`` count, unperturbed, of any seed, over the dataset as it is now,
+    trials (``--limit``, ``--set``) too, and the page says so. A file's class is known by its name.
     """
-    spec = RunSpec(
-        DEFAULT_MODEL if model is None else model, TASK, DEFAULT_DATA if data is None else data
-    )
+    spec = RunSpec(_generalist() if model is None else model, TASK)
+    if data is not None:
+        spec = replace(spec, data=data)
     run = find_image_run(home, spec)
     dataset = open_dataset(spec.data, home)
     limit = run.manifest["limit"]
@@ -157,6 +159,16 @@ def build_generation(home: Home, *, data: str | None, model: str | None) -> Gene
         return Shown(instances[row], target, _decoded(image, instances[row].size), retrieved)
 
     return GenerationFigure(run, tuple((shown(a), shown(b)) for a, b in chosen))
+
+
+def _generalist() -> str:
+    """Return the first registered model for all tasks that answers this one."""
+    for entry in entries().values():
+        if entry.role == "generalist" and TASK in entry.tasks:
+            return entry.name
+    raise UsageError(
+        f"No installed model for all tasks answers {TASK}.", fix="Name a model with --model."
+    )
 
 
 def _decoded(image: bytes | None, size: int) -> Pixels | None:

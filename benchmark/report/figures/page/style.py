@@ -49,7 +49,7 @@ PAPER: dict[str, Any] = {
 
 def of_role(role: str) -> dict[str, Any]:
     """Return the mark of a measured system of this role."""
-    return {"oracle": ORACLE, "trivial": TRIVIAL}.get(role, MEASURED)
+    return {"ceiling": ORACLE, "trivial": TRIVIAL}.get(role, MEASURED)
 
 
 def numbered(number: int) -> dict[str, Any]:

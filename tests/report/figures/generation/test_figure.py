@@ -24,7 +24,6 @@ from benchmark.metrics import image_encoder
 from benchmark.report.figures.generation.figure import build_generation
 from benchmark.report.figures.generation.page import Row, Side, draw_page
 from benchmark.report.figures.making import describe, make_figure
-from benchmark.runs.runner import execute
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import MANIFEST, PREDICTIONS, SCORES
 
@@ -32,7 +31,7 @@ MODEL, TASK, DATA = "random-photo", "image-generation", "sim-xs"
 
 
 @pytest.fixture(scope="module")
-def template(home_with, sim_xs, tmp_path_factory) -> Home:
+def template(execute, home_with, sim_xs, tmp_path_factory) -> Home:
     """A home with sim-xs and one run of random-photo."""
     home = home_with(tmp_path_factory.mktemp("figures"), sim_xs)
     with pytest.MonkeyPatch.context() as patch:

@@ -1,0 +1,83 @@
+"""The manifest: whole for a run of today, checked, and readable as earlier versions wrote it."""
+
+from __future__ import annotations
+
+import json
+from typing import get_type_hints
+
+import pytest
+
+from benchmark.errors import BenchError, UsageError
+from benchmark.runs.fitting import fit_folder
+from benchmark.runs.manifest import MANIFEST, Manifest, role_of
+from benchmark.runs.spec import RunSpec
+from benchmark.runs.store import load_run
+
+SCORES = {"HR@5": {"value": 0.5, "low": 0.4, "high": 0.6, "n": 90, "users": 90}}
+
+
+def test_a_run_writes_every_field_and_no_other(execute, odd_model, run_home) -> None:
+    run = execute(RunSpec(odd_model, "search", "sim-xs", limit=3), run_home)
+    assert set(run.manifest) == set(get_type_hints(Manifest)) - {"tuning"}
+    assert run.manifest["role"] == "outside"
+
+
+def test_the_fit_behind_a_run_is_found_by_its_key(execute, odd_model, run_home) -> None:
+    specs = [RunSpec(odd_model, "search", "sim-xs", limit=3, seed=seed) for seed in (0, 1)]
+    runs = [execute(spec, run_home) for spec in specs]
+    folders = [fit_folder(run.manifest["fit_key"], run_home) for run in runs]
+    seeds = [json.loads((folder / "fitted.json").read_text())["seed"] for folder in folders]
+    assert seeds == [0, 1]
+    assert fit_folder("no such key", run_home) is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("seed", "0"), ("settings", []), ("limit", 1.5), ("tuning", {"trials": 3}), ("role", "king")],
+)
+def test_a_field_of_another_type_is_refused_by_name(leave_run, tmp_path, field, value) -> None:
+    with pytest.raises(BenchError, match=rf"is no manifest of a run \({field}"):
+        leave_run(tmp_path / "run", SCORES, **{field: value})
+
+
+def test_a_missing_field_is_refused_by_name(leave_run, tmp_path) -> None:
+    run = leave_run(tmp_path / "run", SCORES)
+    manifest = {key: value for key, value in run.manifest.items() if key != "dataset_sha256"}
+    (run.folder / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(BenchError, match="dataset_sha256"):
+        load_run(run.folder)
+
+
+def test_the_role_of_an_earlier_run_is_that_of_its_model(leave_run, tmp_path) -> None:
+    asked = {"oracle": {}, "bm25": {}, "nobody": {}, "popularity": {"group": "outside"}}
+    runs = [leave_run(tmp_path / name, SCORES, model=name, **more) for name, more in asked.items()]
+    roles = [role_of(run.manifest) for run in runs]
+    assert roles == ["ceiling", "specialised", "specialised", "outside"]
+
+
+def test_a_runs_id_shows_limit_and_settings(execute, run_home) -> None:
+    def run_id(**more) -> str:
+        run = execute(RunSpec("bm25", "search", "sim-xs", **more), run_home)
+        return run.folder.name.rpartition("-")[0]
+
+    plain = "bm25_search_sim-xs_seen_seed0"
+    assert run_id(limit=4) == f"{plain}_limit4"
+    assert run_id(limit=4, settings={"k1": 0.9, "b": 0.5}) == f"{plain}_limit4_b=0.5_k1=0.9"
+    assert run_id(limit=4, settings={"k1": 1.2}) == f"{plain}_limit4"  # what it is without
+    fields = {"fields": ["category", "title"]}
+    assert run_id(limit=4, settings=fields) == f"{plain}_limit4_fields=-category-title"
+
+
+def test_a_long_id_is_cut_to_what_a_file_system_takes() -> None:
+    settings = {"path": "/a b/" * 40, "k": 3}
+    model, data = "m" * 300, "d" * 300
+    spec = RunSpec(model, "image-generation", data, "new-domain", "nt", 2**32 - 1, 10**9, settings)
+    assert len(spec.slug()) <= 200
+    assert set(spec.slug()) <= set("abcdefghijklmnopqrstuvwxyz0123456789.=_-")
+
+
+def test_another_dataset_than_the_run_names_is_refused(odd_model, sim_xs, run_home) -> None:
+    from benchmark.runs.runner import execute
+
+    with pytest.raises(UsageError, match="asks for dataset 'hm', but 'sim-xs' was opened"):
+        execute(RunSpec(odd_model, "search", "hm"), sim_xs, run_home)

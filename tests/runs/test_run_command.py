@@ -1,0 +1,145 @@
+"""The command ``run``: several models with settings of their own, and all of it in a file."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmark.cli import main
+
+ROOT = Path(__file__).parents[2]
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(run_home, monkeypatch, capsys) -> Call:
+    """``call(*words)``: exit status, output and messages of ``unimp-bench run`` in a home."""
+
+    def call(*words: str) -> tuple[int, str, str]:
+        home = str(run_home.root)
+        monkeypatch.setattr(sys, "argv", ["unimp-bench", "run", "--home", home, *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return ended.value.code or 0, said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[[str], str]:
+    def write(text: str) -> str:
+        path = tmp_path / "mine.toml"
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+def settings_of(out: str) -> dict[str, dict[str, object]]:
+    runs = json.loads(out)
+    manifests = [json.loads((Path(run["run"]) / "manifest.json").read_text()) for run in runs]
+    return {manifest["model"]: manifest["settings"] for manifest in manifests}
+
+
+BOTH = ["--model", "bm25", "--model", "popularity", "--task", "search", "--data", "sim-xs"]
+
+
+def test_a_run_of_several_models_sets_each_its_own(call) -> None:
+    status, out, err = call(*BOTH, "--limit", "9", "--set", "bm25:k1=0.9", "--set", "b=0.5")
+    assert status == 0, err
+    stored = [line.removeprefix("Stored: ") for line in out.splitlines() if "Stored: " in line]
+    assert [Path(folder).name.rpartition("-")[0] for folder in stored] == [
+        "bm25_search_sim-xs_seen_seed0_limit9_b=0.5_k1=0.9",
+        "popularity_search_sim-xs_seen_seed0_limit9",
+    ]
+    assert out.rstrip().endswith(stored[-1])
+    assert all((Path(folder) / "manifest.json").is_file() for folder in stored)
+    assert "--set b is ignored by popularity" in err
+    status, again, err = call(*BOTH, "--limit", "9", "--set", "bm25:k1=0.9", "--set", "b=0.5")
+    assert again == out
+    assert err.count("the stored run is used") == 2
+
+
+def test_the_example_file_is_run_as_the_guide_says(call, monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    status, out, err = call("--config", "docs/examples/run.toml", "--json")
+    assert status == 0, err
+    assert settings_of(out) == {"bm25": {"k1": 0.9}, "popularity": {}}
+    assert {run["scores"]["HR@5"]["n"] for run in json.loads(out)} == {100}
+    again = ["--config", "docs/examples/run.toml", "--seed", "1", "--set", "bm25:b=0.5", "--json"]
+    status, out, err = call(*again)
+    assert status == 0, err
+    assert settings_of(out) == {"bm25": {"k1": 0.9, "b": 0.5}, "popularity": {}}
+    assert {run["seed"] for run in json.loads(out)} == {1}
+
+
+def test_the_command_line_comes_before_the_file(call, file) -> None:
+    path = file(
+        'model = ["bm25", "popularity"]\ntask = "search"\ndata = "sim-xs"\nlimit = 9\n'
+        'seed = [0, 1]\njson = true\ntuned = true\nset = ["bm25:k1=0.9", "b=0.5"]\n'
+    )
+    words = ["--config", path, "--no-tuned", "--limit", "5", "--seed", "2", "--set", "k1=1.0"]
+    status, out, err = call(*words)
+    assert status == 0, err
+    assert settings_of(out) == {"bm25": {"k1": 1.0, "b": 0.5}, "popularity": {}}
+    runs = json.loads(out)
+    assert [(run["seed"], run["scores"]["HR@5"]["n"]) for run in runs] == [(2, 5), (2, 5)]
+    status, out, err = call("--config", path)
+    assert status == 2
+    assert "has not been tuned" in err
+
+
+def test_a_file_can_name_a_variant_and_settings_for_all(call, file) -> None:
+    path = file(
+        'model = ["mean-rating:user", "mean-rating"]\ntask = "preference"\ndata = "sim-xs"\n'
+        'limit = 9\njson = true\n[set]\neffects = "item"\n[set."mean-rating:user"]\n'
+        'effects = "user"\n'
+    )
+    status, out, err = call("--config", path)
+    assert status == 0, err
+    manifests = [
+        json.loads((Path(r["run"]) / "manifest.json").read_text()) for r in json.loads(out)
+    ]
+    assert [m["config"]["effects"] for m in manifests] == ["user", "item"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('modle = "bm25"', "'modle'.\nDid you mean 'model'"),
+        ("model = {a = 1}", "no text or number"),
+        ("tuned = 1", "tuned = 1 is not true or false"),
+        ("limit = true", "limit = True is no text or number"),
+        ('limit = "many"', "mine.toml: limit = 'many': "),
+        ('seed = [1, "x"]', "mine.toml: seed = [1, 'x']: "),
+        ("set = 3", "no list of pairs"),
+        ('set = ["k1"]', "'k1' has no '='"),
+        ("[set.bm25]\nk1 = 1979-05-27", "is no setting"),
+        ("model = [", "not valid TOML"),
+        ('model = "bm25"\ntask = "search"\n[set.bm26]\nk1 = 1', "Unknown model of this run 'bm26'"),
+    ],
+)
+def test_a_file_that_says_what_cannot_be_is_refused(call, file, text, message) -> None:
+    status, out, err = call("--config", file(text))
+    assert (status, out) == (2, "")
+    assert message in err
+    assert len(err.splitlines()) <= 2
+
+
+def test_a_missing_file_is_named(call) -> None:
+    status, _, err = call("--config", "nowhere.toml")
+    assert (status, err.count("nowhere.toml")) == (2, 1)
+
+
+def test_help_settings_prints_the_settings_of_one_model(call) -> None:
+    pytest.importorskip("benchmark.commands.describing")
+    status, out, err = call("--model", "bm25", "--help-settings")
+    assert status == 0, err
+    assert "k1" in out
+    status, _, err = call("--help-settings")
+    assert (status, "--model NAME" in err) == (2, True)
