@@ -50,14 +50,15 @@ from numpy.typing import NDArray
 from benchmark.data.opening import ensure_dataset
 from benchmark.host.home import find_home
 from benchmark.host.torch_setup import prepare_torch
-from unimp_model.assembly import Parts, assemble
+from unimp_model.assembly import assemble
 from unimp_model.config import UniMPConfig
 from unimp_model.images.encoder import PhotoFeatures
 from unimp_model.images.of_catalogue import photos_of
 from unimp_model.network.decoding import Reader
+from unimp_model.parts import Parts
 from unimp_model.sequence.batches import collate
 from unimp_model.sequence.template import Row
-from unimp_model.training.rows import question_row
+from unimp_model.tasks.base import question_row
 
 BEAMS = 10
 

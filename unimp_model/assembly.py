@@ -2,46 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 
 import torch
 
-from benchmark.instances import Item
 from benchmark.model import TrainingView
 from unimp_model.config import UniMPConfig
-from unimp_model.images.encoder import ImageEncoder, PhotoFeatures
-from unimp_model.images.of_catalogue import image_tokenizer, photo_vectors, photos_of, see
-from unimp_model.images.tokenizer import ImageTokenizer
+from unimp_model.images.encoder import PhotoFeatures
+from unimp_model.images.of_catalogue import (
+    catalogue_photos,
+    catalogue_tokenizer,
+    encode_catalogue_photos,
+    photo_vectors,
+)
 from unimp_model.images.tokenizer_process import trained_beside
 from unimp_model.network.item_rows import ItemRows
 from unimp_model.network.language import LanguageModel, new_llama
 from unimp_model.network.model import UniMPNetwork
 from unimp_model.network.pretrained import load_pretrained
+from unimp_model.parts import Parts
 from unimp_model.sequence.template import Template
 from unimp_model.sequence.tokens import Vocabulary, rating_levels
 from unimp_model.sequence.wording import own_tokenizer, words_of
+from unimp_model.tasks import TASKS
 
 #: Positions the tiny language model is declared for; its rotary embedding has no table to fill.
 _LONGEST = 4096
-
-
-@dataclass
-class Parts:
-    """What UniMP consists of."""
-
-    vocabulary: Vocabulary
-    template: Template
-    network: UniMPNetwork
-    photos: PhotoFeatures | None
-    encoder: ImageEncoder | None
-    items: Mapping[str, Item]
-    """The catalogue by item id: retrieved items are shown when an image is drawn."""
-    drawer: ImageTokenizer | None
-    """Turns photos into image codes and back; ``None`` where no images are drawn."""
-    language_sha256: str | None
-    """Of the pretrained language model; ``None`` where it was made from scratch."""
 
 
 def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, seed: int) -> Parts:
@@ -51,12 +38,15 @@ def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, s
         language, tokenizer, language_sha256 = load_pretrained(config, seed=seed)
         text_size = len(language.input_rows)
     else:
-        tokenizer = own_tokenizer(data, tasks, config.text_tokens)
+        queries = sorted({query for query in data.catalogue.queries if query is not None})
+        prompts = [TASKS[task].prompts(queries) for task in tasks]
+        sentences = [text for task in tasks for text in TASKS[task].texts(data)]
+        tokenizer = own_tokenizer(data, prompts, sentences, config.text_tokens)
         text_size = tokenizer.get_vocab_size()
-    draws = "image-generation" in tasks
+    draws = any(TASKS[task].draws_images for task in tasks)
     beside = (
         trained_beside(
-            photos_of(data),
+            catalogue_photos(data),
             cache=data.features_folder,
             seed=seed,
             steps=config.image_token_steps,
@@ -67,14 +57,14 @@ def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, s
     )
     with beside:
         words = Vocabulary(tokenizer, text_size, ())  # texts are all the encoder learns from
-        encoder, photos = see(data, words, config, seed=seed)
-    drawer = image_tokenizer(data, config, seed=seed) if draws else None
+        encoder, photos = encode_catalogue_photos(data, words, config, seed=seed)
+    image_tokenizer = catalogue_tokenizer(data, config, seed=seed) if draws else None
     vocabulary = Vocabulary(
         tokenizer,
         text_size,
         data.catalogue.ids,
         levels=rating_levels(data.rating_scale),
-        codes=0 if drawer is None else drawer.codes,
+        codes=0 if image_tokenizer is None else image_tokenizer.codes,
     )
     template = new_template(vocabulary, config)
     torch.manual_seed(seed)  # whether the encoder was trained or cached must not matter
@@ -90,7 +80,9 @@ def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, s
     )
     network = new_network(config, language, items, photos, vocabulary)
     shown = {item.item_id: item for item in data.catalogue}
-    return Parts(vocabulary, template, network, photos, encoder, shown, drawer, language_sha256)
+    return Parts(
+        vocabulary, template, network, photos, encoder, shown, image_tokenizer, language_sha256
+    )
 
 
 def new_network(

@@ -28,7 +28,7 @@ _WEIGHTS = "model.safetensors"
 _PHOTOS = "photos.safetensors"
 _ENCODER = "image_encoder.safetensors"
 _TOKENIZER = "tokenizer.json"
-_DRAWER = "image_tokenizer"
+_IMAGE_TOKENIZER = "image_tokenizer"
 _ITEMS = "items.json"
 
 _RECORDED = frozenset(
@@ -191,23 +191,23 @@ def load_items(folder: Path) -> dict[str, Item]:
         }  # fmt: skip
 
 
-def save_drawer(drawer: ImageTokenizer, folder: Path) -> None:
+def save_image_tokenizer(tokenizer: ImageTokenizer, folder: Path) -> None:
     """The VQGAN of image generation, whole: it is small, and needed at prediction."""
-    (folder / _DRAWER).mkdir()
-    drawer.save(folder / _DRAWER)
+    (folder / _IMAGE_TOKENIZER).mkdir()
+    tokenizer.save(folder / _IMAGE_TOKENIZER)
 
 
-def load_drawer(folder: Path, sha256: str | None) -> ImageTokenizer | None:
+def load_image_tokenizer(folder: Path, sha256: str | None) -> ImageTokenizer | None:
     """The VQGAN a saved model draws with, checked by its hash; ``None`` where it draws nothing."""
     if sha256 is None:
         return None
-    drawer = ImageTokenizer.load(folder / _DRAWER)
-    if drawer.sha256() != sha256:
+    tokenizer = ImageTokenizer.load(folder / _IMAGE_TOKENIZER)
+    if tokenizer.sha256() != sha256:
         raise BenchError(
-            f"{str(folder / _DRAWER)!r} is not the VQGAN this model was trained with.",
+            f"{str(folder / _IMAGE_TOKENIZER)!r} is not the VQGAN this model was trained with.",
             fix="Restore the file, or fit again.",
         )
-    return drawer
+    return tokenizer
 
 
 def save_encoder(encoder: ImageEncoder, setting: str, folder: Path) -> None:

@@ -17,7 +17,7 @@ from unimp_model.config import UniMPConfig
 from unimp_model.network.decoding import Reader
 from unimp_model.sequence.batches import collate
 from unimp_model.sequence.template import Branch
-from unimp_model.training.rows import question_row
+from unimp_model.tasks.base import question_row
 
 HISTORIES = [(0, 1), (2,), (3, 4, 5), (5, 3, 1, 2), (3,)]
 

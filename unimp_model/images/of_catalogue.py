@@ -21,11 +21,11 @@ from unimp_model.images.tokenizer_training import own_image_tokenizer
 from unimp_model.sequence.tokens import Vocabulary
 
 
-def see(
+def encode_catalogue_photos(
     data: TrainingView, vocabulary: Vocabulary, config: UniMPConfig, *, seed: int
 ) -> tuple[ImageEncoder | None, PhotoFeatures | None]:
-    """The frozen encoder and features of all catalogue photos; nothing without vision."""
-    photos = photos_of(data)
+    """Return the frozen encoder and all catalogue photos' features; nothing without vision."""
+    photos = catalogue_photos(data)
     if config.vision == "none" or not photos:
         return None, None
     if config.image_encoder == "own":
@@ -42,12 +42,12 @@ def see(
     return encoder, cached_features(encoder, photos, grid=config.image_grid, folder=folder)
 
 
-def image_tokenizer(data: TrainingView, config: UniMPConfig, *, seed: int) -> ImageTokenizer:
+def catalogue_tokenizer(data: TrainingView, config: UniMPConfig, *, seed: int) -> ImageTokenizer:
     """The frozen VQGAN: trained on the catalogue's photos, or loaded by name."""
     if config.image_tokens != "own":
         return named_tokenizer(config.image_tokens)
     return own_image_tokenizer(
-        photos_of(data),
+        catalogue_photos(data),
         cache=data.features_folder,
         seed=seed,
         steps=config.image_token_steps,
@@ -55,13 +55,13 @@ def image_tokenizer(data: TrainingView, config: UniMPConfig, *, seed: int) -> Im
     )
 
 
-def codes_of(data: TrainingView, drawer: ImageTokenizer) -> dict[str, NDArray[np.int32]]:
+def catalogue_codes(data: TrainingView, tokenizer: ImageTokenizer) -> dict[str, NDArray[np.int32]]:
     """Image codes (L,) of every catalogue photo, by file name."""
-    rows, codes = photo_codes(drawer, photos_of(data), data.features_folder)
+    rows, codes = photo_codes(tokenizer, catalogue_photos(data), data.features_folder)
     return {name: codes[row] for name, row in rows.items()}
 
 
-def photos_of(data: TrainingView) -> list[Path]:
+def catalogue_photos(data: TrainingView) -> list[Path]:
     """Files of the catalogue's photos, in index order."""
     return [Path(item.image) for item in data.catalogue if item.image is not None]
 

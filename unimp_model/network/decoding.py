@@ -89,7 +89,7 @@ class Reader:
         """(len(rows), items) log-probabilities at each row's one answer position."""
         items = len(self.tables.output) - self.network.specials
         out = np.empty((len(rows), items), np.float32)
-        for numbers, states in self._states(rows):
+        for numbers, states in self.states(rows):
             scores = self.network.item_scores(states, self.tables)
             out[numbers] = scores[: len(numbers)].float().cpu().numpy()
         return out
@@ -108,7 +108,7 @@ class Reader:
         levels = len(vocabulary.levels)
         out = np.empty((len(rows), levels), np.float64)
         first = vocabulary.first_rating - vocabulary.text_size
-        for numbers, states in self._states(rows, advance):
+        for numbers, states in self.states(rows, advance):
             rating_rows = self.tables.output[first : first + levels]
             p = (states @ rating_rows.T).double().softmax(-1).cpu()  # (at_once, levels)
             out[numbers] = p[: len(numbers)].numpy()
@@ -125,7 +125,7 @@ class Reader:
         over that token and [NONE], rounded (:mod:`benchmark.rounding`). ``advance`` is told of
         rows done."""
         out: list[NDArray[np.float64]] = [np.empty(0)] * len(rows)
-        for numbers, states in self._states(rows, advance):
+        for numbers, states in self.states(rows, advance):
             for number, state in zip(numbers, states[: len(numbers)], strict=True):
                 tokens = torch.tensor(choices[number], device=state.device)
                 logits = self.network.choice_logits(
@@ -215,7 +215,7 @@ class Reader:
             states = network.step(embeddings, mask, position[:, None], cache, sees)[:, 0]
         return torch.stack(found, dim=1).tolist()
 
-    def _states(
+    def states(
         self, rows: Sequence[Row], advance: Callable[[int], None] | None = None
     ) -> Iterator[tuple[list[int], Tensor]]:
         """Row numbers, and the state (at_once, d) at the one answer position of each (and more)."""

@@ -15,11 +15,10 @@ import torch
 from benchmark.errors import BenchError
 from benchmark.host.memory import available_memory, gib
 from benchmark.instances import Item
-from benchmark.tasks import TASKS
 from unimp_model.config import UniMPConfig
 from unimp_model.network.model import UniMPNetwork
 from unimp_model.sequence.template import Template
-from unimp_model.sequence.wording import blank_instance
+from unimp_model.tasks import TASKS
 
 #: Values a layer keeps for the backward pass, per token, in units of its width (Korthikanti et
 #: al. 2022, table 2: 34 bytes at two bytes a value), and per head and attended token.
@@ -137,7 +136,7 @@ def long_row(
     history = 1 + config.history_items * int(np.quantile(lengths, 0.95))
     asked = 0.0
     for task in tasks:
-        prompt = template.instruction(TASKS.get(task).prompt(blank_instance(task, "?")))
-        answer = config.answer_tokens if task == "explanation" else 1
-        asked += config.share(task) * (len(prompt.tokens) + answer)
+        asker = TASKS[task]
+        prompt = template.instruction(asker.prompt(asker.blank("?")))
+        asked += config.share(task) * (len(prompt.tokens) + asker.answer_tokens(config))
     return history + round(config.targets_per_row * asked)

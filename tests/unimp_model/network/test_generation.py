@@ -11,7 +11,8 @@ from benchmark.tasks import TASKS
 from unimp_model.network.decoding import Reader
 from unimp_model.sequence.batches import collate
 from unimp_model.sequence.template import Branch
-from unimp_model.training.rows import drawing_row, question_row
+from unimp_model.tasks.base import question_row
+from unimp_model.tasks.drawing import drawing_row
 
 FUSIONS = {
     "default": {},
