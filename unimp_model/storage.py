@@ -26,6 +26,8 @@ _FORMAT = 4
 _RECORD = "unimp.json"
 _WEIGHTS = "model.safetensors"
 _PHOTOS = "photos.safetensors"
+#: Tensors of that file, in the order of PhotoTable's fields.
+_PHOTO_TABLES = ("patches", "wholes")
 _ENCODER = "image_encoder.safetensors"
 _TOKENIZER = "tokenizer.json"
 _IMAGE_TOKENIZER = "image_tokenizer"
@@ -143,9 +145,11 @@ def restore(
 
 def save_photos(photos: PhotoFeatures, folder: Path) -> None:
     """Features of all photos: predicting then needs no encoder for them."""
-    tables = photos.table._asdict()
     save_tensors(
-        {name: torch.from_numpy(np.array(table)) for name, table in tables.items()},
+        {
+            name: torch.from_numpy(np.array(table))
+            for name, table in zip(_PHOTO_TABLES, photos.table, strict=True)
+        },
         folder / _PHOTOS,
     )
 
@@ -156,7 +160,7 @@ def load_photos(folder: Path, record: Mapping[str, Any]) -> PhotoFeatures | None
         return None
     arrays = load_tensors(folder / _PHOTOS)
     with reading(folder / _PHOTOS):
-        table = PhotoTable(**{name: array.numpy() for name, array in arrays.items()})
+        table = PhotoTable(*(arrays[name].numpy() for name in _PHOTO_TABLES))
     if any(len(array) != len(record["photos"]) for array in table):
         raise BenchError(
             f"{str(folder / _PHOTOS)!r} does not hold the {len(record['photos'])} photos of "

@@ -1,4 +1,4 @@
-"""Training the image tokenizer in a process of its own, beside the image encoder.
+"""Train the image tokenizer in a process of its own, while the image encoder trains.
 
 The two do not depend on each other and each keeps one core busy. What the process trains is the
 same to the bit as what :func:`own_image_tokenizer` would, and reaches the caller through its
@@ -25,7 +25,7 @@ _WORTHWHILE_STEPS = 100
 def trained_beside(
     photos: Sequence[Path], *, cache: Path, seed: int, steps: int, batch: int
 ) -> Iterator[None]:
-    """Train while the block runs; leaving it waits for the end."""
+    """Train while the block runs; leaving the block waits for the end."""
     if steps < _WORTHWHILE_STEPS or _cores() < 2:
         yield
         return
@@ -57,7 +57,7 @@ def _cores() -> int:
 
 
 def main() -> None:
-    """Train as told by one JSON document on standard input."""
+    """Train by the settings in one JSON document on standard input."""
     order = json.load(sys.stdin)
     own_image_tokenizer(
         [Path(photo) for photo in order["photos"]],
