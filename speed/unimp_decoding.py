@@ -81,7 +81,7 @@ def cached_beams(parts: Parts, rows: Sequence[Row], users: int, slots: int) -> R
         copies = [row for row in rows[start : start + users] for _ in range(BEAMS)]
         batch = collate(copies, reader.photo_index, all_photos=True, slots=1)
         batch = batch.to(reader.tables.output.device)
-        hidden = network(batch, reader.tables, reader.visual)
+        hidden = network(batch, reader.tables, reader.x_v)
         scores = network.logits(network.read(hidden, batch), reader.tables).log_softmax(-1)
         # All copies agree before the first token is chosen, and one-token ids end there.
         best = scores[::BEAMS, parts.vocabulary.first_item :].topk(BEAMS).indices

@@ -1,4 +1,4 @@
-"""UniMP as a system of the benchmark: fit, predict, save, load."""
+"""Fit, predict, save and load UniMP: the system the benchmark runs."""
 
 from __future__ import annotations
 
@@ -56,29 +56,29 @@ class UniMP:
 
     @property
     def parts(self) -> Parts:
-        """The fitted parts; :class:`BenchError` before ``fit`` or ``load``."""
+        """Return the fitted parts; :class:`BenchError` before ``fit`` or ``load``."""
         if self._parts is None:
             raise BenchError("UniMP is not fitted.", fix="Call fit or load first.")
         return self._parts
 
     @property
     def journal(self) -> Journal:
-        """What happened in training."""
+        """Return what happened in training."""
         return self._trained.journal
 
     @property
     def own_weights(self) -> Mapping[str, Mapping[str, Tensor]]:
-        """By task, the weights by parameter name that replace the shared ones for it."""
+        """Return, by task, the weights by parameter name that replace the shared ones for it."""
         return self._trained.own
 
     @property
     def chosen(self) -> Chosen:
-        """What tasks chose on validation."""
+        """Return what the tasks chose on validation."""
         return self._chosen
 
     @property
     def answerer(self) -> Answerer:
-        """The fitted network as tasks use it, made on first use."""
+        """Return the fitted network as tasks use it, made on first use."""
         if self._answerer is None:
             self._answerer = Answerer(
                 self.parts, self.own_weights, self.config, chosen=self._chosen
@@ -175,7 +175,7 @@ class UniMP:
             yield from predictions
 
     def save(self, folder: Path) -> None:
-        """What was trained (safetensors) and names and hashes of what was frozen (JSON)."""
+        """Write what was trained (safetensors), and names and hashes of what was frozen (JSON)."""
         parts, config = self.parts, self.config
         if self._answerer is not None:
             self._answerer.turn_to(None)
@@ -269,7 +269,7 @@ class UniMP:
         return saved
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """What :meth:`save` writes, and a model card ``README.md``, into a new or empty folder."""
+        """Write what :meth:`save` does, and a model card, into a new or empty folder."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
@@ -293,7 +293,7 @@ class UniMP:
         language_model: str | None = None,
         trust_remote_code: bool = False,
     ) -> UniMP:
-        """A fitted model from the folder that :meth:`save` or :meth:`save_pretrained` wrote.
+        """Load a fitted model from the folder that :meth:`save` or :meth:`save_pretrained` wrote.
 
         ``language_model`` says where the frozen language model lies on this machine, if not
         under the name it was trained with; its weights must be the same.
@@ -306,7 +306,7 @@ class UniMP:
         return model
 
     def parameter_counts(self) -> dict[str, int]:
-        """``{"trainable", "total"}`` of the network (the frozen image encoder not included)."""
+        """Count the network's weights, ``{"trainable", "total"}`` (without the image encoder)."""
         return parameter_counts(self.parts.network)
 
     def _predict(self, instances: Sequence[Instance]) -> list[Prediction]:

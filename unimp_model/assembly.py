@@ -1,4 +1,4 @@
-"""From a dataset and settings to an untrained UniMP: tokenizer, photo features, network."""
+"""Build an untrained UniMP from a dataset and settings: tokenizer, photo features, network."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LONGEST = 4096
 
 
 def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, seed: int) -> Parts:
-    """All parts, with the image encoder trained (where it is our own) and frozen."""
+    """Build all parts, with the image encoder trained (where it is our own) and frozen."""
     language, language_sha256 = None, None
     if config.freezes_language_model:
         language, tokenizer, language_sha256 = load_pretrained(config, seed=seed)
@@ -92,14 +92,14 @@ def new_network(
     photos: PhotoFeatures | None,
     vocabulary: Vocabulary,
 ) -> UniMPNetwork:
-    """The network around these parts."""
+    """Build the network around these parts."""
     patches = None if photos is None else photos.shape
     specials = vocabulary.first_item - vocabulary.text_size
     return UniMPNetwork(config, language, items, patches, specials=specials)
 
 
 def new_template(vocabulary: Vocabulary, config: UniMPConfig) -> Template:
-    """The template under these settings."""
+    """Build the template under these settings."""
     return Template(
         vocabulary,
         words=config.words_per_attribute,
@@ -110,7 +110,7 @@ def new_template(vocabulary: Vocabulary, config: UniMPConfig) -> Template:
 
 
 def new_tiny(vocabulary: Vocabulary, config: UniMPConfig) -> LanguageModel:
-    """A small language model of random weights."""
+    """Build a small language model of random weights."""
     return new_llama(
         vocabulary=vocabulary.text_size,
         width=config.width,

@@ -251,18 +251,18 @@ class UniMPConfig(BaseModel):
 
     @property
     def freezes_language_model(self) -> bool:
-        """A pretrained language model stays as it is; one made from scratch must be trained."""
+        """Return whether the language model is a pretrained one, which stays as it is."""
         return self.preset not in _WHOLE
 
     @property
     def pretrained_name(self) -> str | None:
-        """Hub name or folder of the language model; ``None`` where the preset brings its own."""
+        """Return the language model's hub name or folder; ``None`` where the preset has its own."""
         return self.language_model or HUB_NAMES.get(self.preset)
 
     def epochs_for(self, rows: int, items: int) -> int:
-        """Epochs over ``rows`` user sequences: as set, else enough for ``steps`` steps.
+        """Return epochs over ``rows`` user sequences: as set, else enough for ``steps`` steps.
 
-        Of ``steps`` not set: each of the ``items`` rows has to be learned.
+        Without ``steps``: one a row of the ``items``, as each has to be learned, within limits.
         """
         if self.epochs is not None:
             return self.epochs

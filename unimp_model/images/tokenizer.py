@@ -181,7 +181,8 @@ def paint(vq: Any, quantised: Tensor) -> Tensor:
 def named_tokenizer(name: str) -> ImageTokenizer:
     """Load a pretrained VQGAN: a local folder, or ``OWNER/REPOSITORY[/FOLDER]`` on the hub.
 
-    Photos are of the size its configuration states. Only safetensors are read. Raises :class:`BenchError` rather than start from random weights.
+    Photos are of the size its configuration states. Only safetensors are read.
+    Raises :class:`BenchError` rather than start from random weights.
     """
     vq_class = _vq_class()
     repository, folder = name, ""

@@ -50,7 +50,7 @@ def fixed_wording(prompts: Sequence[Sequence[Sequence[PromptPart]]]) -> list[str
 
 
 def words_of(template: Template, item: Item) -> list[int]:
-    """Text tokens of an item's attributes: all but its own token."""
+    """Return the text tokens of an item's attributes: all but its own token."""
     return [t for key, value in template.attributes(item) if key != "id" for t in value]
 
 
@@ -58,7 +58,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
 def item_texts(data: TrainingView) -> list[list[str]]:
-    """Per catalogue item: its own words, its description, sentences of training reviews."""
+    """Return, per catalogue item, its own words, its description, sentences of training reviews."""
     texts = [[own_words(item)] for item in data.catalogue]
     for i, item in enumerate(data.catalogue):
         if item.description:

@@ -1,4 +1,4 @@
-"""How much memory training will take, told before it starts.
+"""Estimate the memory training will take, before it starts.
 
 An estimate, meant to be right within a factor of about one and a half: what it prevents is an
 hour of preparation that ends in a killed process.
@@ -35,7 +35,7 @@ _COPIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Bytes, by what needs them."""
+    """Bytes of memory, by what needs them."""
 
     weights: int
     """The network as it is, which is in memory already when training starts."""
@@ -47,13 +47,13 @@ class Estimate:
     """Patch features of one batch's photos."""
 
     @property
-    def still(self) -> int:
-        """What training adds to the weights."""
+    def added(self) -> int:
+        """Return the bytes that training adds to the weights."""
         return self.training + self.activations + self.photos
 
     def __str__(self) -> str:
         return (
-            f"{gib(self.weights + self.still)}: weights {gib(self.weights)}, training them "
+            f"{gib(self.weights + self.added)}: weights {gib(self.weights)}, training them "
             f"{gib(self.training)}, a batch {gib(self.activations + self.photos)}"
         )
 
@@ -66,7 +66,7 @@ def estimate(
     batch_rows: int,
     patches: tuple[int, int] | None,
 ) -> Estimate:
-    """Of training ``network`` on ``batch_rows`` rows of ``longest_row`` tokens.
+    """Estimate the memory of training ``network`` on ``batch_rows`` rows of ``longest_row`` tokens.
 
     ``patches`` is (P, f), the shape of one photo's features, ``None`` without vision.
     """
@@ -101,7 +101,7 @@ def check_training(
     patches: tuple[int, int] | None,
     available: Callable[[torch.device], int] | None = None,
 ) -> Estimate:
-    """The estimate; :class:`BenchError` with what would fit when memory does not suffice."""
+    """Return the estimate; :class:`BenchError`, saying what would fit, where memory is short."""
     device = network.special_input.device
     there = (available or available_memory)(device)
 
@@ -109,10 +109,10 @@ def check_training(
         return estimate(network, config, longest_row=longest_row, batch_rows=rows, patches=patches)
 
     asked = of(config.batch_rows)
-    if asked.still <= there:
+    if asked.added <= there:
         return asked
     rows = config.batch_rows
-    while rows and of(rows).still > there:
+    while rows and of(rows).added > there:
         rows //= 2
     if rows:
         fix = f"--set batch_rows={rows} would fit."
@@ -130,8 +130,11 @@ def check_training(
 def long_row(
     template: Template, catalogue: Sequence[Item], tasks: Sequence[str], config: UniMPConfig
 ) -> int:
-    """Tokens of a long, not the longest, row: a history of long items (19 of 20 are shorter) with
-    as many instructions as rows carry on average."""
+    """Return the tokens of a long, not the longest, training row.
+
+    Its history is of long items (19 of 20 are shorter), with as many instructions as rows carry
+    on average.
+    """
     lengths = [len(template.history([item]).tokens) - 1 for item in catalogue]
     history = 1 + config.history_items * int(np.quantile(lengths, 0.95))
     asked = 0.0

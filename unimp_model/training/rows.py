@@ -1,4 +1,4 @@
-"""Training rows: which histories share a trunk, and what is asked behind each item."""
+"""Build training rows: which histories share a trunk, and what is asked behind each item."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class RowBuilder:
         return {task: self._examples[task].count() for task in self.rates}
 
     def asks_histories(self) -> bool:
-        """Whether any asked task is asked behind histories, rather than in rows of its own."""
+        """Return whether any task is asked behind histories, not in rows of its own."""
         return not all(self._examples[task].stands_alone for task in self.rates)
 
     def lone_rows_per_epoch(self, most: int | None) -> int:
@@ -101,7 +101,7 @@ class RowBuilder:
         return min(expected, most or expected)
 
     def reordered(self, share: float, generator: np.random.Generator) -> Sequences:
-        """The users' sequences, a random ``share`` of them in random order.
+        """Return the users' sequences, a random ``share`` of them in random order.
 
         What a user likes does not depend on order, so other orders are further examples of
         it: few interactions then give many histories. The rest keeps what order teaches.
@@ -123,7 +123,7 @@ class RowBuilder:
         *,
         context: float,
     ) -> Row:
-        """The row of one chunk of ``sequences``: what is asked behind each item is drawn.
+        """Build the row of one chunk of ``sequences``: what is asked behind each item is drawn.
 
         ``context`` is the share of context tokens to be reconstructed, drawn too.
         """
@@ -156,8 +156,10 @@ class RowBuilder:
 
 
 def thinned(row: Row, share: float, generator: np.random.Generator) -> Row:
-    """``row`` with a random ``share`` of its context targets: their mean loss stays the same in
-    expectation, and projections to the vocabulary are saved."""
+    """Return ``row`` with a random ``share`` of its context targets.
+
+    Their mean loss stays the same in expectation, and projections to the vocabulary are saved.
+    """
     keep = (row.kinds != CONTEXT) | (generator.random(len(row.kinds)) < share)
     return replace(
         row,

@@ -1,4 +1,4 @@
-"""How well a network does on validation examples: what chooses epochs."""
+"""Score a network on validation examples: what chooses epochs."""
 
 from __future__ import annotations
 
