@@ -53,7 +53,7 @@ from benchmark.host.torch_setup import prepare_torch
 from unimp_model.assembly import assemble
 from unimp_model.config import UniMPConfig
 from unimp_model.images.encoder import PhotoFeatures
-from unimp_model.images.of_catalogue import photos_of
+from unimp_model.images.of_catalogue import catalogue_photos
 from unimp_model.network.decoding import Reader
 from unimp_model.parts import Parts
 from unimp_model.sequence.batches import collate
@@ -150,7 +150,7 @@ def main() -> None:
         questions = list(dataset.questions("search", limit=arguments.users))
         window, users = config.history_items, arguments.batch
         rows = [question_row(parts.template, "search", q, window=window) for q in questions]
-        files = photos_of(view)
+        files = catalogue_photos(view)
         pixels = PhotoPixels(encoder, files)
         own, seeing = OwnModules(network), OwnModules(network, encoder, grid=config.image_grid)
         flamingo, lean = (

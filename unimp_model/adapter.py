@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,6 +13,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from benchmark.errors import BenchError, in_one_line
+from benchmark.host.console import note
 from benchmark.host.threads import processor_threads
 from benchmark.host.torch_setup import prepare_torch
 from benchmark.instances import Instance
@@ -30,7 +30,7 @@ from unimp_model.network.pretrained import load_pretrained
 from unimp_model.parts import Parts
 from unimp_model.tasks import ALL_TASKS, TASKS, task_of
 from unimp_model.tasks.answerer import Answerer, Chosen
-from unimp_model.training.memory import check_training, long_row
+from unimp_model.training.memory import check_training, typical_row_length
 from unimp_model.training.optimisation import check_precision
 from unimp_model.training.processes import OneProcess, connect
 from unimp_model.training.trainer import Journal, Trained, Trainer
@@ -137,14 +137,13 @@ class UniMP:
             )
         network = parts.network.to("cpu" if processes.shards else processes.device)
         patches = None if parts.photos is None else parts.photos.shape
-        longest = long_row(parts.template, list(data.catalogue), tasks, config)
+        longest = typical_row_length(parts.template, list(data.catalogue), tasks, config)
         check_training(network, config, longest_row=longest, patches=patches)
         if processes.is_main:
             counts = parameter_counts(network)
-            print(
+            note(
                 f"UniMP {config.preset}: {counts['trainable']:,} of {counts['total']:,} "
-                "weights are trained.",
-                file=sys.stderr,
+                "weights are trained."
             )
         self._trained = Trainer(
             network, data, parts.template, parts.photos, tasks, config,
@@ -317,7 +316,7 @@ class UniMP:
                 fix="Fit it on a dataset that supports the task, with image_tokens other than none "
                 "for images.",
             )
-        answerer.meet_photos(item for instance in instances for item in task.shown(instance))
+        answerer.encode_new_photos(item for instance in instances for item in task.shown(instance))
         answerer.turn_to(task.name)
         return task.predict(answerer, instances)
 

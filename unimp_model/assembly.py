@@ -16,7 +16,7 @@ from unimp_model.images.of_catalogue import (
     encode_catalogue_photos,
     photo_vectors,
 )
-from unimp_model.images.tokenizer_process import trained_beside
+from unimp_model.images.tokenizer_process import trained_in_background
 from unimp_model.network.item_rows import ItemRows
 from unimp_model.network.language import LanguageModel, new_llama
 from unimp_model.network.model import UniMPNetwork
@@ -24,7 +24,7 @@ from unimp_model.network.pretrained import load_pretrained
 from unimp_model.parts import Parts
 from unimp_model.sequence.template import Template
 from unimp_model.sequence.tokens import Vocabulary, rating_levels
-from unimp_model.sequence.wording import own_tokenizer, words_of
+from unimp_model.sequence.wording import attribute_tokens, own_tokenizer
 from unimp_model.tasks import TASKS
 
 #: Positions the tiny language model is declared for; its rotary embedding has no table to fill.
@@ -44,8 +44,8 @@ def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, s
         tokenizer = own_tokenizer(data, prompts, sentences, config.text_tokens)
         text_size = tokenizer.get_vocab_size()
     draws = any(TASKS[task].draws_images for task in tasks)
-    beside = (
-        trained_beside(
+    background = (
+        trained_in_background(
             catalogue_photos(data),
             cache=data.features_folder,
             seed=seed,
@@ -55,7 +55,7 @@ def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, s
         if draws and config.image_tokens == "own"
         else nullcontext()
     )
-    with beside:
+    with background:
         words = Vocabulary(tokenizer, text_size, ())  # texts are all the encoder learns from
         encoder, photos = encode_catalogue_photos(data, words, config, seed=seed)
     image_tokenizer = catalogue_tokenizer(data, config, seed=seed) if draws else None
@@ -71,7 +71,7 @@ def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, s
     if language is None:
         language = new_tiny(vocabulary, config)
     items = ItemRows(
-        [words_of(template, item) for item in data.catalogue],
+        [attribute_tokens(template, item) for item in data.catalogue],
         photo_vectors(list(data.catalogue), photos),
         width=language.width,
         content=config.item_rows == "content",

@@ -69,7 +69,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 #: Presets whose language model is made, and trained, here.
-_WHOLE = ("tiny", "small")
+_TRAINED_WHOLE = ("tiny", "small")
 
 #: Optimiser steps where none are asked for.
 _LEAST_STEPS, _MOST_STEPS = 520, 1560
@@ -252,7 +252,7 @@ class UniMPConfig(BaseModel):
     @property
     def freezes_language_model(self) -> bool:
         """Return whether the language model is a pretrained one, which stays as it is."""
-        return self.preset not in _WHOLE
+        return self.preset not in _TRAINED_WHOLE
 
     @property
     def pretrained_name(self) -> str | None:
@@ -309,7 +309,7 @@ class UniMPConfig(BaseModel):
         if info.field_name is None or value == cls.model_fields[info.field_name].default:
             return value
         preset = info.data.get("preset")
-        if info.field_name == "lora_rank" and preset in _WHOLE:
+        if info.field_name == "lora_rank" and preset in _TRAINED_WHOLE:
             raise ValueError(
                 f"LoRA adapts a frozen language model, and preset {preset} trains its own whole: "
                 "name a language_model, or choose a preset that does"

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmark.host.console import note
 from unimp_model.images.tokenizer_training import own_image_tokenizer
 
 #: Fewer steps are over before a process has started.
@@ -22,7 +23,7 @@ _WORTHWHILE_STEPS = 100
 
 
 @contextmanager
-def trained_beside(
+def trained_in_background(
     photos: Sequence[Path], *, cache: Path, seed: int, steps: int, batch: int
 ) -> Iterator[None]:
     """Train while the block runs; leaving the block waits for the end."""
@@ -42,7 +43,7 @@ def trained_beside(
         process.stdin.write(json.dumps({**order, "steps": steps, "batch": batch}))
         process.stdin.close()
         yield
-        print("Waiting for the image tokens, trained beside ...", file=sys.stderr)
+        note("Waiting for the image tokenizer, which trains in a process of its own.")
         process.wait()
     finally:
         process.kill()

@@ -1,4 +1,4 @@
-"""The words of the template: tokenizer, fixed wording, item texts."""
+"""Collect the words of the template: tokenizer, fixed wording, item texts."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def fixed_wording(prompts: Sequence[Sequence[Sequence[PromptPart]]]) -> list[str
     return [phrase for phrase in phrases if phrase]
 
 
-def words_of(template: Template, item: Item) -> list[int]:
+def attribute_tokens(template: Template, item: Item) -> list[int]:
     """Return the text tokens of an item's attributes: all but its own token."""
     return [t for key, value in template.attributes(item) if key != "id" for t in value]
 

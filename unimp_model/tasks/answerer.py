@@ -76,16 +76,16 @@ class Answerer:
         self._task = task
         self._reader = None
 
-    def meet_photos(self, items: Iterable[Item]) -> None:
+    def encode_new_photos(self, items: Iterable[Item]) -> None:
         """Encode the photos of ``items`` that are not in the catalogue the model was trained on."""
         parts = self.parts
         if parts.photos is None or parts.encoder is None:
             return
-        met = parts.photos.index
+        known = parts.photos.index
         # Texts first: a photo occurs in many histories, and a path takes longer than the set.
         files = {item.image for item in items if item.image is not None}
         images = {Path(file).name: Path(file) for file in sorted(files)}
-        new = sorted(name for name in images if name not in met)
+        new = sorted(name for name in images if name not in known)
         if new:
             table = parts.encoder.features([images[n] for n in new], self.config.image_grid)
             parts.photos = parts.photos.extended(new, table)

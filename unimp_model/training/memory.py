@@ -103,16 +103,16 @@ def check_training(
 ) -> Estimate:
     """Return the estimate; :class:`BenchError`, saying what would fit, where memory is short."""
     device = network.special_input.device
-    there = (available or available_memory)(device)
+    free = (available or available_memory)(device)
 
-    def of(rows: int) -> Estimate:
+    def with_rows(rows: int) -> Estimate:
         return estimate(network, config, longest_row=longest_row, batch_rows=rows, patches=patches)
 
-    asked = of(config.batch_rows)
-    if asked.added <= there:
-        return asked
+    needed = with_rows(config.batch_rows)
+    if needed.added <= free:
+        return needed
     rows = config.batch_rows
-    while rows and of(rows).added > there:
+    while rows and with_rows(rows).added > free:
         rows //= 2
     if rows:
         fix = f"--set batch_rows={rows} would fit."
@@ -121,13 +121,13 @@ def check_training(
     else:
         fix = "Choose a smaller preset, or a machine with more memory."
     raise BenchError(
-        f"Training {config.preset!r} with batch_rows {config.batch_rows} takes about {asked}; "
-        f"{gib(there)} are free on {device.type} beside the weights.",
+        f"Training {config.preset!r} with batch_rows {config.batch_rows} takes about {needed}; "
+        f"{gib(free)} are free on {device.type} beside the weights.",
         fix=fix,
     )
 
 
-def long_row(
+def typical_row_length(
     template: Template, catalogue: Sequence[Item], tasks: Sequence[str], config: UniMPConfig
 ) -> int:
     """Return the tokens of a long, not the longest, training row.
@@ -137,9 +137,9 @@ def long_row(
     """
     lengths = [len(template.history([item]).tokens) - 1 for item in catalogue]
     history = 1 + config.history_items * int(np.quantile(lengths, 0.95))
-    asked = 0.0
+    instructions = 0.0
     for task in tasks:
-        asker = TASKS[task]
-        prompt = template.instruction(asker.prompt(asker.blank("?")))
-        asked += config.share(task) * (len(prompt.tokens) + asker.answer_tokens(config))
-    return history + round(config.targets_per_row * asked)
+        of_task = TASKS[task]
+        prompt = template.instruction(of_task.prompt(of_task.blank("?")))
+        instructions += config.share(task) * (len(prompt.tokens) + of_task.answer_tokens(config))
+    return history + round(config.targets_per_row * instructions)

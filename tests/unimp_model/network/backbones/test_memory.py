@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from benchmark.errors import BenchError
+from benchmark.host import memory as host_memory
 from unimp_model.config import UniMPConfig
 from unimp_model.training import memory
 
@@ -47,16 +48,16 @@ def test_too_little_memory_says_how_much_and_what_would_fit(llama_folder, load, 
 
 
 def test_weights_that_do_not_fit_are_not_loaded(llama_folder, monkeypatch, load):
-    monkeypatch.setattr(memory, "available_memory", lambda device: 1000)
+    monkeypatch.setattr(host_memory, "available_memory", lambda device: 1000)
     with pytest.raises(BenchError, match=r"weights of language model .* 0 MiB are free"):
         load(llama_folder)
 
 
 def test_a_containers_limit_counts(tmp_path, monkeypatch):
-    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    monkeypatch.setattr(host_memory, "_CGROUP", tmp_path)
     (tmp_path / "memory.max").write_text("5000\n")
     (tmp_path / "memory.current").write_text("3000\n")
     (tmp_path / "memory.stat").write_text("anon 2000\ninactive_file 1000\n")
-    assert memory.available_memory(torch.device("cpu")) == 3000
+    assert host_memory.available_memory(torch.device("cpu")) == 3000
     (tmp_path / "memory.max").write_text("max\n")
-    assert memory.available_memory(torch.device("cpu")) > 10**6
+    assert host_memory.available_memory(torch.device("cpu")) > 10**6
