@@ -5,9 +5,8 @@ Validated by NDCG@5 of the one target.
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -66,10 +65,7 @@ class RankingExamples(TaskExamples):
 class RankingTask(UniMPTask[R]):
     """What recommendation and search share: the answer is one item token."""
 
-    takes_query: bool
-
-    @abstractmethod
-    def blank(self, query: str | None) -> R: ...
+    takes_query: ClassVar[bool]
 
     def examples(self, data: TaskData, interactions: Interactions) -> TaskExamples:
         return RankingExamples(self, data, interactions)
