@@ -40,7 +40,10 @@ _ASKED_AT_ONCE = 2048
 
 
 class UniMP:
-    """The paper's model. One fit serves every task it knows and the dataset supports."""
+    """Fits and runs the paper's model.
+
+    One fit serves every task that the model knows and the dataset supports.
+    """
 
     Config = UniMPConfig
     tasks = frozenset(ALL_TASKS)
@@ -248,7 +251,7 @@ class UniMP:
         self._answerer = None
 
     def _saved_config(self, record: Mapping[str, Any], folder: Path) -> UniMPConfig:
-        """The configuration of ``record`` with what this machine decides."""
+        """Return the configuration of ``record`` with what this machine decides."""
         settings = dict(record["config"])
         if self.config.language_model is not None:
             settings["language_model"] = self.config.language_model
@@ -322,7 +325,7 @@ class UniMP:
 
 
 def _first_problem(error: ValidationError | TypeError) -> str:
-    """The first thing wrong with settings, in one line."""
+    """Say the first thing that is wrong with settings, in one line."""
     if isinstance(error, TypeError):
         return in_one_line(error)
     first = error.errors()[0]

@@ -83,7 +83,7 @@ def _weights(config: UniMPConfig, counts: Mapping[str, int], sha256: str | None)
 
 
 def _scores(journal: Journal) -> str:
-    """A table of the validation scores at each stage's kept epoch."""
+    """Tabulate the validation scores at each stage's kept epoch."""
     lines = ["## Validation scores", "", "| stage | task and measure | score |", "|---|---|---|"]
     for stage, kept in journal.kept.items():
         epochs = [epoch for epoch in journal.epochs if epoch["stage"] == stage]

@@ -281,7 +281,7 @@ class UniMPConfig(BaseModel):
     @field_validator("fusion", "exclusive_attention", "attend_last_image")
     @classmethod
     def _check_fusion(cls, value: Any, info: ValidationInfo) -> Any:
-        """A way of reading photos that another setting rules out is refused, not ignored."""
+        """Refuse, rather than ignore, a way of reading photos that another setting rules out."""
         if info.field_name is None or value == cls.model_fields[info.field_name].default:
             return value
         if info.data.get("vision") == "none":

@@ -38,7 +38,7 @@ class PhotoTable(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ImageEncoder:
-    """An open_clip image tower with what it takes to feed it."""
+    """Wraps an open_clip image tower with the size and normalisation of its input."""
 
     visual: nn.Module
     size: int

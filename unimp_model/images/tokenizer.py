@@ -35,7 +35,7 @@ _WEIGHTS = "diffusion_pytorch_model.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class ImageTokenizer:
-    """A frozen ``diffusers.VQModel`` for photos of ``size`` x ``size``.
+    """Wraps a frozen ``diffusers.VQModel`` for photos of ``size`` x ``size``.
 
     A network of 3 f^2 input channels sees the photo folded: each f x f block of pixels is one
     position (space to depth), which makes a small network f^2 times cheaper.

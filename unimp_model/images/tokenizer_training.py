@@ -137,7 +137,7 @@ def own_image_tokenizer(
 
 
 class _Training:
-    """One run over photos (n, 3, s, s)."""
+    """Trains a tokenizer on photos (n, 3, s, s)."""
 
     def __init__(
         self,

@@ -41,7 +41,7 @@ def expected_ratings(
 
 
 def _most_probable(logits: Tensor, number: int) -> Tensor:
-    """The first of those that are the most probable after rounding (:mod:`benchmark.rounding`)."""
+    """Pick the most probable token (B,), of ties after rounding the first (benchmark.rounding)."""
     place = 1 << SPARE_BITS  # in the bits of a float32, whose significand ends them
     raw = logits.float().view(torch.int32)
     return ((raw + place // 2) & -place).view(torch.float32).argmax(-1)

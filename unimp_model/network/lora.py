@@ -98,12 +98,12 @@ def target_names(language: LanguageModel, asked: Sequence[str] | None) -> list[s
 
 
 def _linear_maps(layer: nn.Module) -> list[str]:
-    """Names of the linear maps inside ``layer``."""
+    """Name the linear maps inside ``layer``."""
     from transformers.pytorch_utils import Conv1D
 
     return [name for name, m in layer.named_modules() if isinstance(m, nn.Linear | Conv1D)]
 
 
 def _ending_in(names: Sequence[str], ending: str) -> list[str]:
-    """Those of ``names`` whose last parts are ``ending``."""
+    """Return those of ``names`` whose last parts are ``ending``."""
     return [name for name in names if f".{name}".endswith(f".{ending}")]

@@ -223,7 +223,7 @@ class UniMPNetwork(nn.Module):
         return words
 
     def _mask(self, batch: Batch, images: int) -> Tensor:
-        """The mask M: which of H ``images`` a token cross-attends to, bool (B, N, H)."""
+        """Return the mask M: which of H ``images`` a token cross-attends to, bool (B, N, H)."""
         if self.fusion == "late":
             return late_mask(batch.slots, batch.mask, images)
         if self.exclusive:

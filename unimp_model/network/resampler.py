@@ -12,7 +12,7 @@ from torch.nn import functional
 
 
 class ResamplerLayer(nn.Module):
-    """One round of attention from the queries to patches and queries, then a feed-forward."""
+    """Attends once from the queries to patches and queries, then applies a feed-forward."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()

@@ -54,7 +54,7 @@ def _unusable(language: LanguageModel, name: str, fault: str) -> BenchError:
 
 
 def _fault(language: LanguageModel, tokens: Tensor) -> str | None:
-    """What is wrong, in words; ``None`` where nothing is. ``tokens`` is (1, trunk + 2)."""
+    """Say what is wrong; ``None`` where nothing is. ``tokens`` is (1, trunk + 2)."""
     straight = torch.arange(tokens.shape[1], device=tokens.device)[None]
     causal = torch.ones(1, tokens.shape[1], tokens.shape[1], device=tokens.device).tril() > 0
     seen: list[int] = []

@@ -49,7 +49,7 @@ class Flat:
 
 @dataclass(frozen=True, slots=True)
 class _Flattened:
-    """An item up to its rating, as it stands wherever it is shown: worked out once."""
+    """An item's tokens up to its rating, which are the same wherever it is shown."""
 
     tokens: list[int]
     values: list[bool]

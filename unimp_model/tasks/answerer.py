@@ -55,7 +55,7 @@ class Answerer:
 
     @property
     def reader(self) -> Reader:
-        """The reader of rows under the weights in use, made on first use."""
+        """Return the reader of rows under the weights in use, made on first use."""
         if self._reader is None:
             self._reader = Reader(
                 self.parts.network,

@@ -46,7 +46,7 @@ Scorer = Callable[[Reader], Score]
 
 @dataclass(frozen=True, slots=True)
 class TaskData:
-    """What a task's examples are made into rows with."""
+    """Holds what a task makes its examples into rows with."""
 
     view: TrainingView
     template: Template
@@ -57,7 +57,7 @@ class TaskData:
 
 
 class Interactions:
-    """The training interactions as columns by row number, and each user's rows in time order."""
+    """Holds the training interactions as columns by row, and each user's rows in time order."""
 
     def __init__(self, view: TrainingView) -> None:
         frame = view.interactions("train")
@@ -70,12 +70,12 @@ class Interactions:
 
     @property
     def targets(self) -> list[int]:
-        """The rows that are asked for: all but each user's first."""
+        """Return the rows that are asked for: all but each user's first."""
         return [row for sequence in self.sequences for row in sequence[1:]]
 
 
 class TaskExamples(ABC):
-    """One task's training examples, over :class:`Interactions`."""
+    """Makes one task's training examples out of :class:`Interactions`."""
 
     in_any_order: ClassVar[bool] = True
     """Whether the task may be asked behind a history in another than its true order."""
@@ -87,7 +87,7 @@ class TaskExamples(ABC):
 
     @abstractmethod
     def has(self, row: int) -> bool:
-        """Whether target ``row`` makes an example of the task."""
+        """Return whether target ``row`` makes an example of the task."""
 
     def branch(self, row: int, after: int) -> Branch:
         """Ask target ``row``, which makes an example, behind item number ``after`` of a trunk."""
@@ -103,7 +103,7 @@ class TaskExamples(ABC):
 
 
 class UniMPTask(ABC, Generic[I]):
-    """One task: how it is asked, trained, validated and predicted."""
+    """Says how one task is asked, trained, validated and predicted."""
 
     name: ClassVar[str]
     instance: ClassVar[type]
@@ -113,11 +113,11 @@ class UniMPTask(ABC, Generic[I]):
 
     @property
     def number(self) -> int:
-        """The task's number in rows: its place in :data:`ALL_TASKS`."""
+        """Return the task's number in rows: its place in :data:`ALL_TASKS`."""
         return ALL_TASKS.index(self.name)
 
     def possible(self, config: UniMPConfig) -> bool:
-        """Whether a model of these settings can do the task."""
+        """Return whether a model of these settings can do the task."""
         return True
 
     # asked

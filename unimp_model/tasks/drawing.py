@@ -39,7 +39,7 @@ _NAME = "image-generation"
 
 
 class DrawingExamples(TaskExamples):
-    """Every target with a query and image codes is an example, in a row of its own.
+    """Makes every target with a query and image codes an example, in a row of its own.
 
     Its history is what was retrieved. In training the target is what was retrieved first, as if
     the search had been right (teacher forcing); behind it stand others the query fits, drawn. So
@@ -55,6 +55,7 @@ class DrawingExamples(TaskExamples):
         self._fitting = items_by_query(self._catalogue)
 
     def has(self, row: int) -> bool:
+        """Return whether the target's item has a query and its photo image codes."""
         item = self.interactions.items[row]
         return (
             self._catalogue.queries[item] is not None
@@ -62,6 +63,7 @@ class DrawingExamples(TaskExamples):
         )
 
     def rows(self, generator: np.random.Generator, *, share: float, most: int | None) -> list[Row]:
+        """Draw the targets to be asked, then what else each one's search retrieved."""
         targets = [row for row in self.interactions.targets if self.has(row)]
         items = [self.interactions.items[row] for row in targets if generator.random() < share]
         if most is not None and most < len(items):
@@ -70,7 +72,7 @@ class DrawingExamples(TaskExamples):
         return [self._row(item, generator) for item in items]
 
     def _row(self, item: int, generator: np.random.Generator) -> Row:
-        """The row of one target, with the other retrieved items drawn."""
+        """Build the row of one target, with the other retrieved items drawn."""
         query = self._catalogue.queries[item]
         assert query is not None, "only items with a query are drawn"
         others = [i for i in self._fitting[query] if i != item]
@@ -94,16 +96,19 @@ class ImageGenerationTask(UniMPTask[ImageGenerationInstance]):
     draws_images = True
 
     def possible(self, config: UniMPConfig) -> bool:
+        """Return whether the settings name an image tokenizer."""
         return config.image_tokens != "none"
 
     def blank(self, query: str | None) -> ImageGenerationInstance:
+        """Return an instance of the query alone."""
         return ImageGenerationInstance("", "", History(), query or "")
 
     def examples(self, data: TaskData, interactions: Interactions) -> TaskExamples:
+        """Return the training examples; see :class:`DrawingExamples`."""
         return DrawingExamples(data, interactions)
 
     def scorer(self, data: TaskData, examples: Sequence[Example], *, window: int) -> Scorer | None:
-        """The geometric mean probability of an image token of the true photos."""
+        """Score by the geometric mean probability of an image token of the true photos."""
         catalogue = data.view.catalogue
         fitting = items_by_query(catalogue)
         rows = []
@@ -150,7 +155,7 @@ class ImageGenerationTask(UniMPTask[ImageGenerationInstance]):
     def _retrieve(
         self, answerer: Answerer, instances: Sequence[ImageGenerationInstance]
     ) -> list[tuple[str, ...]]:
-        """Ids of the items that a search with each instance's query ranks first."""
+        """Return the ids of the items that a search with each instance's query ranks first."""
         search = SearchTask()
         searches = [
             SearchInstance(i.instance_id, i.user_id, i.history, i.query, k=RETRIEVED)
@@ -200,6 +205,6 @@ def items_by_query(catalogue: Catalogue) -> dict[str, list[int]]:
 
 
 def _draws(instance_id: str, count: int) -> NDArray[np.float64]:
-    """Uniform draws that belong to an instance, whenever and in whatever company it is asked."""
+    """Draw uniform numbers that belong to an instance, in whatever company it is asked."""
     digest = hashlib.sha256(instance_id.encode()).digest()
     return np.random.default_rng(np.frombuffer(digest, np.uint32)).random(count)

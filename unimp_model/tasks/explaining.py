@@ -28,7 +28,7 @@ from unimp_model.tasks.base import (
 
 
 class ExplanationExamples(TaskExamples):
-    """Every target the user wrote about is an example; its answer is the sentence and [EOS]."""
+    """Makes every target the user wrote about an example; its answer is the sentence and [EOS]."""
 
     def __init__(self, task: ExplanationTask, data: TaskData, interactions: Interactions) -> None:
         super().__init__(interactions)
@@ -36,9 +36,11 @@ class ExplanationExamples(TaskExamples):
         self._texts = data.view.interactions("train")["explanation"].to_list()
 
     def has(self, row: int) -> bool:
+        """Return whether the user wrote about the target."""
         return self._texts[row] is not None
 
     def branch(self, row: int, after: int) -> Branch:
+        """Ask for the sentence the user wrote about the target."""
         template = self._data.template
         item = self._data.view.catalogue[self.interactions.items[row]]
         prompt = self._task.prompt(ExplanationInstance("", "", History(), item))
@@ -53,9 +55,11 @@ class ExplanationTask(UniMPTask[ExplanationInstance]):
     instance = ExplanationInstance
 
     def blank(self, query: str | None) -> ExplanationInstance:
+        """Return an instance of an item without attributes."""
         return ExplanationInstance("", "", History(), Item(""))
 
     def shown(self, instance: ExplanationInstance) -> Iterator[Item]:
+        """Yield the history's items and the one to be explained."""
         yield from instance.history.items
         yield instance.item
 
@@ -64,13 +68,15 @@ class ExplanationTask(UniMPTask[ExplanationInstance]):
         return view.interactions("train")["explanation"].drop_nulls().to_list()
 
     def answer_tokens(self, config: UniMPConfig) -> int:
+        """Return the longest sentence, which is what memory has to hold."""
         return config.answer_tokens
 
     def examples(self, data: TaskData, interactions: Interactions) -> TaskExamples:
+        """Return the training examples; see :class:`ExplanationExamples`."""
         return ExplanationExamples(self, data, interactions)
 
     def scorer(self, data: TaskData, examples: Sequence[Example], *, window: int) -> Scorer | None:
-        """The geometric mean probability of a token of the true sentences."""
+        """Score by the geometric mean probability of a token of the true sentences."""
         rows = []
         for example in examples:
             assert isinstance(example.instance, ExplanationInstance)

@@ -34,7 +34,7 @@ R = TypeVar("R", RecommendationInstance, SearchInstance)
 
 
 class RankingExamples(TaskExamples):
-    """Every target (of a search: with a query) is an example; its answer is the item's token."""
+    """Makes every target (of a search: with a query) an example, answered by the item's token."""
 
     def __init__(self, task: RankingTask[Any], data: TaskData, interactions: Interactions) -> None:
         super().__init__(interactions)
@@ -43,9 +43,11 @@ class RankingExamples(TaskExamples):
         self._instructions: dict[str | None, Flat] = {}
 
     def has(self, row: int) -> bool:
+        """Return whether the target's item has the query that a search takes."""
         return not self._task.takes_query or self._query(row) is not None
 
     def branch(self, row: int, after: int) -> Branch:
+        """Ask for the target's item token."""
         own = self._template.vocabulary.first_item + self.interactions.items[row]
         return Branch(after, self._instruction(self._query(row)), self._task.number, (own,))
 
@@ -55,7 +57,7 @@ class RankingExamples(TaskExamples):
         return self._queries[self.interactions.items[row]]
 
     def _instruction(self, query: str | None) -> Flat:
-        """The prompt with ``query``, flattened once."""
+        """Flatten the prompt with ``query``, once."""
         if query not in self._instructions:
             prompt = self._task.prompt(self._task.blank(query))
             self._instructions[query] = self._template.instruction(prompt)
@@ -63,18 +65,20 @@ class RankingExamples(TaskExamples):
 
 
 class RankingTask(UniMPTask[R]):
-    """What recommendation and search share: the answer is one item token."""
+    """Shares what recommendation and search have in common: the answer is one item token."""
 
     takes_query: ClassVar[bool]
 
     def examples(self, data: TaskData, interactions: Interactions) -> TaskExamples:
+        """Return the training examples; see :class:`RankingExamples`."""
         return RankingExamples(self, data, interactions)
 
     def validation_users(self, config: UniMPConfig) -> int:
+        """Return how many rankings, at most, an epoch is scored on."""
         return config.validation_users
 
     def scorer(self, data: TaskData, examples: Sequence[Example], *, window: int) -> Scorer | None:
-        """NDCG@5 of the target, without the items that an instance excludes."""
+        """Score by NDCG@5 of the target, without the items that an instance excludes."""
         index = data.view.catalogue.index
         rows, exclude = [], []
         for example in examples:
@@ -106,6 +110,7 @@ class RecommendationTask(RankingTask[RecommendationInstance]):
     takes_query = False
 
     def blank(self, query: str | None) -> RecommendationInstance:
+        """Return an instance of nothing: the prompt shows nothing."""
         return RecommendationInstance("", "", History())
 
 
@@ -117,4 +122,5 @@ class SearchTask(RankingTask[SearchInstance]):
     takes_query = True
 
     def blank(self, query: str | None) -> SearchInstance:
+        """Return an instance of the query alone."""
         return SearchInstance("", "", History(), query or "")

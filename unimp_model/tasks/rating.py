@@ -35,7 +35,7 @@ _TEMPERATURES = tuple(step / 20 for step in range(2, 41))
 
 
 class RatingExamples(TaskExamples):
-    """Every target with a rating is an example; its answer is the token of the nearest level."""
+    """Makes every target with a rating an example, answered by the nearest level's token."""
 
     def __init__(self, task: PreferenceTask, data: TaskData, interactions: Interactions) -> None:
         super().__init__(interactions)
@@ -43,9 +43,11 @@ class RatingExamples(TaskExamples):
         self._catalogue = data.view.catalogue
 
     def has(self, row: int) -> bool:
+        """Return whether the target has a rating."""
         return self.interactions.ratings[row] is not None
 
     def branch(self, row: int, after: int) -> Branch:
+        """Ask for the token of the target's rating."""
         rating = self.interactions.ratings[row]
         assert rating is not None, "only rows with a rating are asked"
         item = self._catalogue[self.interactions.items[row]]
@@ -61,17 +63,20 @@ class PreferenceTask(UniMPTask[PreferenceInstance]):
     instance = PreferenceInstance
 
     def blank(self, query: str | None) -> PreferenceInstance:
+        """Return an instance of an item without attributes."""
         return PreferenceInstance("", "", History(), Item(""))
 
     def shown(self, instance: PreferenceInstance) -> Iterator[Item]:
+        """Yield the history's items and the one to be rated."""
         yield from instance.history.items
         yield instance.item
 
     def examples(self, data: TaskData, interactions: Interactions) -> TaskExamples:
+        """Return the training examples; see :class:`RatingExamples`."""
         return RatingExamples(self, data, interactions)
 
     def scorer(self, data: TaskData, examples: Sequence[Example], *, window: int) -> Scorer | None:
-        """1 - MAE / (width of the scale) at the best temperature."""
+        """Score by 1 - MAE / (width of the scale) at the best temperature."""
         vocabulary = data.template.vocabulary
         levels = vocabulary.levels
         rows, targets = self._asked(data.template, examples, window)
@@ -107,7 +112,7 @@ class PreferenceTask(UniMPTask[PreferenceInstance]):
     def _asked(
         self, template: Template, examples: Sequence[Example], window: int
     ) -> tuple[list[Row], NDArray[np.float64]]:
-        """Rows of examples and their ratings (n,)."""
+        """Return rows of examples, and their ratings (n,)."""
         rows = []
         for example in examples:
             assert isinstance(example.instance, PreferenceInstance)

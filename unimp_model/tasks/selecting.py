@@ -32,7 +32,7 @@ from unimp_model.tasks.base import (
 
 
 class SelectionExamples(TaskExamples):
-    """Every target is an example, with candidates the dataset has drawn for its true history."""
+    """Makes every target an example, with the candidates drawn for its true history."""
 
     in_any_order = False
 
@@ -43,9 +43,11 @@ class SelectionExamples(TaskExamples):
         self._number = {row: i for i, row in enumerate(interactions.targets)}
 
     def has(self, row: int) -> bool:
+        """Return true: candidates are drawn for every target."""
         return True
 
     def branch(self, row: int, after: int) -> Branch:
+        """Ask, of each of the target's candidates, whether it is taken."""
         example = self._drawn[self._number[row]]
         instance = example.instance
         assert isinstance(instance, SelectionInstance)
@@ -66,17 +68,20 @@ class SelectionTask(UniMPTask[SelectionInstance]):
     instance = SelectionInstance
 
     def blank(self, query: str | None) -> SelectionInstance:
+        """Return an instance of one candidate without attributes."""
         return SelectionInstance("", "", History(), (Item(""),))
 
     def shown(self, instance: SelectionInstance) -> Iterator[Item]:
+        """Yield the history's items and the candidates."""
         yield from instance.history.items
         yield from instance.candidates
 
     def examples(self, data: TaskData, interactions: Interactions) -> TaskExamples:
+        """Return the training examples; see :class:`SelectionExamples`."""
         return SelectionExamples(self, data, interactions)
 
     def scorer(self, data: TaskData, examples: Sequence[Example], *, window: int) -> Scorer | None:
-        """Mean F1 at the best threshold."""
+        """Score by mean F1 at the best threshold."""
 
         def score(reader: Reader) -> Score:
             return Score("F1", self._threshold(reader, data.template, examples, window)[1])
@@ -119,7 +124,7 @@ class SelectionTask(UniMPTask[SelectionInstance]):
         window: int,
         advance: Callable[[int], None] | None = None,
     ) -> tuple[float, float]:
-        """The best threshold and its mean F1."""
+        """Return the best threshold and its mean F1."""
         rows, choices, positives = [], [], []
         for example in examples:
             instance = example.instance

@@ -47,7 +47,7 @@ def chunks(
 
 @dataclass(frozen=True, slots=True)
 class Sequences:
-    """Every user's training rows, as numbers of rows, and whether they stand in true order."""
+    """Holds every user's training rows by number, and whether they stand in true order."""
 
     rows: list[list[int]]
     in_order: list[bool]
