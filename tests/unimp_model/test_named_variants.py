@@ -48,7 +48,7 @@ def test_context_and_reweighting_are_switched_off(world, name):
 
 @pytest.mark.parametrize("table", ["03-ablation", "08-fusion", "10-language-models"])
 def test_every_variant_a_table_asks_for_is_there(table):
-    text = (files("benchmark.report") / "tables" / f"{table}.toml").read_text("utf-8")
+    text = (files("benchmark.report.table") / "tables" / f"{table}.toml").read_text("utf-8")
     names = [row["model"] for row in tomllib.loads(text)["rows"]]
     asked = [name.partition(":")[2] for name in names if name.startswith("unimp:")]
     assert asked
