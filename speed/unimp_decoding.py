@@ -50,14 +50,15 @@ from numpy.typing import NDArray
 from benchmark.data.opening import ensure_dataset
 from benchmark.host.home import find_home
 from benchmark.host.torch_setup import prepare_torch
-from unimp_model.assembly import Parts, assemble
+from unimp_model.assembly import assemble
 from unimp_model.config import UniMPConfig
 from unimp_model.images.encoder import PhotoFeatures
-from unimp_model.images.of_catalogue import photos_of
+from unimp_model.images.of_catalogue import catalogue_photos
 from unimp_model.network.decoding import Reader
+from unimp_model.parts import Parts
 from unimp_model.sequence.batches import collate
 from unimp_model.sequence.template import Row
-from unimp_model.training.rows import question_row
+from unimp_model.tasks.base import question_row
 
 BEAMS = 10
 
@@ -80,7 +81,7 @@ def cached_beams(parts: Parts, rows: Sequence[Row], users: int, slots: int) -> R
         copies = [row for row in rows[start : start + users] for _ in range(BEAMS)]
         batch = collate(copies, reader.photo_index, all_photos=True, slots=1)
         batch = batch.to(reader.tables.output.device)
-        hidden = network(batch, reader.tables, reader.visual)
+        hidden = network(batch, reader.tables, reader.x_v)
         scores = network.logits(network.read(hidden, batch), reader.tables).log_softmax(-1)
         # All copies agree before the first token is chosen, and one-token ids end there.
         best = scores[::BEAMS, parts.vocabulary.first_item :].topk(BEAMS).indices
@@ -150,7 +151,7 @@ def main() -> None:
         questions = list(dataset.questions("search", limit=arguments.users))
         window, users = config.history_items, arguments.batch
         rows = [question_row(parts.template, "search", q, window=window) for q in questions]
-        files = photos_of(view)
+        files = catalogue_photos(view)
         pixels = PhotoPixels(encoder, files)
         own, seeing = OwnModules(network), OwnModules(network, encoder, grid=config.image_grid)
         flamingo, lean = (

@@ -42,8 +42,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmark.data.opening import ensure_dataset
 from benchmark.host.home import find_home
 from benchmark.host.torch_setup import prepare_torch
-from unimp_model.assembly import Parts, assemble
+from unimp_model.assembly import assemble
 from unimp_model.config import UniMPConfig
+from unimp_model.parts import Parts
 from unimp_model.sequence.batches import bucketed, collate
 from unimp_model.sequence.template import CONTEXT, Row
 from unimp_model.training.optimisation import check_precision, make_optimiser

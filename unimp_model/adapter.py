@@ -1,8 +1,7 @@
-"""UniMP as a system of the benchmark: fit, predict, save, load."""
+"""Fit, predict, save and load UniMP: the system the benchmark runs."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -11,8 +10,10 @@ from typing import Any
 
 import torch
 from pydantic import ValidationError
+from torch import Tensor
 
 from benchmark.errors import BenchError, in_one_line
+from benchmark.host.console import note
 from benchmark.host.threads import processor_threads
 from benchmark.host.torch_setup import prepare_torch
 from benchmark.instances import Instance
@@ -21,27 +22,29 @@ from benchmark.models.code import code_digest
 from benchmark.predictions import Prediction
 from benchmark.training.journal import Journal
 from unimp_model import card, storage
-from unimp_model.answering import Answerer, Chosen
-from unimp_model.assembly import Parts, assemble, new_network, new_template, new_tiny
+from unimp_model.assembly import assemble, new_network, new_template, new_tiny
 from unimp_model.config import UniMPConfig
-from unimp_model.images.of_catalogue import codes_of
+from unimp_model.images.of_catalogue import catalogue_codes
 from unimp_model.network.item_rows import ItemRows
 from unimp_model.network.model import parameter_counts
 from unimp_model.network.pretrained import load_pretrained
-from unimp_model.sequence.casing import learn_casing
-from unimp_model.training.memory import check_training, long_row
+from unimp_model.parts import Parts
+from unimp_model.tasks import ALL_TASKS, TASKS, task_of
+from unimp_model.tasks.answerer import Answerer, Chosen
+from unimp_model.training.memory import check_training, typical_row_length
 from unimp_model.training.optimisation import check_precision
 from unimp_model.training.processes import OneProcess, connect
-from unimp_model.training.rows import ALL_TASKS, task_of
 from unimp_model.training.trainer import Trained, Trainer
-from unimp_model.training.validation import Validation
 
 #: Instances answered between two yields of predictions: bounds the table of scores.
 _ASKED_AT_ONCE = 2048
 
 
 class UniMP:
-    """The paper's model. One fit serves every task it knows and the dataset supports."""
+    """Fits and runs the paper's model.
+
+    One fit serves every task that the model knows and the dataset supports.
+    """
 
     Config = UniMPConfig
     tasks = frozenset(ALL_TASKS)
@@ -53,20 +56,38 @@ class UniMP:
         self._answerer: Answerer | None = None
         self._tasks: tuple[str, ...] = ()
         self._chosen = Chosen()
-        self._casing: dict[str, str] = {}
         self._data: dict[str, str] = {}
 
     @property
     def parts(self) -> Parts:
-        """The fitted parts; :class:`BenchError` before ``fit`` or ``load``."""
+        """Return the fitted parts; :class:`BenchError` before ``fit`` or ``load``."""
         if self._parts is None:
             raise BenchError("UniMP is not fitted.", fix="Call fit or load first.")
         return self._parts
 
     @property
     def journal(self) -> Journal:
-        """What happened in training."""
+        """Return what happened in training."""
         return self._trained.journal
+
+    @property
+    def own_weights(self) -> Mapping[str, Mapping[str, Tensor]]:
+        """Return, by task, the weights by parameter name that replace the shared ones for it."""
+        return self._trained.own
+
+    @property
+    def chosen(self) -> Chosen:
+        """Return what the tasks chose on validation."""
+        return self._chosen
+
+    @property
+    def answerer(self) -> Answerer:
+        """Return the fitted network as tasks use it, made on first use."""
+        if self._answerer is None:
+            self._answerer = Answerer(
+                self.parts, self.own_weights, self.config, chosen=self._chosen
+            )
+        return self._answerer
 
     def fit(self, data: TrainingView, *, seed: int) -> None:
         """Train the image encoder (where it is our own), then the model on all tasks.
@@ -86,9 +107,10 @@ class UniMP:
     def _training(self, data: TrainingView, *, seed: int) -> Iterator[None]:
         """Train; what is done inside then has the same processor threads."""
         prepare_torch()
-        tasks = [task for task in ALL_TASKS if task in data.tasks]
-        if self.config.image_tokens == "none":
-            tasks = [task for task in tasks if task != "image-generation"]
+        tasks = [
+            name for name, task in TASKS.items()
+            if name in data.tasks and task.possible(self.config)
+        ]  # fmt: skip
         if not tasks:
             raise BenchError(
                 f"Dataset {data.name!r} supports none of UniMP's tasks.",
@@ -112,17 +134,20 @@ class UniMP:
         config = self.config
         with processes.main_first():  # what it makes and caches, the others find
             parts = assemble(data, tasks, config, seed=seed)
-            codes = None if parts.drawer is None else codes_of(data, parts.drawer)
+            codes = (
+                None
+                if parts.image_tokenizer is None
+                else catalogue_codes(data, parts.image_tokenizer)
+            )
         network = parts.network.to("cpu" if processes.shards else processes.device)
         patches = None if parts.photos is None else parts.photos.shape
-        longest = long_row(parts.template, list(data.catalogue), tasks, config)
+        longest = typical_row_length(parts.template, list(data.catalogue), tasks, config)
         check_training(network, config, longest_row=longest, patches=patches)
         if processes.is_main:
             counts = parameter_counts(network)
-            print(
+            note(
                 f"UniMP {config.preset}: {counts['trainable']:,} of {counts['total']:,} "
-                "weights are trained.",
-                file=sys.stderr,
+                "weights are trained."
             )
         self._trained = Trainer(
             network, data, parts.template, parts.photos, tasks, config,
@@ -132,36 +157,28 @@ class UniMP:
         self._tasks = tuple(tasks)
         self._data = {"name": data.name, "sha256": data.sha256}
         self._parts = parts
+        self._chosen = Chosen()
         self._answerer = None
 
     def _choose(self, data: TrainingView) -> None:
-        """The threshold of selection and the temperature of ratings, on validation; casing."""
-        tasks = self._tasks
-        answerer = self._new_answerer()
-        validation = Validation(data, self.parts.template, (), self.config)
-        threshold, temperature = 0.5, 1.0
-        if "selection" in tasks:
-            answerer.turn_to("selection")
-            threshold = validation.threshold(answerer.reader)
-        if "preference" in tasks:
-            answerer.turn_to("preference")
-            temperature = validation.temperature(answerer.reader)
+        """Let each task choose, under its own weights, what it does on validation."""
+        answerer = self.answerer
+        for task in self._tasks:
+            answerer.turn_to(task)
+            answerer.chosen = TASKS[task].choose(data, answerer)
         answerer.turn_to(None)
-        self._chosen = Chosen(threshold, temperature)
-        if not self.config.freezes_language_model and "explanation" in tasks:
-            sentences = data.interactions("train")["explanation"].drop_nulls().to_list()
-            self._casing = learn_casing(sentences)
+        self._chosen = answerer.chosen
 
     def predict(self, instances: Sequence[Instance]) -> Iterable[Prediction]:
-        """Answer one task's instances: one forward pass each, or a generation."""
+        """Predict one task's instances: one forward pass each, or a generation."""
         for start in range(0, len(instances), _ASKED_AT_ONCE):
             some = instances[start : start + _ASKED_AT_ONCE]
             with processor_threads(self.config.threads):
-                answers = self._answer(some)
-            yield from answers
+                predictions = self._predict(some)
+            yield from predictions
 
     def save(self, folder: Path) -> None:
-        """What was trained (safetensors) and names and hashes of what was frozen (JSON)."""
+        """Write what was trained (safetensors), and names and hashes of what was frozen (JSON)."""
         parts, config = self.parts, self.config
         if self._answerer is not None:
             self._answerer.turn_to(None)
@@ -171,8 +188,8 @@ class UniMP:
         if parts.photos is not None and parts.encoder is not None:
             storage.save_photos(parts.photos, folder)
             storage.save_encoder(parts.encoder, config.image_encoder, folder)
-        if parts.drawer is not None:
-            storage.save_drawer(parts.drawer, folder)
+        if parts.image_tokenizer is not None:
+            storage.save_image_tokenizer(parts.image_tokenizer, folder)
         storage.save_record(
             folder,
             config=config.model_dump(mode="json"),
@@ -183,11 +200,13 @@ class UniMP:
             photos=None if parts.photos is None else list(parts.photos.index),
             language_model_sha256=parts.language_sha256,
             image_encoder_sha256=None if parts.encoder is None else parts.encoder.sha256(),
-            image_tokenizer_sha256=None if parts.drawer is None else parts.drawer.sha256(),
+            image_tokenizer_sha256=(
+                None if parts.image_tokenizer is None else parts.image_tokenizer.sha256()
+            ),
             trained=trained,
             tasks=self._tasks,
-            chosen=asdict(self._chosen),
-            casing=self._casing,
+            chosen={k: v for k, v in asdict(self._chosen).items() if k != "casing"},
+            casing=self._chosen.casing,
         )
         self.journal.save(folder)
 
@@ -222,18 +241,18 @@ class UniMP:
         storage.restore(network, state, own, folder)
         network.to(OneProcess().device).eval()
         template = new_template(vocabulary, config)
-        drawer = storage.load_drawer(folder, record["image_tokenizer_sha256"])
+        image_tokenizer = storage.load_image_tokenizer(folder, record["image_tokenizer_sha256"])
         self._parts = Parts(
-            vocabulary, template, network, photos, encoder, known, drawer, language_sha256
+            vocabulary, template, network, photos, encoder, known, image_tokenizer, language_sha256
         )
         self._tasks = tuple(record["tasks"])
         self._data = record["data"]
         self._trained = Trained(Journal.load(folder), own)
-        self._chosen, self._casing = Chosen(**record["chosen"]), record["casing"]
+        self._chosen = Chosen(**record["chosen"], casing=record["casing"])
         self._answerer = None
 
     def _saved_config(self, record: Mapping[str, Any], folder: Path) -> UniMPConfig:
-        """The configuration of ``record`` with what this machine decides."""
+        """Return the configuration of ``record`` with what this machine decides."""
         settings = dict(record["config"])
         if self.config.language_model is not None:
             settings["language_model"] = self.config.language_model
@@ -253,7 +272,7 @@ class UniMP:
         return saved
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """What :meth:`save` writes, and a model card ``README.md``, into a new or empty folder."""
+        """Write what :meth:`save` does, and a model card, into a new or empty folder."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
@@ -277,7 +296,7 @@ class UniMP:
         language_model: str | None = None,
         trust_remote_code: bool = False,
     ) -> UniMP:
-        """A fitted model from the folder that :meth:`save` or :meth:`save_pretrained` wrote.
+        """Load a fitted model from the folder that :meth:`save` or :meth:`save_pretrained` wrote.
 
         ``language_model`` says where the frozen language model lies on this machine, if not
         under the name it was trained with; its weights must be the same.
@@ -290,33 +309,24 @@ class UniMP:
         return model
 
     def parameter_counts(self) -> dict[str, int]:
-        """``{"trainable", "total"}`` of the network (the frozen image encoder not included)."""
+        """Count the network's weights, ``{"trainable", "total"}`` (without the image encoder)."""
         return parameter_counts(self.parts.network)
 
-    def _answer(self, instances: Sequence[Instance]) -> list[Prediction]:
-        if self._parts is None:
-            raise BenchError("UniMP is not fitted.", fix="Call fit or load first.")
-        task = task_of(instances[0])
-        if task not in self._tasks:
+    def _predict(self, instances: Sequence[Instance]) -> list[Prediction]:
+        answerer, task = self.answerer, task_of(instances[0])
+        if task.name not in self._tasks:
             raise BenchError(
-                f"This UniMP was fitted without {task!r}; it knows {', '.join(self._tasks)}.",
+                f"This UniMP was fitted without {task.name!r}; it knows {', '.join(self._tasks)}.",
                 fix="Fit it on a dataset that supports the task, with image_tokens other than none "
                 "for images.",
             )
-        if self._answerer is None:
-            self._answerer = self._new_answerer()
-        self._answerer.meet_photos(instances)
-        return self._answerer.answer(task, instances)
-
-    def _new_answerer(self) -> Answerer:
-        return Answerer(
-            self.parts, self._trained.own, self.config,
-            chosen=self._chosen, casing=self._casing,
-        )  # fmt: skip
+        answerer.encode_new_photos(item for instance in instances for item in task.shown(instance))
+        answerer.turn_to(task.name)
+        return task.predict(answerer, instances)
 
 
 def _first_problem(error: ValidationError | TypeError) -> str:
-    """The first thing wrong with settings, in one line."""
+    """Say the first thing that is wrong with settings, in one line."""
     if isinstance(error, TypeError):
         return in_one_line(error)
     first = error.errors()[0]

@@ -1,62 +1,52 @@
-"""From a dataset and settings to an untrained UniMP: tokenizer, photo features, network."""
+"""Build an untrained UniMP from a dataset and settings: tokenizer, photo features, network."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 
 import torch
 
-from benchmark.instances import Item
 from benchmark.model import TrainingView
 from unimp_model.config import UniMPConfig
-from unimp_model.images.encoder import ImageEncoder, PhotoFeatures
-from unimp_model.images.of_catalogue import image_tokenizer, photo_vectors, photos_of, see
-from unimp_model.images.tokenizer import ImageTokenizer
-from unimp_model.images.tokenizer_process import trained_beside
+from unimp_model.images.encoder import PhotoFeatures
+from unimp_model.images.of_catalogue import (
+    catalogue_photos,
+    catalogue_tokenizer,
+    encode_catalogue_photos,
+    photo_vectors,
+)
+from unimp_model.images.tokenizer_process import trained_in_background
 from unimp_model.network.item_rows import ItemRows
 from unimp_model.network.language import LanguageModel, new_llama
 from unimp_model.network.model import UniMPNetwork
 from unimp_model.network.pretrained import load_pretrained
+from unimp_model.parts import Parts
 from unimp_model.sequence.template import Template
 from unimp_model.sequence.tokens import Vocabulary, rating_levels
-from unimp_model.sequence.wording import own_tokenizer, words_of
+from unimp_model.sequence.wording import attribute_tokens, own_tokenizer
+from unimp_model.tasks import TASKS
 
 #: Positions the tiny language model is declared for; its rotary embedding has no table to fill.
 _LONGEST = 4096
 
 
-@dataclass
-class Parts:
-    """What UniMP consists of."""
-
-    vocabulary: Vocabulary
-    template: Template
-    network: UniMPNetwork
-    photos: PhotoFeatures | None
-    encoder: ImageEncoder | None
-    items: Mapping[str, Item]
-    """The catalogue by item id: retrieved items are shown when an image is drawn."""
-    drawer: ImageTokenizer | None
-    """Turns photos into image codes and back; ``None`` where no images are drawn."""
-    language_sha256: str | None
-    """Of the pretrained language model; ``None`` where it was made from scratch."""
-
-
 def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, seed: int) -> Parts:
-    """All parts, with the image encoder trained (where it is our own) and frozen."""
+    """Build all parts, with the image encoder trained (where it is our own) and frozen."""
     language, language_sha256 = None, None
     if config.freezes_language_model:
         language, tokenizer, language_sha256 = load_pretrained(config, seed=seed)
         text_size = len(language.input_rows)
     else:
-        tokenizer = own_tokenizer(data, tasks, config.text_tokens)
+        queries = sorted({query for query in data.catalogue.queries if query is not None})
+        prompts = [TASKS[task].prompts(queries) for task in tasks]
+        sentences = [text for task in tasks for text in TASKS[task].texts(data)]
+        tokenizer = own_tokenizer(data, prompts, sentences, config.text_tokens)
         text_size = tokenizer.get_vocab_size()
-    draws = "image-generation" in tasks
-    beside = (
-        trained_beside(
-            photos_of(data),
+    draws = any(TASKS[task].draws_images for task in tasks)
+    background = (
+        trained_in_background(
+            catalogue_photos(data),
             cache=data.features_folder,
             seed=seed,
             steps=config.image_token_steps,
@@ -65,23 +55,23 @@ def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, s
         if draws and config.image_tokens == "own"
         else nullcontext()
     )
-    with beside:
+    with background:
         words = Vocabulary(tokenizer, text_size, ())  # texts are all the encoder learns from
-        encoder, photos = see(data, words, config, seed=seed)
-    drawer = image_tokenizer(data, config, seed=seed) if draws else None
+        encoder, photos = encode_catalogue_photos(data, words, config, seed=seed)
+    image_tokenizer = catalogue_tokenizer(data, config, seed=seed) if draws else None
     vocabulary = Vocabulary(
         tokenizer,
         text_size,
         data.catalogue.ids,
         levels=rating_levels(data.rating_scale),
-        codes=0 if drawer is None else drawer.codes,
+        codes=0 if image_tokenizer is None else image_tokenizer.codes,
     )
     template = new_template(vocabulary, config)
     torch.manual_seed(seed)  # whether the encoder was trained or cached must not matter
     if language is None:
         language = new_tiny(vocabulary, config)
     items = ItemRows(
-        [words_of(template, item) for item in data.catalogue],
+        [attribute_tokens(template, item) for item in data.catalogue],
         photo_vectors(list(data.catalogue), photos),
         width=language.width,
         content=config.item_rows == "content",
@@ -90,7 +80,9 @@ def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, s
     )
     network = new_network(config, language, items, photos, vocabulary)
     shown = {item.item_id: item for item in data.catalogue}
-    return Parts(vocabulary, template, network, photos, encoder, shown, drawer, language_sha256)
+    return Parts(
+        vocabulary, template, network, photos, encoder, shown, image_tokenizer, language_sha256
+    )
 
 
 def new_network(
@@ -100,14 +92,14 @@ def new_network(
     photos: PhotoFeatures | None,
     vocabulary: Vocabulary,
 ) -> UniMPNetwork:
-    """The network around these parts."""
+    """Build the network around these parts."""
     patches = None if photos is None else photos.shape
     specials = vocabulary.first_item - vocabulary.text_size
     return UniMPNetwork(config, language, items, patches, specials=specials)
 
 
 def new_template(vocabulary: Vocabulary, config: UniMPConfig) -> Template:
-    """The template under these settings."""
+    """Build the template under these settings."""
     return Template(
         vocabulary,
         words=config.words_per_attribute,
@@ -118,7 +110,7 @@ def new_template(vocabulary: Vocabulary, config: UniMPConfig) -> Template:
 
 
 def new_tiny(vocabulary: Vocabulary, config: UniMPConfig) -> LanguageModel:
-    """A small language model of random weights."""
+    """Build a small language model of random weights."""
     return new_llama(
         vocabulary=vocabulary.text_size,
         width=config.width,

@@ -1,4 +1,4 @@
-"""The model card: what a saved UniMP is, for whoever finds its folder."""
+"""Write the model card: what a saved UniMP is, for whoever finds its folder."""
 
 from __future__ import annotations
 
@@ -41,8 +41,11 @@ def write(
     journal: Journal,
     language_sha256: str | None,
 ) -> str:
-    """The card as Markdown. ``data`` holds the dataset's ``name`` and ``sha256``; ``counts`` the
-    ``trainable`` and ``total`` weights; scores are those of the epochs that were kept."""
+    """Return the card as Markdown.
+
+    ``data`` holds the dataset's ``name`` and ``sha256``; ``counts`` the ``trainable`` and ``total``
+    weights; scores are those of the epochs that were kept.
+    """
     sections = [
         _HEAD.format(
             preset=config.preset,
@@ -80,7 +83,7 @@ def _weights(config: UniMPConfig, counts: Mapping[str, int], sha256: str | None)
 
 
 def _scores(journal: Journal) -> str:
-    """A table of the validation scores at each stage's kept epoch."""
+    """Tabulate the validation scores at each stage's kept epoch."""
     lines = ["## Validation scores", "", "| stage | task and measure | score |", "|---|---|---|"]
     for stage, kept in journal.kept.items():
         epochs = [epoch for epoch in journal.epochs if epoch["stage"] == stage]

@@ -69,7 +69,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 #: Presets whose language model is made, and trained, here.
-_WHOLE = ("tiny", "small")
+_TRAINED_WHOLE = ("tiny", "small")
 
 #: Optimiser steps where none are asked for.
 _LEAST_STEPS, _MOST_STEPS = 520, 1560
@@ -251,18 +251,18 @@ class UniMPConfig(BaseModel):
 
     @property
     def freezes_language_model(self) -> bool:
-        """A pretrained language model stays as it is; one made from scratch must be trained."""
-        return self.preset not in _WHOLE
+        """Return whether the language model is a pretrained one, which stays as it is."""
+        return self.preset not in _TRAINED_WHOLE
 
     @property
     def pretrained_name(self) -> str | None:
-        """Hub name or folder of the language model; ``None`` where the preset brings its own."""
+        """Return the language model's hub name or folder; ``None`` where the preset has its own."""
         return self.language_model or HUB_NAMES.get(self.preset)
 
     def epochs_for(self, rows: int, items: int) -> int:
-        """Epochs over ``rows`` user sequences: as set, else enough for ``steps`` steps.
+        """Return epochs over ``rows`` user sequences: as set, else enough for ``steps`` steps.
 
-        Of ``steps`` not set: each of the ``items`` rows has to be learned.
+        Without ``steps``: one a row of the ``items``, as each has to be learned, within limits.
         """
         if self.epochs is not None:
             return self.epochs
@@ -281,7 +281,7 @@ class UniMPConfig(BaseModel):
     @field_validator("fusion", "exclusive_attention", "attend_last_image")
     @classmethod
     def _check_fusion(cls, value: Any, info: ValidationInfo) -> Any:
-        """A way of reading photos that another setting rules out is refused, not ignored."""
+        """Refuse, rather than ignore, a way of reading photos that another setting rules out."""
         if info.field_name is None or value == cls.model_fields[info.field_name].default:
             return value
         if info.data.get("vision") == "none":
@@ -309,7 +309,7 @@ class UniMPConfig(BaseModel):
         if info.field_name is None or value == cls.model_fields[info.field_name].default:
             return value
         preset = info.data.get("preset")
-        if info.field_name == "lora_rank" and preset in _WHOLE:
+        if info.field_name == "lora_rank" and preset in _TRAINED_WHOLE:
             raise ValueError(
                 f"LoRA adapts a frozen language model, and preset {preset} trains its own whole: "
                 "name a language_model, or choose a preset that does"

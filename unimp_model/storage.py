@@ -26,9 +26,11 @@ _FORMAT = 5
 _RECORD = "unimp.json"
 _WEIGHTS = "model.safetensors"
 _PHOTOS = "photos.safetensors"
+#: Tensors of that file, in the order of PhotoTable's fields.
+_PHOTO_TABLES = ("patches", "wholes")
 _ENCODER = "image_encoder.safetensors"
 _TOKENIZER = "tokenizer.json"
-_DRAWER = "image_tokenizer"
+_IMAGE_TOKENIZER = "image_tokenizer"
 _ITEMS = "items.json"
 
 _RECORDED = frozenset(
@@ -143,9 +145,11 @@ def restore(
 
 def save_photos(photos: PhotoFeatures, folder: Path) -> None:
     """Write the features of all photos: predicting then needs no encoder for them."""
-    tables = photos.table._asdict()
     save_tensors(
-        {name: torch.from_numpy(np.array(table)) for name, table in tables.items()},
+        {
+            name: torch.from_numpy(np.array(table))
+            for name, table in zip(_PHOTO_TABLES, photos.table, strict=True)
+        },
         folder / _PHOTOS,
     )
 
@@ -156,7 +160,7 @@ def load_photos(folder: Path, record: Mapping[str, Any]) -> PhotoFeatures | None
         return None
     arrays = load_tensors(folder / _PHOTOS)
     with reading(folder / _PHOTOS):
-        table = PhotoTable(**{name: array.numpy() for name, array in arrays.items()})
+        table = PhotoTable(*(arrays[name].numpy() for name in _PHOTO_TABLES))
     if any(len(array) != len(record["photos"]) for array in table):
         raise BenchError(
             f"{str(folder / _PHOTOS)!r} does not hold the {len(record['photos'])} photos of "
@@ -191,23 +195,23 @@ def load_items(folder: Path) -> dict[str, Item]:
         }  # fmt: skip
 
 
-def save_drawer(drawer: ImageTokenizer, folder: Path) -> None:
+def save_image_tokenizer(tokenizer: ImageTokenizer, folder: Path) -> None:
     """Write the VQGAN of image generation whole: it is small, and prediction needs it."""
-    (folder / _DRAWER).mkdir()
-    drawer.save(folder / _DRAWER)
+    (folder / _IMAGE_TOKENIZER).mkdir()
+    tokenizer.save(folder / _IMAGE_TOKENIZER)
 
 
-def load_drawer(folder: Path, sha256: str | None) -> ImageTokenizer | None:
+def load_image_tokenizer(folder: Path, sha256: str | None) -> ImageTokenizer | None:
     """Read the VQGAN of a saved model, checked by its hash; ``None`` where it has none."""
     if sha256 is None:
         return None
-    drawer = ImageTokenizer.load(folder / _DRAWER)
-    if drawer.sha256() != sha256:
+    tokenizer = ImageTokenizer.load(folder / _IMAGE_TOKENIZER)
+    if tokenizer.sha256() != sha256:
         raise BenchError(
-            f"{str(folder / _DRAWER)!r} is not the VQGAN this model was trained with.",
+            f"{str(folder / _IMAGE_TOKENIZER)!r} is not the VQGAN this model was trained with.",
             fix="Restore the file, or fit again.",
         )
-    return drawer
+    return tokenizer
 
 
 def save_encoder(encoder: ImageEncoder, setting: str, folder: Path) -> None:

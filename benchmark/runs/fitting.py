@@ -67,7 +67,7 @@ def fit_key(built: BuiltModel, dataset: Dataset, seed: int) -> str:
 
 def fit_folder(fit_key: str, home: Home) -> Path | None:
     """Return the folder of the stored fit with this key, ``None`` where ``home`` has none."""
-    for record in sorted(home.fitted.glob(f"*/{_RECORD}")):
+    for record in sorted(home.fitted.glob(f"*/{FIT_RECORD}")):
         if record.parent.name.endswith(f"-{fit_key}"):
             return record.parent
     return None

@@ -17,7 +17,7 @@ from unimp_model.config import UniMPConfig
 from unimp_model.network.decoding import Reader
 from unimp_model.sequence.batches import collate
 from unimp_model.sequence.template import Branch
-from unimp_model.training.rows import question_row
+from unimp_model.tasks.base import question_row
 
 HISTORIES = [(0, 1), (2,), (3, 4, 5), (5, 3, 1, 2), (3,)]
 
@@ -70,7 +70,7 @@ def test_open_beams_are_the_best_of_the_whole_vocabulary(usual, world):
     own = collate(rows, w.photos.index, all_photos=True, slots=5)
     reader = Reader(w.network, w.photos, slots=5)
     with torch.inference_mode():
-        states = w.network.read(w.network(own, reader.tables, reader.visual), own)
+        states = w.network.read(w.network(own, reader.tables, reader.x_v), own)
         best = w.network.logits(states, reader.tables).topk(4).indices
     assert beams.tolist() == best.tolist()
 

@@ -80,7 +80,7 @@ def test_a_selection_has_what_reaches_the_threshold(fitted, questions):
         expected = [
             c.item_id
             for c, score in zip(question.candidates, answer.scores, strict=True)
-            if score >= fitted._chosen.threshold
+            if score >= fitted.chosen.threshold
         ]
         assert list(answer.chosen) == expected
 
@@ -147,7 +147,7 @@ def test_image_tokens_none_draws_nothing_and_knows_the_rest(fit, sim_xs, questio
     view = sim_xs.training_view()
     view.tasks = ("image-generation", "search", "recommendation")
     model = fit(view, image_tokens="none", strategy="multi-task")
-    assert model.parts.drawer is None
+    assert model.parts.image_tokenizer is None
     assert model.parts.vocabulary.codes == 0
     with pytest.raises(
         BenchError, match="'image-generation'; it knows recommendation, search"

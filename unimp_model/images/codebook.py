@@ -42,7 +42,7 @@ class RunningCodebook:
         self.weight[used] = self._sums[used] / self._counts[used, None]
 
     def revive(self, latents: Tensor) -> int:
-        """Move dead codes to random encoder outputs out of (m, d); how many were dead."""
+        """Move dead codes to random encoder outputs out of (m, d); return how many were dead."""
         dead = (self._counts < _DEAD).nonzero().flatten()
         chosen = self._generator.integers(0, len(latents), len(dead))
         self.weight[dead] = latents[torch.from_numpy(chosen)]
@@ -52,7 +52,7 @@ class RunningCodebook:
 
 
 def kmeans(points: Tensor, k: int, generator: np.random.Generator) -> Tensor:
-    """k centres (k, d) of points (m, d), by Lloyd's algorithm from random points.
+    """Return k centres (k, d) of points (m, d), by Lloyd's algorithm from random points.
 
     Where there are fewer points than centres, points repeat.
     """

@@ -31,14 +31,14 @@ class PhotoTable(NamedTuple):
     """Features of n photos, float16."""
 
     patches: NDArray[np.float16]
-    """(n, P, f)"""
-    wholes: NDArray[np.float16]
-    """(n, e), in the space the encoder shares with texts"""
+    """(n, P, f), one of each patch."""
+    photo_vectors: NDArray[np.float16]
+    """(n, e), one of each whole photo, in the space the encoder shares with texts."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageEncoder:
-    """An open_clip image tower with what it takes to feed it."""
+    """Wraps an open_clip image tower with the size and normalisation of its input."""
 
     visual: nn.Module
     size: int
@@ -46,7 +46,7 @@ class ImageEncoder:
     std: tuple[float, ...]
 
     def sha256(self) -> str:
-        """Hash over weights and preprocessing."""
+        """Return the hash over weights and preprocessing."""
         digest = hashlib.sha256(repr((self.size, self.mean, self.std)).encode())
         for name, tensor in sorted(self.visual.state_dict().items()):
             digest.update(name.encode())
@@ -55,25 +55,24 @@ class ImageEncoder:
 
     @torch.no_grad()
     def features(self, photos: Sequence[Path], grid: int) -> PhotoTable:
-        """Patch features pooled to ``grid`` x ``grid``, and one vector per whole photo."""
+        """Encode photos: patch features pooled to ``grid`` x ``grid``, one vector a whole photo."""
         self.visual.eval()
-        parts = []
-        wholes = []
+        patches, vectors = [], []
         with bar("image features", len(photos)) as progress:
             for start in range(0, len(photos), _BATCH):
                 some = photos[start : start + _BATCH]
                 some = [*some, *[some[-1]] * (_BATCH - len(some))]  # one shape, the same bits
                 pixels = np.stack([load_photo(path, self.size) for path in some])
                 x = normalise(pixels, self.mean, self.std)
-                parts.append(pool_to_grid(patch_tokens(self.visual, x), grid).half().numpy())
-                wholes.append(self.visual(x).half().numpy())
+                patches.append(pool_to_grid(patch_tokens(self.visual, x), grid).half().numpy())
+                vectors.append(self.visual(x).half().numpy())
                 progress.advance(_BATCH)
         n = len(photos)
-        return PhotoTable(np.concatenate(parts)[:n], np.concatenate(wholes)[:n])
+        return PhotoTable(np.concatenate(patches)[:n], np.concatenate(vectors)[:n])
 
 
 def patch_tokens(visual: Any, x: Tensor) -> Tensor:
-    """Patch features (n, patches, f) of an open_clip image tower, before its pooling.
+    """Return patch features (n, patches, f) of an open_clip image tower, before its pooling.
 
     The final tokens of a vision transformer, or the last feature map of a residual network that
     still tells places apart: its fourth stage leaves a single place of a photo under 64 pixels.
@@ -102,7 +101,10 @@ def pool_to_grid(tokens: Tensor, grid: int) -> Tensor:
 
 
 def named_encoder(name: str) -> ImageEncoder:
-    """The image tower of a pretrained model (:func:`benchmark.vision.clip.named_clip`)."""
+    """Load the image tower of a pretrained model (:func:`benchmark.vision.clip.named_clip`).
+
+    :class:`BenchError` for one that gives no patch features.
+    """
     model = named_clip(name, "image_encoder")
     visual = model.visual
     if not (hasattr(visual, "output_tokens") or hasattr(visual, "layer4")):
@@ -133,11 +135,11 @@ class PhotoFeatures:
         return self.table.patches.shape[1], self.table.patches.shape[2]
 
     def rows(self, numbers: Tensor) -> Tensor:
-        """Float32 patch features (U, P, f) of photo numbers (U,)."""
+        """Return float32 patch features (U, P, f) of photo numbers (U,)."""
         return torch.from_numpy(self.table.patches[numbers.numpy()].astype(np.float32))
 
     def extended(self, names: Sequence[str], more: PhotoTable) -> PhotoFeatures:
-        """These photos and further ones behind them."""
+        """Return these photos with further ones, called ``names``, behind them."""
         table = PhotoTable(*(np.concatenate(pair) for pair in zip(self.table, more, strict=True)))
         return PhotoFeatures({n: i for i, n in enumerate([*self.index, *names])}, table)
 
@@ -145,7 +147,7 @@ class PhotoFeatures:
 def cached_features(
     encoder: ImageEncoder, photos: Sequence[Path], *, grid: int, folder: Path
 ) -> PhotoFeatures:
-    """Features of ``photos`` (file names distinct), computed now or found in ``folder``.
+    """Return features of ``photos`` (file names distinct), computed now or found in ``folder``.
 
     The cache is keyed by the encoder's hash, the grid and the photos' names and contents.
     """

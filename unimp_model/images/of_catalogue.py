@@ -21,11 +21,11 @@ from unimp_model.images.tokenizer_training import own_image_tokenizer
 from unimp_model.sequence.tokens import Vocabulary
 
 
-def see(
+def encode_catalogue_photos(
     data: TrainingView, vocabulary: Vocabulary, config: UniMPConfig, *, seed: int
 ) -> tuple[ImageEncoder | None, PhotoFeatures | None]:
-    """The frozen encoder and features of all catalogue photos; nothing without vision."""
-    photos = photos_of(data)
+    """Return the frozen encoder and all catalogue photos' features; nothing without vision."""
+    photos = catalogue_photos(data)
     if config.vision == "none" or not photos:
         return None, None
     if config.image_encoder == "own":
@@ -42,12 +42,12 @@ def see(
     return encoder, cached_features(encoder, photos, grid=config.image_grid, folder=folder)
 
 
-def image_tokenizer(data: TrainingView, config: UniMPConfig, *, seed: int) -> ImageTokenizer:
-    """The frozen VQGAN: trained on the catalogue's photos, or loaded by name."""
+def catalogue_tokenizer(data: TrainingView, config: UniMPConfig, *, seed: int) -> ImageTokenizer:
+    """Return the frozen VQGAN: trained on the catalogue's photos, or loaded by name."""
     if config.image_tokens != "own":
         return named_tokenizer(config.image_tokens)
     return own_image_tokenizer(
-        photos_of(data),
+        catalogue_photos(data),
         cache=data.features_folder,
         seed=seed,
         steps=config.image_token_steps,
@@ -55,19 +55,19 @@ def image_tokenizer(data: TrainingView, config: UniMPConfig, *, seed: int) -> Im
     )
 
 
-def codes_of(data: TrainingView, drawer: ImageTokenizer) -> dict[str, NDArray[np.int32]]:
-    """Image codes (L,) of every catalogue photo, by file name."""
-    rows, codes = photo_codes(drawer, photos_of(data), data.features_folder)
+def catalogue_codes(data: TrainingView, tokenizer: ImageTokenizer) -> dict[str, NDArray[np.int32]]:
+    """Return the image codes (L,) of every catalogue photo, by file name."""
+    rows, codes = photo_codes(tokenizer, catalogue_photos(data), data.features_folder)
     return {name: codes[row] for name, row in rows.items()}
 
 
-def photos_of(data: TrainingView) -> list[Path]:
-    """Files of the catalogue's photos, in index order."""
+def catalogue_photos(data: TrainingView) -> list[Path]:
+    """Return the files of the catalogue's photos, in index order."""
     return [Path(item.image) for item in data.catalogue if item.image is not None]
 
 
 def photo_vectors(items: Sequence[Item], photos: PhotoFeatures | None) -> Tensor | None:
-    """One vector per item (n, e): the direction of what the encoder makes of its whole photo,
+    """Return one vector per item (n, e): the direction of the encoder's vector of its photo,
     relative to the mean photo, scaled to a mean square length of one; zero without a photo.
 
     The spread of each dimension is kept: a contrastive encoder puts what it has learned to
@@ -75,12 +75,12 @@ def photo_vectors(items: Sequence[Item], photos: PhotoFeatures | None) -> Tensor
     """
     if photos is None:
         return None
-    wholes = torch.from_numpy(photos.table.wholes.astype(np.float32))  # (photos, e)
-    wholes = functional.normalize(wholes, dim=1)
-    wholes = wholes - wholes.mean(0)
-    wholes = wholes / wholes.square().sum(1).mean().sqrt().clamp_min(1e-6)
-    vectors = torch.zeros(len(items), wholes.shape[1])
+    vectors = torch.from_numpy(photos.table.photo_vectors.astype(np.float32))  # (photos, e)
+    vectors = functional.normalize(vectors, dim=1)
+    vectors = vectors - vectors.mean(0)
+    vectors = vectors / vectors.square().sum(1).mean().sqrt().clamp_min(1e-6)
+    of_items = torch.zeros(len(items), vectors.shape[1])
     for i, item in enumerate(items):
         if item.image is not None:
-            vectors[i] = wholes[photos.index[Path(item.image).name]]
-    return vectors
+            of_items[i] = vectors[photos.index[Path(item.image).name]]
+    return of_items

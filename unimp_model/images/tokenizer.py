@@ -35,7 +35,7 @@ _WEIGHTS = "diffusion_pytorch_model.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class ImageTokenizer:
-    """A frozen ``diffusers.VQModel`` for photos of ``size`` x ``size``.
+    """Wraps a frozen ``diffusers.VQModel`` for photos of ``size`` x ``size``.
 
     A network of 3 f^2 input channels sees the photo folded: each f x f block of pixels is one
     position (space to depth), which makes a small network f^2 times cheaper.
@@ -66,7 +66,7 @@ class ImageTokenizer:
         return int(self.vq.config.num_vq_embeddings)
 
     def sha256(self) -> str:
-        """Hash over configuration, photo size and weights."""
+        """Return the hash over configuration, photo size and weights."""
         digest = hashlib.sha256(json.dumps([self.size, self._config()], sort_keys=True).encode())
         for name, tensor in sorted(self.vq.state_dict().items()):
             digest.update(name.encode())
@@ -75,7 +75,7 @@ class ImageTokenizer:
 
     @torch.no_grad()
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Photos (n, 3, size, size) -> codes (n, L), row by row; whatever their company."""
+        """Turn photos (n, 3, size, size) into codes (n, L), row by row, whatever their company."""
         parts = [np.zeros((0, self.length), np.int64)]
         for some, count in _fixed_batches(pixels):
             codes = nearest_codes(self.vq, self.latents(some))  # (b, g, g)
@@ -84,7 +84,7 @@ class ImageTokenizer:
 
     @torch.no_grad()
     def decode(self, codes: NDArray[np.integer]) -> NDArray[np.uint8]:
-        """Codes (n, L) -> photos (n, 3, size, size).
+        """Paint codes (n, L) as photos (n, 3, size, size).
 
         Raises :class:`ValueError` for a sequence of another length or a code outside the book.
         """
@@ -101,17 +101,17 @@ class ImageTokenizer:
         return np.concatenate(parts)
 
     def latents(self, pixels: NDArray[np.uint8]) -> Tensor:
-        """Photos (b, 3, size, size) -> encoder outputs (b, d, g, g), not yet quantised."""
+        """Return encoder outputs (b, d, g, g), not yet quantised, of photos (b, 3, size, size)."""
         latents: Tensor = self.vq.encode(self.network_input(pixels)).latents
         return latents
 
     def network_input(self, pixels: NDArray[np.uint8]) -> Tensor:
-        """Photos (b, 3, s, s) -> float32 (b, 3 f^2, s/f, s/f) within the network's range."""
+        """Fold photos (b, 3, s, s) to float32 (b, 3 f^2, s/f, s/f) within the network's range."""
         x = torch.from_numpy(pixels).float() / 255.0
         return functional.pixel_unshuffle(x if self._unit_range else 2 * x - 1, self.fold)
 
     def pixels(self, output: Tensor) -> NDArray[np.uint8]:
-        """Network output (b, 3 f^2, s/f, s/f) -> photos (b, 3, s, s)."""
+        """Unfold network output (b, 3 f^2, s/f, s/f) to photos (b, 3, s, s)."""
         x = functional.pixel_shuffle(output, self.fold)
         x = x if self._unit_range else (x + 1) / 2
         return (x.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
@@ -126,7 +126,7 @@ class ImageTokenizer:
 
     @classmethod
     def load(cls, folder: Path) -> ImageTokenizer:
-        """What :meth:`save` wrote; :class:`BenchError` where it is missing or damaged."""
+        """Read what :meth:`save` wrote; :class:`BenchError` where it is missing or damaged."""
         fix = f"A saved image tokenizer is a folder with {_CONFIG} and {_WEIGHTS}."
         config = read_json(folder / _CONFIG, fix=fix)
         try:
@@ -155,34 +155,34 @@ class ImageTokenizer:
 
 
 def frozen_tokenizer(vq: Any, size: int) -> ImageTokenizer:
-    """The tokenizer around a network whose training is over."""
+    """Freeze a network whose training is over, and wrap it."""
     return ImageTokenizer(vq.eval().requires_grad_(False), size)
 
 
 def new_vq_model(**config: Any) -> Any:
-    """An untrained ``diffusers.VQModel``."""
+    """Build an untrained ``diffusers.VQModel``."""
     return _vq_class()(**config)
 
 
 def nearest_codes(vq: Any, latents: Tensor) -> Tensor:
-    """Number of the nearest codebook vector at each position: (b, d, g, g) -> (b, g, g)."""
+    """Return the number of the codebook vector nearest to each of (b, d, g, g): (b, g, g)."""
     numbers: Tensor
     _, _, (_, _, numbers) = vq.quantize(latents)
     return numbers.view(len(latents), *latents.shape[2:])
 
 
 def paint(vq: Any, quantised: Tensor) -> Tensor:
-    """Codebook vectors (b, d, g, g) -> network output (b, 3 f^2, s/f, s/f)."""
+    """Decode codebook vectors (b, d, g, g) to network output (b, 3 f^2, s/f, s/f)."""
     spatial = quantised if vq.config.norm_type == "spatial" else None
     output: Tensor = vq.decoder(vq.post_quant_conv(quantised), spatial)
     return output
 
 
-def named_tokenizer(name: str, *, size: int | None = None) -> ImageTokenizer:
-    """A pretrained VQGAN: a local folder, or ``OWNER/REPOSITORY[/FOLDER]`` on the hub.
+def named_tokenizer(name: str) -> ImageTokenizer:
+    """Load a pretrained VQGAN: a local folder, or ``OWNER/REPOSITORY[/FOLDER]`` on the hub.
 
-    ``size`` is the side of the photos, by default what the configuration states. Only
-    safetensors are read. Raises :class:`BenchError` rather than start from random weights.
+    Photos are of the size its configuration states. Only safetensors are read.
+    Raises :class:`BenchError` rather than start from random weights.
     """
     vq_class = _vq_class()
     repository, folder = name, ""
@@ -207,13 +207,13 @@ def named_tokenizer(name: str, *, size: int | None = None) -> ImageTokenizer:
             f"Image tokenizer {name!r} lacks weights: {loading['missing_keys'][:3]} and others.",
             fix="Choose a complete VQModel in safetensors, or use own.",
         )
-    return frozen_tokenizer(vq.float(), size or int(vq.config.sample_size))
+    return frozen_tokenizer(vq.float(), int(vq.config.sample_size))
 
 
 def photo_codes(
     tokenizer: ImageTokenizer, photos: Sequence[Path], folder: Path
 ) -> tuple[Mapping[str, int], NDArray[np.int32]]:
-    """Row of each photo by file name (names distinct), and codes (n, L), memory-mapped.
+    """Return each photo's row by file name (names distinct), and codes (n, L), memory-mapped.
 
     Computed now or found in ``folder``, by the tokenizer's hash and the photos' names and
     contents.
@@ -237,14 +237,14 @@ def photo_codes(
 
 
 def _vq_class() -> Any:
-    """``diffusers.VQModel``; :class:`BenchError` naming the extra where it is not installed."""
+    """``diffusers.VQModel``; :class:`BenchError` where the package cannot be imported."""
     prepare_torch()
     try:
         from diffusers import VQModel
     except ImportError as error:
         raise BenchError(
             f"Image generation needs the package diffusers: {in_one_line(error)}.",
-            fix='Run pip install "unimp-bench[image]".',
+            fix="Run pip install diffusers.",
         ) from error
     return VQModel
 

@@ -1,4 +1,4 @@
-"""Training the image tokenizer in a process of its own, beside the image encoder.
+"""Train the image tokenizer in a process of its own, while the image encoder trains.
 
 The two do not depend on each other and each keeps one core busy. What the process trains is the
 same to the bit as what :func:`own_image_tokenizer` would, and reaches the caller through its
@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmark.host.console import note
 from unimp_model.images.tokenizer_training import own_image_tokenizer
 
 #: Fewer steps are over before a process has started.
@@ -22,10 +23,10 @@ _WORTHWHILE_STEPS = 100
 
 
 @contextmanager
-def trained_beside(
+def trained_in_background(
     photos: Sequence[Path], *, cache: Path, seed: int, steps: int, batch: int
 ) -> Iterator[None]:
-    """Train while the block runs; leaving it waits for the end."""
+    """Train while the block runs; leaving the block waits for the end."""
     if steps < _WORTHWHILE_STEPS or _cores() < 2:
         yield
         return
@@ -42,7 +43,7 @@ def trained_beside(
         process.stdin.write(json.dumps({**order, "steps": steps, "batch": batch}))
         process.stdin.close()
         yield
-        print("Waiting for the image tokens, trained beside ...", file=sys.stderr)
+        note("Waiting for the image tokenizer, which trains in a process of its own.")
         process.wait()
     finally:
         process.kill()
@@ -57,7 +58,7 @@ def _cores() -> int:
 
 
 def main() -> None:
-    """Train as told by one JSON document on standard input."""
+    """Train by the settings in one JSON document on standard input."""
     order = json.load(sys.stdin)
     own_image_tokenizer(
         [Path(photo) for photo in order["photos"]],

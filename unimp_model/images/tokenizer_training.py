@@ -1,8 +1,9 @@
 """An image tokenizer of the dataset's own, for when no pretrained VQGAN is at hand.
 
-A small VQGAN is trained on the dataset's photos, then frozen like any other tokenizer. It starts
-as a linear autoencoder of patches (see :mod:`unimp_model.images.linear_start`), trains shortly
-without a codebook, then with one laid over its latents by k-means.
+A small VQGAN is trained on the dataset's photos, without an adversary (:func:`reconstruction_loss`
+alone), then frozen like any other tokenizer. It starts as a linear autoencoder of patches (see
+:mod:`unimp_model.images.linear_start`), trains shortly without a codebook, then with one laid over
+its latents by k-means.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ from benchmark.training.schedules import one_cycle
 from benchmark.vision.photos import load_photo
 from unimp_model.images.codebook import RunningCodebook
 from unimp_model.images.linear_start import GROUPS, start_linear
-from unimp_model.images.patch_discriminator import PatchDiscriminator, balance, hinge_loss
 from unimp_model.images.tokenizer import (
     ImageTokenizer,
     frozen_tokenizer,
@@ -41,6 +41,7 @@ RECIPE = 1
 _COMMITMENT = 0.25
 #: Weight of hue beside lightness: pale garments differ in little else.
 _HUE = 2.0
+_RATE = 1e-3
 _BETAS = (0.9, 0.99)
 #: Share of the steps before there is a codebook, and after which no code is moved any more.
 _PLAIN, _SETTLED = 0.1, 0.8
@@ -66,7 +67,10 @@ class TokenizerShape:
     width: int = 64
 
     def build(self) -> Any:
-        """The untrained ``diffusers.VQModel``; :class:`UsageError` for sizes that do not fit."""
+        """Build the untrained ``diffusers.VQModel``.
+
+        :class:`UsageError` for sizes that do not fit.
+        """
         if self.size % self.grid:
             raise UsageError(
                 f"A grid of {self.grid} codes does not divide photos of {self.size} pixels.",
@@ -99,14 +103,10 @@ def own_image_tokenizer(
     steps: int,
     batch: int,
     shape: TokenizerShape | None = None,
-    rate: float = 1e-3,
-    gan_weight: float = 0.0,
-    gan_start: float = 0.4,
 ) -> ImageTokenizer:
     """Train a small VQGAN on ``photos``, or take it from ``cache`` by recipe, seed and photos.
 
-    The patch discriminator joins after ``gan_start`` of the steps, with ``gan_weight`` times the
-    weight of Eq. 7 of Esser et al.; 0 leaves it out.
+    :class:`BenchError` without photos.
     """
     if not photos:
         raise BenchError(
@@ -115,8 +115,7 @@ def own_image_tokenizer(
         )
     shape = shape or TokenizerShape()
     contents = [[path.name, sha256_file(path)] for path in photos]
-    settings = [steps, batch, seed, rate, gan_weight, gan_start]
-    key = sha256_json([RECIPE, asdict(shape), settings, contents])
+    key = sha256_json([RECIPE, asdict(shape), [steps, batch, seed], contents])
     file = cache / "own-image-tokenizers" / f"{key[:16]}.safetensors"
     torch.manual_seed(seed)
     vq = shape.build()
@@ -129,17 +128,15 @@ def own_image_tokenizer(
             np.stack([load_photo(path, shape.size) for path in photos]),
             np.random.default_rng([seed, 2]),
             steps=max(steps, 1),
-            rate=rate,
-            gan_weight=gan_weight,
         )
-        training.run(batch, gan_from=round(gan_start * steps))
+        training.run(batch)
     with atomic_path(file) as temporary:
         save_file({n: t.contiguous() for n, t in sorted(vq.state_dict().items())}, temporary)
     return frozen_tokenizer(vq, shape.size)
 
 
 class _Training:
-    """One run over photos (n, 3, s, s)."""
+    """Trains a tokenizer on photos (n, 3, s, s)."""
 
     def __init__(
         self,
@@ -148,45 +145,35 @@ class _Training:
         generator: np.random.Generator,
         *,
         steps: int,
-        rate: float,
-        gan_weight: float,
     ) -> None:
         self.tokenizer, self.vq = tokenizer, tokenizer.vq
         self.pixels, self.generator = pixels, generator
-        self.steps, self.gan_weight = steps, gan_weight
+        self.steps = steps
         self.codebook = RunningCodebook(self.vq.quantize.embedding.weight.data, generator)
         self.vq.quantize.requires_grad_(False)  # the running means move it
         self.learning = [p for p in self.vq.parameters() if p.requires_grad]
-        self.optimiser = torch.optim.AdamW(self.learning, lr=rate, betas=_BETAS, weight_decay=1e-4)
-        self.schedule = one_cycle(self.optimiser, rate, steps)
-        if gan_weight:
-            self.judge = PatchDiscriminator()
-            self.judge_optimiser = torch.optim.AdamW(
-                self.judge.parameters(), lr=rate, betas=(0.5, 0.9)
-            )
+        self.optimiser = torch.optim.AdamW(self.learning, lr=_RATE, betas=_BETAS, weight_decay=1e-4)
+        self.schedule = one_cycle(self.optimiser, _RATE, steps)
 
-    def run(self, batch: int, *, gan_from: int) -> None:
-        """All steps."""
+    def run(self, batch: int) -> None:
+        """Take all steps, each on ``batch`` photos."""
         start_linear(self.vq.eval(), self.tokenizer.network_input(self._sample()))
         self.vq.to(memory_format=torch.channels_last).train()  # faster on a CPU
         plain = round(_PLAIN * self.steps)
         with bar("image tokenizer", self.steps) as progress:
             for step, chosen in zip(range(self.steps), self._batches(batch), strict=False):
                 if step == plain:
-                    self._lay_codebook()
+                    self._start_codebook()
                 loss = self._step(
                     _mirrored(self.pixels[chosen], self.generator),
                     quantise=step >= plain,
                     revive=step % _REVIVE_EVERY == 0 and step < _SETTLED * self.steps,
-                    judged=self.gan_weight > 0 and step >= gan_from,
                 )
                 progress.note = f"reconstruction loss {loss:.3f}"
                 progress.advance()
 
-    def _step(
-        self, photos: NDArray[np.uint8], *, quantise: bool, revive: bool, judged: bool
-    ) -> float:
-        """One step of the network, and of its judge where there is one."""
+    def _step(self, photos: NDArray[np.uint8], *, quantise: bool, revive: bool) -> float:
+        """Take one step; return the reconstruction loss."""
         fold = self.tokenizer.fold
         x = self.tokenizer.network_input(photos)
         latents = self.vq.encode(x.contiguous(memory_format=torch.channels_last)).latents
@@ -200,20 +187,11 @@ class _Training:
         painted = functional.pixel_shuffle(paint(self.vq, quantised), fold)
         reconstruction = reconstruction_loss(painted, real)
         loss = loss + reconstruction
-        if judged:
-            doubt = -self.judge(painted).mean()
-            weight = balance(reconstruction, doubt, self.vq.decoder.conv_out.weight)
-            loss = loss + self.gan_weight * weight * doubt
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.learning, 1.0)
         self.optimiser.step()
         self.schedule.step()
-        if judged:
-            self.judge_optimiser.zero_grad(set_to_none=True)
-            doubt = hinge_loss(self.judge(real), self.judge(painted.detach()))
-            doubt.backward()  # type: ignore[no-untyped-call]
-            self.judge_optimiser.step()
         if quantise:
             flat = _flat(latents.detach())
             self.codebook.update(flat, numbers.flatten())
@@ -235,14 +213,15 @@ class _Training:
         return self.pixels[self.generator.choice(len(self.pixels), count, replace=False)]
 
     @torch.no_grad()
-    def _lay_codebook(self) -> None:
+    def _start_codebook(self) -> None:
+        """Lay the codes over encoder outputs by k-means."""
         flat = _flat(self.tokenizer.latents(self._sample()))
         some = self.generator.permutation(len(flat))[:_KMEANS_POINTS]
         self.codebook.start(flat[torch.from_numpy(some)])
 
 
 def reconstruction_loss(painted: Tensor, real: Tensor) -> Tensor:
-    """How far photos (b, 3, s, s) are from others, at three scales and in their edges.
+    """Return how far photos (b, 3, s, s) are from others, at three scales and in their edges.
 
     Stands in for the perceptual loss of Esser et al., whose network would have to be downloaded:
     absolute and squared errors of opponent colours, since in RGB lightness drowns hue, and
@@ -257,7 +236,7 @@ def reconstruction_loss(painted: Tensor, real: Tensor) -> Tensor:
 
 
 def opponent_colours(x: Tensor) -> Tensor:
-    """RGB (b, 3, h, w) -> lightness, red against green, blue against yellow."""
+    """Turn RGB (b, 3, h, w) into lightness, red against green, blue against yellow."""
     red, green, blue = x.unbind(1)
     lightness, yellow = (red + green + blue) / 3, (red + green) / 2
     return torch.stack([lightness, _HUE * (red - green), _HUE * (blue - yellow)], 1)

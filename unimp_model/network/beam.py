@@ -1,4 +1,9 @@
-"""Beam search over item tokens: the yardstick that exact ranking is measured against."""
+"""Beam search over item tokens: the yardstick that exact ranking is measured against.
+
+The paper decodes by it (size 10). UniMP ranks by one pass instead, ``Reader.item_scores`` of
+:mod:`unimp_model.network.decoding`, which tests show to give the identical order; only they and
+the speed scripts run this.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +21,7 @@ from unimp_model.sequence.template import Branch, Template
 
 
 class Trie:
-    """Which token may follow a prefix of an allowed sequence."""
+    """Tells which token may follow a prefix of an allowed sequence."""
 
     def __init__(self, sequences: Sequence[tuple[int, ...]]) -> None:
         self._children: dict[tuple[int, ...], list[int]] = {}
@@ -30,11 +35,11 @@ class Trie:
             following.sort()
 
     def following(self, prefix: tuple[int, ...]) -> Sequence[int]:
-        """Tokens that may follow, ascending."""
+        """Return the tokens that may follow, ascending."""
         return self._children.get(prefix, ())
 
     def is_whole(self, prefix: tuple[int, ...]) -> bool:
-        """Whether the prefix is a complete allowed sequence."""
+        """Return whether the prefix is a complete allowed sequence."""
         return prefix in self._whole
 
 
@@ -44,7 +49,7 @@ def beam_search(
     *,
     beams: int,
 ) -> list[tuple[tuple[int, ...], float]]:
-    """The ``beams`` best allowed sequences with their log-probabilities, best first.
+    """Return the ``beams`` best allowed sequences with their log-probabilities, best first.
 
     ``log_probabilities(prefixes)`` gives next-token log-probabilities (len(prefixes), V).
     No length normalisation; no sequence may be a prefix of another; ties go to the smaller
@@ -74,7 +79,7 @@ def _best_first(pair: tuple[tuple[int, ...], float]) -> tuple[float, tuple[int, 
 def next_token_scores(
     reader: Reader, template: Template, task: str, instance: Instance, *, window: int
 ) -> Callable[[list[tuple[int, ...]]], NDArray[np.floating]]:
-    """For :func:`beam_search`: log-probabilities over the whole vocabulary after a prefix.
+    """Return, for :func:`beam_search`, log-probabilities over the whole vocabulary after a prefix.
 
     Every beam is a sequence of its own, history included.
     """
@@ -89,7 +94,7 @@ def next_token_scores(
             for prefix in prefixes
         ]
         batch = collate(rows, reader.photo_index, all_photos=True, slots=reader.slots)
-        hidden = reader.network(batch.to(reader.tables.output.device), reader.tables, reader.visual)
+        hidden = reader.network(batch.to(reader.tables.output.device), reader.tables, reader.x_v)
         last = torch.tensor([len(row.reads) for row in rows]).cumsum(0) - 1
         states = reader.network.read(hidden, batch)[last]
         return reader.network.logits(states, reader.tables).log_softmax(-1).cpu().numpy()

@@ -1,8 +1,8 @@
-"""From instances to answers: exact scoring in one pass, generation token by token.
+"""Read answers off the network (Eq. 5): items by one pass, sentences and drawings by tokens.
 
 Where an item is one token, the best ten items of a softmax over item tokens *are* the best
-ten of a beam search of size ten, so one forward pass answers. Beam search over a prefix trie
-remains for ids of several tokens, and as the yardstick.
+ten of a beam search of size ten (the paper's), so one forward pass ranks the catalogue; that
+search itself, :mod:`unimp_model.network.beam`, is the yardstick this is tested against.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _PHOTOS = 32
 def expected_ratings(
     p: NDArray[np.float64], levels: Sequence[float], temperature: float
 ) -> NDArray[np.float64]:
-    """The mean of ``levels`` (L,) under probabilities ``p`` (n, L) sharpened by ``temperature``.
+    """Return the mean of ``levels`` (L,) under probabilities ``p`` (n, L), sharpened.
 
-    Focal re-weighting trains probabilities that are too even; a temperature below one (chosen on
-    validation, Guo et al. 2017) undoes that.
+    Focal re-weighting trains probabilities that are too even; a ``temperature`` below one (chosen
+    on validation, Guo et al. 2017) undoes that.
     """
     sharp = np.maximum(p, 1e-300) ** (1 / temperature)
     # Summed row by row: a matrix product's last bit depends on how many rows there are.
@@ -41,7 +41,7 @@ def expected_ratings(
 
 
 def _most_probable(logits: Tensor, number: int) -> Tensor:
-    """The first of those that are the most probable after rounding (:mod:`benchmark.rounding`)."""
+    """Pick the most probable token (B,), of ties after rounding the first (benchmark.rounding)."""
     place = 1 << SPARE_BITS  # in the bits of a float32, whose significand ends them
     raw = logits.float().view(torch.int32)
     return ((raw + place // 2) & -place).view(torch.float32).argmax(-1)
@@ -60,7 +60,7 @@ def _sampler(draws: Tensor, temperature: float) -> Callable[[Tensor, int], Tenso
 
 
 class Reader:
-    """Answers rows, with item rows and visual tokens made once.
+    """Reads answers to rows, with item rows and visual tokens ``x_v`` made once.
 
     ``slots`` is the number of images a sequence is padded to: the longest history. A forward pass
     has always ``at_once`` rows, of one padded length: then no row's arithmetic depends on its
@@ -82,14 +82,14 @@ class Reader:
         network.eval()
         with torch.inference_mode():
             self.tables: Tables = network.tables()
-            self.visual = self._visual_tokens(photos)
+            self.x_v = self._visual_tokens(photos)
 
     @torch.inference_mode()
     def item_scores(self, rows: Sequence[Row]) -> NDArray[np.float32]:
-        """(len(rows), items) log-probabilities at each row's one answer position."""
+        """Return log-probabilities (len(rows), items) at each row's one answer position."""
         items = len(self.tables.output) - self.network.specials
         out = np.empty((len(rows), items), np.float32)
-        for numbers, states in self._states(rows):
+        for numbers, states in self.states(rows):
             scores = self.network.item_scores(states, self.tables)
             out[numbers] = scores[: len(numbers)].float().cpu().numpy()
         return out
@@ -101,14 +101,14 @@ class Reader:
         vocabulary: Vocabulary,
         advance: Callable[[int], None] | None = None,
     ) -> NDArray[np.float64]:
-        """(len(rows), levels): probabilities of the rating tokens among themselves.
+        """Return the probabilities (len(rows), levels) of the rating tokens among themselves.
 
         ``advance`` is told of rows done.
         """
         levels = len(vocabulary.levels)
         out = np.empty((len(rows), levels), np.float64)
         first = vocabulary.first_rating - vocabulary.text_size
-        for numbers, states in self._states(rows, advance):
+        for numbers, states in self.states(rows, advance):
             rating_rows = self.tables.output[first : first + levels]
             p = (states @ rating_rows.T).double().softmax(-1).cpu()  # (at_once, levels)
             out[numbers] = p[: len(numbers)].numpy()
@@ -121,11 +121,13 @@ class Reader:
         choices: Sequence[Sequence[int]],
         advance: Callable[[int], None] | None = None,
     ) -> list[NDArray[np.float64]]:
-        """For each row the probability of each of its choice tokens, each on its own: a softmax
-        over that token and [NONE], rounded (:mod:`benchmark.rounding`). ``advance`` is told of
-        rows done."""
+        """Return for each row the probability of each of its choice tokens, each on its own.
+
+        That is a softmax over the token and [NONE], rounded (:mod:`benchmark.rounding`).
+        ``advance`` is told of rows done.
+        """
         out: list[NDArray[np.float64]] = [np.empty(0)] * len(rows)
-        for numbers, states in self._states(rows, advance):
+        for numbers, states in self.states(rows, advance):
             for number, state in zip(numbers, states[: len(numbers)], strict=True):
                 tokens = torch.tensor(choices[number], device=state.device)
                 logits = self.network.choice_logits(
@@ -146,7 +148,7 @@ class Reader:
         draws: NDArray[np.float64] | None = None,
         temperature: float = 1.0,
     ) -> list[list[int]]:
-        """For each row a token at a time, out of ``allowed`` (V,) bool: the most probable.
+        """Generate for each row token by token, out of ``allowed`` (V,) bool: the most probable.
 
         With ``draws`` (len(rows), longest), uniform in [0, 1), tokens are sampled: each is the one
         whose share of the probabilities, sharpened by ``temperature``, a draw falls into. A row
@@ -168,12 +170,12 @@ class Reader:
 
     @torch.inference_mode()
     def log_likelihoods(self, rows: Sequence[Row]) -> NDArray[np.float64]:
-        """(len(rows),) mean log-probability of each row's target tokens, given those before."""
+        """Return each row's mean log-probability (len(rows),) of its target tokens in turn."""
         out = np.empty(len(rows), np.float64)
         for numbers in self._groups(rows):
             some = [rows[i] for i in numbers]
             batch = self._batch(some)
-            states = self.network.read(self.network(batch, self.tables, self.visual), batch)
+            states = self.network.read(self.network(batch, self.tables, self.x_v), batch)
             logits = self.network.logits(states, self.tables).float().log_softmax(-1)
             values = logits.gather(1, batch.targets[:, None])[:, 0].double().cpu().numpy()
             ends = np.cumsum([len(row.reads) for row in some])
@@ -191,8 +193,8 @@ class Reader:
         """Continuations of each row behind its one read."""
         network, tables = self.network, self.tables
         cache = new_cache()
-        hidden = network(batch, tables, self.visual, cache)
-        sees = network.sight(batch, self.visual)
+        hidden = network(batch, tables, self.x_v, cache)
+        conditions = network.conditions(batch, self.x_v)
         rows, length = batch.tokens.shape
         last = batch.reads % length
         each = torch.arange(rows, device=last.device)
@@ -212,16 +214,19 @@ class Reader:
             position = position + 1
             mask = torch.cat([mask, torch.ones_like(mask[:, :, :1])], dim=-1)
             embeddings = network.embed(token[:, None], tables)
-            states = network.step(embeddings, mask, position[:, None], cache, sees)[:, 0]
+            states = network.step(embeddings, mask, position[:, None], cache, conditions)[:, 0]
         return torch.stack(found, dim=1).tolist()
 
-    def _states(
+    def states(
         self, rows: Sequence[Row], advance: Callable[[int], None] | None = None
     ) -> Iterator[tuple[list[int], Tensor]]:
-        """Row numbers, and the state (at_once, d) at the one answer position of each (and more)."""
+        """Yield groups of row numbers with the states at their answer positions.
+
+        States are (at_once, d): of the group's rows, then of what fills it up.
+        """
         for numbers in self._groups(rows):
             batch = self._batch([rows[i] for i in numbers])
-            yield numbers, self.network.read(self.network(batch, self.tables, self.visual), batch)
+            yield numbers, self.network.read(self.network(batch, self.tables, self.x_v), batch)
             if advance is not None:
                 advance(len(numbers))
 

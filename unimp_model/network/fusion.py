@@ -26,35 +26,37 @@ from unimp_model.network.resampler import merge_heads, split_heads
 
 
 def exclusive_mask(slots: Tensor, images: int) -> Tensor:
-    """The mask M of Eq. 3: which token may see which image, (B, N) -> bool (B, N, S).
+    """Return the mask M of Eq. 3: which token may see which image, bool (B, N, H).
 
-    ``slots`` holds, per text token, the number of the one image it may see, or -1 for none.
+    ``slots`` (B, N) holds, per text token, the number of the one of H ``images`` it may see, or
+    -1 for none.
     The paper writes M as a factor inside the softmax; what is meant is minus infinity, so
     that a foreign image has a weight of exactly zero.
     """
-    return slots.unsqueeze(-1) == torch.arange(images, device=slots.device)  # (B, N, S)
+    return slots.unsqueeze(-1) == torch.arange(images, device=slots.device)  # (B, N, H)
 
 
 def reach_mask(slots: Tensor, attends: Tensor, images: int) -> Tensor:
-    """Which token may see which image when all so far are open to it: bool (B, N, S).
+    """Return which token may see which image when all so far are open to it: bool (B, N, H).
 
     A token sees the image of every item it attends a token of. ``attends`` (B, N, N) is the
     mask of self-attention, so this is causal and stays within a branch's reach, as that is.
     """
-    owned = exclusive_mask(slots, images).float()  # (B, N, S)
+    owned = exclusive_mask(slots, images).float()  # (B, N, H)
     return attends.float() @ owned > 0  # counts of attended tokens: exact in float32
 
 
 def late_mask(slots: Tensor, attends: Tensor, images: int) -> Tensor:
-    """The token's own image, or all so far where it has none: bool (B, N, S)."""
+    """Return a mask of the token's own image, or all so far where it has none: bool (B, N, H)."""
     own = slots.unsqueeze(-1) >= 0  # (B, N, 1)
     return torch.where(own, exclusive_mask(slots, images), reach_mask(slots, attends, images))
 
 
 class GatedCrossAttention(nn.Module):
-    """``x_t = tanh(g) * CrossAtt(Q = x^_t, KV = x_v, M) + x^_t``, with g starting at zero.
+    """Conditions the text of a layer on images (Eq. 3, 4).
 
-    No bias anywhere on the value path, so a token that sees no image gets exactly zero.
+    ``x_t = tanh(g) * CrossAtt(Q = x^_t, KV = x_v, M) + x^_t``, with g starting at zero. No bias
+    anywhere on the value path, so a token that sees no image gets exactly zero.
     """
 
     def __init__(self, width: int, heads: int) -> None:
@@ -66,49 +68,48 @@ class GatedCrossAttention(nn.Module):
         self.to_out = nn.Linear(width, width, bias=False)
         self.gate = nn.Parameter(torch.zeros(1))
 
-    def attend(self, text: Tensor, visual: Tensor, mask: Tensor) -> Tensor:
-        """Eq. 3: ``text`` (B, N, d), ``visual`` (B, S, C, d), ``mask`` (B, N, S) -> (B, N, d)."""
-        tokens = visual.shape[2]
-        q = split_heads(self.to_q(self.norm(text)), self.heads)  # (B, h, N, e)
-        keys_values = self.to_kv(visual.flatten(1, 2)).chunk(2, dim=-1)  # 2 x (B, S*C, d)
-        k, v = (split_heads(t, self.heads) for t in keys_values)  # (B, h, S*C, e)
-        sees = mask.repeat_interleave(tokens, dim=-1).unsqueeze(1)  # (B, 1, N, S*C)
+    def attend(self, x_hat: Tensor, x_v: Tensor, mask: Tensor) -> Tensor:
+        """Eq. 3: ``x~_t`` (B, N, d) of ``x_hat`` (B, N, d), ``x_v`` (B, H, C, d), M (B, N, H)."""
+        c = x_v.shape[2]
+        q = split_heads(self.to_q(self.norm(x_hat)), self.heads)  # (B, h, N, e)
+        keys_values = self.to_kv(x_v.flatten(1, 2)).chunk(2, dim=-1)  # 2 x (B, H*C, d)
+        k, v = (split_heads(t, self.heads) for t in keys_values)  # (B, h, H*C, e)
+        attends = mask.repeat_interleave(c, dim=-1).unsqueeze(1)  # (B, 1, N, H*C)
         blind = ~mask.any(-1)  # (B, N): softmax over nothing is undefined, so let them see all
-        sees = sees | blind[:, None, :, None]
-        out = functional.scaled_dot_product_attention(q, k, v, attn_mask=sees)  # (B, h, N, e)
+        attends = attends | blind[:, None, :, None]
+        out = functional.scaled_dot_product_attention(q, k, v, attn_mask=attends)  # (B, h, N, e)
         out = merge_heads(out).masked_fill(blind.unsqueeze(-1), 0.0)  # ... and count for nothing
-        attended: Tensor = self.to_out(out)
-        return attended
+        x_tilde: Tensor = self.to_out(out)
+        return x_tilde
 
-    def forward(self, text: Tensor, visual: Tensor, mask: Tensor) -> Tensor:
-        """Eq. 4: the gated residual, (B, N, d)."""
-        return text + torch.tanh(self.gate) * self.attend(text, visual, mask)
+    def forward(self, x_hat: Tensor, x_v: Tensor, mask: Tensor) -> Tensor:
+        """Eq. 4: ``x_t`` (B, N, d), the gated residual."""
+        return x_hat + torch.tanh(self.gate) * self.attend(x_hat, x_v, mask)
 
 
 class EarlyFusion(nn.Module):
-    """``x_t + tanh(g) * mean_c x_v`` of the token's own image, with g starting at zero.
+    """Adds images to input embeddings: ``x_t + tanh(g) * mean_c x_v`` of the token's own image.
 
-    The resampler that makes ``x_v`` is the projection; a gate at zero, as in Eq. 4, leaves
-    the difference to the paper's model to be the place where images come in.
+    The resampler that makes ``x_v`` is the projection; a gate g that starts at zero, as in Eq. 4,
+    leaves the difference to the paper's model to be the place where images come in.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.gate = nn.Parameter(torch.zeros(1))
 
-    def forward(self, text: Tensor, visual: Tensor, own: Tensor) -> Tensor:
-        """``text`` (B, N, d), ``visual`` (B, S, C, d), ``own`` (B, N, S) of
-        :func:`exclusive_mask` -> (B, N, d)."""
-        return text + torch.tanh(self.gate) * (own.to(text.dtype) @ visual.mean(2))
+    def forward(self, x_t: Tensor, x_v: Tensor, mask: Tensor) -> Tensor:
+        """Return (B, N, d) of ``x_t`` (B, N, d), ``x_v`` (B, H, C, d), exclusive M (B, N, H)."""
+        return x_t + torch.tanh(self.gate) * (mask.to(x_t.dtype) @ x_v.mean(2))
 
 
-def place_visual_tokens(text: Tensor, visual: Tensor, slots: Tensor, which: Tensor) -> Tensor:
+def place_visual_tokens(x_t: Tensor, x_v: Tensor, slots: Tensor, which: Tensor) -> Tensor:
     """Put visual tokens at their positions of the sequence, (B, N, d).
 
     ``which`` (B, N) says which of the C visual tokens of image ``slots`` stands at a
-    position, negative where a word does and ``text`` (B, N, d) stays. ``visual`` is (B, S, C, d).
+    position, negative where a word does and ``x_t`` (B, N, d) stays. ``x_v`` is (B, H, C, d).
     """
-    tokens = visual.shape[2]
-    chosen = (slots * tokens + which).clamp(min=0).unsqueeze(-1)  # (B, N, 1)
-    there = visual.flatten(1, 2).gather(1, chosen.expand(-1, -1, visual.shape[-1]))
-    return torch.where(which.unsqueeze(-1) >= 0, there, text)
+    c = x_v.shape[2]
+    chosen = (slots * c + which).clamp(min=0).unsqueeze(-1)  # (B, N, 1)
+    there = x_v.flatten(1, 2).gather(1, chosen.expand(-1, -1, x_v.shape[-1]))
+    return torch.where(which.unsqueeze(-1) >= 0, there, x_t)

@@ -26,7 +26,7 @@ ROW_STD = 0.02
 
 
 class ItemRows(nn.Module):
-    """Rows of ``n`` items from bags of text tokens and photo vectors.
+    """Builds the rows of ``n`` items from bags of text tokens and photo vectors.
 
     ``bags`` holds each item's text tokens (possibly none); ``photos`` is (n, f) of about unit
     length, zero where an item has no photo, or ``None`` to leave photos out; with
@@ -80,7 +80,7 @@ class ItemRows(nn.Module):
 
     @classmethod
     def blank(cls, state: Mapping[str, Tensor], *, width: int, content: bool) -> ItemRows:
-        """Rows of the shapes and content in a saved network's state, weights to be loaded."""
+        """Build rows of the shapes and content in a saved network's state, weights to be loaded."""
         n = len(state["items.input_delta"])
         rows = cls(
             [[]] * n,
@@ -94,7 +94,7 @@ class ItemRows(nn.Module):
         return rows
 
     def forward(self, input_rows: Tensor, output_rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Token rows (V_text, d) in and out -> item rows (n, d) in and out."""
+        """Return item rows (n, d) in and out from token rows (V_text, d) in and out."""
         into: Tensor = self.input_delta + self.input_mark
         out: Tensor = self.output_delta
         if not self.content:

@@ -50,17 +50,17 @@ class LanguageModel(nn.Module):
 
     @property
     def architecture(self) -> str:
-        """What transformers calls it, such as ``llama``."""
+        """Return what transformers calls it, such as ``llama``."""
         return str(self.causal_lm.config.model_type)
 
     @property
     def decoder(self) -> Any:
-        """The stack of layers below the vocabulary projection, with what is around it."""
+        """Return the stack of layers below the vocabulary projection, with what is around it."""
         return self.causal_lm.get_decoder()  # type: ignore[no-untyped-call]
 
     @property
     def layers(self) -> nn.ModuleList:
-        """The decoder layers, first to last: whatever an architecture calls them."""
+        """Return the decoder layers, first to last: whatever an architecture calls them."""
         depth = int(self._text_config.num_hidden_layers)
         stacks = [
             child for child in self.decoder.children()
@@ -76,7 +76,7 @@ class LanguageModel(nn.Module):
 
     @property
     def norms(self) -> list[nn.Module]:
-        """The norms outside the layers: usually the one behind the last."""
+        """Return the norms outside the layers: usually the one behind the last."""
         return [
             child for child in self.decoder.children()
             if (own := list(child.parameters())) and all(p.ndim == 1 for p in own)
@@ -99,26 +99,26 @@ class LanguageModel(nn.Module):
 
     @property
     def longest(self) -> int | None:
-        """Positions it was made for; ``None`` where its configuration does not say."""
+        """Return the positions it was made for; ``None`` where its configuration does not say."""
         longest = getattr(self._text_config, "max_position_embeddings", None)
         return None if longest is None else int(longest)
 
     @property
     def input_rows(self) -> nn.Parameter:
-        """Token embedding, (V_text, d)."""
+        """Return the token embedding, (V_text, d)."""
         rows = self.causal_lm.get_input_embeddings().weight
         assert isinstance(rows, nn.Parameter)
         return rows
 
     @property
     def output_rows(self) -> nn.Parameter:
-        """Vocabulary projection, (V_text, d); the same object as input_rows where tied."""
+        """Return the vocabulary projection, (V_text, d): the same as input_rows where tied."""
         rows = self._output.weight
         assert isinstance(rows, nn.Parameter)
         return rows
 
     def project(self, states: Tensor) -> Tensor:
-        """Scores of the model's own vocabulary, (R, d) -> (R, V_text)."""
+        """Score the model's own vocabulary (R, V_text) for states (R, d)."""
         return functional.linear(states, self.output_rows, self._output.bias)
 
     def forward(
@@ -129,7 +129,7 @@ class LanguageModel(nn.Module):
         inject: Injection | None,
         cache: Cache | None = None,
     ) -> Tensor:
-        """Hidden states below the vocabulary projection, (B, N, d).
+        """Return hidden states below the vocabulary projection, (B, N, d).
 
         ``embeddings`` (B, N, d); ``mask`` (B, N, T) bool, True where row may attend column, T
         counting the tokens in ``cache`` before the N new ones; ``positions`` (B, N); ``inject``
@@ -200,7 +200,7 @@ class LanguageModel(nn.Module):
 
 
 def new_cache() -> Cache:
-    """An empty cache of keys and values."""
+    """Return an empty cache of keys and values."""
     prepare_torch()
     from transformers import DynamicCache
 
@@ -217,7 +217,7 @@ def new_llama(
     longest: int,
     checkpointing: bool = False,
 ) -> LanguageModel:
-    """A Llama of random weights (drawn from torch's global generator), rows tied.
+    """Build a Llama of random weights (drawn from torch's global generator), rows tied.
 
     Weights have a standard deviation of width^-1/2: the 0.02 that suits widths in the
     thousands lets signals fade in a narrow model. Values and their projections start as the

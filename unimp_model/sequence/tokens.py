@@ -24,7 +24,7 @@ SPECIALS = ("[CLS]", "[IMG]", "[EOC]", "[EOS]", "[NONE]")
 
 
 def train_tokenizer(texts: Iterable[str], *, phrases: Sequence[str], size: int) -> Tokenizer:
-    """A lower-casing byte-level BPE tokenizer of at most ``size`` tokens.
+    """Train a lower-casing byte-level BPE tokenizer of at most ``size`` tokens.
 
     Bytes are the base alphabet, so no text is ever unknown. Each of ``phrases`` (the fixed
     wording of an instruction) becomes a single token: a model without pretraining knows no
@@ -46,7 +46,7 @@ def train_tokenizer(texts: Iterable[str], *, phrases: Sequence[str], size: int) 
 
 
 def rating_levels(scale: tuple[float, float] | None) -> tuple[float, ...]:
-    """One level per whole step of the scale, ends included; none without a scale."""
+    """Return one level per whole step of the scale, ends included; none without a scale."""
     if scale is None:
         return ()
     low, high = scale
@@ -55,7 +55,7 @@ def rating_levels(scale: tuple[float, float] | None) -> tuple[float, ...]:
 
 
 def common_ending(texts: Sequence[str]) -> str:
-    """The longest run of words that ends every one of ``texts``."""
+    """Return the longest run of words that ends every one of ``texts``."""
     reversed_words = [text.split()[::-1] for text in texts]
     shared: list[str] = []
     for words in zip(*reversed_words, strict=False):
@@ -95,20 +95,20 @@ class Vocabulary:
         self._items = {item_id: self.first_item + i for i, item_id in enumerate(self.item_ids)}
 
     def encode(self, text: str) -> list[int]:
-        """Text tokens of ``text``, without any special token."""
+        """Return the text tokens of ``text``, without any special token."""
         return self.tokenizer.encode(text, add_special_tokens=False).ids
 
     def item(self, item_id: str) -> int | None:
-        """The item's own token, or ``None`` for an item outside the catalogue."""
+        """Return the item's own token, or ``None`` for an item outside the catalogue."""
         return self._items.get(item_id)
 
     def rating(self, value: float) -> int:
-        """The token of the level nearest to ``value`` (the lower of two as near)."""
+        """Return the token of the level nearest to ``value`` (the lower of two as near)."""
         distances = [abs(level - value) for level in self.levels]
         return self.first_rating + distances.index(min(distances))
 
     def show(self, token: int) -> str:
-        """A readable form of one token, for snapshots and messages."""
+        """Return a readable form of one token, for snapshots and messages."""
         if token < self.text_size:
             return self.tokenizer.decode([token]).strip()
         if token < self.first_rating:

@@ -1,73 +1,56 @@
-"""The words of the template: tokenizer, fixed wording, item texts."""
+"""Collect the words of the template: tokenizer, fixed wording, item texts."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tokenizers import Tokenizer
 
 from benchmark.data.catalogue import own_words
-from benchmark.instances import (
-    ExplanationInstance,
-    History,
-    ImageGenerationInstance,
-    Instance,
-    Item,
-    PreferenceInstance,
-    RecommendationInstance,
-    SearchInstance,
-    SelectionInstance,
-)
+from benchmark.instances import Item
 from benchmark.model import TrainingView
-from benchmark.tasks import TASKS
+from benchmark.tasks import PromptPart
 from unimp_model.sequence.template import Template, price_words
 from unimp_model.sequence.tokens import common_ending, train_tokenizer
 
 
-def blank_instance(task: str, query: str | None) -> Instance:
-    """An instance that carries just what the prompt of ``task`` shows."""
-    nobody, item = ("", "", History()), Item("")
-    if task == "search":
-        return SearchInstance(*nobody, query or "")
-    if task == "image-generation":
-        return ImageGenerationInstance(*nobody, query or "")
-    if task == "preference":
-        return PreferenceInstance(*nobody, item)
-    if task == "explanation":
-        return ExplanationInstance(*nobody, item)
-    if task == "selection":
-        return SelectionInstance(*nobody, (item,))
-    return RecommendationInstance(*nobody)
+def own_tokenizer(
+    data: TrainingView,
+    prompts: Sequence[Sequence[Sequence[PromptPart]]],
+    sentences: Iterable[str],
+    size: int,
+) -> Tokenizer:
+    """Train a tokenizer on the words of the catalogue and of training reviews and ``sentences``.
 
-
-def own_tokenizer(data: TrainingView, tasks: Sequence[str], size: int) -> Tokenizer:
-    """A tokenizer of the catalogue's and the training reviews' words; see train_tokenizer."""
+    ``prompts`` are each task's, see :func:`fixed_wording`: what they always say becomes a token
+    (:func:`~unimp_model.sequence.tokens.train_tokenizer`).
+    """
     queries = sorted({query for query in data.catalogue.queries if query is not None})
     texts = [text for texts_of_item in item_texts(data) for text in texts_of_item] + queries
     for item in data.catalogue:
         texts.append("category title price id brand")
         texts += [] if item.price is None else [price_words(item.price)]
-    if "explanation" in tasks:
-        texts += data.interactions("train")["explanation"].drop_nulls().to_list()
-    return train_tokenizer(texts, phrases=fixed_wording(tasks, queries), size=size)
+    texts += sentences
+    return train_tokenizer(texts, phrases=fixed_wording(prompts), size=size)
 
 
-def fixed_wording(tasks: Sequence[str], queries: Sequence[str]) -> list[str]:
-    """What the prompts of ``tasks`` always say, around items and queries."""
+def fixed_wording(prompts: Sequence[Sequence[Sequence[PromptPart]]]) -> list[str]:
+    """Return what the prompts of each task always say, around items and queries.
+
+    ``prompts`` holds, by task, the same prompt with different queries in it.
+    """
     phrases: dict[str, None] = {}
-    for task in tasks:
-        blanks = [blank_instance(task, q) for q in ([*queries, "?"] if queries else [None])]
-        prompts = [TASKS.get(task).prompt(blank) for blank in blanks]
-        for parts in zip(*prompts, strict=True):
+    for of_task in prompts:
+        for parts in zip(*of_task, strict=True):
             words = [part for part in parts if isinstance(part, str)]
             if words:
                 phrases[common_ending(words)] = None
     return [phrase for phrase in phrases if phrase]
 
 
-def words_of(template: Template, item: Item) -> list[int]:
-    """Text tokens of an item's attributes: all but its own token."""
+def attribute_tokens(template: Template, item: Item) -> list[int]:
+    """Return the text tokens of an item's attributes: all but its own token."""
     return [t for key, value in template.attributes(item) if key != "id" for t in value]
 
 
@@ -75,7 +58,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
 def item_texts(data: TrainingView) -> list[list[str]]:
-    """Per catalogue item: its own words, its description, sentences of training reviews."""
+    """Return, per catalogue item, its own words, its description, sentences of training reviews."""
     texts = [[own_words(item)] for item in data.catalogue]
     for i, item in enumerate(data.catalogue):
         if item.description:

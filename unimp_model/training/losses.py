@@ -10,7 +10,7 @@ from torch.nn import functional
 
 
 def focal_loss(logits: Tensor, targets: Tensor, *, gamma: float) -> Tensor:
-    """Eq. 8 per token: ``-(1 - p)^gamma log p`` of the target token, shape (N,).
+    """Return Eq. 8 per token: ``-(1 - p)^gamma log p`` of the target token, shape (N,).
 
     ``logits`` (N, V), ``targets`` (N,) token ids. ``gamma = 0`` is cross-entropy. The factor is
     part of the objective: gradients flow through it, as in Lin et al. (2017).
@@ -26,7 +26,7 @@ def focal_loss(logits: Tensor, targets: Tensor, *, gamma: float) -> Tensor:
 def token_weights(
     kinds: Tensor, task_weights: Sequence[float], among: Tensor | None = None
 ) -> Tensor:
-    """What each answer token counts: ``lambda_a`` / (tokens of task a here), shape (N,).
+    """Return what each answer token counts: ``lambda_a`` / (tokens of task a here), shape (N,).
 
     ``kinds`` (N,) are task numbers, ``task_weights`` the lambda_a of Eq. 6 by number. A task then
     counts by its lambda, however long its answers are. Where these tokens are one process' share
@@ -46,8 +46,9 @@ def objective(
     context_weight: float,
     context_tokens: int | None = None,
 ) -> Tensor:
-    """Eq. 6 and 7: sum over tasks of lambda_a x mean loss, + ``context_weight`` x mean context
-    loss.
+    """Return Eq. 6 and 7: the sum of lambda_a x mean loss of task a, and the context's.
+
+    The mean context loss counts ``context_weight``.
 
     ``task_losses`` and ``weights`` (of :func:`token_weights`) are (N,), ``context_losses`` (M,);
     N and M may be 0. ``context_tokens`` is what the mean divides by where M is only a share.

@@ -1,4 +1,4 @@
-"""How much memory training will take, told before it starts.
+"""Estimate the memory training will take, before it starts.
 
 An estimate, meant to be right within a factor of about one and a half: what it prevents is an
 hour of preparation that ends in a killed process.
@@ -15,11 +15,10 @@ import torch
 from benchmark.errors import BenchError
 from benchmark.host.memory import available_memory, gib
 from benchmark.instances import Item
-from benchmark.tasks import TASKS
 from unimp_model.config import UniMPConfig
 from unimp_model.network.model import UniMPNetwork
 from unimp_model.sequence.template import Template
-from unimp_model.sequence.wording import blank_instance
+from unimp_model.tasks import TASKS
 
 #: Values a layer keeps for the backward pass, per token, in units of its width (Korthikanti et
 #: al. 2022, table 2: 34 bytes at two bytes a value), and per head and attended token.
@@ -36,7 +35,7 @@ _COPIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Bytes, by what needs them."""
+    """Bytes of memory, by what needs them."""
 
     weights: int
     """The network as it is, which is in memory already when training starts."""
@@ -48,13 +47,13 @@ class Estimate:
     """Patch features of one batch's photos."""
 
     @property
-    def still(self) -> int:
-        """What training adds to the weights."""
+    def added(self) -> int:
+        """Return the bytes that training adds to the weights."""
         return self.training + self.activations + self.photos
 
     def __str__(self) -> str:
         return (
-            f"{gib(self.weights + self.still)}: weights {gib(self.weights)}, training them "
+            f"{gib(self.weights + self.added)}: weights {gib(self.weights)}, training them "
             f"{gib(self.training)}, a batch {gib(self.activations + self.photos)}"
         )
 
@@ -67,7 +66,7 @@ def estimate(
     batch_rows: int,
     patches: tuple[int, int] | None,
 ) -> Estimate:
-    """Of training ``network`` on ``batch_rows`` rows of ``longest_row`` tokens.
+    """Estimate the memory of training ``network`` on ``batch_rows`` rows of ``longest_row`` tokens.
 
     ``patches`` is (P, f), the shape of one photo's features, ``None`` without vision.
     """
@@ -102,18 +101,18 @@ def check_training(
     patches: tuple[int, int] | None,
     available: Callable[[torch.device], int] | None = None,
 ) -> Estimate:
-    """The estimate; :class:`BenchError` with what would fit when memory does not suffice."""
+    """Return the estimate; :class:`BenchError`, saying what would fit, where memory is short."""
     device = network.special_input.device
-    there = (available or available_memory)(device)
+    free = (available or available_memory)(device)
 
-    def of(rows: int) -> Estimate:
+    def with_rows(rows: int) -> Estimate:
         return estimate(network, config, longest_row=longest_row, batch_rows=rows, patches=patches)
 
-    asked = of(config.batch_rows)
-    if asked.still <= there:
-        return asked
+    needed = with_rows(config.batch_rows)
+    if needed.added <= free:
+        return needed
     rows = config.batch_rows
-    while rows and of(rows).still > there:
+    while rows and with_rows(rows).added > free:
         rows //= 2
     if rows:
         fix = f"--set batch_rows={rows} would fit."
@@ -122,22 +121,25 @@ def check_training(
     else:
         fix = "Choose a smaller preset, or a machine with more memory."
     raise BenchError(
-        f"Training {config.preset!r} with batch_rows {config.batch_rows} takes about {asked}; "
-        f"{gib(there)} are free on {device.type} beside the weights.",
+        f"Training {config.preset!r} with batch_rows {config.batch_rows} takes about {needed}; "
+        f"{gib(free)} are free on {device.type} beside the weights.",
         fix=fix,
     )
 
 
-def long_row(
+def typical_row_length(
     template: Template, catalogue: Sequence[Item], tasks: Sequence[str], config: UniMPConfig
 ) -> int:
-    """Tokens of a long, not the longest, row: a history of long items (19 of 20 are shorter) with
-    as many instructions as rows carry on average."""
+    """Return the tokens of a long, not the longest, training row.
+
+    Its history is of long items (19 of 20 are shorter), with as many instructions as rows carry
+    on average.
+    """
     lengths = [len(template.history([item]).tokens) - 1 for item in catalogue]
     history = 1 + config.history_items * int(np.quantile(lengths, 0.95))
-    asked = 0.0
+    instructions = 0.0
     for task in tasks:
-        prompt = template.instruction(TASKS.get(task).prompt(blank_instance(task, "?")))
-        answer = config.answer_tokens if task == "explanation" else 1
-        asked += config.share(task) * (len(prompt.tokens) + answer)
-    return history + round(config.targets_per_row * asked)
+        of_task = TASKS[task]
+        prompt = template.instruction(of_task.prompt(of_task.blank("?")))
+        instructions += config.share(task) * (len(prompt.tokens) + of_task.answer_tokens(config))
+    return history + round(config.targets_per_row * instructions)

@@ -41,11 +41,12 @@ from unimp_model.network.decoding import Reader
 from unimp_model.network.model import UniMPNetwork, last_layer, trainable_parameters
 from unimp_model.sequence.batches import Batch, bucketed, collate
 from unimp_model.sequence.template import CONTEXT, Template
+from unimp_model.tasks import ALL_TASKS
 from unimp_model.training.logbook import Logbook
 from unimp_model.training.losses import focal_loss, objective, token_weights
 from unimp_model.training.optimisation import make_optimiser
 from unimp_model.training.processes import OneProcess
-from unimp_model.training.rows import ALL_TASKS, Chunk, RowBuilder, chunks
+from unimp_model.training.rows import Chunk, RowBuilder, chunks
 from unimp_model.training.validation import Validation
 
 #: Weights by parameter name.
@@ -293,7 +294,7 @@ class Trainer:
         rows = [builder.row(c, sequences, self.generator, context=context) for c in plan]
         answers = range(len(ALL_TASKS))
         rows = [row for row in rows if np.isin(row.kinds, answers).any()]
-        rows += builder.drawing_rows(self.generator, most=stage.most_rows)
+        rows += builder.lone_rows(self.generator, most=stage.most_rows)
         sums = _LossSums()
         device = processes.device
         photo_index = {} if self.photos is None else self.photos.index
@@ -344,11 +345,9 @@ class Trainer:
         generator = np.random.default_rng(0)
         lengths = [len(sequence) for sequence in builder.sequences]
         histories = len(plan_epoch(lengths, self.config, generator, most_rows=most))
-        if set(builder.rates) == {"image-generation"}:
+        if not builder.asks_histories():
             histories = 0
-        drawings = builder.counts().get("image-generation", 0)
-        drawings = round(drawings * builder.rates.get("image-generation", 0.0))
-        return histories + min(drawings, most or drawings)
+        return histories + builder.lone_rows_per_epoch(most)
 
     def _builder(self, tasks: Sequence[str]) -> RowBuilder:
         """Rows of these tasks, each at its share of the mixture; alone a task is asked always."""

@@ -53,7 +53,7 @@ def test_features_do_not_depend_on_company(encoder, photos):
     together, alone = encoder.features(photos, 2), encoder.features(photos[1:2], 2)
     assert together.patches.shape[:2] == (3, 4)
     assert np.array_equal(together.patches[1:2], alone.patches)
-    assert np.array_equal(together.wholes[1:2], alone.wholes)
+    assert np.array_equal(together.photo_vectors[1:2], alone.photo_vectors)
 
 
 def test_features_are_computed_once(encoder, photos, tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from unimp_model.images.tokenizer_training import TokenizerShape
 
 
 def test_the_start_explains_what_principal_components_explain():
-    pytest.importorskip("diffusers", reason='needs pip install "unimp-bench[image]"')
+    pytest.importorskip("diffusers", reason="needs the package diffusers")
     shape = TokenizerShape(size=16, grid=4, codes=8, code_width=8, width=32)
     generator = np.random.default_rng(0)
     factors = generator.normal(size=(40 * 16, 8)) * np.linspace(3, 0.5, 8)

@@ -12,7 +12,7 @@ from benchmark.instances import History, RecommendationInstance, SearchInstance
 from unimp_model.network.beam import Trie, beam_search
 from unimp_model.network.beam import next_token_scores as network_next_token_scores
 from unimp_model.network.decoding import Reader
-from unimp_model.training.rows import question_row
+from unimp_model.tasks.base import question_row
 
 
 def _table_model(seed, vocabulary=12):

@@ -14,7 +14,7 @@ from unimp_model.network.fusion import late_mask, reach_mask
 from unimp_model.network.model import trainable_parameters
 from unimp_model.sequence.batches import collate
 from unimp_model.sequence.template import Branch
-from unimp_model.training.rows import question_row
+from unimp_model.tasks.base import question_row
 from unimp_model.training.trainer import training_loss
 
 FUSIONS = {

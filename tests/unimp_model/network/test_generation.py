@@ -11,7 +11,8 @@ from benchmark.tasks import TASKS
 from unimp_model.network.decoding import Reader
 from unimp_model.sequence.batches import collate
 from unimp_model.sequence.template import Branch
-from unimp_model.training.rows import drawing_row, question_row
+from unimp_model.tasks.base import question_row
+from unimp_model.tasks.drawing import drawing_row
 
 FUSIONS = {
     "default": {},
@@ -81,7 +82,7 @@ def _reread(w, allowed, *, steps):
         for number, row in enumerate(list(_grown_rows(w, answers))):
             batch = collate([row], w.photos.index, all_photos=True, slots=5)
             with torch.inference_mode():
-                hidden = w.network(batch, reader.tables, reader.visual)
+                hidden = w.network(batch, reader.tables, reader.x_v)
                 state = w.network.read(hidden, batch)[-1:]
                 found = w.network.logits(state, reader.tables)[0]
             logits[number].append(found)
@@ -173,7 +174,7 @@ def test_the_likelihood_of_a_sentence_is_that_of_its_tokens_one_by_one(w):
             )
             batch = collate([row], w.photos.index, all_photos=True, slots=5)
             with torch.inference_mode():
-                state = w.network.read(w.network(batch, reader.tables, reader.visual), batch)[-1:]
+                state = w.network.read(w.network(batch, reader.tables, reader.x_v), batch)[-1:]
                 total += float(w.network.logits(state, reader.tables).log_softmax(-1)[0, token])
         assert found[number] == pytest.approx(total / 3, rel=1e-4)
     assert found.tolist() == found[:4].tolist() * 9

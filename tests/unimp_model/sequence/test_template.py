@@ -18,14 +18,11 @@ from benchmark.instances import (
 from benchmark.tasks import TASKS
 from unimp_model.sequence.template import Branch, Template
 from unimp_model.sequence.tokens import Vocabulary, common_ending
-from unimp_model.training.rows import (
-    ALL_TASKS,
-    candidate_tokens,
-    drawing_row,
-    question_row,
-    sentence_tokens,
-    task_of,
-)
+from unimp_model.tasks import ALL_TASKS, task_of
+from unimp_model.tasks.base import question_row
+from unimp_model.tasks.drawing import drawing_row
+from unimp_model.tasks.explaining import sentence_tokens
+from unimp_model.tasks.selecting import candidate_tokens
 
 
 @pytest.fixture
@@ -96,12 +93,12 @@ def _asked(items):
 @pytest.mark.parametrize("number", range(5), ids=ALL_TASKS[:5])
 def test_question_snapshot(template, items, number):
     instance, words = _asked(items)[number]
-    row = question_row(template, task_of(instance), instance, window=5)
+    row = question_row(template, task_of(instance).name, instance, window=5)
     assert _shown(template, row.tokens) == f"{HISTORY} {words}"
     assert row.reads.tolist() == [len(row.tokens) - 1]
     assert row.targets.tolist() == [-1]
     assert row.choices.tolist() == [-1]
-    assert row.kinds.tolist() == [number] == [ALL_TASKS.index(task_of(instance))]
+    assert row.kinds.tolist() == [number] == [ALL_TASKS.index(task_of(instance).name)]
     assert row.positions.tolist() == list(range(len(row.tokens)))
 
 
@@ -130,7 +127,7 @@ def test_an_answer_is_predicted_token_by_token_behind_the_question(
     template, items, number, make, words
 ):
     instance, _ = _asked(items)[number]
-    task, answer = task_of(instance), make(template.vocabulary)
+    task, answer = task_of(instance).name, make(template.vocabulary)
     question = question_row(template, task, instance, window=5)
     row = question_row(template, task, instance, window=5, answer=answer)
     n = len(question.tokens)

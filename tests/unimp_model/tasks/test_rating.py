@@ -9,8 +9,8 @@ import torch
 from benchmark.instances import History, PreferenceInstance
 from unimp_model.network.decoding import Reader, expected_ratings
 from unimp_model.sequence.tokens import Vocabulary, rating_levels
-from unimp_model.training.rows import question_row
-from unimp_model.training.validation import _best_temperature
+from unimp_model.tasks.base import question_row
+from unimp_model.tasks.rating import best_temperature
 
 LEVELS = (1.0, 2.0, 3.0, 4.0, 5.0)
 
@@ -91,11 +91,11 @@ def test_certain_probabilities_stay_finite():
         assert expected_ratings(p, (1.0, 2.0, 3.0), t).tolist() == pytest.approx([3.0, 1.0])
 
 
-def test_the_best_temperature_has_the_least_error_of_all_tried():
+def test_thebest_temperature_has_the_least_error_of_all_tried():
     generator = np.random.default_rng(2)
     p = generator.dirichlet(np.ones(5), 300)
     truth = expected_ratings(p, LEVELS, 0.5)
-    error, temperature = _best_temperature(p, truth, LEVELS)
+    error, temperature = best_temperature(p, truth, LEVELS)
     assert temperature == 0.5
     assert error == pytest.approx(0.0, abs=1e-12)
     worse = [np.abs(expected_ratings(p, LEVELS, t) - truth).mean() for t in (0.45, 0.55, 1.0)]
@@ -111,7 +111,7 @@ def test_probabilities_are_the_levels_among_themselves(world):
     p = reader.rating_probabilities([row], w.vocabulary)
     assert p.shape == (1, 5)
     assert p.sum() == pytest.approx(1.0)
-    for number, states in reader._states([row]):  # one batch
+    for number, states in reader.states([row]):  # one batch
         with torch.inference_mode():
             logits = w.network.logits(states[: len(number)], reader.tables)
         expected = logits[:, w.vocabulary.first_rating : w.vocabulary.first_code].softmax(-1)

@@ -15,7 +15,9 @@ from unimp_model.config import UniMPConfig
 from unimp_model.network.decoding import Reader
 from unimp_model.sequence.batches import collate
 from unimp_model.sequence.template import Branch
-from unimp_model.training.rows import ALL_TASKS, candidate_tokens, question_row
+from unimp_model.tasks import ALL_TASKS
+from unimp_model.tasks.base import question_row
+from unimp_model.tasks.selecting import candidate_tokens
 from unimp_model.training.trainer import training_loss
 
 SELECTION = ALL_TASKS.index("selection")

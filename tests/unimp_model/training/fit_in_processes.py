@@ -73,7 +73,7 @@ def fit(home: Path, notes: Path, *, writes: int = 0, **settings: Any) -> UniMP:
     }
     (notes / f"losses-{number}.json").write_text(json.dumps(record))
     weights = {n: p.detach().clone() for n, p in model.parts.network.named_parameters()}
-    for task, own in model._trained.own.items():
+    for task, own in model.own_weights.items():
         weights |= {f"{task} {name}": value for name, value in own.items()}
     save_file(weights, notes / f"weights-{number}.safetensors")
     return model

@@ -11,8 +11,8 @@ from torch.nn import functional
 from unimp_model.config import UniMPConfig
 from unimp_model.sequence.batches import collate
 from unimp_model.sequence.template import Branch
+from unimp_model.tasks import ALL_TASKS
 from unimp_model.training.losses import focal_loss, objective, token_weights
-from unimp_model.training.rows import ALL_TASKS
 from unimp_model.training.trainer import training_loss
 
 

@@ -22,8 +22,8 @@ from benchmark.host.home import Home
 from unimp_model.config import UniMPConfig
 from unimp_model.sequence.batches import collate
 from unimp_model.sequence.template import Branch, Row
+from unimp_model.tasks import ALL_TASKS
 from unimp_model.training.processes import OneProcess, connect, share_of
-from unimp_model.training.rows import ALL_TASKS
 from unimp_model.training.trainer import training_loss
 
 SCRIPT = Path(__file__).with_name("fit_in_processes.py")

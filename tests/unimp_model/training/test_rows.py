@@ -5,17 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from unimp_model.training.rows import (
-    ALL_TASKS,
-    Chunk,
-    RowBuilder,
-    candidate_tokens,
-    chunks,
-    drawing_row,
-    photo_name,
-    question_row,
-    sentence_tokens,
-)
+from unimp_model.tasks import ALL_TASKS
+from unimp_model.tasks.base import photo_name, question_row
+from unimp_model.tasks.drawing import drawing_row
+from unimp_model.tasks.explaining import sentence_tokens
+from unimp_model.tasks.selecting import candidate_tokens
+from unimp_model.training.rows import Chunk, RowBuilder, chunks
 
 WINDOW, LONGEST = 5, 12
 
@@ -104,7 +99,7 @@ def test_a_training_selection_asks_for_every_candidate(view, template, builder):
 
 def test_a_drawing_is_made_from_its_target_and_others_of_its_query(view, template, builder, codes):
     asked = builder(image_generation=1.0)
-    rows = asked.drawing_rows(np.random.default_rng(0), most=None)
+    rows = asked.lone_rows(np.random.default_rng(0), most=None)
     assert len(rows) == asked.counts()["image-generation"] == len(view.examples("image-generation"))
     shown = {name: item for item in view.catalogue if (name := photo_name(item)) is not None}
     targets = {
@@ -129,9 +124,9 @@ def test_a_drawing_is_made_from_its_target_and_others_of_its_query(view, templat
 
 def test_no_more_drawings_than_asked_for(builder):
     asked = builder(image_generation=1.0)
-    assert len(asked.drawing_rows(np.random.default_rng(0), most=7)) == 7
-    assert builder(image_generation=0.0).drawing_rows(np.random.default_rng(0), most=7) == []
-    assert builder(search=1.0).drawing_rows(np.random.default_rng(0), most=7) == []
+    assert len(asked.lone_rows(np.random.default_rng(0), most=7)) == 7
+    assert builder(image_generation=0.0).lone_rows(np.random.default_rng(0), most=7) == []
+    assert builder(search=1.0).lone_rows(np.random.default_rng(0), most=7) == []
 
 
 def _asked(builder, seed=0, share=0.0):
@@ -192,5 +187,5 @@ def test_a_reordered_history_keeps_each_items_own_rating(view, builder):
         if vocabulary.first_rating <= t < vocabulary.first_code
     ]
     items = [t - vocabulary.first_item for t in trunk if t >= vocabulary.first_item]
-    assert items == [asked.items[r] for r in sequences.rows[user][:5]]
-    assert ratings == [asked.ratings[r] for r in sequences.rows[user][:5]]
+    assert items == [asked.interactions.items[r] for r in sequences.rows[user][:5]]
+    assert ratings == [asked.interactions.ratings[r] for r in sequences.rows[user][:5]]

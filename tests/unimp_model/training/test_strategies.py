@@ -11,12 +11,14 @@ import transformers
 from benchmark.host.torch_setup import prepare_torch
 from benchmark.instances import PreferenceInstance
 from benchmark.model import TrainingView
+from unimp_model import tasks as unimp_tasks
 from unimp_model.adapter import UniMP
-from unimp_model.answering import Answerer, Chosen
 from unimp_model.network.model import last_layer, trainable_parameters
 from unimp_model.sequence.tokens import train_tokenizer
+from unimp_model.tasks.answerer import Answerer, Chosen
+from unimp_model.tasks.base import Score
 from unimp_model.training.trainer import tempered
-from unimp_model.training.validation import Score, Validation
+from unimp_model.training.validation import Validation
 
 prepare_torch()  # before anything inside transformers is touched
 
@@ -69,7 +71,7 @@ def test_multi_task_is_one_stage_on_all_tasks(joint):
     assert [epoch["stage"] for epoch in joint.journal.epochs] == ["joint"]
     assert list(joint.journal.kept) == ["joint"]
     assert {f"loss {task}" for task in TASKS} <= joint.journal.epochs[0].keys()
-    assert joint._trained.own == {}
+    assert joint.own_weights == {}
 
 
 def test_continual_takes_one_task_after_another(fit, view):
@@ -79,7 +81,7 @@ def test_continual_takes_one_task_after_another(fit, view):
     for epoch in model.journal.epochs:
         (task,) = [t for t in IN_ORDER if f"loss {t}" in epoch]
         assert epoch["stage"] == f"continual {task}"
-    assert model._trained.own == {}
+    assert model.own_weights == {}
 
 
 LAST_OF_TWO = {
@@ -105,7 +107,7 @@ LAST_OF_TWO = {
 
 
 def test_efficient_fine_tuning_changes_the_last_layer_alone(improved):
-    own = improved._trained.own
+    own = improved.own_weights
     assert list(own) == IN_ORDER
     for task in IN_ORDER:
         assert own[task].keys() == LAST_OF_TWO
@@ -120,9 +122,9 @@ def test_efficient_fine_tuning_changes_the_last_layer_alone(improved):
 def test_full_fine_tuning_may_change_everything(fit, view, monkeypatch):
     _force(monkeypatch, better=True)
     model = fit(view, strategy="multi-task-full")
-    assert list(model._trained.own) == IN_ORDER
+    assert list(model.own_weights) == IN_ORDER
     trained = set(trainable_parameters(model.parts.network))
-    for weights in model._trained.own.values():
+    for weights in model.own_weights.values():
         assert weights.keys() <= trained
         assert weights.keys() > LAST_OF_TWO
         assert any(name.startswith("resampler") for name in weights)
@@ -140,7 +142,7 @@ def test_everything_that_trains_is_free_again_after_the_stages(joint, improved):
 def test_without_improvement_a_task_has_no_weights_of_its_own(fit, view, joint, monkeypatch):
     _force(monkeypatch, better=False)
     model = fit(view)
-    assert model._trained.own == {}
+    assert model.own_weights == {}
     assert model.journal.kept == {"joint": 0, **{f"own {task}": -1 for task in IN_ORDER}}
     assert _changed(_state(joint), _state(model)) == set()
 
@@ -162,13 +164,13 @@ def test_the_best_epoch_is_kept_and_patience_ends_a_stage(fit, view, monkeypatch
 
 def test_turning_to_a_task_and_back_restores_every_bit(improved):
     parts = improved.parts
-    answerer = Answerer(parts, improved._trained.own, improved.config, chosen=Chosen(), casing={})
+    answerer = Answerer(parts, improved.own_weights, improved.config, chosen=Chosen())
     shared = _state(improved)
     for task in IN_ORDER:
         answerer.turn_to(task)
         now = _state(improved)
         assert _changed(shared, now) == LAST_OF_TWO
-        for name, weights in improved._trained.own[task].items():
+        for name, weights in improved.own_weights[task].items():
             assert torch.equal(now[name], weights)
     answerer.turn_to("recommendation")  # has none of its own
     assert _changed(shared, _state(improved)) == set()
@@ -179,7 +181,7 @@ def test_turning_to_a_task_and_back_restores_every_bit(improved):
 
 def test_turning_makes_what_is_read_anew(improved):
     parts = improved.parts
-    answerer = Answerer(parts, improved._trained.own, improved.config, chosen=Chosen(), casing={})
+    answerer = Answerer(parts, improved.own_weights, improved.config, chosen=Chosen())
     shared = answerer.reader
     assert answerer.reader is shared
     answerer.turn_to("search")
@@ -191,10 +193,10 @@ def test_a_tasks_own_weights_answer_it_and_survive_saving(improved, joint, sim_x
     improved.save(tmp_path)
     loaded = UniMP()
     loaded.load(tmp_path)
-    assert loaded._trained.own.keys() == improved._trained.own.keys()
+    assert loaded.own_weights.keys() == improved.own_weights.keys()
     asked = list(sim_xs.questions("preference", limit=5))
     answers = list(improved.predict(asked))
-    improved._answerer.turn_to(None)  # other tests, in any order, read the shared weights
+    improved.answerer.turn_to(None)  # other tests, in any order, read the shared weights
     assert list(loaded.predict(asked)) == answers
     assert answers != list(joint.predict(asked))
     assert _changed(_state(joint), {**_state(loaded), **_shared_part(loaded)}) == set()
@@ -202,7 +204,7 @@ def test_a_tasks_own_weights_answer_it_and_survive_saving(improved, joint, sim_x
 
 def _shared_part(model):
     """A model's shared weights, whatever task it was asked last."""
-    model._answerer.turn_to(None)
+    model.answerer.turn_to(None)
     return _state(model)
 
 
@@ -230,7 +232,7 @@ def test_a_frozen_language_model_is_tuned_in_its_last_layer_for_a_task_alone(
     now = {n: p for n, p in _state(model).items() if n.startswith("language.")}
     assert _changed(before, now) == set()
     for task in IN_ORDER:
-        assert model._trained.own[task].keys() == LAST_OF_TWO
+        assert model.own_weights[task].keys() == LAST_OF_TWO
     assert not [n for n in trainable_parameters(model.parts.network) if n.startswith("language.")]
     (tmp_path / "fit").mkdir()
     model.save(tmp_path / "fit")
@@ -242,17 +244,17 @@ def test_a_frozen_language_model_is_tuned_in_its_last_layer_for_a_task_alone(
 
 
 def test_validation_chooses_threshold_and_temperature(fitted):
-    chosen = fitted._chosen
+    chosen = fitted.chosen
     assert 0 < chosen.threshold <= 1
     assert 0.1 <= chosen.temperature <= 2.0
 
 
 def test_the_temperature_is_used(joint, sim_xs):
     asked: list[PreferenceInstance] = list(sim_xs.questions("preference", limit=4))
-    answerers = [
-        Answerer(joint.parts, {}, joint.config, chosen=Chosen(0.5, t), casing={}) for t in (0.1, 2)
-    ]
-    cold, warm = ([r.value for r in a.answer("preference", asked)] for a in answerers)
+    answerers = [Answerer(joint.parts, {}, joint.config, chosen=Chosen(0.5, t)) for t in (0.1, 2)]
+    cold, warm = (
+        [r.value for r in unimp_tasks.TASKS["preference"].predict(a, asked)] for a in answerers
+    )
     assert cold != warm
 
 

@@ -33,7 +33,7 @@ def test_the_estimate_counts_weights_and_grows_as_training_does(llama_folder, lo
 def test_too_little_memory_says_how_much_and_what_would_fit(llama_folder, load, network_around):
     w, config = network_around(load(llama_folder), batch_rows=32)
     shape = {"longest_row": 100, "patches": (PATCHES, FEATURES)}
-    enough = _estimate(w, config, batch_rows=8).still
+    enough = _estimate(w, config, batch_rows=8).added
     memory.check_training(w.network, config, available=lambda _: 10**12, **shape)
     with pytest.raises(
         BenchError, match=r"batch_rows 32 takes about .*weights.* are free"

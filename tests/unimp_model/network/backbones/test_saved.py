@@ -49,8 +49,8 @@ def test_a_model_is_handed_over_as_a_folder(fitted, saved, asked):
 
 
 def test_tuning_for_a_task_leaves_the_frozen_language_model_as_it_was(fitted, llama_folder):
-    own = fitted._trained.own
-    fitted._new_answerer().turn_to(None)
+    own = fitted.own_weights
+    fitted.answerer.turn_to(None)
     assert weights_sha256(fitted.parts.network.language.causal_lm) == fitted.parts.language_sha256
     for part in own.values():
         assert {name.split(".")[0] for name in part} <= {"language", "cross_attention"}

@@ -1,0 +1,92 @@
+"""The fitted network as the tasks use it: under the shared weights, or under a task's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benchmark.instances import Item
+from unimp_model.config import UniMPConfig
+from unimp_model.network.decoding import Reader
+from unimp_model.parts import Parts
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What tasks choose once the weights are final, on validation or on training text."""
+
+    threshold: float = 0.5
+    """Least probability of a candidate that is selected."""
+    temperature: float = 1.0
+    """Of rating probabilities."""
+    casing: Mapping[str, str] = field(default_factory=dict)
+    """Lower-case word -> its usual form, for a model that writes lower case."""
+
+
+class Answerer:
+    """Holds a fitted network and turns it to the weights a task is predicted with.
+
+    ``own`` holds, by task, weights by parameter name that replace the network's.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        own: Mapping[str, Mapping[str, Tensor]],
+        config: UniMPConfig,
+        *,
+        chosen: Chosen,
+    ) -> None:
+        self.parts = parts
+        self.config = config
+        self.chosen = chosen
+        self._own = own
+        replaced = {name for part in own.values() for name in part}
+        self._parameters = {
+            name: p for name, p in parts.network.named_parameters() if name in replaced
+        }
+        self._shared = {name: p.detach().clone() for name, p in self._parameters.items()}
+        self._task: str | None = None
+        self._reader: Reader | None = None
+
+    @property
+    def reader(self) -> Reader:
+        """Return the reader of rows under the weights in use, made on first use."""
+        if self._reader is None:
+            self._reader = Reader(
+                self.parts.network,
+                self.parts.photos,
+                slots=self.config.history_items,
+                at_once=self.config.answer_rows,
+            )
+        return self._reader
+
+    def turn_to(self, task: str | None) -> None:
+        """Put a task's own weights into the network; ``None``: the shared ones."""
+        if task == self._task:
+            return
+        weights = {**self._shared, **self._own.get(task or "", {})}
+        with torch.no_grad():
+            for name, parameter in self._parameters.items():
+                parameter.copy_(weights[name])
+        self._task = task
+        self._reader = None
+
+    def encode_new_photos(self, items: Iterable[Item]) -> None:
+        """Encode the photos of ``items`` that are not in the catalogue the model was trained on."""
+        parts = self.parts
+        if parts.photos is None or parts.encoder is None:
+            return
+        known = parts.photos.index
+        # Texts first: a photo occurs in many histories, and a path takes longer than the set.
+        files = {item.image for item in items if item.image is not None}
+        images = {Path(file).name: Path(file) for file in sorted(files)}
+        new = sorted(name for name in images if name not in known)
+        if new:
+            table = parts.encoder.features([images[n] for n in new], self.config.image_grid)
+            parts.photos = parts.photos.extended(new, table)
+            self._reader = None
