@@ -91,9 +91,10 @@ def _row(folder: Path) -> dict[str, Any]:
         empty = dict.fromkeys(keys)
         return {**names, **empty, "bytes": size_of(folder), "problem": error.message}
     score = run.scores.get(task.primary, {})
+    said: Mapping[str, Any] = run.manifest
     return {
         **names,
-        **{key: run.manifest[key] for key in _SAID},
+        **{key: said[key] for key in _SAID},
         "metric": task.primary,
         **{key: score.get(key) for key in ("value", "low", "high")},
         "failure_rate": run.failure_rate,

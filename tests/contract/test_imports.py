@@ -29,8 +29,12 @@ ALLOWED = {
 #: The rooms of every folder that has folders in it, low to high: each imports only those before it.
 ORDER = {
     "benchmark": """
-        errors settings rounding predictions registry host instances model vision tasks data metrics stats
-        ranking models training runs tuning compare report doctor face commands cli
+        errors settings rounding predictions registry host instances model vision tasks data
+        ranking models training metrics stats runs tuning compare report doctor face commands cli
+    """,
+    "benchmark.commands": """
+        options output printing removal run_file describing data cache compare doctor models report
+        run runs tables tasks tune
     """,
     "benchmark.data": """
         catalogue schema frames raw queries simulator instances sources listing view perturbations
@@ -45,7 +49,7 @@ ORDER = {
     """,
     "baselines": "learning recbole search trivial oracle entries",
     "unimp_model": """
-        config sequence images network training assembly storage card answering adapter entries
+        config sequence images card network parts storage tasks training assembly adapter entries
     """,
     "leaderboards": "submission boards verification site commands",
 }
