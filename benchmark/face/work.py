@@ -154,7 +154,7 @@ def run_all(
         settings=settings or {},
         tuned=tuned,
     )
-    require_tuned(specs, place)
+    specs = require_tuned(specs, place)
     return _executed(specs, place, force=force)
 
 
