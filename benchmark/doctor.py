@@ -87,7 +87,7 @@ def check_model(
     findings: dict[str, list[str]] = {}
     for task_name in shared:
         task = TASKS.get(task_name)
-        instances = dataset.questions(task_name, limit=SAMPLE)[:]
+        instances = dataset.instances(task_name, limit=SAMPLE)[:]
         ask = functools.partial(_predict, fitted.model, built.label)
         expected = ask(instances)
         problems = [] if len(expected) == len(instances) else ["wrong number of predictions"]

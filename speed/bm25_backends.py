@@ -38,26 +38,26 @@ K1, B = 1.2, 0.75
 FIELDS = ("category", "title", "brand", "description")
 
 
-def by_bm25s(view: TrainingView, questions: Sequence[SearchInstance]) -> None:
+def by_bm25s(view: TrainingView, instances: Sequence[SearchInstance]) -> None:
     """Index the catalogue and answer every query with bm25s called directly."""
     index = bm25s.BM25(k1=K1, b=B, method="lucene", backend="numpy")
     index.index([words(document(item, FIELDS)) for item in view.catalogue], show_progress=False)
-    asked = [words(q.query) for q in questions]
-    index.retrieve(asked, k=questions[0].k, show_progress=False)
+    asked = [words(q.query) for q in instances]
+    index.retrieve(asked, k=instances[0].k, show_progress=False)
 
 
-def by_rank_bm25(view: TrainingView, questions: Sequence[SearchInstance]) -> None:
+def by_rank_bm25(view: TrainingView, instances: Sequence[SearchInstance]) -> None:
     """Index the catalogue and answer every query with rank-bm25 called directly."""
     index = BM25Okapi([words(document(item, FIELDS)) for item in view.catalogue], k1=K1, b=B)
-    for question in questions:
+    for question in instances:
         np.argsort(index.get_scores(words(question.query)))[::-1][: question.k]
 
 
-def by_lucene(view: TrainingView, questions: Sequence[SearchInstance]) -> None:
+def by_lucene(view: TrainingView, instances: Sequence[SearchInstance]) -> None:
     """Index the catalogue and answer every query with Lucene called directly."""
     corpus = Corpus.of(words(document(item, FIELDS)) for item in view.catalogue)
     searcher = _searcher(corpus, k1=K1, b=B)
-    for question in questions:
+    for question in instances:
         counts = Counter(corpus.known(words(question.query)))
         [(hit.doc, hit.score) for hit in searcher.search(_query(counts), question.k).scoreDocs]
 
@@ -80,9 +80,9 @@ def main() -> None:
     arguments = parser.parse_args()
     dataset = ensure_dataset(arguments.data, find_home(arguments.home))
     view = dataset.training_view()
-    questions = [q for q in dataset.questions("search") if isinstance(q, SearchInstance)]
-    distinct = len({q.query for q in questions})
-    print(f"{dataset.name}: {len(view.catalogue):,} items, {len(questions):,} questions, "
+    instances = [q for q in dataset.instances("search") if isinstance(q, SearchInstance)]
+    distinct = len({q.query for q in instances})
+    print(f"{dataset.name}: {len(view.catalogue):,} items, {len(instances):,} instances, "
           f"{distinct:,} different queries")  # fmt: skip
     print(f"{'model':16} {'direct, s':>10} {'ours, s':>10} {'added':>8}")
     ways = {"bm25": by_bm25s, "bm25:rank-bm25": by_rank_bm25, "bm25:lucene": by_lucene}
@@ -92,11 +92,11 @@ def main() -> None:
         def ours(build: Callable[[], Any] = configured.build) -> None:
             model = build()
             model.fit(view, seed=0)
-            list(model.predict(questions))
+            list(model.predict(instances))
 
         times: dict[str, list[float]] = {"direct": [], "ours": []}
         for _ in range(arguments.repeat + 1):
-            times["direct"].append(seconds(lambda way=way: way(view, questions)))
+            times["direct"].append(seconds(lambda way=way: way(view, instances)))
             times["ours"].append(seconds(ours))
         direct, own = (statistics.median(turns[1:]) for turns in times.values())
         print(f"{name:16} {direct:10.3f} {own:10.3f} {own / direct - 1:+8.1%}", flush=True)

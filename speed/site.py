@@ -33,7 +33,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmark.data.dataset import Dataset
-from benchmark.data.instances.lazily import Questions
+from benchmark.data.instances.lazily import FrozenInstances
 from benchmark.data.opening import ensure_dataset
 from benchmark.host.home import Home, find_home
 from benchmark.runs.runner import execute
@@ -68,13 +68,13 @@ _USED = """async () => {
 def make_submissions(folder: Path, home: Home, number: int, distinct: int) -> None:
     """Write ``number`` submissions; the shares of targets found rise from 0 to 0.6."""
     dataset = ensure_dataset(DATA, home)
-    questions = dataset.questions(TASK)
+    instances = dataset.instances(TASK)
     files = pack.files_of([execute(RunSpec("random", TASK, data=DATA), dataset, home)], DECLARATION)
     manifest = json.loads(files.pop(MANIFEST))
     ((name, content),) = files.items()
     random = tables.decode(content, TASK, name)
     kept = [
-        _answers(random, questions, dataset, 0.6 * i / distinct, seed=i) for i in range(distinct)
+        _answers(random, instances, dataset, 0.6 * i / distinct, seed=i) for i in range(distinct)
     ]
     for i in range(number):
         content, scores = kept[i * distinct // number]
@@ -90,19 +90,19 @@ def make_submissions(folder: Path, home: Home, number: int, distinct: int) -> No
 
 
 def _answers(
-    random: pa.Table, questions: Questions, dataset: Dataset, share: float, *, seed: int
+    random: pa.Table, instances: FrozenInstances, dataset: Dataset, share: float, *, seed: int
 ) -> tuple[bytes, dict[str, Any]]:
     """A predictions file that has a ``share`` of the targets in random places, and its scores."""
     rng = np.random.default_rng(seed)
     rankings = random["items"].to_pylist()
-    for items, target in zip(rankings, questions.targets, strict=True):
+    for items, target in zip(rankings, instances.targets, strict=True):
         wanted = target[0] if isinstance(target, tuple) else target
         if rng.random() < share and wanted not in items:
             items[rng.integers(len(items))] = wanted
     column = random.schema.get_field_index("items")
     field = random.schema.field(column)
     table = random.set_column(column, field, pa.array(rankings, type=field.type))
-    scores = rescore(table, TASKS.get(TASK), questions, dataset).scores
+    scores = rescore(table, TASKS.get(TASK), instances, dataset).scores
     return tables.encode(table), {metric: asdict(score) for metric, score in scores.items()}
 
 

@@ -148,9 +148,9 @@ def main() -> None:
         # Loud rows make an open search find items, as a trained network's would.
         loud = 4 * float(network.language.output_rows.detach().std())
         torch.nn.init.normal_(network.items.output_delta, std=loud)
-        questions = list(dataset.questions("search", limit=arguments.users))
+        instances = list(dataset.instances("search", limit=arguments.users))
         window, users = config.history_items, arguments.batch
-        rows = [question_row(parts.template, "search", q, window=window) for q in questions]
+        rows = [question_row(parts.template, "search", q, window=window) for q in instances]
         files = catalogue_photos(view)
         pixels = PhotoPixels(encoder, files)
         own, seeing = OwnModules(network), OwnModules(network, encoder, grid=config.image_grid)

@@ -98,7 +98,7 @@ class ReviewTransformer(nn.Module):
         (B, U) and ``item_real`` (B, C, I) are false at padding. U and I may be smaller than the
         most that there are positions for.
         """
-        questions, candidates, per_item, width = item.shape
+        instances, candidates, per_item, width = item.shape
         per_user = user.shape[1]
         at = self.positions.weight
         begin = 1 + self.user_reviews
@@ -112,10 +112,10 @@ class ReviewTransformer(nn.Module):
                 about,
             ],
             2,
-        ).reshape(questions * candidates, 1 + per_user + per_item, width)  # (S, L, d)
+        ).reshape(instances * candidates, 1 + per_user + per_item, width)  # (S, L, d)
         real = torch.cat(
             [
-                user_real.new_ones(questions, candidates, 1),
+                user_real.new_ones(instances, candidates, 1),
                 user_real[:, None].expand(-1, candidates, -1),
                 item_real,
             ],
@@ -125,7 +125,7 @@ class ReviewTransformer(nn.Module):
             # Nothing but the first place of the last layer is read.
             x = block(x, ~real, first_only=block is self.blocks[-1])
         scores: Tensor = self.score(x[:, 0])
-        return scores.view(questions, candidates)
+        return scores.view(instances, candidates)
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the binary cross-entropy of the taken item (the first) against all others.

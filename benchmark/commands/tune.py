@@ -43,7 +43,7 @@ def tune(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Search a model's settings on the validation questions, never on the test ones.
+    """Search a model's settings on the validation instances, never on the test ones.
 
     A trial is a fit, so it takes as long as one. What is finished is kept: the same command with
     the same or more --trials goes on. --set fixes a setting for all trials.

@@ -52,7 +52,7 @@ class Pair:
 def pair(a: StoredRun, b: StoredRun, names: tuple[str, ...] = ()) -> Pair:
     """Pair ``a`` and ``b`` over their common instances and metrics (those in ``names``, if any).
 
-    Raises :class:`UsageError` for a run with itself, runs that were asked different questions
+    Raises :class:`UsageError` for a run with itself, runs that were asked different instances
     and metrics they do not have, and :class:`BenchError` for a damaged per-instance table.
     """
     if a.folder.resolve() == b.folder.resolve():

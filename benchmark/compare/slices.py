@@ -47,7 +47,7 @@ def slices_of(dataset: Dataset, task: str, cohort: str, ids: Sequence[str]) -> l
         how="left",
         maintain_order="left",
     )
-    if frame["target"].null_count():  # other questions than those of the dataset as it is now
+    if frame["target"].null_count():  # other instances than those of the dataset as it is now
         return []
     history, popularity = _history_lengths(dataset, frame), _popularity(dataset, frame)
     photo = _any_photo(dataset, frame)

@@ -13,7 +13,7 @@ import polars as pl
 from benchmark.data.catalogue import Catalogue
 from benchmark.data.frames import read_parquet
 from benchmark.data.instances.building import Rules
-from benchmark.data.instances.lazily import Questions
+from benchmark.data.instances.lazily import FrozenInstances
 from benchmark.data.instances.table import InstanceTable
 from benchmark.data.listing import INFO, prepare_command, supported
 from benchmark.data.perturbations import PERTURBATIONS, drop_attributes, swap_images
@@ -118,7 +118,7 @@ class Dataset:
         """Return the interactions of every part and cohort; for the harness, not for models."""
         return read_parquet(self.folder / "interactions.parquet")
 
-    def questions(
+    def instances(
         self,
         task: str,
         *,
@@ -126,7 +126,7 @@ class Dataset:
         part: str = "test",
         perturb: str | None = None,
         limit: int | None = None,
-    ) -> Questions:
+    ) -> FrozenInstances:
         """Return the frozen instances of ``task``; the first ``limit`` of them where given.
 
         Raises :class:`UsageError`, with the reason, when the dataset lacks task or cohort, and
@@ -138,8 +138,8 @@ class Dataset:
         catalogue = self.catalogue()
         table = self._table(task, name, catalogue)
         shown = catalogue if perturb is None else self.catalogue(perturb)
-        questions = Questions(table, shown, sha256=self.info["files"][name])
-        return questions if limit is None else questions[:limit]
+        instances = FrozenInstances(table, shown, sha256=self.info["files"][name])
+        return instances if limit is None else instances[:limit]
 
     def _check_unchanged(self, name: str) -> None:
         """Raise when these instances are not those whose hash a score would carry."""

@@ -14,7 +14,7 @@ import os
 from datetime import timedelta
 from typing import Any
 
-#: The main process may train an encoder, or answer a million questions, while the others wait.
+#: The main process may train an encoder, or answer a million instances, while the others wait.
 _PATIENCE = timedelta(days=30)
 
 

@@ -41,7 +41,7 @@ def build_report(table: str, *, home: Home, data: str | None = None) -> Report:
 
     ``data`` is the dataset of the measured columns; ``None`` takes the table's own. Where a
     table fixes its datasets, ``data`` keeps the columns of that one; a dataset the table does
-    not name is asked the table's questions, and then no number of the paper stands beside it.
+    not name is asked the table's instances, and then no number of the paper stands beside it.
 
     Raises :class:`~benchmark.errors.UsageError` for an unknown table, a broken file, a model
     nobody knows in a user's own file, and a ``data`` that is neither prepared, nor preparable

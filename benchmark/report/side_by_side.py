@@ -41,8 +41,8 @@ def render_runs(
     clustered by user, Holm-corrected over each column). The formats are those of
     :data:`~benchmark.report.formats.render.DRAWN`, and ``json``.
 
-    Raises :class:`~benchmark.errors.UsageError` where the runs do not answer the same
-    questions, or the format is unknown.
+    Raises :class:`~benchmark.errors.UsageError` where the runs are not of the same
+    instances, or the format is unknown.
     """
     check_format(output_format, (*DRAWN, "json"))
     if output_format != "json":
@@ -56,7 +56,7 @@ def render_runs(
 def sheet_of_runs(runs: Sequence[StoredRun]) -> Sheet:
     """Return the table that :func:`render_runs` draws.
 
-    Raises :class:`~benchmark.errors.UsageError` where the runs do not answer the same questions.
+    Raises :class:`~benchmark.errors.UsageError` where the runs are not of the same instances.
     """
     _check_comparable(runs)
     labels = _labels(runs)

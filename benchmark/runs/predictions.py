@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmark.data.dataset import Dataset
-from benchmark.data.instances.lazily import Questions
+from benchmark.data.instances.lazily import FrozenInstances
 from benchmark.errors import BenchError, in_one_line
 from benchmark.host.files import atomic_path
 from benchmark.host.progress import bar
@@ -154,7 +154,7 @@ def _problem(
 def predict(
     model: Model,
     task: Task,
-    questions: Questions,
+    instances: FrozenInstances,
     dataset: Dataset,
     folder: Path,
     *,
@@ -166,14 +166,14 @@ def predict(
     Raises :class:`~benchmark.errors.BenchError` when the model fails.
     """
     index = dataset.catalogue().index
-    with bar(f"{label} on {task.name}", total=len(questions)) as progress:
-        for number, (start, stop) in enumerate(borders(len(questions))):
+    with bar(f"{label} on {task.name}", total=len(instances)) as progress:
+        for number, (start, stop) in enumerate(borders(len(instances))):
             path = shard_path(folder, number)
             if not path.is_file():
                 # Seeded per shard: what a model draws may not depend on where a run resumed.
                 seed_everything(seed + number)
-                asked = questions[start:stop]
+                asked = instances[start:stop]
                 predict_shard(model, task, asked, index.__contains__, path, label)
             progress.advance(stop - start)
-    merge(folder, len(questions), task, folder / PREDICTIONS)
+    merge(folder, len(instances), task, folder / PREDICTIONS)
     return folder / PREDICTIONS

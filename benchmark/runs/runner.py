@@ -17,7 +17,7 @@ from typing import Any, cast
 import polars as pl
 
 from benchmark.data.dataset import Dataset
-from benchmark.data.instances.lazily import Questions
+from benchmark.data.instances.lazily import FrozenInstances
 from benchmark.errors import BenchError, UsageError
 from benchmark.host import provenance
 from benchmark.host.console import note
@@ -65,13 +65,13 @@ def execute(
     if spec.tuned:
         chosen = chosen_settings(spec, dataset.sha256, home)
         built = configure(spec.model, chosen.settings)
-    questions = dataset.questions(spec.task, cohort=spec.cohort, perturb=spec.perturb)
+    instances = dataset.instances(spec.task, cohort=spec.cohort, perturb=spec.perturb)
     if spec.limit is not None:
-        if spec.limit < len(questions):
-            questions = questions[: spec.limit]
+        if spec.limit < len(instances):
+            instances = instances[: spec.limit]
         else:  # all of them: this is the whole run, not a trial
             spec = replace(spec, limit=None)
-    identity = _identity(spec, task, built, dataset, questions)
+    identity = _identity(spec, task, built, dataset, instances)
     if chosen is not None:
         identity["tuning"] = chosen.record
     named = replace(spec, settings=changed_settings(built, spec.settings))
@@ -88,7 +88,7 @@ def execute(
             since = None
         try:
             fitted = fit_or_load(built, dataset, spec.seed, home, since=since)
-            _execute(spec, task, built, dataset, questions, identity, folder, fitted, chosen)
+            _execute(spec, task, built, dataset, instances, identity, folder, fitted, chosen)
         except OSError as error:
             raise cannot_write(folder, error) from error
     return load_run(folder)
@@ -117,7 +117,7 @@ def check(spec: RunSpec) -> tuple[Task, BuiltModel]:
 
 
 def _identity(
-    spec: RunSpec, task: Task, built: BuiltModel, dataset: Dataset, questions: Questions
+    spec: RunSpec, task: Task, built: BuiltModel, dataset: Dataset, instances: FrozenInstances
 ) -> dict[str, Any]:
     return {
         "model": built.entry.target,
@@ -126,7 +126,7 @@ def _identity(
         "task": spec.task,
         "task_version": task.version,
         "dataset_sha256": dataset.sha256,
-        "instances_sha256": questions.sha256,
+        "instances_sha256": instances.sha256,
         "cohort": spec.cohort,
         "perturb": spec.perturb,
         "seed": spec.seed,
@@ -139,7 +139,7 @@ def _execute(
     task: Task,
     built: BuiltModel,
     dataset: Dataset,
-    questions: Questions,
+    instances: FrozenInstances,
     identity: dict[str, Any],
     folder: Path,
     fitted: Fitted,
@@ -148,12 +148,12 @@ def _execute(
     partial = _partial(folder)
     partial.mkdir(parents=True, exist_ok=True)
     answers = predict(
-        fitted.model, task, questions, dataset, partial, seed=spec.seed, label=built.label
+        fitted.model, task, instances, dataset, partial, seed=spec.seed, label=built.label
     )
     predictions = pl.read_parquet(answers)
-    metrics, statistics = score_predictions(task, predictions, questions, dataset)
+    metrics, statistics = score_predictions(task, predictions, instances, dataset)
     scores = summarise(metrics, statistics, predictions["user_id"].to_list())
-    require_possible_scores(scores, questions)
+    require_possible_scores(scores, instances)
     failures = predictions.filter(pl.col("status") != "ok")
     write_per_instance(partial / PER_INSTANCE, predictions, statistics)
     write_json(

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmark.data.dataset import Dataset
-from benchmark.data.instances.lazily import Questions
+from benchmark.data.instances.lazily import FrozenInstances
 from benchmark.errors import BenchError
 from benchmark.instances import ImageGenerationInstance
 from benchmark.metrics.base import Metric, Statistics
@@ -24,17 +24,17 @@ from benchmark.tasks.base import ranking_metrics
 
 
 def score_predictions(
-    task: Task, predictions: pl.DataFrame, questions: Questions, dataset: Dataset
+    task: Task, predictions: pl.DataFrame, instances: FrozenInstances, dataset: Dataset
 ) -> tuple[tuple[Metric, ...], Statistics]:
     """Return the metrics of ``task`` and the per-instance statistics of each.
 
-    ``predictions`` has one row per question of ``dataset``, in order; failed rows score each
+    ``predictions`` has one row per instance of ``dataset``, in order; failed rows score each
     metric's worst value. Raises :class:`BenchError` when ids do not match or the task cannot be
     scored.
     """
-    if predictions["instance_id"].to_list() != list(questions.ids):
+    if predictions["instance_id"].to_list() != list(instances.ids):
         raise BenchError(
-            f"Predictions do not answer the {len(questions)} instances of this dataset, in order.",
+            f"Predictions do not answer the {len(instances)} instances of this dataset, in order.",
             fix="Run the model again on this dataset.",
         )
     if task.scorer is None:
@@ -42,16 +42,16 @@ def score_predictions(
             f"Task {task.name!r} cannot be scored by this version.", fix="Choose another task."
         )
     score = cast(Callable[..., tuple[tuple[Metric, ...], Statistics]], resolve(task.scorer))
-    return score(**_ARGUMENTS[task.prediction](predictions, questions, dataset))
+    return score(**_ARGUMENTS[task.prediction](predictions, instances, dataset))
 
 
-def require_possible_scores(scores: Mapping[str, Score], questions: Questions) -> None:
+def require_possible_scores(scores: Mapping[str, Score], instances: FrozenInstances) -> None:
     """Raise :class:`BenchError` when no predictions can have ``scores``: scoring is broken."""
-    several = any(isinstance(target, tuple) and len(target) > 1 for target in questions.targets)
+    several = any(isinstance(target, tuple) and len(target) > 1 for target in instances.targets)
     require_possible(
         {name: score.value for name, score in scores.items()},
         positives_per_instance="several" if several else "one",
-        scale=questions.rating_scale,
+        scale=instances.rating_scale,
     )
 
 
@@ -67,9 +67,9 @@ def write_per_instance(path: Path, predictions: pl.DataFrame, statistics: Statis
 
 
 def _ranking_arguments(
-    predictions: pl.DataFrame, questions: Questions, dataset: Dataset
+    predictions: pl.DataFrame, instances: FrozenInstances, dataset: Dataset
 ) -> dict[str, Any]:
-    targets = cast(list[tuple[str, ...]], questions.targets)
+    targets = cast(list[tuple[str, ...]], instances.targets)
     item_ids = dataset.catalogue().ids
     k = dataset.rules.k
     return {
@@ -105,43 +105,43 @@ def _index_matrix(
 
 
 def _rating_arguments(
-    predictions: pl.DataFrame, questions: Questions, dataset: Dataset
+    predictions: pl.DataFrame, instances: FrozenInstances, dataset: Dataset
 ) -> dict[str, Any]:
     return {
         "predicted": predictions["value"].cast(pl.Float64).fill_null(float("nan")).to_numpy(),
-        "target": np.array(questions.targets, dtype=np.float64),
-        "scale": questions.rating_scale,
+        "target": np.array(instances.targets, dtype=np.float64),
+        "scale": instances.rating_scale,
     }
 
 
 def _text_arguments(
-    predictions: pl.DataFrame, questions: Questions, dataset: Dataset
+    predictions: pl.DataFrame, instances: FrozenInstances, dataset: Dataset
 ) -> dict[str, Any]:
-    return {"hypotheses": predictions["text"].to_list(), "references": questions.targets}
+    return {"hypotheses": predictions["text"].to_list(), "references": instances.targets}
 
 
 def _selection_arguments(
-    predictions: pl.DataFrame, questions: Questions, dataset: Dataset
+    predictions: pl.DataFrame, instances: FrozenInstances, dataset: Dataset
 ) -> dict[str, Any]:
-    return {"chosen": predictions["chosen"].to_list(), "positives": questions.targets}
+    return {"chosen": predictions["chosen"].to_list(), "positives": instances.targets}
 
 
 def _image_arguments(
-    predictions: pl.DataFrame, questions: Questions, dataset: Dataset
+    predictions: pl.DataFrame, frozen: FrozenInstances, dataset: Dataset
 ) -> dict[str, Any]:
-    instances = cast(Sequence[ImageGenerationInstance], questions)
+    instances = cast(Sequence[ImageGenerationInstance], frozen)
     asked = [(instance.size, instance.query) for instance in instances]
     return {
         "images": predictions["png"].to_list(),
         "sizes": [size for size, _ in asked],
         "queries": [query for _, query in asked],
-        "targets": [items[0] for items in cast(list[tuple[str, ...]], questions.targets)],
+        "targets": [items[0] for items in cast(list[tuple[str, ...]], frozen.targets)],
         "catalogue": dataset.catalogue(),  # unperturbed: what was really taken
         "features": dataset.folder / "features",
     }
 
 
-_ARGUMENTS: dict[type, Callable[[pl.DataFrame, Questions, Dataset], dict[str, Any]]] = {
+_ARGUMENTS: dict[type, Callable[[pl.DataFrame, FrozenInstances, Dataset], dict[str, Any]]] = {
     Ranking: _ranking_arguments,
     Rating: _rating_arguments,
     Text: _text_arguments,

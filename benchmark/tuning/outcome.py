@@ -73,7 +73,7 @@ def outcome_text(search: Search, model: str) -> str:
     lines.append(f"All trials: {search.folder}")
     if best is not None:
         tuned, spelled = commands(search, model)
-        lines += ["Run the best on the test questions:", f"  {tuned}", "or", f"  {spelled}"]
+        lines += ["Run the best on the test instances:", f"  {tuned}", "or", f"  {spelled}"]
     return "\n".join(lines)
 
 

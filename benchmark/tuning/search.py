@@ -30,7 +30,7 @@ from benchmark.runs.tuned import SEARCH, Search, Trial, read_search
 from benchmark.tasks import Task
 from benchmark.tuning.space import Space, defaults_in, space_for, space_json
 from benchmark.tuning.suggesting import require_optuna, suggest
-from benchmark.tuning.trial import Judge, is_no_fault_of_the_trial, judge, validation_questions
+from benchmark.tuning.trial import Judge, is_no_fault_of_the_trial, judge, validation_instances
 
 
 def tune(
@@ -53,7 +53,7 @@ def tune(
     does not stop the search.
 
     Raises :class:`UsageError` for what cannot be asked, and :class:`BenchError` where the data
-    has no validation questions or where every trial failed.
+    has no validation instances or where every trial failed.
     """
     if trials < 1:
         raise UsageError(f"--trials {trials} tries nothing.", fix="Give 1 or more.")
@@ -66,12 +66,12 @@ def tune(
     home.check_writable()
     dataset = ensure_dataset(data, home)
     require_unchanged(dataset)  # now: no trial is to blame
-    questions = validation_questions(dataset, task)
-    identity = _identity(built, asked, dataset, questions.sha256, fixed, chosen_from, seed)
+    instances = validation_instances(dataset, task)
+    identity = _identity(built, asked, dataset, instances.sha256, fixed, chosen_from, seed)
     folder = home.tuning / _name(built.label, task, dataset.name, identity)
     with locked(home.tuning / f".{folder.name}.lock", f"searching for {built.label}"):
         search = _begun(folder, identity)
-        by = Judge(model, asked, dataset, questions, seed, folder / ".trial")
+        by = Judge(model, asked, dataset, instances, seed, folder / ".trial")
         _go_on(search, by, chosen_from, built, trials, timeout)
     if search.best is None and search.trials:
         raise BenchError(
@@ -86,7 +86,7 @@ def _identity(
     built: BuiltModel,
     task: Task,
     dataset: Dataset,
-    questions_sha256: str,
+    instances_sha256: str,
     fixed: Mapping[str, Any],
     space: Space,
     seed: int,
@@ -99,7 +99,7 @@ def _identity(
         "task_version": task.version,
         "data": dataset.name,
         "dataset_sha256": dataset.sha256,
-        "instances_sha256": questions_sha256,
+        "instances_sha256": instances_sha256,
         "code_sha256": built.code,
         "settings": dict(fixed),
         "space": space_json(space),

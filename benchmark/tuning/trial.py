@@ -1,6 +1,6 @@
-"""Try one configuration: fit it, ask it the validation questions, score the answers.
+"""Try one configuration: fit it, ask it the validation instances, score the answers.
 
-It is a run over other questions: the same fit, the same saved and reloaded state, the same
+It is a run over other instances: the same fit, the same saved and reloaded state, the same
 checks and the same scorer, so that a value is what the run of that configuration would print
 if validation were the test. All of it lies in a folder that is deleted afterwards.
 """
@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from benchmark.data.dataset import Dataset
-from benchmark.data.instances.lazily import Questions
+from benchmark.data.instances.lazily import FrozenInstances
 from benchmark.errors import BenchError
 from benchmark.host.files import cannot_write, is_write_failure
 from benchmark.host.home import Home
@@ -36,8 +36,8 @@ class Judge:
     model: str
     task: Task
     dataset: Dataset
-    questions: Questions
-    """The task's validation questions."""
+    instances: FrozenInstances
+    """The task's validation instances."""
     seed: int
     folder: Path
     """For what a trial leaves behind; deleted before and after each."""
@@ -45,25 +45,25 @@ class Judge:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The task's primary metric on the validation questions."""
+    """The task's primary metric on the validation instances."""
 
     value: float
     failure_rate: float
     """Share of malformed answers, each of which scored the worst value."""
 
 
-def validation_questions(dataset: Dataset, task: str) -> Questions:
-    """Return the frozen validation questions of the ``seen`` cohort.
+def validation_instances(dataset: Dataset, task: str) -> FrozenInstances:
+    """Return the frozen validation instances of the ``seen`` cohort.
 
     Raises :class:`BenchError` where the dataset has none: then nothing can be chosen by them.
     """
-    questions = dataset.questions(task, cohort="seen", part="valid")
-    if not len(questions):
+    instances = dataset.instances(task, cohort="seen", part="valid")
+    if not len(instances):
         raise BenchError(
-            f"Dataset {dataset.name!r} has no validation questions of task {task!r}.",
+            f"Dataset {dataset.name!r} has no validation instances of task {task!r}.",
             fix="Search on a dataset that has some: unimp-bench data stats NAME counts them.",
         )
-    return questions
+    return instances
 
 
 def judge(by: Judge, settings: Mapping[str, Any]) -> Verdict:
@@ -78,14 +78,14 @@ def judge(by: Judge, settings: Mapping[str, Any]) -> Verdict:
         path = predict(
             fitted.model,
             by.task,
-            by.questions,
+            by.instances,
             by.dataset,
             folder,
             seed=by.seed,
             label=built.label,
         )
         answers = pl.read_parquet(path)
-    metrics, statistics = score_predictions(by.task, answers, by.questions, by.dataset)
+    metrics, statistics = score_predictions(by.task, answers, by.instances, by.dataset)
     metric = next(metric for metric in metrics if is_variant(metric.name, by.task.primary))
     value = float(metric.value(statistics[metric.name].mean(axis=0)))
     failed = answers.filter(pl.col("status") != "ok")

@@ -178,7 +178,7 @@ class _Slices:
     def of(self, run: SubmittedRun, asked: Asked) -> list[Slice]:
         key = run.instances_sha256
         if key not in self._known:
-            ids = asked.questions.ids
+            ids = asked.instances.ids
             self._known[key] = slices_of(asked.dataset, run.task, run.cohort, ids)
         return self._known[key]
 

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import pyarrow as pa
 
-from benchmark.data.instances.lazily import Questions
+from benchmark.data.instances.lazily import FrozenInstances
 from benchmark.predictions import Image, Ranking, Rating, Selection, Text
 from benchmark.runs.predictions import ANSWERS
 from benchmark.tasks import Task
@@ -31,7 +31,7 @@ _OK, _FAILED = "ok", "failed"
 _BATCH = 4_096
 
 
-def id_problems(table: pa.Table, asked: Questions | None, where: str) -> list[Finding]:
+def id_problems(table: pa.Table, asked: FrozenInstances | None, where: str) -> list[Finding]:
     """Check that every instance is answered exactly once, under its user's name."""
     ids, users = table["instance_id"].to_pylist(), table["user_id"].to_pylist()
     found: list[Finding] = []
@@ -68,7 +68,7 @@ def answer_problems(
     task: Task,
     where: str,
     *,
-    asked: Questions | None,
+    asked: FrozenInstances | None,
     known: Callable[[str], bool] | None,
 ) -> Iterator[Finding]:
     """Yield a finding for each row that is no valid prediction.

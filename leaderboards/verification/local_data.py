@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmark.data.dataset import Dataset
-from benchmark.data.instances.lazily import Questions
+from benchmark.data.instances.lazily import FrozenInstances
 from benchmark.data.listing import list_datasets
 from benchmark.data.opening import open_dataset
 from benchmark.data.perturbations import PERTURBATIONS
@@ -22,7 +22,7 @@ class Asked:
     """The dataset and the frozen instances that a run claims to answer."""
 
     dataset: Dataset
-    questions: Questions
+    instances: FrozenInstances
 
 
 def question_problems(run: SubmittedRun, where: str) -> list[Finding]:
@@ -83,15 +83,15 @@ def _search(run: SubmittedRun, home: Home, where: str) -> tuple[Asked | None, li
         name = same[0]
     try:
         dataset = open_dataset(name, home)
-        questions = dataset.questions(run.task, cohort=run.cohort, perturb=run.perturb)
+        instances = dataset.instances(run.task, cohort=run.cohort, perturb=run.perturb)
     except UsageError as error:
         return None, [*found, Finding("dataset-lacks", place(where, "data"), error.message)]
     except BenchError as error:
         return None, [*found, Finding("dataset-damaged", place(where, "data"), error.message, True)]
-    if questions.sha256 != run.instances_sha256:
+    if instances.sha256 != run.instances_sha256:
         message = (
-            f"The instances are {questions.sha256[:12]}..., not {run.instances_sha256[:12]}..."
+            f"The instances are {instances.sha256[:12]}..., not {run.instances_sha256[:12]}..."
         )
         found.append(Finding("instances-hash", place(where, "instances_sha256"), message))
         return None, found
-    return Asked(dataset, questions), found
+    return Asked(dataset, instances), found

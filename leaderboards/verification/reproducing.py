@@ -47,11 +47,11 @@ def rerun_problems(
     fitted = fit_or_load(built, asked.dataset, run.seed, home)
     known = asked.dataset.catalogue().index.__contains__
     task = TASKS.get(run.task)
-    rows = sample(len(asked.questions), run.predictions_sha256)
+    rows = sample(len(asked.instances), run.predictions_sha256)
     differing = []
     for shard, group in groupby(rows, key=lambda row: row // SHARD):
         members = list(group)
-        instances = [asked.questions[row] for row in members]
+        instances = [asked.instances[row] for row in members]
         seed_everything(run.seed + shard)  # as the runner does at a shard's begin
         with model_code(built.label, "predicting"):
             predictions = list(fitted.model.predict(instances))

@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 
 from benchmark.data.dataset import Dataset
-from benchmark.data.instances.lazily import Questions
+from benchmark.data.instances.lazily import FrozenInstances
 from benchmark.metrics import gates
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.metrics.families import family_of, is_variant
@@ -44,14 +44,14 @@ class Rescored:
     users: tuple[str, ...]
 
 
-def rescore(table: pa.Table, task: Task, questions: Questions, dataset: Dataset) -> Rescored:
+def rescore(table: pa.Table, task: Task, instances: FrozenInstances, dataset: Dataset) -> Rescored:
     """Compute every metric that this machine can, and the failure rate.
 
-    ``table`` has one row per question, in order. Raises :class:`BenchError` where scoring is
+    ``table`` has one row per instance, in order. Raises :class:`BenchError` where scoring is
     not possible here (a package is missing).
     """
     predictions = cast(pl.DataFrame, pl.from_arrow(table))
-    metrics, statistics = score_predictions(task, predictions, questions, dataset)
+    metrics, statistics = score_predictions(task, predictions, instances, dataset)
     users = tuple(predictions["user_id"].to_list())
     scores = summarise(metrics, statistics, users)
     failed = int((predictions["status"] != "ok").sum())
@@ -107,16 +107,18 @@ def metric_problems(run: SubmittedRun, task: Task, where: str) -> Iterator[Findi
             yield Finding("metric-missing", where, f"{known} is not claimed.", encoder)
 
 
-def gate_problems(run: SubmittedRun, questions: Questions | None, where: str) -> Iterator[Finding]:
+def gate_problems(
+    run: SubmittedRun, instances: FrozenInstances | None, where: str
+) -> Iterator[Finding]:
     """Yield a finding for claimed scores that no predictions can have together."""
-    single = questions is not None and all(
-        not isinstance(target, tuple) or len(target) == 1 for target in questions.targets
+    single = instances is not None and all(
+        not isinstance(target, tuple) or len(target) == 1 for target in instances.targets
     )
     scores = {name: score.value for name, score in run.scores.items()}
     for violation in gates.problems(
         scores,
         positives_per_instance="one" if single else "several",
-        scale=None if questions is None else questions.rating_scale,
+        scale=None if instances is None else instances.rating_scale,
     ):
         yield Finding(f"gate-{violation.code}", place(where, "scores"), violation.message)
     for name, score in run.scores.items():

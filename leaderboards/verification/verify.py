@@ -200,12 +200,12 @@ class _Run:
             return
         task = TASKS.get(run.task)
         asked, found = local_data.find(run, self._home, where, self._known)
-        questions = None if asked is None else asked.questions
+        instances = None if asked is None else asked.instances
         yield from found
         yield from rescoring.metric_problems(run, task, where)
-        yield from rescoring.gate_problems(run, questions, where)
+        yield from rescoring.gate_problems(run, instances, where)
         yield from _cautions(run, where)
-        wrong = answers.id_problems(table, questions, place(run.predictions))
+        wrong = answers.id_problems(table, instances, place(run.predictions))
         yield from wrong
         if wrong:
             return
@@ -213,13 +213,13 @@ class _Run:
             yield Finding("no-predictions", place(run.predictions), "There is not one prediction.")
             return
         if asked is not None:
-            table = _in_order(table, asked.questions.ids)
+            table = _in_order(table, asked.instances.ids)
         sound = True
         for finding in answers.answer_problems(
             table,
             task,
             place(run.predictions),
-            asked=None if asked is None else asked.questions,
+            asked=None if asked is None else asked.instances,
             known=None if asked is None else asked.dataset.catalogue().index.__contains__,
         ):
             sound = False
@@ -231,7 +231,7 @@ class _Run:
         run, where = self._run, self._where
         task = TASKS.get(run.task)
         try:
-            rescored = rescoring.rescore(table, task, asked.questions, asked.dataset)
+            rescored = rescoring.rescore(table, task, asked.instances, asked.dataset)
         except BenchError as error:
             yield Finding("not-rescored", where, str(error).replace("\n", " "), True)
             return

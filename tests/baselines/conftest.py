@@ -111,7 +111,7 @@ class Shop:
         return SearchInstance(name, user, past, query, exclude=frozenset(exclude), k=k)
 
     @property
-    def questions(self) -> list[SearchInstance]:
+    def instances(self) -> list[SearchInstance]:
         """What could go wrong: new users, unknown words, no text, no history, unknown items."""
         return [
             self.question(query, user, history, exclude=exclude, k=3, name=f"{n}")
@@ -131,7 +131,7 @@ class Shop:
 
     def answers_do_not_depend_on_company(self, model) -> bool:
         """Whether every answer is the same, to the bit, alone, together and in another order."""
-        asked = self.questions
+        asked = self.instances
         together = list(model.predict(asked))
         alone = [answer for question in asked for answer in model.predict([question])]
         order = random.Random(3).sample(range(len(asked)), len(asked))

@@ -86,11 +86,11 @@ def test_runs_over_a_prepared_dataset_are_compared_slice_by_slice(
     command: Any, place: Any, home_with: Any, sim_xs: Any, write_run: Any
 ) -> None:
     home_with(place.root, sim_xs)
-    questions = sim_xs.questions("search")
-    shared = {"data": "sim-xs", "dataset_sha256": sim_xs.sha256, "ids": questions.ids}
-    n = len(questions)
-    write_run("a", {"NDCG@5": [1.0] * n, "HR@5": [1.0] * n}, questions.users, **shared)
-    write_run("b", {"NDCG@5": [0.0] * n, "HR@5": [0.0] * n}, questions.users, **shared)
+    instances = sim_xs.instances("search")
+    shared = {"data": "sim-xs", "dataset_sha256": sim_xs.sha256, "ids": instances.ids}
+    n = len(instances)
+    write_run("a", {"NDCG@5": [1.0] * n, "HR@5": [1.0] * n}, instances.users, **shared)
+    write_run("b", {"NDCG@5": [0.0] * n, "HR@5": [0.0] * n}, instances.users, **shared)
     slices = json.loads(command("a", "b", "--json")[1])["slices"]
     assert {row["by"] for row in slices} == {"history length", "target's popularity"}
     assert {row["metric"] for row in slices} == {"NDCG@5"}  # the primary one

@@ -28,22 +28,22 @@ def _bounds(label: str) -> tuple[float, float]:
 def test_every_instance_is_in_the_slice_its_own_numbers_say(
     sim_xs: Any, task: str, cohort: str
 ) -> None:
-    questions = sim_xs.questions(task, cohort=cohort)
+    instances = sim_xs.instances(task, cohort=cohort)
     rows = sim_xs.interactions().to_dicts()
     of_user = Counter(row["user_id"] for row in rows)
     trained = Counter(
         row["item_id"] for row in rows if row["part"] == "train" and row["cohort"] == "seen"
     )
-    slices = slices_of(sim_xs, task, cohort, questions.ids)
+    slices = slices_of(sim_xs, task, cohort, instances.ids)
     expected: dict[str, list[float]] = {HISTORY: [], POPULARITY: []}
-    for instance, target in zip(questions, questions.targets, strict=True):
+    for instance, target in zip(instances, instances.targets, strict=True):
         items = target if isinstance(target, tuple) else (instance.item.item_id,)
         expected[HISTORY].append(of_user[instance.user_id] - len(items))
         expected[POPULARITY].append(sum(trained[item] for item in items) / len(items))
         assert len(instance.history) <= expected[HISTORY][-1]
     for by, values in expected.items():
         found = _by(slices, by)
-        assert sorted(i for part in found.values() for i in part) == list(range(len(questions)))
+        assert sorted(i for part in found.values() for i in part) == list(range(len(instances)))
         assert 2 <= len(found) <= 3
         for label, part in found.items():
             low, high = _bounds(label)
@@ -58,17 +58,17 @@ def test_missing_photos_make_two_slices(sim_xs: Any, monkeypatch: pytest.MonkeyP
         pl.when(pl.col("item_id").is_in(list(blind))).then(None).otherwise("image").alias("image")
     )
     monkeypatch.setattr(catalogue, "frame", frame)
-    questions = sim_xs.questions("search")
-    found = _by(slices_of(sim_xs, "search", "seen", questions.ids), PHOTO)
-    without = {i for i, (item,) in enumerate(questions.targets) if item in blind}
-    assert found == {"no": without, "yes": set(range(len(questions))) - without}
+    instances = sim_xs.instances("search")
+    found = _by(slices_of(sim_xs, "search", "seen", instances.ids), PHOTO)
+    without = {i for i, (item,) in enumerate(instances.targets) if item in blind}
+    assert found == {"no": without, "yes": set(range(len(instances))) - without}
 
 
 def test_a_part_of_the_instances_has_terciles_of_its_own(sim_xs: Any) -> None:
-    ids = sim_xs.questions("search").ids[30:60][::-1]
+    ids = sim_xs.instances("search").ids[30:60][::-1]
     slices = slices_of(sim_xs, "search", "seen", ids)
     assert all(len(part.rows) == 30 for part in slices)
-    whole = slices_of(sim_xs, "search", "seen", sim_xs.questions("search").ids)
+    whole = slices_of(sim_xs, "search", "seen", sim_xs.instances("search").ids)
     assert _by(whole, POPULARITY) != _by(slices, POPULARITY)
 
 

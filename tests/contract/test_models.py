@@ -69,7 +69,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 def _instances(dataset, task, *, cohort="seen", perturb=None):
     if task not in dataset.tasks:
         pytest.skip(f"{dataset.name} has no {task}")
-    return list(dataset.questions(task, cohort=cohort, perturb=perturb, limit=ASKED)[:])
+    return list(dataset.instances(task, cohort=cohort, perturb=perturb, limit=ASKED)[:])
 
 
 @pytest.mark.parametrize("label", MODELS)
@@ -146,7 +146,7 @@ def test_batch_size_does_not_matter(label, task, fit, sim_xs):
 
 def test_the_corrupted_dataset_asks_and_answers_something_else(sim_xs, corrupted):
     for task in sim_xs.tasks:
-        assert corrupted.questions(task).targets != sim_xs.questions(task).targets
+        assert corrupted.instances(task).targets != sim_xs.instances(task).targets
     before, after = sim_xs.interactions(), corrupted.interactions()
     test = before["part"] == "test"
     assert (before["item_id"] != after["item_id"]).filter(test).all()

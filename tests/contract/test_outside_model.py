@@ -71,7 +71,7 @@ def test_the_example_answers_well_formed_rankings(sim_xs, tmp_path):
     fitted.fit(sim_xs.training_view(), seed=0)
     fitted.save(tmp_path)
     loaded.load(tmp_path)
-    instances = sim_xs.questions("recommendation")[:]
+    instances = sim_xs.instances("recommendation")[:]
     answers = list(loaded.predict(instances))
     known = sim_xs.catalogue().index.__contains__
     task = TASKS.get("recommendation")

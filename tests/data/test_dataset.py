@@ -39,7 +39,7 @@ def test_what_a_dataset_lacks_is_refused_with_the_reason(shop, build, arguments,
     shop.rating_scale = None
     dataset = build()
     with pytest.raises(UsageError, match=message):
-        dataset.questions(**arguments)
+        dataset.instances(**arguments)
 
 
 def test_the_view_refuses_the_test_part(build) -> None:

@@ -52,7 +52,7 @@ def test_corrupting_every_hidden_interaction_changes_nothing_a_model_sees(shop, 
     corrupt(shop, before)
     after = build("b")
     assert after.sha256 != before.sha256
-    assert after.questions("search").targets != before.questions("search").targets
+    assert after.instances("search").targets != before.instances("search").targets
     assert shown(after) == shown(before)
 
 

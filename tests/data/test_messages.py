@@ -189,13 +189,13 @@ def test_a_dataset_with_a_task_is_prepared_without_a_word(build, capsys) -> None
 
 
 def test_asking_a_dataset_without_any_task_says_that_it_has_none(taskless, capsys) -> None:
-    for ask in (taskless.questions, taskless.training_view().examples):
+    for ask in (taskless.instances, taskless.training_view().examples):
         with pytest.raises(
             UsageError, match="It supports no task at all; unimp-bench data stats same"
         ):
             ask("recommendation")
     with pytest.raises(UsageError, match="the user already had the item"):
-        taskless.questions("recommendation")
+        taskless.instances("recommendation")
 
 
 def test_a_task_younger_than_the_dataset_asks_to_prepare_it_again(build) -> None:
@@ -206,7 +206,7 @@ def test_a_task_younger_than_the_dataset_asks_to_prepare_it_again(build) -> None
         DATA_TASKS.added("young", young),
         pytest.raises(UsageError, match=r"prepared without task 'young'[\s\S]*--force"),
     ):
-        dataset.questions("young")
+        dataset.instances("young")
 
 
 @pytest.mark.parametrize("content", ["{", '{"1": 5}', f'{{"1": [{ENDLESS}]}}', "[" * 100_000])
@@ -250,8 +250,8 @@ def test_the_share_proposed_for_new_users_makes_some(shop, build, users) -> None
     shop.interactions = shop.interactions.filter(pl.col("user_id").is_in(names))
     dataset = build(settings={"new_users": "0"})
     with pytest.raises(UsageError) as caught:
-        dataset.questions("search", cohort="new-user")
+        dataset.instances("search", cohort="new-user")
     share = re.search(r"--set new_users=(\S+)\.$", str(caught.value.fix))
     assert share is not None
     other = build(name="other", settings={"new_users": share[1]})
-    assert len(other.questions("search", cohort="new-user"))
+    assert len(other.instances("search", cohort="new-user"))

@@ -52,9 +52,9 @@ def test_a_fifth_of_the_values_is_dropped_in_the_long_run(shop) -> None:
 
 def test_instances_show_perturbed_items_but_ask_the_same(build) -> None:
     dataset = build()
-    plain = dataset.questions("selection")
+    plain = dataset.instances("selection")
     for name in ("nt", "nv"):
-        changed = dataset.questions("selection", perturb=name)
+        changed = dataset.instances("selection", perturb=name)
         assert changed.ids == plain.ids
         assert changed.targets == plain.targets
         assert list(changed) != list(plain)
@@ -62,4 +62,4 @@ def test_instances_show_perturbed_items_but_ask_the_same(build) -> None:
 
 def test_an_unknown_perturbation_gets_a_suggestion(build) -> None:
     with pytest.raises(UsageError, match=r"Unknown perturbation 'nw'[\s\S]*'n[tv]'"):
-        build().questions("search", perturb="nw")
+        build().instances("search", perturb="nw")

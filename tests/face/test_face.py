@@ -118,7 +118,7 @@ def test_predict_answers_what_a_run_stores(pair: ub.Runs, run_home: Home) -> Non
     fitted = ub.fit("popularity", "sim-xs", home=run_home.root)
     assert repr(fitted) == "popularity fitted on sim-xs, seed 0"
     dataset = ub.open_dataset("sim-xs", home=run_home.root)
-    answers = ub.predict(fitted, dataset.questions("recommendation"))
+    answers = ub.predict(fitted, dataset.instances("recommendation"))
     stored = pair[0].predictions()
     assert [list(answer.items) for answer in answers] == stored["items"].to_list()
     assert [answer.instance_id for answer in answers] == stored["instance_id"].to_list()

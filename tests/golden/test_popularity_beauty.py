@@ -50,11 +50,11 @@ def test_popularity(beauty: Dataset, parts: list[str], expected: dict) -> None:
     order = np.argsort(-popularity, kind="stable")  # ties by item index
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
-    questions = beauty.questions("recommendation")
+    instances = beauty.instances("recommendation")
     ranks = np.array(
         [
             place[index[target[0]]] - sum(place[index[i]] < place[index[target[0]]] for i in past)
-            for target, past in zip(questions.targets, (q.exclude for q in questions), strict=True)
+            for target, past in zip(instances.targets, (q.exclude for q in instances), strict=True)
         ]
     )  # 0 = first, the user's past taken out
     for k, (hit_rate, ndcg) in expected.items():

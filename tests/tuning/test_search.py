@@ -19,7 +19,7 @@ from benchmark.runs import fitting
 from benchmark.runs.tuned import SEARCH, Search, stored_searches
 from benchmark.tuning import search as searching
 from benchmark.tuning.search import tune
-from benchmark.tuning.trial import validation_questions
+from benchmark.tuning.trial import validation_instances
 
 
 def run(knob: str, place: Home, space: Path, trials: int, **more) -> Search:
@@ -196,11 +196,11 @@ def test_data_without_validation_questions_cannot_be_tuned_on() -> None:
     class Unasked:
         name = "unasked"
 
-        def questions(self, *_, **__) -> list:
+        def instances(self, *_, **__) -> list:
             return []
 
     with pytest.raises(BenchError, match="'unasked' has no validation questions of task 'search'"):
-        validation_questions(Unasked(), "search")
+        validation_instances(Unasked(), "search")
 
 
 def test_without_optuna_the_extra_is_named(knob, space, place, monkeypatch) -> None:

@@ -182,6 +182,6 @@ def saved(fitted: UniMP, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def questions(sim_xs: Dataset) -> dict[str, list[Instance]]:
+def instances(sim_xs: Dataset) -> dict[str, list[Instance]]:
     """Six test questions of each task."""
-    return {task: list(sim_xs.questions(task, limit=6)) for task in sorted(UniMP.tasks)}
+    return {task: list(sim_xs.instances(task, limit=6)) for task in sorted(UniMP.tasks)}

@@ -30,10 +30,10 @@ def _bytes(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("task", sorted(UniMP.tasks))
-def test_answers_are_well_formed(fitted, sim_xs, questions, task):
+def test_answers_are_well_formed(fitted, sim_xs, instances, task):
     known = sim_xs.catalogue().index.__contains__
-    answers = list(fitted.predict(questions[task]))
-    pairs = zip(questions[task], answers, strict=True)
+    answers = list(fitted.predict(instances[task]))
+    pairs = zip(instances[task], answers, strict=True)
     assert [TASKS.get(task).problem(q, a, known) for q, a in pairs] == [None] * len(answers)
 
 
@@ -53,13 +53,13 @@ def loaded(saved):
 
 
 @pytest.mark.parametrize("task", sorted(UniMP.tasks))
-def test_a_loaded_model_answers_the_same(fitted, loaded, questions, task):
-    assert list(loaded.predict(questions[task])) == list(fitted.predict(questions[task]))
+def test_a_loaded_model_answers_the_same(fitted, loaded, instances, task):
+    assert list(loaded.predict(instances[task])) == list(fitted.predict(instances[task]))
 
 
-def test_a_loaded_model_is_the_one_that_was_saved(fitted, loaded, saved, questions, tmp_path):
+def test_a_loaded_model_is_the_one_that_was_saved(fitted, loaded, saved, instances, tmp_path):
     assert loaded.parameter_counts() == fitted.parameter_counts()
-    list(loaded.predict(questions["selection"]))  # saving in the midst of a task changes nothing
+    list(loaded.predict(instances["selection"]))  # saving in the midst of a task changes nothing
     loaded.save(tmp_path)
     assert _bytes(tmp_path) == _bytes(saved)
 
@@ -69,26 +69,26 @@ def test_the_saved_folder_holds_safetensors_and_json_only(saved):
 
 
 @pytest.mark.parametrize("task", sorted(UniMP.tasks))
-def test_one_at_a_time_and_in_any_order_gives_the_same_answers(fitted, questions, task):
-    asked = questions[task]
+def test_one_at_a_time_and_in_any_order_gives_the_same_answers(fitted, instances, task):
+    asked = instances[task]
     together = list(fitted.predict(asked))
     assert list(fitted.predict(asked[::-1])) == together[::-1]
     assert [next(iter(fitted.predict([q]))) for q in asked[:2]] == together[:2]
 
 
-def test_tasks_may_be_asked_in_turns(fitted, questions):
-    apart = {task: list(fitted.predict(asked[:2])) for task, asked in questions.items()}
+def test_tasks_may_be_asked_in_turns(fitted, instances):
+    apart = {task: list(fitted.predict(asked[:2])) for task, asked in instances.items()}
     for number in range(2):
-        for task, asked in questions.items():
+        for task, asked in instances.items():
             assert list(fitted.predict([asked[number]])) == [apart[task][number]]
 
 
 def test_a_photo_the_model_never_met_is_encoded_when_asked_about(
-    saved, questions, sim_xs, tmp_path
+    saved, instances, sim_xs, tmp_path
 ):
     model = UniMP()
     model.load(saved)
-    question = questions["recommendation"][0]
+    question = instances["recommendation"][0]
     item = question.history.items[-1]
     copy = tmp_path / "elsewhere.png"
     copy.write_bytes(Path(item.image).read_bytes())
@@ -97,8 +97,8 @@ def test_a_photo_the_model_never_met_is_encoded_when_asked_about(
     assert list(model.predict([moved])) == list(model.predict([known]))
 
 
-def test_a_missing_photo_is_a_question_like_any_other(fitted, questions):
-    question = questions["search"][0]
+def test_a_missing_photo_is_a_question_like_any_other(fitted, instances):
+    question = instances["search"][0]
     blind = History(tuple(replace(item, image=None) for item in question.history.items))
     (answer,) = fitted.predict([replace(question, history=blind)])
     assert len(answer.items) == question.k
@@ -151,9 +151,9 @@ def test_small_data_is_read_more_often():
     assert UniMPConfig(epochs=7).epochs_for(100, 9999) == 7
 
 
-def test_predicting_before_fitting_says_so(questions):
+def test_predicting_before_fitting_says_so(instances):
     with pytest.raises(BenchError, match="not fitted"):
-        list(UniMP().predict(questions["search"]))
+        list(UniMP().predict(instances["search"]))
 
 
 def test_a_dataset_without_its_tasks_is_refused(sim_xs):

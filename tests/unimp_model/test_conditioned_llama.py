@@ -32,7 +32,7 @@ def usual() -> ModuleType:
     return module
 
 
-def _questions(w, answer=()):
+def _instances(w, answer=()):
     return [
         question_row(
             w.template,
@@ -53,7 +53,7 @@ def _own(usual, w):
 
 def test_ten_beams_of_transformers_are_the_exact_ranking(usual, world):
     w = world()
-    rows = _questions(w)
+    rows = _instances(w)
     first = w.vocabulary.first_item
     batch = usual.padded(rows, w.photos, torch.device("cpu"), left=True)
     tokens = torch.arange(first, first + len(w.items))
@@ -64,7 +64,7 @@ def test_ten_beams_of_transformers_are_the_exact_ranking(usual, world):
 
 def test_open_beams_are_the_best_of_the_whole_vocabulary(usual, world):
     w = world()
-    rows = _questions(w)
+    rows = _instances(w)
     batch = usual.padded(rows, w.photos, torch.device("cpu"), left=True)
     beams = _own(usual, w).generate(batch, beams=4)
     own = collate(rows, w.photos.index, all_photos=True, slots=5)
@@ -107,7 +107,7 @@ def test_rows_that_share_a_history_are_refused(usual, world):
 
 def test_images_start_where_their_items_do(usual, world):
     w = world()
-    rows = _questions(w)
+    rows = _instances(w)
     batch = usual.padded(rows, w.photos, torch.device("cpu"))
     starts = batch.starts
     assert (batch.tokens[starts] == w.vocabulary.img).all()
@@ -133,7 +133,7 @@ def test_flamingo_modules_have_the_sizes_of_ours_and_learn(usual, world, feed_fo
     assert {name for name in tuned if name.startswith("llama")} == {
         "llama.model.embed_tokens.weight"
     }
-    rows = _questions(w, answer=(w.vocabulary.first_item,))
+    rows = _instances(w, answer=(w.vocabulary.first_item,))
     batch = usual.padded(rows, w.photos, torch.device("cpu"))
     optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2)
     losses = []

@@ -91,7 +91,7 @@ def test_a_variant_fits_predicts_and_survives_saving(name, micro, sim_xs, tmp_pa
     model = UniMP(UniMPConfig(**{**micro, **VARIANTS[name]}))
     model.fit(sim_xs.training_view(), seed=0)
     assert ("loss context" in model.journal.epochs[0]) is ("no-context" not in name)
-    asked = list(sim_xs.questions("search", limit=4))
+    asked = list(sim_xs.instances("search", limit=4))
     answers = list(model.predict(asked))
     assert [len(answer.items) for answer in answers] == [10] * 4
     model.save(tmp_path)

@@ -31,8 +31,8 @@ def _with_history(question, items, ratings=()):
 
 
 @pytest.mark.parametrize("task", ALL)
-def test_only_the_latest_five_items_count(fitted, questions, sim_xs, task):
-    question = questions[task][0]
+def test_only_the_latest_five_items_count(fitted, instances, sim_xs, task):
+    question = instances[task][0]
     items = list(sim_xs.catalogue())[:9]
     ratings = (1.0, 5.0, 2.0, 4.0, 3.0, 3.0, 5.0, 1.0, 4.0)
     long = _with_history(question, items, ratings)
@@ -41,8 +41,8 @@ def test_only_the_latest_five_items_count(fitted, questions, sim_xs, task):
 
 
 @pytest.mark.parametrize("task", ALL)
-def test_histories_without_anything_are_answered(fitted, questions, sim_xs, task):
-    question = questions[task][0]
+def test_histories_without_anything_are_answered(fitted, instances, sim_xs, task):
+    question = instances[task][0]
     known = question.history.items[-1]
     bare = Item(known.item_id)
     asked = [
@@ -57,14 +57,14 @@ def test_histories_without_anything_are_answered(fitted, questions, sim_xs, task
 
 
 @pytest.mark.parametrize("task", ["preference", "explanation"])
-def test_an_item_without_text_and_photo_can_be_asked_about(fitted, questions, sim_xs, task):
-    question = questions[task][0]
+def test_an_item_without_text_and_photo_can_be_asked_about(fitted, instances, sim_xs, task):
+    question = instances[task][0]
     asked = [replace(question, item=Item(question.item.item_id)), replace(question, item=Item("?"))]
     assert _well_formed(sim_xs, task, asked, list(fitted.predict(asked)))
 
 
-def test_candidates_without_text_and_photo_and_a_single_one(fitted, questions, sim_xs):
-    question = questions["selection"][0]
+def test_candidates_without_text_and_photo_and_a_single_one(fitted, instances, sim_xs):
+    question = instances["selection"][0]
     assert isinstance(question, SelectionInstance)
     bare = tuple(Item(c.item_id) for c in question.candidates)
     asked = [replace(question, candidates=bare), replace(question, candidates=bare[:1])]
@@ -73,9 +73,9 @@ def test_candidates_without_text_and_photo_and_a_single_one(fitted, questions, s
     assert [len(a.scores) for a in answers] == [len(bare), 1]
 
 
-def test_a_selection_has_what_reaches_the_threshold(fitted, questions):
+def test_a_selection_has_what_reaches_the_threshold(fitted, instances):
     for question, answer in zip(
-        questions["selection"], fitted.predict(questions["selection"]), strict=True
+        instances["selection"], fitted.predict(instances["selection"]), strict=True
     ):
         expected = [
             c.item_id
@@ -85,10 +85,10 @@ def test_a_selection_has_what_reaches_the_threshold(fitted, questions):
         assert list(answer.chosen) == expected
 
 
-def test_a_missing_photo_file_is_named(saved, questions):
+def test_a_missing_photo_file_is_named(saved, instances):
     model = UniMP()
     model.load(saved)
-    question = questions["recommendation"][0]
+    question = instances["recommendation"][0]
     item = replace(question.history.items[-1], image="/no/such/folder/absent.png")
     with pytest.raises(BenchError, match=r"absent\.png"):
         list(model.predict([_with_history(question, [item])]))
@@ -107,14 +107,14 @@ def bare_data(tmp_path_factory):
     return prepare("sequences", home=Home(folder / "home"), raw=folder / "events.txt")
 
 
-def test_bare_data_is_fitted_and_what_it_lacks_is_refused(fit, bare_data, questions, tmp_path):
+def test_bare_data_is_fitted_and_what_it_lacks_is_refused(fit, bare_data, instances, tmp_path):
     model = fit(bare_data.training_view())
-    asked = list(bare_data.questions("recommendation", limit=5))
+    asked = list(bare_data.instances("recommendation", limit=5))
     answers = list(model.predict(asked))
     assert _well_formed(bare_data, "recommendation", asked, answers)
     for task in set(ALL) - {"recommendation"}:
         with pytest.raises(BenchError, match=f"fitted without '{task}'; it knows recommendation"):
-            list(model.predict(questions[task]))
+            list(model.predict(instances[task]))
     model.save(tmp_path)
     names = {file.name for file in tmp_path.iterdir()}
     assert names == {"items.json", "model.safetensors", "tokenizer.json", "unimp.json"}
@@ -123,7 +123,7 @@ def test_bare_data_is_fitted_and_what_it_lacks_is_refused(fit, bare_data, questi
     assert list(loaded.predict(asked)) == answers
     assert loaded.parts.vocabulary.levels == ()
     with pytest.raises(BenchError, match="fitted without 'preference'"):
-        list(loaded.predict(questions["preference"]))
+        list(loaded.predict(instances["preference"]))
 
 
 def test_bare_data_trains_on_recommendation_and_context_alone(bare_data, fit):
@@ -143,7 +143,7 @@ def test_a_catalogue_with_one_photo_trains_an_encoder_on_it(sim_xs, fit, tmp_pat
     assert len(model.parts.photos.index) == 1
 
 
-def test_image_tokens_none_draws_nothing_and_knows_the_rest(fit, sim_xs, questions):
+def test_image_tokens_none_draws_nothing_and_knows_the_rest(fit, sim_xs, instances):
     view = sim_xs.training_view()
     view.tasks = ("image-generation", "search", "recommendation")
     model = fit(view, image_tokens="none", strategy="multi-task")
@@ -152,9 +152,9 @@ def test_image_tokens_none_draws_nothing_and_knows_the_rest(fit, sim_xs, questio
     with pytest.raises(
         BenchError, match="'image-generation'; it knows recommendation, search"
     ) as e:
-        list(model.predict(questions["image-generation"]))
+        list(model.predict(instances["image-generation"]))
     assert "image_tokens" in (e.value.fix or "")
-    assert len(list(model.predict(questions["search"]))) == len(questions["search"])
+    assert len(list(model.predict(instances["search"]))) == len(instances["search"])
     view.tasks = ("image-generation",)
     with pytest.raises(BenchError, match="none of UniMP's tasks"):
         fit(view, image_tokens="none")

@@ -10,10 +10,10 @@ from benchmark.data.instances.table import InstanceTable
 from benchmark.instances import Example, Instance, Target
 
 
-class Questions(Sequence[Instance]):
+class FrozenInstances(Sequence[Instance]):
     """Reads the instances of one task, part and cohort, in file order.
 
-    Indexing builds one instance; slicing gives :class:`Questions` again. ``sha256`` is that
+    Indexing builds one instance; slicing gives :class:`FrozenInstances` again. ``sha256`` is that
     of the instance file, the same for every slice of it.
     """
 
@@ -34,11 +34,11 @@ class Questions(Sequence[Instance]):
     @overload
     def __getitem__(self, index: int) -> Instance: ...
     @overload
-    def __getitem__(self, index: slice) -> Questions: ...
-    def __getitem__(self, index: int | slice) -> Instance | Questions:
+    def __getitem__(self, index: slice) -> FrozenInstances: ...
+    def __getitem__(self, index: int | slice) -> Instance | FrozenInstances:
         if isinstance(index, slice):
             rows = self._rows[index]
-            return Questions(self._table, self._catalogue, sha256=self.sha256, rows=rows)
+            return FrozenInstances(self._table, self._catalogue, sha256=self.sha256, rows=rows)
         return self._table.instance(self._rows[index], self._catalogue)
 
     @property

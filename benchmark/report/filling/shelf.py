@@ -3,7 +3,7 @@
 A run counts when it is whole (no ``--limit``), of the named configuration (its row's ``set`` and
 no other ``--set``), of the current version of its task, and over the dataset as it is now: runs
 over an earlier preparation of a dataset of the same name never mix with later ones. Of several
-runs of one seed the latest counts. Tuned runs (``--tuned``) answer only questions for tuned ones.
+runs of one seed the latest counts. Tuned runs (``--tuned``) fill only cells of tuned ones.
 """
 
 from __future__ import annotations

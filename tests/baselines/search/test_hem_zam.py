@@ -166,7 +166,7 @@ def test_a_query_favours_what_was_bought_with_it(cls, shop):
 @pytest.mark.parametrize("cls", [HEM, ZAM])
 def test_every_question_gets_an_answer_that_depends_on_it_alone(cls, shop):
     model = fitted(cls, shop.view())
-    for asked, answer in zip(shop.questions, model.predict(shop.questions), strict=True):
+    for asked, answer in zip(shop.instances, model.predict(shop.instances), strict=True):
         assert len(set(answer.items)) == 3
         assert not asked.exclude & set(answer.items)
     assert shop.answers_do_not_depend_on_company(model)
@@ -199,14 +199,14 @@ def test_the_same_seed_gives_the_same_files_and_they_answer_alike(cls, shop, tmp
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
     loaded = cls()
     loaded.load(folders[0])
-    assert list(loaded.predict(shop.questions)) == list(models[0].predict(shop.questions))
+    assert list(loaded.predict(shop.instances)) == list(models[0].predict(shop.instances))
     assert loaded.parameter_counts() == models[0].parameter_counts()
 
 
 def test_reviews_of_nobody_are_replaced_by_item_texts(shop):
     model = fitted(HEM, shop.view(reviews=False))
     assert "lovely" not in model.vocabulary.words
-    assert list(model.predict(shop.questions))
+    assert list(model.predict(shop.instances))
 
 
 def test_files_of_another_model_are_refused(shop, tmp_path):

@@ -181,7 +181,7 @@ def test_barred_items_take_no_place_among_the_candidates(shop):
 
 def test_every_question_gets_an_answer_that_depends_on_it_alone(shop):
     model = fitted(shop.view(), candidates=3)
-    for asked, answer in zip(shop.questions, model.predict(shop.questions), strict=True):
+    for asked, answer in zip(shop.instances, model.predict(shop.instances), strict=True):
         assert len(set(answer.items)) == 3
         assert not asked.exclude & set(answer.items)
     assert shop.answers_do_not_depend_on_company(model)
@@ -205,7 +205,7 @@ def test_the_same_seed_gives_the_same_files_and_they_answer_alike(shop, tmp_path
     assert files[0] == files[1]
     loaded = RTM()
     loaded.load(folders[0])
-    assert list(loaded.predict(shop.questions)) == list(models[0].predict(shop.questions))
+    assert list(loaded.predict(shop.instances)) == list(models[0].predict(shop.instances))
 
 
 def test_data_without_reviews_is_refused(shop):

@@ -89,10 +89,10 @@ def test_random_depends_on_seed_and_instance_id_only(view):
     one.fit(view, seed=1)
     same.fit(view, seed=1)
     other.fit(view, seed=2)
-    questions = [ask(name=f"q{i}", k=5) for i in range(20)]
-    answers = [answer(one, question) for question in questions]
-    assert answers == [answer(same, question) for question in reversed(questions)][::-1]
-    assert answers != [answer(other, question) for question in questions]
+    instances = [ask(name=f"q{i}", k=5) for i in range(20)]
+    answers = [answer(one, question) for question in instances]
+    assert answers == [answer(same, question) for question in reversed(instances)][::-1]
+    assert answers != [answer(other, question) for question in instances]
     assert len(set(answers)) > 10
 
 
@@ -108,6 +108,6 @@ def test_random_selects_each_candidate_half_of_the_time(view):
     model = Random()
     model.fit(view, seed=0)
     candidates = tuple(Item(name) for name in "abcd")
-    questions = [SelectionInstance(f"s{i}", "u", History(), candidates) for i in range(1_000)]
-    chosen = sum(len(prediction.chosen) for prediction in model.predict(questions))
+    instances = [SelectionInstance(f"s{i}", "u", History(), candidates) for i in range(1_000)]
+    chosen = sum(len(prediction.chosen) for prediction in model.predict(instances))
     assert 1_870 <= chosen <= 2_130  # 2,000 expected, 4 deviations

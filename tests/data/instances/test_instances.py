@@ -25,9 +25,9 @@ def test_history_is_the_windowed_past_and_seen_the_whole_of_it(
 ) -> None:
     dataset = build()
     past = sequences(dataset)
-    questions = dataset.questions("recommendation", part=part, cohort=cohort)
-    assert len(questions) == (15 if cohort == "seen" else 5)
-    for question, target in zip(questions, questions.targets, strict=True):
+    instances = dataset.instances("recommendation", part=part, cohort=cohort)
+    assert len(instances) == (15 if cohort == "seen" else 5)
+    for question, target in zip(instances, instances.targets, strict=True):
         sequence = past[question.user_id]
         before = sequence[:position]
         assert target == (sequence[position],)
@@ -39,7 +39,7 @@ def test_history_is_the_windowed_past_and_seen_the_whole_of_it(
 def test_repeats_are_never_barred_where_they_may_be_answered(shop, build) -> None:
     shop.allow_repeats, shop.rating_scale = True, None
     dataset = build()
-    assert all(not question.exclude for question in dataset.questions("search"))
+    assert all(not question.exclude for question in dataset.instances("search"))
     assert dataset.info["tasks_absent"]["preference"] == "the data has no ratings"
 
 
@@ -48,8 +48,8 @@ def test_a_target_the_user_already_had_is_left_out_and_counted(shop, build) -> N
     again = first.with_columns(timestamp=pl.lit(10**6, pl.Int64))
     shop.interactions = pl.concat([shop.interactions, again])
     dataset = build(settings={"new_users": "0"})
-    assert "u00" not in dataset.questions("search").users
-    assert "u00" in dataset.questions("preference").users
+    assert "u00" not in dataset.instances("search").users
+    assert "u00" in dataset.instances("preference").users
     left = dataset.info["instances_left_out"]["search"]["test-seen"]
     assert left == {"the user already had the item": 1}
 
@@ -98,21 +98,21 @@ def test_examples_are_lazy_sequences(build) -> None:
 
 
 def test_questions_slice_without_losing_their_hash(build) -> None:
-    questions = build().questions("search")
-    part = questions[3:5]
-    assert part.ids == questions.ids[3:5]
-    assert part.targets == questions.targets[3:5]
-    assert part.sha256 == questions.sha256
-    assert build().questions("search", limit=2).users == questions.users[:2]
+    instances = build().instances("search")
+    part = instances[3:5]
+    assert part.ids == instances.ids[3:5]
+    assert part.targets == instances.targets[3:5]
+    assert part.sha256 == instances.sha256
+    assert build().instances("search", limit=2).users == instances.users[:2]
 
 
 @pytest.mark.parametrize(("cohort", "most"), [("seen", 1), ("new-user", 3)])
 def test_selection_offers_held_out_positives_among_items_never_taken(build, cohort, most) -> None:
     dataset = build()
     past, catalogue = sequences(dataset), dataset.catalogue()
-    questions = dataset.questions("selection", cohort=cohort)
+    instances = dataset.instances("selection", cohort=cohort)
     sizes = set()
-    for question, positives in zip(questions, questions.targets, strict=True):
+    for question, positives in zip(instances, instances.targets, strict=True):
         offered = [item.item_id for item in question.candidates]
         sequence = past[question.user_id]
         assert len(offered) == len(set(offered)) == 6 + len(positives)
@@ -163,12 +163,12 @@ def test_a_user_who_has_nearly_everything_gets_fewer_negatives(build) -> None:
 
 def test_tasks_ask_for_what_they_need(build) -> None:
     dataset = build()
-    question = dataset.questions("search")[0]
-    target = dataset.catalogue().by_id(dataset.questions("search").targets[0][0])
+    question = dataset.instances("search")[0]
+    target = dataset.catalogue().by_id(dataset.instances("search").targets[0][0])
     assert question.query == f"home living kitchen {target.category[-1].lower()}"
-    preference = dataset.questions("preference")
+    preference = dataset.instances("preference")
     assert preference[0].scale == preference.rating_scale == (1.0, 5.0)
     assert preference.targets[0] in {1.0, 2.0, 3.0, 4.0, 5.0}
-    assert dataset.questions("explanation").targets[0].startswith("This oak mug or lamp by Norby")
-    for (target,) in dataset.questions("image-generation").targets:
+    assert dataset.instances("explanation").targets[0].startswith("This oak mug or lamp by Norby")
+    for (target,) in dataset.instances("image-generation").targets:
         assert dataset.catalogue().by_id(target).image is not None

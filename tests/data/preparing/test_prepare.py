@@ -41,7 +41,7 @@ def test_another_seed_is_another_dataset(build) -> None:
 def test_rankings_of_twenty_are_another_dataset_with_metrics_at_twenty(build) -> None:
     ten, twenty = build("a"), build("b", settings={"k": "20"})
     assert build("c", settings={"k": "10"}).sha256 == ten.sha256 != twenty.sha256
-    assert [next(iter(d.questions("search"))).k for d in (ten, twenty)] == [10, 20]
+    assert [next(iter(d.instances("search"))).k for d in (ten, twenty)] == [10, 20]
     best = [next(iter(twenty.training_view().examples("search", "valid"))).instance.k]
     assert best == [20]
 

@@ -128,7 +128,7 @@ def test_prepared_with_everything_it_supports_all_tasks_but_those_with_photos(ra
     assert dataset.info["tasks_absent"] == {"image-generation": "the data has no photos"}
     assert "items without a photo" not in dataset.info["notes"]
     assert dataset.catalogue().by_id("i0").image is None
-    question = dataset.questions("preference")[0]
+    question = dataset.instances("preference")[0]
     assert (question.user_id, question.item.item_id) == ("u0", "i3")
     assert dataset.info["parameters"]["new_users"] == 0.1
     assert set(dataset.info["source_files"]) == {"Mugs.jsonl", "meta_Mugs.jsonl"}

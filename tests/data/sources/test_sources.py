@@ -211,6 +211,6 @@ def test_the_real_hm_sample_has_all_its_photos(shared_data, home, tmp_path) -> N
     counted = dataset.info["statistics"]
     assert (counted["users"], counted["items"], counted["interactions"]) == (468, 1904, 7177)
     assert counted["items_with_photo"] == 1904
-    assert len(dataset.questions("search")) == 468
-    assert dataset.questions("search")[0].query
+    assert len(dataset.instances("search")) == 468
+    assert dataset.instances("search")[0].query
     shutil.rmtree(dataset.folder)

@@ -278,7 +278,7 @@ def test_an_item_the_user_already_had_is_refused(forge, data_home) -> None:
     """``sim`` recommends nothing again."""
     from benchmark.data.opening import open_dataset
 
-    asked = open_dataset("sim-xs", data_home).questions("recommendation")
+    asked = open_dataset("sim-xs", data_home).instances("recommendation")
     had = sorted(asked[3].exclude)[:10]
     change = _change("items", lambda items: [*had[:1], *items[1:]])
     forge.rejected(forge.rows(change, "recommendation"), "item-excluded", repr(had[0]))

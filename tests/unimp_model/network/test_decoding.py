@@ -60,7 +60,7 @@ def test_only_allowed_sequences_are_answered():
     assert sorted(s for s, _ in best) == ids
 
 
-def _questions(items):
+def _instances(items):
     histories = [(0, 1), (2,), (3, 4, 5), (), (1, 1, 2, 0, 5)]
     for numbers in histories:
         history = History(tuple(items[i] for i in numbers))
@@ -77,7 +77,7 @@ def test_exact_scoring_is_the_beam_search_of_the_network(world):
     scorer = _scorer(w)
     first = w.vocabulary.first_item
     trie = Trie([(first + i,) for i in range(len(w.items))])
-    for task, instance in _questions(w.items):
+    for task, instance in _instances(w.items):
         row = question_row(w.template, task, instance, window=5)
         exact = scorer.item_scores([row])[0]
         step = network_next_token_scores(scorer, w.template, task, instance, window=5)
@@ -87,7 +87,7 @@ def test_exact_scoring_is_the_beam_search_of_the_network(world):
 
 def test_scores_are_log_probabilities_over_items(world):
     w = world()
-    rows = [question_row(w.template, t, i, window=5) for t, i in _questions(w.items)]
+    rows = [question_row(w.template, t, i, window=5) for t, i in _instances(w.items)]
     scores = _scorer(w).item_scores(rows)
     assert scores.shape == (len(rows), len(w.items))
     np.testing.assert_allclose(np.exp(scores).sum(1), 1.0, rtol=1e-5)
@@ -96,7 +96,7 @@ def test_scores_are_log_probabilities_over_items(world):
 @pytest.mark.parametrize("at_once", [32, 4, 1])
 def test_scores_do_not_depend_on_company_or_order(world, at_once):
     w = world()
-    rows = [question_row(w.template, t, i, window=5) for t, i in _questions(w.items)] * 9
+    rows = [question_row(w.template, t, i, window=5) for t, i in _instances(w.items)] * 9
     scorer = Reader(w.network, w.photos, slots=5, at_once=at_once)
     together = scorer.item_scores(rows)
     order = np.random.default_rng(0).permutation(len(rows))

@@ -357,7 +357,7 @@ def test_only_the_factors_of_the_language_model_are_saved(saved):
 
 
 def test_a_saved_model_answers_as_before(fitted, saved, sim_xs):
-    asked = list(sim_xs.questions("search", limit=3))
+    asked = list(sim_xs.instances("search", limit=3))
     loaded = UniMP.from_pretrained(saved)
     assert loaded.config == fitted.config
     assert list(loaded.predict(asked)) == list(fitted.predict(asked))

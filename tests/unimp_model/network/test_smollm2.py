@@ -43,7 +43,7 @@ def test_one_short_epoch_on_a_frozen_model(sim_xs, tmp_path):
         "cross_attention", "items", "resampler", "special_input", "special_output",
     }  # fmt: skip
     assert len([n for n in names if n.endswith(".gate")]) == 15  # before every 2nd of 30 layers
-    asked = list(sim_xs.questions("search", limit=2))
+    asked = list(sim_xs.instances("search", limit=2))
     answers = list(model.predict(asked))
     assert [len(answer.items) for answer in answers] == [10] * 2
     model.save(tmp_path)

@@ -28,8 +28,8 @@ def test_every_task_of_the_benchmark_has_one_object_with_its_number():
     assert [task.number for task in TASKS.values()] == list(range(len(TASKS)))
 
 
-def test_an_instance_belongs_to_the_task_it_is_asked_by(questions):
-    for name, instances in questions.items():
+def test_an_instance_belongs_to_the_task_it_is_asked_by(frozen):
+    for name, instances in frozen.items():
         assert {task_of(instance).name for instance in instances} == {name}
 
 
@@ -44,8 +44,8 @@ def test_no_file_but_a_tasks_own_names_it():
     assert named == []
 
 
-def test_shown_are_all_items_of_an_instance(questions):
-    for name, instances in questions.items():
+def test_shown_are_all_items_of_an_instance(frozen):
+    for name, instances in frozen.items():
         for instance in instances:
             shown = list(TASKS[name].shown(instance))
             item = getattr(instance, "item", None)

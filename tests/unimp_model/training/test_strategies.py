@@ -194,7 +194,7 @@ def test_a_tasks_own_weights_answer_it_and_survive_saving(improved, joint, sim_x
     loaded = UniMP()
     loaded.load(tmp_path)
     assert loaded.own_weights.keys() == improved.own_weights.keys()
-    asked = list(sim_xs.questions("preference", limit=5))
+    asked = list(sim_xs.instances("preference", limit=5))
     answers = list(improved.predict(asked))
     improved.answerer.turn_to(None)  # other tests, in any order, read the shared weights
     assert list(loaded.predict(asked)) == answers
@@ -239,7 +239,7 @@ def test_a_frozen_language_model_is_tuned_in_its_last_layer_for_a_task_alone(
     loaded = UniMP()
     loaded.load(tmp_path / "fit")
     for task in TASKS:
-        asked = list(sim_xs.questions(task, limit=4))
+        asked = list(sim_xs.instances(task, limit=4))
         assert list(loaded.predict(asked)) == list(model.predict(asked))
 
 
@@ -250,7 +250,7 @@ def test_validation_chooses_threshold_and_temperature(fitted):
 
 
 def test_the_temperature_is_used(joint, sim_xs):
-    asked: list[PreferenceInstance] = list(sim_xs.questions("preference", limit=4))
+    asked: list[PreferenceInstance] = list(sim_xs.instances("preference", limit=4))
     answerers = [Answerer(joint.parts, {}, joint.config, chosen=Chosen(0.5, t)) for t in (0.1, 2)]
     cold, warm = (
         [r.value for r in unimp_tasks.TASKS["preference"].predict(a, asked)] for a in answerers

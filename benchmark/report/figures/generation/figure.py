@@ -138,20 +138,20 @@ def build_generation(home: Home, *, data: str | None, model: str | None) -> Gene
     run = find_image_run(home, spec)
     dataset = open_dataset(spec.data, home)
     limit = run.manifest["limit"]
-    questions = dataset.questions(TASK, cohort=spec.cohort, limit=limit)
-    targets = [items[0] for items in cast(list[tuple[str, ...]], questions.targets)]
-    instances = cast(Sequence[ImageGenerationInstance], questions)
+    frozen = dataset.instances(TASK, cohort=spec.cohort, limit=limit)
+    targets = [items[0] for items in cast(list[tuple[str, ...]], frozen.targets)]
+    instances = cast(Sequence[ImageGenerationInstance], frozen)
     catalogue = dataset.catalogue()
     chosen = choose_pairs(
-        [instance.query for instance in instances], questions.users, targets, _look(catalogue)
+        [instance.query for instance in instances], frozen.users, targets, _look(catalogue)
     )
     if not chosen:
         raise BenchError(
-            f"No query of the {len(questions)} instances was asked by two users who took "
+            f"No query of the {len(frozen)} instances was asked by two users who took "
             "different items.",
             fix="Choose a larger dataset." if limit is None else "Run again without --limit.",
         )
-    answers = read_images(run, questions, [row for pair in chosen for row in pair])
+    answers = read_images(run, frozen, [row for pair in chosen for row in pair])
 
     def shown(row: int) -> Shown:
         target = catalogue.by_id(targets[row])

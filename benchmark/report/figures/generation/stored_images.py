@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from benchmark.data.instances.lazily import Questions
+from benchmark.data.instances.lazily import FrozenInstances
 from benchmark.data.opening import open_dataset
 from benchmark.errors import BenchError, UsageError, in_one_line
 from benchmark.host.home import Home
@@ -33,7 +33,7 @@ def find_image_run(home: Home, spec: RunSpec) -> StoredRun:
                 fix=f"It answers: {', '.join(entry.tasks)}.",
             )
     if (home.datasets / spec.data).is_dir():  # whether it has the task can be said now
-        open_dataset(spec.data, home).questions(TASK, cohort=spec.cohort, limit=1)
+        open_dataset(spec.data, home).instances(TASK, cohort=spec.cohort, limit=1)
     raise BenchError(
         f"No run of {spec.model!r} on {TASK} over {spec.data!r} as it is now is stored.",
         fix=f"Make one: {spec.command()}",
@@ -41,14 +41,14 @@ def find_image_run(home: Home, spec: RunSpec) -> StoredRun:
 
 
 def read_images(
-    run: StoredRun, questions: Questions, rows: Sequence[int]
+    run: StoredRun, instances: FrozenInstances, rows: Sequence[int]
 ) -> dict[str, tuple[bytes | None, tuple[str, ...]]]:
     """Read instance id -> (PNG, ``None`` if failed; retrieved item ids) of instances ``rows``.
 
     Only those are read: the images of a large run do not fit in memory.
     """
     path = run.folder / PREDICTIONS
-    ids = questions.ids
+    ids = instances.ids
     damaged = f"Delete the folder {str(run.folder)!r} and run again."
     try:
         stored = pl.scan_parquet(path, glob=False)

@@ -75,9 +75,9 @@ def grey(level: int):
 
 def test_the_pairs_of_a_run_are_those_of_a_search_by_brute_force(template, sim_xs) -> None:
     drawn = build_generation(template, data=DATA, model=MODEL).to_json()
-    questions = pl.read_parquet(sim_xs.folder / "tasks" / TASK / "test-seen.parquet")
+    instances = pl.read_parquet(sim_xs.folder / "tasks" / TASK / "test-seen.parquet")
     targets: dict[str, dict[str, str]] = defaultdict(dict)
-    for query, instance, (target,) in questions.select(
+    for query, instance, (target,) in instances.select(
         "query", "instance_id", "target_items"
     ).rows():
         targets[query][instance] = target

@@ -38,7 +38,7 @@ def saved(fitted, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def asked(sim_xs):
-    return list(sim_xs.questions("search", limit=3))
+    return list(sim_xs.instances("search", limit=3))
 
 
 def test_a_model_is_handed_over_as_a_folder(fitted, saved, asked):
