@@ -29,7 +29,7 @@ class FrozenInstances(Sequence[Instance]):
         return len(self._rows)
 
     def __repr__(self) -> str:
-        return f"{len(self):,} instances of {self._table.task}"
+        return f"{len(self):,} instances of {self._table.task.name}"
 
     @overload
     def __getitem__(self, index: int) -> Instance: ...
