@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import importlib
 import itertools
 import re
@@ -191,6 +192,8 @@ def _python_files() -> set[str]:
 
 
 def _import_problems(code: str) -> Iterator[str]:
+    if code.lstrip().startswith(">>>"):
+        code = "".join(example.source for example in doctest.DocTestParser().get_examples(code))
     for node in ast.walk(ast.parse(code)):
         names: list[str] = []
         if isinstance(node, ast.ImportFrom):

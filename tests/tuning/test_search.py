@@ -199,7 +199,7 @@ def test_data_without_validation_questions_cannot_be_tuned_on() -> None:
         def instances(self, *_, **__) -> list:
             return []
 
-    with pytest.raises(BenchError, match="'unasked' has no validation questions of task 'search'"):
+    with pytest.raises(BenchError, match="'unasked' has no validation instances of task 'search'"):
         validation_instances(Unasked(), "search")
 
 
