@@ -117,7 +117,9 @@ def test_bare_data_is_fitted_and_what_it_lacks_is_refused(fit, bare_data, instan
             list(model.predict(instances[task]))
     model.save(tmp_path)
     names = {file.name for file in tmp_path.iterdir()}
-    assert names == {"items.json", "model.safetensors", "tokenizer.json", "unimp.json"}
+    assert names == {
+        *("items.json", "journal.json", "model.safetensors", "tokenizer.json", "unimp.json")
+    }
     loaded = UniMP()
     loaded.load(tmp_path)
     assert list(loaded.predict(asked)) == answers

@@ -325,7 +325,7 @@ def test_what_is_no_journal_has_no_curves(tmp_path, journal) -> None:
 def test_a_journal_of_an_older_version_is_not_read_and_the_user_is_told(
     filled, mine, capsys
 ) -> None:
-    folder = leave_fit(filled, "unimp-1")
+    folder = filled.fitted / "unimp-f1"
     (folder / "state" / "journal.json").unlink()
     write_json(folder / "state" / "unimp.json", {"journal": JOURNAL})
     with pytest.raises(BenchError, match="left a journal"):

@@ -101,7 +101,7 @@ def test_other_code_packages_or_device_do_not_meet_the_checkpoint(monkeypatch, w
     assert key() == before
     if what == "code":
         reached = code.digest
-        monkeypatch.setattr(code, "digest", lambda files: reached(files)[::-1])
+        monkeypatch.setattr(code, "digest", lambda *files: reached(*files)[::-1])
     elif what == "packages":
         monkeypatch.setattr(checkpoint, "package_versions", lambda: {"torch": "0.0"})
     else:
