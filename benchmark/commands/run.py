@@ -148,14 +148,12 @@ def run(
 
 
 def _print_settings(models: Sequence[str], *, as_json: bool) -> None:
-    from benchmark.registry import resolve
+    from benchmark.commands.describing import print_settings
 
     if len(models) != 1:
         raise UsageError(
             "--help-settings describes one model.", fix="Give one --model NAME with it."
         )
-    print_settings = resolve("benchmark.commands.describing:print_settings")
-    assert callable(print_settings)
     print_settings(models[0], as_json=as_json)
 
 

@@ -52,7 +52,7 @@ class Fitted:
 
 
 def fit_key(built: BuiltModel, dataset: Dataset, seed: int) -> str:
-    """Return the cache key of a fit: equal keys mean bit-identical fitted state."""
+    """Return the cache key of a fit: equal keys mean bit-identical state on one machine."""
     return sha256_json(
         {
             "model": built.entry.target,
@@ -145,7 +145,7 @@ def _fit(built: BuiltModel, dataset: Dataset, seed: int, folder: Path) -> None:
         model = built.build()
         view = dataset.training_view()
         shared = hasattr(model, "assist")
-        if shared:  # to all other processes of this command: see runs/assisting.py
+        if shared:  # to all other processes of this command: see assist()
             told = {"model": built.asked, "settings": dict(built.config)}
             processes.tell({**told, "data": dataset.name, "seed": seed})
         seed_everything(seed)
