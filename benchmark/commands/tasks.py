@@ -14,18 +14,9 @@ app = typer.Typer()
 @app.command(epilog="Example: unimp-bench tasks --json")
 def tasks(as_json: JsonOption = False) -> None:
     """List the six tasks with their metrics."""
-    from benchmark.tasks import TASKS
+    from benchmark.tasks.listing import list_tasks
 
-    rows = [
-        {
-            "name": name,
-            "version": task.version,
-            "metrics": list(task.metrics),
-            "primary": task.primary,
-            "summary": task.summary,
-        }
-        for name, task in ((name, TASKS.get(name)) for name in TASKS)
-    ]
+    rows = list_tasks()
     if as_json:
         print_json(rows)
     else:

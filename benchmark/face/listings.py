@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmark.data import listing
+import benchmark.data.listing as data
+import benchmark.models.listing as known_models
+import benchmark.report.table.listing as paper_tables
+import benchmark.tasks.listing as known_tasks
 from benchmark.face.shown import Listing, home_at
-from benchmark.models.registered import entries
-from benchmark.report.table import listing as paper_tables
-from benchmark.tasks import TASKS
 
 if TYPE_CHECKING:
     import os
@@ -16,44 +16,19 @@ if TYPE_CHECKING:
 
 def list_tasks() -> Listing:
     """List the six tasks with their versions and metrics."""
-    rows = [
-        {
-            "name": task.name,
-            "version": task.version,
-            "metrics": list(task.metrics),
-            "primary": task.primary,
-            "summary": task.summary,
-        }
-        for task in map(TASKS.get, TASKS)
-    ]
-    return Listing("task", rows, ("primary", "summary"))
+    return Listing("task", known_tasks.list_tasks(), ("primary", "summary"))
 
 
 def list_models() -> Listing:
     """List the models, their variants and tasks, and what is missing to run them."""
-    rows = []
-    for entry in entries().values():
-        reason = entry.why_not()
-        rows.append(
-            {
-                "name": entry.name,
-                "variants": list(entry.variants),
-                "tasks": list(entry.tasks),
-                "group": entry.group,
-                "paper_name": entry.paper_name,
-                "adapted": entry.adapted,
-                "available": reason is None,
-                "why_not": reason,
-                "variants_why_not": entry.variants_why_not(),
-            }
-        )
-    return Listing("model", rows, ("group", "tasks", "variants", "available", "why_not"))
+    columns = ("group", "tasks", "variants", "available", "why_not")
+    return Listing("model", known_models.list_models(), columns)
 
 
 def list_datasets(*, home: str | os.PathLike[str] | None = None) -> Listing:
     """List the prepared datasets."""
     columns = ("source", "users", "items", "interactions", "tasks")
-    return Listing("dataset", listing.list_datasets(home_at(home)), columns)
+    return Listing("dataset", data.list_datasets(home_at(home)), columns)
 
 
 def list_tables() -> Listing:
