@@ -32,7 +32,7 @@ from benchmark.host.files import sha256_json
 from benchmark.host.progress import bar
 from benchmark.host.threads import processor_threads
 from benchmark.training.schedules import one_cycle
-from benchmark.training.stored import load_tensors, save_tensors
+from benchmark.training.stored import REMAKE, load_tensors, save_tensors
 from benchmark.vision.clip import (
     END,
     PADDING,
@@ -170,7 +170,7 @@ def own_judge(catalogue: Catalogue, features: Path) -> ImageJudge:
         torch.manual_seed(_SEED)
         model = build_small(_SHAPE, len(numbers) + 1)
         if file.is_file():
-            model.load_state_dict(load_tensors(file))
+            model.load_state_dict(load_tensors(file, fix=REMAKE))
         else:
             _train(model, pixels, texts, tokenize)
             save_tensors(model.state_dict(), file)

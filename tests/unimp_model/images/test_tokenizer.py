@@ -174,6 +174,18 @@ def test_a_damaged_folder_is_named(tokenizer, tmp_path):
 
 
 @needs_diffusers
+def test_weights_that_are_not_finite_are_named(tokenizer, tmp_path):
+    tokenizer.save(tmp_path / "saved")
+    weights = tmp_path / "saved" / "diffusion_pytorch_model.safetensors"
+    state = load_file(weights)
+    state["quant_conv.bias"][0] = float("nan")
+    save_file(state, weights)
+    for load in (ImageTokenizer.load, lambda folder: named_tokenizer(str(folder))):
+        with pytest.raises(BenchError, match=r"saved.*quant_conv\.bias holds 1 NaN"):
+            load(tmp_path / "saved")
+
+
+@needs_diffusers
 def test_codes_that_are_none_are_refused(tokenizer):
     with pytest.raises(ValueError, match="shape"):
         tokenizer.decode(np.zeros((1, 15), np.int64))
