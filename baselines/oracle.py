@@ -124,7 +124,7 @@ class Oracle:
             return
         first = instances[0]
         if isinstance(first, RecommendationInstance | SearchInstance):
-            yield from rank_in_blocks(instances, self._scores, self._ids)  # type: ignore[arg-type]
+            yield from rank_in_blocks(instances, self.utilities, self._ids)  # type: ignore[arg-type]
         elif isinstance(first, PreferenceInstance):
             yield from self._rate(instances)  # type: ignore[arg-type]
         elif isinstance(first, SelectionInstance):
@@ -132,10 +132,11 @@ class Oracle:
         else:
             raise BenchError(f"The oracle cannot answer a {type(first).__name__}.")
 
-    def _scores(self, instances: Sequence[RankingInstance]) -> Floats:
-        """Utilities of all items given each instance's history, (n, items) in index order.
+    def utilities(self, instances: Sequence[RankingInstance]) -> Floats:
+        """Return the true utilities of all items given each history, (n, items) in index order.
 
-        A search query is the target's own, so items that answer to it come before all others.
+        In units of the choice's temperature: their softmax over the items a user can still take
+        is the probability of taking each next. A search query is the target's own, so items that answer to it come before all others.
         """
         truth = self._truth
         recent = np.stack([self._recent(instance) for instance in instances])

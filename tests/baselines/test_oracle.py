@@ -13,7 +13,7 @@ from baselines.oracle import Oracle, expected_rating
 from benchmark.data.catalogue import Catalogue
 from benchmark.data.simulator.generate import generate
 from benchmark.data.simulator.parameters import SimulatorParams
-from benchmark.data.simulator.truth import ATTACHMENT, item_name
+from benchmark.data.simulator.truth import ATTACHMENT, Truth, item_name
 from benchmark.errors import BenchError
 from benchmark.instances import (
     Example,
@@ -168,8 +168,7 @@ def test_without_the_photos_even_the_oracle_loses(
     """Vision matters by construction: true utilities less looks rank far worse."""
     instances = [shop.search(u) for u in range(len(shop.users))]
     seeing = shop.hit_rate([p.items for p in oracle.predict(instances)])
-    truth = type(oracle._truth)
-    monkeypatch.setattr(truth, "looks", lambda self, users: np.zeros((len(users), self.n_items)))
+    monkeypatch.setattr(Truth, "looks", lambda self, users: np.zeros((len(users), self.n_items)))
     blind = shop.hit_rate([p.items for p in oracle.predict(instances)])
     assert blind < seeing - 0.15
 
@@ -177,7 +176,7 @@ def test_without_the_photos_even_the_oracle_loses(
 def test_scores_are_the_true_probabilities(shop: SimulatedShop, oracle: Oracle) -> None:
     """Calibration: where it promises a chance of p, the item is taken with frequency p."""
     instances = [shop.recommendation(u) for u in range(len(shop.users))]
-    utility = oracle._scores(instances)
+    utility = oracle.utilities(instances)
     for row, instance in zip(utility, instances, strict=True):
         row[[shop.catalogue.index[i] for i in instance.exclude]] = -np.inf
     chance = np.exp(utility - utility.max(axis=1, keepdims=True))

@@ -205,7 +205,7 @@ def test_a_name_without_an_encoder_is_refused() -> None:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Training of the judge cut to a few steps."""
-    monkeypatch.setattr(image_encoder, "_STEPS", 4)
+    monkeypatch.setattr(image_encoder, "STEPS", 4)
     monkeypatch.delenv(image_encoder.VARIABLE, raising=False)
 
 

@@ -106,7 +106,7 @@ def test_a_saved_model_that_wants_code_of_others_is_refused(saved, tmp_path):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"format": 1}, f"saved in format 1, this is {storage._FORMAT}"),
+        ({"format": 1}, f"saved in format 1, this is {storage.FORMAT}"),
         ({"config": {"epoch": 3}}, "epoch: Extra inputs"),
         ({"language_model_sha256": "0"}, "other weights of its language model"),
         ({"photos": ["one.png"]}, "does not hold the 1 photos"),
