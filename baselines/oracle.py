@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.special import logsumexp, ndtr
 
+from benchmark.data.listing import prepare_command
 from benchmark.data.simulator.parameters import HABIT_SPAN
 from benchmark.data.simulator.truth import ATTACHMENT, Truth, index_of, read_truth
 from benchmark.errors import BenchError
@@ -287,7 +288,8 @@ def _usual_negatives(data: TrainingView) -> int:
     if not counts:
         raise BenchError(
             f"Dataset {data.name!r} has the task selection but no training example of it.",
-            fix="Prepare it again: unimp-bench data prepare sim --force.",
+            fix="Prepare it again, with the settings it had: "
+            f"{prepare_command(data.name, {'source': 'sim'})} --force",
         )
     return counts.most_common(1)[0][0]
 

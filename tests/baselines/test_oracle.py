@@ -283,6 +283,18 @@ def test_refuses_other_datasets_and_short_histories(shop: SimulatedShop) -> None
         Oracle().fit(shop.view(history_window=2), seed=0)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("name", "command"), [("sim-m", "sim --set size=m"), ("mine", "sim --name mine")]
+)
+def test_without_examples_of_selection_it_says_how_that_dataset_is_prepared(
+    shop: SimulatedShop, name: str, command: str
+) -> None:
+    bare = shop.view(name=name, examples=lambda task, part: [])
+    with pytest.raises(BenchError, match="no training example") as error:
+        Oracle().fit(bare, seed=0)  # type: ignore[arg-type]
+    assert f": unimp-bench data prepare {command} --force" in str(error.value.fix)
+
+
 def test_refuses_users_it_was_not_fitted_on(shop: SimulatedShop, oracle: Oracle) -> None:
     stranger = RecommendationInstance("r", "u9999999", shop.history(0, 3))
     with pytest.raises(BenchError, match="knows no user 'u9999999'"):
