@@ -108,7 +108,7 @@ class Oracle:
         self._leaf_size = np.bincount(self._leaf, minlength=len(truth.complements))
 
     def save(self, folder: Path) -> None:
-        """Read the simulator's truth, and the catalogue it is applied to."""
+        """Write the simulator's truth, and the catalogue it is applied to."""
         (folder / ATTACHMENT).write_bytes(self._truth.to_bytes())
         state = {"ids": self._ids, "queries": self._queries, "negatives": self._negatives}
         write_json(folder / _STATE, state)
@@ -137,7 +137,8 @@ class Oracle:
         """Return the true utilities of all items given each history, (n, items) in index order.
 
         In units of the choice's temperature: their softmax over the items a user can still take
-        is the probability of taking each next. A search query is the target's own, so items that answer to it come before all others.
+        is the probability of taking each next. A search query is the target's own, so items that
+        answer to it come before all others.
         """
         truth = self._truth
         recent = np.stack([self._recent(instance) for instance in instances])
@@ -261,7 +262,10 @@ class Oracle:
 
 
 def expected_rating(stars: Floats, noise: float) -> Floats:
-    """Mean of ``clip(round(stars + noise * N(0, 1)), 1, 5)``: 5 minus the sum of P(rating <= r)."""
+    """Compute the mean of ``clip(round(stars + noise * N(0, 1)), 1, 5)``.
+
+    It is 5 minus the sum of P(rating <= r) over r = 1 to 4.
+    """
     below = [ndtr((r + 0.5 - stars) / noise) for r in range(1, 5)]
     mean: Floats = 5.0 - np.sum(below, axis=0)
     return mean

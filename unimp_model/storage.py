@@ -124,8 +124,10 @@ def restore(
     own: Mapping[str, Mapping[str, Tensor]],
     folder: Path,
 ) -> None:
-    """Put saved weights into a network; :class:`BenchError` when they, or those that ``own``
-    replaces for a task, do not fit it."""
+    """Load saved weights into a network.
+
+    Raises :class:`BenchError` when they, or those that ``own`` replaces for a task, do not fit it.
+    """
     shapes = {name: value.shape for name, value in network.state_dict().items()}
     lost = [f"{name} is missing" for name in trainable_parameters(network) if name not in state]
     parts = [state, *own.values()]

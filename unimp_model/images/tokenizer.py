@@ -47,23 +47,23 @@ class ImageTokenizer:
 
     @property
     def fold(self) -> int:
-        """f, the side of the block of pixels that is one position of the network's input."""
+        """Return f, the side of the block of pixels that is one position of the input."""
         return math.isqrt(self.vq.config.in_channels // 3)
 
     @property
     def grid(self) -> int:
-        """Codes on one side of a photo."""
+        """Return the number of codes on one side of a photo."""
         halvings = len(self.vq.config.block_out_channels) - 1
         return self.size // (self.fold << halvings)
 
     @property
     def length(self) -> int:
-        """L, codes of one photo."""
+        """Return L, the number of codes of one photo."""
         return self.grid**2
 
     @property
     def codes(self) -> int:
-        """K, size of the codebook."""
+        """Return K, the size of the codebook."""
         return int(self.vq.config.num_vq_embeddings)
 
     def sha256(self) -> str:
