@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.special import logsumexp, ndtr
 
+from benchmark.data.listing import prepare_command
 from benchmark.data.simulator.parameters import HABIT_SPAN
 from benchmark.data.simulator.truth import ATTACHMENT, Truth, index_of, read_truth
 from benchmark.errors import BenchError
@@ -107,7 +108,7 @@ class Oracle:
         self._leaf_size = np.bincount(self._leaf, minlength=len(truth.complements))
 
     def save(self, folder: Path) -> None:
-        """Read the simulator's truth, and the catalogue it is applied to."""
+        """Write the simulator's truth, and the catalogue it is applied to."""
         (folder / ATTACHMENT).write_bytes(self._truth.to_bytes())
         state = {"ids": self._ids, "queries": self._queries, "negatives": self._negatives}
         write_json(folder / _STATE, state)
@@ -124,7 +125,7 @@ class Oracle:
             return
         first = instances[0]
         if isinstance(first, RecommendationInstance | SearchInstance):
-            yield from rank_in_blocks(instances, self._scores, self._ids)  # type: ignore[arg-type]
+            yield from rank_in_blocks(instances, self.utilities, self._ids)  # type: ignore[arg-type]
         elif isinstance(first, PreferenceInstance):
             yield from self._rate(instances)  # type: ignore[arg-type]
         elif isinstance(first, SelectionInstance):
@@ -132,10 +133,12 @@ class Oracle:
         else:
             raise BenchError(f"The oracle cannot answer a {type(first).__name__}.")
 
-    def _scores(self, instances: Sequence[RankingInstance]) -> Floats:
-        """Utilities of all items given each instance's history, (n, items) in index order.
+    def utilities(self, instances: Sequence[RankingInstance]) -> Floats:
+        """Return the true utilities of all items given each history, (n, items) in index order.
 
-        A search query is the target's own, so items that answer to it come before all others.
+        In units of the choice's temperature: their softmax over the items a user can still take
+        is the probability of taking each next. A search query is the target's own, so items that
+        answer to it come before all others.
         """
         truth = self._truth
         recent = np.stack([self._recent(instance) for instance in instances])
@@ -259,7 +262,10 @@ class Oracle:
 
 
 def expected_rating(stars: Floats, noise: float) -> Floats:
-    """Mean of ``clip(round(stars + noise * N(0, 1)), 1, 5)``: 5 minus the sum of P(rating <= r)."""
+    """Compute the mean of ``clip(round(stars + noise * N(0, 1)), 1, 5)``.
+
+    It is 5 minus the sum of P(rating <= r) over r = 1 to 4.
+    """
     below = [ndtr((r + 0.5 - stars) / noise) for r in range(1, 5)]
     mean: Floats = 5.0 - np.sum(below, axis=0)
     return mean
@@ -286,7 +292,8 @@ def _usual_negatives(data: TrainingView) -> int:
     if not counts:
         raise BenchError(
             f"Dataset {data.name!r} has the task selection but no training example of it.",
-            fix="Prepare it again: unimp-bench data prepare sim --force.",
+            fix="Prepare it again, with the settings it had: "
+            f"{prepare_command(data.name, {'source': 'sim'})} --force",
         )
     return counts.most_common(1)[0][0]
 

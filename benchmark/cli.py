@@ -29,7 +29,7 @@ from benchmark.commands import (
 )
 from benchmark.errors import BenchError, UsageError
 from benchmark.host import processes
-from benchmark.host.console import accept_any_text, discard_output
+from benchmark.host.console import accept_any_text, discard_output, note
 from benchmark.registry import resolve
 
 app = typer.Typer(
@@ -132,7 +132,7 @@ def _usage_message(error: Exception, arguments: Sequence[str]) -> str | None:
         return None
     text = str(message())
     if not arguments or text.startswith("Usage:"):  # nothing was asked: the help is the answer
-        print(text, file=sys.stderr)
+        note(text)
         raise SystemExit(2)
     for option in getattr(getattr(error, "param", None), "opts", ()):
         given = [b for a, b in itertools.pairwise(arguments) if a == option]
@@ -142,7 +142,7 @@ def _usage_message(error: Exception, arguments: Sequence[str]) -> str | None:
 
 
 def _fail(message: str, status: int) -> None:
-    print(f"unimp-bench: {message}", file=sys.stderr)
+    note(f"unimp-bench: {message}")
     raise SystemExit(status)
 
 

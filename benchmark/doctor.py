@@ -108,7 +108,7 @@ def check_model(
 
 
 def same_predictions(one: Sequence[Prediction], other: Sequence[Prediction]) -> bool:
-    """Say whether both decide the same: the same items in the same order, choices, texts, images.
+    """Return whether both decide the same: items and their order, choices, texts, images.
 
     Scores and ratings may differ by one step of :mod:`benchmark.rounding` in float32, which is
     what differing last digits leave of a score that lies between two steps.

@@ -35,7 +35,7 @@ class Model(Protocol):
         """Learn from the training part; use the validation part only to choose."""
 
     def predict(self, instances: Sequence[Instance]) -> Iterable[Prediction]:
-        """One prediction per instance, in the same order, under the same ids.
+        """Return one prediction per instance, in the same order, under the same ids.
 
         All instances of one call belong to one task. A prediction may not depend on which
         other instances share the call.
@@ -58,55 +58,59 @@ class TrainingView(Protocol):
 
     @property
     def name(self) -> str:
-        """The dataset's name."""
+        """Return the dataset's name."""
 
     @property
     def sha256(self) -> str:
-        """Hash of the view's own content: what a fitted state may depend on."""
+        """Return the SHA-256 of the view's own content: what a fitted state may depend on."""
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """Tasks the dataset supports."""
+        """Return the names of the tasks that the dataset supports."""
 
     @property
     def history_window(self) -> int:
-        """Longest history an instance carries."""
+        """Return how many interactions the history of an instance holds at most."""
 
     @property
     def allow_repeats(self) -> bool:
-        """Whether items a user already had may be answered again."""
+        """Return whether items a user already had may be recommended again."""
 
     @property
     def rating_scale(self) -> tuple[float, float] | None:
-        """(lowest, highest) rating, or ``None`` where the data has no ratings."""
+        """Return the (lowest, highest) rating, or ``None`` where the data has no ratings."""
 
     @property
     def catalogue(self) -> Catalogue:
-        """All items, in index order; ties anywhere are broken by this index."""
+        """Return all items, in index order; ties anywhere are broken by this index."""
 
     @property
     def features_folder(self) -> Path:
-        """Where frozen per-image or per-text vectors may be cached; shared by runs."""
+        """Return the folder to cache frozen vectors of images or texts in; runs share it."""
 
     def interactions(self, part: Literal["train", "valid"] = "train") -> pl.DataFrame:
-        """Rows ``user_id, item_id, timestamp, rating, review, summary, explanation, domain``.
+        """Return the interactions of a part, one a row.
 
+        Columns ``user_id, item_id, timestamp, rating, review, summary, explanation, domain``.
         Users are contiguous and each user's rows are in time order.
         """
 
     def examples(self, task: str, part: Literal["train", "valid"] = "train") -> Sequence[Example]:
-        """Instances with their targets. Lazy: indexing builds one, so slices are cheap.
+        """Return instances with their targets. Lazy: indexing builds one, so slices are cheap.
 
         ``train`` has one example per training interaction with a non-empty history (and with
         what the task needs: a rating, a query, an explanation); ``valid`` one per seen user.
         """
 
     def attachment(self, name: str) -> Path:
-        """A file the dataset's source left for special models (``sim`` keeps its true
-        utilities for ``oracle``). Opened names are recorded in the run's manifest."""
+        """Return the path of a file that the dataset's source left for special models.
+
+        ``sim`` keeps its true utilities for ``oracle``. Opened names are recorded in the run's
+        manifest.
+        """
 
 
 def parameter_counts(model: object) -> Mapping[str, int] | None:
-    """``model.parameter_counts()`` where the model has it."""
+    """Return ``model.parameter_counts()``, or ``None`` where the model does not say."""
     count = getattr(model, "parameter_counts", None)
     return None if count is None else dict(count())

@@ -25,7 +25,7 @@ SPARE_BITS = 8
 
 
 def kept_bits(dtype: DTypeLike) -> int:
-    """Significant bits in which scores computed in ``dtype`` are compared: 16 or 45.
+    """Return the significant bits in which scores computed in ``dtype`` are compared: 16 or 45.
 
     Half precision is narrower than what is kept of float32, and integers are exact in float64.
     """
@@ -34,7 +34,7 @@ def kept_bits(dtype: DTypeLike) -> int:
 
 
 def rounded(values: NDArray[np.floating], *, computed_in: DTypeLike) -> NDArray[np.float64]:
-    """``values`` to the nearest number of ``kept_bits(computed_in)`` significant bits.
+    """Round ``values`` to the nearest number of ``kept_bits(computed_in)`` significant bits.
 
     ``computed_in`` is the precision of the arithmetic that made them, which a later conversion to
     float64 hides. Never decreasing in ``values``; infinities and zeros stay.
@@ -47,5 +47,5 @@ def rounded(values: NDArray[np.floating], *, computed_in: DTypeLike) -> NDArray[
 
 
 def step(value: float, *, computed_in: DTypeLike) -> float:
-    """The distance of ``value`` from its neighbours after rounding, at most."""
+    """Return the largest distance of ``value`` from its neighbours after rounding."""
     return float(np.ldexp(abs(value), 1 - kept_bits(computed_in)))

@@ -277,7 +277,7 @@ def significantly_better(
 
 
 def enough_users(users: ArrayLike | Sequence[str]) -> bool:
-    """Tell whether ``users``, one for each instance, are :data:`FEWEST_USERS` or more."""
+    """Return whether ``users``, one for each instance, are :data:`FEWEST_USERS` or more."""
     return _codes(users)[1] >= FEWEST_USERS
 
 

@@ -39,7 +39,7 @@ class Board(BaseModel):
     """The metric that orders the rows, as ``unimp-bench tasks`` lists it."""
 
     def takes(self, run: SubmittedRun) -> bool:
-        """Tell whether ``run`` answers this board's task on its dataset and cohort."""
+        """Return whether ``run`` answers this board's task on its dataset and cohort."""
         asked = (run.task, run.task_version, run.data, run.cohort, run.perturb)
         return asked == (self.task, self.task_version, self.data, self.cohort, self.perturb)
 

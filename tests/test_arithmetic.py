@@ -13,8 +13,8 @@ import pytest
 from benchmark.host import torch_setup
 from benchmark.host.provenance import environment
 
-x86 = pytest.mark.skipif(not torch_setup._is_x86(), reason="the matrix library is for x86")
-EXPECTED = "AVX2" if "avx2" in torch_setup._processor_flags() else "COMPATIBLE"
+x86 = pytest.mark.skipif(not torch_setup.is_x86(), reason="the matrix library is for x86")
+EXPECTED = "AVX2" if "avx2" in torch_setup.processor_flags() else "COMPATIBLE"
 _SAY = (
     "import json; from benchmark.host.torch_setup import arithmetic; "
     "print(json.dumps(arithmetic()))"
@@ -89,7 +89,7 @@ def test_the_path_is_one_the_processor_has(flags, path, monkeypatch):
         monkeypatch.delenv(name)
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
-    monkeypatch.setattr(torch_setup, "_processor_flags", lambda: flags)
+    monkeypatch.setattr(torch_setup, "processor_flags", lambda: flags)
     torch_setup.pin_arithmetic()
     assert os.environ["MKL_CBWR"] == path
 

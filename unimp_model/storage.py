@@ -22,7 +22,8 @@ from unimp_model.images.tokenizer import ImageTokenizer
 from unimp_model.network.model import UniMPNetwork, trainable_parameters
 from unimp_model.sequence.tokens import Vocabulary
 
-_FORMAT = 5
+#: Version of the files of a saved model; others are refused.
+FORMAT = 5
 _RECORD = "unimp.json"
 _WEIGHTS = "model.safetensors"
 _PHOTOS = "photos.safetensors"
@@ -50,7 +51,7 @@ OWN = "own"
 
 def save_record(folder: Path, **fields: Any) -> None:
     """Write the JSON beside the weights."""
-    write_json(folder / _RECORD, {"format": _FORMAT, **fields})
+    write_json(folder / _RECORD, {"format": FORMAT, **fields})
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -60,9 +61,9 @@ def read_record(folder: Path) -> dict[str, Any]:
     record = read_json(folder / _RECORD, fix="Give the folder of a saved UniMP.")
     if not isinstance(record, dict) or "format" not in record:
         raise BenchError(f"{str(folder / _RECORD)!r} is no record of a UniMP.", fix=REFIT)
-    if record["format"] != _FORMAT:
+    if record["format"] != FORMAT:
         raise BenchError(
-            f"{str(folder)!r} was saved in format {record['format']}, this is {_FORMAT}.",
+            f"{str(folder)!r} was saved in format {record['format']}, this is {FORMAT}.",
             fix="Fit the model again.",
         )
     if lost := sorted(_RECORDED - record.keys()):
@@ -123,8 +124,10 @@ def restore(
     own: Mapping[str, Mapping[str, Tensor]],
     folder: Path,
 ) -> None:
-    """Put saved weights into a network; :class:`BenchError` when they, or those that ``own``
-    replaces for a task, do not fit it."""
+    """Load saved weights into a network.
+
+    Raises :class:`BenchError` when they, or those that ``own`` replaces for a task, do not fit it.
+    """
     shapes = {name: value.shape for name, value in network.state_dict().items()}
     lost = [f"{name} is missing" for name in trainable_parameters(network) if name not in state]
     parts = [state, *own.values()]

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 #: Scores held at once: 3 MB, which a core's cache keeps.
-_SCORES = 800_000
+SCORES_AT_ONCE = 800_000
 
 
 def catalogue_cross_entropy(
@@ -41,7 +41,7 @@ class _Blockwise(torch.autograd.Function):
         ctx: Any, states: Tensor, table: Tensor, target: Tensor, bias: Tensor | None
     ) -> Tensor:
         n, items = len(states), len(table)
-        rows = max(1, _SCORES // items)
+        rows = max(1, SCORES_AT_ONCE // items)
         block = states.new_empty(min(rows, n), items)
         losses = states.new_empty(n)
         to_states, to_table = torch.empty_like(states), torch.zeros_like(table)

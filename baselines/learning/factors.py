@@ -124,6 +124,7 @@ class FactorModel(CatalogueRanker[Timeline]):
         return {"trainable": self._trainable, "total": self._trainable}
 
     def tensors(self) -> Mapping[str, Tensor]:
+        """Return the vectors of ``users`` (users, d) and ``items`` (items, d)."""
         users, items = self.vectors
         return {"users": users, "items": items}
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 #: Up to so many (user, item) cells, what was taken is a table of bits (64 MiB) instead of a sorted
 #: list: one look instead of some seventeen, each a miss of the cache.
-_CELLS = 2**29
+MOST_CELLS = 2**29
 
 #: Draws after which a user who took nearly everything gets an item taken before.
 _ROUNDS = 50
@@ -25,7 +25,7 @@ class NegativeSampler:
         self._bits: NDArray[np.uint8] | None = None
         cells = int(self._taken[-1]) + 1 if len(self._taken) else 0
         self._cells = cells
-        if cells <= _CELLS:
+        if cells <= MOST_CELLS:
             self._bits = np.zeros(-(-cells // 8), np.uint8)
             np.bitwise_or.at(self._bits, self._taken >> 3, _bit(self._taken))
 

@@ -64,6 +64,7 @@ class BERT4Rec(SequenceModel):
         negatives: NegativeSampler,
         rng: np.random.Generator,
     ) -> dict[str, NDArray[np.int64]]:
+        """Return the columns of a batch: windows with hidden places, and what was there."""
         items, length = windows(
             tokens, timeline.start_of(target), target + 1, self._sizes["window"]
         )

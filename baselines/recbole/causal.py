@@ -39,6 +39,7 @@ class CausalModel(SequenceModel):
     """
 
     def training_rows(self, timeline: Timeline, *, minimum: int) -> NDArray[np.int64]:
+        """Return the targets: all of them, or with ``targets=every`` the last of each window."""
         rows = super().training_rows(timeline, minimum=minimum)
         if self.config.targets == "last":
             return rows
@@ -54,6 +55,7 @@ class CausalModel(SequenceModel):
         negatives: NegativeSampler,
         rng: np.random.Generator,
     ) -> dict[str, NDArray[np.int64]]:
+        """Return the columns of a batch: one target a row, or every item of its window."""
         if self.config.targets == "last":
             return super().training_columns(timeline, tokens, target, negatives, rng)
         window = self._sizes["window"]

@@ -78,7 +78,7 @@ class Sizes:
 def new_network(
     name: str, settings: Mapping[str, Any], sizes: Sizes, *, window: int, device: torch.device
 ) -> nn.Module:
-    """RecBole's network ``name``, freshly initialised from torch's generator, on ``device``.
+    """Build RecBole's network ``name``, initialised from torch's generator, on ``device``.
 
     ``settings`` go by RecBole's names; ``window`` is the longest sequence. Raises
     :class:`BenchError` when recbole is not installed.
@@ -162,6 +162,10 @@ _INSTALL = (
 
 @cache
 def network_class(name: str) -> type[nn.Module]:
+    """Import RecBole's class ``name``, corrected where it is known to be wrong.
+
+    Raises :class:`BenchError` when recbole cannot be imported.
+    """
     with _nothing_leaks():
         try:
             module = import_module(f"recbole.model.{_FOLDERS[name]}")

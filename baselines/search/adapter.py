@@ -54,7 +54,7 @@ class SearchModel(CatalogueRanker[SearchTexts]):
     def training_columns(
         self, texts: SearchTexts, rows: NDArray[np.int64], rng: np.random.Generator
     ) -> dict[str, NDArray[np.integer]]:
-        """A batch that learns from the purchases ``rows`` (B,)."""
+        """Return the columns of a batch that learns from the purchases ``rows`` (B,)."""
 
     def _arrays(self) -> Mapping[str, NDArray[Any]]:
         """What :meth:`_read` kept, for the files."""
@@ -103,6 +103,7 @@ class SearchModel(CatalogueRanker[SearchTexts]):
         self._from_weights.clear()
 
     def tensors(self) -> Mapping[str, Tensor]:
+        """Return the network's weights and the arrays kept of the data, by name."""
         network = {f"network.{n}": t for n, t in super().tensors().items()}
         return network | {f"data.{n}": torch.from_numpy(a) for n, a in self._arrays().items()}
 

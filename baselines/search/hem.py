@@ -82,6 +82,7 @@ class HEM(VectorModel):
     def training_columns(
         self, texts: SearchTexts, rows: NDArray[np.int64], rng: np.random.Generator
     ) -> dict[str, NDArray[np.integer]]:
+        """Add each buyer, with words of their reviews and words drawn against them."""
         columns = super().training_columns(texts, rows, rng)
         user = texts.timeline.user[rows]
         by_user = texts.of_purchase.joined(texts.timeline.starts)

@@ -92,7 +92,7 @@ class ReviewTransformer(nn.Module):
     def forward(
         self, query: Tensor, user: Tensor, user_real: Tensor, item: Tensor, item_real: Tensor
     ) -> Tensor:
-        """Scores (B, C) of C items for each of B questions.
+        """Score C items for each of B instances: (B, C).
 
         ``query`` (B, d); reviews ``user`` (B, U, d) and ``item`` (B, C, I, d); ``user_real``
         (B, U) and ``item_real`` (B, C, I) are false at padding. U and I may be smaller than the

@@ -152,6 +152,7 @@ class RTM(SearchModel):
     def training_columns(
         self, texts: SearchTexts, rows: NDArray[np.int64], rng: np.random.Generator
     ) -> dict[str, NDArray[np.integer]]:
+        """Pair each purchase with ``negatives`` items not taken, and all with their reviews."""
         assert self._documents
         assert self._sampler
         timeline, documents = texts.timeline, self._documents

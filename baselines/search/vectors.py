@@ -143,6 +143,7 @@ class VectorModel(SearchModel):
     def training_columns(
         self, texts: SearchTexts, rows: NDArray[np.int64], rng: np.random.Generator
     ) -> dict[str, NDArray[np.integer]]:
+        """Return each purchase's query, item and words, with items and words drawn against them."""
         assert self._about_items
         assert self._item_noise
         item = texts.timeline.item[rows]

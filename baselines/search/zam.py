@@ -85,6 +85,7 @@ class ZAM(VectorModel):
     def training_columns(
         self, texts: SearchTexts, rows: NDArray[np.int64], rng: np.random.Generator
     ) -> dict[str, NDArray[np.integer]]:
+        """Add the items each buyer took before: what attention reads."""
         timeline = texts.timeline
         begin = timeline.start_of(rows)
         history, _ = windows(timeline.item + 1, begin, rows, self._width())

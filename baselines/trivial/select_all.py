@@ -25,7 +25,7 @@ class SelectAll:
             yield Selection(instance.instance_id, chosen, (1.0,) * len(chosen))
 
     def save(self, folder: Path) -> None:
-        """There is no state."""
+        """Write nothing: there is no state."""
 
     def load(self, folder: Path) -> None:
-        """There is no state."""
+        """Read nothing: there is no state."""

@@ -120,7 +120,7 @@ def verdicts(
     evidence: Mapping[str, Evidence],
     opponents: Mapping[str, str],
 ) -> dict[str, Verdict]:
-    """Tell which systems differ significantly from their opponents on ``metric``.
+    """Test whether each system differs significantly from its opponent on ``metric``.
 
     ``opponents`` maps a system to whom it is compared with. Pairs without the same instances
     are skipped. Holm's correction spans all pairs given here: one column of a table. Nobody
@@ -148,7 +148,7 @@ def verdicts(
 def better_pairs(
     metric: Metric, statistics: Mapping[str, Statistics], users: Sequence[str]
 ) -> NDArray[np.bool_] | None:
-    """Tell which systems are significantly better than which, testing all pairs at once.
+    """Test all pairs at once: which system is significantly better than which.
 
     [i, j] as in :func:`benchmark.stats.significantly_better`, in the order of ``statistics``;
     ``None`` below :data:`~benchmark.stats.FEWEST_USERS` users: nobody is ranked by tests there.

@@ -58,7 +58,12 @@ def prepare_command(name: str, info: dict[str, Any]) -> str:
         words = [source, *(f"--set {key}={value}" for key, value in settings.items())]
     else:
         source = info.get("source", name)
-        words = [source, "--raw PATH", *([] if source == name else [f"--name {name}"])]
+        needs_raw = source not in {made_by for made_by, _ in SELF_CONTAINED.values()}
+        words = [
+            source,
+            *(["--raw PATH"] if needs_raw else []),
+            *([] if source == name else [f"--name {name}"]),
+        ]
     return "unimp-bench data prepare " + " ".join(words)
 
 

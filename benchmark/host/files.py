@@ -45,7 +45,7 @@ def cannot_write(path: Path, error: OSError) -> BenchError:
 
 
 def is_write_failure(error: BaseException) -> bool:
-    """Say whether the file system refused to take data: full, read-only, forbidden."""
+    """Return whether the file system refused to take data: full, read-only, forbidden."""
     refusals = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
     return isinstance(error, OSError) and error.errno in refusals
 
@@ -121,7 +121,7 @@ def locked_if_free(path: Path) -> Iterator[bool]:
 
 
 def is_locked(path: Path) -> bool:
-    """Say whether a live process holds the lock of :func:`locked`; writes nothing."""
+    """Return whether a live process holds the lock of :func:`locked`; writes nothing."""
     try:
         with open(path) as stream:
             fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -27,7 +27,7 @@ def count() -> int:
 
 
 def is_main() -> bool:
-    """Say whether this process is the one that writes and prints; true where it is the only one."""
+    """Return whether this process is the one that writes and prints; true where it is alone."""
     return count() == 1 or int(os.environ.get("RANK") or 0) == 0
 
 

@@ -66,9 +66,10 @@ def size_of(path: Path) -> int:
 
 
 def is_inside(path: Path, folder: Path) -> bool:
-    """Say whether ``path`` lies directly in ``folder``, whatever links and ``..`` its spelling has.
+    """Return whether ``path`` lies directly in ``folder``, however it is spelt.
 
-    ``path`` itself is not followed: a link in ``folder`` is inside, wherever it leads.
+    Links and ``..`` on the way are resolved; ``path`` itself is not followed: a link in
+    ``folder`` is inside, wherever it leads.
     """
     try:
         return path.parent.resolve() == folder.resolve() and path.name not in ("", ".", "..")

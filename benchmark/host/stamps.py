@@ -19,7 +19,7 @@ from benchmark.host.files import read_json, sha256_file, write_json
 
 #: A file that changed this little before it was stamped may change again within one tick of the
 #: file system's clock and look the same: it gets no stamp yet.
-_SETTLED = 1.0
+SETTLED = 1.0
 
 #: Size, time of the last change of content and of the last change of any kind, in nanoseconds.
 _Stamp = list[int]
@@ -49,7 +49,7 @@ def changed_files(folder: Path, expected: Mapping[str, str], *, stamps: Path) ->
             kept[name] = known[name]
         elif _sha256(folder / name) != sha256:
             changed.append(name)
-        elif max(stamp[1:]) < (time.time() - _SETTLED) * 1e9:
+        elif max(stamp[1:]) < (time.time() - SETTLED) * 1e9:
             kept[name] = [*stamp, sha256]
     if kept != known:
         with suppress(BenchError):  # it is a cache

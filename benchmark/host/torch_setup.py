@@ -46,12 +46,12 @@ def pin_arithmetic() -> None:
     too late is then said by :func:`arithmetic`.
     """
     global _came_too_late
-    if _PATH_VARIABLE in os.environ or not _is_wanted() or not _is_x86():
+    if _PATH_VARIABLE in os.environ or not _is_wanted() or not is_x86():
         return
     if "torch" in sys.modules:
         _came_too_late = True
         return
-    os.environ[_PATH_VARIABLE] = "AVX2" if "avx2" in _processor_flags() else "COMPATIBLE"
+    os.environ[_PATH_VARIABLE] = "AVX2" if "avx2" in processor_flags() else "COMPATIBLE"
 
 
 def arithmetic() -> dict[str, Any]:
@@ -72,7 +72,7 @@ def _why_not_pinned() -> str | None:
     setting = os.environ.get(_PATH_VARIABLE, "")
     if _came_too_late:
         return "torch was loaded before benchmark: import benchmark first"
-    if not _is_x86():
+    if not is_x86():
         return f"{_PATH_VARIABLE} is for x86 processors, this is {platform.machine()}"
     if setting.partition(",")[0].upper() not in _FREE:
         return None
@@ -85,11 +85,13 @@ def _is_wanted() -> bool:
     return os.environ.get(PIN_VARIABLE, "1").strip().lower() not in ("0", "false", "no", "off")
 
 
-def _is_x86() -> bool:
+def is_x86() -> bool:
+    """Return whether this processor is one that the matrix library is made for."""
     return platform.machine().lower() in ("x86_64", "amd64")
 
 
-def _processor_flags() -> list[str]:
+def processor_flags() -> list[str]:
+    """Return the instruction sets of the processor, such as ``avx2``; empty where unknown."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("flags"):

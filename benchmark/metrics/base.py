@@ -34,7 +34,7 @@ class Metric:
 
     @property
     def higher_is_better(self) -> bool:
-        """Tell whether the larger of two values is the better one."""
+        """Return whether the larger of two values is the better one."""
         return self.family.higher_is_better
 
     @property

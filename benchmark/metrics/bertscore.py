@@ -98,6 +98,7 @@ def _greedy_f(given: _Tokens, wanted: _Tokens) -> float:
 
 def _encode(texts: Sequence[str], encoder: Encoder) -> dict[str, _Tokens]:
     """The token vectors of every distinct text."""
+    from benchmark.host.finite import check_finite
     from benchmark.host.torch_setup import prepare_torch
 
     prepare_torch()
@@ -106,6 +107,11 @@ def _encode(texts: Sequence[str], encoder: Encoder) -> dict[str, _Tokens]:
 
     tokenizer: Any = AutoTokenizer.from_pretrained(encoder.folder, local_files_only=True)
     model: Any = AutoModel.from_pretrained(encoder.folder, local_files_only=True).eval()
+    check_finite(
+        f"BERTScore encoder {str(encoder.folder)!r}",
+        model.named_parameters(),
+        fix=f"Copy or install it again, or name another in ${VARIABLE}.",
+    )
     encoded: dict[str, list[int]] = {}
     longest = min(tokenizer.model_max_length, _positions(encoder))
     for text in dict.fromkeys(texts):

@@ -42,7 +42,7 @@ class MetricFamily:
 
     @property
     def higher_is_better(self) -> bool:
-        """Tell whether the larger of two values is the better one."""
+        """Return whether the larger of two values is the better one."""
         return self.direction == "higher"
 
     @property
@@ -58,7 +58,7 @@ class MetricFamily:
         return f"{self.name}@5" if self.by_cutoff else self.name
 
     def prints(self, name: str) -> bool:
-        """Tell whether ``name`` is what a member of this family is printed as."""
+        """Return whether ``name`` is what a member of this family is printed as."""
         return name in self.members or self.suffix(name) is not None
 
     def suffix(self, name: str) -> str | None:
@@ -75,7 +75,7 @@ class MetricFamily:
         return rest if pattern.fullmatch(rest) else None
 
     def stands_for(self, name: str) -> bool:
-        """Tell whether ``name`` is a printed name, or the bare name of a family ``by_encoder``."""
+        """Return whether ``name`` is a printed name or the bare name of a family ``by_encoder``."""
         return self.prints(name) or (self.by_encoder and name == self.name)
 
 
@@ -123,7 +123,7 @@ def family_of(name: str) -> MetricFamily:
 
 
 def is_variant(measured: str, name: str) -> bool:
-    """Tell whether ``measured`` is the metric ``name``, or a variant that ``name`` stands for.
+    """Return whether ``measured`` is the metric ``name``, or a variant that ``name`` stands for.
 
     ``BERTScore`` stands for ``BERTScore-<encoder>``, ``METEOR`` for ``METEOR-exact+stem``; nothing
     else may follow a name.

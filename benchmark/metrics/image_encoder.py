@@ -32,7 +32,7 @@ from benchmark.host.files import sha256_json
 from benchmark.host.progress import bar
 from benchmark.host.threads import processor_threads
 from benchmark.training.schedules import one_cycle
-from benchmark.training.stored import load_tensors, save_tensors
+from benchmark.training.stored import REMAKE, load_tensors, save_tensors
 from benchmark.vision.clip import (
     END,
     PADDING,
@@ -54,7 +54,8 @@ OWN = "own"
 _RECIPE = 1
 #: Fixed, so that no choice of ours or of a user can favour a system.
 _SEED = 20_240_511
-_STEPS, _BATCH = 300, 48
+#: Training steps of the own judge, and photos in one.
+STEPS, _BATCH = 300, 48
 _SHAPE = SmallClip(image=48, width=12, text_width=64, text_length=24, embedding=64)
 #: Weight of the loss between photo and text; that between two views has weight 1.
 _TEXT_WEIGHT = 0.5
@@ -164,13 +165,13 @@ def own_judge(catalogue: Catalogue, features: Path) -> ImageJudge:
         return torch.tensor([_word_ids(text, numbers) for text in some])
 
     digest = hashlib.sha256(pixels.tobytes()).hexdigest()
-    key = sha256_json([_RECIPE, _SEED, repr(_SHAPE), _STEPS, _BATCH, texts, digest])
+    key = sha256_json([_RECIPE, _SEED, repr(_SHAPE), STEPS, _BATCH, texts, digest])
     file = features / "image-judges" / f"{key[:16]}.safetensors"
     with torch.random.fork_rng(devices=[]), processor_threads(1):
         torch.manual_seed(_SEED)
         model = build_small(_SHAPE, len(numbers) + 1)
         if file.is_file():
-            model.load_state_dict(load_tensors(file))
+            model.load_state_dict(load_tensors(file, fix=REMAKE))
         else:
             _train(model, pixels, texts, tokenize)
             save_tensors(model.state_dict(), file)
@@ -211,7 +212,7 @@ def _train(
         same = (said[:, None] == said[None]).all(dim=-1).float()  # (b, b)
         return Pairs(first, second, said, same)
 
-    recipe = Recipe(_STEPS, text_weight=_TEXT_WEIGHT, view_weight=1.0, together=True)
+    recipe = Recipe(STEPS, text_weight=_TEXT_WEIGHT, view_weight=1.0, together=True)
     train_small_clip(model, draw, recipe, schedule=one_cycle, label="encoder that judges images")
 
 

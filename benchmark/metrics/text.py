@@ -104,7 +104,7 @@ class BERTScore(Metric):
 
 
 def is_text(name: str) -> bool:
-    """Tell whether ``name`` is a text metric: one a scorer prints, or one that may be asked for."""
+    """Return whether ``name`` is a text metric: one that is printed or may be asked for."""
     return name in NAMES or any(family.prints(name) for family in _FAMILIES)
 
 
@@ -171,7 +171,7 @@ def meteor(
 
 
 def has_wordnet() -> bool:
-    """Tell whether nltk finds WordNet on this machine; nothing is downloaded."""
+    """Return whether nltk finds WordNet on this machine; nothing is downloaded."""
     try:
         _package("nltk.data").find("corpora/wordnet")
     except LookupError:

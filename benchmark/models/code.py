@@ -59,6 +59,7 @@ PLUMBING = (
     "benchmark.face",
     "benchmark.host.console",
     "benchmark.host.files",
+    "benchmark.host.finite",
     "benchmark.host.home",
     "benchmark.host.processes",
     "benchmark.host.progress",

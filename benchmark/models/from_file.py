@@ -146,7 +146,7 @@ def _folder_of(top: str) -> str | None:
 
 
 def is_installed(path: str | Path) -> bool:
-    """Tell whether ``path`` is Python's own or was put there by an installer."""
+    """Return whether ``path`` is Python's own or was put there by an installer."""
     if {"site-packages", "dist-packages"} & set(Path(path).parts):
         return True
     libraries = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib")}

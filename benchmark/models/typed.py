@@ -37,7 +37,7 @@ class Typed:
 
 
 def is_typed(each: type | FunctionType) -> bool:
-    """Tell whether a class or function was typed in rather than read from a file."""
+    """Return whether a class or function was typed in rather than read from a file."""
     if each.__module__ != "__main__":
         return False
     functions = [each] if isinstance(each, FunctionType) else list(_own_functions(each))

@@ -17,7 +17,7 @@ INTERVAL_NOTE = "[low, high]: 95% interval, bootstrap over users."
 
 
 def has_few_users(cell: ReportCell) -> bool:
-    """Tell whether a measured ``cell`` has too few users for an interval."""
+    """Return whether a measured ``cell`` has too few users for an interval."""
     return cell.users is not None and cell.users < FEWEST_USERS
 
 

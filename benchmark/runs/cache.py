@@ -43,7 +43,7 @@ class Part:
     process: int | None = None
 
     def in_use(self) -> bool:
-        """Say whether a live process writes or reads it."""
+        """Return whether a live process writes or reads it."""
         return any(map(is_locked, self.guards)) or _is_alive(self.process)
 
 

@@ -44,11 +44,11 @@ class Filters:
     limited: bool | None = None
 
     def any_given(self) -> bool:
-        """Say whether they leave anything out."""
+        """Return whether they leave anything out."""
         return self != Filters()
 
     def let(self, row: Mapping[str, Any]) -> bool:
-        """Say whether the run of ``row`` (:func:`list_runs`) is meant; a damaged one never is."""
+        """Return whether the run of ``row`` (:func:`list_runs`) is meant; no damaged one is."""
         wanted = {"task": self.task, "data": self.data, "cohort": self.cohort, "seed": self.seed}
         return not self.any_given() or (
             "problem" not in row

@@ -48,7 +48,7 @@ class StoredRun:
 
 
 def is_tuned(run: StoredRun) -> bool:
-    """Say whether the run's settings were chosen by a search (``run --tuned``)."""
+    """Return whether the run's settings were chosen by a search (``run --tuned``)."""
     return run.manifest.get("tuning") is not None
 
 

@@ -73,7 +73,7 @@ class Checkpoint:
     _written: float = field(default_factory=time.monotonic)
 
     def is_due(self) -> bool:
-        """Tell whether the last file (or the start) is long enough ago."""
+        """Return whether the last file (or the start) is long enough ago."""
         return time.monotonic() - self._written >= self.seconds_between
 
     def write(

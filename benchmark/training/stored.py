@@ -14,9 +14,12 @@ from torch import Tensor
 
 from benchmark.errors import BenchError, in_one_line
 from benchmark.host.files import atomic_path
+from benchmark.host.finite import check_finite
 
 #: What a user can do about a damaged file of a fitted model.
 REFIT = "Restore the file from where it was saved, or fit the model again."
+#: And of one in a dataset's cache.
+REMAKE = "Delete the file: it is made again when it is needed."
 
 _RECORD = "record"
 
@@ -35,31 +38,36 @@ def save_tensors(
         save_file(plain, temporary, metadata=metadata)
 
 
-def load_tensors(path: Path) -> dict[str, Tensor]:
+def load_tensors(path: Path, *, fix: str = REFIT) -> dict[str, Tensor]:
     """Read the tensors of a safetensors file onto the processor.
 
-    Raises :class:`BenchError` where the file is missing or broken.
+    Raises :class:`BenchError` with ``fix`` where the file is missing or broken, or holds a value
+    that is not finite.
     """
-    return _load(path)[0]
+    tensors, _ = _load(path, fix)
+    check_finite(repr(str(path)), tensors, fix=fix)
+    return tensors
 
 
 def load_with_record(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read the tensors and the record that :func:`save_tensors` wrote; raises as it does for
-    :func:`load_tensors`, and where there is no record."""
-    tensors, metadata = _load(path)
+    """Read the tensors and the record that :func:`save_tensors` wrote, finite or not.
+
+    Raises :class:`BenchError` where the file is missing or broken, or has no record.
+    """
+    tensors, metadata = _load(path, REFIT)
     with reading(path):
         return tensors, dict(json.loads(metadata[_RECORD]))
 
 
-def _load(path: Path) -> tuple[dict[str, Tensor], Mapping[str, str]]:
-    with reading(path), safe_open(path, "pt") as stored:
+def _load(path: Path, fix: str) -> tuple[dict[str, Tensor], Mapping[str, str]]:
+    with reading(path, fix=fix), safe_open(path, "pt") as stored:
         tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
         return tensors, stored.metadata() or {}
 
 
 @contextmanager
-def reading(path: Path, kind: str | None = None) -> Iterator[None]:
-    """Turn whatever goes wrong inside into a :class:`BenchError` that names ``path``.
+def reading(path: Path, kind: str | None = None, *, fix: str = REFIT) -> Iterator[None]:
+    """Turn whatever goes wrong inside into a :class:`BenchError` that names ``path`` and ``fix``.
 
     With ``kind`` it says that ``path`` holds none of that kind.
     """
@@ -68,7 +76,7 @@ def reading(path: Path, kind: str | None = None) -> Iterator[None]:
     except BenchError:
         raise
     except FileNotFoundError as error:
-        raise BenchError(f"{str(path)!r} is missing.", fix=REFIT) from error
+        raise BenchError(f"{str(path)!r} is missing.", fix=fix) from error
     except Exception as error:  # a broken file fails in as many ways as there are formats
         what = "cannot be read" if kind is None else f"holds no {kind}"
-        raise BenchError(f"{str(path)!r} {what}: {in_one_line(error)}.", fix=REFIT) from error
+        raise BenchError(f"{str(path)!r} {what}: {in_one_line(error)}.", fix=fix) from error

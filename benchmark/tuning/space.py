@@ -35,7 +35,7 @@ class Range:
     whole: bool
 
     def holds(self, value: object) -> bool:
-        """Tell whether ``value`` is a number this range can suggest."""
+        """Return whether ``value`` is a number this range can suggest."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
         return self.low <= value <= self.high and (not self.whole or value == int(value))
@@ -62,7 +62,7 @@ class Choices:
     values: tuple[Any, ...]
 
     def holds(self, value: object) -> bool:
-        """Tell whether ``value`` is one of them."""
+        """Return whether ``value`` is one of them."""
         return self.position(value) is not None
 
     def ends(self) -> tuple[Any, ...]:

@@ -93,7 +93,7 @@ def judge(by: Judge, settings: Mapping[str, Any]) -> Verdict:
 
 
 def is_no_fault_of_the_trial(error: BenchError) -> bool:
-    """Tell whether ``error`` would meet every trial alike: a full disk, or one not to write to.
+    """Return whether ``error`` would meet every trial alike: a full disk, or one not to write to.
 
     Such a trial has not failed; it has not taken place.
     """

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmark.errors import BenchError, UsageError
+from benchmark.host.finite import check_finite
 from benchmark.host.torch_setup import prepare_torch
 
 #: Pixel statistics the small CLIP is fed with.
@@ -79,7 +80,8 @@ def named_clip(name: str, setting: str) -> Any:
     """Load a pretrained open_clip model: ``ARCHITECTURE/WEIGHTS`` or ``hf-hub:REPOSITORY``.
 
     WEIGHTS is an open_clip tag or a local file; ``setting`` is what the name was given by, for
-    the message. Raises rather than start from random weights.
+    the message. Raises :class:`BenchError` rather than start from random weights or from ones that
+    are not finite.
     """
     prepare_torch()
     import open_clip
@@ -97,6 +99,11 @@ def named_clip(name: str, setting: str) -> Any:
             f"Image encoder {name!r} cannot be loaded: {type(error).__name__}: {error}.",
             fix=f"Check the name and that its weights are reachable, or use own for {setting}.",
         ) from error
+    check_finite(
+        f"Image encoder {name!r}",
+        model.state_dict(),
+        fix=f"Copy or download its weights again, or use own for {setting}.",
+    )
     return model
 
 

@@ -51,7 +51,7 @@ class Row:
 
     @property
     def few_users(self) -> bool:
-        """Tell whether it has too few users for an interval and a rank."""
+        """Return whether it has too few users for an interval and a rank."""
         return self.primary.users < FEWEST_USERS
 
 

@@ -52,7 +52,7 @@ class Verification:
 
     @property
     def accepted(self) -> bool:
-        """Tell whether no problem was found; warnings do not count."""
+        """Return whether no problem was found; warnings do not count."""
         return not self.problems
 
     def as_json(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from baselines.oracle import Oracle, expected_rating
 from benchmark.data.catalogue import Catalogue
 from benchmark.data.simulator.generate import generate
 from benchmark.data.simulator.parameters import SimulatorParams
-from benchmark.data.simulator.truth import ATTACHMENT, item_name
+from benchmark.data.simulator.truth import ATTACHMENT, Truth, item_name
 from benchmark.errors import BenchError
 from benchmark.instances import (
     Example,
@@ -168,8 +168,7 @@ def test_without_the_photos_even_the_oracle_loses(
     """Vision matters by construction: true utilities less looks rank far worse."""
     instances = [shop.search(u) for u in range(len(shop.users))]
     seeing = shop.hit_rate([p.items for p in oracle.predict(instances)])
-    truth = type(oracle._truth)
-    monkeypatch.setattr(truth, "looks", lambda self, users: np.zeros((len(users), self.n_items)))
+    monkeypatch.setattr(Truth, "looks", lambda self, users: np.zeros((len(users), self.n_items)))
     blind = shop.hit_rate([p.items for p in oracle.predict(instances)])
     assert blind < seeing - 0.15
 
@@ -177,7 +176,7 @@ def test_without_the_photos_even_the_oracle_loses(
 def test_scores_are_the_true_probabilities(shop: SimulatedShop, oracle: Oracle) -> None:
     """Calibration: where it promises a chance of p, the item is taken with frequency p."""
     instances = [shop.recommendation(u) for u in range(len(shop.users))]
-    utility = oracle._scores(instances)
+    utility = oracle.utilities(instances)
     for row, instance in zip(utility, instances, strict=True):
         row[[shop.catalogue.index[i] for i in instance.exclude]] = -np.inf
     chance = np.exp(utility - utility.max(axis=1, keepdims=True))
@@ -282,6 +281,18 @@ def test_refuses_other_datasets_and_short_histories(shop: SimulatedShop) -> None
         Oracle().fit(shop.view(name="hm", attachment=missing), seed=0)  # type: ignore[arg-type]
     with pytest.raises(BenchError, match="history_window"):
         Oracle().fit(shop.view(history_window=2), seed=0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "command"), [("sim-m", "sim --set size=m"), ("mine", "sim --name mine")]
+)
+def test_without_examples_of_selection_it_says_how_that_dataset_is_prepared(
+    shop: SimulatedShop, name: str, command: str
+) -> None:
+    bare = shop.view(name=name, examples=lambda task, part: [])
+    with pytest.raises(BenchError, match="no training example") as error:
+        Oracle().fit(bare, seed=0)  # type: ignore[arg-type]
+    assert f": unimp-bench data prepare {command} --force" in str(error.value.fix)
 
 
 def test_refuses_users_it_was_not_fitted_on(shop: SimulatedShop, oracle: Oracle) -> None:

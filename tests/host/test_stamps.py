@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files that are read; files count as settled at once."""
-    monkeypatch.setattr(stamps, "_SETTLED", -1.0)
+    monkeypatch.setattr(stamps, "SETTLED", -1.0)
     read, names = stamps.sha256_file, []
     monkeypatch.setattr(stamps, "sha256_file", lambda p: names.append(p.name) or read(p))
     return names

@@ -52,7 +52,7 @@ def _quick_scoring():
     """No text encoder, and an image judge of three steps."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bertscore, "find_encoder", lambda: None)
-        patch.setattr(image_encoder, "_STEPS", 3)
+        patch.setattr(image_encoder, "STEPS", 3)
         patch.delenv(image_encoder.VARIABLE, raising=False)
         yield
 

@@ -205,7 +205,7 @@ def test_a_name_without_an_encoder_is_refused() -> None:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Training of the judge cut to a few steps."""
-    monkeypatch.setattr(image_encoder, "_STEPS", 4)
+    monkeypatch.setattr(image_encoder, "STEPS", 4)
     monkeypatch.delenv(image_encoder.VARIABLE, raising=False)
 
 
@@ -276,7 +276,7 @@ def test_a_judge_that_cannot_be_had_is_named(
     assert image_encoder.VARIABLE in str(failure.value)
 
 
-def test_weights_on_disk_judge_under_their_file_name(
+def test_weights_on_disk_judge_under_their_file_name_where_they_are_finite(
     catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
@@ -304,6 +304,13 @@ def test_weights_on_disk_judge_under_their_file_name(
     photos = [Path(str(item.image)) for item in catalogue]
     assert judge.photos(photos).shape == (4, 16)
     assert judge.texts(["things mugs"]).shape == (1, 16)
+
+    weights = model.state_dict()
+    weights["visual.proj"][0, :2] = float("inf")
+    save_file({k: t.contiguous() for k, t in weights.items()}, tmp_path / "w.safetensors")
+    with pytest.raises(BenchError, match=r"tiny-test.*visual\.proj holds 2 infinite") as error:
+        image_encoder.find_judge(catalogue, tmp_path)
+    assert image_encoder.VARIABLE in str(error.value.fix)
 
 
 @pytest.mark.slow

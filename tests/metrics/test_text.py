@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -228,6 +229,30 @@ def test_an_encoder_folder_without_a_model_is_refused(
     monkeypatch.setenv(bertscore.VARIABLE, str(tmp_path))
     with pytest.raises(BenchError, match=r"holds no config\.json"):
         bertscore.find_encoder()
+
+
+def test_an_encoder_with_weights_that_are_not_finite_is_refused(tmp_path: Path) -> None:
+    from benchmark.host.torch_setup import prepare_torch
+
+    prepare_torch()
+    import transformers
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "soft", "bag"]
+    (tmp_path / "vocab.txt").write_text("\n".join(words))
+    transformers.BertTokenizerFast(vocab=str(tmp_path / "vocab.txt")).save_pretrained(tmp_path)
+    config = transformers.BertConfig(
+        vocab_size=len(words), hidden_size=8, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=8,
+    )  # fmt: skip
+    model = transformers.BertModel(config)
+    model.save_pretrained(tmp_path)
+    encoder = bertscore.Encoder("tiny", tmp_path)
+    (score,) = bertscore.f_measures(["soft bag"], ["soft bag"], encoder)
+    assert score == pytest.approx(1.0)
+    model.embeddings.LayerNorm.bias.data[3] = math.nan
+    model.save_pretrained(tmp_path)
+    with pytest.raises(BenchError, match=r"BERTScore encoder .*LayerNorm\.bias holds 1 NaN"):
+        bertscore.f_measures(["soft bag"], ["soft bag"], encoder)
 
 
 def test_failed_predictions_score_zero() -> None:

@@ -36,7 +36,7 @@ class Crooked:
 
 @pytest.fixture(autouse=True)
 def _quick_judge(monkeypatch):
-    monkeypatch.setattr(image_encoder, "_STEPS", 3)
+    monkeypatch.setattr(image_encoder, "STEPS", 3)
     monkeypatch.delenv(image_encoder.VARIABLE, raising=False)
 
 

@@ -33,7 +33,7 @@ class RunningCodebook:
         self._counts.fill_(1.0)
 
     def update(self, latents: Tensor, numbers: Tensor) -> None:
-        """Take in encoder outputs (m, d) and the codes (m,) they were given."""
+        """Update the running means by encoder outputs (m, d) and the codes (m,) they were given."""
         counts = torch.bincount(numbers, minlength=len(self.weight)).float()
         sums = torch.zeros_like(self._sums).index_add_(0, numbers, latents)
         self._counts.mul_(_DECAY).add_(counts, alpha=1 - _DECAY)

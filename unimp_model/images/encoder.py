@@ -131,7 +131,7 @@ class PhotoFeatures:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(P, f) of one photo."""
+        """Return (P, f): patches of one photo, and features of each."""
         return self.table.patches.shape[1], self.table.patches.shape[2]
 
     def rows(self, numbers: Tensor) -> Tensor:

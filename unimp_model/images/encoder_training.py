@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from benchmark.host.files import sha256_json
 from benchmark.model import TrainingView
 from benchmark.training.schedules import one_cycle
-from benchmark.training.stored import load_tensors, save_tensors
+from benchmark.training.stored import REMAKE, load_tensors, save_tensors
 from benchmark.vision.clip import (
     END,
     SMALL_MEAN,
@@ -53,7 +53,7 @@ def own_encoder(
     torch.manual_seed(seed)
     model = build_small(shape, vocabulary.text_size)
     if file.is_file():
-        model.visual.load_state_dict(load_tensors(file))
+        model.visual.load_state_dict(load_tensors(file, fix=REMAKE))
     else:
         _train(model, data, vocabulary, shape, steps=steps, batch=batch, seed=seed)
         save_tensors(model.visual.state_dict(), file)

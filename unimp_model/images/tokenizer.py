@@ -17,14 +17,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
 from benchmark.errors import BenchError, in_one_line
 from benchmark.host.files import atomic_path, read_json, sha256_file, write_json
+from benchmark.host.finite import check_finite
 from benchmark.host.progress import bar
 from benchmark.host.torch_setup import prepare_torch
+from benchmark.training.stored import load_tensors, save_tensors
 from benchmark.vision.photos import load_photo
 
 _BATCH = 16
@@ -46,23 +47,23 @@ class ImageTokenizer:
 
     @property
     def fold(self) -> int:
-        """f, the side of the block of pixels that is one position of the network's input."""
+        """Return f, the side of the block of pixels that is one position of the input."""
         return math.isqrt(self.vq.config.in_channels // 3)
 
     @property
     def grid(self) -> int:
-        """Codes on one side of a photo."""
+        """Return the number of codes on one side of a photo."""
         halvings = len(self.vq.config.block_out_channels) - 1
         return self.size // (self.fold << halvings)
 
     @property
     def length(self) -> int:
-        """L, codes of one photo."""
+        """Return L, the number of codes of one photo."""
         return self.grid**2
 
     @property
     def codes(self) -> int:
-        """K, size of the codebook."""
+        """Return K, the size of the codebook."""
         return int(self.vq.config.num_vq_embeddings)
 
     def sha256(self) -> str:
@@ -120,9 +121,7 @@ class ImageTokenizer:
         """Write configuration and weights as diffusers would, with the photo size."""
         own = {"_class_name": "VQModel", "sample_size": self.size}
         write_json(folder / _CONFIG, self._config() | own)
-        state = {n: t.detach().contiguous() for n, t in sorted(self.vq.state_dict().items())}
-        with atomic_path(folder / _WEIGHTS) as temporary:
-            save_file(state, temporary)
+        save_tensors(self.vq.state_dict(), folder / _WEIGHTS)
 
     @classmethod
     def load(cls, folder: Path) -> ImageTokenizer:
@@ -131,7 +130,7 @@ class ImageTokenizer:
         config = read_json(folder / _CONFIG, fix=fix)
         try:
             vq = new_vq_model(**{n: v for n, v in config.items() if not n.startswith("_")})
-            vq.load_state_dict(load_file(folder / _WEIGHTS))
+            vq.load_state_dict(load_tensors(folder / _WEIGHTS))
         except BenchError:
             raise
         except Exception as error:
@@ -207,6 +206,11 @@ def named_tokenizer(name: str) -> ImageTokenizer:
             f"Image tokenizer {name!r} lacks weights: {loading['missing_keys'][:3]} and others.",
             fix="Choose a complete VQModel in safetensors, or use own.",
         )
+    check_finite(
+        f"Image tokenizer {name!r}",
+        vq.state_dict(),
+        fix="Copy or download its weights again, or use own.",
+    )
     return frozen_tokenizer(vq.float(), int(vq.config.sample_size))
 
 

@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmark.errors import BenchError, UsageError
-from benchmark.host.files import atomic_path, sha256_file, sha256_json
+from benchmark.host.files import sha256_file, sha256_json
 from benchmark.host.progress import bar
 from benchmark.training.reproducible import reproducible
 from benchmark.training.schedules import one_cycle
+from benchmark.training.stored import REMAKE, load_tensors, save_tensors
 from benchmark.vision.photos import load_photo
 from unimp_model.images.codebook import RunningCodebook
 from unimp_model.images.linear_start import GROUPS, start_linear
@@ -120,7 +120,7 @@ def own_image_tokenizer(
     torch.manual_seed(seed)
     vq = shape.build()
     if file.is_file():
-        vq.load_state_dict(load_file(file))
+        vq.load_state_dict(load_tensors(file, fix=REMAKE))
         return frozen_tokenizer(vq, shape.size)
     with reproducible(threads=1, strict=True):  # the start's matrix products are training too
         training = _Training(
@@ -130,8 +130,7 @@ def own_image_tokenizer(
             steps=max(steps, 1),
         )
         training.run(batch)
-    with atomic_path(file) as temporary:
-        save_file({n: t.contiguous() for n, t in sorted(vq.state_dict().items())}, temporary)
+    save_tensors(vq.state_dict(), file)
     return frozen_tokenizer(vq, shape.size)
 
 

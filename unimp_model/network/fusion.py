@@ -69,7 +69,10 @@ class GatedCrossAttention(nn.Module):
         self.gate = nn.Parameter(torch.zeros(1))
 
     def attend(self, x_hat: Tensor, x_v: Tensor, mask: Tensor) -> Tensor:
-        """Eq. 3: ``x~_t`` (B, N, d) of ``x_hat`` (B, N, d), ``x_v`` (B, H, C, d), M (B, N, H)."""
+        """Attend to visual tokens (Eq. 3): ``x~_t`` (B, N, d).
+
+        Of ``x_hat`` (B, N, d), ``x_v`` (B, H, C, d) and the mask M (B, N, H).
+        """
         c = x_v.shape[2]
         q = split_heads(self.to_q(self.norm(x_hat)), self.heads)  # (B, h, N, e)
         keys_values = self.to_kv(x_v.flatten(1, 2)).chunk(2, dim=-1)  # 2 x (B, H*C, d)
@@ -83,7 +86,7 @@ class GatedCrossAttention(nn.Module):
         return x_tilde
 
     def forward(self, x_hat: Tensor, x_v: Tensor, mask: Tensor) -> Tensor:
-        """Eq. 4: ``x_t`` (B, N, d), the gated residual."""
+        """Add what is attended to through the gate (Eq. 4): ``x_t`` (B, N, d)."""
         return x_hat + torch.tanh(self.gate) * self.attend(x_hat, x_v, mask)
 
 
@@ -104,7 +107,7 @@ class EarlyFusion(nn.Module):
 
 
 def place_visual_tokens(x_t: Tensor, x_v: Tensor, slots: Tensor, which: Tensor) -> Tensor:
-    """Put visual tokens at their positions of the sequence, (B, N, d).
+    """Place visual tokens at their positions of the sequence, (B, N, d).
 
     ``which`` (B, N) says which of the C visual tokens of image ``slots`` stands at a
     position, negative where a word does and ``x_t`` (B, N, d) stays. ``x_v`` is (B, H, C, d).

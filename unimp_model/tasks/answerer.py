@@ -66,7 +66,7 @@ class Answerer:
         return self._reader
 
     def turn_to(self, task: str | None) -> None:
-        """Put a task's own weights into the network; ``None``: the shared ones."""
+        """Load a task's own weights into the network; ``None``: the shared ones."""
         if task == self._task:
             return
         weights = {**self._shared, **self._own.get(task or "", {})}

@@ -43,7 +43,7 @@ class OneProcess:
 
     @property
     def is_main(self) -> bool:
-        """Tell whether this process is the one that validates and writes files."""
+        """Return whether this process is the one that validates and writes files."""
         return self.number == 0
 
     @contextmanager

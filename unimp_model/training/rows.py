@@ -80,7 +80,7 @@ class RowBuilder:
 
     @property
     def sequences(self) -> list[list[int]]:
-        """Each user's rows of the training interactions, in time order."""
+        """Return each user's rows of the training interactions, in time order."""
         return self.interactions.sequences
 
     def counts(self) -> dict[str, int]:

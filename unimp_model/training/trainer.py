@@ -366,10 +366,10 @@ class Trainer:
 def tempered(
     shares: Mapping[str, float], counts: Mapping[str, int], temperature: float
 ) -> dict[str, float]:
-    """Temperature sampling: task a is asked in proportion to n_a^(1/T), n_a its examples an epoch.
+    """Temper the tasks' shares: task a is asked in proportion to n_a^(1/T), its examples an epoch.
 
-    The smallest task keeps its share and larger ones are thinned; T = 1 leaves all as they are,
-    T -> infinity makes all as frequent as the smallest.
+    Temperature sampling. The smallest task keeps its share and larger ones are thinned; T = 1
+    leaves all as they are, T -> infinity makes all as frequent as the smallest.
     """
     sizes = {task: share * counts[task] for task, share in shares.items()}
     sizes = {task: size for task, size in sizes.items() if size}
@@ -386,7 +386,7 @@ def plan_epoch(
     *,
     most_rows: int | None = None,
 ) -> list[Chunk]:
-    """The rows of one epoch: all of them, or a random ``most_rows``."""
+    """Draw the rows of one epoch: all of them, or a random ``most_rows``."""
     plan = chunks(
         lengths,
         window=config.history_items,
@@ -431,7 +431,7 @@ def training_loss(
     *,
     among: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Eq. 7 over one batch, and the re-weighted loss of each of its R reads.
+    """Return the loss (Eq. 7) of one batch, and the re-weighted loss (R,) of each of its reads.
 
     ``among`` (R',) are the kinds of a larger batch's reads where ``batch`` is a share of that:
     the losses of all shares then sum to the larger batch's.

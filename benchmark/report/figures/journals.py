@@ -40,7 +40,7 @@ def read_journal(folder: Path) -> Mapping[str, Any] | None:
 
 
 def has_old_journal(folder: Path) -> bool:
-    """Tell whether the fit in ``folder`` kept its journal as older versions did: inside another
+    """Return whether the fit in ``folder`` kept its journal as older versions did: inside another
     file of its state, which is no longer read."""
     return any("journal" in _object(path) for path in (folder / "state").glob("*.json"))
 

@@ -132,7 +132,7 @@ def read_table_view(home: Home, table: str, data: str | None) -> TableView:
 
 
 def is_measured(cell: ReportCell) -> bool:
-    """Tell whether some run stands behind ``cell``."""
+    """Return whether some run stands behind ``cell``."""
     return cell.value is not None
 
 

@@ -54,7 +54,7 @@ def require_known_dataset(home: Home, name: str) -> None:
 
 
 def is_simulated(home: Home, name: str) -> bool:
-    """Tell whether ``name`` is generated data; by its source where it is not prepared yet."""
+    """Return whether ``name`` is generated data; by its source where it is not prepared yet."""
     info = dataset_info(home, name)
     if info is not None:
         return bool(info.get("simulated", False))

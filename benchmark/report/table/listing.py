@@ -29,7 +29,7 @@ def list_tables() -> list[dict[str, str]]:
 
 
 def is_own(table: str) -> bool:
-    """Tell whether ``--table`` names a file that does not come with this package."""
+    """Return whether ``--table`` names a file that does not come with this package."""
     return table.endswith(".toml") and Path(table).resolve().parent != TABLES.resolve()
 
 

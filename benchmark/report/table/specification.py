@@ -61,7 +61,7 @@ class MetricColumn(_Strict):
     paper: str | None = None
 
     def matches(self, measured: str) -> bool:
-        """Tell whether a run's metric ``measured`` belongs in this column."""
+        """Return whether a run's metric ``measured`` belongs in this column."""
         return is_variant(measured, self.name)
 
 

@@ -27,7 +27,7 @@ def results(loss, tensors):
 @pytest.mark.parametrize("rows", [1, 7, 50, 64])  # blocks of one, uneven, exactly one, too large
 @pytest.mark.parametrize("with_bias", [False, True])
 def test_value_and_gradients_are_those_of_plain_cross_entropy(monkeypatch, rows, with_bias):
-    monkeypatch.setattr(catalogue_loss, "_SCORES", rows * 37)
+    monkeypatch.setattr(catalogue_loss, "SCORES_AT_ONCE", rows * 37)
     (states, table, bias), target = inputs(dtype=torch.float64)
     tensors = [states, table, bias] if with_bias else [states, table]
     ours = results(lambda: catalogue_cross_entropy(states, table, target, *tensors[2:]), tensors)

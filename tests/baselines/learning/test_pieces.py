@@ -67,7 +67,7 @@ def test_both_ways_to_look_up_what_was_taken_draw_the_same(monkeypatch):
     asked = rng.integers(20, size=5000)
     drawn = []
     for cells in (0, 2**29):
-        monkeypatch.setattr(negatives, "_CELLS", cells)
+        monkeypatch.setattr(negatives, "MOST_CELLS", cells)
         sampler = NegativeSampler(user, item, items=30)
         drawn.append(sampler.draw(asked, np.random.default_rng(2)))
     assert (drawn[0] == drawn[1]).all()

@@ -132,7 +132,7 @@ def test_the_same_seed_gives_the_same_bytes(photos, tmp_path):
 @needs_diffusers
 def test_training_is_done_once(tokenizer, photos, cache, monkeypatch):
     monkeypatch.setattr(
-        "unimp_model.images.tokenizer_training._Training", lambda *_, **__: pytest.fail("again")
+        "unimp_model.images.tokenizer_training.reproducible", lambda *_, **__: pytest.fail("again")
     )
     again = own_image_tokenizer(photos, cache=cache, **TRAINING)
     assert again.sha256() == tokenizer.sha256()
@@ -171,6 +171,18 @@ def test_a_damaged_folder_is_named(tokenizer, tmp_path):
         ImageTokenizer.load(tmp_path / "saved")
     with pytest.raises(BenchError, match="quant_conv"):
         named_tokenizer(str(tmp_path / "saved"))
+
+
+@needs_diffusers
+def test_weights_that_are_not_finite_are_named(tokenizer, tmp_path):
+    tokenizer.save(tmp_path / "saved")
+    weights = tmp_path / "saved" / "diffusion_pytorch_model.safetensors"
+    state = load_file(weights)
+    state["quant_conv.bias"][0] = float("nan")
+    save_file(state, weights)
+    for load in (ImageTokenizer.load, lambda folder: named_tokenizer(str(folder))):
+        with pytest.raises(BenchError, match=r"saved.*quant_conv\.bias holds 1 NaN"):
+            load(tmp_path / "saved")
 
 
 @needs_diffusers

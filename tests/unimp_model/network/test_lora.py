@@ -30,8 +30,10 @@ from unimp_model.network.pretrained import load_pretrained
 from unimp_model.network.seam_check import check_seam
 from unimp_model.sequence.batches import collate
 from unimp_model.sequence.template import Branch
+from unimp_model.tasks.base import Score
 from unimp_model.training import memory
-from unimp_model.training.trainer import Trainer, training_loss
+from unimp_model.training.trainer import training_loss
+from unimp_model.training.validation import Validation
 
 prepare_torch()  # before anything inside transformers is touched
 pytest.importorskip("peft", reason="needs pip install 'unimp-bench[lora]'")
@@ -322,7 +324,9 @@ def fitted(sim_xs, folders) -> UniMP:
     model = UniMP(config)
     rising = itertools.count()
     with pytest.MonkeyPatch.context() as patch:  # so that the task's own weights are kept
-        patch.setattr(Trainer, "_validate", lambda self, stage: (float(next(rising)), {}))
+        patch.setattr(
+            Validation, "scores", lambda *_: {"search": Score("NDCG@5", float(next(rising)))}
+        )
         model.fit(view, seed=0)
     return model
 

@@ -35,7 +35,7 @@ def template(execute, home_with, sim_xs, tmp_path_factory) -> Home:
     """A home with sim-xs and one run of random-photo."""
     home = home_with(tmp_path_factory.mktemp("figures"), sim_xs)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(image_encoder, "_STEPS", 1)
+        patch.setattr(image_encoder, "STEPS", 1)
         patch.delenv(image_encoder.VARIABLE, raising=False)
         execute(RunSpec(MODEL, TASK, DATA), home)
     return home

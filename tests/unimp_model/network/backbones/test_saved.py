@@ -106,7 +106,7 @@ def test_a_saved_model_that_wants_code_of_others_is_refused(saved, tmp_path):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"format": 1}, f"saved in format 1, this is {storage._FORMAT}"),
+        ({"format": 1}, f"saved in format 1, this is {storage.FORMAT}"),
         ({"config": {"epoch": 3}}, "epoch: Extra inputs"),
         ({"language_model_sha256": "0"}, "other weights of its language model"),
         ({"photos": ["one.png"]}, "does not hold the 1 photos"),
@@ -148,3 +148,13 @@ def test_no_folder_and_no_model_are_told_apart(tmp_path):
         UniMP.from_pretrained(tmp_path / "nowhere")
     with pytest.raises(BenchError, match=r"unimp\.json"):
         UniMP.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_saved_weights_that_are_not_finite_are_named(saved, tmp_path, value):
+    folder = shutil.copytree(saved, tmp_path / "x")
+    weights = load_file(folder / "model.safetensors")
+    weights["resampler.queries"][0] = float(value)
+    save_file(weights, folder / "model.safetensors")
+    with pytest.raises(BenchError, match=r"x/model\.safetensors' .*resampler\.queries holds"):
+        UniMP.from_pretrained(folder)
