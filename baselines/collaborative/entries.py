@@ -37,4 +37,22 @@ MODELS: tuple[ModelEntry, ...] = (
             "graph_weight": {"low": 1e-8, "high": 10.0, "log": True},
         },
     ),
+    # Wei et al., KDD 2021, on matrix factorisation; defaults: weitianxin/MACR b3b7bf1 (MF version).
+    # Its c is 40, or tuned from 30 to 40 on test data; here candidates from 0 to 40, on validation.
+    # Patience is ours.
+    ModelEntry(
+        name="macr",
+        target="baselines.collaborative.macr:MACR",
+        tasks=("recommendation",),
+        group="collaborative",
+        paper_name="MACR",
+        variants={"c-40": {"c": [40.0]}, "c-0": {"c": [0.0]}},
+        space={
+            "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
+            "embedding_size": [32, 64, 128],
+            "alpha": {"low": 1e-4, "high": 1e-1, "log": True},
+            "beta": {"low": 1e-4, "high": 1e-1, "log": True},
+            "norm_weight": {"low": 1e-6, "high": 1e-2, "log": True},
+        },
+    ),
 )

@@ -30,6 +30,7 @@ FAST_SETTINGS: dict[str, dict[str, object]] = {
     },
     "rtm": {"epochs": 1, "validation_users": 5, "candidates": 12, "item_reviews": 5},
     "ultragcn": {"epochs": 2, "validation_users": 40, "negatives": 5},
+    "macr": {"epochs": 2, "validation_users": 40},
     "s3rec": {"epochs": 1, "pretrain_epochs": 1, "validation_users": 40},
 }
 
