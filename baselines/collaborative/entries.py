@@ -39,7 +39,7 @@ MODELS: tuple[ModelEntry, ...] = (
     ),
     # Wei et al., KDD 2021, on matrix factorisation; defaults: weitianxin/MACR b3b7bf1 (MF version).
     # Its c is 40, or tuned from 30 to 40 on test data; here candidates from 0 to 40, on validation.
-    # Patience is ours.
+    # When to stop is ours.
     ModelEntry(
         name="macr",
         target="baselines.collaborative.macr:MACR",

@@ -21,11 +21,18 @@ _LEAST = 1e-10
 
 
 class MACRSettings(FactorSettings):
-    """The authors' defaults, up to patience (ours) and c, which they fix at 40 or tune on test."""
+    """The authors' defaults, up to c, which they fix at 40 or tune on test, and when to stop.
+
+    Products of three small factors learn little at first: a training that stops after a few epochs
+    without a better value may never have begun.
+    """
 
     epochs: int = Field(1000, ge=1, le=100_000, description="most passes over the training data")
+    min_epochs: int = Field(
+        100, ge=0, le=100_000, description="passes before patience may stop training"
+    )
     patience: int = Field(
-        20, ge=1, le=100_000, description="epochs without a better validation value, then stop"
+        50, ge=1, le=100_000, description="epochs without a better validation value, then stop"
     )
     batch_size: int = Field(1024, ge=1, le=1_000_000, description="training pairs a step")
     alpha: float = Field(1e-3, ge=0, le=1e3, description="weight of the items' own loss")
