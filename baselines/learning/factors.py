@@ -28,11 +28,14 @@ Vectors = tuple[Tensor, Tensor]
 
 
 class Batch(NamedTuple):
-    """Training pairs with an item each that the user did not take; numbers from 0, all (B,)."""
+    """Training pairs, each with drawn items; numbers from 0."""
 
     user: Tensor
+    """(B,)"""
     taken: Tensor
+    """(B,)"""
     other: Tensor
+    """(B,) or (B, n): drawn for the pair (:meth:`FactorModel.negatives`)."""
 
 
 class FactorSettings(TrainingSettings):
@@ -42,7 +45,7 @@ class FactorSettings(TrainingSettings):
 
 
 class FactorModel(CatalogueRanker[Timeline]):
-    """BPR on (user, item, item not taken), one uniform negative per training pair.
+    """Learns from (user, item, items not taken): one uniform negative per training pair, or more.
 
     A user who was not there in training is the mean of the vectors of the items in the history
     that the instance shows.
@@ -68,7 +71,7 @@ class FactorModel(CatalogueRanker[Timeline]):
         timeline, device = material, compute_device()
         network = self._network = self._new_network(timeline)
         self._trainable = sum(p.numel() for p in network.parameters())
-        negatives = NegativeSampler(timeline.user, timeline.item, items=len(self.item_ids))
+        sampler = NegativeSampler(timeline.user, timeline.item, items=len(self.item_ids))
         size = self.config.batch_size
 
         def batches() -> Iterator[Batch]:
@@ -76,7 +79,7 @@ class FactorModel(CatalogueRanker[Timeline]):
             for start in range(0, len(order), size):
                 rows = order[start : start + size]
                 user = timeline.user[rows]
-                columns = (user, timeline.item[rows], negatives.draw(user, rng))
+                columns = (user, timeline.item[rows], self.negatives(user, sampler, rng))
                 yield Batch(*(torch.from_numpy(column).to(device) for column in columns))
 
         journal = self._train(
@@ -93,6 +96,12 @@ class FactorModel(CatalogueRanker[Timeline]):
     def _weights_changed(self) -> None:
         assert self._network is not None
         self._vectors = self._final_vectors(self._network)
+
+    def negatives(
+        self, user: NDArray[np.int64], sampler: NegativeSampler, rng: np.random.Generator
+    ) -> NDArray[np.int64]:
+        """Draw what :class:`Batch` calls ``other`` for the pairs of ``user`` (B,)."""
+        return sampler.draw(user, rng)
 
     @abstractmethod
     def _new_network(self, timeline: Timeline) -> nn.Module:
@@ -114,7 +123,11 @@ class FactorModel(CatalogueRanker[Timeline]):
                 states[row] = users[self._users[instance.user_id]]
             elif self._has_known_history(instance):
                 states[row] = items[known_items(instance.history, self._index)].mean(0)
-        return (states @ items.T).cpu().numpy()
+        return self._products(states, items).cpu().numpy()
+
+    def _products(self, states: Tensor, items: Tensor) -> Tensor:
+        """Scores (n, items) of item vectors (items, d) for user vectors ``states`` (n, d)."""
+        return states @ items.T
 
     def _can_score(self, instance: Instance) -> bool:
         return instance.user_id in self._users or self._has_known_history(instance)

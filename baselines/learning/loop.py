@@ -1,8 +1,9 @@
 """What every model trained here shares: settings, reproducibility, and one loop.
 
 Adam or, with a weight decay, AdamW; an epoch after another until the validation value has not
-risen for ``patience`` epochs; the weights of the best epoch stay. With a checkpoint, a killed
-training goes on behind the last epoch it holds (:mod:`benchmark.training.checkpoint`).
+risen for ``patience`` epochs, and at least ``min_epochs``; the weights of the best epoch stay.
+With a checkpoint, a killed training goes on behind the last epoch it holds
+(:mod:`benchmark.training.checkpoint`).
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ class TrainingSettings(BaseModel):
     epochs: int = Field(200, ge=1, le=100_000, description="most passes over the training data")
     patience: int = Field(
         10, ge=1, le=100_000, description="epochs without a better validation value, then stop"
+    )
+    min_epochs: int = Field(
+        0, ge=0, le=100_000, description="passes before patience may stop training"
     )
     batch_size: int = Field(2048, ge=1, le=1_000_000, description="training rows a step")
     learning_rate: float = Field(1e-3, gt=0, le=10, description="of Adam")
@@ -78,7 +82,9 @@ def train(
         note(f"{label} goes on after epoch {len(journal.epochs)}")
     with bar(label, total=epochs * steps) as progress:
         progress.advance(len(journal.epochs) * steps)
-        while (done := len(journal.epochs)) < epochs and done - 1 - journal.kept[stage] < patience:
+        while (done := len(journal.epochs)) < epochs and (
+            done < settings.min_epochs or done - 1 - journal.kept[stage] < patience
+        ):
             mean = _epoch(network, optimiser, batches, steps, loss, progress, number=done + 1)
             record: dict[str, Any] = {"stage": stage, "loss": mean}
             network.eval()

@@ -29,6 +29,8 @@ FAST_SETTINGS: dict[str, dict[str, object]] = {
         name: {"epochs": 2, "validation_users": 40, "embedding_size": 32} for name in ("hem", "zam")
     },
     "rtm": {"epochs": 1, "validation_users": 5, "candidates": 12, "item_reviews": 5},
+    "ultragcn": {"epochs": 2, "validation_users": 40, "negatives": 5},
+    "macr": {"epochs": 2, "validation_users": 40},
     "s3rec": {"epochs": 1, "pretrain_epochs": 1, "validation_users": 40},
 }
 

@@ -91,6 +91,7 @@ def test_every_declared_space_fits_its_model_and_holds_its_defaults(name: str) -
     "name",
     [
         *("mf", "lightgcn", "hgn", "gru4rec", "sasrec", "bert4rec", "s3rec"),
+        *("ultragcn", "macr"),
         *("bm25", "hem", "zam", "rtm", "unimp"),
     ],
 )
