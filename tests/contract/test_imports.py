@@ -47,7 +47,7 @@ ORDER = {
     "benchmark.report.figures": """
         drawing page tabled journals generation tuning cost dots ranks robustness learning making
     """,
-    "baselines": "learning recbole search trivial oracle entries",
+    "baselines": "learning neighbours recbole search trivial oracle entries",
     "unimp_model": """
         config sequence images card network parts storage tasks training assembly adapter entries
     """,
