@@ -7,6 +7,7 @@ Light on purpose: listing models must not import one.
 from __future__ import annotations
 
 from baselines.collaborative import entries as collaborative
+from baselines.neighbours import entries as neighbours
 from baselines.recbole import entries as recbole
 from baselines.search import entries as search
 from baselines.trivial import entries as trivial
@@ -24,6 +25,7 @@ _ORACLE = ModelEntry(
 MODELS: tuple[ModelEntry, ...] = (
     _ORACLE,
     *trivial.MODELS,
+    *neighbours.MODELS,
     *search.MODELS,
     *recbole.MODELS,
     *collaborative.MODELS,

@@ -24,9 +24,9 @@ from benchmark.tasks import TASKS
 
 GROUP = "unimp_bench.models"
 
-#: What a model stands for in a comparison: a floor that looks at nothing or learns nothing, a
-#: ceiling that knows the truth of simulated data and takes no part, a system for one kind of
-#: task, one system for all kinds, or an outside class, of which nothing is known.
+#: What a model stands for in a comparison: a floor that looks at nothing, learns nothing or has a
+#: closed form, a ceiling that knows the truth of simulated data and takes no part, a system for
+#: one kind of task, one system for all kinds, or an outside class, of which nothing is known.
 Role = Literal["trivial", "ceiling", "specialised", "generalist", "outside"]
 
 

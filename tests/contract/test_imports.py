@@ -47,7 +47,7 @@ ORDER = {
     "benchmark.report.figures": """
         drawing page tabled journals generation tuning cost dots ranks robustness learning making
     """,
-    "baselines": "learning collaborative recbole search trivial oracle entries",
+    "baselines": "learning collaborative neighbours recbole search trivial oracle entries",
     "unimp_model": """
         config sequence images card network parts storage tasks training assembly adapter entries
     """,

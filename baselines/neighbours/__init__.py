@@ -1,0 +1,1 @@
+"""Item-to-item systems in closed form: nothing is trained by gradient, nothing is random."""

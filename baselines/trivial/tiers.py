@@ -1,0 +1,92 @@
+"""Rank by plain rules one after the other: the asked category, the user's own items, counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.learning.past import Pasts, Reach, training_counts
+from benchmark.data.queries import STOP_WORDS, words
+from benchmark.host.files import read_json, write_json
+from benchmark.instances import SearchInstance
+from benchmark.model import TrainingView
+from benchmark.predictions import Ranking
+from benchmark.ranking import RankingInstance, rank_in_blocks
+
+_STATE = "counts.json"
+
+
+class Tiers:
+    """Ranks items of the asked category first (``within_query``); among equals the user's own
+    items first, the latest highest (``own``); then all by training interactions.
+
+    Validation and test interactions are never counted. (Published popularity rows that count
+    all interactions know the answer of every user.) Ties by item index.
+    """
+
+    def __init__(self, *, own: Reach | None = None, within_query: bool = False) -> None:
+        self.own = own
+        self.within_query = within_query
+        self.item_ids: tuple[str, ...] = ()
+        self.counts: NDArray[np.int64] = np.zeros(0, dtype=np.int64)  # (items,)
+        self._queries: tuple[str | None, ...] = ()
+        self._pasts = Pasts()
+        self._index: dict[str, int] = {}
+
+    def fit(self, data: TrainingView, *, seed: int) -> None:
+        """Count the training interactions of every catalogue item; keep users' pasts if asked."""
+        self._know(data.catalogue.ids, training_counts(data))
+        if self.within_query:
+            self._queries = data.catalogue.queries
+        if self.own == "whole":
+            self._pasts = Pasts.of(data.interactions("train"), data.catalogue)
+
+    def predict(self, instances: Sequence[RankingInstance]) -> Iterator[Ranking]:
+        """Rank the catalogue by :meth:`scores`."""
+        return rank_in_blocks(instances, self.scores, self.item_ids)
+
+    def save(self, folder: Path) -> None:
+        """Write item ids, counts and queries as JSON, and users' pasts if they are asked for."""
+        state = {"items": self.item_ids, "counts": self.counts.tolist()}
+        write_json(folder / _STATE, {**state, "queries": self._queries})
+        if self.own == "whole":
+            self._pasts.save(folder)
+
+    def load(self, folder: Path) -> None:
+        """Read what :meth:`save` wrote."""
+        state = read_json(folder / _STATE)
+        self._know(state["items"], np.array(state["counts"], np.int64))
+        self._queries = tuple(state["queries"])
+        if self.own == "whole":
+            self._pasts = Pasts.load(folder)
+
+    def scores(self, instances: Sequence[RankingInstance]) -> NDArray[np.float64]:
+        """Return scores (n, items): counts, and above them each tier that is asked for."""
+        scores = np.tile(self.counts.astype(np.float64), (len(instances), 1))
+        most = float(self.counts.max(initial=0))
+        above = most + len(self.item_ids) + 1  # more than any count or own item has
+        asked: dict[str, NDArray[np.bool_]] = {}
+        for row, instance in enumerate(instances):
+            if self.own is not None:
+                own = self._pasts.before(instance, self._index)
+                scores[row, own] = most + np.arange(len(own), 0, -1)
+            if self.within_query and isinstance(instance, SearchInstance):
+                if instance.query not in asked:
+                    asked[instance.query] = self._fits(instance.query)
+                scores[row, asked[instance.query]] += above
+        return scores
+
+    def _fits(self, query: str) -> NDArray[np.bool_]:
+        """Whether each item (items,) has the query; where none has, whether its own holds it."""
+        exactly = np.array([own == query for own in self._queries], bool)
+        asked = set(words(query)) - STOP_WORDS
+        if exactly.any() or not asked:
+            return exactly
+        return np.array([own is not None and asked <= set(own.split()) for own in self._queries])
+
+    def _know(self, item_ids: Sequence[str], counts: NDArray[np.int64]) -> None:
+        self.item_ids, self.counts = tuple(item_ids), counts
+        self._index = {item_id: i for i, item_id in enumerate(self.item_ids)}
