@@ -45,6 +45,7 @@ INTERFACE = (
 #: Modules (with all below them) that can change no number: they never count.
 PLUMBING = (
     "baselines.entries",
+    "baselines.multimodal.entries",
     "baselines.recbole.entries",
     "baselines.search.entries",
     "baselines.trivial.entries",
