@@ -6,6 +6,7 @@ Light on purpose: listing models must not import one.
 
 from __future__ import annotations
 
+from baselines.multimodal import entries as multimodal
 from baselines.recbole import entries as recbole
 from baselines.search import entries as search
 from baselines.trivial import entries as trivial
@@ -20,4 +21,10 @@ _ORACLE = ModelEntry(
     cost=1,
 )
 
-MODELS: tuple[ModelEntry, ...] = (_ORACLE, *trivial.MODELS, *search.MODELS, *recbole.MODELS)
+MODELS: tuple[ModelEntry, ...] = (
+    _ORACLE,
+    *trivial.MODELS,
+    *search.MODELS,
+    *recbole.MODELS,
+    *multimodal.MODELS,
+)

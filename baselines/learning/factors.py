@@ -1,9 +1,9 @@
-"""Systems that give every user and every item one vector: trained on pairs, scored by products."""
+"""Systems trained on pairs; and those of them that score by products of two vectors."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,8 @@ from benchmark.training.journal import Journal
 from benchmark.training.reproducible import compute_device
 
 Vectors = tuple[Tensor, Tensor]
+#: From users (n,) to as many items that they did not take.
+Draw = Callable[[NDArray[np.int64], np.random.Generator], NDArray[np.int64]]
 
 
 class Batch(NamedTuple):
@@ -35,24 +37,11 @@ class Batch(NamedTuple):
     other: Tensor
 
 
-class FactorSettings(TrainingSettings):
-    """Settings of all of them."""
+class PairModel(CatalogueRanker[Timeline]):
+    """BPR on (user, item, item not taken), one drawn negative per training pair."""
 
-    embedding_size: int = Field(64, ge=1, le=8192, description="width of user and item vectors")
-
-
-class FactorModel(CatalogueRanker[Timeline]):
-    """BPR on (user, item, item not taken), one uniform negative per training pair.
-
-    A user who was not there in training is the mean of the vectors of the items in the history
-    that the instance shows.
-    """
-
-    Config = FactorSettings
-
-    def __init__(self, config: FactorSettings | None = None) -> None:
+    def __init__(self, config: TrainingSettings | None = None) -> None:
         super().__init__(config)
-        self._vectors: Vectors | None = None
         self._trainable = 0
 
     def _read(self, data: TrainingView, timeline: Timeline) -> Timeline:
@@ -68,7 +57,7 @@ class FactorModel(CatalogueRanker[Timeline]):
         timeline, device = material, compute_device()
         network = self._network = self._new_network(timeline)
         self._trainable = sum(p.numel() for p in network.parameters())
-        negatives = NegativeSampler(timeline.user, timeline.item, items=len(self.item_ids))
+        draw = self._negatives(timeline)
         size = self.config.batch_size
 
         def batches() -> Iterator[Batch]:
@@ -76,7 +65,7 @@ class FactorModel(CatalogueRanker[Timeline]):
             for start in range(0, len(order), size):
                 rows = order[start : start + size]
                 user = timeline.user[rows]
-                columns = (user, timeline.item[rows], negatives.draw(user, rng))
+                columns = (user, timeline.item[rows], draw(user, rng))
                 yield Batch(*(torch.from_numpy(column).to(device) for column in columns))
 
         journal = self._train(
@@ -87,12 +76,12 @@ class FactorModel(CatalogueRanker[Timeline]):
             loss=lambda batch: self.loss(network, batch),
             checkpoints=checkpoints,
         )
-        self._network = None  # its vectors are all that scoring needs
+        self._network = None  # what _weights_changed took from it is all that scoring needs
         return journal
 
-    def _weights_changed(self) -> None:
-        assert self._network is not None
-        self._vectors = self._final_vectors(self._network)
+    def _negatives(self, timeline: Timeline) -> Draw:
+        """How negatives of the users of a batch are drawn: uniformly over the catalogue."""
+        return NegativeSampler(timeline.user, timeline.item, items=len(self.item_ids)).draw
 
     @abstractmethod
     def _new_network(self, timeline: Timeline) -> nn.Module:
@@ -101,6 +90,37 @@ class FactorModel(CatalogueRanker[Timeline]):
     @abstractmethod
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
         """Return the scalar loss of a batch of pairs."""
+
+    def _can_score(self, instance: Instance) -> bool:
+        return instance.user_id in self._users or self._has_known_history(instance)
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Return how many weights are ``trainable`` and how many in ``total``: all are trained."""
+        return {"trainable": self._trainable, "total": self._trainable}
+
+
+class FactorSettings(TrainingSettings):
+    """Settings of all of them."""
+
+    embedding_size: int = Field(64, ge=1, le=8192, description="width of user and item vectors")
+
+
+class FactorModel(PairModel):
+    """A vector for every user and one for every item, scored by their products.
+
+    A user who was not there in training is the mean of the vectors of the items in the history
+    that the instance shows.
+    """
+
+    Config = FactorSettings
+
+    def __init__(self, config: FactorSettings | None = None) -> None:
+        super().__init__(config)
+        self._vectors: Vectors | None = None
+
+    def _weights_changed(self) -> None:
+        assert self._network is not None
+        self._vectors = self._final_vectors(self._network)
 
     @abstractmethod
     def _final_vectors(self, network: nn.Module) -> Vectors:
@@ -115,13 +135,6 @@ class FactorModel(CatalogueRanker[Timeline]):
             elif self._has_known_history(instance):
                 states[row] = items[known_items(instance.history, self._index)].mean(0)
         return (states @ items.T).cpu().numpy()
-
-    def _can_score(self, instance: Instance) -> bool:
-        return instance.user_id in self._users or self._has_known_history(instance)
-
-    def parameter_counts(self) -> dict[str, int]:
-        """Return how many weights are ``trainable`` and how many in ``total``: all are trained."""
-        return {"trainable": self._trainable, "total": self._trainable}
 
     def tensors(self) -> Mapping[str, Tensor]:
         users, items = self.vectors
