@@ -27,4 +27,18 @@ MODELS: tuple[ModelEntry, ...] = (
         variants={"unit": {"scaling": "unit"}},
         space=_PHOTO_PAIRS,
     ),
+    ModelEntry(
+        name="causalrec",
+        target="baselines.multimodal.causalrec:CausalRec",
+        tasks=("recommendation",),
+        group="multimodal",
+        cost=3,
+        paper_name="CausalRec",
+        variants={"tanh": {"layers": 1}, "biased": {"debiasing": 0.0}},
+        space={
+            **_PHOTO_PAIRS,
+            "layers": [0, 1, 2],
+            "debiasing": {"low": 0.0, "high": 1.0},
+        },
+    ),
 )

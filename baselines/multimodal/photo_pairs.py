@@ -122,7 +122,7 @@ class PhotoNetwork(nn.Module, ABC):
         item[torch.from_numpy(cold)] = 0.0
         self.item = nn.Parameter(item)
         self.item_bias = nn.Parameter(torch.zeros(len(cold)))
-        self.projection = nn.Parameter(_projection(width, k2))  # E
+        self.projection = nn.Parameter(drawn_projection(width, k2))  # E
         self.visual_bias = nn.Parameter(torch.zeros(width))  # b'
 
     @abstractmethod
@@ -225,6 +225,18 @@ class PhotoPairs(PairModel):
         assert self._features is not None
         scaling: Scaling = self.config.scaling
         return self._features.vectors(rows, scaling).to(compute_device())
+
+    def mean_features(self, which: NDArray[np.bool_]) -> Tensor:
+        """Return the mean (1, width) of the features of the items that ``which`` (items,) marks.
+
+        As training sees them: an item without a photo counts as the zero vector.
+        """
+        rows = self._row_of_item[which]
+        total = sum(
+            self._scaled(rows[start : start + _BLOCK]).double().sum(0)
+            for start in range(0, len(rows), _BLOCK)
+        )
+        return (torch.as_tensor(total) / max(len(rows), 1)).float()[None]
 
     @torch.no_grad()
     def _weights_changed(self) -> None:
@@ -357,8 +369,8 @@ def _drawn(rows: int, width: int) -> Tensor:
     return 0.1 * torch.randn(rows, width)
 
 
-def _projection(rows: int, width: int) -> Tensor:
-    """Glorot's uniform distribution (AISTATS 2010)."""
+def drawn_projection(rows: int, width: int) -> Tensor:
+    """Draw weights (rows, width) from Glorot's uniform distribution (AISTATS 2010)."""
     return nn.init.xavier_uniform_(torch.empty(rows, width))
 
 

@@ -16,7 +16,8 @@ import torch
 from numpy.testing import assert_allclose
 
 from baselines.learning.factors import Batch
-from baselines.multimodal.photo_pairs import Items, Users, all_with_all, parts
+from baselines.multimodal.causalrec import CausalRec, CausalRecNetwork, debiased
+from baselines.multimodal.photo_pairs import Items, Users, all_with_all, item_vectors, parts
 from baselines.multimodal.vbpr import VBPR, VBPRNetwork
 
 DATA = Path(__file__).parents[2] / "golden" / "data"
@@ -101,3 +102,57 @@ def test_a_batch_is_the_mean_of_its_pairs_and_not_of_all_combinations():
     features = tensor(inputs["features"])
     together = network.pair_loss(batch, features[batch.taken], features[batch.other]).item()
     assert together == pytest.approx(np.mean(losses(network, inputs)), rel=1e-6)
+
+
+TANH = [0, 1, 2]
+
+
+def causalrec(golden: dict, layers: int) -> CausalRecNetwork:
+    config = settings(CausalRec, golden["hyperparameters"], layers=layers)
+    network = CausalRecNetwork(config, users=4, cold=np.zeros(6, bool), width=5)
+    further = {"projection2": "E2", "acting2": "E_ind2"} if layers == 2 else {}
+    put(network, golden["inputs"]["weights"], acting="E_ind", **further)
+    return network
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("layers", TANH)
+def test_scores_of_causalrec_are_those_of_a_fresh_model_of_cornacs(layers):
+    # scores_one_model_users_in_order holds the scores of earlier users too: not ours.
+    golden = case("causalrec")
+    network, inputs = causalrec(golden, layers), golden["inputs"]
+    users, items, photos = tables(network, inputs)
+    m, n = parts(users, items, photos, all_with_all)
+    mean = Items(items.g.mean(0, True), items.bias.mean(0, True))
+    average_photo = network.photos(tensor(inputs["mean_feature"])[None])
+    average = users.g @ item_vectors(mean, average_photo)[0] + mean.bias
+    scores = debiased(m, n, average[:, None], golden["hyperparameters"]["lambda_2"])
+    wanted = golden["outputs"][f"tanh_{layers}"]["scores_fresh_model"]
+    assert_allclose(scores, wanted, **CLOSE)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("layers", TANH)
+def test_losses_of_single_pairs_of_causalrec_are_cornacs(layers):
+    golden = case("causalrec")
+    wanted = golden["outputs"][f"tanh_{layers}"]["loss_single_pairs"]
+    assert_allclose(losses(causalrec(golden, layers), golden["inputs"]), wanted, **CLOSE)
+
+
+def test_a_fitted_causalrec_scores_by_the_formula_with_the_mean_item_and_photo(photo_shop):
+    shop = photo_shop()
+    model = CausalRec(CausalRec.Config(encoder_steps=3, epochs=3, threads=1, scaling="unit"))
+    model.fit(shop.view, seed=3)
+    known, rows = model.tables, model.tensors()["row_of_item"]
+    g, bias = known["item.g"], known["item.bias"]
+    p, q, visual = known["photo.p"][rows], known["photo.q"][rows], known["photo.bias"][rows]
+    warm = [0, 1, 2, 3]  # e and f were taken by nobody
+    mean_p = p[warm].mean(0)  # of a projection: the projection of the mean
+    user, taste = known["user.g"][0], known["user.t"][0]
+    m = bias + (g * (1 + p)) @ user
+    n = q @ taste + visual
+    star = bias[warm].mean() + (g[warm].mean(0) * (1 + mean_p)) @ user
+    s = torch.sigmoid
+    wanted = s(m + n) * s(m) * s(n) - 0.8 * s(star + n) * s(star) * s(n)
+    asked = shop.ask("u", shop.item("a"))
+    assert_allclose(model.scores([asked])[0], wanted, **CLOSE)

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from baselines.multimodal.causalrec import CausalRec
 from baselines.multimodal.vbpr import VBPR
 from benchmark.errors import BenchError
 from benchmark.training import checkpoint
 from benchmark.training.checkpoint import Checkpoint
 
-SYSTEMS = [VBPR]
+SYSTEMS = [VBPR, CausalRec]
 FAST = {"encoder_steps": 3, "threads": 1, "epochs": 3}
 
 
