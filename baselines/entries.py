@@ -7,6 +7,7 @@ Light on purpose: listing models must not import one.
 from __future__ import annotations
 
 from baselines.collaborative import entries as collaborative
+from baselines.multimodal import entries as multimodal
 from baselines.neighbours import entries as neighbours
 from baselines.recbole import entries as recbole
 from baselines.search import entries as search
@@ -29,4 +30,5 @@ MODELS: tuple[ModelEntry, ...] = (
     *search.MODELS,
     *recbole.MODELS,
     *collaborative.MODELS,
+    *multimodal.MODELS,
 )

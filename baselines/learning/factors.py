@@ -1,4 +1,4 @@
-"""Systems that give every user and every item one vector: trained on pairs, scored by products."""
+"""Systems trained on pairs; and those of them that score by products of two vectors."""
 
 from __future__ import annotations
 
@@ -35,27 +35,14 @@ class Batch(NamedTuple):
     taken: Tensor
     """(B,)"""
     other: Tensor
-    """(B,) or (B, n): drawn for the pair (:meth:`FactorModel.negatives`)."""
+    """(B,) or (B, n): drawn for the pair (:meth:`PairModel.negatives`)."""
 
 
-class FactorSettings(TrainingSettings):
-    """Settings of all of them."""
+class PairModel(CatalogueRanker[Timeline]):
+    """Learns from (user, item, items not taken): one uniform negative a training pair, or more."""
 
-    embedding_size: int = Field(64, ge=1, le=8192, description="width of user and item vectors")
-
-
-class FactorModel(CatalogueRanker[Timeline]):
-    """Learns from (user, item, items not taken): one uniform negative per training pair, or more.
-
-    A user who was not there in training is the mean of the vectors of the items in the history
-    that the instance shows.
-    """
-
-    Config = FactorSettings
-
-    def __init__(self, config: FactorSettings | None = None) -> None:
+    def __init__(self, config: TrainingSettings | None = None) -> None:
         super().__init__(config)
-        self._vectors: Vectors | None = None
         self._trainable = 0
 
     def _read(self, data: TrainingView, timeline: Timeline) -> Timeline:
@@ -71,7 +58,7 @@ class FactorModel(CatalogueRanker[Timeline]):
         timeline, device = material, compute_device()
         network = self._network = self._new_network(timeline)
         self._trainable = sum(p.numel() for p in network.parameters())
-        sampler = NegativeSampler(timeline.user, timeline.item, items=len(self.item_ids))
+        sampler = self._sampler(timeline)
         size = self.config.batch_size
 
         def batches() -> Iterator[Batch]:
@@ -90,12 +77,11 @@ class FactorModel(CatalogueRanker[Timeline]):
             loss=lambda batch: self.loss(network, batch),
             checkpoints=checkpoints,
         )
-        self._network = None  # its vectors are all that scoring needs
+        self._network = None  # what _weights_changed took from it is all that scoring needs
         return journal
 
-    def _weights_changed(self) -> None:
-        assert self._network is not None
-        self._vectors = self._final_vectors(self._network)
+    def _sampler(self, timeline: Timeline) -> NegativeSampler:
+        return NegativeSampler(timeline.user, timeline.item, items=len(self.item_ids))
 
     def negatives(
         self, user: NDArray[np.int64], sampler: NegativeSampler, rng: np.random.Generator
@@ -110,6 +96,37 @@ class FactorModel(CatalogueRanker[Timeline]):
     @abstractmethod
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
         """Return the scalar loss of a batch of pairs."""
+
+    def _can_score(self, instance: Instance) -> bool:
+        return instance.user_id in self._users or self._has_known_history(instance)
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Return how many weights are ``trainable`` and how many in ``total``: all are trained."""
+        return {"trainable": self._trainable, "total": self._trainable}
+
+
+class FactorSettings(TrainingSettings):
+    """Settings of all of them."""
+
+    embedding_size: int = Field(64, ge=1, le=8192, description="width of user and item vectors")
+
+
+class FactorModel(PairModel):
+    """A vector for every user and one for every item, scored by their products.
+
+    A user who was not there in training is the mean of the vectors of the items in the history
+    that the instance shows.
+    """
+
+    Config = FactorSettings
+
+    def __init__(self, config: FactorSettings | None = None) -> None:
+        super().__init__(config)
+        self._vectors: Vectors | None = None
+
+    def _weights_changed(self) -> None:
+        assert self._network is not None
+        self._vectors = self._final_vectors(self._network)
 
     @abstractmethod
     def _final_vectors(self, network: nn.Module) -> Vectors:
@@ -128,13 +145,6 @@ class FactorModel(CatalogueRanker[Timeline]):
     def _products(self, states: Tensor, items: Tensor) -> Tensor:
         """Scores (n, items) of item vectors (items, d) for user vectors ``states`` (n, d)."""
         return states @ items.T
-
-    def _can_score(self, instance: Instance) -> bool:
-        return instance.user_id in self._users or self._has_known_history(instance)
-
-    def parameter_counts(self) -> dict[str, int]:
-        """Return how many weights are ``trainable`` and how many in ``total``: all are trained."""
-        return {"trainable": self._trainable, "total": self._trainable}
 
     def tensors(self) -> Mapping[str, Tensor]:
         """Return the vectors of ``users`` (users, d) and ``items`` (items, d)."""

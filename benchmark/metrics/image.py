@@ -28,7 +28,7 @@ from benchmark.vision.png import decode
 
 if TYPE_CHECKING:
     from benchmark.data.catalogue import Catalogue
-    from benchmark.metrics.image_encoder import ImageJudge
+    from benchmark.vision.clip_encoder import ClipEncoder
 
 Floats = NDArray[np.float64]
 T = TypeVar("T", bound=Hashable)
@@ -225,7 +225,7 @@ def random_features(vectors: Floats, frequencies: Floats) -> Floats:
     return phi
 
 
-def _kernel_width(judge: ImageJudge, catalogue: Catalogue) -> float:
+def _kernel_width(judge: ClipEncoder, catalogue: Catalogue) -> float:
     """Median distance between photos of the catalogue (the kernel's usual width); 1 if all agree.
 
     Of the catalogue, not of the targets: the metric stays the same on any subset of instances.
@@ -239,7 +239,7 @@ def _kernel_width(judge: ImageJudge, catalogue: Catalogue) -> float:
 
 
 def _judged(
-    judge: ImageJudge,
+    judge: ClipEncoder,
     images: Sequence[bytes | None],
     sizes: Sequence[int],
     queries: Sequence[str],

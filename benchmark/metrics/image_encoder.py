@@ -15,9 +15,8 @@ import hashlib
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,26 +26,14 @@ from torch.nn import functional
 
 from benchmark.data.catalogue import Catalogue, own_words
 from benchmark.data.queries import category_query, words
-from benchmark.errors import BenchError
 from benchmark.host.files import sha256_json
-from benchmark.host.progress import bar
 from benchmark.host.threads import processor_threads
 from benchmark.training.schedules import one_cycle
 from benchmark.training.stored import REMAKE, load_tensors, save_tensors
-from benchmark.vision.clip import (
-    END,
-    PADDING,
-    SMALL_MEAN,
-    SMALL_STD,
-    SmallClip,
-    build_small,
-    named_clip,
-    split_name,
-)
-from benchmark.vision.photos import load_photo, normalise, resized
+from benchmark.vision.clip import END, PADDING, SMALL_MEAN, SMALL_STD, SmallClip, build_small
+from benchmark.vision.clip_encoder import ClipEncoder, named_clip_encoder
+from benchmark.vision.photos import load_photo, normalise
 from benchmark.vision.small_clip import Pairs, Recipe, rounds, train_small_clip
-
-T = TypeVar("T")
 
 VARIABLE = "UNIMP_BENCH_IMAGE_ENCODER"
 OWN = "own"
@@ -61,99 +48,21 @@ _SHAPE = SmallClip(image=48, width=12, text_width=64, text_length=24, embedding=
 _TEXT_WEIGHT = 0.5
 #: Photos learned from at most, evenly spaced over the catalogue: 140 MB of pixels.
 _MOST_PHOTOS = 20_000
-#: Images encoded at once.
-_CHUNK = 64
 
 
-@dataclass(frozen=True, slots=True)
-class ImageJudge:
-    """A frozen CLIP with what it takes to feed it; ``name`` labels the scores."""
-
-    name: str
-    model: Any
-    size: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    tokenize: Callable[[list[str]], Tensor]
-
-    def images(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
-        """Encode RGB images (3, h, w) of any size as unit vectors (n, e)."""
-        return self._of_pixels(images, lambda image: resized(image, self.size), "images judged")
-
-    def photos(self, photos: Sequence[Path]) -> NDArray[np.float64]:
-        """Encode photos as unit vectors (n, e); :class:`BenchError` for an unreadable one."""
-        return self._of_pixels(photos, lambda path: load_photo(path, self.size), "photos judged")
-
-    def texts(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Encode texts as unit vectors (n, e)."""
-
-        def encode(some: list[str]) -> Tensor:
-            vectors: Tensor = self.model.encode_text(self.tokenize(some), normalize=True)
-            return vectors
-
-        return self._in_batches(list(texts), encode, "queries judged")
-
-    def _of_pixels(
-        self, inputs: Sequence[T], load: Callable[[T], NDArray[np.uint8]], label: str
-    ) -> NDArray[np.float64]:
-        def encode(some: list[T]) -> Tensor:
-            x = normalise(np.stack([load(one) for one in some]), self.mean, self.std)
-            vectors: Tensor = self.model.encode_image(x, normalize=True)
-            return vectors
-
-        return self._in_batches(list(inputs), encode, label)
-
-    def _in_batches(
-        self, inputs: list[T], encode: Callable[[list[T]], Tensor], label: str
-    ) -> NDArray[np.float64]:
-        parts = []
-        with bar(label, len(inputs)) as progress, processor_threads(1), torch.inference_mode():
-            for start in range(0, len(inputs), _CHUNK):
-                some = inputs[start : start + _CHUNK]
-                full = some + [some[-1]] * (_CHUNK - len(some))  # one shape, the same bits
-                parts.append(encode(full)[: len(some)].double().numpy())
-                progress.advance(len(some))
-        return np.concatenate(parts)
-
-
-def find_judge(catalogue: Catalogue, features: Path) -> ImageJudge:
+def find_judge(catalogue: Catalogue, features: Path) -> ClipEncoder:
     """Return the judge the environment variable names, else the dataset's own.
 
     The own one is trained when ``features`` does not hold it yet. Raises :class:`BenchError`
     for a name that cannot be loaded, and for a photo that cannot be read.
     """
     name = os.environ.get(VARIABLE) or OWN
-    return own_judge(catalogue, features) if name == OWN else named_judge(name)
-
-
-def named_judge(name: str) -> ImageJudge:
-    """Load a pretrained open_clip model, ``ARCHITECTURE/WEIGHTS``, with its tokenizer.
-
-    A local file of weights gives the score its file name, without its folder.
-    """
-    model = named_clip(name, f"${VARIABLE}").eval()
-    import open_clip
-
-    architecture, weights = split_name(name)
-    try:
-        tokenize = open_clip.get_tokenizer(architecture)
-    except Exception as error:
-        raise BenchError(
-            f"Image encoder {name!r} has no tokenizer here: {type(error).__name__}: {error}.",
-            fix=f"Make it reachable, or unset ${VARIABLE}.",
-        ) from error
-    size = model.visual.image_size
-    return ImageJudge(
-        name=architecture if weights is None else f"{architecture}/{Path(weights).stem}",
-        model=model,
-        size=size[0] if isinstance(size, tuple) else int(size),
-        mean=tuple(model.visual.image_mean),
-        std=tuple(model.visual.image_std),
-        tokenize=tokenize,
+    return (
+        own_judge(catalogue, features) if name == OWN else named_clip_encoder(name, f"${VARIABLE}")
     )
 
 
-def own_judge(catalogue: Catalogue, features: Path) -> ImageJudge:
+def own_judge(catalogue: Catalogue, features: Path) -> ClipEncoder:
     """Return the small CLIP of this catalogue: trained once, then read from ``features``."""
     items = [item for item in catalogue if item.image is not None]
     items = items[:: math.ceil(len(items) / _MOST_PHOTOS)]
@@ -175,7 +84,7 @@ def own_judge(catalogue: Catalogue, features: Path) -> ImageJudge:
         else:
             _train(model, pixels, texts, tokenize)
             save_tensors(model.state_dict(), file)
-    return ImageJudge(OWN, model.eval(), _SHAPE.image, SMALL_MEAN, SMALL_STD, tokenize)
+    return ClipEncoder(OWN, model.eval(), _SHAPE.image, SMALL_MEAN, SMALL_STD, tokenize)
 
 
 def _distinct_words(texts: Sequence[tuple[str, str]]) -> list[str]:

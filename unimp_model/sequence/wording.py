@@ -1,13 +1,12 @@
-"""Collect the words of the template: tokenizer, fixed wording, item texts."""
+"""Collect the words of the template: tokenizer, fixed wording."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from tokenizers import Tokenizer
 
-from benchmark.data.catalogue import own_words
+from benchmark.data.item_texts import item_texts
 from benchmark.instances import Item
 from benchmark.model import TrainingView
 from benchmark.tasks import PromptPart
@@ -52,19 +51,3 @@ def fixed_wording(prompts: Sequence[Sequence[Sequence[PromptPart]]]) -> list[str
 def attribute_tokens(template: Template, item: Item) -> list[int]:
     """Return the text tokens of an item's attributes: all but its own token."""
     return [t for key, value in template.attributes(item) if key != "id" for t in value]
-
-
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
-
-
-def item_texts(data: TrainingView) -> list[list[str]]:
-    """Return, per catalogue item, its own words, its description, sentences of training reviews."""
-    texts = [[own_words(item)] for item in data.catalogue]
-    for i, item in enumerate(data.catalogue):
-        if item.description:
-            texts[i].append(item.description)
-    rows = data.interactions("train").select("item_id", "review").drop_nulls().rows()
-    for item_id, review in rows:
-        sentences = [s for s in _SENTENCE_END.split(review) if len(s.split()) >= 3]
-        texts[data.catalogue.index[item_id]] += sentences
-    return texts

@@ -1,0 +1,215 @@
+"""Frozen encoders by name: the one place where a name becomes weights.
+
+``own`` is a small CLIP trained here on the dataset's photos, on its items' words and on what users
+wrote about them in training; always with the same seed, so that every system and every seed reads
+the same features. Other names are pretrained: ``ARCHITECTURE/WEIGHTS`` or ``hf-hub:REPOSITORY`` of
+open_clip for photos and texts, ``sentences:NAME`` of a sentence encoder (hub name or folder) for
+texts alone. None of them falls back on random weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from benchmark.data.item_texts import item_texts
+from benchmark.data.queries import words
+from benchmark.errors import BenchError, UsageError, in_one_line
+from benchmark.host.files import sha256_json
+from benchmark.host.progress import bar
+from benchmark.host.provenance import package_versions
+from benchmark.host.threads import processor_threads
+from benchmark.host.torch_setup import prepare_torch
+from benchmark.model import TrainingView
+from benchmark.models.code import digest
+from benchmark.training.reproducible import reproducible
+from benchmark.training.schedules import one_cycle
+from benchmark.training.stored import load_tensors, save_tensors
+from benchmark.vision import clip, clip_encoder, photo_texts, photos, small_clip
+from benchmark.vision.clip import END, PADDING, SMALL_MEAN, SMALL_STD, SmallClip, build_small
+from benchmark.vision.clip_encoder import ClipEncoder, named_clip_encoder
+from benchmark.vision.photo_texts import train_on_texts
+from benchmark.vision.photos import load_photo
+
+OWN = "own"
+SENTENCES = "sentences:"
+#: Of the own encoder: one for all systems, so that no seed of theirs chooses its features.
+_SEED = 20_240_617
+_BATCH = 64
+#: Photos learned from at most, evenly spaced over the catalogue: 140 MB of pixels.
+_MOST_PHOTOS = 20_000
+#: Words of the own encoder are those said at least so often; all others share one id.
+_LEAST_SAID = 2
+#: Texts a sentence encoder reads at once, and the tokens of each that it reads at most.
+_TEXTS, _TOKENS = 64, 256
+
+
+class TextEncoder(Protocol):
+    """What turns texts into unit vectors."""
+
+    @property
+    def name(self) -> str:
+        """The encoder's name, for notes."""
+
+    def sha256(self) -> str:
+        """Return the hash over all that decides a vector."""
+
+    def texts(self, texts: Sequence[str]) -> NDArray[np.floating]:
+        """Encode texts as unit vectors (n, e)."""
+
+
+def image_encoder(name: str, data: TrainingView, *, steps: int) -> ClipEncoder:
+    """Return the encoder of photos called ``name``; :class:`BenchError` where it cannot be had.
+
+    ``steps`` are the training steps of the own one.
+    """
+    if name.startswith(SENTENCES):
+        raise UsageError(
+            f"image_encoder {name!r} reads texts, not photos.",
+            fix="Write own, or ARCHITECTURE/WEIGHTS such as ViT-L-14/openai.",
+        )
+    return own_clip(data, steps) if name == OWN else named_clip_encoder(name, "image_encoder")
+
+
+def text_encoder(name: str, data: TrainingView, *, steps: int) -> TextEncoder:
+    """Return the encoder of texts called ``name``; :class:`BenchError` where it cannot be had."""
+    if name.startswith(SENTENCES):
+        return sentence_encoder(name.removeprefix(SENTENCES))
+    return own_clip(data, steps) if name == OWN else named_clip_encoder(name, "text_encoder")
+
+
+def own_clip(data: TrainingView, steps: int) -> ClipEncoder:
+    """Return the dataset's own small CLIP: trained once, then read from the features folder.
+
+    Raises :class:`BenchError` on a dataset without photos.
+    """
+    shown = [i for i, item in enumerate(data.catalogue) if item.image is not None]
+    if not shown:
+        raise BenchError(
+            f"Dataset {data.name!r} has no photos to train an encoder on.",
+            fix=f"Use a pretrained one: {SENTENCES}NAME or ARCHITECTURE/WEIGHTS.",
+        )
+    shown = shown[:: -(-len(shown) // _MOST_PHOTOS)]
+    said = item_texts(data)
+    numbers = _numbers(said)
+    shape = SmallClip()
+    key = sha256_json([data.sha256, repr(shape), steps, _BATCH, _SEED, numbers, encoding_code()])
+    file = data.features_folder / "baseline-encoders" / f"{key[:16]}.safetensors"
+    with reproducible(_SEED, threads=1):
+        model = build_small(shape, len(numbers) + 1)
+        if file.is_file():
+            model.load_state_dict(load_tensors(file))
+        else:
+            train_on_texts(
+                model,
+                np.stack([load_photo(_path(data, i), shape.image) for i in shown]),
+                [[_ids(text, numbers) for text in said[i]] for i in shown],
+                length=shape.text_length,
+                steps=steps,
+                batch=_BATCH,
+                seed=_SEED,
+                schedule=one_cycle,
+            )
+            save_tensors(model.state_dict(), file)
+
+    def tokenize(texts: list[str]) -> Tensor:
+        rows = torch.full((len(texts), shape.text_length), PADDING)
+        for row, text in zip(rows, texts, strict=True):
+            ids = [token + END + 1 for token in _ids(text, numbers)[: shape.text_length - 1]]
+            row[: len(ids) + 1] = torch.tensor([*ids, END])
+        return rows
+
+    model.requires_grad_(False)
+    return ClipEncoder(OWN, model.eval(), shape.image, SMALL_MEAN, SMALL_STD, tokenize)
+
+
+def _path(data: TrainingView, item: int) -> Path:
+    return Path(str(data.catalogue[item].image))
+
+
+def _numbers(said: Sequence[Sequence[str]]) -> dict[str, int]:
+    """Numbers from 0 of the words said often enough, in alphabetical order."""
+    counts: dict[str, int] = {}
+    for text in (text for of_item in said for text in of_item):
+        for word in words(text):
+            counts[word] = counts.get(word, 0) + 1
+    often = sorted(word for word, count in counts.items() if count >= _LEAST_SAID)
+    return {word: number for number, word in enumerate(often)}
+
+
+def _ids(text: str, numbers: Mapping[str, int]) -> list[int]:
+    return [numbers.get(word, len(numbers)) for word in words(text)]
+
+
+def encoding_code() -> str:
+    """Return the SHA-256 over the code that encodes, and the versions of the packages it uses."""
+    modules = (clip, clip_encoder, photo_texts, photos, small_clip)
+    files = {module.__name__: Path(str(module.__file__)) for module in modules}
+    return sha256_json([digest({**files, __name__: Path(__file__)}), package_versions()])
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceEncoder:
+    """Mean of a transformer's last states over a text's tokens, at length 1.
+
+    Reimers and Gurevych, "Sentence-BERT" (EMNLP 2019), section 3, pooling MEAN.
+    """
+
+    name: str
+    model: Any
+    tokenizer: Any
+
+    def sha256(self) -> str:
+        """Return the hash over weights and vocabulary."""
+        told = hashlib.sha256(repr(sorted(self.tokenizer.get_vocab().items())).encode())
+        for name, tensor in sorted(self.model.state_dict().items()):
+            told.update(name.encode())
+            told.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
+        return told.hexdigest()
+
+    def texts(self, texts: Sequence[str]) -> NDArray[np.floating]:
+        """Encode texts, of each the first tokens, as unit vectors (n, e)."""
+        parts = [np.zeros((0, int(self.model.config.hidden_size)), np.float32)]
+        with bar("texts encoded", len(texts)) as progress, torch.inference_mode():
+            for start in range(0, len(texts), _TEXTS):
+                some = list(texts[start : start + _TEXTS])
+                with processor_threads(1):
+                    parts.append(self._encoded(some))
+                progress.advance(len(some))
+        return np.concatenate(parts)
+
+    def _encoded(self, texts: list[str]) -> NDArray[np.float32]:
+        """One by one: padding to the longest of a batch would move a text's last bits."""
+        rows = []
+        for text in texts:
+            told = self.tokenizer(text, truncation=True, max_length=_TOKENS, return_tensors="pt")
+            states = self.model(**told).last_hidden_state[0]  # (tokens, e)
+            mean = states.float().mean(0)
+            rows.append((mean / mean.norm().clamp_min(1e-12)).numpy())
+        return np.stack(rows)
+
+
+def sentence_encoder(name: str) -> SentenceEncoder:
+    """Load a sentence encoder (hub name or folder); :class:`BenchError` where it cannot be had."""
+    prepare_torch()
+    from transformers import AutoModel, AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+        model = AutoModel.from_pretrained(name, trust_remote_code=False, use_safetensors=True)
+    except Exception as error:
+        raise BenchError(
+            f"Sentence encoder {name!r} cannot be loaded: {in_one_line(error)}.",
+            fix="Check the name and that its weights are reachable, or use own.",
+        ) from error
+    model.requires_grad_(False)
+    folder = Path(name)
+    return SentenceEncoder(folder.name if folder.is_dir() else name, model.eval(), tokenizer)

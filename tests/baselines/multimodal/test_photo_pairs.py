@@ -1,0 +1,173 @@
+"""What all systems on pairs and photos promise: missing photos, cold items, wrong photos, files."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from baselines.multimodal.causalrec import CausalRec
+from baselines.multimodal.vbpr import VBPR
+from benchmark.errors import BenchError
+from benchmark.training import checkpoint
+from benchmark.training.checkpoint import Checkpoint
+
+SYSTEMS = [VBPR, CausalRec]
+FAST = {"encoder_steps": 3, "threads": 1, "epochs": 3}
+
+
+def fitted(system, view, **settings):
+    model = system(system.Config(**{**FAST, **settings}))
+    model.fit(view, seed=3)
+    return model
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_shop_without_photos_is_ranked_all_the_same(system, photo_shop):
+    shop = photo_shop(photos=False)
+    model = fitted(system, shop.view)
+    (ranking,) = model.predict([shop.ask("u", shop.item("a"))])
+    assert len(set(ranking.items)) == 3
+    assert not (shop.view.features_folder / "baseline-encoders").exists()
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_an_item_that_nobody_took_is_told_by_its_photo_alone(system, photo_shop):
+    model = fitted(system, photo_shop().view)
+    cold = [model.item_ids.index(item) for item in "ef"]
+    assert not model.tables["item.g"][cold].any()
+    assert not model.tables["item.bias"][cold].any()
+    photos = model.tables["photo.q"][model.tensors()["row_of_item"][cold]]
+    assert photos[0].any()
+    assert not photos[1].any()  # f has no photo: zero, not the mean of nothing
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_user_with_one_interaction_is_known_and_a_new_one_is_the_items_shown(system, photo_shop):
+    shop = photo_shop()
+    model = fitted(system, shop.view)
+    known, new, nobody = model.scores(
+        [shop.ask("s", shop.item("a")), shop.ask("new", shop.item("a")), shop.ask("new")]
+    )
+    assert np.isfinite(known).all()
+    assert not np.array_equal(known, new)
+    assert nobody.tolist() == [3, 2, 2, 2, 0, 0]  # training counts
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_wrong_photo_moves_the_item_of_a_known_user_and_all_items_of_a_new_one(
+    system, photo_shop
+):
+    shop = photo_shop()
+    model = fitted(system, shop.view)
+    right, wrong = shop.item("a"), shop.item("a", photo_of="c")
+    for user, moved in (("u", [True, False, False, False, False, False]), ("new", [True] * 5)):
+        before, after = model.scores([shop.ask(user, right), shop.ask(user, wrong)])
+        assert (before != after)[: len(moved)].tolist() == moved
+    gone = shop.item("a")
+    taken_away = model.scores([shop.ask("u", type(gone)("a"))])[0]
+    assert taken_away[0] != model.scores([shop.ask("u", gone)])[0][0]
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_photo_that_the_fit_never_saw_is_named(system, photo_shop, tmp_path):
+    shop = photo_shop()
+    model = fitted(system, shop.view)
+    stranger = type(shop.item("a"))("a", image=str(tmp_path / "other.png"))
+    with pytest.raises(BenchError, match=r"Photo 'other\.png' of item 'a' was not in"):
+        model.scores([shop.ask("u", stranger)])
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_perturbation_nv_changes_scores_of_frozen_instances(system, sim_xs):
+    model = fitted(system, sim_xs.training_view(), epochs=1, validation_users=10)
+    for cohort in ("seen", "new-user"):
+        plain = list(sim_xs.instances("recommendation", cohort=cohort))
+        wrong = list(sim_xs.instances("recommendation", cohort=cohort, perturb="nv"))
+        before, after = model.scores(plain), model.scores(wrong)
+        assert (before != after).any()
+        if cohort == "seen":  # whose taste is learned: only what the instance shows is read anew
+            for instance, row in zip(plain, before != after, strict=True):
+                changed = {model.item_ids[i] for i in np.flatnonzero(row)}
+                assert changed <= {item.item_id for item in instance.history.items}
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_users_in_another_order_change_no_score(system, photo_shop):
+    shop = photo_shop()
+    model = fitted(system, shop.view)
+    asked = [
+        shop.ask(user, shop.item(item), shop.item("b", photo_of=other))
+        for user in ("u", "v", "w", "s", "new")
+        for item, other in (("a", None), ("c", "a"), ("f", "d"))
+    ]
+    together = model.scores(asked)
+    order = random.Random(1).sample(range(len(asked)), len(asked))
+    assert np.array_equal(model.scores([asked[i] for i in order]), together[order])
+    assert np.array_equal(model.scores(asked), together)  # nor do earlier calls
+    alone = np.concatenate([model.scores([one]) for one in asked])
+    assert np.array_equal(alone, together)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_loaded_model_reads_wrong_photos_as_the_saved_one(system, photo_shop, tmp_path):
+    shop = photo_shop()
+    model = fitted(system, shop.view)
+    folder = tmp_path / "state"
+    folder.mkdir()
+    model.save(folder)
+    loaded = system()
+    loaded.load(folder)
+    asked = [shop.ask(user, shop.item("a", photo_of="d")) for user in ("u", "new")]
+    assert np.array_equal(loaded.scores(asked), model.scores(asked))
+    assert loaded.parameter_counts() == model.parameter_counts()
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_file_whose_tables_do_not_fit_is_refused(system, photo_shop, tmp_path):
+    shop = photo_shop()
+    model = fitted(system, shop.view)
+    model.item_ids = model.item_ids[:2]
+    (tmp_path / "few").mkdir()
+    model.save(tmp_path / "few")
+    with pytest.raises(BenchError, match=f"holds no {model.name}"):
+        system().load(tmp_path / "few")
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_killed_fit_goes_on_and_ends_with_the_same_weights(system, photo_shop, monkeypatch):
+    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0.0)
+    view = photo_shop().view
+    expected = fitted(system, view, epochs=4)
+    write, written = Checkpoint.write, []
+
+    class Killed(BaseException):
+        pass
+
+    def killing(self, *arguments):
+        write(self, *arguments)
+        written.append(1)
+        if len(written) == 2:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "write", killing)
+        with pytest.raises(Killed):
+            fitted(system, view, epochs=4)
+    monkeypatch.setattr(Checkpoint, "write", lambda self, *a: written.append(1) or write(self, *a))
+    resumed = fitted(system, view, epochs=4)
+    assert len(written) == 4  # two before the kill, two after it
+    same = [torch.equal(resumed.tables[name], value) for name, value in expected.tables.items()]
+    assert all(same)
+    assert resumed.journal == expected.journal
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_buyers_of_red_things_are_offered_the_red_thing_that_nobody_took(system, photo_shop):
+    shop = photo_shop()
+    model = fitted(system, shop.view, epochs=150, encoder_steps=20, vector_l2=0.0)
+    red, blue = model.scores([shop.ask("u", shop.item("a")), shop.ask("w", shop.item("c"))])
+    assert red[4] > red[5]  # against the item without a photo
+    assert red[4] > blue[4]
