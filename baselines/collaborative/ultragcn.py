@@ -32,7 +32,7 @@ class UltraGCNSettings(FactorSettings):
 
     epochs: int = Field(2000, ge=1, le=100_000, description="most passes over the training data")
     min_epochs: int = Field(
-        250, ge=0, le=100_000, description="passes before patience may stop training"
+        300, ge=0, le=100_000, description="passes before patience may stop training"
     )
     patience: int = Field(
         150, ge=1, le=100_000, description="epochs without a better validation value, then stop"
