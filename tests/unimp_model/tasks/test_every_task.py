@@ -28,9 +28,9 @@ def test_every_task_of_the_benchmark_has_one_object_with_its_number():
     assert [task.number for task in TASKS.values()] == list(range(len(TASKS)))
 
 
-def test_an_instance_belongs_to_the_task_it_is_asked_by(frozen):
-    for name, instances in frozen.items():
-        assert {task_of(instance).name for instance in instances} == {name}
+def test_an_instance_belongs_to_the_task_it_is_asked_by(instances):
+    for name, asked in instances.items():
+        assert {task_of(instance).name for instance in asked} == {name}
 
 
 def test_no_file_but_a_tasks_own_names_it():
@@ -44,9 +44,9 @@ def test_no_file_but_a_tasks_own_names_it():
     assert named == []
 
 
-def test_shown_are_all_items_of_an_instance(frozen):
-    for name, instances in frozen.items():
-        for instance in instances:
+def test_shown_are_all_items_of_an_instance(instances):
+    for name, asked in instances.items():
+        for instance in asked:
             shown = list(TASKS[name].shown(instance))
             item = getattr(instance, "item", None)
             others = [item] if item else getattr(instance, "candidates", ())
