@@ -64,6 +64,7 @@ def test_one_interaction_a_line_is_refused_with_a_command_that_makes_sequences(
     assert "one line a user, 'user item item ...', items in time order" in error.message
     assert error.fix is not None
     command = error.fix.partition("--raw: ")[2]
+    # The command of our own message, as a user pastes it; the path in it is quoted.
     subprocess.run(command, shell=True, check=True, cwd=tmp_path)
     rows = prepare("sequences", home=home, raw=tmp_path / "sequences.txt").interactions()
     by_user = rows.group_by("user_id", maintain_order=True).agg("item_id")
