@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from baselines.oracle import Oracle, expected_rating
+from baselines.simulated.oracle import Oracle, expected_rating
 from benchmark.data.catalogue import Catalogue
 from benchmark.data.simulator.generate import generate
 from benchmark.data.simulator.parameters import SimulatorParams
