@@ -16,4 +16,12 @@ MODELS: tuple[ModelEntry, ...] = (
         role="ceiling",
         cost=1,
     ),
+    ModelEntry(
+        name="informed",
+        target="baselines.simulated.informed:Informed",
+        tasks=("recommendation", "search", "preference", "selection"),
+        group="oracle",
+        role="ceiling",
+        cost=4,
+    ),
 )

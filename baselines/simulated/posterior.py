@@ -29,13 +29,24 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from baselines.simulated.process import Histories, RatingTable, habits, stars, without_users
-from benchmark.data.simulator.truth import Truth, UserFactors
-from benchmark.data.simulator.world import DISLIKED, INDIFFERENT, TASTES, Taste
+from baselines.simulated.process import (
+    Histories,
+    RatingTable,
+    habits,
+    of_shop,
+    shop_of,
+    stars,
+    without_users,
+)
+from benchmark.data.simulator.truth import Ints, Truth, UserFactors
+from benchmark.data.simulator.world import DISLIKED, INDIFFERENT, TASTES, Taste, joined
+from benchmark.host.progress import bar
 from benchmark.host.threads import processor_threads
 
-#: Numbers (users, steps, items) of a block of histories: 2 MB, which a core's cache can hold.
-_CELLS = 250_000
+#: Numbers (users, steps, items) of a block of histories: 4 MB, about what a core's caches hold.
+_CELLS = 500_000
+#: Histories below which a block is not worth a thread of its own.
+_FEW = 32
 #: The grid of standard normal variables: a distance of 0.4 leaves no trace in smooth integrals.
 _GRID = torch.linspace(-3.2, 3.2, 17, dtype=torch.float64)
 _PRIOR = torch.exp(-(_GRID**2) / 2)
@@ -50,9 +61,9 @@ _SETS = (_LIKED, _DISLIKED)
 class Chain:
     """How long a chain runs: ``burn`` sweeps, then ``draws`` kept, one every ``thin`` sweeps."""
 
-    burn: int = 40
-    draws: int = 64
-    thin: int = 3
+    burn: int = 20
+    draws: int = 96
+    thin: int = 2
 
     @property
     def sweeps(self) -> int:
@@ -79,26 +90,45 @@ class Sampler:
 
         ``streams`` (n,) seeds each history's random numbers.
         """
-        rows = max(1, _CELLS // (histories.items.shape[1] * self.process.n_items))
-        blocks = [slice(start, start + rows) for start in range(0, len(histories), rows)]
+        shops = shop_of(self.process, histories)
+        blocks: list[tuple[int, Ints]] = []  # (shop, rows)
+        for shop in np.unique(shops).tolist():
+            rows = np.flatnonzero(shops == shop)
+            blocks += [(shop, some) for some in np.array_split(rows, self._parts(histories, rows))]
 
-        def run(block: slice) -> UserFactors:
-            chains = _Chains(self.process, self._prior, histories[block])
-            return chains.run(self.chain, streams[block])
+        def run(block: tuple[int, Ints]) -> UserFactors:
+            shop, rows = block
+            process, number = of_shop(self.process, shop)
+            shown = histories[rows]
+            items = np.where(shown.items >= 0, number[shown.items], -1)
+            chains = _Chains(process, shop, self._prior, Histories(items, shown.ratings))
+            return chains.run(self.chain, [streams[row] for row in rows.tolist()])
 
         workers = torch.get_num_threads()
-        with processor_threads(1), ThreadPoolExecutor(workers) as pool:
-            return together(list(pool.map(run, blocks)))
+        with (
+            processor_threads(1),
+            ThreadPoolExecutor(workers) as pool,
+            bar("inferring tastes", total=len(histories)) as progress,
+        ):
+            parts = []
+            for (_, rows), users in zip(blocks, pool.map(run, blocks), strict=True):
+                parts.append(users)
+                progress.advance(len(rows))
+        return self._in_order(joined(UserFactors, parts), np.concatenate([r for _, r in blocks]))
 
+    def _parts(self, histories: Histories, rows: Ints) -> int:
+        """Into how many blocks to divide ``rows``: some for every thread, none too large."""
+        cells = len(rows) * histories.items.shape[1] * self.process.n_items
+        few = min(torch.get_num_threads(), -(-len(rows) // _FEW))
+        return max(1, few, -(-cells // _CELLS))
 
-def together(parts: Sequence[UserFactors]) -> UserFactors:
-    """Return the rows of several tables of users as one table."""
-    return UserFactors(
-        **{
-            field.name: np.concatenate([getattr(part, field.name) for part in parts])
-            for field in fields(UserFactors)
-        }
-    )
+    def _in_order(self, users: UserFactors, rows: Ints) -> UserFactors:
+        """The users of histories ``rows`` (n,), in the histories' order."""
+        first = np.argsort(rows) * self.chain.draws
+        order = (first[:, None] + np.arange(self.chain.draws)).ravel()
+        return UserFactors(
+            **{field.name: getattr(users, field.name)[order] for field in fields(UserFactors)}
+        )
 
 
 class _Noise:
@@ -282,9 +312,9 @@ class _Vocabulary:
 
 
 class _Leaves:
-    """The liked leaf categories."""
+    """The liked leaf categories, all of the user's own shop."""
 
-    def __init__(self, evidence: _Evidence, noise: _Noise) -> None:
+    def __init__(self, evidence: _Evidence, noise: _Noise, shop: int) -> None:
         process = evidence.process
         self._evidence, self._noise = evidence, noise
         self._gain = process.need_gain
@@ -295,7 +325,8 @@ class _Leaves:
         told = evidence.shown.to(torch.float64) * self._gain / evidence.temperature
         self._told = torch.zeros(len(evidence), count, dtype=torch.float64)
         self._told.scatter_add_(1, at, told)  # (rows, leaves)
-        every = torch.ones(len(evidence), count, dtype=torch.float64)
+        self._own = torch.from_numpy((process.shops == shop).astype(np.float64))  # (leaves,)
+        every = self._own.repeat(len(evidence), 1)
         liked: list[Tensor] = []
         for _ in range(process.weights.liked_leaves):
             liked.append(_pick(every, noise.uniform()))
@@ -318,7 +349,7 @@ class _Leaves:
             others = torch.cat([self.liked[:, :slot], self.liked[:, slot + 1 :]], dim=1)
             with_others = _along_steps(others, extra).sum(2, keepdim=True)
             totals = total + with_others + extra
-            chance = torch.exp(self._told) / evidence.chosen_from(totals)
+            chance = self._own * torch.exp(self._told) / evidence.chosen_from(totals)
             chance.scatter_(1, others, 0.0)
             self.liked[:, slot] = _pick(chance, self._noise.uniform())
         evidence.scale(self._odds() / before, self._groups)
@@ -394,9 +425,9 @@ class _Chains:
     """One chain for each history of a block."""
 
     def __init__(
-        self, process: Truth, prior: Mapping[str, Taste], histories: Histories
+        self, process: Truth, shop: int, prior: Mapping[str, Taste], histories: Histories
     ) -> None:
-        self._process, self._prior = process, prior
+        self._process, self._shop, self._prior = process, shop, prior
         self._evidence = _Evidence(process, histories)
 
     def run(self, chain: Chain, streams: Sequence[int]) -> UserFactors:
@@ -408,7 +439,7 @@ class _Chains:
         noise = _Noise(streams, chain.sweeps + 1, uniforms, normals)
         noise.begin_sweep()
         tastes = [_Vocabulary(evidence, noise, *taste) for taste in self._prior.items()]
-        leaves, price = _Leaves(evidence, noise), _Price(evidence, noise)
+        leaves, price = _Leaves(evidence, noise, self._shop), _Price(evidence, noise)
         blocks = (*tastes, leaves, price, _Leniency(evidence, noise))
         kept: list[UserFactors] = []
         for sweep in range(1, chain.sweeps + 1):
@@ -422,13 +453,15 @@ class _Chains:
                         price=_stored(price.level[:, 0]),
                         leniency=_stored(evidence.leniency[:, 0]),
                         leaves=leaves.liked.numpy().astype(np.int16),
+                        shop=np.full(len(evidence), self._shop, dtype=np.int16),
                     )
                 )
         return _by_history(kept)
 
 
 def _stored(values: Tensor) -> NDArray[np.float32]:
-    return values.numpy().astype(np.float32)
+    """Rounded to half precision, in which they can be kept."""
+    return values.to(torch.float16).numpy().astype(np.float32)
 
 
 def _by_history(kept: Sequence[UserFactors]) -> UserFactors:

@@ -14,7 +14,7 @@ from scipy.special import ndtr
 from torch import Tensor
 
 from benchmark.data.simulator.parameters import HABIT_SPAN
-from benchmark.data.simulator.truth import Floats, Ints, Truth, UserFactors
+from benchmark.data.simulator.truth import Floats, Ints, ItemFactors, Truth, UserFactors
 
 #: The least likelihood of a rating: what no float64 can hold is as good as impossible.
 _LEAST = 1e-300
@@ -34,7 +34,7 @@ class Histories:
     def __len__(self) -> int:
         return len(self.items)
 
-    def __getitem__(self, rows: slice) -> Histories:
+    def __getitem__(self, rows: Ints | slice) -> Histories:
         return Histories(self.items[rows], self.ratings[rows])
 
     def recent(self, before: int | None = None) -> Ints:
@@ -60,6 +60,30 @@ def with_users(process: Truth, users: UserFactors) -> Truth:
     return replace(process, users=users)
 
 
+def shop_of(process: Truth, histories: Histories) -> Ints:
+    """Return in which shop each history buys, (n,): that of its items, the main one if it is empty.
+
+    Whoever buys in a shop buys nowhere else.
+    """
+    latest = histories.items.max(axis=1)  # any item: -1 where there is none
+    shops = process.shops[process.items.leaf[np.maximum(latest, 0)]]
+    return np.where(latest >= 0, shops, 0).astype(np.int64)
+
+
+def of_shop(process: Truth, shop: int) -> tuple[Truth, Ints]:
+    """Return the process with the items of one shop alone, and their numbers there.
+
+    The numbers (items,) are -1 for items of other shops; leaf categories keep theirs.
+    """
+    sold = np.flatnonzero(process.shops[process.items.leaf] == shop)
+    numbers = np.full(process.n_items, -1, dtype=np.int64)
+    numbers[sold] = np.arange(len(sold))
+    columns = {
+        field.name: getattr(process.items, field.name)[sold] for field in fields(ItemFactors)
+    }
+    return replace(process, items=ItemFactors(**columns)), numbers
+
+
 def habits(process: Truth, histories: Histories) -> Floats:
     """Return what habits make of an item's weight at each step of a history.
 
@@ -83,15 +107,15 @@ def stars(process: Truth, opinion: Tensor, leniency: Tensor) -> Tensor:
     return w.rating_mean + w.rating_taste * standard + leniency
 
 
-def rating_chances(process: Truth, stars: Floats) -> Floats:
-    """Return P(rating) of 1 to 5 stars, (..., 5).
+def rating_chances(stars: Floats, noise: float) -> Floats:
+    """Return P(rating) of 1 to 5 stars, (..., 5), where ``noise`` is a standard deviation.
 
-    A rating r is ``clip(round(stars + noise), 1, 5)``: the noise lies between r - 1/2 and
-    r + 1/2 less the stars, and beyond them at the ends of the scale.
+    A rating r is ``clip(round(stars + noise * N(0, 1)), 1, 5)``: the noise lies between r - 1/2
+    and r + 1/2 less the stars, and beyond them at the ends of the scale.
     """
     inner = np.arange(1.5, 5.0)
     low, high = np.append(-np.inf, inner), np.append(inner, np.inf)
-    a, b = ((end - stars[..., None]) / process.weights.rating_noise for end in (low, high))
+    a, b = ((end - stars[..., None]) / noise for end in (low, high))
     # Mirrored to the lower tail, where a difference of two probabilities keeps its digits.
     upper = a > 0
     a, b = np.where(upper, -b, a), np.where(upper, -a, b)
@@ -107,7 +131,7 @@ class RatingTable:
 
     def __init__(self, process: Truth) -> None:
         grid = np.arange(self._LOW * self._PARTS, self._HIGH * self._PARTS + 1) / self._PARTS
-        logs = np.log(np.maximum(rating_chances(process, grid), _LEAST))
+        logs = np.log(np.maximum(rating_chances(grid, process.weights.rating_noise), _LEAST))
         self._size = len(grid)
         unrated = np.zeros((self._size, 1))
         self._logs = torch.from_numpy(np.concatenate([unrated, logs], axis=1).T.flatten())
