@@ -8,13 +8,16 @@ expectation on the measure each answer is optimal for:
   every hit-rate, NDCG and MRR with one right item;
 - preference: the median of the rating's distribution (optimal for MAE), or with
   ``rating="mean"`` its mean (optimal for RMSE);
-- selection: the subset with the largest expected F1, given how candidates are drawn.
+- selection: the subset with the largest expected F1. The other candidates are what other users
+  took, so candidates C are the positives with a probability in proportion to P(the user takes C) /
+  P(others take C), the latter taken as the product of the items' shares in training (a count
+  of one added to each). That these shares are estimated, and that several negatives come as one
+  user's items, is all that separates the answer from the optimum.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,6 +28,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.special import logsumexp, ndtr
 
+from baselines.learning.expected_f1 import best_subset
 from benchmark.data.listing import prepare_command
 from benchmark.data.simulator.parameters import HABIT_SPAN
 from benchmark.data.simulator.truth import ATTACHMENT, Truth, index_of, read_truth
@@ -85,13 +89,16 @@ class Oracle:
         negatives = None
         if "selection" in data.tasks:
             negatives = _usual_negatives(data)
-        self._restore(truth, data.catalogue.ids, data.catalogue.queries, negatives)
+        taken = Counter(data.interactions()["item_id"].to_list())
+        counts = [taken[item_id] for item_id in data.catalogue.ids]
+        self._restore(truth, data.catalogue.ids, data.catalogue.queries, counts, negatives)
 
     def _restore(
         self,
         truth: Truth,
         ids: Sequence[str],
         queries: Sequence[str | None],
+        counts: Sequence[int],
         negatives: int | None,
     ) -> None:
         self._truth = truth
@@ -99,25 +106,30 @@ class Oracle:
         self._index = {item_id: i for i, item_id in enumerate(self._ids)}
         self._queries = tuple(queries)
         self._negatives = negatives
+        self._counts = tuple(counts)
+        self._log_share = np.log1p(self._counts) - np.log(np.sum(self._counts) + len(self._ids))
         self._factor = np.array([_number(i, truth.n_items, "item") for i in ids])  # (items,)
         self._with_query: dict[str, list[int]] = {}
         for position, query in enumerate(self._queries):
             if query is not None:
                 self._with_query.setdefault(query, []).append(position)
-        self._leaf = truth.items.leaf[self._factor].astype(np.int64)  # (items,)
-        self._leaf_size = np.bincount(self._leaf, minlength=len(truth.complements))
 
     def save(self, folder: Path) -> None:
         """Write the simulator's truth, and the catalogue it is applied to."""
         (folder / ATTACHMENT).write_bytes(self._truth.to_bytes())
-        state = {"ids": self._ids, "queries": self._queries, "negatives": self._negatives}
+        state = {
+            "ids": self._ids,
+            "queries": self._queries,
+            "counts": self._counts,
+            "negatives": self._negatives,
+        }
         write_json(folder / _STATE, state)
 
     def load(self, folder: Path) -> None:
         """Read what :meth:`save` wrote."""
         state = read_json(folder / _STATE)
         truth = read_truth(folder / ATTACHMENT)
-        self._restore(truth, state["ids"], state["queries"], state["negatives"])
+        self._restore(truth, state["ids"], state["queries"], state["counts"], state["negatives"])
 
     def predict(self, instances: Sequence[Instance]) -> Iterator[Prediction]:
         """Yield one prediction per instance; all instances belong to one task."""
@@ -176,27 +188,16 @@ class Oracle:
         candidates = np.array([self._index[item.item_id] for item in instance.candidates])
         n = len(candidates)
         positives = 1 if self._negatives is None else min(max(n - self._negatives, 1), n)
-        orders = list(itertools.permutations(range(n), positives))
-        choice = self._log_choice(instance, candidates, orders)
-        logs = choice + [self._log_negatives(instance, candidates, order) for order in orders]
-        if np.isneginf(logs).all():
-            # Some category was used up by items from before the history window, and refilled
-            # from elsewhere: the negatives tell nothing certain.
-            logs = choice
+        orders = np.array(list(itertools.permutations(range(n), positives)))
+        logs = self._log_choice(instance, candidates, orders.tolist())
+        logs = logs - self._log_share[candidates][orders].sum(axis=1)
         posterior = np.exp(logs - logsumexp(logs))  # (orders,)
         share = np.zeros(n)  # P(candidate is a positive)
-        for order, probability in zip(orders, posterior, strict=True):
-            share[list(order)] += probability
-        # With the number of positives known, the best subset of k are the k most probable, and
-        # its expected F1 is 2 * (their probabilities' sum) / (k + positives).
+        np.add.at(share, orders, posterior[:, None])
         share = rounded(share, computed_in=share.dtype)
-        ranked = np.argsort(-share, kind="stable")
-        expected_f1 = 2 * np.cumsum(share[ranked]) / (np.arange(1, n + 1) + positives)
-        best = int(np.argmax(rounded(expected_f1, computed_in=share.dtype)))
-        chosen = ranked[: best + 1]
         return Selection(
             instance.instance_id,
-            tuple(instance.candidates[i].item_id for i in chosen),
+            tuple(instance.candidates[i].item_id for i in best_subset(share, positives)),
             tuple(share.tolist()),
         )
 
@@ -236,29 +237,6 @@ class Oracle:
         np.put_along_axis(utility, taken, -np.inf, axis=1)
         steps: Floats = utility[:, numbers] - logsumexp(utility, axis=1, keepdims=True)
         return steps
-
-    def _log_negatives(
-        self, instance: SelectionInstance, candidates: Ints, order: tuple[int, ...]
-    ) -> float:
-        """log P(the other candidates are drawn as negatives | these are the positives).
-
-        The rule of :mod:`benchmark.data.instances.candidates`: half of the negatives share the
-        category of a positive, the positives taking turns in time order; the rest come from
-        anywhere; none is the user's. Terms that all orders share are left out.
-        """
-        leaf = self._leaf
-        negatives = [c for k, c in enumerate(candidates.tolist()) if k not in order]
-        own = {self._index[item.item_id] for item in instance.history.items}
-        own |= set(candidates[list(order)].tolist())
-        turns = [int(leaf[candidates[order[t % len(order)]]]) for t in range(len(negatives) // 2)]
-        total = 0.0
-        for category, slots in Counter(turns).items():
-            among = sum(int(leaf[item]) == category for item in negatives)
-            pool = int(self._leaf_size[category]) - sum(int(leaf[item]) == category for item in own)
-            if among < slots:
-                return -math.inf
-            total += math.log(math.comb(among, slots) / math.comb(pool, slots))
-        return total
 
 
 def expected_rating(stars: Floats, noise: float) -> Floats:

@@ -13,8 +13,8 @@ the negatives per positive; :func:`_balancing_weights` finds it by iterative pro
 
 What is left of a difference is of second order:
 
-- items within an instance are distinct, which favours rare ones by a term of the order of the
-  largest item's share;
+- items within an instance are distinct, which favours rare ones among the negatives by about the
+  chance that an item would be drawn twice: half the negatives times its share;
 - the weights equal the shares over all users together, not among users with equally long
   histories (measured on ``ml-100k``: the most popular of 7 candidates is the right one in 14.7%
   instead of 14.3% of instances; without the weights in 19.4%);
