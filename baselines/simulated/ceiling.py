@@ -8,7 +8,11 @@ that is left, and every answer is the best in expectation on a measure of its ta
   every hit-rate, NDCG and MRR with one right item;
 - preference: the median of the rating's distribution (optimal for MAE), or with
   ``rating="mean"`` its mean (optimal for RMSE);
-- selection: the subset with the largest expected F1, given how candidates are drawn.
+- selection: the subset with the largest expected F1. The other candidates are what other users
+  took, so candidates C are the positives with a probability in proportion to P(the user takes C) /
+  P(others take C), the latter taken as the product of the items' shares in training (a count
+  of one added to each). That these shares are estimated, and that several negatives come as one
+  user's items, is all that separates the answer from the optimum.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.special import logsumexp
 
+from baselines.learning.expected_f1 import best_subset
 from baselines.simulated.process import rating_chances
 from benchmark.data.listing import prepare_command
 from benchmark.data.simulator.parameters import HABIT_SPAN
@@ -95,7 +100,9 @@ class Ceiling(ABC):
         negatives = None
         if "selection" in data.tasks:
             negatives = _usual_negatives(data)
-        self._restore(truth, data.catalogue.ids, data.catalogue.queries, negatives)
+        taken = Counter(data.interactions()["item_id"].to_list())
+        counts = [taken[item_id] for item_id in data.catalogue.ids]
+        self._restore(truth, data.catalogue.ids, data.catalogue.queries, counts, negatives)
 
     def known(self, truth: Truth) -> Truth:
         """Return what of the truth the model may know: by default all."""
@@ -106,6 +113,7 @@ class Ceiling(ABC):
         truth: Truth,
         ids: Sequence[str],
         queries: Sequence[str | None],
+        counts: Sequence[int],
         negatives: int | None,
     ) -> None:
         self.truth = self.known(truth)
@@ -113,25 +121,30 @@ class Ceiling(ABC):
         self._index = {item_id: i for i, item_id in enumerate(self._ids)}
         self._queries = tuple(queries)
         self._negatives = negatives
+        self._counts = tuple(counts)
+        self._log_share = np.log1p(self._counts) - np.log(np.sum(self._counts) + len(self._ids))
         self._factor = self.numbers(self._ids)  # (items,)
         self._with_query: dict[str, list[int]] = {}
         for position, query in enumerate(self._queries):
             if query is not None:
                 self._with_query.setdefault(query, []).append(position)
-        self._leaf = truth.items.leaf[self._factor].astype(np.int64)  # (items,)
-        self._leaf_size = np.bincount(self._leaf, minlength=len(truth.complements))
 
     def save(self, folder: Path) -> None:
         """Write what is known of the truth, and the catalogue it is applied to."""
         (folder / ATTACHMENT).write_bytes(self.truth.to_bytes())
-        state = {"ids": self._ids, "queries": self._queries, "negatives": self._negatives}
+        state = {
+            "ids": self._ids,
+            "queries": self._queries,
+            "counts": self._counts,
+            "negatives": self._negatives,
+        }
         write_json(folder / _STATE, state)
 
     def load(self, folder: Path) -> None:
         """Read what :meth:`save` wrote."""
         state = read_json(folder / _STATE)
         truth = read_truth(folder / ATTACHMENT)
-        self._restore(truth, state["ids"], state["queries"], state["negatives"])
+        self._restore(truth, state["ids"], state["queries"], state["counts"], state["negatives"])
 
     def predict(self, instances: Sequence[Instance]) -> Iterator[Prediction]:
         """Yield one prediction per instance; all instances belong to one task."""
@@ -212,18 +225,13 @@ class Ceiling(ABC):
         candidates = np.array([self._index[item.item_id] for item in instance.candidates])
         n = len(candidates)
         positives = 1 if self._negatives is None else min(max(n - self._negatives, 1), n)
-        orders = list(itertools.permutations(range(n), positives))
+        orders = np.array(list(itertools.permutations(range(n), positives)))
         chances = self._chances(instance, truth, users, self._factor[candidates], orders)
-        choice = np.log(np.maximum(chances, np.finfo(np.float64).tiny))
-        logs = choice + [self._log_negatives(instance, candidates, order) for order in orders]
-        if np.isneginf(logs).all():
-            # Some category was used up by items from before the history window, and refilled
-            # from elsewhere: the negatives tell nothing certain.
-            logs = choice
+        logs = np.log(np.maximum(chances, np.finfo(np.float64).tiny))
+        logs -= self._log_share[candidates][orders].sum(axis=1)
         posterior = np.exp(logs - logsumexp(logs))  # (orders,)
         share = np.zeros(n)  # P(candidate is a positive)
-        for order, probability in zip(orders, posterior, strict=True):
-            share[list(order)] += probability
+        np.add.at(share, orders, posterior[:, None])
         share = rounded(share, computed_in=share.dtype)
         chosen = best_subset(share, positives)
         return Selection(
@@ -238,9 +246,11 @@ class Ceiling(ABC):
         truth: Truth,
         users: Ints,
         candidates: Ints,
-        orders: Sequence[tuple[int, ...]],
+        orders: Ints,
     ) -> Floats:
         """P(the user's next items are these candidates in this order), (orders,).
+
+        ``orders`` (orders, positives) holds positions in ``candidates``.
 
         Each step draws from the softmax over items not had yet, and changes the habits of the
         next one. Of what was had before the history window nothing is known; those few items
@@ -253,7 +263,7 @@ class Ceiling(ABC):
         weights[:, self.numbers([item.item_id for item in instance.history.items])] = 0.0
         recent, n = self.recent(instance), len(candidates)
         chances = np.ones((len(users), len(orders)))
-        for taken in range(len(orders[0])):
+        for taken in range(orders.shape[1]):
             prefixes = list(itertools.permutations(range(n), taken))
             before = candidates[np.array(prefixes, dtype=np.int64)]  # (prefixes, taken)
             past = np.tile(recent, (len(prefixes), 1))
@@ -262,33 +272,10 @@ class Ceiling(ABC):
             np.put_along_axis(habit, before, 0.0, axis=1)
             total = weights @ habit.T  # (draws, prefixes)
             place = {prefix: row for row, prefix in enumerate(prefixes)}
-            row = np.array([place[order[:taken]] for order in orders])
-            item = candidates[[order[taken] for order in orders]]
+            row = np.array([place[tuple(order)] for order in orders[:, :taken].tolist()])
+            item = candidates[orders[:, taken]]
             chances *= weights[:, item] * habit[row, item] / total[:, row]
         return np.asarray(chances.mean(axis=0))
-
-    def _log_negatives(
-        self, instance: SelectionInstance, candidates: Ints, order: tuple[int, ...]
-    ) -> float:
-        """log P(the other candidates are drawn as negatives | these are the positives).
-
-        The rule of :mod:`benchmark.data.instances.candidates`: half of the negatives share the
-        category of a positive, the positives taking turns in time order; the rest come from
-        anywhere; none is the user's. Terms that all orders share are left out.
-        """
-        leaf = self._leaf
-        negatives = [c for k, c in enumerate(candidates.tolist()) if k not in order]
-        own = {self._index[item.item_id] for item in instance.history.items}
-        own |= set(candidates[list(order)].tolist())
-        turns = [int(leaf[candidates[order[t % len(order)]]]) for t in range(len(negatives) // 2)]
-        total = 0.0
-        for category, slots in Counter(turns).items():
-            among = sum(int(leaf[item]) == category for item in negatives)
-            pool = int(self._leaf_size[category]) - sum(int(leaf[item]) == category for item in own)
-            if among < slots:
-                return -math.inf
-            total += math.log(math.comb(among, slots) / math.comb(pool, slots))
-        return total
 
     def number(self, name: str, count: int, kind: str) -> int:
         """Return the truth's row of a user or an item; :class:`BenchError` when it has none."""
@@ -309,19 +296,6 @@ class Ceiling(ABC):
                 "one.",
                 fix="Use --data sim-s, or another dataset made by: unimp-bench data prepare sim.",
             ) from error
-
-
-def best_subset(share: Floats, positives: int) -> Ints:
-    """Return the candidates with the largest expected F1, the likeliest first.
-
-    ``share`` (n,) holds each candidate's probability of being one of so many ``positives``. The
-    best subset of k are then the k likeliest, and its expected F1 is twice their probabilities'
-    sum over k + positives.
-    """
-    ranked = np.argsort(-share, kind="stable")
-    expected = 2 * np.cumsum(share[ranked]) / (np.arange(1, len(share) + 1) + positives)
-    best = int(np.argmax(rounded(expected, computed_in=share.dtype)))
-    return ranked[: best + 1]
 
 
 def _usual_negatives(data: TrainingView) -> int:
