@@ -188,12 +188,13 @@ class Oracle:
         candidates = np.array([self._index[item.item_id] for item in instance.candidates])
         n = len(candidates)
         positives = 1 if self._negatives is None else min(max(n - self._negatives, 1), n)
-        orders = np.array(list(itertools.permutations(range(n), positives)))
-        logs = self._log_choice(instance, candidates, orders.tolist())
-        logs = logs - self._log_share[candidates][orders].sum(axis=1)
+        orders = list(itertools.permutations(range(n), positives))
+        places = np.array(orders)  # (orders, positives)
+        logs = self._log_choice(instance, candidates, orders)
+        logs = logs - self._log_share[candidates][places].sum(axis=1)
         posterior = np.exp(logs - logsumexp(logs))  # (orders,)
         share = np.zeros(n)  # P(candidate is a positive)
-        np.add.at(share, orders, posterior[:, None])
+        np.add.at(share, places, posterior[:, None])
         share = rounded(share, computed_in=share.dtype)
         return Selection(
             instance.instance_id,
