@@ -58,28 +58,28 @@ class SimulatedShop:
             "history_window": WINDOW,
             "catalogue": self.catalogue,
             "attachment": lambda name: self._folder / name,
+            "interactions": self.interactions,
             "examples": lambda task, part: [
                 Example(self.selection(0, seed), tuple(self.items[0][-1:])) for seed in range(3)
             ],
         }
         return SimpleNamespace(**{**fields, **changes})
 
+    def interactions(self) -> pl.DataFrame:
+        """The training rows."""
+        return pl.DataFrame({"item_id": [item for items in self.items for item in items[:-2]]})
+
     def selection(self, user: int, seed: int, positives: int = 1) -> SelectionInstance:
-        """Half of the negatives from the positives' categories in turn, half from anywhere."""
+        """The user's last items among the last ones of others, as the benchmark draws them."""
         rng = np.random.default_rng([user, seed])
         taken = set(self.items[user])
         target = self.items[user][-positives:]
         picked: list[str] = []
-        for slot in range(NEGATIVES):
-            category = self.catalogue.by_id(target[slot % positives]).category
-            pool = [
-                item.item_id
-                for item in self.catalogue
-                if item.item_id not in taken
-                and (slot >= NEGATIVES // 2 or item.category == category)
-            ]
-            picked.append(str(rng.choice(pool)))
-            taken.add(picked[-1])
+        while len(picked) < NEGATIVES:
+            block = self.items[int(rng.integers(len(self.users)))][-positives:]
+            if taken.isdisjoint(block):
+                picked += block
+                taken.update(block)
         candidates = rng.permutation([*target, *picked]).tolist()
         return SelectionInstance(
             f"selection-{user}-{seed}",
