@@ -50,6 +50,7 @@ PLUMBING = (
     "baselines.neighbours.entries",
     "baselines.recbole.entries",
     "baselines.search.entries",
+    "baselines.simulated.entries",
     "baselines.trivial.entries",
     "benchmark.cli",
     "benchmark.commands",

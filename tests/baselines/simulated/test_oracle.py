@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from baselines.oracle import Oracle, expected_rating
+from baselines.simulated.oracle import Oracle
+from baselines.simulated.process import rating_chances
 from benchmark.data.catalogue import Catalogue
 from benchmark.data.simulator.generate import generate
 from benchmark.data.simulator.parameters import SimulatorParams
@@ -176,7 +177,7 @@ def test_without_the_photos_even_the_oracle_loses(
 def test_scores_are_the_true_probabilities(shop: SimulatedShop, oracle: Oracle) -> None:
     """Calibration: where it promises a chance of p, the item is taken with frequency p."""
     instances = [shop.recommendation(u) for u in range(len(shop.users))]
-    utility = oracle.utilities(instances)
+    utility = oracle.log_chances(instances)
     for row, instance in zip(utility, instances, strict=True):
         row[[shop.catalogue.index[i] for i in instance.exclude]] = -np.inf
     chance = np.exp(utility - utility.max(axis=1, keepdims=True))
@@ -189,11 +190,12 @@ def test_scores_are_the_true_probabilities(shop: SimulatedShop, oracle: Oracle) 
         assert abs(taken[cell].sum() - chance[cell].sum()) < 4 * spread
 
 
-def test_expected_rating_agrees_with_drawing() -> None:
+def test_chances_of_ratings_agree_with_drawing() -> None:
     stars = np.array([0.2, 1.4, 2.5, 3.7, 4.9, 6.0])
     noise = np.random.default_rng(0).normal(size=(400_000, 1))
-    drawn = np.clip(np.floor(stars + 0.6 * noise + 0.5), 1, 5).mean(axis=0)
-    assert np.allclose(expected_rating(stars, 0.6), drawn, atol=0.01)
+    drawn = np.clip(np.floor(stars + 0.6 * noise + 0.5), 1, 5)  # (drawn, stars)
+    shares = np.stack([(drawn == rating).mean(axis=0) for rating in range(1, 6)], axis=1)
+    assert np.allclose(rating_chances(stars, 0.6), shares, atol=0.005)
 
 
 def test_median_is_best_for_mae_and_mean_for_rmse(shop: SimulatedShop) -> None:
