@@ -6,6 +6,7 @@ Light on purpose: listing models must not import one.
 
 from __future__ import annotations
 
+from baselines.choice import entries as choice
 from baselines.collaborative import entries as collaborative
 from baselines.multimodal import entries as multimodal
 from baselines.neighbours import entries as neighbours
@@ -19,6 +20,7 @@ MODELS: tuple[ModelEntry, ...] = (
     *simulated.MODELS,
     *trivial.MODELS,
     *neighbours.MODELS,
+    *choice.MODELS,
     *search.MODELS,
     *recbole.MODELS,
     *collaborative.MODELS,

@@ -44,6 +44,7 @@ INTERFACE = (
 
 #: Modules (with all below them) that can change no number: they never count.
 PLUMBING = (
+    "baselines.choice.entries",
     "baselines.collaborative.entries",
     "baselines.entries",
     "baselines.multimodal.entries",
