@@ -7,6 +7,7 @@ Light on purpose: listing models must not import one.
 from __future__ import annotations
 
 from baselines.collaborative import entries as collaborative
+from baselines.generative import entries as generative
 from baselines.multimodal import entries as multimodal
 from baselines.neighbours import entries as neighbours
 from baselines.recbole import entries as recbole
@@ -31,4 +32,5 @@ MODELS: tuple[ModelEntry, ...] = (
     *recbole.MODELS,
     *collaborative.MODELS,
     *multimodal.MODELS,
+    *generative.MODELS,
 )

@@ -46,6 +46,7 @@ INTERFACE = (
 PLUMBING = (
     "baselines.collaborative.entries",
     "baselines.entries",
+    "baselines.generative.entries",
     "baselines.multimodal.entries",
     "baselines.neighbours.entries",
     "baselines.recbole.entries",

@@ -34,6 +34,17 @@ FAST_SETTINGS: dict[str, dict[str, object]] = {
     },
     "rtm": {"epochs": 1, "validation_users": 5, "candidates": 12, "item_reviews": 5},
     "ultragcn": {"epochs": 2, "validation_users": 40, "negatives": 5},
+    "p5": {
+        "epochs": 1,
+        "width": 32,
+        "depth": 1,
+        "heads": 2,
+        "task_share": 0.3,
+        "beams": 12,
+        "answer_pieces": 12,
+        "validation_users": 20,
+        "pieces": 400,
+    },
     "macr": {"epochs": 2, "validation_users": 40},
     "s3rec": {"epochs": 1, "pretrain_epochs": 1, "validation_users": 40},
 }
