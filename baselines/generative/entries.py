@@ -35,4 +35,27 @@ MODELS: tuple[ModelEntry, ...] = (
         },
         space=_SPACE,
     ),
+    # Geng et al., Findings of EMNLP 2023; defaults: jeykigung/VIP5 35b8a05, where
+    # baselines.generative.vip5 says so. It has no rating prompts: preference is adapted.
+    ModelEntry(
+        name="vip5",
+        target="baselines.generative.vip5:VIP5",
+        tasks=_TASKS,
+        group="generative",
+        cost=8,
+        paper_name="VIP5",
+        adapted=True,
+        variants={
+            "t5-small": {"preset": "t5-small"},
+            "from-t5": {"preset": "t5-small", "text_epochs": 0},
+            "in-order": {"numbering": "in-order"},
+            "all-weights": {"train_all": True},
+        },
+        space={
+            **_SPACE,
+            "slots": [1, 2, 4],
+            "reduction": [2, 4, 8],
+            "scaling": ["centred", "unit"],
+        },
+    ),
 )

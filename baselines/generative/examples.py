@@ -109,7 +109,7 @@ class TrainingExamples:
         for start in range(0, len(order), pool):
             chosen = (drawn[i] for i in order[start : start + pool])
             pairs = [self._pair(task, row, rng) for task, row in chosen]
-            pairs.sort(key=lambda pair: len(pair[0].tokens))
+            pairs.sort(key=_length)
             cuts = np.arange(0, len(pairs), self._size)
             for cut in rng.permutation(cuts):
                 yield pairs[cut : cut + self._size]
@@ -122,6 +122,12 @@ class TrainingExamples:
         answer = self._asker.answer(task, example.target, rng)
         assert answer is not None, "the catalogue numbers every item of the training part"
         return source, answer
+
+
+def _length(pair: Pair) -> tuple[int, int]:
+    """What examples of one batch should have in common: padding costs time and learns nothing."""
+    source, answer = pair
+    return len(answer) // 8, len(source.tokens)
 
 
 def validation_pairs(
@@ -139,5 +145,5 @@ def validation_pairs(
             if (answer := asker.answer(task, example.target)) is not None
         ]
         if pairs:
-            found[task] = sorted(pairs, key=lambda pair: len(pair[0].tokens))
+            found[task] = sorted(pairs, key=_length)
     return found

@@ -78,6 +78,7 @@ class P5:
         self.journal = Journal()
         self.threshold: float | None = None
         """The least share of a candidate that is selected."""
+        self._likelihoods: dict[str, float] = {}  # of the last validation, by task
         self._known: Known | None = None
         self._network: P5Network | None = None
 
@@ -164,6 +165,9 @@ class P5:
             epochs=epochs,
             validate=(lambda: self._likelihood(valid)) if valid else None,
             measure=_MEASURE,
+            more=lambda: {
+                f"valid {task} likelihood": value for task, value in self._likelihoods.items()
+            },
             checkpoint=checkpoints.stage(stage),
             pace=Pace(linear(settings.warmup, epochs * steps), settings.clip, eps=1e-6),
         )
@@ -172,12 +176,11 @@ class P5:
     def _likelihood(self, valid: dict[str, list[Pair]]) -> float:
         """The geometric mean probability of a piece of the targets, averaged over the tasks."""
         size = self.config.batch_size
-        by_task = []
-        for pairs in valid.values():
+        for task, pairs in valid.items():
             cuts = range(0, len(pairs), size)
             parts = [self.network.losses(self._of_pairs(pairs[cut : cut + size])) for cut in cuts]
-            by_task.append(float(torch.cat(parts).mean()))
-        return float(np.exp(-np.array(by_task)).mean())
+            self._likelihoods[task] = float(torch.cat(parts).mean().neg().exp())
+        return sum(self._likelihoods.values()) / len(self._likelihoods)
 
     def _of_pairs(self, pairs: Sequence[Pair]) -> Batch:
         return self._batch([source for source, _ in pairs], [target for _, target in pairs])

@@ -9,7 +9,7 @@ With a checkpoint, a killed training goes on behind the last epoch it holds
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -75,6 +75,7 @@ def train(
     measure: str = "",
     checkpoint: Checkpoint | None = None,
     pace: Pace | None = None,
+    more: Callable[[], Mapping[str, float]] | None = None,
 ) -> Journal:
     """Train ``network`` in place, ``steps`` batches an epoch, and leave the best weights in it.
 
@@ -83,8 +84,9 @@ def train(
     journal as ``valid`` and ``measure``, its task and metric. Without it all ``epochs`` (default:
     those of ``settings``) run and the last weights stay. Among equal epochs the first wins. The
     journal's epochs are of the stage ``stage``. ``checkpoint`` is written after epochs and gone
-    on from; its file is the caller's to remove. Steps are sized by ``pace``. Raises
-    :class:`BenchError` when the loss is no longer finite.
+    on from; its file is the caller's to remove. Steps are sized by ``pace``; ``more()`` is asked
+    behind ``validate()`` for further values of the journal's epoch. Raises :class:`BenchError` when
+    the loss is no longer finite.
     """
     pace = pace or Pace()
     optimiser = _optimiser(network, settings, pace)
@@ -113,7 +115,7 @@ def train(
                     journal.kept[stage] = done
                     best = {name: t.detach().clone() for name, t in network.state_dict().items()}
                 shown += f", best on validation {max([*scores, score]):.4f}"
-            journal.epochs.append(record)
+            journal.epochs.append(record | dict(more() if more is not None else {}))
             progress.say(shown)
             if checkpoint is not None and checkpoint.is_due():
                 weights = {"now": network.state_dict(), "best": best}
