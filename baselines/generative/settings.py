@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -16,9 +17,9 @@ T5_SMALL = "google-t5/t5-small"
 class P5Settings(TrainingSettings):
     """P5's own values (jeykigung/P5 1fa28ba, script of t5-small on Beauty) where it has one.
 
-    Those are ``epochs``, ``learning_rate``, ``weight_decay``, ``warmup``, ``clip``, ``dropout``,
-    ``source_pieces``, ``answer_pieces``, ``whole_words`` and ``beams``. The sizes of ``tiny``,
-    the batch (theirs is 4 x 32), shares and patience are ours.
+    Those are ``epochs``, ``learning_rate`` of a pretrained T5, ``weight_decay``, ``warmup``,
+    ``clip``, ``dropout``, ``source_pieces``, ``answer_pieces``, ``whole_words`` and ``beams``. The
+    sizes and the rate of ``tiny``, the batch (theirs is 4 x 32), shares and patience are ours.
     """
 
     preset: Literal["tiny", "t5-small"] = Field(
@@ -37,6 +38,9 @@ class P5Settings(TrainingSettings):
     epochs: int = Field(10, ge=1, le=100_000, description="most passes over the training data")
     patience: int = Field(
         3, ge=1, le=100_000, description="epochs without a better validation value, then stop"
+    )
+    learning_rate: float = Field(
+        4e-3, gt=0, le=10, description="of AdamW; by default 1e-3 where a pretrained T5 is trained"
     )
     batch_size: int = Field(64, ge=1, le=1_000_000, description="training examples a step")
     weight_decay: float = Field(0.01, ge=0, le=10, description="of AdamW; 0 is plain Adam")
@@ -68,6 +72,16 @@ class P5Settings(TrainingSettings):
     validation_users: int = Field(
         1000, ge=1, description="most validation examples of a task after an epoch, evenly spaced"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_pretrained(cls, given: Any) -> Any:
+        """Fill in the authors' rate where there are weights to start from."""
+        if not isinstance(given, Mapping):
+            return given
+        if given.get("preset") == "t5-small" or given.get("language_model") is not None:
+            return {"learning_rate": 1e-3, **given}
+        return given
 
     @model_validator(mode="after")
     def _heads_divide(self) -> P5Settings:

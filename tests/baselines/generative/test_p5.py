@@ -216,6 +216,19 @@ def test_a_killed_fit_goes_on_and_ends_with_the_same_weights(view, fit_on, monke
 # a T5 from a folder
 
 
+@pytest.mark.parametrize(
+    ("given", "rate"),
+    [
+        ({}, 4e-3),
+        ({"preset": "t5-small"}, 1e-3),
+        ({"language_model": "somewhere"}, 1e-3),
+        ({"preset": "t5-small", "learning_rate": 0.5}, 0.5),
+    ],
+)
+def test_a_pretrained_t5_is_trained_at_the_authors_rate_unless_told_otherwise(given, rate):
+    assert P5.Config(**given).learning_rate == rate
+
+
 @pytest.fixture
 def t5_folder(fitted, tmp_path):
     """A random T5 as save_pretrained of transformers writes it, with a tokenizer."""
