@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from baselines.choice import entries as choice
 from baselines.collaborative import entries as collaborative
+from baselines.generative import entries as generative
 from baselines.multimodal import entries as multimodal
 from baselines.neighbours import entries as neighbours
 from baselines.recbole import entries as recbole
@@ -25,4 +26,5 @@ MODELS: tuple[ModelEntry, ...] = (
     *recbole.MODELS,
     *collaborative.MODELS,
     *multimodal.MODELS,
+    *generative.MODELS,
 )

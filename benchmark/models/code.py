@@ -47,6 +47,7 @@ PLUMBING = (
     "baselines.choice.entries",
     "baselines.collaborative.entries",
     "baselines.entries",
+    "baselines.generative.entries",
     "baselines.multimodal.entries",
     "baselines.neighbours.entries",
     "baselines.recbole.entries",
