@@ -16,6 +16,12 @@ _PHOTO_PAIRS: dict[str, object] = {
     "scaling": ["centred", "unit"],
 }
 
+_GRAPH_PAIRS: dict[str, object] = {
+    "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
+    "embedding_size": [32, 64, 128],
+    "scaling": ["unit", "centred"],
+}
+
 MODELS: tuple[ModelEntry, ...] = (
     ModelEntry(
         name="vbpr",
@@ -39,6 +45,27 @@ MODELS: tuple[ModelEntry, ...] = (
             **_PHOTO_PAIRS,
             "layers": [0, 1, 2],
             "debiasing": {"low": 0.0, "high": 1.0},
+        },
+    ),
+    # Yi et al., SIGIR 2022; defaults: zxy-ml84/MMGCL c867f4a, whose training adds the contrastive
+    # loss of its first view twice (as-released). Epochs are compared on Recall@20 there.
+    ModelEntry(
+        name="mmgcl",
+        target="baselines.multimodal.mmgcl:MMGCL",
+        tasks=("recommendation",),
+        group="multimodal",
+        cost=6,
+        paper_name="MMGCL",
+        variants={
+            "as-released": {"views": "edges", "hard_negatives": False, "ssl_weight": 0.8},
+            "no-contrast": {"ssl_weight": 0.0},
+        },
+        space={
+            **_GRAPH_PAIRS,
+            "layers": {"low": 1, "high": 4},
+            "dropped": {"low": 0.02, "high": 0.5, "log": True},
+            "temperature": {"low": 0.05, "high": 1.0, "log": True},
+            "ssl_weight": {"low": 0.01, "high": 1.0, "log": True},
         },
     ),
 )

@@ -20,8 +20,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from baselines.multimodal.encoders import encoding_code, image_encoder, text_encoder
+from baselines.multimodal.encoders import (
+    TextEncoder,
+    encoding_code,
+    image_encoder,
+    text_encoder,
+)
 from benchmark.data.catalogue import own_words
+from benchmark.errors import BenchError
 from benchmark.host.files import atomic_path, locked, sha256_file
 from benchmark.instances import Item
 from benchmark.model import TrainingView
@@ -30,7 +36,7 @@ from benchmark.model import TrainingView
 _BLOCK = 4096
 
 Scaling = Literal["centred", "unit"]
-Encode = Callable[[list[str]], NDArray[np.floating]]
+Encode = Callable[[Sequence[str]], NDArray[np.floating]]
 
 
 @dataclass(frozen=True)
@@ -96,33 +102,46 @@ def image_features(data: TrainingView, encoder: str, *, steps: int) -> Features:
     frozen = image_encoder(encoder, data, steps=steps)
     contents = [f"{name} {sha256_file(Path(path))}" for name, path in files.items()]
 
-    def encode(some: list[str]) -> NDArray[np.floating]:
+    def encode(some: Sequence[str]) -> NDArray[np.floating]:
         return frozen.photos([Path(files[name]) for name in some])
 
     file = _file(data.features_folder, "photos", frozen.sha256(), contents)
     return _features(_table(file, list(files), encode), list(files), names)
 
 
-def text_features(data: TrainingView, encoder: str, *, steps: int) -> tuple[Features, Encode]:
-    """Return the features of the items' words, and how further texts are encoded alike.
+def text_features(data: TrainingView, encoder: str, *, steps: int) -> tuple[Features, TextEncoder]:
+    """Return the features of the items' words, and the encoder that reads further texts alike.
 
     The words of an item are :func:`item_text`. What an instance shows can lack some of them
     (perturbation ``nt``): then its text is encoded when it is asked.
     """
-    frozen = text_encoder(encoder, data, steps=steps)
     texts = [item_text(item) for item in data.catalogue]
     distinct = sorted({text for text in texts if text is not None})
-
-    def encode(some: list[str]) -> NDArray[np.floating]:
-        return frozen.texts(some)
-
+    frozen = text_encoder(encoder, data, distinct, steps=steps)
     file = _file(data.features_folder, "texts", frozen.sha256(), distinct)
-    return _features(_table(file, distinct, encode), distinct, texts), encode
+    return _features(_table(file, distinct, frozen.texts), distinct, texts), frozen
 
 
 def photo_name(item: Item) -> str | None:
     """Return the file name of an item's photo, which is what a photo is known by."""
     return None if item.image is None else Path(item.image).name
+
+
+def photo_row(item: Item, rows: Mapping[str, int], system: str) -> int:
+    """Return the row of the photo that an item shows, 0 for none.
+
+    Raises :class:`BenchError` for a photo that ``rows`` of the fitted ``system`` do not know.
+    """
+    name = photo_name(item)
+    if name is None:
+        return 0
+    if name not in rows:
+        raise BenchError(
+            f"Photo {name!r} of item {item.item_id!r} was not in the catalogue that "
+            f"{system} was fitted on.",
+            fix="Fit the model on this dataset.",
+        )
+    return rows[name]
 
 
 def item_text(item: Item) -> str | None:

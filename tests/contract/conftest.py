@@ -30,7 +30,7 @@ FAST_SETTINGS: dict[str, dict[str, object]] = {
     },
     **{
         name: {"epochs": 2, "validation_users": 40, "encoder_steps": 3}
-        for name in ("vbpr", "causalrec")
+        for name in ("vbpr", "causalrec", "mmgcl")
     },
     "rtm": {"epochs": 1, "validation_users": 5, "candidates": 12, "item_reviews": 5},
     "ultragcn": {"epochs": 2, "validation_users": 40, "negatives": 5},
