@@ -61,6 +61,8 @@ def train(
     validate: Callable[[], float] | None = None,
     measure: str = "",
     checkpoint: Checkpoint | None = None,
+    optimiser: torch.optim.Optimizer | None = None,
+    before_epoch: Callable[[int], None] | None = None,
 ) -> Journal:
     """Train ``network`` in place, ``steps`` batches an epoch, and leave the best weights in it.
 
@@ -69,10 +71,11 @@ def train(
     journal as ``valid`` and ``measure``, its task and metric. Without it all ``epochs`` (default:
     those of ``settings``) run and the last weights stay. Among equal epochs the first wins. The
     journal's epochs are of the stage ``stage``. ``checkpoint`` is written after epochs and gone
-    on from; its file is the caller's to remove. Raises :class:`BenchError` when the loss is no
-    longer finite.
+    on from; its file is the caller's to remove. ``optimiser`` is :func:`adam` where none is given;
+    ``before_epoch`` is told how many epochs are over, also those that were gone on from. Raises
+    :class:`BenchError` when the loss is no longer finite.
     """
-    optimiser = _optimiser(network, settings)
+    optimiser = adam(network, settings) if optimiser is None else optimiser
     epochs = settings.epochs if epochs is None else epochs
     patience = math.inf if validate is None else settings.patience
     journal, best = Journal(kept={stage: -1}), dict[str, Tensor]()
@@ -85,6 +88,8 @@ def train(
         while (done := len(journal.epochs)) < epochs and (
             done < settings.min_epochs or done - 1 - journal.kept[stage] < patience
         ):
+            if before_epoch is not None:
+                before_epoch(done)
             mean = _epoch(network, optimiser, batches, steps, loss, progress, number=done + 1)
             record: dict[str, Any] = {"stage": stage, "loss": mean}
             network.eval()
@@ -155,7 +160,8 @@ def _epoch(
     return mean
 
 
-def _optimiser(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+def adam(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+    """Return Adam over all weights, or with a weight decay AdamW."""
     arguments: dict[str, Any] = {"lr": settings.learning_rate}
     if settings.weight_decay:
         arguments["weight_decay"] = settings.weight_decay

@@ -68,4 +68,48 @@ MODELS: tuple[ModelEntry, ...] = (
             "ssl_weight": {"low": 0.01, "high": 1.0, "log": True},
         },
     ),
+    # Wei et al., WWW 2023; defaults: HKUDS/MMSSL f8d8955, whose learned graphs are empty whenever
+    # it is evaluated. Epochs are compared on Recall@20 there. It selects by a threshold, as s3rec.
+    ModelEntry(
+        name="mmssl",
+        target="baselines.multimodal.mmssl:MMSSL",
+        tasks=("recommendation", "selection"),
+        group="multimodal",
+        cost=6,
+        paper_name="MMSSL",
+        variants={
+            "paper": {"cross_modal": "paper"},
+            "no-discriminator": {"adversarial_weight": 0.0},
+        },
+        space={
+            **_GRAPH_PAIRS,
+            "cross_modal": ["as-released", "paper"],
+            "feature_weight": {"low": 0.1, "high": 2.0, "log": True},
+            "adversarial_weight": [0.0, 1e-4, 1e-3],
+        },
+    ),
+    # Hou et al., KDD 2022; defaults: RUCAIBox/UniSRec 05aa5cb, but for pre-training, which is on
+    # the dataset's own categories here: not pre-trained across domains. It selects by a threshold.
+    ModelEntry(
+        name="unisrec",
+        target="baselines.multimodal.unisrec:UniSRec",
+        tasks=("recommendation", "selection"),
+        group="multimodal",
+        cost=6,
+        paper_name="UniSRec",
+        variants={
+            "transductive": {"transductive": True},
+            "no-pretraining": {"pretrain_epochs": 0},
+            "minilm": {"text_encoder": "sentences:all-MiniLM-L6-v2"},
+        },
+        space={
+            "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
+            "hidden_size": [64, 128, 300],
+            "experts": [2, 4, 8],
+            "transductive": [False, True],
+            "freeze": [False, True],
+            "hidden_dropout_prob": {"low": 0.1, "high": 0.7},
+            "temperature": {"low": 0.03, "high": 0.3, "log": True},
+        },
+    ),
 )

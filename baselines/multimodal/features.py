@@ -122,6 +122,27 @@ def text_features(data: TrainingView, encoder: str, *, steps: int) -> tuple[Feat
     return _features(_table(file, distinct, frozen.texts), distinct, texts), frozen
 
 
+def word_dropped_features(data: TrainingView, encoder: TextEncoder, *, share: float) -> Features:
+    """Return the features of the items' words with a share of them left out, drawn once.
+
+    The draws depend on the words alone; a text keeps one word at least.
+    """
+    texts = [item_text(item) for item in data.catalogue]
+    fewer = {text: _without_words(text, share) for text in texts if text is not None}
+    distinct = sorted(set(fewer.values()))
+    file = _file(data.features_folder, "texts", encoder.sha256(), distinct)
+    of_items = [None if text is None else fewer[text] for text in texts]
+    return _features(_table(file, distinct, encoder.texts), distinct, of_items)
+
+
+def _without_words(text: str, share: float) -> str:
+    parts = text.split()
+    seed = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+    drawn = np.random.default_rng(seed).random(len(parts))
+    kept = [part for part, value in zip(parts, drawn, strict=True) if value >= share]
+    return " ".join(kept or parts[:1]) or text
+
+
 def photo_name(item: Item) -> str | None:
     """Return the file name of an item's photo, which is what a photo is known by."""
     return None if item.image is None else Path(item.image).name

@@ -117,7 +117,8 @@ class MMGCLNetwork(GraphNetwork):
         taken = self.read_item(view.items[batch.taken])
         other = self.read_item(view.items[batch.other])
         margin = (user * (taken - other)).sum(-1)
-        return -(_LEAST + margin.sigmoid()).log().mean()
+        loss: Tensor = -(_LEAST + margin.sigmoid()).log().mean()
+        return loss
 
     def contrast(self, view: View, batch: Batch, swapped: int) -> Tensor:
         """Return the InfoNCE (a scalar) between the batch's users and the items they took.

@@ -30,11 +30,18 @@ FAST_SETTINGS: dict[str, dict[str, object]] = {
     },
     **{
         name: {"epochs": 2, "validation_users": 40, "encoder_steps": 3}
-        for name in ("vbpr", "causalrec", "mmgcl")
+        for name in ("vbpr", "causalrec", "mmgcl", "mmssl")
     },
     "rtm": {"epochs": 1, "validation_users": 5, "candidates": 12, "item_reviews": 5},
     "ultragcn": {"epochs": 2, "validation_users": 40, "negatives": 5},
     "macr": {"epochs": 2, "validation_users": 40},
+    "unisrec": {
+        "epochs": 1,
+        "pretrain_epochs": 1,
+        "validation_users": 40,
+        "hidden_size": 16,
+        "encoder_steps": 3,
+    },
     "s3rec": {"epochs": 1, "pretrain_epochs": 1, "validation_users": 40},
 }
 
