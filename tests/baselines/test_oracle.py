@@ -130,7 +130,7 @@ def test_recommends_several_times_better_than_popularity(
     popular = _most_popular(shop)
     baseline = [tuple(i for i in popular if i not in shop.items[u][:-1])[:10] for u in everyone]
     measured, floor = shop.hit_rate(answers), shop.hit_rate(baseline)
-    assert 0.12 <= measured <= 0.35
+    assert 0.35 <= measured <= 0.6
     assert measured > 4 * floor
     assert floor > 5 / len(shop.catalogue)  # but popularity exists
 
@@ -139,7 +139,7 @@ def test_search_is_won_by_taste(shop: SimulatedShop, oracle: Oracle) -> None:
     everyone = range(len(shop.users))
     instances = [shop.search(u) for u in everyone]
     answers = [p.items for p in oracle.predict(instances)]
-    assert 0.6 <= shop.hit_rate(answers) <= 0.8
+    assert 0.8 <= shop.hit_rate(answers) <= 0.95
     rng = np.random.default_rng(0)
     by_query: dict[str, list[str]] = {}
     for item_id, query in zip(shop.catalogue.ids, shop.catalogue.queries, strict=True):
