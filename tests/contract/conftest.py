@@ -34,7 +34,7 @@ FAST_SETTINGS: dict[str, dict[str, object]] = {
     },
     **{
         name: {"epochs": 2, "validation_users": 40, "encoder_steps": 3}
-        for name in ("vbpr", "causalrec")
+        for name in ("vbpr", "causalrec", "mmgcl", "mmssl")
     },
     "attribute-counts": {"encoder_steps": 3},
     "rtm": {"epochs": 1, "validation_users": 5, "candidates": 12, "item_reviews": 5},
@@ -42,6 +42,13 @@ FAST_SETTINGS: dict[str, dict[str, object]] = {
     "p5": _FAST_P5,
     "vip5": {**_FAST_P5, "text_epochs": 1, "encoder_steps": 3},
     "macr": {"epochs": 2, "validation_users": 40},
+    "unisrec": {
+        "epochs": 1,
+        "pretrain_epochs": 1,
+        "validation_users": 40,
+        "hidden_size": 16,
+        "encoder_steps": 3,
+    },
     "s3rec": {"epochs": 1, "pretrain_epochs": 1, "validation_users": 40},
 }
 

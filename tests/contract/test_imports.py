@@ -48,7 +48,7 @@ ORDER = {
         drawing page tabled journals generation tuning cost dots ranks robustness learning making
     """,
     "baselines": """
-        learning collaborative multimodal generative choice neighbours recbole search simulated
+        learning recbole collaborative multimodal generative choice neighbours search simulated
         trivial entries
     """,
     "unimp_model": """
