@@ -6,7 +6,9 @@ Light on purpose: listing models must not import one.
 
 from __future__ import annotations
 
+from baselines.choice import entries as choice
 from baselines.collaborative import entries as collaborative
+from baselines.generative import entries as generative
 from baselines.multimodal import entries as multimodal
 from baselines.neighbours import entries as neighbours
 from baselines.recbole import entries as recbole
@@ -19,8 +21,10 @@ MODELS: tuple[ModelEntry, ...] = (
     *simulated.MODELS,
     *trivial.MODELS,
     *neighbours.MODELS,
+    *choice.MODELS,
     *search.MODELS,
     *recbole.MODELS,
     *collaborative.MODELS,
     *multimodal.MODELS,
+    *generative.MODELS,
 )

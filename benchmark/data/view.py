@@ -59,8 +59,10 @@ class DatasetView:
         features_folder: Path,
         attachments: Mapping[str, Path],
         hashes: Mapping[str, str],
+        simulated: bool,
     ) -> None:
         self.name = name
+        self.simulated = simulated
         self.catalogue = catalogue
         self.tasks = tuple(valid)
         self.history_window = rules.history_window
@@ -78,7 +80,11 @@ class DatasetView:
     @cached_property
     def sha256(self) -> str:
         """Return the hash of all that this view shows, computed from the content itself."""
-        parts = {"rows": content_sha256(self._rows), "rules": asdict(self._rules)}
+        parts = {
+            "rows": content_sha256(self._rows),
+            "rules": asdict(self._rules),
+            "simulated": self.simulated,
+        }
         text = json.dumps([parts, sorted(self._hashes.items()), self.tasks], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 

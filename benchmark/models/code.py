@@ -44,8 +44,10 @@ INTERFACE = (
 
 #: Modules (with all below them) that can change no number: they never count.
 PLUMBING = (
+    "baselines.choice.entries",
     "baselines.collaborative.entries",
     "baselines.entries",
+    "baselines.generative.entries",
     "baselines.multimodal.entries",
     "baselines.neighbours.entries",
     "baselines.recbole.entries",
