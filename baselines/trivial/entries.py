@@ -15,6 +15,7 @@ MODELS: tuple[ModelEntry, ...] = (
         group="trivial",
         role="trivial",
         cost=0,
+        blind=("",),
     ),
     ModelEntry(
         name="popularity",
@@ -24,6 +25,7 @@ MODELS: tuple[ModelEntry, ...] = (
         role="trivial",
         cost=0,
         variants={"repeat": {"own": "whole"}, "within-query": {"within_query": True}},
+        blind=("", "within-query"),
     ),
     ModelEntry(
         name="repeat-last",
@@ -53,6 +55,7 @@ MODELS: tuple[ModelEntry, ...] = (
             "user": {"effects": "user"},
             "item": {"effects": "item"},
         },
+        blind=("global", "item"),
     ),
     ModelEntry(
         name="select-all",
@@ -61,6 +64,7 @@ MODELS: tuple[ModelEntry, ...] = (
         group="trivial",
         role="trivial",
         cost=0,
+        blind=("",),
     ),
     ModelEntry(
         name="majority-category",
@@ -69,6 +73,7 @@ MODELS: tuple[ModelEntry, ...] = (
         group="trivial",
         role="trivial",
         cost=0,
+        blind=("",),
     ),
     ModelEntry(
         name="template",
