@@ -18,7 +18,7 @@ from benchmark.host.files import sha256_json
 from leaderboards.submission import limits, plain_text
 from leaderboards.submission.findings import Finding, place, shown
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "submission.json"
 #: Where the predictions of one run lie inside a submission.
 PREDICTIONS_FOLDER = "runs"
@@ -219,7 +219,7 @@ class Declaration(_Strict):
 class Submission(_Strict):
     """The whole of ``submission.json``. ``digest`` covers everything else in it."""
 
-    format: Literal[1]
+    format: Literal[2]
     model: Name
     variant: Name | None
     description: Paragraph | None = None

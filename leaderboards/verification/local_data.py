@@ -13,7 +13,9 @@ from benchmark.data.schema import COHORTS
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.home import Home
 from benchmark.tasks import TASKS
+from leaderboards.submission import limits
 from leaderboards.submission.findings import Finding, place, shown
+from leaderboards.submission.limits import Budget
 from leaderboards.submission.schema import SubmittedRun
 
 
@@ -95,3 +97,14 @@ def _search(run: SubmittedRun, home: Home, where: str) -> tuple[Asked | None, li
         found.append(Finding("instances-hash", place(where, "instances_sha256"), message))
         return None, found
     return Asked(dataset, instances), found
+
+
+def budget(instances: FrozenInstances) -> Budget:
+    """Return what predictions for ``instances`` may hold."""
+    first = instances[0] if len(instances) else None
+    items = max(getattr(first, "k", 0), len(getattr(first, "candidates", ())))
+    return Budget(
+        rows=len(instances),
+        items=max(items, limits.ANSWER_ITEMS),
+        side=getattr(first, "size", None),
+    )

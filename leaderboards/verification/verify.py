@@ -6,9 +6,8 @@ computed again. What is wrong early stops what would build on it; everything fou
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,11 @@ from benchmark.errors import BenchError
 from benchmark.host.home import Home
 from benchmark.tasks import TASKS
 from leaderboards.boards import Board, boards_of, load_boards
-from leaderboards.submission import limits, schema, tables
-from leaderboards.submission.container import Container, open_container
+from leaderboards.submission import limits, opening
 from leaderboards.submission.findings import Finding, Refused, place, shown
+from leaderboards.submission.limits import Budget
+from leaderboards.submission.opening import Predictions
 from leaderboards.submission.schema import MANIFEST, Submission, SubmittedRun
-from leaderboards.submission.strict_json import parse
 from leaderboards.verification import answers, local_data, reproducing, rescoring
 from leaderboards.verification.local_data import Asked
 from leaderboards.verification.rescoring import Rescored
@@ -122,46 +121,39 @@ def _check(
     known: local_data.Found | None,
 ) -> Iterator[Finding]:
     try:
-        with open_container(path) as container:
-            yield from container.findings
-            submission, found = _manifest(container)
-            yield from found
-            if submission is None:
-                return
-            result.submission = submission
-            yield from _file_problems(container, submission)
-            boards = load_boards()
-            for number, run in enumerate(submission.runs):
-                if run.predictions in container.sizes:
-                    where = place(MANIFEST, "runs", number)
-                    check = _Run(run, where, home, reproduce, boards, on_rescored, known)
-                    yield from check.findings(container, result)
+        opened = opening.open_submission(path)
+        yield from opened.findings
+        submission = opened.submission
+        if submission is None:
+            return
+        result.submission = submission
+        yield from _file_problems(opened.files, submission)
+        boards = load_boards()
+        checks = []
+        for number, run in enumerate(submission.runs):
+            if run.predictions in opened.files:
+                where = place(MANIFEST, "runs", number)
+                check = _Run(run, where, home, reproduce, boards, on_rescored, known)
+                yield from check.ask()
+                if check.sound:
+                    checks.append(check)
+                else:
                     levels.append(check.level)
+        wanted = [(check.run, check.budget()) for check in checks]
+        with opening.read_predictions(opened, wanted) as predictions:
+            for check, answered in zip(checks, predictions, strict=True):
+                yield from check.findings(answered, result)
+                levels.append(check.level)
     except Refused as refused:
         yield refused.finding
 
 
-def _manifest(container: Container) -> tuple[Submission | None, list[Finding]]:
-    if MANIFEST not in container.sizes:
-        return None, [Finding("file-missing", MANIFEST, f"There is no {MANIFEST} to be read.")]
-    try:
-        value = parse(
-            container.read(MANIFEST),
-            MANIFEST,
-            most_bytes=limits.MANIFEST_BYTES,
-            most_depth=limits.MANIFEST_DEPTH,
-        )
-    except Refused as refused:
-        return None, [refused.finding]
-    return schema.validate(value)
-
-
-def _file_problems(container: Container, submission: Submission) -> Iterator[Finding]:
+def _file_problems(files: Set[str], submission: Submission) -> Iterator[Finding]:
     used = {run.predictions for run in submission.runs}
-    for name in sorted(used - container.sizes.keys()):
+    for name in sorted(used - files):
         message = f"{MANIFEST} names {shown(name)}, which is not there."
         yield Finding("file-missing", place(name), message)
-    for name in sorted(container.sizes.keys() - used - {MANIFEST}):
+    for name in sorted(files - used - {MANIFEST}):
         yield Finding("file-unused", place(name), f"No run of {MANIFEST} uses {shown(name)}.")
 
 
@@ -179,32 +171,49 @@ class _Run:
         known: local_data.Found | None,
     ) -> None:
         self.level = BADGES[0]
-        self._run, self._where, self._home = run, where, home
+        self.run = run
+        self.sound = True
+        """Whether the run asks something that can be, so that its answers are worth reading."""
+        self._where, self._home = where, home
         self._reproduce, self._boards, self._on_rescored = reproduce, boards, on_rescored
         self._known = known
+        self._asked: Asked | None = None
 
-    def findings(self, container: Container, result: Verification) -> Iterator[Finding]:
-        run, where = self._run, self._where
-        try:
-            content = container.read(run.predictions)
-            if hashlib.sha256(content).hexdigest() != run.predictions_sha256:
-                message = "Its SHA-256 is not the manifest's: it was changed after packing."
-                yield Finding("predictions-edited", place(run.predictions), message)
-            wrong = local_data.question_problems(run, where)
-            yield from wrong
-            if wrong:
-                return
-            table = tables.decode(content, run.task, place(run.predictions))
-        except Refused as refused:
-            yield refused.finding
+    def ask(self) -> Iterator[Finding]:
+        """Find what the run answers; nothing of its predictions is read."""
+        run, where = self.run, self._where
+        wrong = local_data.question_problems(run, where)
+        yield from wrong
+        if wrong:
+            self.sound = False
             return
         task = TASKS.get(run.task)
-        asked, found = local_data.find(run, self._home, where, self._known)
-        instances = None if asked is None else asked.instances
+        self._asked, found = local_data.find(run, self._home, where, self._known)
         yield from found
         yield from rescoring.metric_problems(run, task, where)
+        instances = None if self._asked is None else self._asked.instances
         yield from rescoring.gate_problems(run, instances, where)
         yield from _cautions(run, where)
+
+    def budget(self) -> Budget:
+        """Return what the predictions may hold, by what was asked."""
+        return Budget() if self._asked is None else local_data.budget(self._asked.instances)
+
+    def findings(self, answered: Predictions, result: Verification) -> Iterator[Finding]:
+        """Check the predictions that the cage handed back."""
+        run, asked = self.run, self._asked
+        if answered.finding is not None:
+            yield answered.finding
+            return
+        assert answered.table is not None
+        table, task = answered.table, TASKS.get(run.task)
+        if answered.rows_sha256 != run.predictions_sha256:
+            message = "The SHA-256 of its rows is not the manifest's: changed after packing."
+            yield Finding("predictions-edited", place(run.predictions), message)
+        if not answered.plain:
+            message = "The file is not as our writer writes its rows; verify --fix OUT rewrites it."
+            yield Finding("predictions-written-otherwise", place(run.predictions), message, True)
+        instances = None if asked is None else asked.instances
         wrong = answers.id_problems(table, instances, place(run.predictions))
         yield from wrong
         if wrong:
@@ -228,7 +237,7 @@ class _Run:
             yield from self._scores(table, asked, result)
 
     def _scores(self, table: pa.Table, asked: Asked, result: Verification) -> Iterator[Finding]:
-        run, where = self._run, self._where
+        run, where = self.run, self._where
         task = TASKS.get(run.task)
         try:
             rescored = rescoring.rescore(table, task, asked.instances, asked.dataset)

@@ -7,11 +7,11 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from leaderboards.submission.thrift import Malformed, Reader
 
 from leaderboards.submission import schema, strict_json, tables
 from leaderboards.submission.findings import Refused, shown
 from leaderboards.submission.schema import MANIFEST
-from leaderboards.submission.thrift import Malformed, Reader
 
 MANY = settings(
     max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -14,7 +14,7 @@ import pytest
 
 from benchmark.tasks import TASKS
 from leaderboards.submission import limits, tables
-from leaderboards.submission.parquet_guard import outline
+from leaderboards.submission.limits import Budget
 from leaderboards.submission.schema import MANIFEST
 from leaderboards.verification import answers
 
@@ -30,7 +30,7 @@ def _parquet(table: pa.Table, **options: Any) -> bytes:
 
 @pytest.fixture
 def good(content_of) -> pa.Table:
-    return tables.decode(content_of("search"), "search", "good")
+    return tables.decode(content_of("search"), "search", "good", Budget())
 
 
 class _Evil:
@@ -296,7 +296,7 @@ def test_findings_of_one_kind_are_counted_not_listed(forge) -> None:
 
 @pytest.mark.parametrize("task", list(TASKS))
 def test_form_is_checked_without_the_dataset(content_of, task) -> None:
-    table = tables.decode(content_of(task), task, "good")
+    table = tables.decode(content_of(task), task, "good", Budget())
     found = answers.answer_problems(table, TASKS.get(task), "x", asked=None, known=None)
     assert list(found) == []
     rows = table.to_pylist()
