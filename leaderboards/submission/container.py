@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import zipfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -64,6 +65,14 @@ def open_container(path: Path) -> Container:
     raise UsageError(f"{str(path)!r} is neither file nor folder.", fix="Give a folder or a .zip.")
 
 
+def open_leniently(path: Path) -> LenientArchive | _Folder:
+    """Open a folder or any zip archive for rewriting: what has no place is listed as dropped.
+
+    Raises as :func:`open_container` does.
+    """
+    return LenientArchive(path) if path.is_file() else _Folder(path)
+
+
 def most_bytes(name: str) -> int | None:
     """Return how large a file of this name may be; ``None`` for names no submission has."""
     if name == MANIFEST:
@@ -76,6 +85,7 @@ class _Common:
 
     def __init__(self) -> None:
         self.sizes: dict[str, int] = {}
+        self.dropped: list[str] = []
         self.findings: list[Finding] = []
         self._stack = ExitStack()
 
@@ -198,3 +208,45 @@ class _Archive(_Common):
     def read(self, name: str) -> bytes:
         """The member's bytes, as many as were announced."""
         return zip_layout.content(self._path, self._members[name])
+
+
+class LenientArchive(_Common):
+    """Reads what a submission may hold from an archive of any tool, and lists the rest."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        try:
+            self._zip = self._stack.enter_context(zipfile.ZipFile(path))
+        except _DAMAGED as error:
+            raise Refused("zip-damaged", place(path.name), type(error).__name__) from error
+        names = [member.orig_filename for member in self._zip.infolist()]
+        folder = _shared_folder(names)
+        self._members: dict[str, zipfile.ZipInfo] = {}
+        for name, member in zip(names, self._zip.infolist(), strict=True):
+            inside = name.removeprefix(folder)
+            if inside in ("", f"{PREDICTIONS_FOLDER}/"):
+                continue
+            if most_bytes(inside) is None or inside in self._members:
+                self.dropped.append(name)
+                continue
+            self._announce(inside, member.file_size)
+            self._members[inside] = member
+
+    def read(self, name: str) -> bytes:
+        """The member's bytes, as many as were announced."""
+        try:
+            with self._zip.open(self._members[name]) as stream:
+                return stream.read(self.sizes[name])
+        except _DAMAGED as error:
+            raise Refused("zip-damaged", place(name), type(error).__name__) from error
+
+
+#: What zipfile raises over an archive that is broken, or packed in a way it does not know.
+_DAMAGED = (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError, EOFError)
+
+
+def _shared_folder(names: list[str]) -> str:
+    """The folder that all members lie in, where somebody packed the folder itself."""
+    first = names[0].partition("/")[0] + "/" if names else ""
+    inside = first != f"{PREDICTIONS_FOLDER}/" and all(name.startswith(first) for name in names)
+    return first if inside else ""

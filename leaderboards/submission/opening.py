@@ -17,6 +17,7 @@ from leaderboards.submission import cage, schema, tables
 from leaderboards.submission.cage import CAGE
 from leaderboards.submission.findings import Finding
 from leaderboards.submission.limits import Budget
+from leaderboards.submission.pack import write_submission
 from leaderboards.submission.reading import TABLE
 from leaderboards.submission.schema import Submission, SubmittedRun
 
@@ -57,7 +58,7 @@ def open_submission(path: Path) -> Opened:
         read = CAGE.run("manifest", path.name, out, path=str(path.absolute()))
     findings = [Finding(**finding) for finding in read["findings"]]
     submission = None
-    if read["manifest"] is not None:
+    if read["parsed"]:
         submission, found = schema.validate(read["manifest"])
         findings += found
     return Opened(path, frozenset(read["files"]), submission, read["sha256"], tuple(findings))
@@ -94,6 +95,34 @@ def read_predictions(
             _predictions(result, out / TABLE.format(number), run.task)
             for number, (result, (run, _)) in enumerate(zip(read["runs"], wanted, strict=True))
         ]
+
+
+def rewrite(path: Path, out: Path) -> tuple[list[str], list[Finding]]:
+    """Write what the submission at ``path`` says to ``out``, a folder or a ``.zip``, plainly.
+
+    Returns the names of files left behind, and the findings for which something could not be
+    kept; nothing is written when there are any. Raises as :func:`open_submission` and
+    :func:`~leaderboards.submission.pack.write_submission` do.
+    """
+    _check_there(path)
+    with cage.folder() as written, cage.folder() as told:
+        read = CAGE.run(
+            "rewrite",
+            path.name,
+            told,
+            rows=_TIMED_ROWS,
+            path=str(path.absolute()),
+            writes=str(written),
+        )
+        findings = [Finding(**finding) for finding in read["findings"]]
+        if not findings:
+            files = {
+                file.relative_to(written).as_posix(): file.read_bytes()
+                for file in sorted(written.rglob("*"))
+                if file.is_file()
+            }
+            write_submission(files, out)
+    return read["dropped"], findings
 
 
 #: Rows that add to a job's time where no dataset says how many there are.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import re
 import shutil
@@ -27,6 +26,7 @@ from leaderboards.submission.schema import (
     SubmittedRun,
     Tuning,
     digest_of,
+    manifest_bytes,
     validate,
 )
 
@@ -69,7 +69,7 @@ def files_of(
     }
     manifest["digest"] = digest_of(manifest)
     _check_valid(manifest)
-    return {MANIFEST: _json(manifest), **files}
+    return {MANIFEST: manifest_bytes(manifest), **files}
 
 
 def write_submission(files: Mapping[str, bytes], out: Path, *, force: bool = False) -> None:
@@ -182,10 +182,6 @@ def _check_valid(manifest: Mapping[str, Any]) -> None:
             f"This would be refused ({finding.code}, {finding.where}): {finding.message}",
             fix="Correct it; docs/submit.md says what each field takes.",
         )
-
-
-def _json(manifest: Mapping[str, Any]) -> bytes:
-    return (json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _archive(files: Mapping[str, bytes]) -> bytes:

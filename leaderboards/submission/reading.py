@@ -15,10 +15,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from leaderboards.submission import limits, tables
-from leaderboards.submission.container import Container, open_container
+from leaderboards.submission import limits, schema, tables
+from leaderboards.submission.container import Container, open_container, open_leniently
 from leaderboards.submission.findings import Finding, Refused, place
-from leaderboards.submission.schema import MANIFEST
+from leaderboards.submission.schema import MANIFEST, PREDICTIONS_FOLDER
 from leaderboards.submission.strict_json import parse
 
 #: The written copy of one run's rows: an Arrow file, by the run's number.
@@ -27,7 +27,7 @@ TABLE = "{}.arrow"
 
 def read_manifest(path: str) -> dict[str, Any]:
     """Return ``files`` (names), ``findings``, and the manifest's value and SHA-256."""
-    result: dict[str, Any] = {"files": [], "manifest": None, "sha256": None}
+    result: dict[str, Any] = {"files": [], "parsed": False, "manifest": None, "sha256": None}
     findings: list[Finding] = []
     try:
         with open_container(Path(path)) as container:
@@ -36,12 +36,8 @@ def read_manifest(path: str) -> dict[str, Any]:
             if MANIFEST in container.sizes:
                 raw = _manifest(container)
                 result["sha256"] = hashlib.sha256(raw).hexdigest()
-                result["manifest"] = parse(
-                    raw,
-                    MANIFEST,
-                    most_bytes=limits.MANIFEST_BYTES,
-                    most_depth=limits.MANIFEST_DEPTH,
-                )
+                result["manifest"] = _parsed(raw)
+                result["parsed"] = True
             else:
                 message = f"There is no {MANIFEST} to be read."
                 findings.append(Finding("file-missing", MANIFEST, message))
@@ -72,11 +68,43 @@ def _read_table(container: Container, run: Mapping[str, Any], out: Path) -> dict
     budget = limits.Budget(**run["budget"])
     content = container.read(run["file"])
     read = tables.decode(content, run["task"], place(run["file"]), budget)
-    plain = tables.encode(read) == content
+    plain = tables.is_plain(content, read)
     table = tables.redrawn(read, budget.side)
     with pa.OSFile(str(out), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
     return {"rows_sha256": tables.rows_sha256(table), "plain": plain}
+
+
+def rewrite(path: str, writes: str) -> dict[str, Any]:
+    """Write the submission anew to the folder ``writes``, as ``submit`` would have.
+
+    Whatever else the container and its files carried is left behind. Returns ``dropped`` (names
+    of files) and the ``findings`` for which nothing, or not everything, could be kept.
+    """
+    findings: list[Finding] = []
+    with open_leniently(Path(path)) as container:
+        if MANIFEST not in container.sizes:
+            raise Refused("file-missing", MANIFEST, f"There is no {MANIFEST} to be read.")
+        value = _parsed(_manifest(container))
+        submission, findings = schema.validate(value)
+        tasks = {} if submission is None else {r.predictions: r.task for r in submission.runs}
+        if submission is not None:
+            (Path(writes) / MANIFEST).write_bytes(schema.manifest_bytes(value))
+            (Path(writes) / PREDICTIONS_FOLDER).mkdir()
+        for name, task in tasks.items():
+            try:
+                table = tables.decode_any(container.read(name), task, place(name), limits.Budget())
+                (Path(writes) / name).write_bytes(tables.encode(tables.redrawn(table, None)))
+            except Refused as refused:
+                findings.append(refused.finding)
+            except KeyError:
+                findings.append(Finding("file-missing", place(name), "It is not there."))
+        dropped = sorted({*container.dropped, *container.sizes} - {MANIFEST, *tasks})
+    return {"dropped": dropped, "findings": [asdict(finding) for finding in findings]}
+
+
+def _parsed(raw: bytes) -> Any:
+    return parse(raw, MANIFEST, most_bytes=limits.MANIFEST_BYTES, most_depth=limits.MANIFEST_DEPTH)
 
 
 def _manifest(container: Container) -> bytes:
@@ -84,4 +112,8 @@ def _manifest(container: Container) -> bytes:
 
 
 #: What a cage may be asked to do.
-JOBS: dict[str, Callable[..., dict[str, Any]]] = {"manifest": read_manifest, "tables": read_tables}
+JOBS: dict[str, Callable[..., dict[str, Any]]] = {
+    "manifest": read_manifest,
+    "tables": read_tables,
+    "rewrite": rewrite,
+}

@@ -6,8 +6,10 @@ list, plain text wherever a person writes it. Errors carry the codes that ``veri
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Union
 from urllib.parse import urlsplit
 
@@ -40,9 +42,11 @@ _OURS = re.compile(r"(baselines|unimp_model)(/[a-z0-9_]+)*(\.py)?", re.ASCII)
 
 def _portable(text: str) -> str:
     """A setting means the same on every machine: no place on one disk, no home folder."""
-    if re.match(r"/|~|file:|[A-Za-z]:[/\\]", text):
+    if re.match(r"/|~|file:|[A-Za-z]:[/\\]", text) or ".." in re.split(r"[/\\]", text):
         raise PydanticCustomError(
-            "path", "{quoted} is a place on one machine; say it relative", {"quoted": shown(text)}
+            "path",
+            "{quoted} is a place on one machine or leads out of where it is read",
+            {"quoted": shown(text)},
         )
     return text
 
@@ -73,6 +77,20 @@ def _address(url: str) -> str:
             "url", "{quoted} {reason}", {"quoted": shown(url), "reason": problem}
         )
     return url
+
+
+def _past(moment: str) -> str:
+    """A moment that exists and has been: clocks differ by a day at most."""
+    try:
+        ahead = datetime.fromisoformat(moment) - datetime.now(UTC)
+    except ValueError:
+        ahead = None
+    if ahead is None or ahead > timedelta(days=1):
+        reason = "does not exist" if ahead is None else "is still to come"
+        raise PydanticCustomError(
+            "date", "{quoted} {reason}", {"quoted": shown(moment), "reason": reason}
+        )
+    return moment
 
 
 def _matching(pattern: str, words: str) -> AfterValidator:
@@ -135,6 +153,14 @@ class ClaimedScore(_Strict):
     def _an_interval_has_two_ends(self) -> ClaimedScore:
         if (self.low is None) != (self.high is None):
             raise PydanticCustomError("interval", "an interval with one end only")
+        if self.low is not None and self.high is not None:
+            room = 1e-9 * (1 + abs(self.value))
+            if not self.low - room <= self.value <= self.high + room:
+                raise PydanticCustomError(
+                    "interval",
+                    "the value {value} lies outside its interval",
+                    {"value": self.value},
+                )
         return self
 
 
@@ -200,7 +226,10 @@ class SubmittedRun(_Strict):
     unimp_bench: Name
     python: Name
     created: Annotated[
-        str, Field(max_length=25), _matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", "a UTC time")
+        str,
+        Field(max_length=25),
+        _matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", "a UTC time"),
+        AfterValidator(_past),
     ]
 
 
@@ -238,6 +267,11 @@ def digest_of(value: Mapping[str, Any]) -> str:
     return sha256_json({key: entry for key, entry in value.items() if key != "digest"})
 
 
+def manifest_bytes(value: Mapping[str, Any]) -> bytes:
+    """Write a manifest as JSON, the one way that submissions are stored."""
+    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
 #: pydantic's error types -> our codes; types of our own come through as they are.
 _CODES = {
     "extra_forbidden": "manifest-unknown-field",
@@ -253,7 +287,10 @@ _CODES = {
     "finite_number": "manifest-range",
     "literal_error": "manifest-format",
 }
-_OWN = {"text-control", "text-markup", "text-empty", "url", "name", "parameters", "path"}
+_OWN = {
+    *("text-control", "text-markup", "text-empty"),
+    *("url", "name", "parameters", "path", "date", "interval"),
+}
 
 
 def validate(value: Any) -> tuple[Submission | None, list[Finding]]:

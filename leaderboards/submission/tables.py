@@ -20,13 +20,23 @@ from benchmark.runs.predictions import ANSWERS
 from benchmark.tasks import TASKS
 from benchmark.vision import png
 from leaderboards.submission.findings import Refused, shown
-from leaderboards.submission.limits import ID_CHARACTERS, THRIFT_BYTES, THRIFT_VALUES, Budget
+from leaderboards.submission.limits import (
+    ID_CHARACTERS,
+    IMAGE_SIDE,
+    THRIFT_BYTES,
+    THRIFT_VALUES,
+    Budget,
+)
 
 #: The library that :func:`encode` writes with; others read some files in their own way.
 _WRITER = "parquet-cpp-arrow version "
+#: How much larger than ours a file by another version of it may be.
+_ROOM, _BESIDES = 1.1, 1024
 #: Rows decoded at a time.
 _BATCH = 4_096
 _PICTURE = "png"
+#: Stands for a picture whose pixels cannot be decoded.
+UNREADABLE = png.SIGNATURE
 
 
 def schema_for(task: str) -> pa.Schema:
@@ -60,8 +70,17 @@ def encode(table: pa.Table) -> bytes:
 def decode(content: bytes, task: str, where: str, budget: Budget) -> pa.Table:
     """Read the table of a predictions file of ``task``, within ``budget``.
 
-    Raises :class:`Refused` for whatever :func:`encode` would not have written.
+    Raises :class:`Refused` for a file that is broken, large, or of another writer or schema.
     """
+    return _decode(content, task, where, budget, strictly=True)
+
+
+def decode_any(content: bytes, task: str, where: str, budget: Budget) -> pa.Table:
+    """Read the same from a file of any writer, with any metadata beside its rows."""
+    return _decode(content, task, where, budget, strictly=False)
+
+
+def _decode(content: bytes, task: str, where: str, budget: Budget, *, strictly: bool) -> pa.Table:
     try:
         with pq.ParquetFile(
             pa.BufferReader(content),
@@ -69,8 +88,12 @@ def decode(content: bytes, task: str, where: str, budget: Budget) -> pa.Table:
             thrift_string_size_limit=THRIFT_BYTES,
             thrift_container_size_limit=THRIFT_VALUES,
         ) as file:
+            if strictly:
+                _check_writer(file, where)
             _check_footer(file, task, where, budget)
             table = _read(file, task, where, budget)
+    except MemoryError:
+        raise  # the cage's to tell
     except (pa.ArrowException, OSError, ValueError) as error:
         kind = type(error).__name__
         raise Refused("parquet-damaged", where, f"The file is broken ({kind}).") from error
@@ -80,7 +103,7 @@ def decode(content: bytes, task: str, where: str, budget: Budget) -> pa.Table:
     return table
 
 
-def _check_footer(file: pq.ParquetFile, task: str, where: str, budget: Budget) -> None:
+def _check_writer(file: pq.ParquetFile, where: str) -> None:
     about = file.metadata
     if about.metadata:
         names = ", ".join(shown(key.decode("latin-1")) for key in list(about.metadata)[:3])
@@ -88,6 +111,10 @@ def _check_footer(file: pq.ParquetFile, task: str, where: str, budget: Budget) -
     if not str(about.created_by).startswith(_WRITER):
         message = f"Written by {shown(str(about.created_by))}; pack it with unimp-bench submit."
         raise Refused("parquet-encoding", where, message)
+
+
+def _check_footer(file: pq.ParquetFile, task: str, where: str, budget: Budget) -> None:
+    about = file.metadata
     groups = [about.row_group(number) for number in range(about.num_row_groups)]
     if not 0 <= about.num_rows <= budget.rows:
         raise Refused(
@@ -144,8 +171,7 @@ def redrawn(table: pa.Table, side: int | None) -> pa.Table:
     """Return ``table`` with every picture encoded anew from its pixels, as our writer does.
 
     ``side`` is the width and height asked, ``None`` where the dataset is not here. What a file
-    carries beside its pixels is gone; a picture that cannot be decoded becomes one zero byte,
-    which is no picture.
+    carries beside its pixels is gone; a picture that cannot be decoded becomes :data:`UNREADABLE`.
     """
     if _PICTURE not in table.schema.names:
         return table
@@ -154,20 +180,35 @@ def redrawn(table: pa.Table, side: int | None) -> pa.Table:
         content = value.as_py()
         if content is not None:
             size = announced_side(content) if side is None else side
-            try:
-                content = png.encode(png.decode(content, size))
-            except ValueError:
-                content = b"\0"
+            # What its header gives away is not decoded by anybody, and tells what is wrong.
+            if png.header_problem(content, size) is None:
+                content = _redrawn(content, size)
         clean.append(content)
     column = table.schema.get_field_index(_PICTURE)
     return table.set_column(column, _PICTURE, pa.array(clean, pa.binary()))
 
 
+def _redrawn(content: bytes, size: int) -> bytes:
+    try:
+        return png.encode(png.decode(content, size))
+    except ValueError:
+        return UNREADABLE
+
+
 def announced_side(content: bytes) -> int:
     """Return the width that a PNG announces, at most what is harmless to decode."""
-    from leaderboards.submission.limits import IMAGE_SIDE
-
     return min(int.from_bytes(content[16:20], "big"), IMAGE_SIDE)
+
+
+def is_plain(content: bytes, table: pa.Table) -> bool:
+    """Return whether a file holds its rows alone, as :func:`encode` writes them.
+
+    Of a file by another version of the library only the size can be compared.
+    """
+    ours = encode(table)
+    with pq.ParquetFile(pa.BufferReader(content)) as file:
+        same_version = file.metadata.created_by.startswith(f"{_WRITER}{pa.__version__}")
+    return content == ours if same_version else len(content) < _ROOM * len(ours) + _BESIDES
 
 
 def rows_sha256(table: pa.Table) -> str:
@@ -207,3 +248,21 @@ def _pixels(content: bytes) -> bytes:
         return png.decode(content, announced_side(content)).tobytes()
     except ValueError:
         return content
+
+
+def fingerprint(table: pa.Table, task: str) -> str:
+    """Return a hash of the answers that no order-preserving change of their scores alters.
+
+    Rankings by their items, ratings by their order (all equal: by their value), selections as
+    sets, pictures by their pixels. ``table`` is in the instances' order.
+    """
+    column = schema_for(task).names[2]
+    if column == "value":
+        values = table[column].to_numpy()
+        _, order = np.unique(values, return_inverse=True)
+        says = order.astype("<i8").tobytes() if order.any() else values.tobytes()
+        return hashlib.sha256(says).hexdigest()
+    if column == "chosen":
+        sets = [sorted(chosen or ()) for chosen in table[column].to_pylist()]
+        table = pa.table({column: pa.array(sets, table.schema.field(column).type)})
+    return rows_sha256(table.select([column]))

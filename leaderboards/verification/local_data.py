@@ -81,7 +81,7 @@ def _search(run: SubmittedRun, home: Home, where: str) -> tuple[Asked | None, li
             message = f"The dataset {name} is not prepared here; nothing could be re-scored."
             return None, [Finding("dataset-absent", place(where, "data"), message, True)]
         message = f"The data that the run calls {name} is called {same[0]} here."
-        found.append(Finding("dataset-name", place(where, "data"), message, True))
+        found.append(Finding("dataset-name", place(where, "data"), message))
         name = same[0]
     try:
         dataset = open_dataset(name, home)
@@ -104,7 +104,7 @@ def budget(instances: FrozenInstances) -> Budget:
     first = instances[0] if len(instances) else None
     items = max(getattr(first, "k", 0), len(getattr(first, "candidates", ())))
     return Budget(
-        rows=len(instances),
+        rows=2 * len(instances),  # so that a row too many is told as what it is
         items=max(items, limits.ANSWER_ITEMS),
         side=getattr(first, "size", None),
     )

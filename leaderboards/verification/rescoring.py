@@ -21,7 +21,8 @@ from benchmark.metrics.base import Metric, Statistics
 from benchmark.metrics.families import family_of, is_variant
 from benchmark.runs.scoring import score_predictions
 from benchmark.stats import Score, summarise
-from benchmark.tasks import Task
+from benchmark.tasks import TASKS, Task
+from leaderboards.submission import tables
 from leaderboards.submission.findings import Finding, place, shown
 from leaderboards.submission.schema import ClaimedScore, SubmittedRun
 
@@ -42,6 +43,8 @@ class Rescored:
     metrics: tuple[Metric, ...]
     statistics: Statistics
     users: tuple[str, ...]
+    fingerprint: str
+    """Of the answers (:func:`leaderboards.submission.tables.fingerprint`)."""
 
 
 def rescore(table: pa.Table, task: Task, instances: FrozenInstances, dataset: Dataset) -> Rescored:
@@ -55,7 +58,20 @@ def rescore(table: pa.Table, task: Task, instances: FrozenInstances, dataset: Da
     users = tuple(predictions["user_id"].to_list())
     scores = summarise(metrics, statistics, users)
     failed = int((predictions["status"] != "ok").sum())
-    return Rescored(scores, failed / len(predictions), metrics, statistics, users)
+    return Rescored(
+        scores,
+        failed / len(predictions),
+        metrics,
+        statistics,
+        users,
+        tables.fingerprint(table, task.name),
+    )
+
+
+def primary_of(task: str, rescored: Rescored) -> Metric:
+    """Return the task's primary metric as it was computed here."""
+    primary = TASKS.get(task).primary
+    return next(metric for metric in rescored.metrics if is_variant(metric.name, primary))
 
 
 def claim_problems(

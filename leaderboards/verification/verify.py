@@ -6,6 +6,7 @@ computed again. What is wrong early stops what would build on it; everything fou
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import asdict, dataclass, field, replace
@@ -16,6 +17,7 @@ import pyarrow as pa
 
 from benchmark.errors import BenchError
 from benchmark.host.home import Home
+from benchmark.stats import Score
 from benchmark.tasks import TASKS
 from leaderboards.boards import Board, boards_of, load_boards
 from leaderboards.submission import limits, opening
@@ -23,8 +25,9 @@ from leaderboards.submission.findings import Finding, Refused, place, shown
 from leaderboards.submission.limits import Budget
 from leaderboards.submission.opening import Predictions
 from leaderboards.submission.schema import MANIFEST, Submission, SubmittedRun
-from leaderboards.verification import answers, local_data, reproducing, rescoring
+from leaderboards.verification import answers, local_data, reproducing, rescoring, suspicion
 from leaderboards.verification.local_data import Asked
+from leaderboards.verification.reproducing import Reproduction
 from leaderboards.verification.rescoring import Rescored
 
 #: What may stand beside a submission's name, weakest first.
@@ -48,6 +51,7 @@ class Verification:
     scores: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Recomputed where the dataset is here: name -> metric -> value, low, high, n, users."""
     boards: dict[str, list[str]] = field(default_factory=dict)
+    reproductions: list[Reproduction] = field(default_factory=list)
 
     @property
     def accepted(self) -> bool:
@@ -63,6 +67,7 @@ class Verification:
             "warnings": [finding.as_json() for finding in self.warnings],
             "scores": self.scores,
             "boards": self.boards,
+            "reproductions": [asdict(found) for found in self.reproductions],
         }
 
 
@@ -74,19 +79,29 @@ def verify(
     reproduce: str | None = None,
     on_rescored: Listener | None = None,
     known: local_data.Found | None = None,
+    ceilings: dict[str, Score] | None = None,
 ) -> Verification:
     """Check the submission at ``path``, a folder or a zip archive.
 
     ``strict`` turns warnings into problems. ``reproduce`` names a model, as ``run --model``
     does, that is fitted here and asked a sample; its code is run. ``on_rescored`` gets the
-    statistics, which are too large to be kept for a caller who does not ask. ``known`` is one
-    dictionary for many submissions, so that a dataset is opened once. Raises
+    statistics, which are too large to be kept for a caller who does not ask. ``known``
+    and ``ceilings`` are one dictionary each for many submissions, so that a dataset is opened
+    and its ceiling computed once. Raises
     :class:`UsageError` when there is nothing at ``path`` and :class:`BenchError` when that
     model fails.
     """
     result = Verification()
     levels: list[str] = []
-    for finding in _limited(_check(path, home, reproduce, result, levels, on_rescored, known)):
+    context = _Context(
+        home,
+        reproduce,
+        load_boards(),
+        on_rescored,
+        known,
+        {} if ceilings is None else ceilings,
+    )
+    for finding in _limited(_check(path, context, result, levels)):
         if strict and finding.warning:
             finding = replace(finding, warning=False)
         (result.warnings if finding.warning else result.problems).append(finding)
@@ -111,14 +126,20 @@ def _limited(findings: Iterable[Finding]) -> Iterator[Finding]:
             yield replace(finding, where=kind[1], message=f"{more} more of these.")
 
 
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What every run of a submission is checked with."""
+
+    home: Home
+    reproduce: str | None
+    boards: list[Board]
+    on_rescored: Listener | None
+    known: local_data.Found | None
+    ceilings: dict[str, Score]
+
+
 def _check(
-    path: Path,
-    home: Home,
-    reproduce: str | None,
-    result: Verification,
-    levels: list[str],
-    on_rescored: Listener | None,
-    known: local_data.Found | None,
+    path: Path, context: _Context, result: Verification, levels: list[str]
 ) -> Iterator[Finding]:
     try:
         opened = opening.open_submission(path)
@@ -128,12 +149,11 @@ def _check(
             return
         result.submission = submission
         yield from _file_problems(opened.files, submission)
-        boards = load_boards()
         checks = []
         for number, run in enumerate(submission.runs):
             if run.predictions in opened.files:
                 where = place(MANIFEST, "runs", number)
-                check = _Run(run, where, home, reproduce, boards, on_rescored, known)
+                check = _Run(run, where, context)
                 yield from check.ask()
                 if check.sound:
                     checks.append(check)
@@ -160,23 +180,13 @@ def _file_problems(files: Set[str], submission: Submission) -> Iterator[Finding]
 class _Run:
     """The checks of one run; ``level`` is the badge it earns."""
 
-    def __init__(
-        self,
-        run: SubmittedRun,
-        where: str,
-        home: Home,
-        reproduce: str | None,
-        boards: list[Board],
-        on_rescored: Listener | None,
-        known: local_data.Found | None,
-    ) -> None:
+    def __init__(self, run: SubmittedRun, where: str, context: _Context) -> None:
         self.level = BADGES[0]
         self.run = run
         self.sound = True
         """Whether the run asks something that can be, so that its answers are worth reading."""
-        self._where, self._home = where, home
-        self._reproduce, self._boards, self._on_rescored = reproduce, boards, on_rescored
-        self._known = known
+        self._where = where
+        self._context = context
         self._asked: Asked | None = None
 
     def ask(self) -> Iterator[Finding]:
@@ -188,7 +198,7 @@ class _Run:
             self.sound = False
             return
         task = TASKS.get(run.task)
-        self._asked, found = local_data.find(run, self._home, where, self._known)
+        self._asked, found = local_data.find(run, self._context.home, where, self._context.known)
         yield from found
         yield from rescoring.metric_problems(run, task, where)
         instances = None if self._asked is None else self._asked.instances
@@ -211,8 +221,8 @@ class _Run:
             message = "The SHA-256 of its rows is not the manifest's: changed after packing."
             yield Finding("predictions-edited", place(run.predictions), message)
         if not answered.plain:
-            message = "The file is not as our writer writes its rows; verify --fix OUT rewrites it."
-            yield Finding("predictions-written-otherwise", place(run.predictions), message, True)
+            message = "The file holds more than its rows, or not as submit writes them."
+            yield Finding("predictions-not-plain", place(run.predictions), message)
         instances = None if asked is None else asked.instances
         wrong = answers.id_problems(table, instances, place(run.predictions))
         yield from wrong
@@ -246,15 +256,26 @@ class _Run:
             return
         scores = rescored.scores
         result.scores[run.predictions] = {name: asdict(score) for name, score in scores.items()}
-        result.boards[run.predictions] = boards_of(run, self._boards)
+        result.boards[run.predictions] = boards_of(run, self._context.boards)
         self.level = BADGES[1]
-        if self._on_rescored is not None:
-            self._on_rescored(run, asked, rescored)
+        if self._context.on_rescored is not None:
+            self._context.on_rescored(run, asked, rescored)
         yield from rescoring.claim_problems(run, scores, rescored.failure_rate, where)
-        if self._reproduce is not None:
-            wrong = reproducing.rerun_problems(
-                run, table, asked, self._reproduce, self._home, where
+        yield from suspicion.perfection(run, rescored, where)
+        yield from suspicion.above_ceiling(
+            run, asked, rescored, self._context.ceilings, self._context.home, where
+        )
+        if self._context.reproduce is not None:
+            found = reproducing.rerun(
+                run,
+                table,
+                asked,
+                self._context.reproduce,
+                self._context.home,
+                secrets.randbits(32),
             )
+            result.reproductions.append(found)
+            wrong = list(reproducing.problems(found, where))
             yield from wrong
             if not wrong:
                 self.level = BADGES[2]
