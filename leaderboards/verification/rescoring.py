@@ -143,6 +143,9 @@ def gate_problems(
         if not score.low - TOLERANCE <= score.high:
             message = f"The interval of {name} ends at {score.high:g}, before {score.low:g}."
             yield Finding("interval-reversed", place(where, "scores", name), message)
+        elif not score.low - TOLERANCE <= score.value <= score.high + TOLERANCE:
+            message = f"{name} of {score.value:g} lies outside {score.low:g} to {score.high:g}."
+            yield Finding("interval-excludes", place(where, "scores", name), message)
 
 
 def _claims_another_interval(claim: ClaimedScore, score: Score) -> bool:

@@ -242,7 +242,7 @@ def test_a_zip_made_by_a_file_manager_is_refused_and_can_be_rewritten(forge) -> 
         for name, content in forge.packed("search").items():
             archive.writestr(f"mine/{name}", content)
         archive.writestr("mine/.DS_Store", "x")
-    forge.rejected(path, "zip-layout", "--fix")
+    forge.rejected(path, "zip-method", "--fix")
     dropped, findings = rewrite(path, out)
     assert (dropped, findings) == (["mine/.DS_Store"], [])
     assert forge.verify(out).accepted

@@ -128,7 +128,7 @@ HTML = "<script>alert(1)</script>"
         (_run("created", to="2026-02-30T00:00:00+00:00"), "date", "does not exist"),
         (_run("created", to="2999-01-01T00:00:00+00:00"), "date", "to come"),
         (_run("settings", to={"weights": "a/../../b"}), "path", "leads out"),
-        (_run("scores", "HR@5", "low", to=0.9), "interval", "outside"),
+        (_run("scores", "HR@5", "high", to=1e-9), "interval-excludes", "outside"),
         (_set("declaration", "contamination", to="\u3164"), "text-control", "U+3164"),
         (_set("description", to="a\u202eb"), "text-control", "U+202E"),
         (_run("scores", to={}), "manifest-size", "scores"),
@@ -244,7 +244,9 @@ def test_an_edited_interval_is_a_warning_and_a_problem_when_strict(forge) -> Non
 def test_scores_of_an_encoder_may_move_a_little_between_machines(forge) -> None:
     def change(by: float) -> Callable[[Manifest], None]:
         def apply(manifest: Manifest) -> None:
-            manifest["runs"][0]["scores"]["target similarity-own"]["value"] += by
+            score = manifest["runs"][0]["scores"]["target similarity-own"]
+            for key in ("value", "low", "high"):
+                score[key] += by
 
         return apply
 
