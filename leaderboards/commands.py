@@ -113,6 +113,9 @@ def _print(result: Verification) -> None:
         print(f"{name}: {values}")
         if result.boards[name]:
             print(f"{name}: on the board {', '.join(result.boards[name])}")
+    for name, findings in result.refused_runs.items():
+        for finding in findings:
+            print(f"run refused {name}: {finding.code} at {finding.where}: {finding.message}")
     for word, findings in (("problem", result.problems), ("warning", result.warnings)):
         for finding in findings:
             print(f"{word} {finding.code} at {finding.where}: {finding.message}")

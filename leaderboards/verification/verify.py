@@ -49,10 +49,13 @@ class Verification:
     scores: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Recomputed where the dataset is here: name -> metric -> value, low, high, n, users."""
     boards: dict[str, list[str]] = field(default_factory=dict)
+    refused_runs: dict[str, list[Finding]] = field(default_factory=dict)
+    """Runs that are left out of an accepted submission, and why."""
 
     @property
     def accepted(self) -> bool:
-        """Return whether no problem was found; warnings do not count."""
+        """Return whether no problem was found; warnings and refused runs beside others do not
+        count."""
         return not self.problems
 
     def as_json(self) -> dict[str, Any]:
@@ -64,6 +67,10 @@ class Verification:
             "warnings": [finding.as_json() for finding in self.warnings],
             "scores": self.scores,
             "boards": self.boards,
+            "refused_runs": {
+                name: [finding.as_json() for finding in findings]
+                for name, findings in self.refused_runs.items()
+            },
         }
 
 
@@ -135,8 +142,17 @@ def _check(
                 if run.predictions in container.sizes:
                     where = place(MANIFEST, "runs", number)
                     check = _Run(run, where, home, reproduce, boards, on_rescored, known)
-                    yield from check.findings(container, result)
-                    levels.append(check.level)
+                    for finding in check.findings(container, result):
+                        if finding.code == rescoring.OUTSIDE_TOLERANCE:
+                            result.refused_runs.setdefault(run.predictions, []).append(finding)
+                        else:
+                            yield finding
+                    if run.predictions not in result.refused_runs:
+                        levels.append(check.level)
+            if len(result.refused_runs) == len(submission.runs):  # nothing is left to accept
+                for findings in result.refused_runs.values():
+                    yield from findings
+                result.refused_runs.clear()
     except Refused as refused:
         yield refused.finding
 

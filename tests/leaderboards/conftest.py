@@ -18,7 +18,7 @@ import pyarrow as pa
 import pytest
 
 from benchmark.host.home import Home
-from benchmark.metrics import bertscore, image_encoder
+from benchmark.metrics import bertscore, image_judge
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import StoredRun
 from leaderboards.submission import tables
@@ -49,11 +49,10 @@ Files = dict[str, bytes]
 
 @pytest.fixture(scope="module", autouse=True)
 def _quick_scoring():
-    """No text encoder, and an image judge of three steps."""
+    """No text encoder, and no judge that the environment names."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bertscore, "find_encoder", lambda: None)
-        patch.setattr(image_encoder, "STEPS", 3)
-        patch.delenv(image_encoder.VARIABLE, raising=False)
+        patch.delenv(image_judge.VARIABLE, raising=False)
         yield
 
 
@@ -70,14 +69,14 @@ def stored(execute, data_home) -> Callable[[str], StoredRun]:
 
 
 @pytest.fixture(scope="session")
-def packed(stored) -> Callable[[str], Files]:
-    """``packed(task)``: the files of a good submission."""
-    cache: dict[str, Files] = {}
+def packed(stored) -> Callable[..., Files]:
+    """``packed(*tasks)``: the files of a good submission of one run a task."""
+    cache: dict[tuple[str, ...], Files] = {}
 
-    def pack(task: str) -> Files:
-        if task not in cache:
-            cache[task] = files_of([stored(task)], DECLARATION)
-        return dict(cache[task])
+    def pack(*tasks: str) -> Files:
+        if tasks not in cache:
+            cache[tasks] = files_of([stored(task) for task in tasks], DECLARATION)
+        return dict(cache[tasks])
 
     return pack
 
@@ -94,11 +93,12 @@ class Forge:
 
     home: Home
     folder: Path
-    packed: Callable[[str], Files]
+    packed: Callable[..., Files]
 
-    def manifest(self, change: Callable[[dict[str, Any]], object], task: str = "search") -> Path:
-        """A submission whose manifest was changed and given the digest that fits."""
-        files = self.packed(task)
+    def manifest(self, change: Callable[[dict[str, Any]], object], *tasks: str) -> Path:
+        """A submission, of a search unless told otherwise, whose manifest was changed and given the
+        digest that fits."""
+        files = self.packed(*(tasks or ("search",)))
         files[MANIFEST] = edited(files[MANIFEST], change)
         return self.archive(files)
 

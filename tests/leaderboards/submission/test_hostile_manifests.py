@@ -234,14 +234,32 @@ def test_an_edited_interval_is_a_warning_and_a_problem_when_strict(forge) -> Non
     assert not strict.warnings
 
 
-def test_scores_of_an_encoder_may_move_a_little_between_machines(forge) -> None:
-    def change(by: float) -> Callable[[Manifest], None]:
-        def apply(manifest: Manifest) -> None:
-            manifest["runs"][0]["scores"]["target similarity-own"]["value"] += by
+def _moved(by: float) -> Callable[[Manifest], None]:
+    """A change of the first claimed target similarity."""
 
-        return apply
+    def apply(manifest: Manifest) -> None:
+        scores = [scores for run in manifest["runs"] if (scores := _judged_scores(run))]
+        scores[0]["value"] += by
 
-    near = forge.verify(forge.manifest(change(-0.01), "image-generation"))
-    assert "encoder-differs" in {warning.code for warning in near.warnings}
+    return apply
+
+
+def _judged_scores(run: dict[str, Any]) -> dict[str, Any]:
+    named = (n for n in run["scores"] if n.startswith("target similarity-"))
+    return run["scores"].get(next(named, ""), {})
+
+
+def test_scores_of_the_judge_may_move_by_last_digits_between_machines(forge) -> None:
+    near = forge.verify(forge.manifest(_moved(-5e-5), "image-generation"), strict=True)
+    assert [finding.message for finding in (*near.problems, *near.warnings)] == []
     assert near.accepted
-    forge.rejected(forge.manifest(change(-0.1), "image-generation"), "score-mismatch")
+    forge.rejected(forge.manifest(_moved(-5e-4), "image-generation"), "outside-tolerance")
+
+
+def test_a_judged_score_outside_the_tolerance_refuses_its_run_alone(forge) -> None:
+    result = forge.verify(forge.manifest(_moved(0.01), "search", "image-generation"))
+    assert result.accepted
+    assert result.badge == "re-scored"
+    (name,) = result.refused_runs
+    assert [finding.code for finding in result.refused_runs[name]] == ["outside-tolerance"]
+    assert {run.predictions for run in result.submission.runs} - {name}
