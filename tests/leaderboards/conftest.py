@@ -69,14 +69,14 @@ def stored(execute, data_home) -> Callable[[str], StoredRun]:
 
 
 @pytest.fixture(scope="session")
-def packed(stored) -> Callable[..., Files]:
-    """``packed(*tasks)``: the files of a good submission of one run a task."""
-    cache: dict[tuple[str, ...], Files] = {}
+def packed(stored) -> Callable[[str], Files]:
+    """``packed(task)``: the files of a good submission."""
+    cache: dict[str, Files] = {}
 
-    def pack(*tasks: str) -> Files:
-        if tasks not in cache:
-            cache[tasks] = files_of([stored(task) for task in tasks], DECLARATION)
-        return dict(cache[tasks])
+    def pack(task: str) -> Files:
+        if task not in cache:
+            cache[task] = files_of([stored(task)], DECLARATION)
+        return dict(cache[task])
 
     return pack
 
@@ -93,14 +93,15 @@ class Forge:
 
     home: Home
     folder: Path
-    packed: Callable[..., Files]
+    packed: Callable[[str], Files]
 
-    def manifest(self, change: Callable[[dict[str, Any]], object], *tasks: str) -> Path:
-        """A submission, of a search unless told otherwise, whose manifest was changed and given the
-        digest that fits."""
-        files = self.packed(*(tasks or ("search",)))
-        files[MANIFEST] = edited(files[MANIFEST], change)
-        return self.archive(files)
+    def manifest(self, change: Callable[[dict[str, Any]], object], task: str = "search") -> Path:
+        """A submission whose manifest was changed and given the digest that fits."""
+        return self.edited(self.packed(task), change)
+
+    def edited(self, files: Files, change: Callable[[dict[str, Any]], object]) -> Path:
+        """The submission of ``files``, its manifest changed and given the digest that fits."""
+        return self.archive({**files, MANIFEST: edited(files[MANIFEST], change)})
 
     def rows(self, change: Callable[[list[dict[str, Any]]], object], task: str = "search") -> Path:
         """A submission whose rows were changed, with all hashes that fit."""

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from benchmark.runs.spec import RunSpec
+from leaderboards.submission.pack import files_of
 from leaderboards.submission.schema import MANIFEST
 
 Manifest = dict[str, Any]
@@ -256,8 +258,13 @@ def test_scores_of_the_judge_may_move_by_last_digits_between_machines(forge) -> 
     forge.rejected(forge.manifest(_moved(-5e-4), "image-generation"), "outside-tolerance")
 
 
-def test_a_judged_score_outside_the_tolerance_refuses_its_run_alone(forge) -> None:
-    result = forge.verify(forge.manifest(_moved(0.01), "search", "image-generation"))
+def test_a_judged_score_outside_the_tolerance_refuses_its_run_alone(
+    forge, execute, data_home
+) -> None:
+    specs = (RunSpec("random-photo", "image-generation", "sim-xs", seed=seed) for seed in (0, 1))
+    declaration = json.loads(forge.packed("search")[MANIFEST])["declaration"]
+    files = files_of([execute(spec, data_home) for spec in specs], declaration)
+    result = forge.verify(forge.edited(files, _moved(0.01)))
     assert result.accepted
     assert result.badge == "re-scored"
     (name,) = result.refused_runs
