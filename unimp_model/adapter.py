@@ -244,6 +244,7 @@ class UniMP:
         storage.restore(network, state, own, folder)
         network.to(OneProcess().device).eval()
         template = new_template(vocabulary, config)
+        template.remember(list(known.values()))
         image_tokenizer = storage.load_image_tokenizer(folder, record["image_tokenizer_sha256"])
         self._parts = Parts(
             vocabulary, template, network, photos, encoder, known, image_tokenizer, language_sha256

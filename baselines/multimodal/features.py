@@ -22,11 +22,13 @@ from torch import Tensor
 
 from baselines.multimodal.encoders import (
     PhotoEncoder,
+    TextEncoder,
     encoding_code,
     image_encoder,
     text_encoder,
 )
 from benchmark.data.catalogue import own_words
+from benchmark.errors import BenchError
 from benchmark.host.files import atomic_path, locked, sha256_file, sha256_json
 from benchmark.instances import Item
 from benchmark.model import TrainingView
@@ -37,7 +39,7 @@ from benchmark.vision.photo_table import join_vectors
 _BLOCK = 4096
 
 Scaling = Literal["centred", "unit"]
-Encode = Callable[[list[str]], NDArray[np.floating]]
+Encode = Callable[[Sequence[str]], NDArray[np.floating]]
 
 
 @dataclass(frozen=True)
@@ -128,26 +130,60 @@ def _joined(parts: Sequence[Features]) -> Encode:
     return encode
 
 
-def text_features(data: TrainingView, encoder: str, *, steps: int) -> tuple[Features, Encode]:
-    """Return the features of the items' words, and how further texts are encoded alike.
+def text_features(data: TrainingView, encoder: str, *, steps: int) -> tuple[Features, TextEncoder]:
+    """Return the features of the items' words, and the encoder that reads further texts alike.
 
     The words of an item are :func:`item_text`. What an instance shows can lack some of them
     (perturbation ``nt``): then its text is encoded when it is asked.
     """
-    frozen = text_encoder(encoder, data, steps=steps)
     texts = [item_text(item) for item in data.catalogue]
     distinct = sorted({text for text in texts if text is not None})
-
-    def encode(some: list[str]) -> NDArray[np.floating]:
-        return frozen.texts(some)
-
+    frozen = text_encoder(encoder, data, distinct, steps=steps)
     file = _file(data.features_folder, "texts", frozen.sha256(), distinct)
-    return _features(_table(file, distinct, encode), distinct, texts), encode
+    return _features(_table(file, distinct, frozen.texts), distinct, texts), frozen
+
+
+def word_dropped_features(data: TrainingView, encoder: TextEncoder, *, share: float) -> Features:
+    """Return the features of the items' words with a share of them left out, drawn once.
+
+    The draws depend on the words alone; a text keeps one word at least.
+    """
+    texts = [item_text(item) for item in data.catalogue]
+    fewer = {text: _without_words(text, share) for text in texts if text is not None}
+    distinct = sorted(set(fewer.values()))
+    file = _file(data.features_folder, "texts", encoder.sha256(), distinct)
+    of_items = [None if text is None else fewer[text] for text in texts]
+    return _features(_table(file, distinct, encoder.texts), distinct, of_items)
+
+
+def _without_words(text: str, share: float) -> str:
+    parts = text.split()
+    seed = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+    drawn = np.random.default_rng(seed).random(len(parts))
+    kept = [part for part, value in zip(parts, drawn, strict=True) if value >= share]
+    return " ".join(kept or parts[:1]) or text
 
 
 def photo_name(item: Item) -> str | None:
     """Return the file name of an item's photo, which is what a photo is known by."""
     return None if item.image is None else Path(item.image).name
+
+
+def photo_row(item: Item, rows: Mapping[str, int], system: str) -> int:
+    """Return the row of the photo that an item shows, 0 for none.
+
+    Raises :class:`BenchError` for a photo that ``rows`` of the fitted ``system`` do not know.
+    """
+    name = photo_name(item)
+    if name is None:
+        return 0
+    if name not in rows:
+        raise BenchError(
+            f"Photo {name!r} of item {item.item_id!r} was not in the catalogue that "
+            f"{system} was fitted on.",
+            fix="Fit the model on this dataset.",
+        )
+    return rows[name]
 
 
 def item_text(item: Item) -> str | None:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from baselines.learning.factors import Batch, FactorSettings, PairModel
 from baselines.learning.negatives import NegativeSampler
 from baselines.learning.ranker import ROWS, Asked
-from baselines.multimodal.features import Features, Scaling, image_features, photo_name
+from baselines.multimodal.features import Features, Scaling, image_features, photo_row
 from benchmark.data.instances.timeline import Timeline
 from benchmark.errors import BenchError
 from benchmark.instances import Instance, Item
@@ -315,16 +315,7 @@ class PhotoPairs(PairModel):
         return changed
 
     def _photo_row(self, item: Item) -> int:
-        name = photo_name(item)
-        if name is None:
-            return 0
-        if name not in self._photo_rows:
-            raise BenchError(
-                f"Photo {name!r} of item {item.item_id!r} was not in the catalogue that "
-                f"{self.name} was fitted on.",
-                fix="Fit the model on this dataset.",
-            )
-        return self._photo_rows[name]
+        return photo_row(item, self._photo_rows, self.name)
 
     def _items(self, numbers: Any) -> Items:
         return Items(self.tables["item.g"][numbers], self.tables["item.bias"][numbers])

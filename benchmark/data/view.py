@@ -72,6 +72,7 @@ class DatasetView:
         self.opened: list[str] = []
         self._rows = rows
         self._valid = valid
+        self._training: dict[str, InstanceTable] = {}
         self._rules = rules
         self._attachments = dict(attachments)
         self._hashes = dict(hashes)
@@ -102,10 +103,12 @@ class DatasetView:
             )
         if part == "valid":
             return Examples(self._valid[task], self.catalogue)
-        builder = self._builder
-        targets = builder.training(self._train_end, several=DATA_TASKS.get(task).several)
-        targets, _ = builder.answerable(task, targets)
-        return Examples(builder.table(task, targets), self.catalogue)
+        if task not in self._training:
+            builder = self._builder
+            targets = builder.training(self._train_end, several=DATA_TASKS.get(task).several)
+            targets, _ = builder.answerable(task, targets)
+            self._training[task] = builder.table(task, targets)
+        return Examples(self._training[task], self.catalogue)
 
     def attachment(self, name: str) -> Path:
         """Return a file the source left; raises :class:`BenchError` for a name it has not."""
