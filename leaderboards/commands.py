@@ -150,6 +150,9 @@ def _print(result: Verification) -> None:
             f"{found.run}: {found.same} of {found.sampled} sampled answers the same (seed "
             f"{found.seed}), {found.metric} differs by {found.difference:.4g}"
         )
+    for name, findings in result.refused_runs.items():
+        for finding in findings:
+            print(f"run refused {name}: {finding.code} at {finding.where}: {finding.message}")
     for word, findings in (("problem", result.problems), ("warning", result.warnings)):
         for finding in findings:
             print(f"{word} {finding.code} at {finding.where}: {finding.message}")

@@ -170,7 +170,11 @@ def collect(folder: Path, home: Home, boards: Sequence[Board]) -> Collection:
         badge = result.badge
         if badge == RESCORED and submission.digest in reproduced:
             badge = REPRODUCED
-        runs = [EnteredRun(run, keeper.kept.get(run.predictions)) for run in submission.runs]
+        runs = [
+            EnteredRun(run, keeper.kept.get(run.predictions))
+            for run in submission.runs
+            if run.predictions not in result.refused_runs
+        ]
         found.entries.append(
             Entry(path.name, submission, badge, tuple(runs), tuple(result.warnings))
         )

@@ -52,10 +52,13 @@ class Verification:
     """Recomputed where the dataset is here: name -> metric -> value, low, high, n, users."""
     boards: dict[str, list[str]] = field(default_factory=dict)
     reproductions: list[Reproduction] = field(default_factory=list)
+    refused_runs: dict[str, list[Finding]] = field(default_factory=dict)
+    """Runs that are left out of an accepted submission, and why."""
 
     @property
     def accepted(self) -> bool:
-        """Return whether no problem was found; warnings do not count."""
+        """Return whether no problem was found; warnings and refused runs beside others do not
+        count."""
         return not self.problems
 
     def as_json(self) -> dict[str, Any]:
@@ -68,6 +71,10 @@ class Verification:
             "scores": self.scores,
             "boards": self.boards,
             "reproductions": [asdict(found) for found in self.reproductions],
+            "refused_runs": {
+                name: [finding.as_json() for finding in findings]
+                for name, findings in self.refused_runs.items()
+            },
         }
 
 
@@ -162,8 +169,17 @@ def _check(
         wanted = [(check.run, check.budget()) for check in checks]
         with opening.read_predictions(opened, wanted) as predictions:
             for check, answered in zip(checks, predictions, strict=True):
-                yield from check.findings(answered, result)
-                levels.append(check.level)
+                for finding in check.findings(answered, result):
+                    if finding.code == rescoring.OUTSIDE_TOLERANCE:
+                        result.refused_runs.setdefault(check.run.predictions, []).append(finding)
+                    else:
+                        yield finding
+                if check.run.predictions not in result.refused_runs:
+                    levels.append(check.level)
+        if len(result.refused_runs) == len(submission.runs):  # nothing is left to accept
+            for findings in result.refused_runs.values():
+                yield from findings
+            result.refused_runs.clear()
     except Refused as refused:
         yield refused.finding
 

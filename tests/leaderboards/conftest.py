@@ -18,7 +18,7 @@ import pyarrow as pa
 import pytest
 
 from benchmark.host.home import Home
-from benchmark.metrics import bertscore, image_encoder
+from benchmark.metrics import bertscore, image_judge
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import StoredRun
 from leaderboards.submission import tables
@@ -54,11 +54,10 @@ Files = dict[str, bytes]
 
 @pytest.fixture(scope="module", autouse=True)
 def _quick_scoring():
-    """No text encoder, and an image judge of three steps."""
+    """No text encoder, and no judge that the environment names."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bertscore, "find_encoder", lambda: None)
-        patch.setattr(image_encoder, "STEPS", 3)
-        patch.delenv(image_encoder.VARIABLE, raising=False)
+        patch.delenv(image_judge.VARIABLE, raising=False)
         yield
 
 
@@ -103,9 +102,11 @@ class Forge:
 
     def manifest(self, change: Callable[[dict[str, Any]], object], task: str = "search") -> Path:
         """A submission whose manifest was changed and given the digest that fits."""
-        files = self.packed(task)
-        files[MANIFEST] = edited(files[MANIFEST], change)
-        return self.archive(files)
+        return self.edited(self.packed(task), change)
+
+    def edited(self, files: Files, change: Callable[[dict[str, Any]], object]) -> Path:
+        """The submission of ``files``, its manifest changed and given the digest that fits."""
+        return self.archive({**files, MANIFEST: edited(files[MANIFEST], change)})
 
     def rows(self, change: Callable[[list[dict[str, Any]]], object], task: str = "search") -> Path:
         """A submission whose rows were changed, with all hashes that fit."""

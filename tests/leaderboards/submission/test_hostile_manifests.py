@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from benchmark.runs.spec import RunSpec
+from leaderboards.submission.pack import files_of
 from leaderboards.submission.schema import MANIFEST
 
 Manifest = dict[str, Any]
@@ -192,6 +194,11 @@ def test_half_a_claimed_interval_is_refused_and_none_is_another_than_computed(fo
     ]
 
 
+def test_a_selection_among_the_candidates_of_version_1_is_refused(forge) -> None:
+    path = forge.manifest(_run("task_version", to=1), "selection")
+    forge.rejected(path, "task-version", "selection has version 2; the run answers version 1")
+
+
 def test_an_interval_without_width_is_an_earlier_versions_and_no_contradiction(forge) -> None:
     def flat(manifest: Manifest) -> None:
         score = manifest["runs"][0]["scores"]["Recall"]  # of all that are selected: 1
@@ -241,16 +248,38 @@ def test_an_edited_interval_is_a_warning_and_a_problem_when_strict(forge) -> Non
     assert not strict.warnings
 
 
-def test_scores_of_an_encoder_may_move_a_little_between_machines(forge) -> None:
-    def change(by: float) -> Callable[[Manifest], None]:
-        def apply(manifest: Manifest) -> None:
-            score = manifest["runs"][0]["scores"]["target similarity-own"]
-            for key in ("value", "low", "high"):
-                score[key] += by
+def _moved(by: float) -> Callable[[Manifest], None]:
+    """A change of the first claimed target similarity."""
 
-        return apply
+    def apply(manifest: Manifest) -> None:
+        scores = [scores for run in manifest["runs"] if (scores := _judged_scores(run))]
+        for end in ("value", "low", "high"):
+            scores[0][end] += by
 
-    near = forge.verify(forge.manifest(change(-0.01), "image-generation"))
-    assert "encoder-differs" in {warning.code for warning in near.warnings}
+    return apply
+
+
+def _judged_scores(run: dict[str, Any]) -> dict[str, Any]:
+    named = (n for n in run["scores"] if n.startswith("target similarity-"))
+    return run["scores"].get(next(named, ""), {})
+
+
+def test_scores_of_the_judge_may_move_by_last_digits_between_machines(forge) -> None:
+    near = forge.verify(forge.manifest(_moved(-5e-5), "image-generation"), strict=True)
+    assert [finding.message for finding in (*near.problems, *near.warnings)] == []
     assert near.accepted
-    forge.rejected(forge.manifest(change(-0.1), "image-generation"), "score-mismatch")
+    forge.rejected(forge.manifest(_moved(-5e-4), "image-generation"), "outside-tolerance")
+
+
+def test_a_judged_score_outside_the_tolerance_refuses_its_run_alone(
+    forge, execute, data_home
+) -> None:
+    specs = (RunSpec("random-photo", "image-generation", "sim-xs", seed=seed) for seed in (0, 1))
+    declaration = json.loads(forge.packed("search")[MANIFEST])["declaration"]
+    files = files_of([execute(spec, data_home) for spec in specs], declaration)
+    result = forge.verify(forge.edited(files, _moved(0.01)))
+    assert result.accepted
+    assert result.badge == "re-scored"
+    (name,) = result.refused_runs
+    assert [finding.code for finding in result.refused_runs[name]] == ["outside-tolerance"]
+    assert {run.predictions for run in result.submission.runs} - {name}
