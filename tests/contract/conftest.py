@@ -20,7 +20,22 @@ from benchmark.runs.fitting import seed_everything
 
 #: Settings under which a model that learns for long fits in seconds.
 FAST_SETTINGS: dict[str, dict[str, object]] = {
-    "unimp": {"width": 32, "depth": 2, "heads": 2, "epochs": 1, "encoder_steps": 3},
+    "unimp": {
+        "width": 32,
+        "depth": 2,
+        "heads": 2,
+        "text_tokens": 600,
+        "epochs": 1,
+        "encoder_steps": 3,
+        "encoder_batch": 16,
+        "image_token_steps": 2,
+        "image_token_batch": 4,
+        "most_rows": 64,
+        "own_rows": 32,
+        "validation_users": 8,
+        "validation_others": 8,
+        "answer_tokens": 12,
+    },
     **{
         name: {"epochs": 2, "validation_users": 40}
         for name in ("mf", "lightgcn", "hgn", "gru4rec", "sasrec", "bert4rec")
@@ -32,13 +47,39 @@ FAST_SETTINGS: dict[str, dict[str, object]] = {
         name: {"epochs": 2, "validation_users": 40, "encoder_steps": 3}
         for name in ("vbpr", "causalrec")
     },
-    "rtm": {"epochs": 1, "validation_users": 5, "candidates": 12, "item_reviews": 5},
+    "rtm": {
+        "epochs": 1,
+        "validation_users": 5,
+        "candidates": 12,
+        "item_reviews": 5,
+        "user_reviews": 5,
+        "embedding_size": 16,
+        "inner_size": 32,
+        "batch_size": 256,
+    },
     "ultragcn": {"epochs": 2, "validation_users": 40, "negatives": 5},
     "macr": {"epochs": 2, "validation_users": 40},
     "s3rec": {"epochs": 1, "pretrain_epochs": 1, "validation_users": 40},
 }
 
 SEED = 3
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of a model one after another.
+
+    Tests are dealt out to processes in runs, so nearly every model is fitted in one of them alone.
+    """
+    tests = Path(__file__).with_name("test_models.py")
+    places = [place for place, item in enumerate(items) if item.path == tests]
+    by_model = sorted((items[place] for place in places), key=_label)
+    for place, item in zip(places, by_model, strict=True):
+        items[place] = item
+
+
+def _label(item: pytest.Item) -> str:
+    assert isinstance(item, pytest.Function)
+    return str(item.callspec.params.get("label", "")) if hasattr(item, "callspec") else ""
 
 
 @dataclass(frozen=True)
