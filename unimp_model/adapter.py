@@ -187,7 +187,7 @@ class UniMP:
         storage.save_items(parts.items.values(), folder)
         if parts.photos is not None and parts.encoder is not None:
             storage.save_photos(parts.photos, folder)
-            storage.save_encoder(parts.encoder, config.image_encoder, folder)
+            storage.save_encoder(parts.encoder, folder)
         if parts.image_tokenizer is not None:
             storage.save_image_tokenizer(parts.image_tokenizer, folder)
         storage.save_record(
@@ -199,6 +199,7 @@ class UniMP:
             codes=parts.vocabulary.codes,
             photos=None if parts.photos is None else list(parts.photos.index),
             language_model_sha256=parts.language_sha256,
+            image_encoder=None if parts.encoder is None else parts.encoder.name,
             image_encoder_sha256=None if parts.encoder is None else parts.encoder.sha256(),
             image_tokenizer_sha256=(
                 None if parts.image_tokenizer is None else parts.image_tokenizer.sha256()
@@ -224,7 +225,9 @@ class UniMP:
         known = storage.load_items(folder)
         vocabulary = storage.load_vocabulary(folder, record, known)
         photos = storage.load_photos(folder, record)
-        encoder = storage.load_encoder(folder, config.image_encoder, record["image_encoder_sha256"])
+        encoder = storage.load_encoder(
+            folder, record["image_encoder"], record["image_encoder_sha256"]
+        )
         language_sha256 = None
         if config.freezes_language_model:
             language, _, language_sha256 = load_pretrained(config)
@@ -241,6 +244,7 @@ class UniMP:
         storage.restore(network, state, own, folder)
         network.to(OneProcess().device).eval()
         template = new_template(vocabulary, config)
+        template.remember(list(known.values()))
         image_tokenizer = storage.load_image_tokenizer(folder, record["image_tokenizer_sha256"])
         self._parts = Parts(
             vocabulary, template, network, photos, encoder, known, image_tokenizer, language_sha256

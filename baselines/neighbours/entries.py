@@ -52,4 +52,10 @@ MODELS: tuple[ModelEntry, ...] = (
         variants={"text": {"reads": "text"}},
         requires=("sklearn",),
     ),
+    _neighbours(
+        "photo-knn",
+        "photo_knn:PhotoKNN",
+        variants={"unit": {"scaling": "unit"}},
+        space={"scaling": ["centred", "unit"]},
+    ),
 )

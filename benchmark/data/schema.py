@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 #: Increased whenever the bytes of a prepared dataset change for the same raw files.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 PARTS = ("train", "valid", "test")
 #: Largest share of users that a split may hold back as the cohort new-user.

@@ -45,12 +45,15 @@ INTERFACE = (
 
 #: Modules (with all below them) that can change no number: they never count.
 PLUMBING = (
+    "baselines.choice.entries",
     "baselines.collaborative.entries",
     "baselines.entries",
+    "baselines.generative.entries",
     "baselines.multimodal.entries",
     "baselines.neighbours.entries",
     "baselines.recbole.entries",
     "baselines.search.entries",
+    "baselines.simulated.entries",
     "baselines.trivial.entries",
     "benchmark.cli",
     "benchmark.commands",

@@ -23,6 +23,7 @@ in :mod:`unimp_model.training.losses`, the two stages of drawing (Eq. 9) in
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -48,10 +49,19 @@ from unimp_model.sequence.tokens import SPECIALS
 
 class Tables(NamedTuple):
     """Input and output rows of the tokens the language model did not have: (S + n, d) each,
-    S for special tokens, ratings and image codes, n for items."""
+    S for special tokens, ratings and image codes, n for items. Behind them stand rows of items
+    that are shown otherwise than in the catalogue; ``shown`` (K,) says which items these are."""
 
     input: Tensor
     output: Tensor
+    shown: Tensor
+
+
+class Asked(NamedTuple):
+    """Where states come from: reads of a batch, by number (R,)."""
+
+    batch: Batch
+    reads: Tensor
 
 
 class UniMPNetwork(nn.Module):
@@ -97,16 +107,18 @@ class UniMPNetwork(nn.Module):
                 heads=language.heads,
             )
             if config.fusion == "cross-attention":
-                for layer in range(0, language.depth, config.fusion_every):
-                    self.cross_attention[str(layer)] = GatedCrossAttention(width, language.heads)
+                for layer in range(0, language.depth, config.layers_between(language.depth)):
+                    self.cross_attention[str(layer)] = GatedCrossAttention(
+                        width, language.heads, config.gate_start
+                    )
             elif config.fusion == "concatenation":
                 # Visual tokens stand among words, so they start at the scale words have.
                 nn.init.constant_(self.resampler.norm.weight, std)
             elif config.fusion == "early":
-                self.early_fusion = EarlyFusion()
+                self.early_fusion = EarlyFusion(config.gate_start)
             else:
                 self.cross_attention[str(language.depth)] = GatedCrossAttention(
-                    width, language.heads
+                    width, language.heads, config.gate_start
                 )
         if config.freezes_language_model:
             language.requires_grad_(False)
@@ -116,7 +128,36 @@ class UniMPNetwork(nn.Module):
     def tables(self) -> Tables:
         """Return the rows of special and item tokens under the weights as they are now."""
         into, out = self.items(self.language.input_rows, self.language.output_rows)
-        return Tables(torch.cat([self.special_input, into]), torch.cat([self.special_output, out]))
+        none_shown = torch.zeros(0, dtype=torch.int64, device=into.device)
+        return Tables(
+            torch.cat([self.special_input, into]), torch.cat([self.special_output, out]), none_shown
+        )
+
+    def extended(
+        self, tables: Tables, item: int, words: Sequence[int], photo: Tensor | None
+    ) -> Tables:
+        """Return ``tables`` with the rows of an item shown otherwise; see ``ItemRows.as_shown``."""
+        language = self.language
+        rows = self.items.as_shown(item, words, photo, language.input_rows, language.output_rows)
+        into, out = (
+            torch.cat([table, row[None]]) for table, row in zip(tables[:2], rows, strict=True)
+        )
+        return Tables(into, out, torch.cat([tables.shown, tables.shown.new_tensor([item])]))
+
+    def item_numbers(self, tokens: Tensor, tables: Tables) -> Tensor:
+        """Return the catalogue number of the item each token stands for, -1 for other tokens."""
+        n = len(self.items.input_delta)
+        numbers = tokens - len(self.language.input_rows) - self.specials
+        if len(tables.shown):
+            of_shown = tables.shown[(numbers - n).clamp(min=0)]
+            numbers = torch.where(numbers >= n, of_shown, numbers)
+        return numbers.clamp(min=-1)
+
+    def clear_words(self, dims: int) -> None:
+        """Zero the rows of words and special tokens in the first ``dims`` dimensions."""
+        with torch.no_grad():
+            for rows in (self.language.input_rows, self.special_input, self.special_output):
+                rows[:, :dims] = 0.0
 
     def visual_tokens(self, features: Tensor) -> Tensor:
         """Sample ``x_v`` (H, C, d) from the patch features (H, P, f) of H images."""
@@ -234,23 +275,36 @@ class UniMPNetwork(nn.Module):
         """Pick the hidden states (R, d) at ``batch.reads`` out of (B, N, d)."""
         return hidden.flatten(0, 1)[batch.reads]
 
-    def logits(self, states: Tensor, tables: Tables) -> Tensor:
-        """Score the whole vocabulary for states (R, d): (R, V_text + S + n)."""
+    def logits(self, states: Tensor, tables: Tables, asked: Asked | None = None) -> Tensor:
+        """Score the whole vocabulary for states (R, d): (R, V_text + S + n).
+
+        Without ``asked`` items are scored as if nothing were known but the states.
+        """
         with self._precision():
-            new = states @ tables.output.T
-            return torch.cat([self.language.project(states), new], dim=-1).float()
+            words = self.language.project(states)
+            specials = states @ tables.output[: self.specials].T
+        items = self.item_logits(states, tables, asked)
+        return torch.cat([words.float(), specials.float(), items], dim=-1)
 
-    def choice_logits(self, states: Tensor, choices: Tensor, tables: Tables) -> Tensor:
-        """Score [NONE] and one chosen token (R,) per state (R, d): (R, 2)."""
-        first_new = len(self.language.output_rows)
-        none = tables.output[SPECIALS.index("[NONE]")]
-        rows = tables.output[choices - first_new]  # (R, d)
-        return torch.stack([states @ none, (states * rows).sum(-1)], dim=-1)
+    def item_logits(
+        self, states: Tensor, tables: Tables, asked: Asked | None, tokens: Tensor | None = None
+    ) -> Tensor:
+        """Score every item for states (R, d): (R, n); with ``tokens`` (R,) one item each: (R,).
 
-    def item_scores(self, states: Tensor, tables: Tables) -> Tensor:
+        Ranking, selection and the whole vocabulary's softmax all come through here, so whatever
+        is to count for an item beside the product of state and row is added here once. ``asked``
+        tells what the reads that the states come from can see; ``None`` where that is unknown.
+        """
+        with self._precision():
+            if tokens is None:
+                last = self.specials + len(self.items.output_delta)
+                return (states @ tables.output[self.specials : last].T).float()
+            rows = tables.output[tokens - len(self.language.output_rows)]  # (R, d)
+            return (states * rows).sum(-1).float()
+
+    def item_scores(self, states: Tensor, tables: Tables, asked: Asked | None = None) -> Tensor:
         """Return log-probabilities (R, n) over item tokens alone, for states (R, d)."""
-        with self._precision():
-            return (states @ tables.output[self.specials :].T).float().log_softmax(-1)
+        return self.item_logits(states, tables, asked).log_softmax(-1)
 
 
 def last_layer(network: UniMPNetwork) -> set[str]:

@@ -24,6 +24,13 @@ def _whole(value: object) -> object:
     return int(str(value)) if digits else value
 
 
+def _names(value: object) -> object:
+    """The names in a text that separates them by commas."""
+    if not isinstance(value, str):
+        return value
+    return tuple(name for name in (part.strip() for part in value.split(",")) if name)
+
+
 class SplitParams(BaseModel):
     """Validates the settings of every source, which change defaults by ``Source.defaults``."""
 
@@ -31,6 +38,11 @@ class SplitParams(BaseModel):
 
     new_users: float = Field(
         0.0, ge=0, le=MOST_NEW_USERS, description="share of users reserved as the cohort new-user"
+    )
+    new_domains: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
+        (),
+        description="domains reserved as the cohort new-domain, separated by commas: who uses "
+        "nothing else is evaluated only, other users' interactions there are left out",
     )
     history_window: int = Field(
         50, ge=1, le=1000, description="longest history an instance carries"

@@ -1,4 +1,4 @@
-"""Split leave-one-out in time order, and hold users back.
+"""Split leave-one-out in time order, and hold users and domains back.
 
 Of each user the last interaction is the test part, the one before it the validation part,
 the rest is training. Equal timestamps keep the order of the raw file: any other tie rule
@@ -12,17 +12,21 @@ import polars as pl
 
 from benchmark.data.instances.seeded import chosen_share
 from benchmark.data.preparing.parameters import LEAST_INTERACTIONS, SplitParams
-from benchmark.errors import BenchError
+from benchmark.errors import BenchError, unknown_name
 
 
 def split(rows: pl.DataFrame, params: SplitParams) -> tuple[pl.DataFrame, dict[str, object]]:
     """Return ``rows`` (in file order) with ``part`` and ``cohort``, and what was left out.
 
-    Users come in the order of their first row, each user's rows in time order. Users with
-    fewer than ``params.min_interactions`` rows are dropped. ``params.new_users`` of the
-    remaining ones (rounded down, chosen by a hash of their id) form the cohort ``new-user``.
-    Raises :class:`BenchError` when nobody remains.
+    Users come in the order of their first row, each user's rows in time order. Users whose rows
+    all lie in ``params.new_domains`` form the cohort ``new-domain``; of other users the rows
+    there are left out, so nothing of these domains is trained on. Users with fewer than
+    ``params.min_interactions`` rows are dropped. ``params.new_users`` of the remaining ones
+    outside the new domains (rounded down, chosen by a hash of their id) form the cohort
+    ``new-user``. Raises :class:`BenchError` when nobody remains, and for a domain without rows.
     """
+    notes: dict[str, object] = {}
+    rows, away = _reserve(rows, params.new_domains, notes)
     names = pl.Enum(rows["user_id"].unique(maintain_order=True))
     code = pl.col("user_id").cast(names).to_physical().alias("_user")
     rows = rows.with_columns(code)
@@ -30,7 +34,6 @@ def split(rows: pl.DataFrame, params: SplitParams) -> tuple[pl.DataFrame, dict[s
     users = rows["_user"].to_numpy()
     counts = np.bincount(users, minlength=len(names.categories))
     keep = counts >= params.min_interactions
-    notes: dict[str, object] = {}
     if not keep.all():
         gone = keep[users]
         rows = rows.filter(pl.Series(gone))
@@ -43,16 +46,38 @@ def split(rows: pl.DataFrame, params: SplitParams) -> tuple[pl.DataFrame, dict[s
     ends = np.cumsum(counts[keep]) - 1  # the last row of each kept user
     part = np.zeros(len(rows), dtype=np.uint8)
     part[ends - 1], part[ends] = 1, 2
-    kept = names.categories.filter(pl.Series(keep))
-    held_back = chosen_share(kept.to_list(), params.new_users, params.seed, "new-user")
+    kept = [name for name in names.categories.filter(pl.Series(keep)) if name not in away]
+    held_back = chosen_share(kept, params.new_users, params.seed, "new-user")
     parts = pl.Series("part", ["train", "valid", "test"]).gather(part)
     cohort = (
-        pl.when(pl.col("user_id").is_in(list(held_back)))
+        pl.when(pl.col("user_id").is_in(list(away)))
+        .then(pl.lit("new-domain"))
+        .when(pl.col("user_id").is_in(list(held_back)))
         .then(pl.lit("new-user"))
         .otherwise(pl.lit("seen"))
         .alias("cohort")
     )
     return rows.drop("_user").with_columns(parts, cohort), notes
+
+
+def _reserve(
+    rows: pl.DataFrame, domains: tuple[str, ...], notes: dict[str, object]
+) -> tuple[pl.DataFrame, set[str]]:
+    """``rows`` without those of other users in ``domains``, and the users of nothing else."""
+    if not domains:
+        return rows, set()
+    known = rows["domain"].drop_nulls().unique().sort().to_list()
+    for domain in domains:
+        if domain not in known:
+            raise unknown_name("domain in new_domains", domain, known)
+    inside = pl.col("domain").is_in(list(domains)).fill_null(False)
+    by_user = rows.group_by("user_id", maintain_order=True).agg(inside.all())
+    away = set(by_user.filter(pl.col("domain"))["user_id"])
+    stray = inside & ~pl.col("user_id").is_in(list(away))
+    kept = rows.filter(~stray)
+    if len(kept) < len(rows):
+        notes["interactions left out: a new domain, by a user of others"] = len(rows) - len(kept)
+    return kept, away
 
 
 def _nobody_left(longest: int, asked: int) -> BenchError:

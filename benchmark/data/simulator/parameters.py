@@ -15,26 +15,35 @@ class SimulatorParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    size: Size = Field("s", description="users: xs 120, s 1,000, m 10,000, l 100,000, xl 1,000,000")
+    size: Size = Field("s", description="users: xs 132, s 4,400, m 11,000, l 110,000, xl 1,100,000")
     seed: int = Field(0, ge=0, description="a different shop and different users for every seed")
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Holds the numbers of users, items and leaf categories (search queries)."""
+    """Holds the numbers of users, items and leaf categories (search queries) of a shop.
+
+    ``annex`` is a second shop under the same roof: departments, items and users of its own.
+    """
 
     users: int
     items: int
     leaves: int
+    annex: Scale | None = None
+
+    @property
+    def shops(self) -> tuple[Scale, ...]:
+        """Return the main shop, and the annex if there is one."""
+        return (self,) if self.annex is None else (self, self.annex)
 
 
-#: xs is for tests, xl for measuring at scale.
+#: xs is for tests, xl for measuring at scale. The annex becomes the cohort new-domain.
 SCALES: dict[str, Scale] = {
-    "xs": Scale(users=120, items=80, leaves=5),
-    "s": Scale(users=1_000, items=400, leaves=20),
-    "m": Scale(users=10_000, items=3_000, leaves=120),
-    "l": Scale(users=100_000, items=20_000, leaves=720),
-    "xl": Scale(users=1_000_000, items=50_000, leaves=720),
+    "xs": Scale(120, 80, 5, annex=Scale(12, 24, 4)),
+    "s": Scale(4_000, 400, 20, annex=Scale(400, 120, 6)),
+    "m": Scale(10_000, 3_000, 120, annex=Scale(1_000, 600, 24)),
+    "l": Scale(100_000, 20_000, 576, annex=Scale(10_000, 4_000, 144)),
+    "xl": Scale(1_000_000, 50_000, 576, annex=Scale(100_000, 10_000, 144)),
 }
 
 #: Interactions of a user, uniform, both ends included. Independent of what is chosen.
@@ -49,21 +58,21 @@ class Weights:
     of what separates the items of one category.
     """
 
-    colour: float = 1.4
-    shape: float = 1.4
-    pattern: float = 1.4
-    brand: float = 0.5
-    material: float = 0.5
-    price: float = 0.2
+    colour: float = 2.0
+    shape: float = 2.0
+    pattern: float = 2.0
+    brand: float = 1.3
+    material: float = 1.7
+    price: float = 0.6
     quality: float = 0.25
     exposure: float = 0.4
     liked_leaves: int = 3
     leaf_odds: float = 0.7
     """Total odds of the liked leaf categories against all others, everything else equal."""
     complements: int = 2
-    complement_odds: float = 0.3
+    complement_odds: float = 0.8
     """The same for the categories that complement the latest item's."""
-    loyalty: tuple[float, ...] = (0.6, 0.35, 0.2)
+    loyalty: tuple[float, ...] = (1.7, 0.3, 0.1)
     """Bonus of a brand had 1, 2, ... items ago; added up."""
     temperature: float = 1.0
     rating_mean: float = 3.65
@@ -71,7 +80,7 @@ class Weights:
     """Standard deviation of the taste part of a rating, in stars."""
     rating_leniency: float = 0.35
     """Standard deviation of a user's general leniency, in stars."""
-    rating_noise: float = 0.6
+    rating_noise: float = 0.45
     """Standard deviation of what nothing explains, in stars, before rounding."""
 
 

@@ -5,11 +5,11 @@ probability proportional to ``exp(U / temperature)``,
 
     U(u, i | h) = looks(u, i) + words(u, i) + need(u, i) + quality(i) + exposure(i) + habit(i | h)
 
-where looks are tastes over colour, shape and pattern, words over brand, material and price,
-need over the leaf category, and habit rewards complements of the latest item and brands had
-recently. The star rating is ``clip(round(z + noise), 1, 5)`` with ``z`` affine in
-``looks + words + quality``: what one looks for decides whether one buys, not how one rates.
-This is the multinomial logit of random utility theory (McFadden, 1974).
+among the items of the user's own shop, where looks are tastes over colour, shape and pattern,
+words over brand, material and price, need over the leaf category, and habit rewards complements
+of the latest item and brands had recently. The star rating is ``clip(round(z + noise), 1, 5)``
+with ``z`` affine in ``looks + words + quality``: need and habit decide whether one buys, not how
+one rates. This is the multinomial logit of random utility theory (McFadden, 1974).
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ Ints = NDArray[np.int64]
 
 ATTACHMENT = "truth.safetensors"
 _METADATA_KEY = "simulator"
-_FORMAT = 1
+_FORMAT = 2
+
+#: Utility of what another shop sells: its exponential is zero in any sum of utilities.
+_NOT_ON_SALE = -1e4
 
 
 def user_name(index: int) -> str:
@@ -82,6 +85,8 @@ class UserFactors:
     """Liked leaf categories, (users, liked)."""
     leniency: NDArray[np.float32]
     """Added to every rating, in stars."""
+    shop: NDArray[np.int16]
+    """Where the user buys: 0 the main shop, 1 the annex."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,8 @@ class Truth:
     users: UserFactors
     complements: NDArray[np.int16]
     """Leaf categories that follow a leaf category, (leaves, complements)."""
+    shops: NDArray[np.int16]
+    """Which shop sells a leaf category, (leaves,): 0 the main shop, 1 the annex."""
     weights: Weights
     need_gain: float
     """Utility of a liked leaf category."""
@@ -133,13 +140,24 @@ class Truth:
         np.put_along_axis(liked, self.users.leaves[users].astype(np.int64), self.need_gain, axis=1)
         return liked[:, self.items.leaf]
 
+    def on_sale(self, users: Ints) -> NDArray[np.bool_]:
+        """Return which items the users' shops sell, (users, items)."""
+        sold: NDArray[np.bool_] = (
+            self.users.shop[users][:, None] == self.shops[self.items.leaf][None, :]
+        )
+        return sold
+
     def standing(self, users: Ints) -> Floats:
-        """Return the utility that does not change from step to step (no habits), (users, items)."""
+        """Return the utility that does not change from step to step (no habits), (users, items).
+
+        Far below all others for items of another shop.
+        """
         total = self.looks(users)
         total += self.words(users)
         total += self.need(users)
         total += self.items.quality
         total += self.items.exposure
+        total[~self.on_sale(users)] = _NOT_ON_SALE
         return total
 
     def habit(self, recent: Ints) -> Floats:
@@ -181,7 +199,7 @@ class Truth:
 
     def to_bytes(self) -> bytes:
         """Return the safetensors file; equal truths give equal bytes."""
-        tensors = {"complements": self.complements}
+        tensors = {"complements": self.complements, "shops": self.shops}
         for group in ("items", "users"):
             for field in fields(part := getattr(self, group)):
                 tensors[f"{group}.{field.name}"] = getattr(part, field.name)
@@ -216,6 +234,7 @@ def read_truth(path: Path) -> Truth:
             items=ItemFactors(**_group(tensors, "items")),
             users=UserFactors(**_group(tensors, "users")),
             complements=tensors["complements"],
+            shops=tensors["shops"],
             weights=Weights(**weights),
             **{key: value for key, value in header.items() if key != "format"},
         )

@@ -94,16 +94,21 @@ _IRREGULAR = {
 #: A catalogue that needs more leaf categories than the taxonomy has repeats it per line.
 LINES = ("", "travel", "kids", "office", "outdoor", "studio")
 
+#: Departments of the annex: the domains that are kept out of training.
+ANNEX_DEPARTMENTS = ("music", "stationery")
 
-def leaf_categories(count: int) -> tuple[tuple[tuple[str, ...], str], ...]:
+
+def leaf_categories(count: int, *, annex: bool) -> tuple[tuple[tuple[str, ...], str], ...]:
     """Return ``count`` leaf categories as (path from general to specific, singular noun).
 
-    Departments take turns, so a small catalogue is as varied as a large one. Raises
-    :class:`ValueError` when there are fewer.
+    They belong to the departments of the annex, or to all others. Departments take turns, so a
+    small catalogue is as varied as a large one. Raises :class:`ValueError` when there are fewer.
     """
     by_department: dict[str, list[tuple[str, ...]]] = {}
     for row in _TAXONOMY.strip().splitlines():
         department, shelf, leaves = (cell.strip() for cell in row.split("|"))
+        if (department in ANNEX_DEPARTMENTS) != annex:
+            continue
         stem = (department,) if shelf == "-" else (department, shelf)
         paths = by_department.setdefault(department, [])
         paths.extend((*stem, leaf.strip()) for leaf in leaves.split(","))

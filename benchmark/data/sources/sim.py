@@ -8,6 +8,7 @@ from benchmark.data.raw.source import OnError, Source
 from benchmark.data.schema import RawDataset
 from benchmark.data.simulator.generate import generate
 from benchmark.data.simulator.parameters import SimulatorParams
+from benchmark.data.simulator.vocabulary import ANNEX_DEPARTMENTS
 
 
 def read(raw: Path | None, params: SimulatorParams, *, on_error: OnError) -> RawDataset:
@@ -27,6 +28,6 @@ SOURCE = Source(
     read=read,
     default_name=default_name,
     needs_raw=False,
-    defaults={"new_users": 0.1, "history_window": 5},
+    defaults={"new_users": 0.1, "history_window": 5, "new_domains": ANNEX_DEPARTMENTS},
     simulated=True,
 )

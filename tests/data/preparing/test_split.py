@@ -7,11 +7,21 @@ import pytest
 
 from benchmark.data.preparing.parameters import SplitParams
 from benchmark.data.preparing.split import split
-from benchmark.errors import BenchError
+from benchmark.errors import BenchError, UsageError
 
 
 def log(*rows: tuple[str, str, int]) -> pl.DataFrame:
     return pl.DataFrame(list(rows), schema=["user_id", "item_id", "timestamp"], orient="row")
+
+
+def log_of_domains(**users: str) -> pl.DataFrame:
+    """Each user's domains in time order, a letter an interaction."""
+    rows = [
+        (user, f"{domain}{time}", time, domain)
+        for user, domains in users.items()
+        for time, domain in enumerate(domains)
+    ]
+    return pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp", "domain"], orient="row")
 
 
 def test_last_is_test_and_second_to_last_is_validation() -> None:
@@ -69,3 +79,39 @@ def test_who_is_held_back_does_not_depend_on_row_order() -> None:
         split(rows, SplitParams(new_users=0.2, seed=1))[0]
         .filter(pl.col("cohort") == "new-user")["user_id"]
     )  # fmt: skip
+
+
+def test_who_uses_new_domains_only_is_evaluated_and_never_trained_on() -> None:
+    rows = log_of_domains(a="xxxy", b="zzzz", c="zwzw", d="xxxx")
+    split_rows, notes = split(rows, SplitParams(new_domains="z, w"))
+    cohorts = dict(split_rows.select("user_id", "cohort").unique().iter_rows())
+    assert cohorts == {"a": "seen", "b": "new-domain", "c": "new-domain", "d": "seen"}
+    assert notes == {}
+
+
+def test_rows_in_a_new_domain_by_users_of_others_are_left_out_and_counted() -> None:
+    rows = log_of_domains(a="xzxxz", b="zzzz", c="zzxz")
+    split_rows, notes = split(rows, SplitParams(new_domains=("z",)))
+    assert split_rows.filter(pl.col("user_id") == "a")["item_id"].to_list() == ["x0", "x2", "x3"]
+    assert set(split_rows["user_id"]) == {"a", "b"}
+    assert notes == {
+        "interactions left out: a new domain, by a user of others": 5,
+        "users left out: fewer than 3 interactions": {"users": 1, "interactions": 1},
+    }
+
+
+def test_new_users_come_from_the_trained_domains() -> None:
+    rows = log_of_domains(
+        **{f"a{u}": "xxx" for u in range(10)}, **{f"b{u}": "zzz" for u in range(10)}
+    )
+    held = split(rows, SplitParams(new_domains="z", new_users=0.5))[0]
+    assert held.filter(pl.col("cohort") == "new-user")["domain"].to_list() == ["x"] * 15
+    assert held.filter(pl.col("cohort") == "new-domain")["user_id"].n_unique() == 10
+
+
+def test_an_unknown_new_domain_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"new_domains 'musik'[\s\S]*'music'"):
+        split(
+            log_of_domains(a="xxx").with_columns(domain=pl.lit("music")),
+            SplitParams(new_domains="musik"),
+        )

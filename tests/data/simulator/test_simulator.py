@@ -19,6 +19,7 @@ from benchmark.data.simulator.parameters import HABIT_SPAN, Scale, SimulatorPara
 from benchmark.data.simulator.photos import SIZE, draw_photo
 from benchmark.data.simulator.truth import ATTACHMENT, Truth, index_of, read_truth
 from benchmark.data.simulator.vocabulary import (
+    ANNEX_DEPARTMENTS,
     COLOURS,
     LINES,
     PATTERNS,
@@ -64,6 +65,14 @@ def _words(raw: RawDataset) -> set[str]:
     return {word for text in texts for word in re.findall(r"[a-z]+", text.lower())}
 
 
+def every_leaf() -> tuple[tuple[tuple[str, ...], str], ...]:
+    """All leaf categories there are, of both shops."""
+    return (
+        *leaf_categories(96 * len(LINES), annex=False),
+        *leaf_categories(24 * len(LINES), annex=True),
+    )
+
+
 def test_same_seed_same_bytes_other_seed_other_bytes() -> None:
     first, again, other = (
         _fingerprint(generate(SimulatorParams(size="xs", seed=seed))) for seed in (3, 3, 4)
@@ -100,13 +109,13 @@ def test_no_text_of_an_item_tells_how_it_looks(small: RawDataset) -> None:
 
 
 def test_no_word_of_the_whole_vocabulary_tells_how_an_item_looks() -> None:
-    leaves = leaf_categories(120 * len(LINES))
+    leaves = every_leaf()
     words = {word for path, noun in leaves for part in (*path, noun) for word in part.split()}
     assert not {*COLOURS, *SHAPES, *PATTERNS} & words
 
 
 def test_every_leaf_category_asks_a_different_query() -> None:
-    leaves = leaf_categories(120 * len(LINES))
+    leaves = every_leaf()
     queries = {" ".join(dict.fromkeys(" ".join(path).split())) for path, _ in leaves}
     assert len(queries) == len(leaves)
 
@@ -201,8 +210,21 @@ def test_tastes_can_be_told_from_five_photos(small: RawDataset, truth: Truth) ->
         assert liked.mean() > 0.7
 
 
+def test_users_of_the_annex_buy_there_and_nobody_else_does(small: RawDataset, truth: Truth) -> None:
+    departments = small.interactions.group_by("user_id").agg(pl.col("domain").unique())
+    annexed = departments["domain"].list.eval(pl.element().is_in(list(ANNEX_DEPARTMENTS)))
+    assert (annexed.list.all() == annexed.list.any()).all()
+    assert annexed.list.all().sum() == 400
+    every = np.arange(truth.n_users)
+    assert (truth.on_sale(every).sum(axis=1) == np.where(every < 4_000, 400, 120)).all()
+    leaves = set(truth.items.leaf[truth.items.leaf >= 20].tolist())
+    assert set(truth.users.leaves[4_000:].ravel().tolist()) <= leaves
+    assert set(truth.complements[20:].ravel().tolist()) <= leaves
+
+
 def test_popularity_is_skewed(small: RawDataset) -> None:
-    counts = np.sort(small.interactions["item_id"].value_counts()["count"].to_numpy())
+    main = small.interactions.filter(~pl.col("domain").is_in(list(ANNEX_DEPARTMENTS)))
+    counts = np.sort(main["item_id"].value_counts()["count"].to_numpy())
     assert counts[-40:].sum() > 2 * counts[:40].sum()
 
 
