@@ -62,6 +62,7 @@ FAST_SETTINGS: dict[str, dict[str, object]] = {
         "batch_size": 256,
     },
     "attribute-counts": {"encoder_steps": 3},
+    "informed": {"burn": 2, "draws": 4, "thin": 1},
     "ultragcn": {"epochs": 2, "validation_users": 40, "negatives": 5},
     "p5": _FAST_P5,
     "vip5": {**_FAST_P5, "text_epochs": 1, "encoder_steps": 3},
