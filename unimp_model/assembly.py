@@ -70,15 +70,21 @@ def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, s
     torch.manual_seed(seed)  # whether the encoder was trained or cached must not matter
     if language is None:
         language = new_tiny(vocabulary, config)
+    own_dims = config.photo_dims > 0 and not config.freezes_language_model
+    placed = photo_vectors(list(data.catalogue), photos, config.photo_dims or language.width // 2)
+    vectors = None if placed is None else placed[1]
     items = ItemRows(
         [attribute_tokens(template, item) for item in data.catalogue],
-        photo_vectors(list(data.catalogue), photos),
+        vectors,
         width=language.width,
         content=config.item_rows == "content",
         photos_enter=config.fusion != "late",
         row_std=float(language.input_rows.detach().std()),
+        own_dims=own_dims,
     )
     network = new_network(config, language, items, photos, vocabulary)
+    if own_dims and items.photos is not None:
+        network.clear_words(items.photos.shape[1])
     shown = {item.item_id: item for item in data.catalogue}
     return Parts(
         vocabulary, template, network, photos, encoder, shown, image_tokenizer, language_sha256
@@ -106,6 +112,8 @@ def new_template(vocabulary: Vocabulary, config: UniMPConfig) -> Template:
         vision=config.vision != "none",
         attend_last_image=config.attend_last_image,
         visual_positions=config.visual_tokens if config.fusion == "concatenation" else 0,
+        others=config.other_attributes,
+        asks_of_photo=config.fusion != "late",
     )
 
 

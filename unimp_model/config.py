@@ -147,9 +147,17 @@ class UniMPConfig(BaseModel):
     encoder_batch: int = Field(64, ge=2, le=4096, description="photo-text pairs a step")
     visual_tokens: int = Field(4, ge=1, le=256, description="C, visual tokens per image")
     resampler_layers: int = Field(1, ge=1, le=12, description="layers of the perceiver resampler")
-    fusion_every: int = Field(
-        2, ge=1, le=16, description="cross-attention before every n-th layer (paper: 2)"
+    fusion_every: int | None = Field(
+        None,
+        ge=1,
+        le=16,
+        description="cross-attention before every n-th layer; not given: 2 (paper), and every "
+        "layer of a language model of one or two",
     )
+    gate_start: float = Field(
+        0.1, ge=0, le=3, description="gates g start here (Flamingo: 0, where little passes a while)"
+    )
+    gate_learning_rate: float = Field(1e-2, gt=0, le=1, description="of gates, AdamW: peak")
     attend_last_image: bool = Field(
         False,
         description="instruction tokens cross-attend to the latest history image (released code)",
@@ -172,11 +180,21 @@ class UniMPConfig(BaseModel):
     item_rows: Literal["content", "random"] = Field(
         "content", description="item token rows start from content, or from noise"
     )
+    photo_dims: int = Field(
+        48,
+        ge=0,
+        le=4096,
+        description="dimensions of their own that photos start in, in item rows from scratch; 0: "
+        "none, photos are mixed with words",
+    )
     history_items: int = Field(
         5, ge=1, le=200, description="latest history items that are read (paper: 5)"
     )
     targets_per_row: int = Field(
         5, ge=1, le=200, description="next items asked for per shared history in training"
+    )
+    other_attributes: int = Field(
+        4, ge=0, le=100, description="attributes an item's text shows beside the paper's five"
     )
     words_per_attribute: int = Field(20, ge=1, le=500, description="truncation c of a value")
 
@@ -218,7 +236,7 @@ class UniMPConfig(BaseModel):
         None, ge=1, description="user sequences per epoch at most, drawn anew each epoch"
     )
     shuffle: float = Field(
-        0.5, ge=0, le=1, description="share of training sequences read in random order"
+        0.0, ge=0, le=1, description="share of training sequences read in random order"
     )
     batch_rows: int = Field(24, ge=1, le=4096, description="user sequences a step")
     optimiser: Literal["adamw", "muon"] = Field(
@@ -248,6 +266,10 @@ class UniMPConfig(BaseModel):
     choosing_users: int = Field(
         1000, ge=1, description="validation users a threshold or temperature is chosen on, at most"
     )
+
+    def layers_between(self, depth: int) -> int:
+        """Return n of "cross-attention before every n-th of ``depth`` layers"."""
+        return self.fusion_every or (1 if depth <= 2 else 2)
 
     @property
     def freezes_language_model(self) -> bool:
@@ -331,11 +353,6 @@ class UniMPConfig(BaseModel):
 
     @model_validator(mode="after")
     def _check_sizes(self) -> UniMPConfig:
-        if self.targets_per_row > self.history_items:
-            raise ValueError(
-                f"targets_per_row {self.targets_per_row} exceeds history_items "
-                f"{self.history_items}: the first target would have no history"
-            )
         if self.width % (2 * self.heads):
             raise ValueError(
                 f"width {self.width} must be a multiple of twice the {self.heads} heads"

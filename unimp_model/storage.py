@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from unimp_model.network.model import UniMPNetwork, trainable_parameters
 from unimp_model.sequence.tokens import Vocabulary
 
 #: Version of the files of a saved model; others are refused.
-FORMAT = 5
+FORMAT = 6
 _RECORD = "unimp.json"
 _WEIGHTS = "model.safetensors"
 _PHOTOS = "photos.safetensors"
@@ -178,7 +179,15 @@ def save_items(items: Iterable[Item], folder: Path) -> None:
     write_json(
         folder / _ITEMS,
         [
-            [i.item_id, i.title, i.category, i.brand, i.price, i.image and Path(i.image).name]
+            [
+                i.item_id,
+                i.title,
+                i.category,
+                i.brand,
+                i.price,
+                i.image and Path(i.image).name,
+                dict(i.attributes),
+            ]
             for i in items
         ],
     )
@@ -190,9 +199,9 @@ def load_items(folder: Path) -> dict[str, Item]:
         return {
             item_id: Item(
                 item_id, title=title, category=tuple(category), brand=brand, price=price,
-                image=image,
+                image=image, attributes=MappingProxyType(attributes),
             )
-            for item_id, title, category, brand, price, image in read_json(
+            for item_id, title, category, brand, price, image, attributes in read_json(
                 folder / _ITEMS, fix=REFIT
             )
         }  # fmt: skip

@@ -104,6 +104,7 @@ def world(items: list[Item], vocabulary: Vocabulary) -> Callable[..., World]:
             vision=True,
             attend_last_image=config.attend_last_image,
             visual_positions=config.visual_tokens if config.fusion == "concatenation" else 0,
+            asks_of_photo=config.fusion != "late",
         )
         shown = [item for item in items if item.image is not None]
         generator = np.random.default_rng(0)

@@ -17,7 +17,7 @@ from torch import Tensor
 from benchmark.rounding import SPARE_BITS, rounded
 from unimp_model.images.encoder import PhotoFeatures
 from unimp_model.network.language import new_cache
-from unimp_model.network.model import Tables, UniMPNetwork
+from unimp_model.network.model import Asked, Tables, UniMPNetwork
 from unimp_model.sequence.batches import Batch, collate, padded_length
 from unimp_model.sequence.template import Row
 from unimp_model.sequence.tokens import Vocabulary
@@ -89,8 +89,8 @@ class Reader:
         """Return log-probabilities (len(rows), items) at each row's one answer position."""
         items = len(self.tables.output) - self.network.specials
         out = np.empty((len(rows), items), np.float32)
-        for numbers, states in self.states(rows):
-            scores = self.network.item_scores(states, self.tables)
+        for numbers, states, asked in self.states(rows):
+            scores = self.network.item_scores(states, self.tables, asked)
             out[numbers] = scores[: len(numbers)].float().cpu().numpy()
         return out
 
@@ -108,7 +108,7 @@ class Reader:
         levels = len(vocabulary.levels)
         out = np.empty((len(rows), levels), np.float64)
         first = vocabulary.first_rating - vocabulary.text_size
-        for numbers, states in self.states(rows, advance):
+        for numbers, states, _ in self.states(rows, advance):
             rating_rows = self.tables.output[first : first + levels]
             p = (states @ rating_rows.T).double().softmax(-1).cpu()  # (at_once, levels)
             out[numbers] = p[: len(numbers)].numpy()
@@ -127,12 +127,13 @@ class Reader:
         ``advance`` is told of rows done.
         """
         out: list[NDArray[np.float64]] = [np.empty(0)] * len(rows)
-        for numbers, states in self.states(rows, advance):
-            for number, state in zip(numbers, states[: len(numbers)], strict=True):
-                tokens = torch.tensor(choices[number], device=state.device)
+        for numbers, states, asked in self.states(rows, advance):
+            for place, number in enumerate(numbers):
+                tokens = torch.tensor(choices[number], device=states.device)
                 logits = self.network.choice_logits(
-                    state.expand(len(tokens), -1), tokens, self.tables
-                )
+                    states[place].expand(len(tokens), -1), tokens, self.tables,
+                    Asked(asked.batch, asked.reads[place].expand(len(tokens))),
+                )  # fmt: skip
                 p = logits.double().softmax(-1)[:, 1].cpu().numpy()
                 out[number] = rounded(p, computed_in=np.float32)
         return out
@@ -219,14 +220,15 @@ class Reader:
 
     def states(
         self, rows: Sequence[Row], advance: Callable[[int], None] | None = None
-    ) -> Iterator[tuple[list[int], Tensor]]:
-        """Yield groups of row numbers with the states at their answer positions.
+    ) -> Iterator[tuple[list[int], Tensor, Asked]]:
+        """Yield groups of row numbers with the states at their answer positions, and what was read.
 
         States are (at_once, d): of the group's rows, then of what fills it up.
         """
         for numbers in self._groups(rows):
             batch = self._batch([rows[i] for i in numbers])
-            yield numbers, self.network.read(self.network(batch, self.tables, self.x_v), batch)
+            states = self.network.read(self.network(batch, self.tables, self.x_v), batch)
+            yield numbers, states, Asked(batch, torch.arange(len(states), device=states.device))
             if advance is not None:
                 advance(len(numbers))
 

@@ -54,6 +54,13 @@ class Tables(NamedTuple):
     output: Tensor
 
 
+class Asked(NamedTuple):
+    """Where states come from: reads of a batch, by number (R,)."""
+
+    batch: Batch
+    reads: Tensor
+
+
 class UniMPNetwork(nn.Module):
     """Reads token ids and visual tokens, and scores the vocabulary at chosen positions.
 
@@ -97,16 +104,18 @@ class UniMPNetwork(nn.Module):
                 heads=language.heads,
             )
             if config.fusion == "cross-attention":
-                for layer in range(0, language.depth, config.fusion_every):
-                    self.cross_attention[str(layer)] = GatedCrossAttention(width, language.heads)
+                for layer in range(0, language.depth, config.layers_between(language.depth)):
+                    self.cross_attention[str(layer)] = GatedCrossAttention(
+                        width, language.heads, config.gate_start
+                    )
             elif config.fusion == "concatenation":
                 # Visual tokens stand among words, so they start at the scale words have.
                 nn.init.constant_(self.resampler.norm.weight, std)
             elif config.fusion == "early":
-                self.early_fusion = EarlyFusion()
+                self.early_fusion = EarlyFusion(config.gate_start)
             else:
                 self.cross_attention[str(language.depth)] = GatedCrossAttention(
-                    width, language.heads
+                    width, language.heads, config.gate_start
                 )
         if config.freezes_language_model:
             language.requires_grad_(False)
@@ -117,6 +126,12 @@ class UniMPNetwork(nn.Module):
         """Return the rows of special and item tokens under the weights as they are now."""
         into, out = self.items(self.language.input_rows, self.language.output_rows)
         return Tables(torch.cat([self.special_input, into]), torch.cat([self.special_output, out]))
+
+    def clear_words(self, dims: int) -> None:
+        """Zero the rows of words and special tokens in the first ``dims`` dimensions."""
+        with torch.no_grad():
+            for rows in (self.language.input_rows, self.special_input, self.special_output):
+                rows[:, :dims] = 0.0
 
     def visual_tokens(self, features: Tensor) -> Tensor:
         """Sample ``x_v`` (H, C, d) from the patch features (H, P, f) of H images."""
@@ -234,23 +249,42 @@ class UniMPNetwork(nn.Module):
         """Pick the hidden states (R, d) at ``batch.reads`` out of (B, N, d)."""
         return hidden.flatten(0, 1)[batch.reads]
 
-    def logits(self, states: Tensor, tables: Tables) -> Tensor:
-        """Score the whole vocabulary for states (R, d): (R, V_text + S + n)."""
+    def logits(self, states: Tensor, tables: Tables, asked: Asked | None = None) -> Tensor:
+        """Score the whole vocabulary for states (R, d): (R, V_text + S + n).
+
+        Without ``asked`` items are scored as if nothing were known but the states.
+        """
         with self._precision():
-            new = states @ tables.output.T
-            return torch.cat([self.language.project(states), new], dim=-1).float()
+            words = self.language.project(states)
+            specials = states @ tables.output[: self.specials].T
+        items = self.item_logits(states, tables, asked)
+        return torch.cat([words.float(), specials.float(), items], dim=-1)
 
-    def choice_logits(self, states: Tensor, choices: Tensor, tables: Tables) -> Tensor:
-        """Score [NONE] and one chosen token (R,) per state (R, d): (R, 2)."""
-        first_new = len(self.language.output_rows)
-        none = tables.output[SPECIALS.index("[NONE]")]
-        rows = tables.output[choices - first_new]  # (R, d)
-        return torch.stack([states @ none, (states * rows).sum(-1)], dim=-1)
+    def item_logits(
+        self, states: Tensor, tables: Tables, asked: Asked | None, tokens: Tensor | None = None
+    ) -> Tensor:
+        """Score every item for states (R, d): (R, n); with ``tokens`` (R,) one item each: (R,).
 
-    def item_scores(self, states: Tensor, tables: Tables) -> Tensor:
+        Ranking, selection and the whole vocabulary's softmax all come through here, so whatever
+        is to count for an item beside the product of state and row is added here once. ``asked``
+        tells what the reads that the states come from can see; ``None`` where that is unknown.
+        """
+        with self._precision():
+            if tokens is None:
+                return (states @ tables.output[self.specials :].T).float()
+            rows = tables.output[tokens - len(self.language.output_rows)]  # (R, d)
+            return (states * rows).sum(-1).float()
+
+    def choice_logits(
+        self, states: Tensor, choices: Tensor, tables: Tables, asked: Asked | None = None
+    ) -> Tensor:
+        """Score [NONE] and one chosen item's token (R,) per state (R, d): (R, 2)."""
+        none = states @ tables.output[SPECIALS.index("[NONE]")]
+        return torch.stack([none, self.item_logits(states, tables, asked, choices)], dim=-1)
+
+    def item_scores(self, states: Tensor, tables: Tables, asked: Asked | None = None) -> Tensor:
         """Return log-probabilities (R, n) over item tokens alone, for states (R, d)."""
-        with self._precision():
-            return (states @ tables.output[self.specials :].T).float().log_softmax(-1)
+        return self.item_logits(states, tables, asked).log_softmax(-1)
 
 
 def last_layer(network: UniMPNetwork) -> set[str]:

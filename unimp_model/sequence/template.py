@@ -40,10 +40,10 @@ class Flat:
     ends: list[int] = field(default_factory=list)
     """Position of each item's [EOC]."""
 
-    def add(self, tokens: Sequence[int]) -> None:
-        """Append tokens that belong to no photo and to no attribute's value."""
+    def add(self, tokens: Sequence[int], slot: int = -1) -> None:
+        """Append tokens that are part of no attribute's value, and see the photo ``slot``."""
         self.tokens.extend(tokens)
-        self.slots.extend([-1] * len(tokens))
+        self.slots.extend([slot] * len(tokens))
         self.values.extend([False] * len(tokens))
 
 
@@ -71,6 +71,8 @@ class Branch:
     answer: tuple[int, ...] = ()
     choices: tuple[int, ...] = ()
     """Tokens to be decided on; ``answer`` then repeats those that belong to it."""
+    barred: tuple[int, ...] = ()
+    """Numbers of items that may not be answered: no item of a training softmax."""
 
 
 @dataclass(slots=True)
@@ -82,6 +84,8 @@ class Row:
     slots: NDArray[np.int32]
     segments: NDArray[np.int32]
     """0 for the trunk, b for the b-th branch."""
+    since: NDArray[np.int32]
+    """First trunk position, [CLS] apart, a token may attend to: where its window begins."""
     reach: NDArray[np.int32]
     """Last trunk position a token may attend to."""
     images: tuple[str, ...]
@@ -94,6 +98,8 @@ class Row:
     choices: NDArray[np.int32]
     """Token each of ``reads`` decides on by itself: ``targets`` holds it, or [NONE]. -1 where the
     whole vocabulary competes."""
+    barred: NDArray[np.int32]
+    """(E, 2): number of a read, and number of an item that may not be its answer."""
 
 
 def price_words(price: float) -> str:
@@ -109,11 +115,13 @@ def visual_token(which: int) -> int:
 class Template:
     """Builds sequences over one vocabulary.
 
-    Attributes are written in the paper's order: category, title, price, id, brand. One that
+    Attributes are written in the paper's order: category, title, price, id, brand; then at most
+    ``others`` more of the catalogue's, such as a material. One that
     is missing is left out, in the catalogue as under the ``nt`` perturbation: so a missing
     value never teaches the model a word for it. Values are cut to ``words`` words. Behind the
     [IMG] of an item with a photo there are ``visual_positions`` positions for its visual tokens
-    (fusion by concatenation), usually none.
+    (fusion by concatenation), usually none. With ``asks_of_photo`` an instruction about one item,
+    and its answer, see that item's photo as the item's own tokens do.
     """
 
     def __init__(
@@ -124,12 +132,16 @@ class Template:
         vision: bool,
         attend_last_image: bool,
         visual_positions: int = 0,
+        others: int = 0,
+        asks_of_photo: bool = True,
     ) -> None:
         self.vocabulary = vocabulary
         self.words = words
         self.vision = vision
         self.attend_last_image = attend_last_image
         self.visual_positions = visual_positions
+        self.others = others
+        self.asks_of_photo = asks_of_photo
         self._keys = {
             key: vocabulary.encode(key) for key in ("category", "title", "price", "id", "brand")
         }
@@ -152,7 +164,8 @@ class Template:
             pairs.append(("id", [own]))
         if item.brand and item.brand.strip():
             pairs.append(("brand", self._value(item.brand)))
-        return pairs
+        more = [(key, text) for key, text in item.attributes.items() if text.strip()]
+        return pairs + [(key, self._value(text)) for key, text in more[: self.others]]
 
     def history(self, items: Sequence[Item], ratings: Sequence[float | None] = ()) -> Flat:
         """Flatten a history (Eq. 2), ``[CLS] i_1 ... i_n``, items with ratings where known."""
@@ -165,22 +178,41 @@ class Template:
     def instruction(self, parts: Sequence[PromptPart]) -> Flat:
         """Flatten a task's prompt T; items in it are flattened like those of the history."""
         flat = Flat()
+        asked = [part for part in parts if isinstance(part, Item)]
         for part in parts:
             if isinstance(part, Item):
                 self._add_item(flat, part)
             else:
-                flat.add(self._phrase(part))
+                about = len(asked) == 1 and self.asks_of_photo
+                flat.add(self._phrase(part), flat.slots[-1] if about and flat.slots else -1)
         return flat
 
-    def row(self, trunk: Flat, branches: Sequence[Branch], *, context: bool) -> Row:
-        """Join a trunk and its branches; ``context`` adds the targets of Eq. 7."""
+    def row(
+        self,
+        trunk: Flat,
+        branches: Sequence[Branch],
+        *,
+        context: bool,
+        window: int | None = None,
+    ) -> Row:
+        """Join a trunk and its branches; ``context`` adds the targets of Eq. 7.
+
+        With ``window`` a branch sees that many items before it, and an item of the trunk as many
+        with itself: a long trunk then serves several windows.
+        """
         tokens, slots = list(trunk.tokens), list(trunk.slots)
         length = len(tokens)
         positions = list(range(length))
         segments = [0] * length
+        begins = [1, *(end + 1 for end in trunk.ends)]  # of items, and of what follows the last
+        since = [0] * length
+        if window is not None:
+            for number, end in enumerate(trunk.ends):
+                first = begins[max(0, number + 1 - window)]
+                since[begins[number] : end + 1] = [first] * (end + 1 - begins[number])
         reach = list(range(length))
         images = list(trunk.images)
-        reads, targets, kinds, choices = [], [], [], []
+        reads, targets, kinds, choices, barred = [], [], [], [], []
         if context:
             for position, is_value in enumerate(trunk.values):
                 if is_value:  # predicted from the position before it
@@ -202,7 +234,9 @@ class Template:
             images += own.images
             positions += range(attach + 1, attach + 1 + added)
             segments += [number] * added
+            since += [0 if window is None else begins[max(0, branch.after - window)]] * added
             reach += [attach] * added
+            barred += [(len(reads), item) for item in branch.barred]
             first_read = start + len(own.tokens) - 1
             if branch.choices:
                 none = self.vocabulary.none
@@ -220,12 +254,14 @@ class Template:
             positions=np.array(positions, np.int32),
             slots=np.array(slots, np.int32),
             segments=np.array(segments, np.int32),
+            since=np.array(since, np.int32),
             reach=np.array(reach, np.int32),
             images=tuple(images),
             reads=np.array(reads, np.int32),
             targets=np.array(targets, np.int32),
             kinds=np.array(kinds, np.int32),
             choices=np.array(choices, np.int32),
+            barred=np.array(barred, np.int32).reshape(-1, 2),
         )
 
     def _add_item(self, flat: Flat, item: Item, rating: float | None = None) -> None:
@@ -257,12 +293,18 @@ class Template:
         if image is not None:
             tokens += [visual_token(c) for c in range(self.visual_positions)]
         for key, value in self.attributes(item):
-            tokens += self._keys[key]
+            tokens += self._key(key)
             values += [False] * (len(tokens) - len(values))
             tokens += value
             values += [True] * len(value)
         values += [False] * (len(tokens) - len(values))
         return _Flattened(tokens, values, image)
+
+    def _key(self, key: str) -> list[int]:
+        known = self._keys.get(key)
+        if known is None:
+            known = self._keys[key] = self.vocabulary.encode(key)
+        return known
 
     def _phrase(self, text: str) -> list[int]:
         known = self._phrases.get(text)

@@ -79,6 +79,8 @@ class TaskExamples(ABC):
 
     in_any_order: ClassVar[bool] = True
     """Whether the task may be asked behind a history in another than its true order."""
+    bars_the_past: ClassVar[bool] = False
+    """Whether what the user already had cannot be the answer where data repeats nothing."""
     stands_alone: ClassVar[bool] = False
     """Whether its examples are rows of their own (:meth:`rows`), no branches of a history."""
 

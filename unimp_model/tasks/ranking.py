@@ -36,6 +36,8 @@ R = TypeVar("R", RecommendationInstance, SearchInstance)
 class RankingExamples(TaskExamples):
     """Makes every target (of a search: with a query) an example, answered by the item's token."""
 
+    bars_the_past = True
+
     def __init__(self, task: RankingTask[Any], data: TaskData, interactions: Interactions) -> None:
         super().__init__(interactions)
         self._task, self._template = task, data.template

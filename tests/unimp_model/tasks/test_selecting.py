@@ -18,7 +18,7 @@ from unimp_model.sequence.template import Branch
 from unimp_model.tasks import ALL_TASKS
 from unimp_model.tasks.base import question_row
 from unimp_model.tasks.selecting import candidate_tokens
-from unimp_model.training.trainer import training_loss
+from unimp_model.training.step import training_loss
 
 SELECTION = ALL_TASKS.index("selection")
 
@@ -76,7 +76,7 @@ def test_probabilities_are_a_choice_between_the_candidate_and_none(w):
     row = question_row(w.template, "selection", instance, window=5)
     reader = Reader(w.network, w.photos, slots=5)
     (found,) = reader.choices([row], [candidate_tokens(w.template, instance)])
-    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-5)
+    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4)
     assert len({round(float(p), 6) for p in found}) == 3
 
 
