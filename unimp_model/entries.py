@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from benchmark.models.registered import ModelEntry
 
+#: Parts of the match head, our extension of the paper's model.
+_MATCHING = (
+    "photo", "identity", "category", "brand", "attributes", "price", "title", "transitions",
+    "query", "ratings",
+)  # fmt: skip
+
+
+def _without(*parts: str) -> dict[str, object]:
+    """The match head without ``parts``."""
+    return {"matching": tuple(part for part in _MATCHING if part not in parts)}
+
+
 MODELS = (
     ModelEntry(
         name="unimp",
@@ -39,6 +51,13 @@ MODELS = (
             "multi-task": {"strategy": "multi-task"},
             "multi-task-full": {"strategy": "multi-task-full"},
             "multi-task-efficient": {"strategy": "multi-task-efficient"},
+            "matching": _without(),
+            "matching-no-photo": _without("photo"),
+            "matching-no-text": _without("category", "brand", "attributes", "price", "title"),
+            "matching-no-identity": _without("identity"),
+            "matching-no-transitions": _without("transitions"),
+            "matching-no-query": _without("query"),
+            "matching-no-ratings": _without("ratings"),
         },
         requires=("torch", "transformers", "open_clip", "diffusers"),
         space={

@@ -37,7 +37,7 @@ ORDER = {
         run runs tables tasks tune
     """,
     "benchmark.data": """
-        catalogue item_texts schema frames raw queries simulator instances sources listing view
+        catalogue item_texts item_values schema frames raw queries simulator instances sources listing view
         perturbations dataset preparing unchanged verify opening
     """,
     "benchmark.report": """
