@@ -248,6 +248,7 @@ class UniMP:
             network.matching = MatchHead.blank(state, "matching.")
         storage.restore(network, state, own, folder)
         network.to(OneProcess().device).eval()
+        template.remember(list(known.values()))
         image_tokenizer = storage.load_image_tokenizer(folder, record["image_tokenizer_sha256"])
         self._parts = Parts(
             vocabulary, template, network, photos, encoder, known, image_tokenizer, language_sha256

@@ -78,8 +78,9 @@ def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, s
     if language is None:
         language = new_tiny(vocabulary, config)
     own_dims = config.photo_dims > 0 and not config.freezes_language_model
-    placed = photo_vectors(list(data.catalogue), photos, config.photo_dims or language.width // 2)
-    vectors = None if placed is None else placed[1]
+    dims = min(config.photo_dims or language.width, language.width // 2)
+    placed = photo_vectors(list(data.catalogue), photos, dims)
+    space, vectors = placed or (None, None)
     items = ItemRows(
         [attribute_tokens(template, item) for item in data.catalogue],
         vectors,
@@ -88,12 +89,14 @@ def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, s
         photos_enter=config.fusion != "late",
         row_std=float(language.input_rows.detach().std()),
         own_dims=own_dims,
+        space=space,
     )
     network = new_network(config, language, items, photos, vocabulary)
     if config.matching:
         _add_matching(network, data, template, config, photos)
     if own_dims and items.photos is not None:
         network.clear_words(items.photos.shape[1])
+    template.remember(data.catalogue)
     shown = {item.item_id: item for item in data.catalogue}
     return Parts(
         vocabulary, template, network, photos, encoder, shown, image_tokenizer, language_sha256

@@ -67,7 +67,7 @@ _FROZEN: dict[str, Any] = {
 #: ``pretrained`` the one that ``language_model`` names.
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": _FROM_SCRATCH,
-    "small": {**_FROM_SCRATCH, "width": 32},
+    "small": {**_FROM_SCRATCH, "width": 64},
     "smollm2": _FROZEN,
     "mpt-1b": _FROZEN,
     "incite-3b": _FROZEN,
@@ -103,7 +103,7 @@ class UniMPConfig(BaseModel):
     trust_remote_code: bool = Field(
         False, description="run the Python code that comes with language_model's files"
     )
-    width: int = Field(64, ge=16, le=4096, description="hidden size d of a model from scratch")
+    width: int = Field(128, ge=16, le=4096, description="hidden size d of a model from scratch")
     depth: int = Field(2, ge=1, le=64, description="layers of a model from scratch")
     heads: int = Field(4, ge=1, le=64, description="attention heads of a model from scratch")
     text_tokens: int = Field(
@@ -190,8 +190,8 @@ class UniMPConfig(BaseModel):
         48,
         ge=0,
         le=4096,
-        description="dimensions of their own that photos start in, in item rows from scratch; 0: "
-        "none, photos are mixed with words",
+        description="dimensions of their own, at most half of all, that photos start in where a "
+        "language model is trained from scratch; 0: none, photos are mixed with words",
     )
     history_items: int = Field(
         5, ge=1, le=200, description="latest history items that are read (paper: 5)"

@@ -29,6 +29,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from unimp_model.images.photo_space import PhotoSpace
+
 #: Standard deviation of fresh rows, as in the initialisation of Llama.
 ROW_STD = 0.02
 #: Length of an item's code relative to a fresh row's.
@@ -41,7 +43,8 @@ class ItemRows(nn.Module):
     ``bags`` holds each item's text tokens (possibly none); ``photos`` is (n, f) of about unit
     length, zero where an item has no photo, or ``None`` to leave photos out; with
     ``photos_enter`` false they are left out of the input rows alone. With ``own_dims`` photos
-    start in the first f dimensions, by themselves.
+    start in the first f dimensions, by themselves. ``space`` is what made the vectors: it is kept
+    for photos to come.
     """
 
     bag_tokens: Tensor
@@ -58,6 +61,7 @@ class ItemRows(nn.Module):
         row_std: float = ROW_STD,
         photos_enter: bool = True,
         own_dims: bool = False,
+        space: PhotoSpace | None = None,
     ) -> None:
         super().__init__()
         n = len(bags)
@@ -68,6 +72,7 @@ class ItemRows(nn.Module):
         self.register_buffer("bag_starts", starts)
         use_photos = content and photos is not None
         self.register_buffer("photos", photos if use_photos else None)
+        self.space = space if use_photos else None
         noisy_input = noisy_output = torch.full((n, 1), not content)
         if content:  # an item with neither words nor photo would start as zero, like all its kind
             noisy_input = noisy_output = torch.tensor([not bag for bag in bags]).unsqueeze(1)
@@ -104,7 +109,11 @@ class ItemRows(nn.Module):
             width=width,
             content=content,
             photos_enter="items.input_photo.weight" in state,
-        )
+            space=(
+                PhotoSpace(*state["items.space.directions"].shape)
+                if "items.space.directions" in state else None
+            ),
+        )  # fmt: skip
         rows.bag_tokens = state["items.bag_tokens"]
         rows.bag_starts = state["items.bag_starts"]
         return rows
@@ -121,6 +130,34 @@ class ItemRows(nn.Module):
             into = into + self.input_photo(self.photos)
         if self.output_photo is not None:
             out = out + self.output_photo(self.photos)
+        return into, out
+
+    def as_shown(
+        self,
+        item: int,
+        words: Sequence[int],
+        photo: Tensor | None,
+        input_rows: Tensor,
+        output_rows: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Return the rows (d,) in and out of item number ``item`` shown with other content.
+
+        Those are of its own ``words``, text tokens, and ``photo`` (f,), ``None`` for none; code,
+        delta and mark stay the item's.
+        """
+        into = self.input_delta[item] + self.code_delta[item] + self.input_mark
+        out = self.output_delta[item] + self.code_delta[item]
+        if not self.content:
+            return into, out
+        if words:
+            tokens = torch.tensor(words, device=into.device)
+            into = into + input_rows[tokens].mean(0)
+            out = out + output_rows[tokens].mean(0)
+        if photo is not None:
+            if self.input_photo is not None:
+                into = into + self.input_photo.weight @ photo
+            if self.output_photo is not None:
+                out = out + self.output_photo.weight @ photo
         return into, out
 
     def _bag_mean(self, rows: Tensor) -> Tensor:

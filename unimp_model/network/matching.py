@@ -109,7 +109,6 @@ class MatchHead(nn.Module):
         self.transitions = nn.Parameter(torch.tensor(1.0))
         self.query = nn.Parameter(torch.tensor(_WORDS))
         self.same = nn.Parameter(torch.tensor(_SAME))
-        self.choice = nn.Parameter(torch.tensor([1.0, 0.0]))
         if self.uses[PHOTO]:
             self.looks = Looks(material.vectors)
             self.look_weights = nn.Parameter(torch.tensor(_LOOKS).repeat(_GROUPS, 1))
@@ -145,14 +144,6 @@ class MatchHead(nn.Module):
             said = said.index_fill(1, torch.zeros(1, dtype=torch.long, device=said.device), 0.0)
             found = found + self.query * (said @ self.item_words)
         return found
-
-    def choice_scores(self, scores: Tensor, tokens: Tensor) -> Tensor:
-        """Return what speaks for taking the items ``tokens`` (R,) by scores (R, n) of all: (R,).
-
-        The logarithm of how much likelier the item is than a uniform choice, scaled and shifted.
-        """
-        likelier = scores.log_softmax(-1) + torch.log(torch.tensor(float(scores.shape[1])))
-        return self.choice[0] * likelier.gather(1, tokens[:, None])[:, 0] + self.choice[1]
 
     def rating_scores(self, seen: SeenBatch, reads: Tensor) -> Tensor:
         """Return what is added to the logits of the rating levels at ``reads`` (R,): (R, L).

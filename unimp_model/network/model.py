@@ -23,6 +23,7 @@ in :mod:`unimp_model.training.losses`, the two stages of drawing (Eq. 9) in
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -49,10 +50,12 @@ from unimp_model.sequence.tokens import SPECIALS
 
 class Tables(NamedTuple):
     """Input and output rows of the tokens the language model did not have: (S + n, d) each,
-    S for special tokens, ratings and image codes, n for items."""
+    S for special tokens, ratings and image codes, n for items. Behind them stand rows of items
+    that are shown otherwise than in the catalogue; ``shown`` (K,) says which items these are."""
 
     input: Tensor
     output: Tensor
+    shown: Tensor
 
 
 class Asked(NamedTuple):
@@ -128,7 +131,30 @@ class UniMPNetwork(nn.Module):
     def tables(self) -> Tables:
         """Return the rows of special and item tokens under the weights as they are now."""
         into, out = self.items(self.language.input_rows, self.language.output_rows)
-        return Tables(torch.cat([self.special_input, into]), torch.cat([self.special_output, out]))
+        none_shown = torch.zeros(0, dtype=torch.int64, device=into.device)
+        return Tables(
+            torch.cat([self.special_input, into]), torch.cat([self.special_output, out]), none_shown
+        )
+
+    def extended(
+        self, tables: Tables, item: int, words: Sequence[int], photo: Tensor | None
+    ) -> Tables:
+        """Return ``tables`` with the rows of an item shown otherwise; see ``ItemRows.as_shown``."""
+        language = self.language
+        rows = self.items.as_shown(item, words, photo, language.input_rows, language.output_rows)
+        into, out = (
+            torch.cat([table, row[None]]) for table, row in zip(tables[:2], rows, strict=True)
+        )
+        return Tables(into, out, torch.cat([tables.shown, tables.shown.new_tensor([item])]))
+
+    def item_numbers(self, tokens: Tensor, tables: Tables) -> Tensor:
+        """Return the catalogue number of the item each token stands for, -1 for other tokens."""
+        n = len(self.items.input_delta)
+        numbers = tokens - len(self.language.input_rows) - self.specials
+        if len(tables.shown):
+            of_shown = tables.shown[(numbers - n).clamp(min=0)]
+            numbers = torch.where(numbers >= n, of_shown, numbers)
+        return numbers.clamp(min=-1)
 
     def clear_words(self, dims: int) -> None:
         """Zero the rows of words and special tokens in the first ``dims`` dimensions."""
@@ -260,9 +286,8 @@ class UniMPNetwork(nn.Module):
         with self._precision():
             words = self.language.project(states)
             specials = states @ tables.output[: self.specials].T
-        if self.matching is not None:  # items are matched where an item is asked for
-            items = self.item_logits(states, tables, None)
-            return torch.cat([words.float(), self._with_ratings(specials, asked), items], dim=-1)
+        if self.matching is not None:  # items are matched where items alone are asked for
+            specials, asked = self._with_ratings(specials, asked), None
         items = self.item_logits(states, tables, asked)
         return torch.cat([words.float(), specials.float(), items], dim=-1)
 
@@ -273,9 +298,9 @@ class UniMPNetwork(nn.Module):
         scores = states @ tables.output[first : first + levels].T
         if self.matching is None:
             return scores
-        filled = scores.new_zeros(len(states), self.specials)
-        filled[:, first : first + levels] = scores
-        return self._with_ratings(filled, asked)[:, first : first + levels]
+        behind = self.specials - first - levels
+        padded = functional.pad(scores, (first, behind))
+        return self._with_ratings(padded, asked)[:, first : first + levels]
 
     def _with_ratings(self, specials: Tensor, asked: Asked | None) -> Tensor:
         """Add the match head's votes to the logits (R, S) of rating tokens."""
@@ -298,7 +323,8 @@ class UniMPNetwork(nn.Module):
         """
         with self._precision():
             if tokens is None:
-                scores = (states @ tables.output[self.specials :].T).float()
+                last = self.specials + len(self.items.output_delta)
+                scores = (states @ tables.output[self.specials : last].T).float()
             else:
                 rows = tables.output[tokens - len(self.language.output_rows)]  # (R, d)
                 scores = (states * rows).sum(-1).float()
@@ -306,16 +332,8 @@ class UniMPNetwork(nn.Module):
             return scores
         matched = self.matching.item_scores(asked.batch.seen, asked.reads)
         if tokens is not None:
-            items = tokens - len(self.language.output_rows) - self.specials
-            matched = self.matching.choice_scores(matched, items)
+            matched = matched.gather(1, self.item_numbers(tokens, tables)[:, None])[:, 0]
         return self.matching.own_scale * scores + matched
-
-    def choice_logits(
-        self, states: Tensor, choices: Tensor, tables: Tables, asked: Asked | None = None
-    ) -> Tensor:
-        """Score [NONE] and one chosen item's token (R,) per state (R, d): (R, 2)."""
-        none = states @ tables.output[SPECIALS.index("[NONE]")]
-        return torch.stack([none, self.item_logits(states, tables, asked, choices)], dim=-1)
 
     def item_scores(self, states: Tensor, tables: Tables, asked: Asked | None = None) -> Tensor:
         """Return log-probabilities (R, n) over item tokens alone, for states (R, d)."""

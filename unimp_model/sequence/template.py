@@ -60,12 +60,24 @@ class _Flattened:
     """File name of its photo, where photos are read."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a row of an item's token is made from: words and photo, as an instance shows them."""
+
+    item: int
+    """Catalogue number."""
+    words: tuple[int, ...]
+    """Text tokens of the attributes."""
+    photo: str | None
+    """File name, where photos are read."""
+
+
 @dataclass(slots=True)
 class Branch:
     """An instruction behind item number ``after`` (0: behind [CLS]) and its answer.
 
     The answer is a run of tokens, each predicted from the one before it; or, with ``choices``,
-    one yes or no per choice, all read at the instruction's end.
+    those that are taken out of them, all read at the instruction's end.
     """
 
     after: int
@@ -73,7 +85,7 @@ class Branch:
     task: int = 0
     answer: tuple[int, ...] = ()
     choices: tuple[int, ...] = ()
-    """Tokens to be decided on; ``answer`` then repeats those that belong to it."""
+    """Tokens to choose from; ``answer`` then repeats those that are taken."""
     barred: tuple[int, ...] = ()
     """Numbers of items that may not be answered: no item of a training softmax."""
 
@@ -99,8 +111,8 @@ class Row:
     kinds: NDArray[np.int32]
     """Task number of each of ``reads``, or :data:`CONTEXT`."""
     choices: NDArray[np.int32]
-    """Token each of ``reads`` decides on by itself: ``targets`` holds it, or [NONE]. -1 where the
-    whole vocabulary competes."""
+    """Token each of ``reads`` decides on, among those of the same position: ``targets`` holds it
+    where it is taken. -1 where the whole vocabulary competes."""
     barred: NDArray[np.int32]
     """(E, 2): number of a read, and number of an item that may not be its answer."""
     seen: Seen | None = None
@@ -126,8 +138,7 @@ class Template:
     value never teaches the model a word for it. Values are cut to ``words`` words. Behind the
     [IMG] of an item with a photo there are ``visual_positions`` positions for its visual tokens
     (fusion by concatenation), usually none. With ``asks_of_photo`` an instruction about one item,
-    and its answer, see that item's photo as the item's own tokens do. ``coder`` adds to rows what
-    their branches see as numbers.
+    and its answer, see that item's photo as the item's own tokens do.
     """
 
     def __init__(
@@ -150,30 +161,44 @@ class Template:
         self.others = others
         self.asks_of_photo = asks_of_photo
         self.coder = coder
-        self._keys = {
-            key: vocabulary.encode(key) for key in ("category", "title", "price", "id", "brand")
-        }
+        self.variants: list[Shown] = []
+        """Items met that differ from what the catalogue says of them; see :meth:`token`."""
+        self._variant_tokens: dict[Shown, int] = {}
+        self._catalogue: dict[int, Shown] = {}
+        self._keys: dict[str, list[int]] = {}
         self._texts: dict[str, list[int]] = {}
         self._phrases: dict[str, list[int]] = {}
         self._flattened: dict[Item, _Flattened] = {}
 
     def attributes(self, item: Item) -> list[tuple[str, list[int]]]:
         """Return (key, value tokens) of the attributes that are present, in template order."""
-        pairs: list[tuple[str, list[int]]] = []
+        token = self.token(item)
+        own = [] if token is None else [("id", [token])]
+        before, behind = self._described(item)
+        return [*before, *own, *behind]
+
+    def remember(self, catalogue: Sequence[Item]) -> None:
+        """Take what the items of ``catalogue``, in the vocabulary's order, look like as known."""
+        for item in catalogue:
+            shown = self._shown(item)
+            self._catalogue[shown.item] = shown
+
+    def token(self, item: Item) -> int | None:
+        """Return the token of an item as it is shown; ``None`` for one outside the catalogue.
+
+        That is its own token where words and photo are those of the catalogue, else one behind
+        the vocabulary: the place in :attr:`variants` of what is shown instead.
+        """
         own = self.vocabulary.item(item.item_id)
-        for key, text in (
-            ("category", " ".join(item.category)),
-            ("title", item.title),
-            ("price", None if item.price is None else price_words(item.price)),
-        ):
-            if text and text.strip():
-                pairs.append((key, self._value(text)))
-        if own is not None:
-            pairs.append(("id", [own]))
-        if item.brand and item.brand.strip():
-            pairs.append(("brand", self._value(item.brand)))
-        more = [(key, text) for key, text in item.attributes.items() if text.strip()]
-        return pairs + [(key, self._value(text)) for key, text in more[: self.others]]
+        if own is None:
+            return None
+        shown = self._shown(item)
+        if self._catalogue.get(shown.item, shown) == shown:
+            return own
+        if shown not in self._variant_tokens:
+            self._variant_tokens[shown] = self.vocabulary.size + len(self.variants)
+            self.variants.append(shown)
+        return self._variant_tokens[shown]
 
     def history(self, items: Sequence[Item], ratings: Sequence[float | None] = ()) -> Flat:
         """Flatten a history (Eq. 2), ``[CLS] i_1 ... i_n``, items with ratings where known."""
@@ -247,8 +272,7 @@ class Template:
             barred += [(len(reads), item) for item in branch.barred]
             first_read = start + len(own.tokens) - 1
             if branch.choices:
-                none = self.vocabulary.none
-                answer = tuple(t if t in branch.answer else none for t in branch.choices)
+                answer = tuple(t if t in branch.answer else -1 for t in branch.choices)
                 reads += [first_read] * len(answer)
                 choices += branch.choices
             else:
@@ -302,8 +326,33 @@ class Template:
         flat.ends.append(len(flat.tokens) - 1)
         flat.shown.append((item, rating))
 
+    def _described(
+        self, item: Item
+    ) -> tuple[list[tuple[str, list[int]]], list[tuple[str, list[int]]]]:
+        """Attributes before and behind the id."""
+        price = None if item.price is None else price_words(item.price)
+        before = [("category", " ".join(item.category)), ("title", item.title), ("price", price)]
+        more = [(key, text) for key, text in item.attributes.items() if text.strip()]
+        behind = [("brand", item.brand), *more[: self.others]]
+        first, second = (
+            [(key, self._value(text)) for key, text in part if text and text.strip()]
+            for part in (before, behind)
+        )
+        return first, second
+
+    def _shown(self, item: Item) -> Shown:
+        """What the row of a catalogue item's token is made from."""
+        own = self.vocabulary.item(item.item_id)
+        assert own is not None, "items outside the catalogue have no token"
+        pairs = [pair for part in self._described(item) for pair in part]
+        words = tuple(token for _, value in pairs for token in value)
+        return Shown(own - self.vocabulary.first_item, words, self._photo(item))
+
+    def _photo(self, item: Item) -> str | None:
+        return Path(item.image).name if self.vision and item.image is not None else None
+
     def _flatten(self, item: Item) -> _Flattened:
-        image = Path(item.image).name if self.vision and item.image is not None else None
+        image = self._photo(item)
         tokens, values = [self.vocabulary.img], [False]
         if image is not None:
             tokens += [visual_token(c) for c in range(self.visual_positions)]

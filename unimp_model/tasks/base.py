@@ -112,6 +112,8 @@ class UniMPTask(ABC, Generic[I]):
     """The class of its instances."""
     draws_images: ClassVar[bool] = False
     """Whether it takes an image tokenizer."""
+    ranks_items: ClassVar[bool] = False
+    """Whether its answer is one item out of all."""
 
     @property
     def number(self) -> int:

@@ -70,6 +70,7 @@ class RankingTask(UniMPTask[R]):
     """Shares what recommendation and search have in common: the answer is one item token."""
 
     takes_query: ClassVar[bool]
+    ranks_items = True
 
     def examples(self, data: TaskData, interactions: Interactions) -> TaskExamples:
         """Return the training examples; see :class:`RankingExamples`."""

@@ -11,11 +11,11 @@ from unimp_model.images.encoder import PhotoFeatures
 from unimp_model.network.model import Asked, Tables, UniMPNetwork
 from unimp_model.sequence.batches import Batch
 from unimp_model.sequence.template import CONTEXT
-from unimp_model.tasks import ALL_TASKS
+from unimp_model.tasks import ALL_TASKS, TASKS
 from unimp_model.training.losses import focal_loss, objective, token_weights
 
-#: Tasks that are answered by one item out of all.
-_RANKING = tuple(ALL_TASKS.index(task) for task in ("recommendation", "search"))
+#: Numbers of the tasks that are answered by one item out of all.
+_RANKING = tuple(task.number for task in TASKS.values() if task.ranks_items)
 
 
 class Step(nn.Module):
@@ -96,7 +96,7 @@ def _losses(
     gamma: float,
     absent: Tensor | None,
 ) -> Tensor:
-    """Eq. 8 of each read (R,): an item's among items, a choice's among two, else among all."""
+    """Eq. 8 of each read (R,): an item's among items, a choice's among its like, else all."""
     losses = states.new_zeros(len(states))
     chooses = batch.choices >= 0
     first_item = len(network.language.output_rows) + network.specials
@@ -118,7 +118,24 @@ def _losses(
         losses[reads] = focal_loss(logits, batch.targets[reads] - first_item, gamma=gamma)
     if (reads := chooses.nonzero().flatten()).numel():
         choices = batch.choices[reads]
-        logits = network.choice_logits(states[reads], choices, tables, Asked(batch, reads))
-        taken = (batch.targets[reads] == choices).long()
-        losses[reads] = focal_loss(logits, taken, gamma=gamma)
+        logits = network.item_logits(states[reads], tables, Asked(batch, reads), choices)
+        taken = batch.targets[reads] == choices
+        losses[reads] = choice_losses(logits, batch.reads[reads], taken, gamma=gamma)
     return losses
+
+
+def choice_losses(logits: Tensor, places: Tensor, taken: Tensor, *, gamma: float) -> Tensor:
+    """Return Eq. 8 of choices (R,) under a softmax over those with the same of ``places`` (R,).
+
+    Choices of one place stand behind each other. What is ``taken`` (R,) counts, evened out so
+    that an instance counts by its number of choices however many of them are taken; what is not
+    taken is zero, having counted in the softmax.
+    """
+    _, group, size = places.unique_consecutive(return_inverse=True, return_counts=True)
+    number = torch.arange(len(places), device=places.device) - (size.cumsum(0) - size)[group]
+    table = logits.new_full((len(size), int(size.max())), -torch.inf)
+    table = table.index_put((group, number), logits)  # (instances, most choices)
+    losses = focal_loss(table[group], number, gamma=gamma)
+    takes = torch.bincount(group, weights=taken.float(), minlength=len(size)).clamp_min(1)
+    weights = (size / takes)[group].to(losses.dtype)
+    return torch.where(taken, losses * weights, torch.zeros_like(losses))
