@@ -9,6 +9,15 @@ _MATCHING = (
     "photo", "identity", "category", "brand", "attributes", "price", "title", "transitions",
     "query", "ratings",
 )  # fmt: skip
+#: What the extension's ablations leave out.
+_ABLATED = {
+    "photo": ("photo",),
+    "text": ("category", "brand", "attributes", "price", "title"),
+    "identity": ("identity",),
+    "transitions": ("transitions",),
+    "query": ("query",),
+    "ratings": ("ratings",),
+}
 
 
 def _without(*parts: str) -> dict[str, object]:
@@ -52,12 +61,12 @@ MODELS = (
             "multi-task-full": {"strategy": "multi-task-full"},
             "multi-task-efficient": {"strategy": "multi-task-efficient"},
             "matching": _without(),
-            "matching-no-photo": _without("photo"),
-            "matching-no-text": _without("category", "brand", "attributes", "price", "title"),
-            "matching-no-identity": _without("identity"),
-            "matching-no-transitions": _without("transitions"),
-            "matching-no-query": _without("query"),
-            "matching-no-ratings": _without("ratings"),
+            **{f"matching-no-{name}": _without(*parts) for name, parts in _ABLATED.items()},
+        },
+        formulas={
+            f"matching{rest}": "an extension of UniMP by this project, not in the paper: items are "
+            "matched with the history's"
+            for rest in ("", *(f"-no-{part}" for part in _ABLATED))
         },
         requires=("torch", "transformers", "open_clip", "diffusers"),
         space={
