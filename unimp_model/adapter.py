@@ -188,7 +188,7 @@ class UniMP:
         storage.save_items(parts.items.values(), folder)
         if parts.photos is not None and parts.encoder is not None:
             storage.save_photos(parts.photos, folder)
-            storage.save_encoder(parts.encoder, config.image_encoder, folder)
+            storage.save_encoder(parts.encoder, folder)
         if parts.template.coder is not None:
             storage.save_matching(parts.template.coder.book, folder)
         if parts.image_tokenizer is not None:
@@ -202,6 +202,7 @@ class UniMP:
             codes=parts.vocabulary.codes,
             photos=None if parts.photos is None else list(parts.photos.index),
             language_model_sha256=parts.language_sha256,
+            image_encoder=None if parts.encoder is None else parts.encoder.name,
             image_encoder_sha256=None if parts.encoder is None else parts.encoder.sha256(),
             image_tokenizer_sha256=(
                 None if parts.image_tokenizer is None else parts.image_tokenizer.sha256()
@@ -227,7 +228,9 @@ class UniMP:
         known = storage.load_items(folder)
         vocabulary = storage.load_vocabulary(folder, record, known)
         photos = storage.load_photos(folder, record)
-        encoder = storage.load_encoder(folder, config.image_encoder, record["image_encoder_sha256"])
+        encoder = storage.load_encoder(
+            folder, record["image_encoder"], record["image_encoder_sha256"]
+        )
         language_sha256 = None
         if config.freezes_language_model:
             language, _, language_sha256 = load_pretrained(config)

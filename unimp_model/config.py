@@ -14,6 +14,9 @@ from pydantic import (
     model_validator,
 )
 
+from benchmark.vision.encoder_names import AUTO
+from benchmark.vision.encoder_names import DESCRIPTION as ENCODERS
+
 Preset = Literal["tiny", "small", "smollm2", "mpt-1b", "incite-3b", "pretrained"]
 TaskName = Literal[
     "recommendation", "search", "preference", "selection", "explanation", "image-generation"
@@ -143,11 +146,7 @@ class UniMPConfig(BaseModel):
         description="cross-attention reads the photo of a token's own item; false: every photo "
         "up to the token",
     )
-    image_encoder: str = Field(
-        "own",
-        description="own: trained on the dataset's photos, then frozen; else an open_clip name "
-        "as ARCHITECTURE/WEIGHTS or hf-hub:REPOSITORY",
-    )
+    image_encoder: str = Field(AUTO, description=ENCODERS)
     image_grid: int = Field(4, ge=1, le=16, description="patch features pooled to grid x grid")
     encoder_steps: int = Field(330, ge=0, le=100_000, description="training steps of own encoder")
     encoder_batch: int = Field(64, ge=2, le=4096, description="photo-text pairs a step")

@@ -45,4 +45,14 @@ MODELS: tuple[ModelEntry, ...] = (
         extra="neighbours",
         space=_RECENCY,
     ),
+    ModelEntry(
+        name="photo-knn",
+        target="baselines.neighbours.photo_knn:PhotoKNN",
+        tasks=("recommendation",),
+        group="neighbours",
+        role="trivial",
+        cost=1,
+        variants={"unit": {"scaling": "unit"}},
+        space={"scaling": ["centred", "unit"], **_RECENCY},
+    ),
 )

@@ -18,6 +18,10 @@ from benchmark.model import Model
 from benchmark.models.building import BuiltModel, configure
 from benchmark.runs.fitting import seed_everything
 
+_FAST_P5: dict[str, object] = {
+    "epochs": 1, "width": 32, "depth": 1, "heads": 2, "task_share": 0.3, "beams": 12,
+    "answer_pieces": 12, "validation_users": 20, "pieces": 400,
+}  # fmt: skip
 #: Settings under which a model that learns for long fits in seconds.
 FAST_SETTINGS: dict[str, dict[str, object]] = {
     "unimp": {"width": 32, "depth": 2, "heads": 2, "epochs": 1, "encoder_steps": 3},
@@ -30,12 +34,21 @@ FAST_SETTINGS: dict[str, dict[str, object]] = {
     },
     **{
         name: {"epochs": 2, "validation_users": 40, "encoder_steps": 3}
-        for name in ("vbpr", "causalrec")
+        for name in ("vbpr", "causalrec", "mmgcl", "mmssl")
     },
     "attribute-counts": {"encoder_steps": 3},
     "rtm": {"epochs": 1, "validation_users": 5, "candidates": 12, "item_reviews": 5},
     "ultragcn": {"epochs": 2, "validation_users": 40, "negatives": 5},
+    "p5": _FAST_P5,
+    "vip5": {**_FAST_P5, "text_epochs": 1, "encoder_steps": 3},
     "macr": {"epochs": 2, "validation_users": 40},
+    "unisrec": {
+        "epochs": 1,
+        "pretrain_epochs": 1,
+        "validation_users": 40,
+        "hidden_size": 16,
+        "encoder_steps": 3,
+    },
     "s3rec": {"epochs": 1, "pretrain_epochs": 1, "validation_users": 40},
 }
 

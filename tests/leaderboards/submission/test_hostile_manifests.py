@@ -185,6 +185,11 @@ def test_half_a_claimed_interval_is_refused_and_none_is_another_than_computed(fo
     ]
 
 
+def test_a_selection_among_the_candidates_of_version_1_is_refused(forge) -> None:
+    path = forge.manifest(_run("task_version", to=1), "selection")
+    forge.rejected(path, "task-version", "selection has version 2; the run answers version 1")
+
+
 def test_an_interval_without_width_is_an_earlier_versions_and_no_contradiction(forge) -> None:
     def flat(manifest: Manifest) -> None:
         score = manifest["runs"][0]["scores"]["Recall"]  # of all that are selected: 1
