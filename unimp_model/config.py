@@ -22,6 +22,12 @@ TaskName = Literal[
     "recommendation", "search", "preference", "selection", "explanation", "image-generation"
 ]
 
+#: Parts of the match head, our extension (:mod:`unimp_model.network.matching`).
+MatchPart = Literal[
+    "photo", "identity", "category", "brand", "attributes", "price", "title", "transitions",
+    "query", "ratings",
+]  # fmt: skip
+
 #: Long answers and long prompts are asked of fewer examples: each costs as much as many ranks.
 _TASK_SHARES: dict[TaskName, float] = {
     "recommendation": 1.0,
@@ -196,6 +202,15 @@ class UniMPConfig(BaseModel):
         4, ge=0, le=100, description="attributes an item's text shows beside the paper's five"
     )
     words_per_attribute: int = Field(20, ge=1, le=500, description="truncation c of a value")
+
+    # our extension, not in the paper
+    matching: tuple[MatchPart, ...] = Field(
+        (),
+        description="EXTENSION, not in the paper: in what history and answers are matched (photo, "
+        "identity, category, brand, attributes, price, title), and transitions, query, ratings; "
+        "none: the paper's model, bit for bit",
+    )
+    matching_rate: float = Field(2e-2, gt=0, le=1, description="of the match head, AdamW: peak")
 
     # objective and optimisation
     gamma: float = Field(2.0, ge=0, le=10, description="focusing parameter of Eq. 8")
