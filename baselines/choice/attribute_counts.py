@@ -20,7 +20,6 @@ from baselines.choice.votes import Rated, best_ridge, predicted, votes
 from baselines.learning.past import save_arrays
 from baselines.learning.queries import answering
 from baselines.learning.selecting import choose_threshold, selections
-from baselines.multimodal.encoders import OWN
 from baselines.multimodal.features import Features, image_features
 from benchmark.data.instances.timeline import Timeline
 from benchmark.data.simulator.truth import ATTACHMENT, index_of, read_truth
@@ -40,6 +39,8 @@ from benchmark.model import TrainingView
 from benchmark.predictions import Prediction, Rating, Selection
 from benchmark.ranking import RankingInstance, rank_in_blocks
 from benchmark.training.validation import spread
+from benchmark.vision.encoder_names import AUTO
+from benchmark.vision.encoder_names import DESCRIPTION as ENCODERS
 
 _RECORD, _ARRAYS = "items.json", "learnt.safetensors"
 NO_PHOTOS = "none"
@@ -51,9 +52,7 @@ class AttributeCountsConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    image_encoder: str = Field(
-        OWN, description="own, ARCHITECTURE/WEIGHTS of open_clip, hf-hub:REPOSITORY, or none"
-    )
+    image_encoder: str = Field(AUTO, description=f"none, or {ENCODERS}")
     encoder_steps: int = Field(330, ge=0, le=100_000, description="training steps of own encoder")
     most_keys: int = Field(12, ge=1, le=1000, description="keys of items' values, at most")
     examples: int = Field(5000, ge=1, description="training examples of each task, at most")

@@ -18,7 +18,6 @@ from baselines.learning.loop import train
 from baselines.learning.negatives import NegativeSampler
 from baselines.learning.padding import without_padding
 from baselines.learning.ranker import ROWS, Asked, Batch, filled, on_device
-from baselines.multimodal.encoders import OWN
 from baselines.multimodal.features import Features, text_features, word_dropped_features
 from baselines.multimodal.shown_texts import ShownTexts
 from baselines.multimodal.text_sequences import TextSequences, in_batch_contrast
@@ -30,6 +29,7 @@ from benchmark.model import TrainingView
 from benchmark.training.checkpoint import Checkpoints
 from benchmark.training.journal import Journal
 from benchmark.training.reproducible import compute_device
+from benchmark.vision.encoder_names import OWN
 
 #: Rows of texts adapted at once.
 _BLOCK = 8192
