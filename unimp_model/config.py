@@ -14,10 +14,19 @@ from pydantic import (
     model_validator,
 )
 
+from benchmark.vision.encoder_names import AUTO
+from benchmark.vision.encoder_names import DESCRIPTION as ENCODERS
+
 Preset = Literal["tiny", "small", "smollm2", "mpt-1b", "incite-3b", "pretrained"]
 TaskName = Literal[
     "recommendation", "search", "preference", "selection", "explanation", "image-generation"
 ]
+
+#: Parts of the match head, our extension (:mod:`unimp_model.network.matching`).
+MatchPart = Literal[
+    "photo", "identity", "category", "brand", "attributes", "price", "title", "transitions",
+    "query", "ratings",
+]  # fmt: skip
 
 #: Long answers and long prompts are asked of fewer examples: each costs as much as many ranks.
 _TASK_SHARES: dict[TaskName, float] = {
@@ -139,11 +148,7 @@ class UniMPConfig(BaseModel):
         description="cross-attention reads the photo of a token's own item; false: every photo "
         "up to the token",
     )
-    image_encoder: str = Field(
-        "own",
-        description="own: trained on the dataset's photos, then frozen; else an open_clip name "
-        "as ARCHITECTURE/WEIGHTS or hf-hub:REPOSITORY",
-    )
+    image_encoder: str = Field(AUTO, description=ENCODERS)
     image_grid: int = Field(4, ge=1, le=16, description="patch features pooled to grid x grid")
     encoder_steps: int = Field(330, ge=0, le=100_000, description="training steps of own encoder")
     encoder_batch: int = Field(64, ge=2, le=4096, description="photo-text pairs a step")
@@ -199,6 +204,15 @@ class UniMPConfig(BaseModel):
         4, ge=0, le=100, description="attributes an item's text shows beside the paper's five"
     )
     words_per_attribute: int = Field(20, ge=1, le=500, description="truncation c of a value")
+
+    # our extension, not in the paper
+    matching: tuple[MatchPart, ...] = Field(
+        (),
+        description="EXTENSION, not in the paper: in what history and answers are matched (photo, "
+        "identity, category, brand, attributes, price, title), and transitions, query, ratings; "
+        "none: the paper's model, bit for bit",
+    )
+    matching_rate: float = Field(2e-2, gt=0, le=1, description="of the match head, AdamW: peak")
 
     # objective and optimisation
     gamma: float = Field(2.0, ge=0, le=10, description="focusing parameter of Eq. 8")

@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from benchmark.instances import Item
+from benchmark.vision.photo_table import PhotoTable
 from unimp_model.adapter import UniMP
 from unimp_model.config import UniMPConfig
-from unimp_model.images.encoder import PhotoFeatures, PhotoTable
+from unimp_model.images.encoder import PhotoFeatures
 from unimp_model.network.item_rows import ItemRows
 from unimp_model.network.language import new_llama
 from unimp_model.network.model import UniMPNetwork

@@ -12,9 +12,17 @@ from torch import Tensor
 
 from benchmark.instances import Item
 from benchmark.model import TrainingView
+from benchmark.vision.efficientnet import lite_encoder
+from benchmark.vision.encoder_names import LITE0, OWN, chosen_encoder, parts_of
 from unimp_model.config import UniMPConfig
-from unimp_model.images.encoder import ImageEncoder, PhotoFeatures, cached_features, named_encoder
+from unimp_model.images.encoder import (
+    PhotoEncoder,
+    PhotoFeatures,
+    cached_features,
+    named_encoder,
+)
 from unimp_model.images.encoder_training import own_encoder
+from unimp_model.images.joined import joined_features
 from unimp_model.images.photo_space import PhotoSpace
 from unimp_model.images.tokenizer import ImageTokenizer, named_tokenizer, photo_codes
 from unimp_model.images.tokenizer_training import own_image_tokenizer
@@ -23,23 +31,32 @@ from unimp_model.sequence.tokens import Vocabulary
 
 def encode_catalogue_photos(
     data: TrainingView, vocabulary: Vocabulary, config: UniMPConfig, *, seed: int
-) -> tuple[ImageEncoder | None, PhotoFeatures | None]:
+) -> tuple[PhotoEncoder | None, PhotoFeatures | None]:
     """Return the frozen encoder and all catalogue photos' features; nothing without vision."""
     photos = catalogue_photos(data)
     if config.vision == "none" or not photos:
         return None, None
-    if config.image_encoder == "own":
-        encoder = own_encoder(
-            data,
-            vocabulary,
-            steps=config.encoder_steps,
-            batch=config.encoder_batch,
-            seed=seed,
+    folder, grid = data.features_folder, config.image_grid
+    found: list[tuple[PhotoEncoder, PhotoFeatures]] = []
+    for name in parts_of(chosen_encoder(config.image_encoder, data)):
+        if name == LITE0:
+            lite = lite_encoder()
+            table = lite.stored(photos, folder, grid=grid)
+            found.append((lite, PhotoFeatures({p.name: i for i, p in enumerate(photos)}, table)))
+            continue
+        encoder = (
+            own_encoder(
+                data,
+                vocabulary,
+                steps=config.encoder_steps,
+                batch=config.encoder_batch,
+                seed=seed,
+            )
+            if name == OWN
+            else named_encoder(name)
         )
-    else:
-        encoder = named_encoder(config.image_encoder)
-    folder = data.features_folder
-    return encoder, cached_features(encoder, photos, grid=config.image_grid, folder=folder)
+        found.append((encoder, cached_features(encoder, photos, grid=grid, folder=folder)))
+    return joined_features(found) if found[1:] else found[0]
 
 
 def catalogue_tokenizer(data: TrainingView, config: UniMPConfig, *, seed: int) -> ImageTokenizer:
