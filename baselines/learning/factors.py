@@ -59,26 +59,33 @@ class PairModel(CatalogueRanker[Timeline]):
         network = self._network = self._new_network(timeline)
         self._trainable = sum(p.numel() for p in network.parameters())
         sampler = self._sampler(timeline)
-        size = self.config.batch_size
-
-        def batches() -> Iterator[Batch]:
-            order = rng.permutation(len(timeline))
-            for start in range(0, len(order), size):
-                rows = order[start : start + size]
-                user = timeline.user[rows]
-                columns = (user, timeline.item[rows], self.negatives(user, sampler, rng))
-                yield Batch(*(torch.from_numpy(column).to(device) for column in columns))
-
         journal = self._train(
             network,
             data,
-            batches=batches,
-            steps=-(-len(timeline) // size),
+            batches=lambda: (
+                Batch(*(torch.from_numpy(column).to(device) for column in columns))
+                for columns in self.draws(timeline, sampler, rng)
+            ),
+            steps=self.steps(timeline),
             loss=lambda batch: self.loss(network, batch),
             checkpoints=checkpoints,
         )
         self._network = None  # what _weights_changed took from it is all that scoring needs
         return journal
+
+    def draws(
+        self, timeline: Timeline, sampler: NegativeSampler, rng: np.random.Generator
+    ) -> Iterator[tuple[NDArray[np.int64], ...]]:
+        """Yield the columns of :class:`Batch` for an epoch: here every pair once, shuffled."""
+        order, size = rng.permutation(len(timeline)), self.config.batch_size
+        for start in range(0, len(order), size):
+            rows = order[start : start + size]
+            user = timeline.user[rows]
+            yield user, timeline.item[rows], self.negatives(user, sampler, rng)
+
+    def steps(self, timeline: Timeline) -> int:
+        """Return how many batches an epoch has."""
+        return int(-(-len(timeline) // self.config.batch_size))
 
     def _sampler(self, timeline: Timeline) -> NegativeSampler:
         return NegativeSampler(timeline.user, timeline.item, items=len(self.item_ids))

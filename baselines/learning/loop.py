@@ -76,6 +76,8 @@ def train(
     checkpoint: Checkpoint | None = None,
     pace: Pace | None = None,
     more: Callable[[], Mapping[str, float]] | None = None,
+    optimiser: torch.optim.Optimizer | None = None,
+    before_epoch: Callable[[int], None] | None = None,
 ) -> Journal:
     """Train ``network`` in place, ``steps`` batches an epoch, and leave the best weights in it.
 
@@ -84,12 +86,13 @@ def train(
     journal as ``valid`` and ``measure``, its task and metric. Without it all ``epochs`` (default:
     those of ``settings``) run and the last weights stay. Among equal epochs the first wins. The
     journal's epochs are of the stage ``stage``. ``checkpoint`` is written after epochs and gone
-    on from; its file is the caller's to remove. Steps are sized by ``pace``; ``more()`` is asked
-    behind ``validate()`` for further values of the journal's epoch. Raises :class:`BenchError` when
-    the loss is no longer finite.
+    on from; its file is the caller's to remove. ``optimiser`` is :func:`adam` where none is given;
+    ``before_epoch`` is told how many epochs are over, also those that were gone on from. Steps are
+    sized by ``pace``; ``more()`` is asked behind ``validate()`` for further values of the journal's
+    epoch. Raises :class:`BenchError` when the loss is no longer finite.
     """
     pace = pace or Pace()
-    optimiser = _optimiser(network, settings, pace)
+    optimiser = adam(network, settings, eps=pace.eps) if optimiser is None else optimiser
     epochs = settings.epochs if epochs is None else epochs
     patience = math.inf if validate is None else settings.patience
     journal, best = Journal(kept={stage: -1}), dict[str, Tensor]()
@@ -102,6 +105,8 @@ def train(
         while (done := len(journal.epochs)) < epochs and (
             done < settings.min_epochs or done - 1 - journal.kept[stage] < patience
         ):
+            if before_epoch is not None:
+                before_epoch(done)
             mean = _epoch(network, optimiser, batches, steps, loss, progress, pace, number=done + 1)
             record: dict[str, Any] = {"stage": stage, "loss": mean}
             network.eval()
@@ -178,10 +183,13 @@ def _epoch(
     return mean
 
 
-def _optimiser(network: nn.Module, settings: TrainingSettings, pace: Pace) -> torch.optim.Optimizer:
+def adam(
+    network: nn.Module, settings: TrainingSettings, *, eps: float = 1e-8
+) -> torch.optim.Optimizer:
+    """Return Adam over all weights, or with a weight decay AdamW."""
     rate = settings.learning_rate
     groups = [{"params": list(network.parameters()), "initial_lr": rate}]
-    arguments: dict[str, Any] = {"lr": rate, "eps": pace.eps}
+    arguments: dict[str, Any] = {"lr": rate, "eps": eps}
     if settings.weight_decay:
         arguments["weight_decay"] = settings.weight_decay
         return torch.optim.AdamW(groups, **arguments)

@@ -17,13 +17,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from baselines.learning.loop import TrainingSettings, train
+from baselines.learning.loop import TrainingSettings, adam, train
+from baselines.learning.selecting import choose_threshold, selections
 from baselines.learning.windows import known_items
 from benchmark.data.instances.timeline import Timeline
 from benchmark.errors import BenchError
 from benchmark.host.files import read_json, write_json
 from benchmark.host.threads import processor_threads
-from benchmark.instances import Instance, RecommendationInstance, SearchInstance
+from benchmark.instances import (
+    Instance,
+    RecommendationInstance,
+    SearchInstance,
+    SelectionInstance,
+)
 from benchmark.model import TrainingView
 from benchmark.models.code import code_digest
 from benchmark.predictions import Prediction
@@ -36,7 +42,7 @@ from benchmark.training.reproducible import compute_device, reproducible
 from benchmark.training.stored import REFIT, load_tensors, reading, save_tensors
 from benchmark.training.validation import RankingValidation
 
-_FORMAT = 2
+_FORMAT = 3
 _RECORD, _WEIGHTS = "ranker.json", "model.safetensors"
 
 #: Instances per forward pass. Always exactly so many, padded: then no row's arithmetic depends
@@ -71,6 +77,8 @@ class CatalogueRanker(ABC, Generic[Material]):
         self.config: Any = config or self.Config()
         self.item_ids: tuple[str, ...] = ()
         self.journal = Journal()
+        self.threshold: float | None = None
+        """Of selection, chosen on validation: the share from which on a candidate is taken."""
         self._index: dict[str, int] = {}
         self._users: dict[str, int] = {}
         self._popularity = np.zeros(0)  # (items,) training interactions
@@ -101,8 +109,16 @@ class CatalogueRanker(ABC, Generic[Material]):
         checkpoints.remove()
 
     def predict(self, instances: Sequence[Instance]) -> Iterator[Prediction]:
-        """Yield whole-catalogue rankings; :class:`BenchError` for another task's instances."""
+        """Yield whole-catalogue rankings; :class:`BenchError` for another task's instances.
+
+        A system that declares selection answers its instances by its threshold.
+        """
         if not instances:
+            return
+        if "selection" in self.tasks and isinstance(instances[0], SelectionInstance):
+            candidates = cast(Sequence[SelectionInstance], instances)
+            with processor_threads(self.config.threads):
+                yield from selections(candidates, self.scores, self._index, self.threshold)
             return
         if not isinstance(instances[0], _INSTANCES[self.validated_on.name]):
             raise BenchError(
@@ -137,6 +153,7 @@ class CatalogueRanker(ABC, Generic[Material]):
             "items": self.item_ids,
             "users": tuple(self._users),
             "shape": self._shape(),
+            "threshold": self.threshold,
         }
         counts = torch.from_numpy(self._popularity)
         save_tensors({"popularity": counts, **self.tensors()}, folder / _WEIGHTS)
@@ -155,6 +172,7 @@ class CatalogueRanker(ABC, Generic[Material]):
             tensors = load_tensors(folder / _WEIGHTS)
             self._popularity = tensors.pop("popularity").numpy()
             self._restore(tensors, record["shape"])
+            self.threshold = record["threshold"]
 
     def parameter_counts(self) -> dict[str, int]:
         """Return how many weights are ``trainable`` and how many in ``total``: all are trained."""
@@ -198,9 +216,19 @@ class CatalogueRanker(ABC, Generic[Material]):
 
     def _choose(self, data: TrainingView) -> None:
         """Choose on validation data what only a trained network can be asked for."""
+        if "selection" in self.tasks:
+            most = self.config.validation_users
+            self.threshold = choose_threshold(data, self.scores, self._index, most=most)
 
     def _weights_changed(self) -> None:
         """Called before weights are asked for scores that have changed since the last time."""
+
+    def _before_epoch(self, done: int) -> None:
+        """Called before an epoch of training, after ``done`` others."""
+
+    def _optimiser(self, network: nn.Module) -> torch.optim.Optimizer:
+        """What trains ``network``."""
+        return adam(network, self.config)
 
     def _train(
         self,
@@ -230,6 +258,8 @@ class CatalogueRanker(ABC, Generic[Material]):
             validate=validate if len(validation) else None,
             measure=validation.measure,
             checkpoint=checkpoints.stage("training"),
+            optimiser=self._optimiser(network),
+            before_epoch=self._before_epoch,
         )
         self._weights_changed()
         return journal

@@ -2,9 +2,11 @@
 
 ``own`` is a small CLIP trained here on the dataset's photos, on its items' words and on what users
 wrote about them in training; always with the same seed, so that every system and every seed reads
-the same features. Other names are pretrained: ``ARCHITECTURE/WEIGHTS`` or ``hf-hub:REPOSITORY`` of
-open_clip for photos and texts, ``sentences:NAME`` of a sentence encoder (hub name or folder) for
-texts alone. None of them falls back on random weights.
+the same features. Of a dataset without photos the own encoder of texts is ``words``, latent
+semantic analysis of the catalogue, which can be named elsewhere too. Other names are pretrained:
+``efficientnet-lite0`` for photos (:mod:`benchmark.vision.encoder_names`), ``ARCHITECTURE/WEIGHTS``
+or ``hf-hub:REPOSITORY`` of open_clip for photos and texts, ``sentences:NAME`` of a sentence encoder
+(hub name or folder) for texts alone. None of them falls back on random weights.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from baselines.multimodal import word_vectors
 from benchmark.data.item_texts import item_texts
 from benchmark.data.queries import words
 from benchmark.errors import BenchError, UsageError, in_one_line
@@ -28,6 +31,7 @@ from benchmark.host.progress import bar
 from benchmark.host.provenance import package_versions
 from benchmark.host.threads import processor_threads
 from benchmark.host.torch_setup import prepare_torch
+from benchmark.metrics.bertscore import packaged_encoder
 from benchmark.model import TrainingView
 from benchmark.models.code import digest
 from benchmark.training.reproducible import reproducible
@@ -36,11 +40,15 @@ from benchmark.training.stored import load_tensors, save_tensors
 from benchmark.vision import clip, clip_encoder, photo_texts, photos, small_clip
 from benchmark.vision.clip import END, PADDING, SMALL_MEAN, SMALL_STD, SmallClip, build_small
 from benchmark.vision.clip_encoder import ClipEncoder, named_clip_encoder
+from benchmark.vision.efficientnet import LiteEncoder, lite_encoder
+from benchmark.vision.encoder_names import LITE0, OWN
+from benchmark.vision.photo_table import unit
 from benchmark.vision.photo_texts import train_on_texts
 from benchmark.vision.photos import load_photo
 
-OWN = "own"
 SENTENCES = "sentences:"
+#: What ``make models`` installs, found by name before any hub is asked.
+MINILM = "all-MiniLM-L6-v2"
 #: Of the own encoder: one for all systems, so that no seed of theirs chooses its features.
 _SEED = 20_240_617
 _BATCH = 64
@@ -50,6 +58,20 @@ _MOST_PHOTOS = 20_000
 _LEAST_SAID = 2
 #: Texts a sentence encoder reads at once, and the tokens of each that it reads at most.
 _TEXTS, _TOKENS = 64, 256
+
+
+class PhotoEncoder(Protocol):
+    """What turns photos into unit vectors."""
+
+    @property
+    def name(self) -> str:
+        """The encoder's name, for notes."""
+
+    def sha256(self) -> str:
+        """Return the hash over all that decides a vector."""
+
+    def photos(self, photos: Sequence[Path]) -> NDArray[np.floating]:
+        """Encode photos as unit vectors (n, e)."""
 
 
 class TextEncoder(Protocol):
@@ -66,24 +88,69 @@ class TextEncoder(Protocol):
         """Encode texts as unit vectors (n, e)."""
 
 
-def image_encoder(name: str, data: TrainingView, *, steps: int) -> ClipEncoder:
+def image_encoder(name: str, data: TrainingView, *, steps: int) -> PhotoEncoder:
     """Return the encoder of photos called ``name``; :class:`BenchError` where it cannot be had.
 
-    ``steps`` are the training steps of the own one.
+    ``name`` is one encoder (:func:`benchmark.vision.encoder_names.parts_of`); ``steps`` are the
+    training steps of the own one.
     """
     if name.startswith(SENTENCES):
         raise UsageError(
             f"image_encoder {name!r} reads texts, not photos.",
-            fix="Write own, or ARCHITECTURE/WEIGHTS such as ViT-L-14/openai.",
+            fix=f"Write own, {LITE0}, or ARCHITECTURE/WEIGHTS such as ViT-L-14/openai.",
         )
+    if name == LITE0:
+        return _of_catalogue(lite_encoder(), data)
     return own_clip(data, steps) if name == OWN else named_clip_encoder(name, "image_encoder")
 
 
-def text_encoder(name: str, data: TrainingView, *, steps: int) -> TextEncoder:
-    """Return the encoder of texts called ``name``; :class:`BenchError` where it cannot be had."""
+def text_encoder(name: str, data: TrainingView, texts: Sequence[str], *, steps: int) -> TextEncoder:
+    """Return the encoder of texts called ``name``; :class:`BenchError` where it cannot be had.
+
+    ``texts`` are those of the catalogue, which ``words`` learns from.
+    """
+    without_photos = all(item.image is None for item in data.catalogue)
+    if name == word_vectors.NAME or (name == OWN and without_photos):
+        return word_vectors.learned(texts)
+    return own_clip(data, steps) if name == OWN else pretrained_text_encoder(name)
+
+
+def pretrained_text_encoder(name: str) -> TextEncoder:
+    """Load the encoder of texts that is neither ``own`` nor ``words``."""
     if name.startswith(SENTENCES):
         return sentence_encoder(name.removeprefix(SENTENCES))
-    return own_clip(data, steps) if name == OWN else named_clip_encoder(name, "text_encoder")
+    if name == LITE0:
+        raise UsageError(
+            f"text_encoder {name!r} reads photos, not texts.",
+            fix=f"Write own, {SENTENCES}NAME, or ARCHITECTURE/WEIGHTS such as ViT-L-14/openai.",
+        )
+    return named_clip_encoder(name, "text_encoder")
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """An encoder whose vectors of a catalogue's photos are kept on disk."""
+
+    encoder: LiteEncoder
+    rows: Mapping[str, int]
+    vectors: NDArray[np.float16]
+
+    @property
+    def name(self) -> str:
+        return self.encoder.name
+
+    def sha256(self) -> str:
+        return self.encoder.sha256()
+
+    def photos(self, photos: Sequence[Path]) -> NDArray[np.floating]:
+        return unit(self.vectors[[self.rows[path.name] for path in photos]])
+
+
+def _of_catalogue(encoder: LiteEncoder, data: TrainingView) -> _Stored:
+    """The encoder over the photos of ``data``, which has some: encoded once for all systems."""
+    files = {Path(item.image).name: item.image for item in data.catalogue if item.image is not None}
+    table = encoder.stored([Path(file) for file in files.values()], data.features_folder)
+    return _Stored(encoder, {name: row for row, name in enumerate(files)}, table.photo_vectors)
 
 
 def own_clip(data: TrainingView, steps: int) -> ClipEncoder:
@@ -120,15 +187,38 @@ def own_clip(data: TrainingView, steps: int) -> ClipEncoder:
             )
             save_tensors(model.state_dict(), file)
 
-    def tokenize(texts: list[str]) -> Tensor:
-        rows = torch.full((len(texts), shape.text_length), PADDING)
+    return _frozen(model, shape, numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class SmallTokens:
+    """Cuts texts into the ids that the own encoder reads: ``numbers`` of words, others alike."""
+
+    numbers: Mapping[str, int]
+    length: int
+
+    def __call__(self, texts: Sequence[str]) -> Tensor:
+        """Return ids (n, length), padded."""
+        rows = torch.full((len(texts), self.length), PADDING)
         for row, text in zip(rows, texts, strict=True):
-            ids = [token + END + 1 for token in _ids(text, numbers)[: shape.text_length - 1]]
+            ids = [token + END + 1 for token in _ids(text, self.numbers)[: self.length - 1]]
             row[: len(ids) + 1] = torch.tensor([*ids, END])
         return rows
 
+
+def stored_clip(weights: Mapping[str, Tensor], numbers: Mapping[str, int]) -> ClipEncoder:
+    """Return the own encoder of some dataset again, from its weights and its words' numbers."""
+    shape = SmallClip()
+    with torch.random.fork_rng([]):  # initialised, then overwritten
+        model = build_small(shape, len(numbers) + 1)
+    model.load_state_dict(weights)
+    return _frozen(model, shape, numbers)
+
+
+def _frozen(model: Any, shape: SmallClip, numbers: Mapping[str, int]) -> ClipEncoder:
     model.requires_grad_(False)
-    return ClipEncoder(OWN, model.eval(), shape.image, SMALL_MEAN, SMALL_STD, tokenize)
+    tokens = SmallTokens(numbers, shape.text_length)
+    return ClipEncoder(OWN, model.eval(), shape.image, SMALL_MEAN, SMALL_STD, tokens)
 
 
 def _path(data: TrainingView, item: int) -> Path:
@@ -151,7 +241,7 @@ def _ids(text: str, numbers: Mapping[str, int]) -> list[int]:
 
 def encoding_code() -> str:
     """Return the SHA-256 over the code that encodes, and the versions of the packages it uses."""
-    modules = (clip, clip_encoder, photo_texts, photos, small_clip)
+    modules = (clip, clip_encoder, photo_texts, photos, small_clip, word_vectors)
     files = {module.__name__: Path(str(module.__file__)) for module in modules}
     return sha256_json([digest({**files, __name__: Path(__file__)}), package_versions()])
 
@@ -202,13 +292,15 @@ def sentence_encoder(name: str) -> SentenceEncoder:
     prepare_torch()
     from transformers import AutoModel, AutoTokenizer
 
+    packaged = packaged_encoder() if name == MINILM else None
+    source = name if packaged is None else str(packaged.folder)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
-        model = AutoModel.from_pretrained(name, trust_remote_code=False, use_safetensors=True)
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        model = AutoModel.from_pretrained(source, trust_remote_code=False, use_safetensors=True)
     except Exception as error:
         raise BenchError(
             f"Sentence encoder {name!r} cannot be loaded: {in_one_line(error)}.",
-            fix="Check the name and that its weights are reachable, or use own.",
+            fix="Check the name and that its weights are reachable (make models), or use own.",
         ) from error
     model.requires_grad_(False)
     folder = Path(name)

@@ -20,17 +20,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from baselines.multimodal.encoders import encoding_code, image_encoder, text_encoder
+from baselines.multimodal.encoders import (
+    PhotoEncoder,
+    TextEncoder,
+    encoding_code,
+    image_encoder,
+    text_encoder,
+)
 from benchmark.data.catalogue import own_words
-from benchmark.host.files import atomic_path, locked, sha256_file
+from benchmark.errors import BenchError
+from benchmark.host.files import atomic_path, locked, sha256_file, sha256_json
 from benchmark.instances import Item
 from benchmark.model import TrainingView
+from benchmark.vision.encoder_names import chosen_encoder, parts_of
+from benchmark.vision.photo_table import join_vectors
 
 #: Photos or texts encoded, and rows averaged, at once.
 _BLOCK = 4096
 
 Scaling = Literal["centred", "unit"]
-Encode = Callable[[list[str]], NDArray[np.floating]]
+Encode = Callable[[Sequence[str]], NDArray[np.floating]]
 
 
 @dataclass(frozen=True)
@@ -86,43 +95,95 @@ class Features:
 def image_features(data: TrainingView, encoder: str, *, steps: int) -> Features:
     """Return the features of the catalogue's photos by the encoder called ``encoder``.
 
-    ``steps`` are the training steps of the own encoder. On a dataset without photos every item
-    has the zero vector, of width 1, and no encoder is loaded.
+    ``encoder`` may join several (``own+efficientnet-lite0``); ``steps`` are the training steps of
+    the own one. On a dataset without photos every item has the zero vector, of width 1, and no
+    encoder is loaded.
     """
     files = {Path(item.image).name: item.image for item in data.catalogue if item.image is not None}
     names = [photo_name(item) for item in data.catalogue]
     if not files:
         return _features(np.zeros((1, 1), np.float16), [], names)
-    frozen = image_encoder(encoder, data, steps=steps)
     contents = [f"{name} {sha256_file(Path(path))}" for name, path in files.items()]
+    parts, hashes = [], []
+    for part in parts_of(chosen_encoder(encoder, data)):
+        frozen = image_encoder(part, data, steps=steps)
+
+        def encode(some: list[str], frozen: PhotoEncoder = frozen) -> NDArray[np.floating]:
+            return frozen.photos([Path(files[name]) for name in some])
+
+        hashes.append(frozen.sha256())
+        file = _file(data.features_folder, "photos", hashes[-1], contents)
+        parts.append(_features(_table(file, list(files), encode), list(files), names))
+    if not parts[1:]:
+        return parts[0]
+    file = _file(data.features_folder, "photos", sha256_json(hashes), contents)
+    return _features(_table(file, list(files), _joined(parts)), list(files), names)
+
+
+def _joined(parts: Sequence[Features]) -> Encode:
+    """How the vectors of several encoders of the same photos are put side by side."""
+    spreads = [part.centre[1] for part in parts]
 
     def encode(some: list[str]) -> NDArray[np.floating]:
-        return frozen.photos([Path(files[name]) for name in some])
+        return join_vectors([part.table[[part.rows[n] for n in some]] for part in parts], spreads)
 
-    file = _file(data.features_folder, "photos", frozen.sha256(), contents)
-    return _features(_table(file, list(files), encode), list(files), names)
+    return encode
 
 
-def text_features(data: TrainingView, encoder: str, *, steps: int) -> tuple[Features, Encode]:
-    """Return the features of the items' words, and how further texts are encoded alike.
+def text_features(data: TrainingView, encoder: str, *, steps: int) -> tuple[Features, TextEncoder]:
+    """Return the features of the items' words, and the encoder that reads further texts alike.
 
     The words of an item are :func:`item_text`. What an instance shows can lack some of them
     (perturbation ``nt``): then its text is encoded when it is asked.
     """
-    frozen = text_encoder(encoder, data, steps=steps)
     texts = [item_text(item) for item in data.catalogue]
     distinct = sorted({text for text in texts if text is not None})
-
-    def encode(some: list[str]) -> NDArray[np.floating]:
-        return frozen.texts(some)
-
+    frozen = text_encoder(encoder, data, distinct, steps=steps)
     file = _file(data.features_folder, "texts", frozen.sha256(), distinct)
-    return _features(_table(file, distinct, encode), distinct, texts), encode
+    return _features(_table(file, distinct, frozen.texts), distinct, texts), frozen
+
+
+def word_dropped_features(data: TrainingView, encoder: TextEncoder, *, share: float) -> Features:
+    """Return the features of the items' words with a share of them left out, drawn once.
+
+    The draws depend on the words alone; a text keeps one word at least.
+    """
+    texts = [item_text(item) for item in data.catalogue]
+    fewer = {text: _without_words(text, share) for text in texts if text is not None}
+    distinct = sorted(set(fewer.values()))
+    file = _file(data.features_folder, "texts", encoder.sha256(), distinct)
+    of_items = [None if text is None else fewer[text] for text in texts]
+    return _features(_table(file, distinct, encoder.texts), distinct, of_items)
+
+
+def _without_words(text: str, share: float) -> str:
+    parts = text.split()
+    seed = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+    drawn = np.random.default_rng(seed).random(len(parts))
+    kept = [part for part, value in zip(parts, drawn, strict=True) if value >= share]
+    return " ".join(kept or parts[:1]) or text
 
 
 def photo_name(item: Item) -> str | None:
     """Return the file name of an item's photo, which is what a photo is known by."""
     return None if item.image is None else Path(item.image).name
+
+
+def photo_row(item: Item, rows: Mapping[str, int], system: str) -> int:
+    """Return the row of the photo that an item shows, 0 for none.
+
+    Raises :class:`BenchError` for a photo that ``rows`` of the fitted ``system`` do not know.
+    """
+    name = photo_name(item)
+    if name is None:
+        return 0
+    if name not in rows:
+        raise BenchError(
+            f"Photo {name!r} of item {item.item_id!r} was not in the catalogue that "
+            f"{system} was fitted on.",
+            fix="Fit the model on this dataset.",
+        )
+    return rows[name]
 
 
 def item_text(item: Item) -> str | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, cast
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,16 +17,12 @@ from baselines.learning.loop import train
 from baselines.learning.negatives import NegativeSampler
 from baselines.learning.padding import LastPlaces, without_padding
 from baselines.learning.ranker import Batch, on_device
-from baselines.learning.selecting import choose_threshold, selections
 from baselines.learning.windows import windows
 from baselines.recbole import recbole_fixes
 from baselines.recbole.encoder import EncoderSettings
 from baselines.recbole.sequential import SequenceModel
 from benchmark.data.instances.timeline import Timeline
-from benchmark.host.threads import processor_threads
-from benchmark.instances import Instance, SelectionInstance
 from benchmark.model import TrainingView
-from benchmark.predictions import Prediction
 from benchmark.training.checkpoint import Checkpoints
 from benchmark.training.journal import Journal
 
@@ -67,31 +63,6 @@ class S3Rec(SequenceModel):
     name = "S3Rec"
     tasks = frozenset({"recommendation", "selection"})
     right_aligned = True
-
-    def __init__(self, config: S3RecSettings | None = None) -> None:
-        super().__init__(config)
-        self.threshold: float | None = None
-
-    def predict(self, instances: Sequence[Instance]) -> Iterator[Prediction]:
-        """Yield rankings, or selections for instances that ask for them."""
-        if not instances or not isinstance(instances[0], SelectionInstance):
-            yield from super().predict(instances)
-            return
-        candidates = cast(Sequence[SelectionInstance], instances)
-        with processor_threads(self.config.threads):
-            yield from selections(candidates, self.scores, self._index, self.threshold)
-
-    def _choose(self, data: TrainingView) -> None:
-        most = self.config.validation_users
-        self.threshold = choose_threshold(data, self.scores, self._index, most=most)
-
-    def _shape(self) -> dict[str, Any]:
-        return {**super()._shape(), "threshold": self.threshold}
-
-    def _restore(self, tensors: dict[str, Tensor], shape: Mapping[str, Any]) -> None:
-        sizes = dict(shape)
-        self.threshold = sizes.pop("threshold")
-        super()._restore(tensors, sizes)
 
     def _size(self, data: TrainingView, timeline: Timeline) -> None:
         super()._size(data, timeline)

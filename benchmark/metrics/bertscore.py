@@ -56,6 +56,11 @@ def find_encoder() -> Encoder | None:
                 fix="Name the folder of a saved encoder with its tokenizer, or unset it.",
             )
         return Encoder(folder.name, folder)
+    return packaged_encoder()
+
+
+def packaged_encoder() -> Encoder | None:
+    """Return the MiniLM that ``make models`` installs, or ``None``."""
     spec = importlib.util.find_spec(_PACKAGED_MODULE)
     if spec is None or spec.origin is None:
         return None

@@ -1,18 +1,27 @@
-"""A training view made by hand, for tests whose answers are worked out on paper."""
+"""A training view made by hand, numbers of the authors' code, and a way to kill a training."""
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
+import torch
 
+from baselines.learning.ranker import CatalogueRanker
 from benchmark.data.catalogue import Catalogue
 from benchmark.data.schema import INTERACTION_COLUMNS, ITEM_COLUMNS
 from benchmark.instances import History, Item, SearchInstance
+from benchmark.training import checkpoint
+from benchmark.training.checkpoint import Checkpoint
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "data"
 
 
 @dataclass
@@ -26,6 +35,7 @@ class HandMadeView:
     sha256: str = "by-hand"
     rating_scale: tuple[float, float] | None = (1.0, 5.0)
     allow_repeats: bool = False
+    simulated: bool = True
     history_window: int = 20
     tasks: tuple[str, ...] = field(default=("recommendation", "search"))
 
@@ -142,3 +152,54 @@ class Shop:
 @pytest.fixture
 def shop(make_view: Callable[..., HandMadeView]) -> Shop:
     return Shop(make_view)
+
+
+@pytest.fixture
+def golden() -> Callable[[str], dict[str, Any]]:
+    """``golden(name)``: inputs and outputs of the authors' code on a small case."""
+    return lambda name: json.loads((GOLDEN / f"{name}.json").read_text())
+
+
+@pytest.fixture
+def agrees() -> Callable[[torch.Tensor, Any], None]:
+    """Compare with golden numbers, in the precision in which they were made."""
+    return lambda got, want: np.testing.assert_allclose(
+        got.detach().numpy(), np.array(want), rtol=1e-4, atol=1e-5
+    )
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL."""
+
+
+@pytest.fixture
+def killed_after(monkeypatch) -> Callable[[int, Callable[[], object]], None]:
+    """``killed_after(n, fit)``: run ``fit`` and end it behind the n-th epoch, which is written."""
+    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0.0)
+
+    def run(writes: int, fit: Callable[[], object]) -> None:
+        write, left = Checkpoint.write, [writes]
+
+        def killing(self, *arguments):
+            write(self, *arguments)
+            left[0] -= 1
+            if not left[0]:
+                raise Killed
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Checkpoint, "write", killing)
+            with pytest.raises(Killed):
+                fit()
+
+    return run
+
+
+@pytest.fixture
+def same_tensors() -> Callable[[CatalogueRanker[Any], CatalogueRanker[Any]], bool]:
+    """Whether two models learnt the same, to the bit."""
+
+    def same(a: CatalogueRanker[Any], b: CatalogueRanker[Any]) -> bool:
+        left, right = a.tensors(), b.tensors()
+        return left.keys() == right.keys() and all(torch.equal(left[n], right[n]) for n in left)
+
+    return same

@@ -14,7 +14,7 @@ from unimp_model.config import UniMPConfig
 from unimp_model.entries import MODELS
 from unimp_model.sequence.batches import collate
 from unimp_model.sequence.template import CONTEXT, Branch
-from unimp_model.training.trainer import training_loss
+from unimp_model.training.step import training_loss
 
 VARIANTS = MODELS[0].variants
 

@@ -52,7 +52,7 @@ def photo_shop(make_view: Callable[..., object], tmp_path: Path) -> Callable[...
             items.append(
                 {
                     "item_id": item_id,
-                    "title": f"mug {item_id}",
+                    "title": f"{colour or 'plain'} mug {item_id}",
                     "image": f"{item_id}.png" if shown else None,
                 }
             )
