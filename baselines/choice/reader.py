@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.choice.codes import Codebook, codebook, price_edges, shown_values
 from baselines.choice.matches import Floats, Histories, Shown
 from baselines.multimodal.features import Features, photo_name
 from benchmark.data.catalogue import Catalogue
+from benchmark.data.item_values import Codebook, codebook, price_edges, shown_values
 from benchmark.errors import BenchError
 from benchmark.instances import History, Item
 

@@ -47,6 +47,7 @@ MODELS: tuple[ModelEntry, ...] = (
                 ["category", "title", "brand", "description"],
             ],
         },
+        blind=("", "category", "rank-bm25", "lucene"),
     ),
     _search(
         name="hem",
