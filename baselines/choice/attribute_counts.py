@@ -19,7 +19,6 @@ from baselines.choice.votes import Rated, best_ridge, predicted, votes
 from baselines.learning.past import save_arrays
 from baselines.learning.queries import answering
 from baselines.learning.selecting import choose_threshold, selections
-from baselines.multimodal.encoders import OWN
 from baselines.multimodal.features import Features, image_features
 from benchmark.data.instances.timeline import Timeline
 from benchmark.data.simulator.truth import ATTACHMENT, index_of, read_truth
@@ -39,6 +38,7 @@ from benchmark.model import TrainingView
 from benchmark.predictions import Prediction, Rating, Selection
 from benchmark.ranking import RankingInstance, rank_in_blocks
 from benchmark.training.validation import spread
+from benchmark.vision.encoder_names import OWN
 
 _RECORD, _ARRAYS = "items.json", "learnt.safetensors"
 NO_PHOTOS = "none"
@@ -262,7 +262,7 @@ class AttributeCounts:
         filled = [[*items, *[items[-1]] * (most - len(items))] for items in shown]
         found = self.reader.shown([item for items in filled for item in items])
         allowed = np.arange(most) < np.array([len(items) for items in shown])[:, None]
-        return Shown(*(f.reshape(len(shown), most, *f.shape[1:]) for f in found)), allowed
+        return found.at(np.arange(len(shown) * most).reshape(len(shown), most)), allowed
 
     def _select(self, instances: Sequence[SelectionInstance]) -> Iterator[Selection]:
         return selections(instances, self._of_candidates, self.reader.index, self.threshold)
@@ -274,7 +274,7 @@ class AttributeCounts:
         def block(rows: NDArray[np.int64]) -> NDArray[np.floating]:
             some = [instances[i] for i in rows]
             x, usual = self.votes([(i.history, i.item) for i in some], folds[rows])
-            return usual + predicted(x, weights)
+            return np.asarray(usual + predicted(x, weights))
 
         for instance, value in zip(instances, in_blocks(len(instances), block), strict=True):
             low, high = instance.scale
