@@ -287,7 +287,8 @@ def load_encoder(folder: Path, name: str, sha256: str | None) -> PhotoEncoder | 
     """Read the encoder a saved model was trained with, checked by its hash."""
     if sha256 is None:
         return None
-    parts, scales = [], ()
+    parts: list[PhotoEncoder] = []
+    scales: tuple[Scale, ...] = ()
     for part in parts_of(name):
         if part == OWN:
             loaded, scales = _own_encoder(folder)

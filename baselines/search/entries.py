@@ -45,6 +45,7 @@ MODELS: tuple[ModelEntry, ...] = (
                 ["category", "title", "brand", "description"],
             ],
         },
+        blind=("", "category", "rank-bm25", "lucene"),
     ),
     ModelEntry(
         name="hem",
