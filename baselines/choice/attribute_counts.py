@@ -262,7 +262,7 @@ class AttributeCounts:
         filled = [[*items, *[items[-1]] * (most - len(items))] for items in shown]
         found = self.reader.shown([item for items in filled for item in items])
         allowed = np.arange(most) < np.array([len(items) for items in shown])[:, None]
-        return Shown(*(f.reshape(len(shown), most, *f.shape[1:]) for f in found)), allowed
+        return found.at(np.arange(len(shown) * most).reshape(len(shown), most)), allowed
 
     def _select(self, instances: Sequence[SelectionInstance]) -> Iterator[Selection]:
         return selections(instances, self._of_candidates, self.reader.index, self.threshold)
@@ -274,7 +274,7 @@ class AttributeCounts:
         def block(rows: NDArray[np.int64]) -> NDArray[np.floating]:
             some = [instances[i] for i in rows]
             x, usual = self.votes([(i.history, i.item) for i in some], folds[rows])
-            return usual + predicted(x, weights)
+            return np.asarray(usual + predicted(x, weights))
 
         for instance, value in zip(instances, in_blocks(len(instances), block), strict=True):
             low, high = instance.scale
