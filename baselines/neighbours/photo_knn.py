@@ -89,8 +89,10 @@ class PhotoKNN:
     def save(self, folder: Path) -> None:
         """Write ids and names of photos as JSON, vectors and counts as safetensors."""
         write_json(folder / _RECORD, {"items": self.item_ids, "photos": list(self._rows)})
-        arrays = {"counts": self.counts, "vectors": self.vectors, "of_items": self._of_items}
-        save_arrays(arrays, folder / _ARRAYS)
+        save_arrays(
+            {"counts": self.counts, "vectors": self.vectors, "of_items": self._of_items},
+            folder / _ARRAYS,
+        )
 
     def load(self, folder: Path) -> None:
         """Read what :meth:`save` wrote."""

@@ -169,7 +169,7 @@ def _labels(runs: Sequence[StoredRun], *, seeds: bool = True) -> list[str]:
         if several_seeds:
             label += f", seed {run.manifest['seed']}"
         if seeds and label in labels:  # the same configuration over another version of the code
-            label += f" [{run.manifest['run_id']}]"
+            label += f" [{run.folder.name}]"
         labels.append(label)
     return labels
 

@@ -223,7 +223,9 @@ def frozen(tower: LiteTower, weights_sha256: str) -> LiteEncoder:
     """Freeze a tower and return the encoder around it."""
     tower.network.reset_classifier(0)
     tower.requires_grad_(False)
-    tower.eval().to(memory_format=torch.channels_last)
+    tower.eval()
+    # Nearly twice as fast on a CPU; torch's stubs know the argument for tensors alone.
+    tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return LiteEncoder(tower, weights_sha256)
 
 

@@ -22,8 +22,8 @@ Compute = Callable[[int, int], Mapping[str, NDArray[Any]]]
 
 def stored_arrays(
     stem: Path, names: tuple[str, ...], rows: int, compute: Compute, *, block: int, doing: str
-) -> dict[str, NDArray[np.float16]]:
-    """Return float16 arrays (rows, ...) by name, mapped from ``stem.NAME.npy``.
+) -> dict[str, NDArray[Any]]:
+    """Return arrays (rows, ...) by name, mapped from ``stem.NAME.npy``.
 
     What is missing is computed in blocks of ``block`` rows. A process that is stopped leaves the
     finished blocks, and the next one goes on behind them; a second one waits, and is told that
@@ -39,10 +39,7 @@ def stored_arrays(
                 if is_write_failure(error):
                     raise cannot_write(stem, error) from error
                 raise
-    return {
-        name: cast(NDArray[np.float16], np.load(file, mmap_mode="r", allow_pickle=False))
-        for name, file in files.items()
-    }
+    return {name: np.load(file, mmap_mode="r", allow_pickle=False) for name, file in files.items()}
 
 
 def _compute(
@@ -54,7 +51,7 @@ def _compute(
     while done < rows:
         end = min(done + block, rows)
         for name, values in compute(done, end).items():
-            out = _opened(begun[name], (rows, *values.shape[1:]), new=done == 0)
+            out = _opened(begun[name], values, rows, new=done == 0)
             out[done:end] = values
             out.flush()
         done = end
@@ -76,7 +73,11 @@ def _done(count: Path, begun: Mapping[str, Path], rows: int) -> int:
     return done if sound and isinstance(done, int) and 0 <= done <= rows else 0
 
 
-def _opened(path: Path, shape: tuple[int, ...], *, new: bool) -> np.memmap[Any, np.dtype[Any]]:
+def _opened(
+    path: Path, values: NDArray[Any], rows: int, *, new: bool
+) -> np.memmap[Any, np.dtype[Any]]:
+    """The array of ``rows`` rows that ``values`` are some of."""
     if new:
-        return np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
+        shape = (rows, *values.shape[1:])
+        return np.lib.format.open_memmap(path, mode="w+", dtype=values.dtype, shape=shape)
     return cast("np.memmap[Any, np.dtype[Any]]", np.load(path, mmap_mode="r+"))
