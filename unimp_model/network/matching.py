@@ -95,7 +95,23 @@ PREFERENCE = get_args(TaskName).index("preference")
 
 
 class MatchHead(nn.Module):
-    """Scores items, and ratings, by what branches see. Its weights draw on no shared chance."""
+    """Scores items, and ratings, by what branches see. Its weights draw on no shared chance.
+
+    Its buffers are the fields of :class:`Material`.
+    """
+
+    item_values: Tensor
+    key_of: Tensor
+    offsets: Tensor
+    photo_of: Tensor
+    leaf_column: Tensor
+    leaf_of: Tensor
+    follows: Tensor
+    word_of: Tensor
+    item_words: Tensor
+    popularity: Tensor
+    expected: Tensor
+    levels: Tensor
 
     def __init__(self, material: Material) -> None:
         super().__init__()
@@ -170,7 +186,8 @@ class MatchHead(nn.Module):
         """Return the utility (R, V + 1) of every value by what the history holds of it."""
         statistics = self._of_values(history)  # (R, V + 1, 5)
         table = torch.cat([weights, weights.new_zeros(1, _STATISTICS)])
-        return (statistics * table[self.key_of]).sum(-1)
+        found: Tensor = (statistics * table[self.key_of]).sum(-1)
+        return found
 
     def _of_values(self, history: History) -> Tensor:
         numbers = self._values_of(history.codes)
@@ -293,7 +310,7 @@ class Looks(nn.Module):
         """Return the shares of classes (P + 1, G * K) of every photo, zero for none."""
         hidden = functional.gelu(functional.linear(self.vectors, self.inner, self.inner_bias))
         logits = functional.linear(self.vectors, self.weight, self.bias) + hidden @ self.outer.T
-        shares = logits.unflatten(1, (_GROUPS, _CLASSES)).softmax(-1).flatten(1)
+        shares = logits.view(-1, _GROUPS, _CLASSES).softmax(-1).flatten(1)
         return torch.cat([torch.zeros_like(shares[:1]), shares[1:]])
 
     def alike(self, history: Tensor, items: Tensor) -> Tensor:
