@@ -98,8 +98,9 @@ MODELS: tuple[ModelEntry, ...] = (
         cost=6,
         paper_name="UniSRec",
         formulas={
-            "": "pre-trained on the categories of the dataset itself, not across domains",
-            "no-pretraining": "not pre-trained",
+            "": "cosines of sequences of texts with items; pre-trained on the categories of the "
+            "dataset itself, not across domains",
+            "no-pretraining": "cosines of sequences of texts with items; not pre-trained",
         },
         variants={
             "transductive": {"transductive": True},

@@ -46,7 +46,7 @@ class UniSRecSettings(CausalSettings):
 
     batch_size: int = Field(128, ge=1, le=1_000_000, description="training rows a step")
     epochs: int = Field(300, ge=1, le=100_000, description="most passes over the training data")
-    loss_type: Literal["CE"] = "CE"
+    loss_type: Literal["CE"] = Field("CE", description="of fine-tuning; there is no other")
     n_layers: int = Field(2, ge=1, le=64, description="blocks")
     n_heads: int = Field(2, ge=1, le=64, description="attention heads")
     hidden_size: int = Field(
