@@ -6,29 +6,25 @@ Light on purpose: listing models must not import one.
 
 from __future__ import annotations
 
+from baselines.choice import entries as choice
 from baselines.collaborative import entries as collaborative
+from baselines.generative import entries as generative
 from baselines.multimodal import entries as multimodal
 from baselines.neighbours import entries as neighbours
 from baselines.recbole import entries as recbole
 from baselines.search import entries as search
+from baselines.simulated import entries as simulated
 from baselines.trivial import entries as trivial
 from benchmark.models.registered import ModelEntry
 
-_ORACLE = ModelEntry(
-    name="oracle",
-    target="baselines.oracle:Oracle",
-    tasks=("recommendation", "search", "preference", "selection"),
-    group="oracle",
-    role="ceiling",
-    cost=1,
-)
-
 MODELS: tuple[ModelEntry, ...] = (
-    _ORACLE,
+    *simulated.MODELS,
     *trivial.MODELS,
     *neighbours.MODELS,
+    *choice.MODELS,
     *search.MODELS,
     *recbole.MODELS,
     *collaborative.MODELS,
     *multimodal.MODELS,
+    *generative.MODELS,
 )

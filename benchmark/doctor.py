@@ -22,6 +22,7 @@ from benchmark.predictions import Prediction, Ranking, Rating, Selection
 from benchmark.rounding import step
 from benchmark.runs.fitting import fit_or_load, seed_everything
 from benchmark.tasks import TASKS
+from benchmark.vision import lite_weights
 
 #: Instances per task a model is checked on.
 SAMPLE = 32
@@ -46,6 +47,7 @@ def describe_environment(home: Home) -> dict[str, Any]:
         **environment(),
         "home": home_state,
         "torchvision": _torchvision(),
+        f"image encoder {lite_weights.NAME}": lite_weights.why_not() or "its weights are here",
         "models not available": unavailable or None,
     }
 

@@ -81,6 +81,10 @@ class TrainingView(Protocol):
         """Return the (lowest, highest) rating, or ``None`` where the data has no ratings."""
 
     @property
+    def simulated(self) -> bool:
+        """Return whether the data, photos included, was made by a simulator."""
+
+    @property
     def catalogue(self) -> Catalogue:
         """Return all items, in index order; ties anywhere are broken by this index."""
 

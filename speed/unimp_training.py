@@ -49,7 +49,7 @@ from unimp_model.sequence.batches import bucketed, collate
 from unimp_model.sequence.template import CONTEXT, Row
 from unimp_model.training.optimisation import check_precision, make_optimiser
 from unimp_model.training.rows import Chunk, RowBuilder, Sequences, chunks
-from unimp_model.training.trainer import training_loss
+from unimp_model.training.step import training_loss
 
 TASKS = ("recommendation", "search")
 
@@ -211,7 +211,7 @@ def main() -> None:
         parts = assemble(view, TASKS, config, seed=0)
         parts.network.to(device).train()
         builder, *single = (
-            RowBuilder(view, parts.template, dict.fromkeys(tasks, 1.0), longest_answer=1)
+            RowBuilder(view, parts.template, dict.fromkeys(tasks, 1.0), window=5, longest_answer=1)
             for tasks in (TASKS, *((task,) for task in TASKS))
         )
         lengths = [len(sequence) for sequence in builder.sequences]

@@ -14,19 +14,28 @@ from pydantic import (
     model_validator,
 )
 
+from benchmark.vision.encoder_names import AUTO
+from benchmark.vision.encoder_names import DESCRIPTION as ENCODERS
+
 Preset = Literal["tiny", "small", "smollm2", "mpt-1b", "incite-3b", "pretrained"]
 TaskName = Literal[
     "recommendation", "search", "preference", "selection", "explanation", "image-generation"
 ]
 
+#: Parts of the match head, our extension (:mod:`unimp_model.network.matching`).
+MatchPart = Literal[
+    "photo", "identity", "category", "brand", "attributes", "price", "title", "transitions",
+    "query", "ratings",
+]  # fmt: skip
+
 #: Long answers and long prompts are asked of fewer examples: each costs as much as many ranks.
 _TASK_SHARES: dict[TaskName, float] = {
     "recommendation": 1.0,
     "search": 1.0,
-    "preference": 0.3,
-    "selection": 0.15,
-    "explanation": 0.2,
-    "image-generation": 0.1,
+    "preference": 0.4,
+    "selection": 0.06,
+    "explanation": 0.1,
+    "image-generation": 0.03,
 }
 _TASK_WEIGHTS: dict[TaskName, float] = {
     "recommendation": 0.5,
@@ -61,7 +70,7 @@ _FROZEN: dict[str, Any] = {
 #: ``pretrained`` the one that ``language_model`` names.
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": _FROM_SCRATCH,
-    "small": {**_FROM_SCRATCH, "width": 32},
+    "small": {**_FROM_SCRATCH, "width": 48},
     "smollm2": _FROZEN,
     "mpt-1b": _FROZEN,
     "incite-3b": _FROZEN,
@@ -73,6 +82,8 @@ _TRAINED_WHOLE = ("tiny", "small")
 
 #: Optimiser steps where none are asked for.
 _LEAST_STEPS, _MOST_STEPS = 520, 1560
+#: ... and epochs: with fewer, the rate falls before every target was met twice.
+_LEAST_EPOCHS = 2
 
 #: Hub names of the paper's language models, by preset.
 HUB_NAMES: dict[str, str] = {
@@ -97,7 +108,7 @@ class UniMPConfig(BaseModel):
     trust_remote_code: bool = Field(
         False, description="run the Python code that comes with language_model's files"
     )
-    width: int = Field(64, ge=16, le=4096, description="hidden size d of a model from scratch")
+    width: int = Field(96, ge=16, le=4096, description="hidden size d of a model from scratch")
     depth: int = Field(2, ge=1, le=64, description="layers of a model from scratch")
     heads: int = Field(4, ge=1, le=64, description="attention heads of a model from scratch")
     text_tokens: int = Field(
@@ -137,19 +148,23 @@ class UniMPConfig(BaseModel):
         description="cross-attention reads the photo of a token's own item; false: every photo "
         "up to the token",
     )
-    image_encoder: str = Field(
-        "own",
-        description="own: trained on the dataset's photos, then frozen; else an open_clip name "
-        "as ARCHITECTURE/WEIGHTS or hf-hub:REPOSITORY",
-    )
+    image_encoder: str = Field(AUTO, description=ENCODERS)
     image_grid: int = Field(4, ge=1, le=16, description="patch features pooled to grid x grid")
     encoder_steps: int = Field(330, ge=0, le=100_000, description="training steps of own encoder")
     encoder_batch: int = Field(64, ge=2, le=4096, description="photo-text pairs a step")
     visual_tokens: int = Field(4, ge=1, le=256, description="C, visual tokens per image")
     resampler_layers: int = Field(1, ge=1, le=12, description="layers of the perceiver resampler")
-    fusion_every: int = Field(
-        2, ge=1, le=16, description="cross-attention before every n-th layer (paper: 2)"
+    fusion_every: int | None = Field(
+        None,
+        ge=1,
+        le=16,
+        description="cross-attention before every n-th layer; not given: 2 (paper), and every "
+        "layer of a language model of one or two",
     )
+    gate_start: float = Field(
+        0.1, ge=0, le=3, description="gates g start here (Flamingo: 0, where little passes a while)"
+    )
+    gate_learning_rate: float = Field(1e-2, gt=0, le=1, description="of gates, AdamW: peak")
     attend_last_image: bool = Field(
         False,
         description="instruction tokens cross-attend to the latest history image (released code)",
@@ -172,13 +187,32 @@ class UniMPConfig(BaseModel):
     item_rows: Literal["content", "random"] = Field(
         "content", description="item token rows start from content, or from noise"
     )
+    photo_dims: int = Field(
+        48,
+        ge=0,
+        le=4096,
+        description="dimensions of their own, at most half of all, that photos start in where a "
+        "language model is trained from scratch; 0: none, photos are mixed with words",
+    )
     history_items: int = Field(
         5, ge=1, le=200, description="latest history items that are read (paper: 5)"
     )
     targets_per_row: int = Field(
         5, ge=1, le=200, description="next items asked for per shared history in training"
     )
+    other_attributes: int = Field(
+        4, ge=0, le=100, description="attributes an item's text shows beside the paper's five"
+    )
     words_per_attribute: int = Field(20, ge=1, le=500, description="truncation c of a value")
+
+    # our extension, not in the paper
+    matching: tuple[MatchPart, ...] = Field(
+        (),
+        description="EXTENSION, not in the paper: in what history and answers are matched (photo, "
+        "identity, category, brand, attributes, price, title), and transitions, query, ratings; "
+        "none: the paper's model, bit for bit",
+    )
+    matching_rate: float = Field(2e-2, gt=0, le=1, description="of the match head, AdamW: peak")
 
     # objective and optimisation
     gamma: float = Field(2.0, ge=0, le=10, description="focusing parameter of Eq. 8")
@@ -211,14 +245,14 @@ class UniMPConfig(BaseModel):
     steps: int | None = Field(
         None,
         ge=1,
-        description="optimiser steps the number of epochs is chosen for, at least 3 epochs; not "
+        description="optimiser steps the number of epochs is chosen for, at least 2 epochs; not "
         "given: one per catalogue item, within 520 to 1560",
     )
     most_rows: int | None = Field(
         None, ge=1, description="user sequences per epoch at most, drawn anew each epoch"
     )
     shuffle: float = Field(
-        0.5, ge=0, le=1, description="share of training sequences read in random order"
+        0.0, ge=0, le=1, description="share of training sequences read in random order"
     )
     batch_rows: int = Field(24, ge=1, le=4096, description="user sequences a step")
     optimiser: Literal["adamw", "muon"] = Field(
@@ -249,6 +283,10 @@ class UniMPConfig(BaseModel):
         1000, ge=1, description="validation users a threshold or temperature is chosen on, at most"
     )
 
+    def layers_between(self, depth: int) -> int:
+        """Return n of "cross-attention before every n-th of ``depth`` layers"."""
+        return self.fusion_every or (1 if depth <= 2 else 2)
+
     @property
     def freezes_language_model(self) -> bool:
         """Return whether the language model is a pretrained one, which stays as it is."""
@@ -267,7 +305,7 @@ class UniMPConfig(BaseModel):
         if self.epochs is not None:
             return self.epochs
         steps = self.steps or min(max(items, _LEAST_STEPS), _MOST_STEPS)
-        return max(3, round(steps / math.ceil(rows / self.batch_rows)))
+        return max(_LEAST_EPOCHS, round(steps / math.ceil(rows / self.batch_rows)))
 
     @model_validator(mode="before")
     @classmethod
@@ -331,11 +369,6 @@ class UniMPConfig(BaseModel):
 
     @model_validator(mode="after")
     def _check_sizes(self) -> UniMPConfig:
-        if self.targets_per_row > self.history_items:
-            raise ValueError(
-                f"targets_per_row {self.targets_per_row} exceeds history_items "
-                f"{self.history_items}: the first target would have no history"
-            )
         if self.width % (2 * self.heads):
             raise ValueError(
                 f"width {self.width} must be a multiple of twice the {self.heads} heads"

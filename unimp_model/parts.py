@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmark.instances import Item
-from unimp_model.images.encoder import ImageEncoder, PhotoFeatures
+from unimp_model.images.encoder import PhotoEncoder, PhotoFeatures
 from unimp_model.images.tokenizer import ImageTokenizer
 from unimp_model.network.model import UniMPNetwork
 from unimp_model.sequence.template import Template
@@ -22,7 +22,7 @@ class Parts:
     network: UniMPNetwork
     photos: PhotoFeatures | None
     """Encoder features of every photo; ``None`` without vision."""
-    encoder: ImageEncoder | None
+    encoder: PhotoEncoder | None
     items: Mapping[str, Item]
     """The catalogue by item id: retrieved items are shown when an image is drawn."""
     image_tokenizer: ImageTokenizer | None

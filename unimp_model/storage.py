@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,19 +13,36 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from benchmark.data.item_values import Codebook
 from benchmark.errors import BenchError
 from benchmark.host.files import read_json, write_json
+from benchmark.host.finite import check_finite
 from benchmark.instances import Item
-from benchmark.training.stored import REFIT, load_tensors, reading, save_tensors
+from benchmark.training.stored import (
+    REFIT,
+    load_tensors,
+    load_with_record,
+    reading,
+    save_tensors,
+)
 from benchmark.vision.clip import SmallClip, build_small
-from unimp_model.images.encoder import ImageEncoder, PhotoFeatures, PhotoTable, named_encoder
+from benchmark.vision.efficientnet import lite_encoder
+from benchmark.vision.encoder_names import LITE0, OWN, parts_of
+from benchmark.vision.photo_table import PhotoTable, Scale
+from unimp_model.images.encoder import (
+    ImageEncoder,
+    PhotoEncoder,
+    PhotoFeatures,
+    named_encoder,
+)
 from unimp_model.images.encoder_training import as_encoder
+from unimp_model.images.joined import JoinedEncoder
 from unimp_model.images.tokenizer import ImageTokenizer
 from unimp_model.network.model import UniMPNetwork, trainable_parameters
 from unimp_model.sequence.tokens import Vocabulary
 
 #: Version of the files of a saved model; others are refused.
-FORMAT = 5
+FORMAT = 6
 _RECORD = "unimp.json"
 _WEIGHTS = "model.safetensors"
 _PHOTOS = "photos.safetensors"
@@ -33,20 +52,18 @@ _ENCODER = "image_encoder.safetensors"
 _TOKENIZER = "tokenizer.json"
 _IMAGE_TOKENIZER = "image_tokenizer"
 _ITEMS = "items.json"
+_MATCHING = "matching.json"
 
 _RECORDED = frozenset(
     (
         "config", "data", "text_size", "levels", "codes", "photos", "trained", "tasks", "chosen",
-        "casing", "language_model_sha256", "image_encoder_sha256",
+        "casing", "language_model_sha256", "image_encoder", "image_encoder_sha256",
         "image_tokenizer_sha256",
     )
 )  # fmt: skip
 
 #: Prefix of the weights that replace shared ones for a task.
 _OWN = "own/"
-
-#: ``image_encoder`` setting of an encoder that was trained here and is saved with the model.
-OWN = "own"
 
 
 def save_record(folder: Path, **fields: Any) -> None:
@@ -100,6 +117,8 @@ def save_weights(
     parameters = dict(network.named_parameters())
     state: dict[str, Tensor] = {name: parameters[name] for name in trained}
     state |= dict(network.items.named_buffers(prefix="items"))
+    if network.matching is not None:
+        state |= network.matching.state_dict(prefix="matching.")
     state |= {f"{_OWN}{t}/{name}": v for t, part in own.items() for name, v in part.items()}
     save_tensors(state, folder / _WEIGHTS)
     return trained
@@ -146,6 +165,23 @@ def restore(
     network.load_state_dict(state, strict=False)
 
 
+def save_matching(book: Codebook, folder: Path) -> None:
+    """Write the numbers of items' values that the match head compares by."""
+    write_json(folder / _MATCHING, asdict(book))
+
+
+def load_matching(folder: Path) -> Codebook:
+    """Read what :func:`save_matching` wrote."""
+    record = read_json(folder / _MATCHING, fix=REFIT)
+    with reading(folder / _MATCHING):
+        return Codebook(
+            keys=tuple(record["keys"]),
+            numbers=tuple(record["numbers"]),
+            widths=tuple(record["widths"]),
+            edges=tuple(record["edges"]),
+        )
+
+
 def save_photos(photos: PhotoFeatures, folder: Path) -> None:
     """Write the features of all photos: predicting then needs no encoder for them."""
     save_tensors(
@@ -178,7 +214,15 @@ def save_items(items: Iterable[Item], folder: Path) -> None:
     write_json(
         folder / _ITEMS,
         [
-            [i.item_id, i.title, i.category, i.brand, i.price, i.image and Path(i.image).name]
+            [
+                i.item_id,
+                i.title,
+                i.category,
+                i.brand,
+                i.price,
+                i.image and Path(i.image).name,
+                dict(i.attributes),
+            ]
             for i in items
         ],
     )
@@ -190,9 +234,9 @@ def load_items(folder: Path) -> dict[str, Item]:
         return {
             item_id: Item(
                 item_id, title=title, category=tuple(category), brand=brand, price=price,
-                image=image,
+                image=image, attributes=MappingProxyType(attributes),
             )
-            for item_id, title, category, brand, price, image in read_json(
+            for item_id, title, category, brand, price, image, attributes in read_json(
                 folder / _ITEMS, fix=REFIT
             )
         }  # fmt: skip
@@ -217,28 +261,55 @@ def load_image_tokenizer(folder: Path, sha256: str | None) -> ImageTokenizer | N
     return tokenizer
 
 
-def save_encoder(encoder: ImageEncoder, setting: str, folder: Path) -> None:
-    """Write the weights of an encoder trained here; a named one is known by its hash."""
-    if setting == OWN:
-        save_tensors(encoder.visual.state_dict(), folder / _ENCODER)
+def save_encoder(encoder: PhotoEncoder, folder: Path) -> None:
+    """Write the weights of an encoder trained here, and the scales of one joined with others.
+
+    A named one is known by its hash.
+    """
+    parts, scales = _encoder_parts(encoder)
+    weights = {
+        name: value
+        for part in parts
+        if part.name == OWN and isinstance(part, ImageEncoder)
+        for name, value in part.visual.state_dict().items()
+    }
+    if weights:
+        save_tensors(weights, folder / _ENCODER, record={"scales": scales})
 
 
-def load_encoder(folder: Path, setting: str, sha256: str | None) -> ImageEncoder | None:
+def _encoder_parts(encoder: PhotoEncoder) -> tuple[tuple[PhotoEncoder, ...], tuple[Scale, ...]]:
+    if isinstance(encoder, JoinedEncoder):
+        return encoder.parts, encoder.scales
+    return (encoder,), ()
+
+
+def load_encoder(folder: Path, name: str, sha256: str | None) -> PhotoEncoder | None:
     """Read the encoder a saved model was trained with, checked by its hash."""
     if sha256 is None:
         return None
-    if setting == OWN:
-        shape = SmallClip()
-        visual = build_small(shape, vocabulary=1).visual
-        weights = load_tensors(folder / _ENCODER)
-        with reading(folder / _ENCODER):
-            visual.load_state_dict(weights)
-        encoder = as_encoder(visual, shape.image)
-    else:
-        encoder = named_encoder(setting)
+    parts: list[PhotoEncoder] = []
+    scales: tuple[Scale, ...] = ()
+    for part in parts_of(name):
+        if part == OWN:
+            loaded, scales = _own_encoder(folder)
+            parts.append(loaded)
+        else:
+            parts.append(lite_encoder() if part == LITE0 else named_encoder(part))
+    encoder = JoinedEncoder(tuple(parts), scales) if parts[1:] else parts[0]
     if encoder.sha256() != sha256:
         raise BenchError(
             f"{str(folder)!r} was trained with other weights of its image encoder.",
             fix="Restore those weights, or fit again.",
         )
     return encoder
+
+
+def _own_encoder(folder: Path) -> tuple[PhotoEncoder, tuple[Scale, ...]]:
+    shape = SmallClip()
+    visual = build_small(shape, vocabulary=1).visual
+    weights, record = load_with_record(folder / _ENCODER)
+    check_finite(repr(str(folder / _ENCODER)), weights, fix=REFIT)
+    with reading(folder / _ENCODER):
+        visual.load_state_dict(weights)
+        scales = tuple(Scale(*scale) for scale in record["scales"])
+    return as_encoder(visual, shape.image), scales

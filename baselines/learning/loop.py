@@ -9,7 +9,8 @@ With a checkpoint, a killed training goes on behind the last epoch it holds
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
@@ -48,6 +49,18 @@ class TrainingSettings(BaseModel):
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How steps are sized beside the learning rate; by default as torch's Adam does."""
+
+    factor: Callable[[int], float] | None = None
+    """Of the learning rate, by the number of the step from 0."""
+    clip: float | None = None
+    """Largest norm of a step's gradient."""
+    eps: float = 1e-8
+    """Of Adam."""
+
+
 def train(
     network: nn.Module,
     *,
@@ -61,6 +74,8 @@ def train(
     validate: Callable[[], float] | None = None,
     measure: str = "",
     checkpoint: Checkpoint | None = None,
+    pace: Pace | None = None,
+    more: Callable[[], Mapping[str, float]] | None = None,
     optimiser: torch.optim.Optimizer | None = None,
     before_epoch: Callable[[int], None] | None = None,
 ) -> Journal:
@@ -72,10 +87,12 @@ def train(
     those of ``settings``) run and the last weights stay. Among equal epochs the first wins. The
     journal's epochs are of the stage ``stage``. ``checkpoint`` is written after epochs and gone
     on from; its file is the caller's to remove. ``optimiser`` is :func:`adam` where none is given;
-    ``before_epoch`` is told how many epochs are over, also those that were gone on from. Raises
-    :class:`BenchError` when the loss is no longer finite.
+    ``before_epoch`` is told how many epochs are over, also those that were gone on from. Steps are
+    sized by ``pace``; ``more()`` is asked behind ``validate()`` for further values of the journal's
+    epoch. Raises :class:`BenchError` when the loss is no longer finite.
     """
-    optimiser = adam(network, settings) if optimiser is None else optimiser
+    pace = pace or Pace()
+    optimiser = adam(network, settings, eps=pace.eps) if optimiser is None else optimiser
     epochs = settings.epochs if epochs is None else epochs
     patience = math.inf if validate is None else settings.patience
     journal, best = Journal(kept={stage: -1}), dict[str, Tensor]()
@@ -90,7 +107,7 @@ def train(
         ):
             if before_epoch is not None:
                 before_epoch(done)
-            mean = _epoch(network, optimiser, batches, steps, loss, progress, number=done + 1)
+            mean = _epoch(network, optimiser, batches, steps, loss, progress, pace, number=done + 1)
             record: dict[str, Any] = {"stage": stage, "loss": mean}
             network.eval()
             shown = f"epoch {done + 1}, loss {mean:.4f}"
@@ -103,7 +120,7 @@ def train(
                     journal.kept[stage] = done
                     best = {name: t.detach().clone() for name, t in network.state_dict().items()}
                 shown += f", best on validation {max([*scores, score]):.4f}"
-            journal.epochs.append(record)
+            journal.epochs.append(record | dict(more() if more is not None else {}))
             progress.say(shown)
             if checkpoint is not None and checkpoint.is_due():
                 weights = {"now": network.state_dict(), "best": best}
@@ -138,16 +155,22 @@ def _epoch(
     steps: int,
     loss: Callable[[Batch], Tensor],
     progress: Bar,
+    pace: Pace,
     *,
     number: int,
 ) -> float:
     """Train for one epoch and return the mean loss of a step."""
     network.train()
     total = torch.zeros((), device=next(network.parameters()).device)
-    for batch in batches():
+    for step, batch in enumerate(batches(), start=(number - 1) * steps):
         optimiser.zero_grad(set_to_none=True)
         value = loss(batch)
         value.backward()  # type: ignore[no-untyped-call]
+        if pace.clip is not None:
+            nn.utils.clip_grad_norm_(network.parameters(), pace.clip)
+        if pace.factor is not None:
+            for group in optimiser.param_groups:
+                group["lr"] = group["initial_lr"] * pace.factor(step)
         optimiser.step()
         total += value.detach().squeeze()
         progress.advance()
@@ -160,10 +183,14 @@ def _epoch(
     return mean
 
 
-def adam(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+def adam(
+    network: nn.Module, settings: TrainingSettings, *, eps: float = 1e-8
+) -> torch.optim.Optimizer:
     """Return Adam over all weights, or with a weight decay AdamW."""
-    arguments: dict[str, Any] = {"lr": settings.learning_rate}
+    rate = settings.learning_rate
+    groups = [{"params": list(network.parameters()), "initial_lr": rate}]
+    arguments: dict[str, Any] = {"lr": rate, "eps": eps}
     if settings.weight_decay:
         arguments["weight_decay"] = settings.weight_decay
-        return torch.optim.AdamW(network.parameters(), **arguments)
-    return torch.optim.Adam(network.parameters(), **arguments)
+        return torch.optim.AdamW(groups, **arguments)
+    return torch.optim.Adam(groups, **arguments)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from benchmark.errors import BenchError
 from benchmark.instances import SelectionInstance
@@ -18,6 +18,8 @@ from benchmark.training.validation import spread
 
 #: Maps n instances to scores (n, items) in catalogue order.
 Score = Callable[[Sequence[SelectionInstance]], NDArray[np.floating]]
+#: Gives the shares of each instance's candidates.
+Shares = Callable[[Sequence[SelectionInstance]], Iterable[NDArray[np.float64]]]
 
 #: Instances scored at once: with 100,000 items 200 MB of float64.
 _BLOCK = 256
@@ -38,15 +40,20 @@ def shares(
         block = instances[start : start + _BLOCK]
         for instance, row in zip(block, score(block), strict=True):
             lowest = float(row.min())
-            values = np.array(
-                [
-                    row[index[item.item_id]] if item.item_id in index else lowest
-                    for item in instance.candidates
-                ],
-                np.float64,
-            )
-            exponentials = np.exp(values - values.max(initial=-np.inf))
-            yield rounded(exponentials / exponentials.sum(), computed_in=row.dtype)
+            values = [
+                row[index[item.item_id]] if item.item_id in index else lowest
+                for item in instance.candidates
+            ]
+            yield among_themselves(values, computed_in=row.dtype)
+
+
+def among_themselves(
+    values: Sequence[np.floating | float], *, computed_in: DTypeLike
+) -> NDArray[np.float64]:
+    """Return the softmax of candidates' scores, rounded as :func:`shares` says."""
+    scores = np.array(values, np.float64)
+    exponentials = np.exp(scores - scores.max(initial=-np.inf))
+    return rounded(exponentials / exponentials.sum(), computed_in=computed_in)
 
 
 def choose_threshold(
@@ -56,6 +63,11 @@ def choose_threshold(
 
     ``None`` where the data has no such instance.
     """
+    return choose_share(data, lambda instances: shares(instances, score, index), most=most)
+
+
+def choose_share(data: TrainingView, shares_of: Shares, *, most: int) -> float | None:
+    """Return what :func:`choose_threshold` does, for shares that ``shares_of`` gives."""
     if "selection" not in data.tasks:
         return None
     examples = spread(data.examples("selection", "valid"), most)
@@ -67,7 +79,7 @@ def choose_threshold(
         for example in examples
         for candidates in [cast(SelectionInstance, example.instance).candidates]
     ]
-    threshold, _ = best_threshold(list(shares(instances, score, index)), wanted)
+    threshold, _ = best_threshold(list(shares_of(instances)), wanted)
     return threshold
 
 
@@ -81,12 +93,21 @@ def selections(
 
     Raises :class:`BenchError` where no threshold was chosen.
     """
+    yield from select(instances, shares(instances, score, index), threshold)
+
+
+def select(
+    instances: Sequence[SelectionInstance],
+    shares_of_each: Iterable[NDArray[np.float64]],
+    threshold: float | None,
+) -> Iterator[Selection]:
+    """Select as :func:`selections` does, by shares that are given, an array an instance."""
     if threshold is None:
         raise BenchError(
             "The model has no threshold: its dataset has no validation questions of selection.",
             fix="Fit it on a dataset that supports selection: unimp-bench data list.",
         )
-    for instance, values in zip(instances, shares(instances, score, index), strict=True):
+    for instance, values in zip(instances, shares_of_each, strict=True):
         chosen = tuple(
             item.item_id
             for item, value in zip(instance.candidates, values, strict=True)

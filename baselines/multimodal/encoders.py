@@ -4,9 +4,9 @@
 wrote about them in training; always with the same seed, so that every system and every seed reads
 the same features. Of a dataset without photos the own encoder of texts is ``words``, latent
 semantic analysis of the catalogue, which can be named elsewhere too. Other names are pretrained:
-``ARCHITECTURE/WEIGHTS`` or ``hf-hub:REPOSITORY`` of open_clip for photos and texts,
-``sentences:NAME`` of a sentence encoder (hub name or folder) for texts alone. None of them falls
-back on random weights.
+``efficientnet-lite0`` for photos (:mod:`benchmark.vision.encoder_names`), ``ARCHITECTURE/WEIGHTS``
+or ``hf-hub:REPOSITORY`` of open_clip for photos and texts, ``sentences:NAME`` of a sentence encoder
+(hub name or folder) for texts alone. None of them falls back on random weights.
 """
 
 from __future__ import annotations
@@ -40,10 +40,12 @@ from benchmark.training.stored import load_tensors, save_tensors
 from benchmark.vision import clip, clip_encoder, photo_texts, photos, small_clip
 from benchmark.vision.clip import END, PADDING, SMALL_MEAN, SMALL_STD, SmallClip, build_small
 from benchmark.vision.clip_encoder import ClipEncoder, named_clip_encoder
+from benchmark.vision.efficientnet import LiteEncoder, lite_encoder
+from benchmark.vision.encoder_names import LITE0, OWN
+from benchmark.vision.photo_table import unit
 from benchmark.vision.photo_texts import train_on_texts
 from benchmark.vision.photos import load_photo
 
-OWN = "own"
 SENTENCES = "sentences:"
 #: What ``make models`` installs, found by name before any hub is asked.
 MINILM = "all-MiniLM-L6-v2"
@@ -56,6 +58,20 @@ _MOST_PHOTOS = 20_000
 _LEAST_SAID = 2
 #: Texts a sentence encoder reads at once, and the tokens of each that it reads at most.
 _TEXTS, _TOKENS = 64, 256
+
+
+class PhotoEncoder(Protocol):
+    """What turns photos into unit vectors."""
+
+    @property
+    def name(self) -> str:
+        """The encoder's name, for notes."""
+
+    def sha256(self) -> str:
+        """Return the hash over all that decides a vector."""
+
+    def photos(self, photos: Sequence[Path]) -> NDArray[np.floating]:
+        """Encode photos as unit vectors (n, e)."""
 
 
 class TextEncoder(Protocol):
@@ -72,16 +88,19 @@ class TextEncoder(Protocol):
         """Encode texts as unit vectors (n, e)."""
 
 
-def image_encoder(name: str, data: TrainingView, *, steps: int) -> ClipEncoder:
+def image_encoder(name: str, data: TrainingView, *, steps: int) -> PhotoEncoder:
     """Return the encoder of photos called ``name``; :class:`BenchError` where it cannot be had.
 
-    ``steps`` are the training steps of the own one.
+    ``name`` is one encoder (:func:`benchmark.vision.encoder_names.parts_of`); ``steps`` are the
+    training steps of the own one.
     """
     if name.startswith(SENTENCES):
         raise UsageError(
             f"image_encoder {name!r} reads texts, not photos.",
-            fix="Write own, or ARCHITECTURE/WEIGHTS such as ViT-L-14/openai.",
+            fix=f"Write own, {LITE0}, or ARCHITECTURE/WEIGHTS such as ViT-L-14/openai.",
         )
+    if name == LITE0:
+        return _of_catalogue(lite_encoder(), data)
     return own_clip(data, steps) if name == OWN else named_clip_encoder(name, "image_encoder")
 
 
@@ -100,7 +119,38 @@ def pretrained_text_encoder(name: str) -> TextEncoder:
     """Load the encoder of texts that is neither ``own`` nor ``words``."""
     if name.startswith(SENTENCES):
         return sentence_encoder(name.removeprefix(SENTENCES))
+    if name == LITE0:
+        raise UsageError(
+            f"text_encoder {name!r} reads photos, not texts.",
+            fix=f"Write own, {SENTENCES}NAME, or ARCHITECTURE/WEIGHTS such as ViT-L-14/openai.",
+        )
     return named_clip_encoder(name, "text_encoder")
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """An encoder whose vectors of a catalogue's photos are kept on disk."""
+
+    encoder: LiteEncoder
+    rows: Mapping[str, int]
+    vectors: NDArray[np.float16]
+
+    @property
+    def name(self) -> str:
+        return self.encoder.name
+
+    def sha256(self) -> str:
+        return self.encoder.sha256()
+
+    def photos(self, photos: Sequence[Path]) -> NDArray[np.floating]:
+        return unit(self.vectors[[self.rows[path.name] for path in photos]])
+
+
+def _of_catalogue(encoder: LiteEncoder, data: TrainingView) -> _Stored:
+    """The encoder over the photos of ``data``, which has some: encoded once for all systems."""
+    files = {Path(item.image).name: item.image for item in data.catalogue if item.image is not None}
+    table = encoder.stored([Path(file) for file in files.values()], data.features_folder)
+    return _Stored(encoder, {name: row for row, name in enumerate(files)}, table.photo_vectors)
 
 
 def own_clip(data: TrainingView, steps: int) -> ClipEncoder:

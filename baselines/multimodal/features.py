@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from baselines.multimodal.encoders import (
+    PhotoEncoder,
     TextEncoder,
     encoding_code,
     image_encoder,
@@ -28,9 +29,11 @@ from baselines.multimodal.encoders import (
 )
 from benchmark.data.catalogue import own_words
 from benchmark.errors import BenchError
-from benchmark.host.files import atomic_path, locked, sha256_file
+from benchmark.host.files import atomic_path, locked, sha256_file, sha256_json
 from benchmark.instances import Item
 from benchmark.model import TrainingView
+from benchmark.vision.encoder_names import chosen_encoder, parts_of
+from benchmark.vision.photo_table import join_vectors
 
 #: Photos or texts encoded, and rows averaged, at once.
 _BLOCK = 4096
@@ -92,21 +95,39 @@ class Features:
 def image_features(data: TrainingView, encoder: str, *, steps: int) -> Features:
     """Return the features of the catalogue's photos by the encoder called ``encoder``.
 
-    ``steps`` are the training steps of the own encoder. On a dataset without photos every item
-    has the zero vector, of width 1, and no encoder is loaded.
+    ``encoder`` may join several (``own+efficientnet-lite0``); ``steps`` are the training steps of
+    the own one. On a dataset without photos every item has the zero vector, of width 1, and no
+    encoder is loaded.
     """
     files = {Path(item.image).name: item.image for item in data.catalogue if item.image is not None}
     names = [photo_name(item) for item in data.catalogue]
     if not files:
         return _features(np.zeros((1, 1), np.float16), [], names)
-    frozen = image_encoder(encoder, data, steps=steps)
     contents = [f"{name} {sha256_file(Path(path))}" for name, path in files.items()]
+    parts, hashes = [], []
+    for part in parts_of(chosen_encoder(encoder, data)):
+        frozen = image_encoder(part, data, steps=steps)
+
+        def encode(some: Sequence[str], frozen: PhotoEncoder = frozen) -> NDArray[np.floating]:
+            return frozen.photos([Path(files[name]) for name in some])
+
+        hashes.append(frozen.sha256())
+        file = _file(data.features_folder, "photos", hashes[-1], contents)
+        parts.append(_features(_table(file, list(files), encode), list(files), names))
+    if not parts[1:]:
+        return parts[0]
+    file = _file(data.features_folder, "photos", sha256_json(hashes), contents)
+    return _features(_table(file, list(files), _joined(parts)), list(files), names)
+
+
+def _joined(parts: Sequence[Features]) -> Encode:
+    """How the vectors of several encoders of the same photos are put side by side."""
+    spreads = [part.centre[1] for part in parts]
 
     def encode(some: Sequence[str]) -> NDArray[np.floating]:
-        return frozen.photos([Path(files[name]) for name in some])
+        return join_vectors([part.table[[part.rows[n] for n in some]] for part in parts], spreads)
 
-    file = _file(data.features_folder, "photos", frozen.sha256(), contents)
-    return _features(_table(file, list(files), encode), list(files), names)
+    return encode
 
 
 def text_features(data: TrainingView, encoder: str, *, steps: int) -> tuple[Features, TextEncoder]:

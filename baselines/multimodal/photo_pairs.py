@@ -24,13 +24,14 @@ from torch import Tensor, nn
 from baselines.learning.factors import Batch, FactorSettings, PairModel
 from baselines.learning.negatives import NegativeSampler
 from baselines.learning.ranker import ROWS, Asked
-from baselines.multimodal.encoders import OWN
 from baselines.multimodal.features import Features, Scaling, image_features, photo_row
 from benchmark.data.instances.timeline import Timeline
 from benchmark.errors import BenchError
 from benchmark.instances import Instance, Item
 from benchmark.model import TrainingView
 from benchmark.training.reproducible import compute_device
+from benchmark.vision.encoder_names import AUTO
+from benchmark.vision.encoder_names import DESCRIPTION as ENCODERS
 
 #: Photos put through the photo parts at once.
 _BLOCK = 8192
@@ -68,9 +69,7 @@ class PhotoSettings(FactorSettings):
     scaling: Literal["centred", "unit"] = Field(
         "centred", description="features relative to the mean photo, or as encoded"
     )
-    image_encoder: str = Field(
-        OWN, description="own, ARCHITECTURE/WEIGHTS of open_clip, or hf-hub:REPOSITORY"
-    )
+    image_encoder: str = Field(AUTO, description=ENCODERS)
     encoder_steps: int = Field(330, ge=0, le=100_000, description="training steps of own encoder")
 
 

@@ -18,7 +18,6 @@ from baselines.learning.loop import train
 from baselines.learning.negatives import NegativeSampler
 from baselines.learning.padding import without_padding
 from baselines.learning.ranker import ROWS, Asked, Batch, filled, on_device
-from baselines.multimodal.encoders import OWN
 from baselines.multimodal.features import Features, text_features, word_dropped_features
 from baselines.multimodal.shown_texts import ShownTexts
 from baselines.multimodal.text_sequences import TextSequences, in_batch_contrast
@@ -30,6 +29,7 @@ from benchmark.model import TrainingView
 from benchmark.training.checkpoint import Checkpoints
 from benchmark.training.journal import Journal
 from benchmark.training.reproducible import compute_device
+from benchmark.vision.encoder_names import OWN
 
 #: Rows of texts adapted at once.
 _BLOCK = 8192
@@ -46,7 +46,9 @@ class UniSRecSettings(CausalSettings):
 
     batch_size: int = Field(128, ge=1, le=1_000_000, description="training rows a step")
     epochs: int = Field(300, ge=1, le=100_000, description="most passes over the training data")
-    loss_type: Literal["CE"] = Field("CE", description="of fine-tuning; there is no other")
+    loss_type: Literal["CE"] = Field(
+        "CE", description="cross-entropy, over the items of contrasted"
+    )
     n_layers: int = Field(2, ge=1, le=64, description="blocks")
     n_heads: int = Field(2, ge=1, le=64, description="attention heads")
     hidden_size: int = Field(

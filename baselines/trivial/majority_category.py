@@ -12,13 +12,14 @@ from benchmark.predictions import Selection
 
 
 class MajorityCategory:
-    """Chooses by how candidates were drawn, blind to the user: a probe for a leak.
+    """Chooses by the candidates alone, blind to the user: a probe for a leak.
 
-    Where some of the wrong candidates are drawn from the right one's category, that category
-    is the one that most candidates share. A candidate's score is the share of the candidates
-    with its category path; chosen are those of the highest score, several categories when they
-    tie, whatever the candidates' order. A candidate without a category shares it with no one
-    (score 0); where none has one, all are chosen.
+    It is at chance where candidates are drawn as :mod:`benchmark.data.instances.candidates` does.
+    Were some of the wrong ones drawn from the right one's category, as in version 1 of the task,
+    that category would be the one that most candidates share. A candidate's score is the share
+    of the candidates with its category path; chosen are those of the highest score, several
+    categories when they tie, whatever the candidates' order. A candidate without a category
+    shares it with no one (score 0); where none has one, all are chosen.
     """
 
     tasks = frozenset({"selection"})

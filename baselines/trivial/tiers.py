@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.learning.past import Pasts, Reach, training_counts
-from benchmark.data.queries import STOP_WORDS, words
+from baselines.learning.queries import answering
 from benchmark.host.files import read_json, write_json
 from benchmark.instances import SearchInstance
 from benchmark.model import TrainingView
@@ -75,17 +75,9 @@ class Tiers:
                 scores[row, own] = most + np.arange(len(own), 0, -1)
             if self.within_query and isinstance(instance, SearchInstance):
                 if instance.query not in asked:
-                    asked[instance.query] = self._fits(instance.query)
+                    asked[instance.query] = answering(instance.query, self._queries)
                 scores[row, asked[instance.query]] += above
         return scores
-
-    def _fits(self, query: str) -> NDArray[np.bool_]:
-        """Whether each item (items,) has the query; where none has, whether its own holds it."""
-        exactly = np.array([own == query for own in self._queries], bool)
-        asked = set(words(query)) - STOP_WORDS
-        if exactly.any() or not asked:
-            return exactly
-        return np.array([own is not None and asked <= set(own.split()) for own in self._queries])
 
     def _know(self, item_ids: Sequence[str], counts: NDArray[np.int64]) -> None:
         self.item_ids, self.counts = tuple(item_ids), counts

@@ -178,6 +178,7 @@ class Dataset:
             features_folder=folder / "features",
             attachments={path.name: path for path in kept},
             hashes={k: v for k, v in files.items() if k.startswith(visible)},
+            simulated=bool(self.info.get("simulated")),
         )
 
     def _table(self, task: str, name: str, catalogue: Catalogue) -> InstanceTable:

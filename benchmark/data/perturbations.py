@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from benchmark.data.instances.seeded import Draws, chosen_share, stable_hash
+from benchmark.data.instances.seeded import below, chosen_share, stable_hash
 
 PERTURBATIONS = ("nt", "nv")
 SHARE = 0.2
@@ -49,7 +49,7 @@ def draw_wrong_images(items: pl.DataFrame, *, seed: int) -> pl.DataFrame:
         for position, item_id in enumerate(with_photo):
             if item_id in wrong:
                 # Skip 1 to n - 1 places ahead: any item but this one, all equally likely.
-                step = 1 + Draws(stable_hash(seed, "nv", item_id)).below(len(with_photo) - 1)
+                step = 1 + below(len(with_photo) - 1, stable_hash(seed, "nv", item_id))
                 other = with_photo[(position + step) % len(with_photo)]
                 rows.append({"item_id": item_id, "image_of": other})
     return pl.DataFrame(rows, schema={"item_id": pl.String, "image_of": pl.String})

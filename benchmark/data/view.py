@@ -59,8 +59,10 @@ class DatasetView:
         features_folder: Path,
         attachments: Mapping[str, Path],
         hashes: Mapping[str, str],
+        simulated: bool,
     ) -> None:
         self.name = name
+        self.simulated = simulated
         self.catalogue = catalogue
         self.tasks = tuple(valid)
         self.history_window = rules.history_window
@@ -70,6 +72,7 @@ class DatasetView:
         self.opened: list[str] = []
         self._rows = rows
         self._valid = valid
+        self._training: dict[str, InstanceTable] = {}
         self._rules = rules
         self._attachments = dict(attachments)
         self._hashes = dict(hashes)
@@ -77,7 +80,11 @@ class DatasetView:
     @cached_property
     def sha256(self) -> str:
         """Return the hash of all that this view shows, computed from the content itself."""
-        parts = {"rows": content_sha256(self._rows), "rules": asdict(self._rules)}
+        parts = {
+            "rows": content_sha256(self._rows),
+            "rules": asdict(self._rules),
+            "simulated": self.simulated,
+        }
         text = json.dumps([parts, sorted(self._hashes.items()), self.tasks], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -96,10 +103,12 @@ class DatasetView:
             )
         if part == "valid":
             return Examples(self._valid[task], self.catalogue)
-        builder = self._builder
-        targets = builder.training(self._train_end, several=DATA_TASKS.get(task).several)
-        targets, _ = builder.answerable(task, targets)
-        return Examples(builder.table(task, targets), self.catalogue)
+        if task not in self._training:
+            builder = self._builder
+            targets = builder.training(self._train_end, several=DATA_TASKS.get(task).several)
+            targets, _ = builder.answerable(task, targets)
+            self._training[task] = builder.table(task, targets)
+        return Examples(self._training[task], self.catalogue)
 
     def attachment(self, name: str) -> Path:
         """Return a file the source left; raises :class:`BenchError` for a name it has not."""

@@ -1,9 +1,10 @@
 """Image metrics: likeness to the target, to the query, of distributions, and personalization.
 
-All are measured in the space of one encoder that takes photos and texts
-(:mod:`benchmark.metrics.image_encoder`), whose name every metric carries: numbers of different
-encoders must never share a column. An answer that is no PNG of the size asked for, or cannot
-be decoded, has failed and scores each metric's worst value.
+All are measured in the space of one encoder, the judge (:mod:`benchmark.metrics.image_judge`),
+whose name every metric carries: numbers of different judges must never share a column. Photos are
+brought to the size that was asked for before the judge sees them, as drawings have no more pixels.
+An answer that is no PNG of that size, or cannot be decoded, has failed and scores each metric's
+worst value.
 
 The paper prints no numbers for this task and names no metric; these follow common practice for
 generated images, with one of our own (:class:`PersonalizationMargin`).
@@ -11,6 +12,7 @@ generated images, with one of our own (:class:`PersonalizationMargin`).
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -22,13 +24,16 @@ from numpy.typing import NDArray
 
 from benchmark.errors import BenchError, unknown_name
 from benchmark.host.console import note
+from benchmark.host.files import sha256_file
 from benchmark.metrics import families
 from benchmark.metrics.base import Metric, Statistics
+from benchmark.vision.photos import load_photo
 from benchmark.vision.png import decode
+from benchmark.vision.stored_arrays import stored_arrays
 
 if TYPE_CHECKING:
     from benchmark.data.catalogue import Catalogue
-    from benchmark.vision.clip_encoder import ClipEncoder
+    from benchmark.metrics.image_judge import Judge
 
 Floats = NDArray[np.float64]
 T = TypeVar("T", bound=Hashable)
@@ -37,6 +42,10 @@ T = TypeVar("T", bound=Hashable)
 FREQUENCIES, _SEED = 256, 0
 #: Catalogue photos whose distances set the kernel's width, evenly spaced over the catalogue.
 _WIDTH_PHOTOS = 500
+#: Photos of a query's items that its mean is taken of, at most.
+_QUERY_PHOTOS = 100
+#: Photos judged between two writes of what is kept.
+_BLOCK = 256
 
 
 class TargetSimilarity(Metric):
@@ -50,10 +59,12 @@ class TargetSimilarity(Metric):
 
 
 class QuerySimilarity(Metric):
-    """Cosine of the image and the query's words, averaged.
+    """Cosine of the image and the query, averaged.
 
-    (CLIPScore without its factor and its cut at 0: Hessel et al., EMNLP 2021.) A failed answer
-    scores -1. It says nothing where photos do not show what queries ask for, as in ``sim``.
+    What a query looks like is the direction of the mean of the photos of the catalogue's items
+    that it asks for; under a judge that reads texts it is the query's words (CLIPScore without its
+    factor and its cut at 0: Hessel et al., EMNLP 2021). A failed answer scores -1. It says nothing
+    where photos do not show what queries ask for, as in ``sim``.
     """
 
     def __init__(self, encoder: str) -> None:
@@ -156,11 +167,13 @@ def score(
     targets: Sequence[str],
     catalogue: Catalogue,
     features: Path,
+    simulated: bool,
 ) -> tuple[tuple[Metric, ...], Statistics]:
     """Compute the statistics of all four metrics; ``None`` marks a failed prediction.
 
     ``sizes``, ``queries`` and target item ids run parallel to ``images``. Photos and the kernel's
-    width come from ``catalogue``; ``features`` is the folder where the judge is kept. The
+    width come from ``catalogue``, of photos ``simulated`` or real, which decides who judges;
+    ``features`` is the folder where the judge's vectors of them are kept. The
     personalization margin is left out, with a line on standard error, where no query has two
     targets. Raises :class:`BenchError` for lists of different lengths and unreadable photos.
     """
@@ -169,11 +182,12 @@ def score(
             f"{len(images)} images were given for {len(targets)} targets.",
             fix="Give one image, or None, per target.",
         )
-    from benchmark.metrics.image_encoder import find_judge
+    from benchmark.metrics.image_judge import find_judge
 
-    judge = find_judge(catalogue, features)
-    judged = _judged(judge, images, sizes, queries, targets, catalogue)
-    frequencies = kernel_frequencies(_kernel_width(judge, catalogue), judged.photos.shape[1])
+    judge = find_judge(simulated=simulated)
+    seen = JudgedPhotos(judge, catalogue, features, size=max(sizes, default=0))
+    judged = _judged(seen, images, sizes, queries, targets, catalogue)
+    frequencies = kernel_frequencies(seen.kernel_width(), judged.photos.shape[1])
     cosine = np.einsum("ne,ne->n", judged.images, judged.photos[judged.target])
     worded = np.einsum("ne,ne->n", judged.images, judged.queries)
     metrics: list[Metric] = [kind(judge.name) for _, kind in _KINDS]
@@ -225,21 +239,80 @@ def random_features(vectors: Floats, frequencies: Floats) -> Floats:
     return phi
 
 
-def _kernel_width(judge: ClipEncoder, catalogue: Catalogue) -> float:
-    """Median distance between photos of the catalogue (the kernel's usual width); 1 if all agree.
+class JudgedPhotos:
+    """The catalogue's photos, at ``size`` pixels, in the judge's space; encoded once and kept."""
 
-    Of the catalogue, not of the targets: the metric stays the same on any subset of instances.
-    """
-    photos = [item.image for item in catalogue if item.image is not None]
-    chosen = photos[:: -(-len(photos) // _WIDTH_PHOTOS)]
-    vectors = judge.photos([Path(photo) for photo in chosen])
-    squared = 2 - 2 * (vectors @ vectors.T)[np.triu_indices(len(vectors), k=1)]
-    width = float(np.sqrt(np.median(squared).clip(min=0))) if squared.size else 0.0
-    return width or 1.0
+    def __init__(self, judge: Judge, catalogue: Catalogue, features: Path, *, size: int) -> None:
+        self.judge = judge
+        self._catalogue = catalogue
+        self._features = features
+        self._size = size
+        self._shown = [i for i, item in enumerate(catalogue) if item.image is not None]
+
+    def kernel_width(self) -> float:
+        """Return the median distance between photos (the kernel's usual width); 1 if all agree.
+
+        Of the catalogue, not of the targets: the metric stays the same on any subset of instances.
+        """
+        vectors = self.vectors(_spread(self._shown, _WIDTH_PHOTOS))
+        squared = 2 - 2 * (vectors @ vectors.T)[np.triu_indices(len(vectors), k=1)]
+        width = float(np.sqrt(np.median(squared).clip(min=0))) if squared.size else 0.0
+        return width or 1.0
+
+    def queries(self, queries: Sequence[str]) -> Floats:
+        """Return the unit vectors (n, e) of distinct queries; zero where no item has a photo.
+
+        Those of their words where the judge reads, else the direction of the mean photo of the
+        items that are asked for, of :data:`_QUERY_PHOTOS` evenly spaced ones where there are more.
+        """
+        from benchmark.metrics.image_judge import ReadingJudge
+
+        if isinstance(self.judge, ReadingJudge):
+            return self.judge.texts(queries)
+        of_query: defaultdict[str | None, list[int]] = defaultdict(list)
+        for number in self._shown:
+            of_query[self._catalogue.queries[number]].append(number)
+        chosen = [_spread(of_query.get(query, []), _QUERY_PHOTOS) for query in queries]
+        known = sorted({number for some in chosen for number in some}) or self._shown[:1]
+        place = {number: row for row, number in enumerate(known)}
+        vectors = self.vectors(known)
+        means = np.zeros((len(queries), vectors.shape[1]))
+        for row, some in enumerate(chosen):
+            if some:
+                mean = vectors[[place[number] for number in some]].mean(axis=0)
+                means[row] = mean / max(float(np.linalg.norm(mean)), 1e-12)
+        return means
+
+    def vectors(self, items: Sequence[int]) -> Floats:
+        """Return the unit vectors (n, e) of the photos of items, by number, at least one."""
+        paths = [Path(str(self._catalogue[number].image)) for number in items]
+        told = hashlib.sha256(f"{self.judge.name} {self._size}".encode())
+        for path in paths:
+            told.update(f"{path.name} {sha256_file(path)}\n".encode())
+
+        def compute(start: int, end: int) -> dict[str, Floats]:
+            read = [load_photo(path, self._size) for path in paths[start:end]]
+            return {"vectors": self.judge.images(read)}
+
+        found = stored_arrays(
+            self._features / "image-judges" / self.judge.name / told.hexdigest()[:16],
+            ("vectors",),
+            len(paths),
+            compute,
+            block=_BLOCK,
+            doing="judging the photos of this dataset",
+        )
+        vectors: Floats = np.array(found["vectors"])
+        return vectors
+
+
+def _spread(numbers: Sequence[int], most: int) -> list[int]:
+    """At most ``most`` of ``numbers``, evenly spaced."""
+    return list(numbers[:: -(-len(numbers) // most) or 1])
 
 
 def _judged(
-    judge: ClipEncoder,
+    seen: JudgedPhotos,
     images: Sequence[bytes | None],
     sizes: Sequence[int],
     queries: Sequence[str],
@@ -250,16 +323,15 @@ def _judged(
     words, query = _numbered(queries)
     answers, answer = _numbered(list(zip(images, sizes, strict=True)))
     drawn = [_decoded(png, size) for png, size in answers]
-    seen = [pixels for pixels in drawn if pixels is not None]
     broken = np.array([pixels is None for pixels in drawn], dtype=bool)
-    shown = judge.photos([_photo(catalogue, item_id) for item_id in photos])
+    shown = seen.vectors([_number(catalogue, item_id) for item_id in photos])
     vectors = np.zeros((len(drawn), shown.shape[1]))
-    if seen:
-        vectors[~broken] = judge.images(seen)
+    if not broken.all():
+        vectors[~broken] = seen.judge.images([pixels for pixels in drawn if pixels is not None])
     return Judged(
         images=vectors[answer],
         failed=broken[answer],
-        queries=judge.texts(words)[query],
+        queries=seen.queries(words)[query],
         photos=shown,
         target=target,
     )
@@ -274,14 +346,14 @@ def _decoded(png: bytes | None, size: int) -> NDArray[np.uint8] | None:
         return None
 
 
-def _photo(catalogue: Catalogue, item_id: str) -> Path:
-    image = catalogue.by_id(item_id).image
-    if image is None:
+def _number(catalogue: Catalogue, item_id: str) -> int:
+    """The number of a target, which has a photo."""
+    if catalogue.by_id(item_id).image is None:
         raise BenchError(
             f"Target {item_id!r} has no photo.",
             fix="Rebuild the dataset's task instances (unimp-bench data prepare).",
         )
-    return Path(image)
+    return catalogue.index[item_id]
 
 
 def _numbered(values: Sequence[T]) -> tuple[list[T], NDArray[np.int64]]:

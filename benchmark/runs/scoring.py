@@ -138,6 +138,7 @@ def _image_arguments(
         "targets": [items[0] for items in cast(list[tuple[str, ...]], frozen.targets)],
         "catalogue": dataset.catalogue(),  # unperturbed: what was really taken
         "features": dataset.folder / "features",
+        "simulated": bool(dataset.info.get("simulated")),
     }
 
 

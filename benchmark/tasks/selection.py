@@ -40,13 +40,13 @@ def check(
 
 TASK = Task(
     name="selection",
-    version=1,
+    version=2,
     summary="history and candidates -> the ones the user takes",
     metrics=("Precision", "Recall", "F1"),
     primary="F1",
     prediction=Selection,
     scorer="benchmark.metrics.selection:score",
-    needs="items of the same category to choose from",
+    needs="items that other users took instead",
     prompt=prompt,
     check=check,
 )

@@ -21,6 +21,18 @@ def cosine(warmup: float, steps: int) -> Callable[[int], float]:
     return factor
 
 
+def linear(warmup: float, steps: int) -> Callable[[int], float]:
+    """Return a factor that rises linearly over ``warmup`` of the steps, then falls so to 0."""
+    rising = max(1, round(warmup * steps))
+
+    def factor(step: int) -> float:
+        if step < rising:
+            return (step + 1) / rising
+        return max(0.0, (steps - step) / max(1, steps - rising))
+
+    return factor
+
+
 def one_cycle(
     optimiser: torch.optim.Optimizer, rate: float, steps: int
 ) -> torch.optim.lr_scheduler.OneCycleLR:

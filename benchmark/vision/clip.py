@@ -59,18 +59,13 @@ def build_small(shape: SmallClip, vocabulary: int) -> Any:
     return model.to(memory_format=torch.channels_last)  # faster on a CPU
 
 
-def contrastive_loss(
-    one: Tensor, other: Tensor, scale: Tensor, same: Tensor | None = None
-) -> Tensor:
+def contrastive_loss(one: Tensor, other: Tensor, scale: Tensor) -> Tensor:
     """Return the symmetric InfoNCE over the pairs (b, e) of a batch of unit vectors.
 
     Radford et al., "CLIP" (ICML 2021).
-
-    ``same`` (b, b) marks what counts as a pair beside the diagonal; such pairs share the
-    probability equally.
     """
     logits = scale * one @ other.T  # (b, b)
-    target = torch.arange(len(logits)) if same is None else same / same.sum(dim=1, keepdim=True)
+    target = torch.arange(len(logits))
     return (
         functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)
     ) / 2

@@ -51,7 +51,7 @@ def train_on_texts(
         words = np.stack([_handful(texts[i], length, generator) for i in chosen])
         return Pairs(first, second, torch.from_numpy(words))
 
-    recipe = Recipe(steps, text_weight=1.0, view_weight=_VIEWS_WEIGHT, together=False)
+    recipe = Recipe(steps, view_weight=_VIEWS_WEIGHT)
     train_small_clip(model, draw, recipe, schedule=schedule, label="image encoder")
 
 

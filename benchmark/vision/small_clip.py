@@ -34,8 +34,6 @@ class Pairs:
     """(a, 3, s, s): second views of the first a photos."""
     texts: Tensor
     """(b, T) text ids."""
-    same: Tensor | None = None
-    """(b, b): what counts as a pair of photo and text beside the diagonal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +41,8 @@ class Recipe:
     """How long, and what counts how much."""
 
     steps: int
-    text_weight: float
-    """Of the loss between photo and text."""
     view_weight: float
-    """Of the loss between two views of a photo."""
-    together: bool
-    """Whether batch normalisation sees both views at once."""
+    """Of the loss between two views of a photo; that between photo and text has weight 1."""
 
 
 def train_small_clip(
@@ -84,16 +78,11 @@ def train_small_clip(
 
 def _loss(model: Any, pairs: Pairs, recipe: Recipe) -> Tensor:
     """The weighted sum of the two contrastive losses."""
-    count = len(pairs.again)
-    if recipe.together:
-        both = _encoded(model, torch.cat([pairs.views, pairs.again]))
-        one, other = both[: len(pairs.views)], both[len(pairs.views) :]  # (b, e), (a, e)
-    else:
-        one, other = _encoded(model, pairs.views), _encoded(model, pairs.again)
+    one, other = _encoded(model, pairs.views), _encoded(model, pairs.again)  # (b, e), (a, e)
     told = model.encode_text(pairs.texts, normalize=True)  # (b, e)
-    by_text = contrastive_loss(one, told, model.logit_scale.exp(), pairs.same)
-    by_view = contrastive_loss(one[:count], other, torch.tensor(_VIEW_SCALE))
-    return recipe.text_weight * by_text + recipe.view_weight * by_view
+    by_text = contrastive_loss(one, told, model.logit_scale.exp())
+    by_view = contrastive_loss(one[: len(other)], other, torch.tensor(_VIEW_SCALE))
+    return by_text + recipe.view_weight * by_view
 
 
 def _encoded(model: Any, images: Tensor) -> Tensor:

@@ -35,6 +35,7 @@ class HandMadeView:
     sha256: str = "by-hand"
     rating_scale: tuple[float, float] | None = (1.0, 5.0)
     allow_repeats: bool = False
+    simulated: bool = True
     history_window: int = 20
     tasks: tuple[str, ...] = field(default=("recommendation", "search"))
 

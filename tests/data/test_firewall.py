@@ -53,6 +53,12 @@ def test_corrupting_every_hidden_interaction_changes_nothing_a_model_sees(shop, 
     after = build("b")
     assert after.sha256 != before.sha256
     assert after.instances("search").targets != before.instances("search").targets
+    # Test candidates are other users' test rows; those of training and validation are not.
+    offered = [
+        [[item.item_id for item in i.candidates] for i in dataset.instances("selection")]
+        for dataset in (before, after)
+    ]
+    assert offered[0] != offered[1]
     assert shown(after) == shown(before)
 
 

@@ -15,15 +15,14 @@ from PIL import Image
 from benchmark.data.catalogue import Catalogue
 from benchmark.data.schema import ITEM_COLUMNS
 from benchmark.errors import BenchError, UsageError
-from benchmark.metrics import image, image_encoder, metric_named
-from benchmark.vision.photos import load_photo
+from benchmark.metrics import image, image_judge, metric_named
 
 SIZE = 8
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "cyan": (0, 255, 255)}
 
 
-class ColourJudge:
-    """Sees the mean colour as a direction, and knows colour words."""
+class MuteJudge:
+    """Sees the mean colour as a direction."""
 
     name = "colour"
 
@@ -31,8 +30,9 @@ class ColourJudge:
         means = np.stack([pixels.reshape(3, -1).mean(axis=1) for pixels in images])
         return means / np.linalg.norm(means, axis=1, keepdims=True)
 
-    def photos(self, photos: Sequence[Path]) -> np.ndarray:
-        return self.images([load_photo(path, SIZE) for path in photos])
+
+class ColourJudge(MuteJudge):
+    """Knows colour words, too."""
 
     def texts(self, texts: Sequence[str]) -> np.ndarray:
         vectors = np.array([COLOURS[text] for text in texts], dtype=np.float64)
@@ -51,15 +51,21 @@ def catalogue(tmp_path: Path) -> Catalogue:
     rows = []
     for name, rgb in COLOURS.items():
         Image.new("RGB", (SIZE, SIZE), rgb).save(tmp_path / f"{name}.png")
-        own = {"item_id": name, "image": f"{name}.png", "category": ["Things", "Mugs"]}
+        own = {"item_id": name, "image": f"{name}.png", "query": "warm" if rgb[0] else "cold"}
         rows.append({**dict.fromkeys(ITEM_COLUMNS), **own, "title": f"Item {name}"})
     return Catalogue(pl.DataFrame(rows, schema=ITEM_COLUMNS), images=tmp_path)
 
 
 @pytest.fixture
-def score(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def judges() -> list[MuteJudge]:
+    """The last of them judges."""
+    return [ColourJudge()]
+
+
+@pytest.fixture
+def score(catalogue: Catalogue, judges, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """``score(images, queries, targets)`` -> {base name: (metric, statistics)}."""
-    monkeypatch.setattr(image_encoder, "find_judge", lambda *_: ColourJudge())
+    monkeypatch.setattr(image_judge, "find_judge", lambda **_: judges[-1])
 
     def score(images, queries, targets):
         metrics, statistics = image.score(
@@ -69,6 +75,7 @@ def score(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
             targets=targets,
             catalogue=catalogue,
             features=tmp_path / "features",
+            simulated=True,
         )
         assert [m.name for m in metrics] == list(statistics)
         return {m.name.rpartition("-")[0]: (m, statistics[m.name]) for m in metrics}
@@ -192,7 +199,13 @@ def test_the_far_point_is_the_exact_kernels_limit() -> None:
 def test_lists_of_different_lengths_are_refused(score) -> None:
     with pytest.raises(BenchError, match="1 images were given for 2 targets"):
         image.score(
-            [None], sizes=[8], queries=["a"], targets=["x", "y"], catalogue=None, features=None
+            [None],
+            sizes=[8],
+            queries=["a"],
+            targets=["x", "y"],
+            catalogue=None,
+            features=None,
+            simulated=True,
         )
 
 
@@ -202,66 +215,43 @@ def test_a_name_without_an_encoder_is_refused() -> None:
         metric_named("target similarity")
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Training of the judge cut to a few steps."""
-    monkeypatch.setattr(image_encoder, "STEPS", 4)
-    monkeypatch.delenv(image_encoder.VARIABLE, raising=False)
+def test_a_query_looks_like_the_mean_photo_of_the_items_it_asks_for(score, judges) -> None:
+    """Where the judge reads no texts: green, blue and cyan are cold, red alone is warm."""
+    judges.append(MuteJudge())
+    result = score([_png("red"), _png("green")], ["warm", "cold"], ["red", "green"])
+    green, blue, cyan = np.array([0, 1, 0]), np.array([0, 0, 1]), np.array([0, 1, 1]) / np.sqrt(2)
+    cold = green + blue + cyan
+    expected = [1.0, float(green @ cold / np.linalg.norm(cold))]
+    assert result["query similarity"][1][:, 0] == pytest.approx(expected)
 
 
-def test_the_judge_is_trained_once_and_the_same_every_time(
-    quick, catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_query_without_photos_looks_like_nothing(score, judges) -> None:
+    judges.append(MuteJudge())
+    result = score([_png("red")], ["nobody asks this"], ["red"])
+    assert result["query similarity"][1][:, 0].tolist() == [0.0]
+
+
+def test_photos_are_judged_once_and_again_where_one_has_changed(
+    score, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    photos = [Path(str(item.image)) for item in catalogue]
-    here = image_encoder.find_judge(catalogue, tmp_path / "a")
-    there = image_encoder.find_judge(catalogue, tmp_path / "b")
-    assert here.name == "own"
-    assert np.array_equal(here.photos(photos), there.photos(photos))
-    assert np.array_equal(here.texts(["things mugs"]), there.texts(["things mugs"]))
+    asked = [_png("red")], ["red"], ["cyan"]
+    first = score(*asked)
+    seen: list[int] = []
+    images = MuteJudge.images
     monkeypatch.setattr(
-        image_encoder, "train_small_clip", lambda *_, **__: pytest.fail("trained again")
+        MuteJudge, "images", lambda self, some: seen.append(len(some)) or images(self, some)
     )
-    again = image_encoder.find_judge(catalogue, tmp_path / "a")
-    assert np.array_equal(here.photos(photos), again.photos(photos))
-    assert np.array_equal(here.texts(["things mugs"]), again.texts(["things mugs"]))
+    again = score(*asked)
+    assert seen == [1]  # the drawing alone
+    for name in first:
+        assert np.array_equal(first[name][1], again[name][1])
+    Image.new("RGB", (SIZE, SIZE), "red").save(catalogue.images / "cyan.png")
+    assert score(*asked)["target similarity"][1][0, 0] == pytest.approx(1.0)
 
 
-def test_training_the_judge_leaves_the_callers_random_numbers_alone(
-    quick, catalogue: Catalogue, tmp_path: Path
-) -> None:
-    import torch
-
-    torch.manual_seed(5)
-    expected = torch.rand(3)
-    torch.manual_seed(5)
-    threads = torch.get_num_threads()
-    image_encoder.find_judge(catalogue, tmp_path)
-    assert torch.equal(torch.rand(3), expected)
-    assert torch.get_num_threads() == threads
-
-
-def test_the_judges_vectors_have_length_1_and_do_not_depend_on_company(
-    quick, catalogue: Catalogue, tmp_path: Path
-) -> None:
-    judge = image_encoder.find_judge(catalogue, tmp_path)
-    photos = [Path(str(item.image)) for item in catalogue]
-    together = judge.photos(photos)
-    assert np.linalg.norm(together, axis=1) == pytest.approx(1.0, abs=1e-6)
-    assert np.array_equal(judge.photos(photos[2:3])[0], together[2])
-    read = [load_photo(path, judge.size) for path in photos]
-    assert np.array_equal(judge.images(read), together)
-
-
-def test_a_changed_photo_or_text_gives_another_judge(
-    quick, catalogue: Catalogue, tmp_path: Path
-) -> None:
-    features = tmp_path / "features"
-    image_encoder.find_judge(catalogue, features)
-    Image.new("RGB", (SIZE, SIZE), "white").save(tmp_path / "red.png")
-    image_encoder.find_judge(catalogue, features)
-    renamed = catalogue.frame.with_columns(title=pl.lit("Other"))
-    image_encoder.find_judge(Catalogue(renamed, images=tmp_path), features)
-    assert len(list(features.glob("*/*.safetensors"))) == 3
+@pytest.fixture(autouse=True)
+def _no_judge_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(image_judge.VARIABLE, raising=False)
 
 
 @pytest.mark.parametrize(
@@ -270,10 +260,10 @@ def test_a_changed_photo_or_text_gives_another_judge(
 def test_a_judge_that_cannot_be_had_is_named(
     name: str, message: str, catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(image_encoder.VARIABLE, name)
+    monkeypatch.setenv(image_judge.VARIABLE, name)
     with pytest.raises(BenchError, match=message) as failure:
-        image_encoder.find_judge(catalogue, tmp_path)
-    assert image_encoder.VARIABLE in str(failure.value)
+        image_judge.find_judge(simulated=True)
+    assert image_judge.VARIABLE in str(failure.value)
 
 
 def test_weights_on_disk_judge_under_their_file_name_where_they_are_finite(
@@ -297,8 +287,8 @@ def test_weights_on_disk_judge_under_their_file_name_where_they_are_finite(
     save_file(
         {k: t.contiguous() for k, t in model.state_dict().items()}, tmp_path / "w.safetensors"
     )
-    monkeypatch.setenv(image_encoder.VARIABLE, f"tiny-test/{tmp_path / 'w.safetensors'}")
-    judge = image_encoder.find_judge(catalogue, tmp_path)
+    monkeypatch.setenv(image_judge.VARIABLE, f"tiny-test/{tmp_path / 'w.safetensors'}")
+    judge = image_judge.find_judge(simulated=True)
     assert judge.name == "tiny-test/w"
     assert judge.size == 32
     photos = [Path(str(item.image)) for item in catalogue]
@@ -309,43 +299,5 @@ def test_weights_on_disk_judge_under_their_file_name_where_they_are_finite(
     weights["visual.proj"][0, :2] = float("inf")
     save_file({k: t.contiguous() for k, t in weights.items()}, tmp_path / "w.safetensors")
     with pytest.raises(BenchError, match=r"tiny-test.*visual\.proj holds 2 infinite") as error:
-        image_encoder.find_judge(catalogue, tmp_path)
-    assert image_encoder.VARIABLE in str(error.value.fix)
-
-
-@pytest.mark.slow
-def test_the_judge_sees_looks_in_the_simulated_shop(sim_xs, tmp_path: Path) -> None:
-    """Drawings it never saw: the looks of the target come first, other looks far behind."""
-    from benchmark.data.simulator.photos import draw_photo
-    from benchmark.data.simulator.truth import ATTACHMENT, read_truth
-    from benchmark.data.simulator.vocabulary import COLOURS as PAINTS
-    from benchmark.data.simulator.vocabulary import PATTERNS, SHAPES
-    from benchmark.vision.png import decode
-
-    catalogue = sim_xs.catalogue()
-    looks = read_truth(sim_xs.folder / "attachments" / ATTACHMENT).items
-    judge = image_encoder.own_judge(catalogue, tmp_path)
-    photos = judge.photos([Path(str(item.image)) for item in catalogue])
-    paints = tuple(PAINTS)
-    drawings = judge.images(
-        [
-            decode(
-                draw_photo(
-                    paints[looks.colour[i]],
-                    SHAPES[looks.shape[i]],
-                    PATTERNS[looks.pattern[i]],
-                    np.random.default_rng([9, i]),
-                ),
-                64,
-            )
-            for i in range(len(catalogue))
-        ]
-    )
-    similarity = drawings @ photos.T
-    shared = sum(
-        (kind[:, None] == kind[None]).astype(int)
-        for kind in (looks.colour, looks.shape, looks.pattern)
-    )
-    means = [similarity[shared == count].mean() for count in range(4)]
-    assert means == sorted(means)
-    assert means[3] > means[0] + 0.4
+        image_judge.find_judge(simulated=True)
+    assert image_judge.VARIABLE in str(error.value.fix)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pyarrow.parquet as pq
 import pytest
 
-from benchmark.metrics import image, image_encoder
+from benchmark.metrics import image, image_judge
+from benchmark.metrics.image_judge import sim_judge
 from benchmark.report.side_by_side import render_runs
 from benchmark.runs.spec import RunSpec
+
+JUDGE = sim_judge().name
 
 _CROOKED = '''
 from benchmark.instances import Image
@@ -35,9 +38,8 @@ class Crooked:
 
 
 @pytest.fixture(autouse=True)
-def _quick_judge(monkeypatch):
-    monkeypatch.setattr(image_encoder, "STEPS", 3)
-    monkeypatch.delenv(image_encoder.VARIABLE, raising=False)
+def _no_judge_named(monkeypatch):
+    monkeypatch.delenv(image_judge.VARIABLE, raising=False)
 
 
 def _run(execute, model, home):
@@ -46,7 +48,7 @@ def _run(execute, model, home):
 
 def test_a_run_scores_every_metric_under_the_judges_name(execute, run_home):
     run = _run(execute, "retrieved-photo", run_home)
-    assert list(run.scores) == [f"{name}-own" for name in image.NAMES]
+    assert list(run.scores) == [f"{name}-{JUDGE}" for name in image.NAMES]
     assert run.failure_rate == 0
     stored = pq.read_table(run.folder / "per_instance.parquet")
     assert set(run.scores) < set(stored.column_names)
@@ -60,13 +62,13 @@ def test_files_that_cannot_be_decoded_are_failures(execute, run_home, tmp_path):
     odd = [row["instance_id"][-1] in "13579" for row in stored]
     assert [row["status"] == "failed" for row in stored] == odd
     assert run.failure_rate == pytest.approx(sum(odd) / len(odd))
-    rows = pq.read_table(run.folder / "per_instance.parquet")["target similarity-own"]
+    rows = pq.read_table(run.folder / "per_instance.parquet")[f"target similarity-{JUDGE}"]
     assert [value == -1 for value in rows.to_pylist()] == odd
 
 
 def test_runs_are_compared_by_target_similarity(execute, run_home):
     runs = [_run(execute, model, run_home) for model in ("random-photo", "retrieved-photo")]
-    best = max(runs, key=lambda run: run.scores["target similarity-own"]["value"])
+    best = max(runs, key=lambda run: run.scores[f"target similarity-{JUDGE}"]["value"])
     text = render_runs(runs, styled=False)
     assert text.index(best.label) < text.index(next(r for r in runs if r is not best).label)
-    assert "KMMD-own" in text
+    assert f"KMMD-{JUDGE}" in text

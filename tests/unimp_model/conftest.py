@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from benchmark.instances import Item
+from benchmark.vision.photo_table import PhotoTable
 from unimp_model.adapter import UniMP
 from unimp_model.config import UniMPConfig
-from unimp_model.images.encoder import PhotoFeatures, PhotoTable
+from unimp_model.images.encoder import PhotoFeatures
 from unimp_model.network.item_rows import ItemRows
 from unimp_model.network.language import new_llama
 from unimp_model.network.model import UniMPNetwork
@@ -104,6 +105,7 @@ def world(items: list[Item], vocabulary: Vocabulary) -> Callable[..., World]:
             vision=True,
             attend_last_image=config.attend_last_image,
             visual_positions=config.visual_tokens if config.fusion == "concatenation" else 0,
+            asks_of_photo=config.fusion != "late",
         )
         shown = [item for item in items if item.image is not None]
         generator = np.random.default_rng(0)

@@ -14,7 +14,7 @@ from unimp_model.config import UniMPConfig
 from unimp_model.entries import MODELS
 from unimp_model.sequence.batches import collate
 from unimp_model.sequence.template import CONTEXT, Branch
-from unimp_model.training.trainer import training_loss
+from unimp_model.training.step import training_loss
 
 VARIANTS = MODELS[0].variants
 
@@ -35,6 +35,8 @@ def test_context_and_reweighting_are_switched_off(world, name):
         states = w.network.read(w.network(batch, tables, visual), batch)
         log_p = w.network.logits(states, tables).log_softmax(-1)
         cross_entropy = functional.nll_loss(log_p, batch.targets, reduction="none")
+        answers = batch.kinds != CONTEXT  # a recommendation is one item among items
+        cross_entropy[answers] = -w.network.item_scores(states, tables)[answers, 1]
         loss, losses = training_loss(w.network, batch, w.photos, config)
     gamma = 0 if "reweighting" in name else 2
     expected = (1 - torch.exp(-cross_entropy)) ** gamma * cross_entropy

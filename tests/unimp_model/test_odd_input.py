@@ -112,7 +112,7 @@ def test_bare_data_is_fitted_and_what_it_lacks_is_refused(fit, bare_data, instan
     asked = list(bare_data.instances("recommendation", limit=5))
     answers = list(model.predict(asked))
     assert _well_formed(bare_data, "recommendation", asked, answers)
-    for task in set(ALL) - {"recommendation"}:
+    for task in set(ALL) - {"recommendation", "selection"}:
         with pytest.raises(BenchError, match=f"fitted without '{task}'; it knows recommendation"):
             list(model.predict(instances[task]))
     model.save(tmp_path)
@@ -128,10 +128,10 @@ def test_bare_data_is_fitted_and_what_it_lacks_is_refused(fit, bare_data, instan
         list(loaded.predict(instances["preference"]))
 
 
-def test_bare_data_trains_on_recommendation_and_context_alone(bare_data, fit):
+def test_bare_data_trains_on_recommendation_selection_and_context_alone(bare_data, fit):
     model = fit(bare_data.training_view(), strategy="multi-task")
     losses = {name for name in model.journal.epochs[0] if name.startswith("loss")}
-    assert losses == {"loss recommendation", "loss context"}
+    assert losses == {"loss recommendation", "loss selection", "loss context"}
 
 
 def test_a_catalogue_with_one_photo_trains_an_encoder_on_it(sim_xs, fit, tmp_path):

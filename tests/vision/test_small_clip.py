@@ -19,7 +19,7 @@ PHOTOS = PHOTOS[:, :, None, None].expand(4, 3, 32, 32)
 TEXTS = torch.tensor([[END + 1 + n, END, 0, 0] for n in range(4)])
 
 
-def trained(*, together: bool, steps: int = 120, seen=None):
+def trained(*, steps: int = 120, seen=None):
     torch.manual_seed(0)
     model = build_small(SHAPE, 4)
     generator = torch.Generator().manual_seed(1)
@@ -30,14 +30,13 @@ def trained(*, together: bool, steps: int = 120, seen=None):
         noise = 0.1 * torch.randn(PHOTOS.shape, generator=generator)
         return Pairs(PHOTOS + noise, PHOTOS, TEXTS)
 
-    recipe = Recipe(steps, text_weight=1.0, view_weight=0.5, together=together)
+    recipe = Recipe(steps, view_weight=0.5)
     train_small_clip(model, draw, recipe, schedule=one_cycle, label="test")
     return model.eval()
 
 
-@pytest.mark.parametrize("together", [False, True])
-def test_photos_find_their_words(together):
-    model = trained(together=together)
+def test_photos_find_their_words():
+    model = trained()
     with torch.inference_mode():
         similar = model.encode_image(PHOTOS, normalize=True) @ model.encode_text(
             TEXTS, normalize=True
@@ -47,15 +46,9 @@ def test_photos_find_their_words(together):
 
 def test_the_same_draws_give_the_same_weights_and_each_step_draws_once():
     seen = []
-    first, second = (trained(together=True, steps=3, seen=seen).state_dict() for _ in range(2))
+    first, second = (trained(steps=3, seen=seen).state_dict() for _ in range(2))
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert seen == [0, 1, 2, 0, 1, 2]
-
-
-def test_batch_normalisation_sees_both_views_at_once_only_where_asked():
-    apart, together = (trained(together=way, steps=1).state_dict() for way in (False, True))
-    name = next(name for name in apart if name.endswith("num_batches_tracked"))
-    assert (int(apart[name]), int(together[name])) == (2, 1)
 
 
 @pytest.mark.parametrize(("count", "size"), [(5, 2), (3, 3), (2, 5)])

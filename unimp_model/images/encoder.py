@@ -10,36 +10,41 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from benchmark.errors import BenchError
 from benchmark.host.files import atomic_path, sha256_file
 from benchmark.host.progress import bar
 from benchmark.vision.clip import named_clip
+from benchmark.vision.photo_table import PhotoTable, pool_to_grid
 from benchmark.vision.photos import load_photo, normalise
 
 _BATCH = 64
 
 
-class PhotoTable(NamedTuple):
-    """Features of n photos, float16."""
+class PhotoEncoder(Protocol):
+    """A frozen encoder of photos, whatever its network."""
 
-    patches: NDArray[np.float16]
-    """(n, P, f), one of each patch."""
-    photo_vectors: NDArray[np.float16]
-    """(n, e), one of each whole photo, in the space the encoder shares with texts."""
+    @property
+    def name(self) -> str:
+        """The encoder's name as the setting ``image_encoder`` has it."""
+
+    def sha256(self) -> str:
+        """Return the hash over weights and preprocessing."""
+
+    def features(self, photos: Sequence[Path], grid: int) -> PhotoTable:
+        """Encode photos: patch features pooled to ``grid`` x ``grid``, one vector a whole photo."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageEncoder:
     """Wraps an open_clip image tower with the size and normalisation of its input."""
 
+    name: str
     visual: nn.Module
     size: int
     mean: tuple[float, ...]
@@ -91,15 +96,6 @@ def patch_tokens(visual: Any, x: Tensor) -> Tensor:
     return tokens
 
 
-def pool_to_grid(tokens: Tensor, grid: int) -> Tensor:
-    """Average patch tokens (n, p, f), p a square number, to (n, grid^2, f)."""
-    side = int(len(tokens[0]) ** 0.5)
-    if grid >= side:
-        return tokens
-    planes = torch.unflatten(tokens.transpose(1, 2), -1, (side, side))  # (n, f, side, side)
-    return functional.adaptive_avg_pool2d(planes, grid).flatten(2).transpose(1, 2)
-
-
 def named_encoder(name: str) -> ImageEncoder:
     """Load the image tower of a pretrained model (:func:`benchmark.vision.clip.named_clip`).
 
@@ -115,6 +111,7 @@ def named_encoder(name: str) -> ImageEncoder:
     size = visual.image_size
     visual.requires_grad_(False)
     return ImageEncoder(
+        name=name,
         visual=visual,
         size=size[0] if isinstance(size, tuple) else int(size),
         mean=tuple(visual.image_mean),

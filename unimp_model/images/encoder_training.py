@@ -22,6 +22,7 @@ from benchmark.model import TrainingView
 from benchmark.training.schedules import one_cycle
 from benchmark.training.stored import REMAKE, load_tensors, save_tensors
 from benchmark.vision.clip import SMALL_MEAN, SMALL_STD, SmallClip, build_small
+from benchmark.vision.encoder_names import OWN
 from benchmark.vision.photo_texts import train_on_texts
 from benchmark.vision.photos import load_photo
 from unimp_model.images.encoder import ImageEncoder
@@ -54,7 +55,7 @@ def as_encoder(visual: nn.Module, size: int) -> ImageEncoder:
     """Freeze a vision tower trained here and return the encoder around it."""
     visual.requires_grad_(False)
     visual.eval()
-    return ImageEncoder(visual=visual, size=size, mean=SMALL_MEAN, std=SMALL_STD)
+    return ImageEncoder(name=OWN, visual=visual, size=size, mean=SMALL_MEAN, std=SMALL_STD)
 
 
 def _train(

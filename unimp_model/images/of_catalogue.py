@@ -9,13 +9,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from benchmark.instances import Item
 from benchmark.model import TrainingView
+from benchmark.vision.efficientnet import lite_encoder
+from benchmark.vision.encoder_names import LITE0, OWN, chosen_encoder, parts_of
 from unimp_model.config import UniMPConfig
-from unimp_model.images.encoder import ImageEncoder, PhotoFeatures, cached_features, named_encoder
+from unimp_model.images.encoder import (
+    PhotoEncoder,
+    PhotoFeatures,
+    cached_features,
+    named_encoder,
+)
 from unimp_model.images.encoder_training import own_encoder
+from unimp_model.images.joined import joined_features
+from unimp_model.images.photo_space import PhotoSpace
 from unimp_model.images.tokenizer import ImageTokenizer, named_tokenizer, photo_codes
 from unimp_model.images.tokenizer_training import own_image_tokenizer
 from unimp_model.sequence.tokens import Vocabulary
@@ -23,23 +31,32 @@ from unimp_model.sequence.tokens import Vocabulary
 
 def encode_catalogue_photos(
     data: TrainingView, vocabulary: Vocabulary, config: UniMPConfig, *, seed: int
-) -> tuple[ImageEncoder | None, PhotoFeatures | None]:
+) -> tuple[PhotoEncoder | None, PhotoFeatures | None]:
     """Return the frozen encoder and all catalogue photos' features; nothing without vision."""
     photos = catalogue_photos(data)
     if config.vision == "none" or not photos:
         return None, None
-    if config.image_encoder == "own":
-        encoder = own_encoder(
-            data,
-            vocabulary,
-            steps=config.encoder_steps,
-            batch=config.encoder_batch,
-            seed=seed,
+    folder, grid = data.features_folder, config.image_grid
+    found: list[tuple[PhotoEncoder, PhotoFeatures]] = []
+    for name in parts_of(chosen_encoder(config.image_encoder, data)):
+        if name == LITE0:
+            lite = lite_encoder()
+            table = lite.stored(photos, folder, grid=grid)
+            found.append((lite, PhotoFeatures({p.name: i for i, p in enumerate(photos)}, table)))
+            continue
+        encoder = (
+            own_encoder(
+                data,
+                vocabulary,
+                steps=config.encoder_steps,
+                batch=config.encoder_batch,
+                seed=seed,
+            )
+            if name == OWN
+            else named_encoder(name)
         )
-    else:
-        encoder = named_encoder(config.image_encoder)
-    folder = data.features_folder
-    return encoder, cached_features(encoder, photos, grid=config.image_grid, folder=folder)
+        found.append((encoder, cached_features(encoder, photos, grid=grid, folder=folder)))
+    return joined_features(found) if found[1:] else found[0]
 
 
 def catalogue_tokenizer(data: TrainingView, config: UniMPConfig, *, seed: int) -> ImageTokenizer:
@@ -66,19 +83,19 @@ def catalogue_photos(data: TrainingView) -> list[Path]:
     return [Path(item.image) for item in data.catalogue if item.image is not None]
 
 
-def photo_vectors(items: Sequence[Item], photos: PhotoFeatures | None) -> Tensor | None:
-    """Return one vector per item (n, e): the direction of the encoder's vector of its photo,
-    relative to the mean photo, scaled to a mean square length of one; zero without a photo.
-
-    The spread of each dimension is kept: a contrastive encoder puts what it has learned to
-    tell apart into few dimensions, and evening them out would blow up the rest.
-    """
+def photo_vectors(
+    items: Sequence[Item], photos: PhotoFeatures | None, dims: int
+) -> tuple[PhotoSpace, Tensor] | None:
+    """Return the space of the catalogue's photos and the vector of each item's, (n, dims); zero
+    for an item without one. ``None`` without photos."""
     if photos is None:
         return None
-    vectors = torch.from_numpy(photos.table.photo_vectors.astype(np.float32))  # (photos, e)
-    vectors = functional.normalize(vectors, dim=1)
-    vectors = vectors - vectors.mean(0)
-    vectors = vectors / vectors.square().sum(1).mean().sqrt().clamp_min(1e-6)
+    space = PhotoSpace.of(photos.table, dims)
+    return space, vectors_of_items(items, photos, space(photos.table))
+
+
+def vectors_of_items(items: Sequence[Item], photos: PhotoFeatures, vectors: Tensor) -> Tensor:
+    """Return the vector, out of ``vectors`` by photo, of each item's photo; zero without one."""
     of_items = torch.zeros(len(items), vectors.shape[1])
     for i, item in enumerate(items):
         if item.image is not None:

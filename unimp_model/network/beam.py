@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from benchmark.instances import Instance
 from benchmark.tasks import TASKS
 from unimp_model.network.decoding import Reader
+from unimp_model.network.model import Asked
 from unimp_model.sequence.batches import collate
 from unimp_model.sequence.template import Branch, Template
 
@@ -97,6 +98,7 @@ def next_token_scores(
         hidden = reader.network(batch.to(reader.tables.output.device), reader.tables, reader.x_v)
         last = torch.tensor([len(row.reads) for row in rows]).cumsum(0) - 1
         states = reader.network.read(hidden, batch)[last]
-        return reader.network.logits(states, reader.tables).log_softmax(-1).cpu().numpy()
+        logits = reader.network.logits(states, reader.tables, Asked(batch, last))
+        return logits.log_softmax(-1).cpu().numpy()
 
     return log_probabilities

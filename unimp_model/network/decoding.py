@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmark.rounding import SPARE_BITS, rounded
+from benchmark.vision.photo_table import PhotoTable
 from unimp_model.images.encoder import PhotoFeatures
 from unimp_model.network.language import new_cache
-from unimp_model.network.model import Tables, UniMPNetwork
+from unimp_model.network.model import Asked, Tables, UniMPNetwork
 from unimp_model.sequence.batches import Batch, collate, padded_length
-from unimp_model.sequence.template import Row
+from unimp_model.sequence.template import Row, Shown
 from unimp_model.sequence.tokens import Vocabulary
 
 #: Photos the resampler reads at once: always so many, as with rows.
@@ -64,7 +65,8 @@ class Reader:
 
     ``slots`` is the number of images a sequence is padded to: the longest history. A forward pass
     has always ``at_once`` rows, of one padded length: then no row's arithmetic depends on its
-    company, and the same question gets the same bits.
+    company, and the same question gets the same bits. ``variants`` are items shown otherwise than
+    in the catalogue: a list that may grow until rows are read that hold them.
     """
 
     def __init__(
@@ -74,11 +76,13 @@ class Reader:
         *,
         slots: int,
         at_once: int = 32,
+        variants: Sequence[Shown] = (),
     ) -> None:
         self.network = network
         self.at_once = at_once
         self.photo_index: Mapping[str, int] = {} if photos is None else photos.index
         self.slots = slots
+        self._photos, self._variants = photos, variants
         network.eval()
         with torch.inference_mode():
             self.tables: Tables = network.tables()
@@ -87,10 +91,10 @@ class Reader:
     @torch.inference_mode()
     def item_scores(self, rows: Sequence[Row]) -> NDArray[np.float32]:
         """Return log-probabilities (len(rows), items) at each row's one answer position."""
-        items = len(self.tables.output) - self.network.specials
+        items = len(self.network.items.output_delta)
         out = np.empty((len(rows), items), np.float32)
-        for numbers, states in self.states(rows):
-            scores = self.network.item_scores(states, self.tables)
+        for numbers, states, asked in self.states(rows):
+            scores = self.network.item_scores(states, self.tables, asked)
             out[numbers] = scores[: len(numbers)].float().cpu().numpy()
         return out
 
@@ -108,9 +112,11 @@ class Reader:
         levels = len(vocabulary.levels)
         out = np.empty((len(rows), levels), np.float64)
         first = vocabulary.first_rating - vocabulary.text_size
-        for numbers, states in self.states(rows, advance):
-            rating_rows = self.tables.output[first : first + levels]
-            p = (states @ rating_rows.T).double().softmax(-1).cpu()  # (at_once, levels)
+        for numbers, states, asked in self.states(rows, advance):
+            scores = self.network.rating_logits(
+                states, self.tables, asked, first=first, levels=levels
+            )
+            p = scores.double().softmax(-1).cpu()  # (at_once, levels)
             out[numbers] = p[: len(numbers)].numpy()
         return out
 
@@ -121,19 +127,20 @@ class Reader:
         choices: Sequence[Sequence[int]],
         advance: Callable[[int], None] | None = None,
     ) -> list[NDArray[np.float64]]:
-        """Return for each row the probability of each of its choice tokens, each on its own.
+        """Return for each row the probability of each of its choice tokens among them.
 
-        That is a softmax over the token and [NONE], rounded (:mod:`benchmark.rounding`).
-        ``advance`` is told of rows done.
+        That is a softmax over the row's choices, rounded (:mod:`benchmark.rounding`). ``advance``
+        is told of rows done.
         """
         out: list[NDArray[np.float64]] = [np.empty(0)] * len(rows)
-        for numbers, states in self.states(rows, advance):
-            for number, state in zip(numbers, states[: len(numbers)], strict=True):
-                tokens = torch.tensor(choices[number], device=state.device)
-                logits = self.network.choice_logits(
-                    state.expand(len(tokens), -1), tokens, self.tables
-                )
-                p = logits.double().softmax(-1)[:, 1].cpu().numpy()
+        for numbers, states, asked in self.states(rows, advance):
+            for place, number in enumerate(numbers):
+                tokens = torch.tensor(choices[number], device=states.device)
+                logits = self.network.item_logits(
+                    states[place].expand(len(tokens), -1), self.tables,
+                    Asked(asked.batch, asked.reads[place].expand(len(tokens))), tokens,
+                )  # fmt: skip
+                p = logits.double().softmax(-1).cpu().numpy()
                 out[number] = rounded(p, computed_in=np.float32)
         return out
 
@@ -219,22 +226,36 @@ class Reader:
 
     def states(
         self, rows: Sequence[Row], advance: Callable[[int], None] | None = None
-    ) -> Iterator[tuple[list[int], Tensor]]:
-        """Yield groups of row numbers with the states at their answer positions.
+    ) -> Iterator[tuple[list[int], Tensor, Asked]]:
+        """Yield groups of row numbers with the states at their answer positions, and what was read.
 
         States are (at_once, d): of the group's rows, then of what fills it up.
         """
         for numbers in self._groups(rows):
             batch = self._batch([rows[i] for i in numbers])
-            yield numbers, self.network.read(self.network(batch, self.tables, self.x_v), batch)
+            states = self.network.read(self.network(batch, self.tables, self.x_v), batch)
+            yield numbers, states, Asked(batch, torch.arange(len(states), device=states.device))
             if advance is not None:
                 advance(len(numbers))
 
     def _batch(self, rows: Sequence[Row]) -> Batch:
         """Exactly ``at_once`` rows: the last is repeated."""
+        self._add_variants()
         filled = [*rows, *[rows[-1]] * (self.at_once - len(rows))]
         batch = collate(filled, self.photo_index, all_photos=True, slots=self.slots)
         return batch.to(self.tables.output.device)
+
+    def _add_variants(self) -> None:
+        """Make the rows of items shown otherwise that are new."""
+        space = self.network.items.space
+        with torch.inference_mode():
+            for shown in self._variants[len(self.tables.shown) :]:
+                vector = None
+                if space is not None and self._photos is not None and shown.photo is not None:
+                    row = self._photos.index[shown.photo]
+                    one = PhotoTable(*(part[row : row + 1] for part in self._photos.table))
+                    vector = space(one)[0].to(self.tables.output.device)
+                self.tables = self.network.extended(self.tables, shown.item, shown.words, vector)
 
     def _groups(self, rows: Sequence[Row]) -> Iterator[list[int]]:
         """Row numbers in groups of at most ``at_once`` that share a padded shape."""

@@ -55,18 +55,18 @@ def late_mask(slots: Tensor, attends: Tensor, images: int) -> Tensor:
 class GatedCrossAttention(nn.Module):
     """Conditions the text of a layer on images (Eq. 3, 4).
 
-    ``x_t = tanh(g) * CrossAtt(Q = x^_t, KV = x_v, M) + x^_t``, with g starting at zero. No bias
+    ``x_t = tanh(g) * CrossAtt(Q = x^_t, KV = x_v, M) + x^_t``, with g starting at ``gate``. No bias
     anywhere on the value path, so a token that sees no image gets exactly zero.
     """
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, gate: float = 0.0) -> None:
         super().__init__()
         self.heads = heads
         self.norm = nn.LayerNorm(width)
         self.to_q = nn.Linear(width, width, bias=False)
         self.to_kv = nn.Linear(width, 2 * width, bias=False)
         self.to_out = nn.Linear(width, width, bias=False)
-        self.gate = nn.Parameter(torch.zeros(1))
+        self.gate = nn.Parameter(torch.full((1,), gate))
 
     def attend(self, x_hat: Tensor, x_v: Tensor, mask: Tensor) -> Tensor:
         """Attend to visual tokens (Eq. 3): ``x~_t`` (B, N, d).
@@ -97,9 +97,9 @@ class EarlyFusion(nn.Module):
     leaves the difference to the paper's model to be the place where images come in.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, gate: float = 0.0) -> None:
         super().__init__()
-        self.gate = nn.Parameter(torch.zeros(1))
+        self.gate = nn.Parameter(torch.full((1,), gate))
 
     def forward(self, x_t: Tensor, x_v: Tensor, mask: Tensor) -> Tensor:
         """Return (B, N, d) of ``x_t`` (B, N, d), ``x_v`` (B, H, C, d), exclusive M (B, N, H)."""

@@ -23,6 +23,7 @@ in :mod:`unimp_model.training.losses`, the two stages of drawing (Eq. 9) in
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -41,6 +42,7 @@ from unimp_model.network.fusion import (
 from unimp_model.network.item_rows import ItemRows
 from unimp_model.network.language import Cache, Injection, LanguageModel
 from unimp_model.network.lora import lora_parameters
+from unimp_model.network.matching import PREFERENCE, MatchHead
 from unimp_model.network.resampler import Resampler
 from unimp_model.sequence.batches import Batch
 from unimp_model.sequence.tokens import SPECIALS
@@ -48,10 +50,19 @@ from unimp_model.sequence.tokens import SPECIALS
 
 class Tables(NamedTuple):
     """Input and output rows of the tokens the language model did not have: (S + n, d) each,
-    S for special tokens, ratings and image codes, n for items."""
+    S for special tokens, ratings and image codes, n for items. Behind them stand rows of items
+    that are shown otherwise than in the catalogue; ``shown`` (K,) says which items these are."""
 
     input: Tensor
     output: Tensor
+    shown: Tensor
+
+
+class Asked(NamedTuple):
+    """Where states come from: reads of a batch, by number (R,)."""
+
+    batch: Batch
+    reads: Tensor
 
 
 class UniMPNetwork(nn.Module):
@@ -97,17 +108,21 @@ class UniMPNetwork(nn.Module):
                 heads=language.heads,
             )
             if config.fusion == "cross-attention":
-                for layer in range(0, language.depth, config.fusion_every):
-                    self.cross_attention[str(layer)] = GatedCrossAttention(width, language.heads)
+                for layer in range(0, language.depth, config.layers_between(language.depth)):
+                    self.cross_attention[str(layer)] = GatedCrossAttention(
+                        width, language.heads, config.gate_start
+                    )
             elif config.fusion == "concatenation":
                 # Visual tokens stand among words, so they start at the scale words have.
                 nn.init.constant_(self.resampler.norm.weight, std)
             elif config.fusion == "early":
-                self.early_fusion = EarlyFusion()
+                self.early_fusion = EarlyFusion(config.gate_start)
             else:
                 self.cross_attention[str(language.depth)] = GatedCrossAttention(
-                    width, language.heads
+                    width, language.heads, config.gate_start
                 )
+        self.matching: MatchHead | None = None
+        """Our extension; nothing of the paper's model changes while it is ``None``."""
         if config.freezes_language_model:
             language.requires_grad_(False)
             for parameter in lora_parameters(language).values():
@@ -116,7 +131,36 @@ class UniMPNetwork(nn.Module):
     def tables(self) -> Tables:
         """Return the rows of special and item tokens under the weights as they are now."""
         into, out = self.items(self.language.input_rows, self.language.output_rows)
-        return Tables(torch.cat([self.special_input, into]), torch.cat([self.special_output, out]))
+        none_shown = torch.zeros(0, dtype=torch.int64, device=into.device)
+        return Tables(
+            torch.cat([self.special_input, into]), torch.cat([self.special_output, out]), none_shown
+        )
+
+    def extended(
+        self, tables: Tables, item: int, words: Sequence[int], photo: Tensor | None
+    ) -> Tables:
+        """Return ``tables`` with the rows of an item shown otherwise; see ``ItemRows.as_shown``."""
+        language = self.language
+        rows = self.items.as_shown(item, words, photo, language.input_rows, language.output_rows)
+        into, out = (
+            torch.cat([table, row[None]]) for table, row in zip(tables[:2], rows, strict=True)
+        )
+        return Tables(into, out, torch.cat([tables.shown, tables.shown.new_tensor([item])]))
+
+    def item_numbers(self, tokens: Tensor, tables: Tables) -> Tensor:
+        """Return the catalogue number of the item each token stands for, -1 for other tokens."""
+        n = len(self.items.input_delta)
+        numbers = tokens - len(self.language.input_rows) - self.specials
+        if len(tables.shown):
+            of_shown = tables.shown[(numbers - n).clamp(min=0)]
+            numbers = torch.where(numbers >= n, of_shown, numbers)
+        return numbers.clamp(min=-1)
+
+    def clear_words(self, dims: int) -> None:
+        """Zero the rows of words and special tokens in the first ``dims`` dimensions."""
+        with torch.no_grad():
+            for rows in (self.language.input_rows, self.special_input, self.special_output):
+                rows[:, :dims] = 0.0
 
     def visual_tokens(self, features: Tensor) -> Tensor:
         """Sample ``x_v`` (H, C, d) from the patch features (H, P, f) of H images."""
@@ -234,23 +278,66 @@ class UniMPNetwork(nn.Module):
         """Pick the hidden states (R, d) at ``batch.reads`` out of (B, N, d)."""
         return hidden.flatten(0, 1)[batch.reads]
 
-    def logits(self, states: Tensor, tables: Tables) -> Tensor:
-        """Score the whole vocabulary for states (R, d): (R, V_text + S + n)."""
+    def logits(self, states: Tensor, tables: Tables, asked: Asked | None = None) -> Tensor:
+        """Score the whole vocabulary for states (R, d): (R, V_text + S + n).
+
+        Without ``asked`` items are scored as if nothing were known but the states.
+        """
         with self._precision():
-            new = states @ tables.output.T
-            return torch.cat([self.language.project(states), new], dim=-1).float()
+            words = self.language.project(states)
+            specials = states @ tables.output[: self.specials].T
+        if self.matching is not None:  # items are matched where items alone are asked for
+            specials, asked = self._with_ratings(specials, asked), None
+        items = self.item_logits(states, tables, asked)
+        return torch.cat([words.float(), specials.float(), items], dim=-1)
 
-    def choice_logits(self, states: Tensor, choices: Tensor, tables: Tables) -> Tensor:
-        """Score [NONE] and one chosen token (R,) per state (R, d): (R, 2)."""
-        first_new = len(self.language.output_rows)
-        none = tables.output[SPECIALS.index("[NONE]")]
-        rows = tables.output[choices - first_new]  # (R, d)
-        return torch.stack([states @ none, (states * rows).sum(-1)], dim=-1)
+    def rating_logits(
+        self, states: Tensor, tables: Tables, asked: Asked | None, *, first: int, levels: int
+    ) -> Tensor:
+        """Score ``levels`` rating tokens, the new tokens from ``first`` on: (R, L)."""
+        scores = states @ tables.output[first : first + levels].T
+        if self.matching is None:
+            return scores
+        behind = self.specials - first - levels
+        padded = functional.pad(scores, (first, behind))
+        return self._with_ratings(padded, asked)[:, first : first + levels]
 
-    def item_scores(self, states: Tensor, tables: Tables) -> Tensor:
+    def _with_ratings(self, specials: Tensor, asked: Asked | None) -> Tensor:
+        """Add the match head's votes to the logits (R, S) of rating tokens."""
+        specials, head = specials.float(), self.matching
+        if head is None or asked is None or asked.batch.seen is None:
+            return specials
+        rated = (asked.batch.kinds[asked.reads] == PREFERENCE).nonzero().flatten()
+        votes = head.rating_scores(asked.batch.seen, asked.reads[rated])  # (R', L)
+        behind = specials.shape[1] - len(SPECIALS) - votes.shape[1]
+        return specials.index_add(0, rated, functional.pad(votes, (len(SPECIALS), behind)))
+
+    def item_logits(
+        self, states: Tensor, tables: Tables, asked: Asked | None, tokens: Tensor | None = None
+    ) -> Tensor:
+        """Score every item for states (R, d): (R, n); with ``tokens`` (R,) one item each: (R,).
+
+        Ranking, selection and the whole vocabulary's softmax all come through here, so whatever
+        is to count for an item beside the product of state and row is added here once. ``asked``
+        tells what the reads that the states come from can see; ``None`` where that is unknown.
+        """
+        with self._precision():
+            if tokens is None:
+                last = self.specials + len(self.items.output_delta)
+                scores = (states @ tables.output[self.specials : last].T).float()
+            else:
+                rows = tables.output[tokens - len(self.language.output_rows)]  # (R, d)
+                scores = (states * rows).sum(-1).float()
+        if self.matching is None or asked is None or asked.batch.seen is None:
+            return scores
+        matched = self.matching.item_scores(asked.batch.seen, asked.reads)
+        if tokens is not None:
+            matched = matched.gather(1, self.item_numbers(tokens, tables)[:, None])[:, 0]
+        return self.matching.own_scale * scores + matched
+
+    def item_scores(self, states: Tensor, tables: Tables, asked: Asked | None = None) -> Tensor:
         """Return log-probabilities (R, n) over item tokens alone, for states (R, d)."""
-        with self._precision():
-            return (states @ tables.output[self.specials :].T).float().log_softmax(-1)
+        return self.item_logits(states, tables, asked).log_softmax(-1)
 
 
 def last_layer(network: UniMPNetwork) -> set[str]:

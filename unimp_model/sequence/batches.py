@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unimp_model.sequence.seen import SeenBatch, stacked
 from unimp_model.sequence.template import Row
 
 #: Lengths are padded to a multiple, so that like rows meet in few shapes.
@@ -30,25 +31,32 @@ class Batch:
     targets: Tensor  # (R,)
     kinds: Tensor  # (R,)
     choices: Tensor  # (R,)
+    barred: Tensor  # (E, 2): number of a read, number of an item that may not be its answer
+    seen: SeenBatch | None = None  # what branches see as numbers, where items are matched
 
     def to(self, device: torch.device) -> Batch:
         """Return the same batch on ``device``."""
-        return Batch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+        parts = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Batch(**{name: x if x is None else x.to(device) for name, x in parts.items()})
 
 
-def attention_mask(segments: Tensor, reach: Tensor) -> Tensor:
+def attention_mask(segments: Tensor, reach: Tensor, since: Tensor | None = None) -> Tensor:
     """Return the mask of self-attention, bool (B, N, N).
 
-    It is causal, and a branch sees the trunk up to where it hangs plus itself. ``segments`` and
-    ``reach`` are (B, N) as in :class:`~unimp_model.sequence.template.Row`; padding has segment -1
-    and sees only padding.
+    It is causal, and a branch sees itself and the trunk from where its window begins up to where
+    it hangs; position 0, [CLS], is in every window. ``segments``, ``reach`` and ``since`` are
+    (B, N) as in :class:`~unimp_model.sequence.template.Row`; padding has segment -1 and sees only
+    padding.
     """
     n = segments.shape[1]
     index = torch.arange(n, device=segments.device)
     causal = index[None, :] <= index[:, None]  # (N, N)
-    own = segments[:, :, None] == segments[:, None, :]  # (B, N, N)
-    trunk = (segments[:, None, :] == 0) & (index[None, None, :] <= reach[:, :, None])
-    return causal & (own | trunk)
+    trunk = segments[:, None, :] == 0  # (B, 1, N)
+    own = (segments[:, :, None] == segments[:, None, :]) & ~trunk  # (B, N, N)
+    inside = index <= reach[:, :, None]  # (B, N, N)
+    if since is not None:
+        inside = inside & ((index >= since[:, :, None]) | (index == 0))
+    return causal & (own | ((segments >= 0).unsqueeze(-1) & trunk & inside))
 
 
 def padded_length(row: Row) -> int:
@@ -71,6 +79,7 @@ def collate(
     positions = _stack([row.positions for row in rows], n, 0)
     row_slots = _stack([row.slots for row in rows], n, -1)
     segments = _stack([row.segments for row in rows], n, -1)
+    since = _stack([row.since for row in rows], n, 0)
     reach = _stack([row.reach for row in rows], n, -1)
     numbers = [[photo_index[name] for name in row.images] for row in rows]
     if all_photos:
@@ -83,7 +92,7 @@ def collate(
         tokens=tokens,
         positions=positions,
         slots=row_slots,
-        mask=attention_mask(segments, reach),
+        mask=attention_mask(segments, reach, since),
         images=images,
         photos=torch.from_numpy(photos),
         reads=torch.cat(
@@ -92,6 +101,13 @@ def collate(
         targets=torch.cat([torch.from_numpy(row.targets.astype(np.int64)) for row in rows]),
         kinds=torch.cat([torch.from_numpy(row.kinds.astype(np.int64)) for row in rows]),
         choices=torch.cat([torch.from_numpy(row.choices.astype(np.int64)) for row in rows]),
+        barred=torch.cat(
+            [
+                torch.from_numpy(row.barred.astype(np.int64)) + torch.tensor([start, 0])
+                for row, start in zip(rows, _starts([len(row.reads) for row in rows]), strict=True)
+            ]
+        ),
+        seen=_seen(rows),
     )
 
 
@@ -111,6 +127,18 @@ def bucketed(
         pool = pool[np.argsort(by_length[pool], kind="stable")]
         batches += [pool[i : i + size] for i in range(0, len(pool), size)]
     return [batches[i] for i in generator.permutation(len(batches))]
+
+
+def _seen(rows: Sequence[Row]) -> SeenBatch | None:
+    seen = [row.seen for row in rows if row.seen is not None]
+    if len(seen) < len(rows):
+        return None
+    return stacked(seen, [row.segments[row.reads].astype(np.int64) for row in rows])
+
+
+def _starts(lengths: Sequence[int]) -> list[int]:
+    """Where each of some parts begins when they stand behind each other."""
+    return [0, *np.cumsum(lengths)[:-1].tolist()]
 
 
 def _stack(arrays: Sequence[NDArray[np.integer]], width: int, fill: int) -> Tensor:

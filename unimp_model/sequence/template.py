@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from benchmark.instances import Item
 from benchmark.tasks import PromptPart
+from unimp_model.sequence.seen import Coder, Seen
 from unimp_model.sequence.tokens import Vocabulary
 
 #: Marks a target as context reconstruction rather than a task's answer.
@@ -27,7 +28,7 @@ CONTEXT = -1
 
 @dataclass(slots=True)
 class Flat:
-    """Flattened tokens. Parallel lists, except ``images`` and ``ends``."""
+    """Flattened tokens. Parallel lists, except ``images``, ``ends`` and ``shown``."""
 
     tokens: list[int] = field(default_factory=list)
     """Token ids; :func:`visual_token` where one of an image's visual tokens stands."""
@@ -39,11 +40,13 @@ class Flat:
     """File names of photos."""
     ends: list[int] = field(default_factory=list)
     """Position of each item's [EOC]."""
+    shown: list[tuple[Item, float | None]] = field(default_factory=list)
+    """The items, each with its rating if that is told."""
 
-    def add(self, tokens: Sequence[int]) -> None:
-        """Append tokens that belong to no photo and to no attribute's value."""
+    def add(self, tokens: Sequence[int], slot: int = -1) -> None:
+        """Append tokens that are part of no attribute's value, and see the photo ``slot``."""
         self.tokens.extend(tokens)
-        self.slots.extend([-1] * len(tokens))
+        self.slots.extend([slot] * len(tokens))
         self.values.extend([False] * len(tokens))
 
 
@@ -57,12 +60,24 @@ class _Flattened:
     """File name of its photo, where photos are read."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a row of an item's token is made from: words and photo, as an instance shows them."""
+
+    item: int
+    """Catalogue number."""
+    words: tuple[int, ...]
+    """Text tokens of the attributes."""
+    photo: str | None
+    """File name, where photos are read."""
+
+
 @dataclass(slots=True)
 class Branch:
     """An instruction behind item number ``after`` (0: behind [CLS]) and its answer.
 
     The answer is a run of tokens, each predicted from the one before it; or, with ``choices``,
-    one yes or no per choice, all read at the instruction's end.
+    those that are taken out of them, all read at the instruction's end.
     """
 
     after: int
@@ -70,7 +85,9 @@ class Branch:
     task: int = 0
     answer: tuple[int, ...] = ()
     choices: tuple[int, ...] = ()
-    """Tokens to be decided on; ``answer`` then repeats those that belong to it."""
+    """Tokens to choose from; ``answer`` then repeats those that are taken."""
+    barred: tuple[int, ...] = ()
+    """Numbers of items that may not be answered: no item of a training softmax."""
 
 
 @dataclass(slots=True)
@@ -82,6 +99,8 @@ class Row:
     slots: NDArray[np.int32]
     segments: NDArray[np.int32]
     """0 for the trunk, b for the b-th branch."""
+    since: NDArray[np.int32]
+    """First trunk position, [CLS] apart, a token may attend to: where its window begins."""
     reach: NDArray[np.int32]
     """Last trunk position a token may attend to."""
     images: tuple[str, ...]
@@ -92,8 +111,12 @@ class Row:
     kinds: NDArray[np.int32]
     """Task number of each of ``reads``, or :data:`CONTEXT`."""
     choices: NDArray[np.int32]
-    """Token each of ``reads`` decides on by itself: ``targets`` holds it, or [NONE]. -1 where the
-    whole vocabulary competes."""
+    """Token each of ``reads`` decides on, among those of the same position: ``targets`` holds it
+    where it is taken. -1 where the whole vocabulary competes."""
+    barred: NDArray[np.int32]
+    """(E, 2): number of a read, and number of an item that may not be its answer."""
+    seen: Seen | None = None
+    """What each branch sees as numbers; where items are matched (the extension)."""
 
 
 def price_words(price: float) -> str:
@@ -109,11 +132,13 @@ def visual_token(which: int) -> int:
 class Template:
     """Builds sequences over one vocabulary.
 
-    Attributes are written in the paper's order: category, title, price, id, brand. One that
+    Attributes are written in the paper's order: category, title, price, id, brand; then at most
+    ``others`` more of the catalogue's, such as a material. One that
     is missing is left out, in the catalogue as under the ``nt`` perturbation: so a missing
     value never teaches the model a word for it. Values are cut to ``words`` words. Behind the
     [IMG] of an item with a photo there are ``visual_positions`` positions for its visual tokens
-    (fusion by concatenation), usually none.
+    (fusion by concatenation), usually none. With ``asks_of_photo`` an instruction about one item,
+    and its answer, see that item's photo as the item's own tokens do.
     """
 
     def __init__(
@@ -124,35 +149,56 @@ class Template:
         vision: bool,
         attend_last_image: bool,
         visual_positions: int = 0,
+        others: int = 0,
+        asks_of_photo: bool = True,
+        coder: Coder | None = None,
     ) -> None:
         self.vocabulary = vocabulary
         self.words = words
         self.vision = vision
         self.attend_last_image = attend_last_image
         self.visual_positions = visual_positions
-        self._keys = {
-            key: vocabulary.encode(key) for key in ("category", "title", "price", "id", "brand")
-        }
+        self.others = others
+        self.asks_of_photo = asks_of_photo
+        self.coder = coder
+        self.variants: list[Shown] = []
+        """Items met that differ from what the catalogue says of them; see :meth:`token`."""
+        self._variant_tokens: dict[Shown, int] = {}
+        self._catalogue: dict[int, Shown] = {}
+        self._keys: dict[str, list[int]] = {}
         self._texts: dict[str, list[int]] = {}
         self._phrases: dict[str, list[int]] = {}
         self._flattened: dict[Item, _Flattened] = {}
 
     def attributes(self, item: Item) -> list[tuple[str, list[int]]]:
         """Return (key, value tokens) of the attributes that are present, in template order."""
-        pairs: list[tuple[str, list[int]]] = []
+        token = self.token(item)
+        own = [] if token is None else [("id", [token])]
+        before, behind = self._described(item)
+        return [*before, *own, *behind]
+
+    def remember(self, catalogue: Sequence[Item]) -> None:
+        """Take what the items of ``catalogue``, in the vocabulary's order, look like as known."""
+        for item in catalogue:
+            shown = self._shown(item)
+            self._catalogue[shown.item] = shown
+
+    def token(self, item: Item) -> int | None:
+        """Return the token of an item as it is shown; ``None`` for one outside the catalogue.
+
+        That is its own token where words and photo are those of the catalogue, else one behind
+        the vocabulary: the place in :attr:`variants` of what is shown instead.
+        """
         own = self.vocabulary.item(item.item_id)
-        for key, text in (
-            ("category", " ".join(item.category)),
-            ("title", item.title),
-            ("price", None if item.price is None else price_words(item.price)),
-        ):
-            if text and text.strip():
-                pairs.append((key, self._value(text)))
-        if own is not None:
-            pairs.append(("id", [own]))
-        if item.brand and item.brand.strip():
-            pairs.append(("brand", self._value(item.brand)))
-        return pairs
+        if own is None:
+            return None
+        shown = self._shown(item)
+        if self._catalogue.get(shown.item, shown) == shown:
+            return own
+        if shown not in self._variant_tokens:
+            self._variant_tokens[shown] = self.vocabulary.size + len(self.variants)
+            self.variants.append(shown)
+        return self._variant_tokens[shown]
 
     def history(self, items: Sequence[Item], ratings: Sequence[float | None] = ()) -> Flat:
         """Flatten a history (Eq. 2), ``[CLS] i_1 ... i_n``, items with ratings where known."""
@@ -165,22 +211,41 @@ class Template:
     def instruction(self, parts: Sequence[PromptPart]) -> Flat:
         """Flatten a task's prompt T; items in it are flattened like those of the history."""
         flat = Flat()
+        asked = [part for part in parts if isinstance(part, Item)]
         for part in parts:
             if isinstance(part, Item):
                 self._add_item(flat, part)
             else:
-                flat.add(self._phrase(part))
+                about = len(asked) == 1 and self.asks_of_photo
+                flat.add(self._phrase(part), flat.slots[-1] if about and flat.slots else -1)
         return flat
 
-    def row(self, trunk: Flat, branches: Sequence[Branch], *, context: bool) -> Row:
-        """Join a trunk and its branches; ``context`` adds the targets of Eq. 7."""
+    def row(
+        self,
+        trunk: Flat,
+        branches: Sequence[Branch],
+        *,
+        context: bool,
+        window: int | None = None,
+    ) -> Row:
+        """Join a trunk and its branches; ``context`` adds the targets of Eq. 7.
+
+        With ``window`` a branch sees that many items before it, and an item of the trunk as many
+        with itself: a long trunk then serves several windows.
+        """
         tokens, slots = list(trunk.tokens), list(trunk.slots)
         length = len(tokens)
         positions = list(range(length))
         segments = [0] * length
+        begins = [1, *(end + 1 for end in trunk.ends)]  # of items, and of what follows the last
+        since = [0] * length
+        if window is not None:
+            for number, end in enumerate(trunk.ends):
+                first = begins[max(0, number + 1 - window)]
+                since[begins[number] : end + 1] = [first] * (end + 1 - begins[number])
         reach = list(range(length))
         images = list(trunk.images)
-        reads, targets, kinds, choices = [], [], [], []
+        reads, targets, kinds, choices, barred = [], [], [], [], []
         if context:
             for position, is_value in enumerate(trunk.values):
                 if is_value:  # predicted from the position before it
@@ -202,11 +267,12 @@ class Template:
             images += own.images
             positions += range(attach + 1, attach + 1 + added)
             segments += [number] * added
+            since += [0 if window is None else begins[max(0, branch.after - window)]] * added
             reach += [attach] * added
+            barred += [(len(reads), item) for item in branch.barred]
             first_read = start + len(own.tokens) - 1
             if branch.choices:
-                none = self.vocabulary.none
-                answer = tuple(t if t in branch.answer else none for t in branch.choices)
+                answer = tuple(t if t in branch.answer else -1 for t in branch.choices)
                 reads += [first_read] * len(answer)
                 choices += branch.choices
             else:
@@ -220,12 +286,20 @@ class Template:
             positions=np.array(positions, np.int32),
             slots=np.array(slots, np.int32),
             segments=np.array(segments, np.int32),
+            since=np.array(since, np.int32),
             reach=np.array(reach, np.int32),
             images=tuple(images),
             reads=np.array(reads, np.int32),
             targets=np.array(targets, np.int32),
             kinds=np.array(kinds, np.int32),
             choices=np.array(choices, np.int32),
+            barred=np.array(barred, np.int32).reshape(-1, 2),
+            seen=None
+            if self.coder is None
+            else self.coder.seen(
+                trunk.shown,
+                [(b.after, b.instruction.shown, b.instruction.tokens) for b in branches],
+            ),
         )
 
     def _add_item(self, flat: Flat, item: Item, rating: float | None = None) -> None:
@@ -250,19 +324,51 @@ class Template:
         flat.values += [False] * len(ending)
         flat.slots += [slot] * (len(known.tokens) + len(ending))
         flat.ends.append(len(flat.tokens) - 1)
+        flat.shown.append((item, rating))
+
+    def _described(
+        self, item: Item
+    ) -> tuple[list[tuple[str, list[int]]], list[tuple[str, list[int]]]]:
+        """Attributes before and behind the id."""
+        price = None if item.price is None else price_words(item.price)
+        before = [("category", " ".join(item.category)), ("title", item.title), ("price", price)]
+        more = [(key, text) for key, text in item.attributes.items() if text.strip()]
+        behind = [("brand", item.brand), *more[: self.others]]
+        first, second = (
+            [(key, self._value(text)) for key, text in part if text and text.strip()]
+            for part in (before, behind)
+        )
+        return first, second
+
+    def _shown(self, item: Item) -> Shown:
+        """What the row of a catalogue item's token is made from."""
+        own = self.vocabulary.item(item.item_id)
+        assert own is not None, "items outside the catalogue have no token"
+        pairs = [pair for part in self._described(item) for pair in part]
+        words = tuple(token for _, value in pairs for token in value)
+        return Shown(own - self.vocabulary.first_item, words, self._photo(item))
+
+    def _photo(self, item: Item) -> str | None:
+        return Path(item.image).name if self.vision and item.image is not None else None
 
     def _flatten(self, item: Item) -> _Flattened:
-        image = Path(item.image).name if self.vision and item.image is not None else None
+        image = self._photo(item)
         tokens, values = [self.vocabulary.img], [False]
         if image is not None:
             tokens += [visual_token(c) for c in range(self.visual_positions)]
         for key, value in self.attributes(item):
-            tokens += self._keys[key]
+            tokens += self._key(key)
             values += [False] * (len(tokens) - len(values))
             tokens += value
             values += [True] * len(value)
         values += [False] * (len(tokens) - len(values))
         return _Flattened(tokens, values, image)
+
+    def _key(self, key: str) -> list[int]:
+        known = self._keys.get(key)
+        if known is None:
+            known = self._keys[key] = self.vocabulary.encode(key)
+        return known
 
     def _phrase(self, text: str) -> list[int]:
         known = self._phrases.get(text)

@@ -19,8 +19,8 @@ from tokenizers import (
 )
 
 #: [CLS] opens a user sentence, [IMG] marks an item's photo, [EOC] ends an item (Eq. 1, 2);
-#: [EOS] ends a generated sentence; [NONE] is what a candidate's token competes with in selection.
-SPECIALS = ("[CLS]", "[IMG]", "[EOC]", "[EOS]", "[NONE]")
+#: [EOS] ends a generated sentence.
+SPECIALS = ("[CLS]", "[IMG]", "[EOC]", "[EOS]")
 
 
 def train_tokenizer(texts: Iterable[str], *, phrases: Sequence[str], size: int) -> Tokenizer:
@@ -91,7 +91,7 @@ class Vocabulary:
         self.first_code = self.first_rating + len(self.levels)
         self.first_item = self.first_code + codes
         self.size = self.first_item + len(self.item_ids)
-        self.cls, self.img, self.eoc, self.eos, self.none = range(text_size, self.first_rating)
+        self.cls, self.img, self.eoc, self.eos = range(text_size, self.first_rating)
         self._items = {item_id: self.first_item + i for i, item_id in enumerate(self.item_ids)}
 
     def encode(self, text: str) -> list[int]:

@@ -28,7 +28,7 @@ def own_tokenizer(
     queries = sorted({query for query in data.catalogue.queries if query is not None})
     texts = [text for texts_of_item in item_texts(data) for text in texts_of_item] + queries
     for item in data.catalogue:
-        texts.append("category title price id brand")
+        texts.append(" ".join(["category title price id brand", *item.attributes]))
         texts += [] if item.price is None else [price_words(item.price)]
     texts += sentences
     return train_tokenizer(texts, phrases=fixed_wording(prompts), size=size)

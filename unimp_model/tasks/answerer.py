@@ -19,10 +19,15 @@ from unimp_model.parts import Parts
 class Chosen:
     """What tasks choose once the weights are final, on validation or on training text."""
 
-    threshold: float = 0.5
-    """Least probability of a candidate that is selected."""
+    taken: float = 1.0
+    """How many candidates of a selection are taken on average."""
+    selection_temperature: float = 1.0
+    """Of the candidates' probabilities."""
     temperature: float = 1.0
     """Of rating probabilities."""
+    rating_slope: float = 1.0
+    rating_offset: float = 0.0
+    """A rating is the mean under these probabilities, times the slope, plus the offset."""
     casing: Mapping[str, str] = field(default_factory=dict)
     """Lower-case word -> its usual form, for a model that writes lower case."""
 
@@ -62,6 +67,7 @@ class Answerer:
                 self.parts.photos,
                 slots=self.config.history_items,
                 at_once=self.config.answer_rows,
+                variants=self.parts.template.variants,
             )
         return self._reader
 

@@ -79,6 +79,8 @@ class TaskExamples(ABC):
 
     in_any_order: ClassVar[bool] = True
     """Whether the task may be asked behind a history in another than its true order."""
+    bars_the_past: ClassVar[bool] = False
+    """Whether what the user already had cannot be the answer where data repeats nothing."""
     stands_alone: ClassVar[bool] = False
     """Whether its examples are rows of their own (:meth:`rows`), no branches of a history."""
 
@@ -110,6 +112,8 @@ class UniMPTask(ABC, Generic[I]):
     """The class of its instances."""
     draws_images: ClassVar[bool] = False
     """Whether it takes an image tokenizer."""
+    ranks_items: ClassVar[bool] = False
+    """Whether its answer is one item out of all."""
 
     @property
     def number(self) -> int:

@@ -36,6 +36,8 @@ R = TypeVar("R", RecommendationInstance, SearchInstance)
 class RankingExamples(TaskExamples):
     """Makes every target (of a search: with a query) an example, answered by the item's token."""
 
+    bars_the_past = True
+
     def __init__(self, task: RankingTask[Any], data: TaskData, interactions: Interactions) -> None:
         super().__init__(interactions)
         self._task, self._template = task, data.template
@@ -68,6 +70,7 @@ class RankingTask(UniMPTask[R]):
     """Shares what recommendation and search have in common: the answer is one item token."""
 
     takes_query: ClassVar[bool]
+    ranks_items = True
 
     def examples(self, data: TaskData, interactions: Interactions) -> TaskExamples:
         """Return the training examples; see :class:`RankingExamples`."""

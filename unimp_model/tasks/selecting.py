@@ -1,7 +1,7 @@
-"""Selection: each candidate's item token against [NONE], each decided on by itself.
+"""Selection: the candidates' item tokens compete with each other, and the best few are selected.
 
-Candidates whose probability reaches a threshold are selected; it is chosen by mean F1 on
-validation, which is also the task's validation score.
+How many is what the probabilities say: as many as promise the best F1. Their temperature is chosen
+by mean F1 on validation, which is also the task's validation score.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmark.host.progress import bar
 from benchmark.instances import Example, History, Item, SelectionInstance
 from benchmark.model import TrainingView
 from benchmark.predictions import Prediction, Selection
-from benchmark.training.thresholds import best_threshold
+from benchmark.rounding import rounded
 from unimp_model.network.decoding import Reader
 from unimp_model.sequence.template import Branch, Template
 from unimp_model.tasks.answerer import Answerer, Chosen
@@ -29,6 +30,9 @@ from unimp_model.tasks.base import (
     spread,
     target_items,
 )
+
+#: Temperatures tried on the candidates' probabilities.
+_TEMPERATURES = tuple(step / 10 for step in range(3, 31))
 
 
 class SelectionExamples(TaskExamples):
@@ -47,7 +51,7 @@ class SelectionExamples(TaskExamples):
         return True
 
     def branch(self, row: int, after: int) -> Branch:
-        """Ask, of each of the target's candidates, whether it is taken."""
+        """Ask which of the target's candidates are taken."""
         example = self._drawn[self._number[row]]
         instance = example.instance
         assert isinstance(instance, SelectionInstance)
@@ -81,63 +85,111 @@ class SelectionTask(UniMPTask[SelectionInstance]):
         return SelectionExamples(self, data, interactions)
 
     def scorer(self, data: TaskData, examples: Sequence[Example], *, window: int) -> Scorer | None:
-        """Score by mean F1 at the best threshold."""
+        """Score by mean F1 at the best temperature."""
 
         def score(reader: Reader) -> Score:
-            return Score("F1", self._threshold(reader, data.template, examples, window)[1])
+            p, taken = self._probabilities(reader, data.template, examples, window)
+            return Score("F1", best_selection_temperature(p, taken)[1])
 
         return score
 
     def choose(self, view: TrainingView, answerer: Answerer) -> Chosen:
-        """Choose the threshold of the best mean F1 on validation; as it was without examples."""
+        """Choose the temperature of the best mean F1 on validation; as it was without examples."""
         config = answerer.config
         examples = spread(view.examples(self.name, "valid"), config.choosing_users)
         if not examples:
             return answerer.chosen
-        with bar("choosing the threshold", len(examples)) as progress:
-            threshold, _ = self._threshold(
+        with bar("choosing the temperature of selection", len(examples)) as progress:
+            p, taken = self._probabilities(
                 answerer.reader, answerer.parts.template, examples, config.history_items,
                 progress.advance,
             )  # fmt: skip
-        return replace(answerer.chosen, threshold=threshold)
+        temperature, _ = best_selection_temperature(p, taken)
+        return replace(answerer.chosen, taken=_mean_taken(taken), selection_temperature=temperature)
 
     def predict(
         self, answerer: Answerer, instances: Sequence[SelectionInstance]
     ) -> list[Prediction]:
-        """Select the candidates that reach the chosen threshold; scores are all probabilities."""
+        """Select as many of the most probable candidates as promise the best F1.
+
+        Scores are all probabilities.
+        """
         rows = self.rows(answerer, instances)
         choices = [candidate_tokens(answerer.parts.template, instance) for instance in instances]
+        chosen = answerer.chosen
         found: list[Prediction] = []
         for instance, p in zip(instances, answerer.reader.choices(rows, choices), strict=True):
-            chosen = [
-                c.item_id for c, x in zip(instance.candidates, p, strict=True)
-                if x >= answerer.chosen.threshold
-            ]  # fmt: skip
-            found.append(Selection(instance.instance_id, tuple(chosen), tuple(float(x) for x in p)))
+            best = selected(tempered(p, chosen.selection_temperature), chosen.taken)
+            ids = tuple(c.item_id for c, x in zip(instance.candidates, best, strict=True) if x)
+            found.append(Selection(instance.instance_id, ids, tuple(float(x) for x in p)))
         return found
 
-    def _threshold(
+    def _probabilities(
         self,
         reader: Reader,
         template: Template,
         examples: Sequence[Example],
         window: int,
         advance: Callable[[int], None] | None = None,
-    ) -> tuple[float, float]:
-        """Return the best threshold and its mean F1."""
-        rows, choices, positives = [], [], []
+    ) -> tuple[list[NDArray[np.float64]], list[NDArray[np.bool_]]]:
+        """Probabilities of each example's candidates, and which of them are taken."""
+        rows, choices, taken = [], [], []
         for example in examples:
             instance = example.instance
             assert isinstance(instance, SelectionInstance)
             rows.append(self.row(template, instance, window=window))
             choices.append(candidate_tokens(template, instance))
-            taken = target_items(example)
-            positives.append(np.array([c.item_id in taken for c in instance.candidates]))
-        return best_threshold(reader.choices(rows, choices, advance), positives)
+            wanted = target_items(example)
+            taken.append(np.array([c.item_id in wanted for c in instance.candidates]))
+        return reader.choices(rows, choices, advance), taken
 
 
 def candidate_tokens(template: Template, instance: SelectionInstance) -> tuple[int, ...]:
-    """Return the selection token of each candidate: its item token."""
-    tokens = [template.vocabulary.item(c.item_id) for c in instance.candidates]
+    """Return the selection token of each candidate: its item token, as it is shown."""
+    tokens = [template.token(c) for c in instance.candidates]
     assert None not in tokens, "candidates come from the catalogue"
     return tuple(token for token in tokens if token is not None)
+
+
+def tempered(p: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """Return probabilities ``p`` (candidates,) at another temperature."""
+    sharp = np.maximum(p, 1e-300) ** (1 / temperature)
+    found: NDArray[np.float64] = sharp / sharp.sum()
+    return found
+
+
+def selected(p: NDArray[np.float64], taken: float) -> NDArray[np.bool_]:
+    """Return which candidates to select where ``taken`` of them are taken, with shares ``p``.
+
+    The s most probable hold ``taken`` x their probabilities of what is taken, so F1 promises to
+    be 2 x that / (s + taken): s is where it is largest. Ties go to fewer, and to the first.
+    """
+    order = np.argsort(-p, kind="stable")
+    hits = taken * np.cumsum(p[order])
+    promised = 2 * hits / (np.arange(1, len(p) + 1) + taken)
+    size = int(np.argmax(rounded(promised, computed_in=np.float32))) + 1
+    best = np.zeros(len(p), bool)
+    best[order[:size]] = True
+    return best
+
+
+def best_selection_temperature(
+    p: Sequence[NDArray[np.float64]], taken: Sequence[NDArray[np.bool_]]
+) -> tuple[float, float]:
+    """Return the temperature, of 0.3, 0.4, ... 3, of the best mean F1, and that F1."""
+    number = _mean_taken(taken)
+
+    def mean_f1(temperature: float) -> float:
+        total = 0.0
+        for of_one, wanted in zip(p, taken, strict=True):
+            best = selected(tempered(of_one, temperature), number)
+            total += 2 * (best & wanted).sum() / (best.sum() + wanted.sum())
+        return total / len(p)
+
+    scores = np.array([mean_f1(temperature) for temperature in _TEMPERATURES])
+    best = int(np.argmax(rounded(scores, computed_in=np.float32)))
+    return _TEMPERATURES[best], float(scores[best])
+
+
+def _mean_taken(taken: Sequence[NDArray[np.bool_]]) -> float:
+    return float(np.mean([wanted.sum() for wanted in taken]))

@@ -9,22 +9,29 @@ from torch import nn
 
 from benchmark.errors import BenchError
 from unimp_model.config import UniMPConfig
+from unimp_model.network.matching import learns_apart
 from unimp_model.network.model import UniMPNetwork
 
 
 def make_optimiser(
     network: UniMPNetwork, config: UniMPConfig, *, scale: float = 1.0
 ) -> torch.optim.Optimizer:
-    """Return AdamW over what trains: decay on matrices, none on vectors and gates, an own rate and
-    decay on item rows. With ``optimiser = muon`` the linear maps inside layers are Muon's instead.
-    ``scale`` multiplies the rates."""
+    """Return AdamW over what trains: decay on matrices, none on vectors and gates, own rates of
+    gates and item rows, an own decay on the latter. With ``optimiser = muon`` the linear maps
+    inside layers are Muon's instead. ``scale`` multiplies the rates."""
     inner = _linear_maps(network) if config.optimiser == "muon" else frozenset()
-    maps, matrices, vectors, item_rows = [], [], [], []
+    maps, matrices, vectors, item_rows, gates = [], [], [], [], []
+    matching: dict[float, list[nn.Parameter]] = {}
     for name, parameter in sorted(network.named_parameters()):
         if not parameter.requires_grad:
             continue
-        if id(parameter) in inner:
+        factor = learns_apart(name)
+        if factor is not None:
+            matching.setdefault(factor, []).append(parameter)
+        elif id(parameter) in inner:
             maps.append(parameter)
+        elif name.endswith("gate"):
+            gates.append(parameter)
         elif name.startswith("items.") and name.endswith("delta"):
             item_rows.append(parameter)
         elif parameter.ndim >= 2 and not name.startswith("special"):
@@ -36,6 +43,11 @@ def make_optimiser(
         {"params": matrices, "lr": rate, "weight_decay": config.weight_decay},
         {"params": vectors, "lr": rate, "weight_decay": 0.0},
         {"params": item_rows, "lr": item_rate, "weight_decay": config.item_decay},
+        {"params": gates, "lr": config.gate_learning_rate * scale, "weight_decay": 0.0},
+        *(
+            {"params": some, "lr": config.matching_rate * factor * scale, "weight_decay": 0.0}
+            for factor, some in sorted(matching.items())
+        ),
     ]
     adamw = torch.optim.AdamW([g for g in groups if g["params"]], betas=(0.9, 0.98))
     if not maps:

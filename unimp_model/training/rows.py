@@ -30,9 +30,10 @@ def chunks(
 ) -> list[Chunk]:
     """Cut every user's targets (all items but the first) into runs of at most ``targets``.
 
-    Where the cuts fall is random. The trunk of a run ends before its last target and holds
-    the ``window`` items there, so the last target has a full history and the others as much
-    of theirs as the trunk holds. Every target is covered exactly once.
+    Where the cuts fall is random. The trunk of a run ends before its last target and begins
+    ``window`` items before its first, so that each target has a history as long as at evaluation
+    (:meth:`~unimp_model.sequence.template.Template.row` shows each its own window). Every target
+    is covered exactly once.
     """
     found = []
     for user, length in enumerate(lengths):
@@ -40,7 +41,7 @@ def chunks(
         size = int(generator.integers(1, targets + 1))
         while first < length:
             last = min(first + size, length) - 1
-            found.append(Chunk(user, max(0, last - window), first, last))
+            found.append(Chunk(user, max(0, first - window), first, last))
             first, size = last + 1, targets
     return found
 
@@ -57,7 +58,8 @@ class RowBuilder:
     """Builds training rows over a dataset.
 
     ``rates`` says, for each task, which share of its examples an epoch asks; tasks not named
-    are not asked. ``codes`` has the image codes of photos by file name, for image generation.
+    are not asked. ``window`` is how many items a history holds. ``codes`` has the image codes of
+    photos by file name, for image generation.
     """
 
     def __init__(
@@ -66,13 +68,16 @@ class RowBuilder:
         template: Template,
         rates: Mapping[str, float],
         *,
+        window: int,
         longest_answer: int,
         codes: Mapping[str, NDArray[np.int32]] | None = None,
     ) -> None:
         self.template = template
         self.rates = dict(rates)
+        self.window = window
         self.catalogue: Catalogue = data.catalogue
         self.interactions = Interactions(data)
+        self._bars_the_past = not data.allow_repeats
         made_with = TaskData(data, template, longest_answer, codes or {})
         self._examples = {
             task: TASKS[task].examples(made_with, self.interactions) for task in rates
@@ -142,8 +147,11 @@ class RowBuilder:
                 if examples.stands_alone or not (in_order or examples.in_any_order):
                     continue
                 if examples.has(target):
-                    branches.append(examples.branch(target, position - chunk.start))
-        row = self.template.row(trunk, branches, context=context > 0)
+                    branch = examples.branch(target, position - chunk.start)
+                    if examples.bars_the_past and self._bars_the_past:
+                        branch.barred = tuple(items[row] for row in sequence[:position])
+                    branches.append(branch)
+        row = self.template.row(trunk, branches, context=context > 0, window=self.window)
         return row if context in (0.0, 1.0) else thinned(row, context, generator)
 
     def lone_rows(self, generator: np.random.Generator, *, most: int | None) -> list[Row]:
@@ -161,10 +169,12 @@ def thinned(row: Row, share: float, generator: np.random.Generator) -> Row:
     Their mean loss stays the same in expectation, and projections to the vocabulary are saved.
     """
     keep = (row.kinds != CONTEXT) | (generator.random(len(row.kinds)) < share)
+    number = np.cumsum(keep) - 1  # of each kept read
     return replace(
         row,
         reads=row.reads[keep],
         targets=row.targets[keep],
         kinds=row.kinds[keep],
         choices=row.choices[keep],
+        barred=np.stack([number[row.barred[:, 0]], row.barred[:, 1]], axis=1).astype(np.int32),
     )

@@ -39,14 +39,14 @@ from unimp_model.config import UniMPConfig
 from unimp_model.images.encoder import PhotoFeatures
 from unimp_model.network.decoding import Reader
 from unimp_model.network.model import UniMPNetwork, last_layer, trainable_parameters
-from unimp_model.sequence.batches import Batch, bucketed, collate
+from unimp_model.sequence.batches import bucketed, collate
 from unimp_model.sequence.template import CONTEXT, Template
 from unimp_model.tasks import ALL_TASKS
 from unimp_model.training.logbook import Logbook
-from unimp_model.training.losses import focal_loss, objective, token_weights
 from unimp_model.training.optimisation import make_optimiser
 from unimp_model.training.processes import OneProcess
 from unimp_model.training.rows import Chunk, RowBuilder, chunks
+from unimp_model.training.step import Step, never_asked
 from unimp_model.training.validation import Validation
 
 #: Weights by parameter name.
@@ -202,7 +202,8 @@ class Trainer:
         network.zero_grad(set_to_none=True)  # what does not train now must leave no gradient
         trainee = self.processes.trainee(network)
         optimiser = make_optimiser(trainee, config, scale=stage.rate)
-        step = self.processes.prepare(_Step(trainee, self.photos, config), optimiser)
+        absent = never_asked(self.data)
+        step = self.processes.prepare(Step(trainee, self.photos, config, absent), optimiser)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimiser, cosine(config.warmup, stage.epochs * steps_per_epoch)
         )
@@ -321,7 +322,7 @@ class Trainer:
         return {**sums.means(), SPEED: tokens / (time.perf_counter() - started)}, steps
 
     def _validate(self, stage: Stage) -> tuple[float | None, dict[str, float]]:
-        """Mean validation score of the stage's tasks (``None`` without examples), and each."""
+        """Score of the stage's tasks on validation (``None`` without examples), and each task's."""
         return self.processes.from_main(lambda: self._scores(stage))
 
     def _scores(self, stage: Stage) -> tuple[float | None, dict[str, float]]:
@@ -338,7 +339,7 @@ class Trainer:
         named = {f"valid {task} {score.name}": score.value for task, score in scores.items()}
         if not scores:
             return None, named
-        return sum(score.value for score in scores.values()) / len(scores), named
+        return joint_score([score.value for score in scores.values()]), named
 
     def _rows_per_epoch(self, builder: RowBuilder, most: int | None) -> int:
         """About how many: where sequences are cut is drawn anew every epoch."""
@@ -356,11 +357,21 @@ class Trainer:
         if len(tasks) == 1:
             rates = dict.fromkeys(tasks, 1.0)
         builder = RowBuilder(
-            self.data, self.template, rates, longest_answer=config.answer_tokens, codes=self.codes
-        )
+            self.data, self.template, rates,
+            window=config.history_items, longest_answer=config.answer_tokens, codes=self.codes,
+        )  # fmt: skip
         if config.temperature > 1 and len(tasks) > 1:
             builder.rates = tempered(rates, builder.counts(), config.temperature)
         return builder
+
+
+def joint_score(scores: Sequence[float]) -> float:
+    """Return the geometric mean of the tasks' ``scores``, unlike as these are.
+
+    Each counts by how much better it is than before: in an arithmetic mean a likelihood of 0.8
+    moves more than an NDCG of 0.1 can.
+    """
+    return math.exp(sum(math.log(max(score, 1e-6)) for score in scores) / len(scores))
 
 
 def tempered(
@@ -405,63 +416,6 @@ def _joint_score(journal: Journal, task: str) -> float:
     epoch = journal.epochs[max(0, journal.kept["joint"])]
     scores = [value for name, value in epoch.items() if name.startswith(f"valid {task} ")]
     return scores[0] if scores else -math.inf
-
-
-class _Step(nn.Module):
-    """:func:`training_loss` as one forward pass: what Accelerate wraps has to be a module."""
-
-    def __init__(
-        self, network: UniMPNetwork, photos: PhotoFeatures | None, config: UniMPConfig
-    ) -> None:
-        super().__init__()
-        self.network = network
-        self._photos, self._config = photos, config
-        # Where FSDP may cut, under the name by which transformers' models tell.
-        self._no_split_modules = sorted({type(x).__name__ for x in network.language.layers})
-
-    def forward(self, batch: Batch, among: Tensor | None) -> tuple[Tensor, Tensor]:
-        return training_loss(self.network, batch, self._photos, self._config, among=among)
-
-
-def training_loss(
-    network: UniMPNetwork,
-    batch: Batch,
-    photos: PhotoFeatures | None,
-    config: UniMPConfig,
-    *,
-    among: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Return the loss (Eq. 7) of one batch, and the re-weighted loss (R,) of each of its reads.
-
-    ``among`` (R',) are the kinds of a larger batch's reads where ``batch`` is a share of that:
-    the losses of all shares then sum to the larger batch's.
-    """
-    tables = network.tables()
-    visual = None
-    if photos is not None and len(batch.photos):  # the resampler runs once per distinct photo
-        features = photos.rows(batch.photos.cpu()).to(batch.tokens.device)
-        visual = network.visual_tokens(features)
-    states = network.read(network(batch, tables, visual), batch)  # (R, d)
-    among_all = batch.choices < 0
-    losses = states.new_zeros(len(states))
-    logits = network.logits(states[among_all], tables)  # (R', V): only where asked
-    losses[among_all] = focal_loss(logits, batch.targets[among_all], gamma=config.gamma)
-    if not among_all.all():
-        choices = batch.choices[~among_all]
-        logits = network.choice_logits(states[~among_all], choices, tables)  # (R'', 2)
-        taken = (batch.targets[~among_all] == choices).long()
-        losses[~among_all] = focal_loss(logits, taken, gamma=config.gamma)
-    is_context = batch.kinds == CONTEXT
-    weights = [config.weight(task) for task in ALL_TASKS]
-    answers = None if among is None else among[among != CONTEXT]
-    loss = objective(
-        losses[~is_context],
-        losses[is_context],
-        weights=token_weights(batch.kinds[~is_context], weights, answers),
-        context_weight=config.context_weight,
-        context_tokens=None if among is None else int((among == CONTEXT).sum()),
-    )
-    return loss, losses.detach()
 
 
 def snapshot(network: nn.Module, names: Sequence[str]) -> State:

@@ -16,15 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.catalogue import Catalogue
-from benchmark.data.instances.candidates import CandidateSampler
+from benchmark.data.instances.candidates import Blocks, Owned, draw_candidates
 from benchmark.data.instances.ragged import Computed, Ragged
-from benchmark.data.instances.seeded import stable_hash
+from benchmark.data.instances.seeded import splitmix, stable_hash
 from benchmark.data.instances.table import InstanceTable
-from benchmark.data.instances.tasks import DATA_TASKS, DataTask
+from benchmark.data.instances.tasks import DATA_TASKS
 from benchmark.data.instances.timeline import Timeline
 
 #: Most positives of a selection instance.
 MOST_POSITIVES = 3
+#: Noted of instances whose candidates are not all what others took.
+FILLED = "candidates filled up from the catalogue: too few other users"
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ class Targets:
     """Says where instances stand in a timeline.
 
     An instance's history ends before row ``first``; its target is row ``first`` or, in
-    selection, the ``count`` rows from there. ``known_end`` is one past the last of the user's
-    rows that the instance's part may know.
+    selection, the ``count`` rows from there, whose items differ. ``known_end`` is one past the
+    last of the user's rows that the instance's part may know.
     """
 
     label: str
@@ -69,7 +71,6 @@ class InstanceBuilder:
         self.timeline = timeline
         self.catalogue = catalogue
         self.rules = rules
-        self._sampler: CandidateSampler | None = None
 
     def last_of_users(
         self,
@@ -82,7 +83,8 @@ class InstanceBuilder:
         """Return one target per user: its last row but ``behind`` (0: test, 1: validation).
 
         ``several``: the target begins up to :data:`MOST_POSITIVES` - 1 rows earlier, as far
-        as one row of history is left; how many is drawn per user.
+        as one row of history is left; how many is drawn per user. Rows that repeat an item make
+        no target together: the last one is it alone.
         """
         end = self.timeline.starts[users + 1] - behind
         count = np.ones(len(users), dtype=np.int64)
@@ -92,13 +94,15 @@ class InstanceBuilder:
             names = self.timeline.users
             draws = [stable_hash(*key, names[user]) for user in users.tolist()]
             count += (np.array(draws, dtype=np.uint64) % most.astype(np.uint64)).astype(np.int64)
+            count[self._repeats(end - count, count)] = 1
         return Targets(label, end - count, count, end)
 
     def training(self, train_end: NDArray[np.int64], *, several: bool) -> Targets:
         """Return one target per training row that has a history.
 
         ``train_end[u]`` is one past user ``u``'s last training row. ``several``: up to
-        :data:`MOST_POSITIVES` rows from there on, as the user's training rows allow.
+        :data:`MOST_POSITIVES` rows from there on, as the user's training rows allow; one where
+        these repeat an item.
         """
         timeline = self.timeline
         rows = np.arange(len(timeline), dtype=np.int64)
@@ -116,7 +120,18 @@ class InstanceBuilder:
             mixed = (of_user[timeline.user[rows]] ^ position) * np.uint64(0x9E3779B97F4A7C15)
             most = np.minimum(end - rows, MOST_POSITIVES).astype(np.uint64)
             count += ((mixed >> np.uint64(33)) % most).astype(np.int64)
+            count[self._repeats(rows, count)] = 1
         return Targets("train", rows, count, end)
+
+    def _repeats(self, first: NDArray[np.int64], count: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether an item occurs twice in the ``count`` rows from ``first``; (n,)."""
+        repeated = np.zeros(len(first), dtype=bool)
+        for late in range(1, MOST_POSITIVES):
+            for early in range(late):
+                rows = np.flatnonzero(late < count)
+                items = self.timeline.item
+                repeated[rows] |= items[first[rows] + late] == items[first[rows] + early]
+        return repeated
 
     def answerable(self, task: str, targets: Targets) -> tuple[Targets, Counter[str]]:
         """Return the targets that make an instance of ``task``, and why the others do not.
@@ -132,8 +147,13 @@ class InstanceBuilder:
             keep &= ~lacking
         return targets.where(keep), +counts
 
-    def table(self, task: str, targets: Targets) -> InstanceTable:
-        """Return the instances of ``task`` at ``targets``, all of which must be answerable."""
+    def table(
+        self, task: str, targets: Targets, notes: Counter[str] | None = None
+    ) -> InstanceTable:
+        """Return the instances of ``task`` at ``targets``, all of which must be answerable.
+
+        ``notes`` counts the instances that are not quite as their task asks.
+        """
         data_task = DATA_TASKS.get(task)
         timeline, rows = self.timeline, targets.first
         start = timeline.start_of(rows)
@@ -152,10 +172,10 @@ class InstanceBuilder:
             timestamps=Ragged(timeline.timestamp, low, rows),
             rating_scale=self.rules.rating_scale,
             k=self.rules.k,
-            **{name: self._column(name, data_task, targets, ids) for name in data_task.columns},
+            **{name: self._column(name, targets, notes) for name in data_task.columns},
         )
 
-    def _column(self, name: str, task: DataTask, targets: Targets, ids: Computed[str]) -> Any:
+    def _column(self, name: str, targets: Targets, notes: Counter[str] | None) -> Any:
         """A column of :data:`~benchmark.data.schema.INSTANCE_COLUMNS` beside ids and history."""
         timeline, rows, n = self.timeline, targets.first, len(targets)
         items, queries = timeline.item, self.catalogue.queries
@@ -164,11 +184,12 @@ class InstanceBuilder:
                 None if self.rules.allow_repeats else Ragged(items, timeline.start_of(rows), rows)
             )
         if name == "candidates":
-            return self._candidates(targets, ids)
+            candidates, filled = self.candidates(targets)
+            if notes is not None and filled:
+                notes[FILLED] += filled
+            return candidates
         if name == "target_items":
-            if task.several:
-                return Computed(n, lambda i: self._positives(targets, i))
-            return Ragged(items, rows, rows + 1)
+            return Ragged(items, rows, rows + targets.count)
         entries: dict[str, Callable[[int], Any]] = {
             "query": lambda i: queries[items[rows[i]]],
             "item": lambda i: int(items[rows[i]]),
@@ -177,21 +198,23 @@ class InstanceBuilder:
         }
         return Computed(n, entries[name])
 
-    def _positives(self, targets: Targets, i: int) -> list[int]:
-        first = targets.first[i]
-        rows = self.timeline.item[first : first + targets.count[i]]
-        return list(dict.fromkeys(rows.tolist()))
+    def candidates(self, targets: Targets) -> tuple[Ragged, int]:
+        """Return each target's candidates, and for how many the catalogue had to fill in.
 
-    def _candidates(self, targets: Targets, ids: Computed[str]) -> Computed[list[int]]:
-        if self._sampler is None:
-            negatives = self.rules.selection_negatives
-            self._sampler = CandidateSampler(self.catalogue, negatives=negatives)
-        sampler, timeline = self._sampler, self.timeline
-        start = timeline.start_of(targets.first)
-
-        def draw(i: int) -> list[int]:
-            own = timeline.item[start[i] : targets.known_end[i]].tolist()
-            key = stable_hash(self.rules.seed, "candidates", ids[i])
-            return sampler.candidates(key, self._positives(targets, i), own)
-
-        return Computed(len(targets), draw)
+        What an instance draws depends on its label, user and place, and on what there is to
+        draw from: the targets and their users' rows up to ``known_end``, and no other row.
+        """
+        timeline, first = self.timeline, targets.first
+        user = timeline.user[first]
+        end = np.zeros(len(timeline.users), dtype=np.int64)
+        end[user] = targets.known_end
+        known = np.arange(len(timeline)) < end[timeline.user]
+        owned = Owned(timeline.user[known], timeline.item[known], catalogue=len(self.catalogue))
+        keys = np.zeros(len(timeline.users), dtype=np.uint64)
+        for one in np.unique(user).tolist():
+            name = timeline.users[one]
+            keys[one] = stable_hash(self.rules.seed, "candidates", targets.label, name)
+        place = (first - timeline.start_of(first)).astype(np.uint64)
+        items = Ragged(timeline.item, first, first + targets.count)
+        blocks = Blocks(user, items, splitmix(keys[user], place))
+        return draw_candidates(blocks, owned, negatives=self.rules.selection_negatives)

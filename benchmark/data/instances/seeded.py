@@ -7,13 +7,11 @@ the raw data cannot change the choice made for another.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, MutableSequence
+from collections.abc import Iterable
 from fractions import Fraction
-from typing import TypeVar
 
-T = TypeVar("T")
-
-_MASK = (1 << 64) - 1
+import numpy as np
+from numpy.typing import NDArray
 
 
 def stable_hash(*parts: str | int) -> int:
@@ -22,30 +20,23 @@ def stable_hash(*parts: str | int) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
-class Draws:
-    """Generates random integers by SplitMix64 (Steele, Lea & Flood, 2014).
+def splitmix(keys: NDArray[np.uint64], counter: int | NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return output number ``counter`` (0, 1, ...) of the generator started at each of ``keys``.
 
-    It is cheap to start for each key.
+    64 random bits each, of SplitMix64 (Steele, Lea & Flood, Fast splittable pseudorandom number
+    generators, OOPSLA 2014). ``counter`` may be one number or one per key.
     """
+    steps: NDArray[np.uint64] = np.atleast_1d(np.asarray(counter, np.uint64)) + np.uint64(1)
+    z: NDArray[np.uint64] = keys + steps * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
 
-    __slots__ = ("_state",)
 
-    def __init__(self, key: int) -> None:
-        self._state = key & _MASK
-
-    def below(self, n: int) -> int:
-        """Draw an integer in [0, n); the bias of at most n / 2**64 is ignored."""
-        self._state = (self._state + 0x9E3779B97F4A7C15) & _MASK
-        z = self._state
-        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
-        return (z ^ (z >> 31)) % n
-
-    def shuffle(self, values: MutableSequence[T]) -> None:
-        """Shuffle ``values`` in place (Fisher-Yates)."""
-        for i in range(len(values) - 1, 0, -1):
-            j = self.below(i + 1)
-            values[i], values[j] = values[j], values[i]
+def below(n: int, key: int) -> int:
+    """Draw an integer in [0, n) for ``key``; the bias of at most n / 2**64 is ignored."""
+    (drawn,) = splitmix(np.array([key], dtype=np.uint64), 0).tolist()
+    return int(drawn) % n
 
 
 def chosen_share(names: Iterable[str], share: float, *key: str | int) -> set[str]:

@@ -129,10 +129,6 @@ EXPLANATION = Need(
         rows
     ],
 )
-CATEGORY = Need(
-    absent="no item has a category to draw candidates from",
-    missing=lambda rows, catalogue, rules: not catalogue.frame["category"].list.len().sum(),
-)
 
 
 def _all_null(column: pl.Series) -> bool:
@@ -188,7 +184,6 @@ for _task in (
         shows=("candidates",),
         target="target_items",
         instance=lambda row: SelectionInstance(**row.common, candidates=row.candidates),
-        needs=(CATEGORY,),
         several=True,
     ),
     DataTask(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,8 @@ def freeze(
     """Write ``tasks/<task>/<part>-<cohort>.parquet`` below ``folder``; report each by ``written``.
 
     Returns ``tasks`` (task -> part-cohort -> number of instances), ``tasks_absent`` (task ->
-    reason) and ``instances_left_out`` (task -> part-cohort -> reason -> number). A task is
+    reason), ``instances_left_out`` and ``instances_noted`` (task -> part-cohort -> reason or
+    note -> number). A task is
     absent when the data lacks what it needs, or no seen user has a validation instance of it
     (test interactions have no say in what a model gets to see).
     """
@@ -44,6 +46,7 @@ def freeze(
     absent = {task: why for task, why in lacking.items() if why is not None}
     counts: dict[str, dict[str, int]] = {}
     left_out: dict[str, dict[str, dict[str, int]]] = {}
+    noted: dict[str, dict[str, dict[str, int]]] = {}
     with bar("instances", total=len(TASKS) * len(_BEHIND)) as progress:
         for task in TASKS:
             for part, behind in _BEHIND.items():
@@ -61,9 +64,17 @@ def freeze(
                         )
                         continue
                     path = folder / "tasks" / task / f"{label}.parquet"
-                    write_parquet(builder.table(task, targets).to_frame(catalogue), path)
+                    notes: Counter[str] = Counter()
+                    write_parquet(builder.table(task, targets, notes).to_frame(catalogue), path)
                     written(path)
                     counts.setdefault(task, {})[label] = len(targets)
                     if reasons:
                         left_out.setdefault(task, {})[label] = dict(reasons)
-    return {"tasks": counts, "tasks_absent": absent, "instances_left_out": left_out}
+                    if notes:
+                        noted.setdefault(task, {})[label] = dict(notes)
+    return {
+        "tasks": counts,
+        "tasks_absent": absent,
+        "instances_left_out": left_out,
+        "instances_noted": noted,
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import TypeVar
 
 import numpy as np
@@ -16,10 +16,28 @@ from benchmark.data.simulator.vocabulary import BRANDS, COLOURS, MATERIALS, PATT
 
 F = TypeVar("F", ItemFactors, UserFactors)
 
-#: Spread of the indifferent tastes, as a share of the taste's weight.
-_INDIFFERENT = 0.12
-#: Utility of a disliked entry, as a share of the taste's weight.
-_DISLIKED = -0.6
+
+@dataclass(frozen=True, slots=True)
+class Taste:
+    """How a user's taste over one vocabulary is drawn: so many entries liked and disliked."""
+
+    size: int
+    liked: int
+    disliked: int = 1
+
+
+#: The tastes over vocabularies, by the attribute's name, in the order in which they are drawn.
+TASTES: dict[str, Taste] = {
+    "colour": Taste(len(COLOURS), liked=2),
+    "shape": Taste(len(SHAPES), liked=2),
+    "pattern": Taste(len(PATTERNS), liked=1),
+    "brand": Taste(len(BRANDS), liked=2),
+    "material": Taste(len(MATERIALS), liked=2),
+}
+#: Spread of the indifferent entries' utilities, as a share of the taste's weight.
+INDIFFERENT = 0.12
+#: Utility of a disliked entry, as a share of the taste's weight; that of a liked one is 1.
+DISLIKED = -0.6
 
 
 def draw_world(scale: Scale, weights: Weights, rng: np.random.Generator) -> Truth:
@@ -32,8 +50,8 @@ def draw_world(scale: Scale, weights: Weights, rng: np.random.Generator) -> Trut
         complements.append(follow + first_leaf)
         users.append(_draw_users(shop, weights, rng, number=number, first_leaf=first_leaf))
     return Truth(
-        items=_joined(ItemFactors, items),
-        users=_joined(UserFactors, users),
+        items=joined(ItemFactors, items),
+        users=joined(UserFactors, users),
         complements=np.concatenate(complements).astype(np.int16),
         shops=np.repeat(np.arange(len(scale.shops)), [shop.leaves for shop in scale.shops]).astype(
             np.int16
@@ -45,8 +63,8 @@ def draw_world(scale: Scale, weights: Weights, rng: np.random.Generator) -> Trut
     )
 
 
-def _joined(kind: type[F], parts: Sequence[F]) -> F:
-    """The tables of several shops as one, in the shops' order."""
+def joined(kind: type[F], parts: Sequence[F]) -> F:
+    """Return the rows of several tables as one table, in the order of ``parts``."""
     columns = {
         field.name: np.concatenate([getattr(part, field.name) for part in parts])
         for field in fields(kind)
@@ -87,19 +105,15 @@ def _draw_users(
 ) -> UserFactors:
     n = scale.users
 
-    def taste(size: int, weight: float, liked: int, disliked: int = 1) -> NDArray[np.float32]:
-        chosen = _distinct(rng, n, size, liked + disliked)
-        table = rng.normal(scale=_INDIFFERENT, size=(n, size))
-        np.put_along_axis(table, chosen[:, :liked], 1.0, axis=1)
-        np.put_along_axis(table, chosen[:, liked:], _DISLIKED, axis=1)
+    def drawn(taste: Taste, weight: float) -> NDArray[np.float32]:
+        chosen = _distinct(rng, n, taste.size, taste.liked + taste.disliked)
+        table = rng.normal(scale=INDIFFERENT, size=(n, taste.size))
+        np.put_along_axis(table, chosen[:, : taste.liked], 1.0, axis=1)
+        np.put_along_axis(table, chosen[:, taste.liked :], DISLIKED, axis=1)
         return (weight * table).astype(np.float32)
 
     return UserFactors(
-        colour=taste(len(COLOURS), weights.colour, liked=2),
-        shape=taste(len(SHAPES), weights.shape, liked=2),
-        pattern=taste(len(PATTERNS), weights.pattern, liked=1),
-        brand=taste(len(BRANDS), weights.brand, liked=2),
-        material=taste(len(MATERIALS), weights.material, liked=2),
+        **{name: drawn(taste, getattr(weights, name)) for name, taste in TASTES.items()},
         price=rng.normal(size=n).astype(np.float32),
         leaves=(first_leaf + _distinct(rng, n, scale.leaves, weights.liked_leaves)).astype(
             np.int16

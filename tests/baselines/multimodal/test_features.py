@@ -15,6 +15,7 @@ from baselines.multimodal.encoders import image_encoder, sentence_encoder, text_
 from baselines.multimodal.features import image_features, item_text, text_features
 from benchmark.errors import BenchError, UsageError
 from benchmark.training.stored import save_tensors
+from benchmark.vision import efficientnet, lite_weights
 
 STEPS = 3
 
@@ -154,3 +155,49 @@ def test_a_sentence_encoder_is_the_mean_state_and_knows_no_company(tmp_path):
     mean = states.mean(0)
     assert np.allclose(together[0], (mean / mean.norm()).numpy(), atol=1e-6)
     assert encoder.sha256() == sentence_encoder(str(folder)).sha256()
+
+
+@pytest.fixture
+def packaged(monkeypatch):
+    """EfficientNet-lite0 of random weights at 32 pixels, as if its package were installed."""
+    monkeypatch.setattr(efficientnet, "SIZE", 32)
+    monkeypatch.setattr(efficientnet, "_CHUNK", 4)
+    torch.manual_seed(0)
+    encoder = efficientnet.frozen(efficientnet.LiteTower(), "random")
+    monkeypatch.setattr(encoders, "lite_encoder", lambda: encoder)
+    monkeypatch.setattr(lite_weights, "why_not", lambda: None)
+    return encoder
+
+
+def test_the_packaged_encoder_reads_a_catalogue_once_for_all_systems(
+    photo_shop, packaged, monkeypatch
+):
+    view = photo_shop().view
+    found = image_features(view, "efficientnet-lite0", steps=STEPS)
+    assert found.table.shape == (6, 1280)
+    assert np.linalg.norm(found.table[1:].astype(float), axis=1) == pytest.approx([1] * 5, abs=2e-3)
+    monkeypatch.setattr(type(packaged.tower), "forward", lambda *_: pytest.fail("encoded again"))
+    again = image_features(view, "own+efficientnet-lite0", steps=STEPS)
+    own = image_features(view, "own", steps=STEPS)
+    assert again.width == own.width + found.width
+    for part, mine in ((own, slice(0, own.width)), (found, slice(own.width, None))):
+        alone = part.table[1:].astype(np.float64)
+        joined = again.table[1:, mine].astype(np.float64)
+        factor = np.linalg.norm(joined[0]) / np.linalg.norm(alone[0])
+        assert joined == pytest.approx(factor * alone, abs=2e-3)
+    centred = again.vectors(again.of_items[:5], "centred").numpy()
+    halves = np.square(centred[:, : own.width]).sum(), np.square(centred[:, own.width :]).sum()
+    assert halves[0] == pytest.approx(halves[1], rel=0.05)
+
+
+def test_auto_follows_the_data_and_the_package(photo_shop, packaged):
+    view = photo_shop().view
+    own = image_features(view, "own", steps=STEPS).width
+    assert image_features(view, "auto", steps=STEPS).width == own
+    view.simulated = False
+    assert image_features(view, "auto", steps=STEPS).width == 1280 != own
+
+
+def test_the_packaged_encoder_reads_no_texts(photo_shop):
+    with pytest.raises(UsageError, match="reads photos, not texts"):
+        text_encoder("efficientnet-lite0", photo_shop().view, [], steps=STEPS)

@@ -157,7 +157,7 @@ def test_sequences_read_users_items_and_attributes(tmp_path, home) -> None:
     assert dataset.info["notes"]["items of the attribute file in no sequence"] == 1
     assert dataset.info["notes"]["items without an attribute"] == 2  # 10 and 33
     assert set(dataset.info["source_files"]) == {"Toys.txt", "Toys_item2attributes.json"}
-    assert dataset.tasks == ("recommendation",)
+    assert dataset.tasks == ("recommendation", "selection")
 
 
 def test_sequences_order_other_ids_as_text(tmp_path, home) -> None:

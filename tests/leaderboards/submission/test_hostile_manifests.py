@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from benchmark.runs.spec import RunSpec
+from leaderboards.submission.pack import files_of
 from leaderboards.submission.schema import MANIFEST
 
 Manifest = dict[str, Any]
@@ -97,7 +99,8 @@ HTML = "<script>alert(1)</script>"
         (_set("declaration", "code", to="/baselines/search/bm25.py"), "url", "https"),
         (_set("declaration", "extra", to=1), "manifest-unknown-field", "extra"),
         (_set("<b>", to=1), "manifest-unknown-field", "<b>"),
-        (_set("format", to=2), "manifest-format", "2"),
+        (_set("format", to=1), "manifest-format", "1"),
+        (_set("format", to=3), "manifest-format", "3"),
         (_set("runs", to=[]), "manifest-size", "runs"),
         (_set("runs", to={}), "manifest-type", "runs"),
         (_set("runs", to=[{}] * 5_000), "manifest-size", "runs"),
@@ -107,7 +110,7 @@ HTML = "<script>alert(1)</script>"
         (_run("predictions_sha256", to="0" * 64), "predictions-edited", "SHA-256"),
         (_run("predictions_sha256", to="0" * 63), "name", "SHA-256"),
         (_run("settings", to={"weights": "/home/me/weights"}), "path", "one machine"),
-        (_run("settings", to={"weights": ["~/weights"]}), "path", "relative"),
+        (_run("settings", to={"weights": ["~/weights"]}), "path", "one machine"),
         (_run("settings", to={"weights": "C:/weights"}), "path", "one machine"),
         (_run("tuning", to={"trials": 0, "metric": "NDCG@5", "value": 0.1}), "manifest-range", "0"),
         (_run("tuning", to={"trials": 9, "metric": HTML, "value": 0.1}), "name", "script"),
@@ -119,11 +122,17 @@ HTML = "<script>alert(1)</script>"
         (_run("task", to="serch"), "task-unknown", "'serch'"),
         (_run("cohort", to="everyone"), "cohort-unknown", "'everyone'"),
         (_run("perturb", to="nx"), "perturb-unknown", "'nx'"),
-        (_run("task_version", to=2), "task-version", "version 2"),
+        (_run("task_version", to=9), "task-version", "version 9"),
         (_run("data", to="../sim-xs"), "name", "'../sim-xs'"),
         (_run("dataset_sha256", to="0" * 64), "dataset-hash", "000000000000"),
         (_run("instances_sha256", to="0" * 64), "instances-hash", "000000000000"),
-        (_run("cohort", to="new-domain"), "dataset-lacks", "new-domain"),
+        (_run("cohort", to="new-domain"), "instances-hash", "instances are"),
+        (_run("created", to="2026-02-30T00:00:00+00:00"), "date", "does not exist"),
+        (_run("created", to="2999-01-01T00:00:00+00:00"), "date", "to come"),
+        (_run("settings", to={"weights": "a/../../b"}), "path", "leads out"),
+        (_run("scores", "HR@5", "high", to=1e-9), "interval-excludes", "outside"),
+        (_set("declaration", "contamination", to="\u3164"), "text-control", "U+3164"),
+        (_set("description", to="a\u202eb"), "text-control", "U+202E"),
         (_run("scores", to={}), "manifest-size", "scores"),
         (_run("scores", "HR@7", to=None), "manifest-type", "HR@7"),
         (_run("scores", HTML, to=None), "name", "script"),
@@ -185,6 +194,11 @@ def test_half_a_claimed_interval_is_refused_and_none_is_another_than_computed(fo
     ]
 
 
+def test_a_selection_among_the_candidates_of_version_1_is_refused(forge) -> None:
+    path = forge.manifest(_run("task_version", to=1), "selection")
+    forge.rejected(path, "task-version", "selection has version 2; the run answers version 1")
+
+
 def test_an_interval_without_width_is_an_earlier_versions_and_no_contradiction(forge) -> None:
     def flat(manifest: Manifest) -> None:
         score = manifest["runs"][0]["scores"]["Recall"]  # of all that are selected: 1
@@ -234,14 +248,38 @@ def test_an_edited_interval_is_a_warning_and_a_problem_when_strict(forge) -> Non
     assert not strict.warnings
 
 
-def test_scores_of_an_encoder_may_move_a_little_between_machines(forge) -> None:
-    def change(by: float) -> Callable[[Manifest], None]:
-        def apply(manifest: Manifest) -> None:
-            manifest["runs"][0]["scores"]["target similarity-own"]["value"] += by
+def _moved(by: float) -> Callable[[Manifest], None]:
+    """A change of the first claimed target similarity."""
 
-        return apply
+    def apply(manifest: Manifest) -> None:
+        scores = [scores for run in manifest["runs"] if (scores := _judged_scores(run))]
+        for end in ("value", "low", "high"):
+            scores[0][end] += by
 
-    near = forge.verify(forge.manifest(change(-0.01), "image-generation"))
-    assert "encoder-differs" in {warning.code for warning in near.warnings}
+    return apply
+
+
+def _judged_scores(run: dict[str, Any]) -> dict[str, Any]:
+    named = (n for n in run["scores"] if n.startswith("target similarity-"))
+    return run["scores"].get(next(named, ""), {})
+
+
+def test_scores_of_the_judge_may_move_by_last_digits_between_machines(forge) -> None:
+    near = forge.verify(forge.manifest(_moved(-5e-5), "image-generation"), strict=True)
+    assert [finding.message for finding in (*near.problems, *near.warnings)] == []
     assert near.accepted
-    forge.rejected(forge.manifest(change(-0.1), "image-generation"), "score-mismatch")
+    forge.rejected(forge.manifest(_moved(-5e-4), "image-generation"), "outside-tolerance")
+
+
+def test_a_judged_score_outside_the_tolerance_refuses_its_run_alone(
+    forge, execute, data_home
+) -> None:
+    specs = (RunSpec("random-photo", "image-generation", "sim-xs", seed=seed) for seed in (0, 1))
+    declaration = json.loads(forge.packed("search")[MANIFEST])["declaration"]
+    files = files_of([execute(spec, data_home) for spec in specs], declaration)
+    result = forge.verify(forge.edited(files, _moved(0.01)))
+    assert result.accepted
+    assert result.badge == "re-scored"
+    (name,) = result.refused_runs
+    assert [finding.code for finding in result.refused_runs[name]] == ["outside-tolerance"]
+    assert {run.predictions for run in result.submission.runs} - {name}

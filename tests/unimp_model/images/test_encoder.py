@@ -9,8 +9,9 @@ from PIL import Image
 
 from benchmark.errors import BenchError, UsageError
 from benchmark.vision.clip import SmallClip, build_small
+from benchmark.vision.photo_table import pool_to_grid
 from benchmark.vision.photos import load_photo
-from unimp_model.images.encoder import cached_features, named_encoder, patch_tokens, pool_to_grid
+from unimp_model.images.encoder import cached_features, named_encoder, patch_tokens
 from unimp_model.images.encoder_training import as_encoder
 
 

@@ -71,8 +71,8 @@ def _hidden(w, item_numbers, photos):
         return w.network(batch, w.network.tables(), visual), batch
 
 
-def test_gates_start_at_zero_so_an_untrained_model_is_its_language_model(world):
-    w = world(open_gates=False)
+def test_with_gates_closed_an_untrained_model_is_its_language_model(world):
+    w = world(open_gates=False, gate_start=0.0)
     hidden, batch = _hidden(w, [0, 1], w.photos)
     with torch.no_grad():
         plain = w.network(batch, w.network.tables(), None)
@@ -87,6 +87,12 @@ def test_with_open_gates_photos_count(world):
     assert not torch.allclose(hidden, plain)
 
 
-def test_cross_attention_sits_before_every_second_layer(world):
+def test_gates_start_small_and_open(world):
+    gates = [x.gate.item() for x in world(open_gates=False).network.cross_attention.values()]
+    assert gates == pytest.approx([0.1, 0.1])
+
+
+def test_cross_attention_sits_before_every_second_layer_of_more_than_two(world):
     assert list(world().network.cross_attention) == ["0", "2"]
+    assert list(world(depth=2).network.cross_attention) == ["0", "1"]
     assert list(world(fusion_every=1).network.cross_attention) == ["0", "1", "2", "3"]

@@ -15,7 +15,7 @@ from unimp_model.network.model import trainable_parameters
 from unimp_model.sequence.batches import collate
 from unimp_model.sequence.template import Branch
 from unimp_model.tasks.base import question_row
-from unimp_model.training.trainer import training_loss
+from unimp_model.training.step import training_loss
 
 FUSIONS = {
     "default": {},
@@ -163,8 +163,8 @@ def test_a_photo_in_an_instruction_stays_in_its_branch(scene):
 
 
 @pytest.mark.parametrize("variant", [v for v in FUSIONS if v != "no-fine-grained"], indirect=True)
-def test_an_untrained_model_is_its_language_model(world, variant):
-    scene = Scene(world(open_gates=False, **FUSIONS[variant]))
+def test_with_closed_gates_an_untrained_model_is_its_language_model(world, variant):
+    scene = Scene(world(open_gates=False, gate_start=0.0, **FUSIONS[variant]))
     network = scene.w.network
     with torch.no_grad():
         plain = network(scene.batch, network.tables(), None)[0]

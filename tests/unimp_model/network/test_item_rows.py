@@ -15,16 +15,31 @@ def test_a_row_is_its_words_mean_plus_its_photo_plus_its_own_part():
     with torch.no_grad():
         rows.output_delta[2] = 5.0
         _, out = rows(WORDS, WORDS)
-    expected = (WORDS[0] + WORDS[2]) / 2 + rows.output_photo.weight[:, 0]
-    torch.testing.assert_close(out[0], expected)
-    assert torch.equal(out[1], WORDS[3])
-    assert torch.equal(out[2], WORDS[1] + 5.0)
+    content = torch.stack([(WORDS[0] + WORDS[2]) / 2, WORDS[3], WORDS[1] + 5.0])
+    content[0] += rows.output_photo.weight[:, 0]
+    torch.testing.assert_close(out, content + rows.code_delta)
+
+
+def test_an_item_has_the_same_code_in_and_out_and_its_own():
+    rows = ItemRows([[0, 2], [0, 2], [0, 2]], None, width=3, content=True)
+    into, out = rows(WORDS, WORDS)
+    torch.testing.assert_close(into - out, rows.input_mark.expand(3, 3))
+    assert len(out.unique(dim=0)) == 3
+
+
+def test_photos_start_as_themselves_in_dimensions_of_their_own():
+    rows = ItemRows([[0], [3], [1]], PHOTOS, width=5, content=True, own_dims=True)
+    blank = torch.zeros(4, 5)
+    into, out = rows(blank, blank)
+    assert torch.equal(into[:, :2], PHOTOS)
+    assert torch.equal(out[:, :2], PHOTOS)
 
 
 def test_photos_can_be_kept_out_of_the_input_rows_alone():
     rows = ItemRows([[0, 2], [3], []], PHOTOS, width=3, content=True, photos_enter=False)
     into, out = rows(WORDS, WORDS)
-    torch.testing.assert_close(into[0], (WORDS[0] + WORDS[2]) / 2 + rows.input_mark)
+    code = rows.code_delta[0]
+    torch.testing.assert_close(into[0], (WORDS[0] + WORDS[2]) / 2 + rows.input_mark + code)
     assert not torch.isclose(out[0], (WORDS[0] + WORDS[2]) / 2).any()
     assert rows.input_photo is None
 

@@ -32,7 +32,7 @@ from unimp_model.sequence.batches import collate
 from unimp_model.sequence.template import Branch
 from unimp_model.tasks.base import Score
 from unimp_model.training import memory
-from unimp_model.training.trainer import training_loss
+from unimp_model.training.step import training_loss
 from unimp_model.training.validation import Validation
 
 prepare_torch()  # before anything inside transformers is touched

@@ -60,7 +60,7 @@ def test_a_branch_scores_exactly_as_its_own_sequence(world, settings):
     ]
     together = _read(w, [packed])
     apart = torch.cat([_read(w, [row]) for row in separate])
-    torch.testing.assert_close(together, apart, rtol=0, atol=1e-5)
+    torch.testing.assert_close(together, apart, rtol=1e-5, atol=1e-5)
 
 
 def test_the_mask_of_a_trunk_with_two_branches():
@@ -80,6 +80,36 @@ def test_the_mask_of_a_trunk_with_two_branches():
     assert attention_mask(segments, reach)[0].int().tolist() == expected
 
 
+def test_a_window_hides_what_came_before_it_and_keeps_the_opening_token():
+    # [CLS], three items of one token each, a window of two; a branch behind the third item
+    segments = torch.tensor([[0, 0, 0, 0, 1]])
+    reach = torch.tensor([[0, 1, 2, 3, 3]])
+    since = torch.tensor([[0, 1, 1, 2, 2]])
+    expected = [
+        [1, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0],
+        [1, 1, 1, 0, 0],
+        [1, 0, 1, 1, 0],
+        [1, 0, 1, 1, 1],
+    ]
+    assert attention_mask(segments, reach, since)[0].int().tolist() == expected
+
+
+def test_a_branch_of_a_long_trunk_sees_the_window_before_it(world):
+    template = world().template
+    items = [world().items[i] for i in (0, 3, 1, 2)]
+    trunk = template.history(items)
+    asked = [Branch(after, _instruction(template, "recommendation")) for after in (1, 2, 4)]
+    row = template.row(trunk, asked, context=False, window=2)
+    begins = [1, *(end + 1 for end in trunk.ends)]
+    for number, branch in enumerate(asked, start=1):
+        since = set(row.since[row.segments == number].tolist())
+        assert since == {begins[max(0, branch.after - 2)]}
+    whole = template.row(trunk, asked, context=False)
+    assert whole.since.tolist() == [0] * len(whole.tokens)
+    assert whole.tokens.tolist() == row.tokens.tolist()
+
+
 def test_every_target_is_covered_once_with_a_history_within_the_window():
     lengths = [1, 2, 5, 6, 14, 30]
     for seed in range(20):
@@ -88,7 +118,7 @@ def test_every_target_is_covered_once_with_a_history_within_the_window():
         assert sorted(covered) == [(u, t) for u, n in enumerate(lengths) for t in range(1, n)]
         for c in found:
             assert 0 <= c.start < c.first <= c.last
-            assert c.last - c.start == min(5, c.last)
+            assert c.first - c.start == min(5, c.first)
 
 
 def test_batches_hold_every_row_once_and_depend_on_the_seed_alone():

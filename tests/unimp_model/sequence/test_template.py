@@ -10,6 +10,7 @@ from benchmark.instances import (
     ExplanationInstance,
     History,
     ImageGenerationInstance,
+    Item,
     PreferenceInstance,
     RecommendationInstance,
     SearchInstance,
@@ -160,7 +161,7 @@ def test_a_selection_asks_for_each_candidate_at_the_questions_end(template, item
     assert row.tokens.tolist() == question.tokens.tolist()
     assert row.reads.tolist() == [len(row.tokens) - 1] * 2
     assert row.choices.tolist() == list(choices)
-    assert _shown(template, row.targets) == "[NONE] <b2>"
+    assert row.targets.tolist() == [-1, choices[1]]
 
 
 def test_a_long_sentence_is_cut_and_still_ends(template):
@@ -245,6 +246,46 @@ def test_tokens_of_an_item_point_to_its_own_photo_and_no_other_token_to_any(temp
     assert {flat.slots[i] for i in second} == {-1}  # it has no photo
     assert {flat.slots[i] for i in third} == {1}
     assert flat.images == ["a1.png", "b2.png"]
+
+
+def test_words_about_one_asked_item_see_its_photo_and_words_about_several_none(vocabulary, items):
+    template = Template(vocabulary, words=20, vision=True, attend_last_image=True)
+    history = History((items[0], items[1]))
+    about = question_row(
+        template, "preference", PreferenceInstance("q", "u", history, items[2]), window=5
+    )
+    behind = about.positions > about.positions[about.tokens == vocabulary.eoc][-1]
+    assert behind.any()
+    assert set(about.slots[behind].tolist()) == {2}  # also where others see the last photo
+    assert about.images[2] == "c3.png"
+    several = SelectionInstance("q", "u", history, (items[2], items[4]))
+    template = Template(vocabulary, words=20, vision=True, attend_last_image=False)
+    row = question_row(template, "selection", several, window=5)
+    assert row.slots[-1] == -1
+
+
+def test_further_attributes_stand_behind_the_papers_up_to_a_number(vocabulary, items):
+    item = replace(items[0], attributes={"material": "oak", "note": " ", "fit": "wide", "cut": "b"})
+    for others, keys in ((0, []), (2, ["material", "fit"]), (9, ["material", "fit", "cut"])):
+        template = Template(
+            vocabulary, words=20, vision=True, attend_last_image=False, others=others
+        )
+        found = [key for key, _ in template.attributes(item)]
+        assert found == ["category", "title", "price", "id", "brand", *keys]
+
+
+def test_an_item_shown_otherwise_has_a_token_of_its_own(vocabulary, items):
+    template = Template(vocabulary, words=20, vision=True, attend_last_image=False)
+    template.remember(items)
+    own = vocabulary.item("a1")
+    assert template.token(items[0]) == own
+    assert template.token(replace(items[0], description="not written")) == own
+    other = [replace(items[0], title=None), replace(items[0], image="/photos/b2.png")]
+    assert [template.token(i) for i in other] == [vocabulary.size, vocabulary.size + 1]
+    assert [template.token(i) for i in other] == [vocabulary.size, vocabulary.size + 1]
+    assert [(v.item, v.photo) for v in template.variants] == [(0, "a1.png"), (0, "b2.png")]
+    assert len(template.variants[0].words) < len(template.variants[1].words)
+    assert template.token(Item("new")) is None
 
 
 def test_instructions_see_no_image_unless_asked_to_see_the_last(vocabulary, items):

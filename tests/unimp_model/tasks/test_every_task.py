@@ -73,7 +73,7 @@ def test_a_task_that_is_added_is_asked_like_the_others(sim_xs, fitted, monkeypat
     monkeypatch.setitem(TASKS, "doubled", Doubled())
     view, template = sim_xs.training_view(), fitted.parts.template
     rates = {"preference": 1.0, "doubled": 1.0}
-    builder = RowBuilder(view, template, rates, longest_answer=8)
+    builder = RowBuilder(view, template, rates, window=5, longest_answer=8)
     counts = builder.counts()
     assert counts["doubled"] == counts["preference"] > 0
     generator = np.random.default_rng(0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from benchmark.instances import History, PreferenceInstance
 from unimp_model.network.decoding import Reader, expected_ratings
 from unimp_model.sequence.tokens import Vocabulary, rating_levels
 from unimp_model.tasks.base import question_row
-from unimp_model.tasks.rating import best_temperature
+from unimp_model.tasks.rating import Calibration, best_calibration, best_temperature
 
 LEVELS = (1.0, 2.0, 3.0, 4.0, 5.0)
 
@@ -49,7 +51,7 @@ def test_the_vocabulary_gives_every_token_a_place_of_its_own(vocabulary):
     )
     new = [known.show(t) for t in range(known.text_size, known.size)]
     assert new == [
-        "[CLS]", "[IMG]", "[EOC]", "[EOS]", "[NONE]", "<1>", "<2>", "<3>", "<4>", "<5>",
+        "[CLS]", "[IMG]", "[EOC]", "[EOS]", "<1>", "<2>", "<3>", "<4>", "<5>",
         "<code 0>", "<code 1>", "<code 2>", "<a1>", "<b2>", "<c3>", "<d4>", "<e5>", "<f6>",
     ]  # fmt: skip
 
@@ -102,6 +104,54 @@ def test_thebest_temperature_has_the_least_error_of_all_tried():
     assert min(worse) > error
 
 
+def test_the_calibration_undoes_what_flattens_and_shifts():
+    generator = np.random.default_rng(3)
+    p = generator.dirichlet(np.ones(5), 400)
+    truth = (1.5 * (expected_ratings(p, LEVELS, 1.0) - 3) + 3.4).clip(1, 5)
+    found = best_calibration(p, truth, LEVELS)
+    assert np.abs(found(p, LEVELS) - truth).mean() < 0.02
+    assert np.abs(expected_ratings(p, LEVELS, 1.0) - truth).mean() > 0.3
+
+
+def test_the_calibration_serves_both_errors():
+    """No calibration that was tried is better by MAE plus RMSE, each as a share of a constant's."""
+    generator = np.random.default_rng(4)
+    p = generator.dirichlet(np.ones(5), 300)
+    truth = np.array([generator.choice(LEVELS, p=row**2 / (row**2).sum()) for row in p])
+
+    def error(values):
+        mae = np.abs(values - truth).mean() / np.abs(truth - np.median(truth)).mean()
+        return mae + np.sqrt(np.square(values - truth).mean()) / truth.std()
+
+    best = error(best_calibration(p, truth, LEVELS)(p, LEVELS))
+    for other in (Calibration(), Calibration(0.2), Calibration(1.0, 2.0, -3.0)):
+        assert best < error(other(p, LEVELS))
+
+
+def test_calibrated_ratings_stay_on_the_scale():
+    p = np.random.default_rng(5).dirichlet(np.ones(5), 100)
+    values = Calibration(0.1, 2.0, -2.0)(p, LEVELS)
+    assert values.min() >= 1
+    assert values.max() <= 5
+
+
+def test_the_asked_items_photo_changes_its_rating(world):
+    w = world(levels=LEVELS)
+    reader = Reader(w.network, w.photos, slots=5)
+    history = History((w.items[0],), (4.0,), (1,))
+    shown = [replace(w.items[4], image=f"/photos/{name}.png") for name in ("e5", "f6")]
+    rows = [
+        question_row(
+            w.template, "preference", PreferenceInstance("q", "u", history, item), window=5
+        )
+        for item in shown
+    ]
+    asking = rows[0].segments == 1
+    assert set(rows[0].slots[asking][-3:].tolist()) == {1}  # the words behind it see its photo
+    first, second = reader.rating_probabilities(rows, w.vocabulary)
+    assert not np.allclose(first, second)
+
+
 def test_probabilities_are_the_levels_among_themselves(world):
     w = world(levels=LEVELS, codes=3)
     history = History(tuple(w.items[:3]), (5.0, None, 2.0), (1, 2, 3))
@@ -111,7 +161,7 @@ def test_probabilities_are_the_levels_among_themselves(world):
     p = reader.rating_probabilities([row], w.vocabulary)
     assert p.shape == (1, 5)
     assert p.sum() == pytest.approx(1.0)
-    for number, states in reader.states([row]):  # one batch
+    for number, states, _ in reader.states([row]):  # one batch
         with torch.inference_mode():
             logits = w.network.logits(states[: len(number)], reader.tables)
         expected = logits[:, w.vocabulary.first_rating : w.vocabulary.first_code].softmax(-1)

@@ -20,7 +20,7 @@ from benchmark.host.home import Home
 from benchmark.training.checkpoint import Checkpoint
 from unimp_model.adapter import UniMP
 from unimp_model.config import UniMPConfig
-from unimp_model.training import trainer as training
+from unimp_model.training import step
 
 #: Five rows a step do not divide evenly, and seven leave two for the last: one step too few
 #: for three processes.
@@ -39,7 +39,7 @@ def fit(home: Path, notes: Path, *, writes: int = 0, **settings: Any) -> UniMP:
     view.features_folder = notes / "features"
     losses: list[float] = []
     cut: set[bool] = set()
-    inner = training.training_loss
+    inner = step.training_loss
 
     def noting(*args: Any, **kwargs: Any) -> Any:
         loss, rest = inner(*args, **kwargs)
@@ -55,7 +55,7 @@ def fit(home: Path, notes: Path, *, writes: int = 0, **settings: Any) -> UniMP:
         if written[0] == writes:
             os._exit(9)
 
-    training.training_loss, Checkpoint.write = noting, counting
+    step.training_loss, Checkpoint.write = noting, counting
     model = UniMP(UniMPConfig(**{**SETTINGS, **settings}))
     try:
         if processes.is_main():
@@ -63,7 +63,7 @@ def fit(home: Path, notes: Path, *, writes: int = 0, **settings: Any) -> UniMP:
         else:
             model.assist(view, seed=1)
     finally:
-        training.training_loss, Checkpoint.write = inner, write
+        step.training_loss, Checkpoint.write = inner, write
     number = os.environ.get("RANK", "0")
     record = {
         "losses": losses,

@@ -13,7 +13,7 @@ from unimp_model.sequence.batches import collate
 from unimp_model.sequence.template import Branch
 from unimp_model.tasks import ALL_TASKS
 from unimp_model.training.losses import focal_loss, objective, token_weights
-from unimp_model.training.trainer import training_loss
+from unimp_model.training.step import training_loss
 
 
 def test_focal_loss_by_hand():
@@ -100,3 +100,38 @@ def test_weights_and_shares_are_checked():
         UniMPConfig(task_shares={"search": 1.5})
     with pytest.raises(ValueError, match="task_shares"):
         UniMPConfig(task_shares={"serch": 0.5})
+
+
+def _ranking_losses(w, absent=None, barred=()):
+    """The loss of one recommendation behind two items whose answer is c3."""
+    branch = Branch(2, w.template.instruction(["mug"]), 0, (w.vocabulary.item("c3"),))
+    branch.barred = tuple(barred)
+    row = w.template.row(w.template.history(w.items[:2]), [branch], context=False)
+    batch = collate([row], w.photos.index, all_photos=False, slots=1)
+    return training_loss(w.network, batch, w.photos, UniMPConfig(gamma=0.0), absent=absent)[1]
+
+
+def _alone(w, kept):
+    """The same, as a softmax over the items ``kept``."""
+    row = w.template.row(
+        w.template.history(w.items[:2]), [Branch(2, w.template.instruction(["mug"]))], context=False
+    )
+    batch = collate([row], w.photos.index, all_photos=False, slots=1)
+    with torch.no_grad():
+        tables = w.network.tables()
+        x_v = w.network.visual_tokens(w.photos.rows(batch.photos))
+        states = w.network.read(w.network(batch, tables, x_v), batch)
+        scores = w.network.item_scores(states, tables)[0, kept].log_softmax(-1)
+    return -scores[kept.index(2)]
+
+
+def test_what_the_user_had_competes_with_no_answer(world):
+    w = world()
+    torch.testing.assert_close(_ranking_losses(w)[0], _alone(w, [0, 1, 2, 3, 4, 5]))
+    torch.testing.assert_close(_ranking_losses(w, barred=(0, 1))[0], _alone(w, [2, 3, 4, 5]))
+
+
+def test_what_training_never_shows_competes_with_no_answer(world):
+    w = world()
+    absent = torch.tensor([False, False, False, True, False, True])
+    torch.testing.assert_close(_ranking_losses(w, absent=absent)[0], _alone(w, [0, 1, 2, 4]))

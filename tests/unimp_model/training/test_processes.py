@@ -24,7 +24,7 @@ from unimp_model.sequence.batches import collate
 from unimp_model.sequence.template import Branch, Row
 from unimp_model.tasks import ALL_TASKS
 from unimp_model.training.processes import OneProcess, connect, share_of
-from unimp_model.training.trainer import training_loss
+from unimp_model.training.step import training_loss
 
 SCRIPT = Path(__file__).with_name("fit_in_processes.py")
 ROOT = Path(__file__).parents[3]

@@ -37,7 +37,7 @@ def codes(view, template):
 def builder(view, template, codes):
     def build(**rates):
         named = {task.replace("_", "-"): rate for task, rate in rates.items()}
-        return RowBuilder(view, template, named, longest_answer=LONGEST, codes=codes)
+        return RowBuilder(view, template, named, window=WINDOW, longest_answer=LONGEST, codes=codes)
 
     return build
 

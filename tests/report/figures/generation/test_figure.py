@@ -20,7 +20,7 @@ from PIL import Image
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.files import read_json, write_json
 from benchmark.host.home import Home
-from benchmark.metrics import image_encoder
+from benchmark.metrics import image_judge
 from benchmark.report.figures.generation.figure import build_generation
 from benchmark.report.figures.generation.page import Row, Side, draw_page
 from benchmark.report.figures.making import describe, make_figure
@@ -35,8 +35,7 @@ def template(execute, home_with, sim_xs, tmp_path_factory) -> Home:
     """A home with sim-xs and one run of random-photo."""
     home = home_with(tmp_path_factory.mktemp("figures"), sim_xs)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(image_encoder, "STEPS", 1)
-        patch.delenv(image_encoder.VARIABLE, raising=False)
+        patch.delenv(image_judge.VARIABLE, raising=False)
         execute(RunSpec(MODEL, TASK, DATA), home)
     return home
 

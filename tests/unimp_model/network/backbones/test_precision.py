@@ -8,7 +8,7 @@ import torch
 from benchmark.errors import BenchError
 from unimp_model.network.language import LanguageModel
 from unimp_model.training.optimisation import check_precision
-from unimp_model.training.trainer import training_loss
+from unimp_model.training.step import training_loss
 
 
 @pytest.mark.parametrize("name", ["llama, untied", "gpt-neox, parallel", "gpt2, learned positions"])

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from baselines.oracle import Oracle, expected_rating
+from baselines.simulated.oracle import Oracle
+from baselines.simulated.process import rating_chances
 from benchmark.data.catalogue import Catalogue
 from benchmark.data.simulator.generate import generate
 from benchmark.data.simulator.parameters import SimulatorParams
@@ -57,28 +58,28 @@ class SimulatedShop:
             "history_window": WINDOW,
             "catalogue": self.catalogue,
             "attachment": lambda name: self._folder / name,
+            "interactions": self.interactions,
             "examples": lambda task, part: [
                 Example(self.selection(0, seed), tuple(self.items[0][-1:])) for seed in range(3)
             ],
         }
         return SimpleNamespace(**{**fields, **changes})
 
+    def interactions(self) -> pl.DataFrame:
+        """The training rows."""
+        return pl.DataFrame({"item_id": [item for items in self.items for item in items[:-2]]})
+
     def selection(self, user: int, seed: int, positives: int = 1) -> SelectionInstance:
-        """Half of the negatives from the positives' categories in turn, half from anywhere."""
+        """The user's last items among the last ones of others, as the benchmark draws them."""
         rng = np.random.default_rng([user, seed])
         taken = set(self.items[user])
         target = self.items[user][-positives:]
         picked: list[str] = []
-        for slot in range(NEGATIVES):
-            category = self.catalogue.by_id(target[slot % positives]).category
-            pool = [
-                item.item_id
-                for item in self.catalogue
-                if item.item_id not in taken
-                and (slot >= NEGATIVES // 2 or item.category == category)
-            ]
-            picked.append(str(rng.choice(pool)))
-            taken.add(picked[-1])
+        while len(picked) < NEGATIVES:
+            block = self.items[int(rng.integers(len(self.users)))][-positives:]
+            if taken.isdisjoint(block):
+                picked += block
+                taken.update(block)
         candidates = rng.permutation([*target, *picked]).tolist()
         return SelectionInstance(
             f"selection-{user}-{seed}",
@@ -176,7 +177,7 @@ def test_without_the_photos_even_the_oracle_loses(
 def test_scores_are_the_true_probabilities(shop: SimulatedShop, oracle: Oracle) -> None:
     """Calibration: where it promises a chance of p, the item is taken with frequency p."""
     instances = [shop.recommendation(u) for u in range(len(shop.users))]
-    utility = oracle.utilities(instances)
+    utility = oracle.log_chances(instances)
     for row, instance in zip(utility, instances, strict=True):
         row[[shop.catalogue.index[i] for i in instance.exclude]] = -np.inf
     chance = np.exp(utility - utility.max(axis=1, keepdims=True))
@@ -189,11 +190,12 @@ def test_scores_are_the_true_probabilities(shop: SimulatedShop, oracle: Oracle) 
         assert abs(taken[cell].sum() - chance[cell].sum()) < 4 * spread
 
 
-def test_expected_rating_agrees_with_drawing() -> None:
+def test_chances_of_ratings_agree_with_drawing() -> None:
     stars = np.array([0.2, 1.4, 2.5, 3.7, 4.9, 6.0])
     noise = np.random.default_rng(0).normal(size=(400_000, 1))
-    drawn = np.clip(np.floor(stars + 0.6 * noise + 0.5), 1, 5).mean(axis=0)
-    assert np.allclose(expected_rating(stars, 0.6), drawn, atol=0.01)
+    drawn = np.clip(np.floor(stars + 0.6 * noise + 0.5), 1, 5)  # (drawn, stars)
+    shares = np.stack([(drawn == rating).mean(axis=0) for rating in range(1, 6)], axis=1)
+    assert np.allclose(rating_chances(stars, 0.6), shares, atol=0.005)
 
 
 def test_median_is_best_for_mae_and_mean_for_rmse(shop: SimulatedShop) -> None:

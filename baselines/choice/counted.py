@@ -1,0 +1,83 @@
+"""What training counts say without a user: popularity, what follows what, how items are rated.
+
+An example that is learnt from is described by the counts of other users alone. Its own choice is
+in the counts of all: an item taken once would never be seen taken by nobody, and its popularity
+would look like a reason.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.data.instances.timeline import Timeline
+
+Floats = NDArray[np.float32]
+
+#: Choices that a category is taken to have been followed by, in proportion to popularity.
+_SHRINKAGE = 20.0
+#: Ratings at the mean that an item is taken to have had.
+_DAMPING = 10.0
+
+#: Folds: 0 is everyone, f = 1, 2 everyone but the users of that half.
+FOLDS = 3
+
+
+class Counts(NamedTuple):
+    """Tables for each of the F folds."""
+
+    popularity: Floats
+    """(F, items): log(1 + c). An item that nobody took counts as the least that somebody took."""
+    follows: Floats
+    """(F, L + 1, L + 1): log of how much likelier category b is behind a than anywhere; 0 for
+    an unknown one."""
+    rating: Floats
+    """(F, items): an item's mean rating, drawn towards the mean of all."""
+
+    @property
+    def mean(self) -> float:
+        """Return the mean rating where no item is rated otherwise."""
+        return float(self.rating[0].mean())
+
+
+def half_of(users: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the fold (1 or 2) whose counts are without these users (n,), numbered from 0."""
+    return 1 + users % 2
+
+
+def count(timeline: Timeline, leaves: NDArray[np.int64], categories: int) -> Counts:
+    """Count training interactions; ``leaves`` (items,) are category numbers from 1, 0 for none."""
+    half = half_of(timeline.user)
+    kept = [np.ones(len(timeline), bool), half != 1, half != 2]
+    scales = [len(timeline) / max(int(rows.sum()), 1) for rows in kept]
+    least = np.log1p(np.bincount(timeline.item).clip(1).min(initial=1))
+    popularity, follows, rating = [], [], []
+    first = timeline.starts[timeline.user] == np.arange(len(timeline))
+    for rows, scale in zip(kept, scales, strict=True):
+        taken = np.bincount(timeline.item[rows], minlength=len(leaves)) * scale
+        popularity.append(np.maximum(np.log1p(taken), least))
+        behind = np.flatnonzero(rows & ~first)
+        pairs = (leaves[timeline.item[behind - 1]], leaves[timeline.item[behind]])
+        follows.append(_follows(*pairs, categories))
+        rating.append(_ratings(timeline, rows, len(leaves)))
+    return Counts(*(np.stack(t).astype(np.float32) for t in (popularity, follows, rating)))
+
+
+def _follows(before: NDArray[np.int64], after: NDArray[np.int64], categories: int) -> Floats:
+    pairs = np.zeros((categories + 1, categories + 1))
+    np.add.at(pairs, (before, after), 1.0)
+    anywhere = (pairs.sum(0) + 1) / (pairs.sum() + categories + 1)
+    shares = (pairs + _SHRINKAGE * anywhere) / (pairs.sum(1, keepdims=True) + _SHRINKAGE)
+    logs = np.log(shares / anywhere)
+    logs[0], logs[:, 0] = 0.0, 0.0
+    return np.asarray(logs, np.float32)
+
+
+def _ratings(timeline: Timeline, rows: NDArray[np.bool_], items: int) -> NDArray[np.float64]:
+    rated = rows & ~np.isnan(timeline.rating)
+    values, which = timeline.rating[rated], timeline.item[rated]
+    mean = values.mean() if len(values) else 0.0
+    sums = np.bincount(which, weights=values - mean, minlength=items)
+    return np.asarray(mean + sums / (_DAMPING + np.bincount(which, minlength=items)))

@@ -1,0 +1,1 @@
+"""Systems that answer in words: one T5 reads every task as a sentence and writes what it says."""

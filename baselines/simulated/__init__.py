@@ -1,0 +1,1 @@
+"""Ceilings of simulated data: systems that know the process behind it."""
