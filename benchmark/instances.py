@@ -1,4 +1,4 @@
-"""What is asked and what is answered: items, histories, six instances, six predictions.
+"""What is asked of a model: items, histories, and an instance type for each task.
 
 An instance never holds its target: targets live beside it in an :class:`Example`
 (training, validation) or with the runner alone (test).

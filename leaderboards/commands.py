@@ -88,7 +88,15 @@ def verify(
         typer.Option(
             "--reproduce",
             metavar="MODEL",
-            help="Fit MODEL here (this runs its code) and compare 5% of the answers.",
+            help="Fit MODEL here (this runs its code) and compare a sample of the answers.",
+        ),
+    ] = None,
+    fix: Annotated[
+        Path | None,
+        typer.Option(
+            "--fix",
+            metavar="OUT",
+            help="Write what PATH says to OUT, a folder or .zip, as submit would; check that.",
         ),
     ] = None,
     home: HomeOption = None,
@@ -98,6 +106,8 @@ def verify(
     from benchmark.host.home import find_home
     from leaderboards.verification import verify as module
 
+    if fix is not None:
+        path = _fixed(path, fix)
     with output_to_stderr():
         result = module.verify(path, home=find_home(home), strict=strict, reproduce=reproduce)
     if as_json:
@@ -107,12 +117,39 @@ def verify(
     raise SystemExit(0 if result.accepted else 1)
 
 
+def _fixed(path: Path, out: Path) -> Path:
+    """``out``, with what ``path`` says; what was left behind is told on standard error."""
+    from benchmark.errors import BenchError, listed
+    from benchmark.host.console import note
+    from leaderboards.submission.findings import Refused, shown
+    from leaderboards.submission.opening import rewrite
+
+    try:
+        dropped, findings = rewrite(path, out)
+    except Refused as refused:
+        dropped, findings = [], [refused.finding]
+    if findings:
+        first = findings[0]
+        raise BenchError(
+            f"{str(path)!r} cannot be rewritten: {first.code} at {first.where}: {first.message}",
+            fix="Pack the runs again with unimp-bench submit.",
+        )
+    what = listed([shown(name) for name in dropped]) if dropped else "no file"
+    note(f"Written anew: {str(out)!r}. Left behind: {what}, and all that files carried besides.")
+    return out
+
+
 def _print(result: Verification) -> None:
     for name, scores in result.scores.items():
         values = ", ".join(f"{metric} {score['value']:.4f}" for metric, score in scores.items())
         print(f"{name}: {values}")
         if result.boards[name]:
             print(f"{name}: on the board {', '.join(result.boards[name])}")
+    for found in result.reproductions:
+        print(
+            f"{found.run}: {found.same} of {found.sampled} sampled answers the same (seed "
+            f"{found.seed}), {found.metric} differs by {found.difference:.4g}"
+        )
     for name, findings in result.refused_runs.items():
         for finding in findings:
             print(f"run refused {name}: {finding.code} at {finding.where}: {finding.message}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -19,47 +20,60 @@ HEAVY = (
     "optuna",
 )
 
+COMMANDS = [
+    ["--help"],
+    ["run", "--help"],
+    ["tune", "--help"],
+    ["report", "--help"],
+    ["compare", "--help"],
+    ["tasks"],
+    ["models"],
+    ["tables"],
+    ["data", "list"],
+    ["runs", "list"],
+    ["runs", "rm", "--help"],
+    ["cache", "--help"],
+    ["models", "--help"],
+    ["data", "rm", "--help"],
+    ["verify", "--help"],
+    ["submit", "--help"],
+    ["leaderboard", "build", "--help"],
+]
+
+#: Prints, for each command, its exit status and which of the heavy modules it is the first to load.
 _PROBE = """
-import contextlib, io, sys
-sys.argv = ["unimp-bench", *{arguments!r}]
+import contextlib, io, json, sys
 from benchmark.cli import main
-with contextlib.redirect_stdout(io.StringIO()):
-    try:
-        main()
-    except SystemExit as exit:
-        status = exit.code
-print(status, *[name for name in {heavy!r} if name in sys.modules])
+commands, heavy = map(json.loads, sys.argv[1:])
+found = []
+for words in commands:
+    before = set(sys.modules)
+    sys.argv = ["unimp-bench", *words]
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            main()
+        except SystemExit as exit:
+            loaded = sys.modules.keys() - before
+            found.append([exit.code, *(name for name in heavy if name in loaded)])
+print(json.dumps(found))
 """
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--help"],
-        ["run", "--help"],
-        ["tune", "--help"],
-        ["report", "--help"],
-        ["compare", "--help"],
-        ["tasks"],
-        ["models"],
-        ["tables"],
-        ["data", "list"],
-        ["runs", "list"],
-        ["runs", "rm", "--help"],
-        ["cache", "--help"],
-        ["models", "--help"],
-        ["data", "rm", "--help"],
-        ["verify", "--help"],
-        ["submit", "--help"],
-        ["leaderboard", "build", "--help"],
-    ],
-)
-def test_command_imports_nothing_heavy(arguments: list[str], tmp_path) -> None:
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> list[list[object]]:
+    """Exit status and heavy imports of each command, in one fresh interpreter."""
+    home = str(tmp_path_factory.mktemp("home"))
     done = subprocess.run(
-        [sys.executable, "-c", _PROBE.format(arguments=arguments, heavy=HEAVY)],
+        [sys.executable, "-c", _PROBE, json.dumps(COMMANDS), json.dumps(HEAVY)],
         capture_output=True,
         text=True,
-        env={"PATH": "/usr/bin:/bin", "UNIMP_BENCH_HOME": str(tmp_path), "HOME": str(tmp_path)},
-        check=True,
+        env={"PATH": "/usr/bin:/bin", "UNIMP_BENCH_HOME": home, "HOME": home},
+        check=False,
     )
-    assert done.stdout.split() == ["0"], done.stdout + done.stderr
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("number", range(len(COMMANDS)), ids=map(" ".join, COMMANDS))
+def test_command_imports_nothing_heavy(number: int, imported: list[list[object]]) -> None:
+    assert imported[number] == [0]

@@ -22,10 +22,11 @@ from benchmark.models.code import code_digest
 from benchmark.predictions import Prediction
 from benchmark.training.journal import Journal
 from unimp_model import card, storage
-from unimp_model.assembly import assemble, new_network, new_template, new_tiny
+from unimp_model.assembly import assemble, new_coder, new_network, new_template, new_tiny
 from unimp_model.config import UniMPConfig
 from unimp_model.images.of_catalogue import catalogue_codes
 from unimp_model.network.item_rows import ItemRows
+from unimp_model.network.matching import MatchHead
 from unimp_model.network.model import parameter_counts
 from unimp_model.network.pretrained import load_pretrained
 from unimp_model.parts import Parts
@@ -188,6 +189,8 @@ class UniMP:
         if parts.photos is not None and parts.encoder is not None:
             storage.save_photos(parts.photos, folder)
             storage.save_encoder(parts.encoder, folder)
+        if parts.template.coder is not None:
+            storage.save_matching(parts.template.coder.book, folder)
         if parts.image_tokenizer is not None:
             storage.save_image_tokenizer(parts.image_tokenizer, folder)
         storage.save_record(
@@ -241,9 +244,13 @@ class UniMP:
         state, own = storage.load_weights(folder)
         items = ItemRows.blank(state, width=language.width, content=config.item_rows == "content")
         network = new_network(config, language, items, photos, vocabulary)
+        template = new_template(vocabulary, config)
+        if config.matching:
+            book = storage.load_matching(folder)
+            template.coder = new_coder(book, vocabulary, photos, config)
+            network.matching = MatchHead.blank(state, "matching.")
         storage.restore(network, state, own, folder)
         network.to(OneProcess().device).eval()
-        template = new_template(vocabulary, config)
         template.remember(list(known.values()))
         image_tokenizer = storage.load_image_tokenizer(folder, record["image_tokenizer_sha256"])
         self._parts = Parts(

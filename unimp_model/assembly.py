@@ -7,6 +7,7 @@ from contextlib import nullcontext
 
 import torch
 
+from benchmark.data.item_values import Codebook
 from benchmark.model import TrainingView
 from unimp_model.config import UniMPConfig
 from unimp_model.images.encoder import PhotoFeatures
@@ -16,12 +17,16 @@ from unimp_model.images.of_catalogue import (
     encode_catalogue_photos,
     photo_vectors,
 )
+from unimp_model.images.photo_space import PhotoSpace
 from unimp_model.images.tokenizer_process import trained_in_background
 from unimp_model.network.item_rows import ItemRows
 from unimp_model.network.language import LanguageModel, new_llama
+from unimp_model.network.match_material import material
+from unimp_model.network.matching import MatchHead
 from unimp_model.network.model import UniMPNetwork
 from unimp_model.network.pretrained import load_pretrained
 from unimp_model.parts import Parts
+from unimp_model.sequence.seen import Coder, book_of
 from unimp_model.sequence.template import Template
 from unimp_model.sequence.tokens import Vocabulary, rating_levels
 from unimp_model.sequence.wording import attribute_tokens, own_tokenizer
@@ -29,6 +34,8 @@ from unimp_model.tasks import TASKS
 
 #: Positions the tiny language model is declared for; its rotary embedding has no table to fill.
 _LONGEST = 4096
+#: Dimensions of the photos that the match head compares.
+MATCHED_DIMS = 48
 
 
 def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, seed: int) -> Parts:
@@ -85,6 +92,8 @@ def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, s
         space=space,
     )
     network = new_network(config, language, items, photos, vocabulary)
+    if config.matching:
+        _add_matching(network, data, template, config, photos)
     if own_dims and items.photos is not None:
         network.clear_words(items.photos.shape[1])
     template.remember(data.catalogue)
@@ -92,6 +101,32 @@ def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, s
     return Parts(
         vocabulary, template, network, photos, encoder, shown, image_tokenizer, language_sha256
     )
+
+
+def _add_matching(
+    network: UniMPNetwork,
+    data: TrainingView,
+    template: Template,
+    config: UniMPConfig,
+    photos: PhotoFeatures | None,
+) -> None:
+    """Give the network the match head, our extension, and the template the coder it reads by."""
+    book = book_of(list(data.catalogue), config.matching)
+    template.coder = new_coder(book, template.vocabulary, photos, config)
+    space = None if photos is None else PhotoSpace.of(photos.table, MATCHED_DIMS)
+    vectors = None if space is None or photos is None else space(photos.table)
+    made_of = material(data, template.vocabulary, template.coder, vectors, config.matching)
+    network.matching = MatchHead(made_of)
+
+
+def new_coder(
+    book: Codebook, vocabulary: Vocabulary, photos: PhotoFeatures | None, config: UniMPConfig
+) -> Coder:
+    """Build what codes the items that rows show, for the match head."""
+    index = {item_id: i for i, item_id in enumerate(vocabulary.item_ids)}
+    known = {} if photos is None else photos.index
+    size = vocabulary.text_size
+    return Coder(book, index, known, window=config.history_items, text_size=size)
 
 
 def new_network(

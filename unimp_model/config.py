@@ -22,14 +22,20 @@ TaskName = Literal[
     "recommendation", "search", "preference", "selection", "explanation", "image-generation"
 ]
 
+#: Parts of the match head, our extension (:mod:`unimp_model.network.matching`).
+MatchPart = Literal[
+    "photo", "identity", "category", "brand", "attributes", "price", "title", "transitions",
+    "query", "ratings",
+]  # fmt: skip
+
 #: Long answers and long prompts are asked of fewer examples: each costs as much as many ranks.
 _TASK_SHARES: dict[TaskName, float] = {
     "recommendation": 1.0,
     "search": 1.0,
-    "preference": 0.3,
-    "selection": 0.15,
-    "explanation": 0.2,
-    "image-generation": 0.1,
+    "preference": 0.4,
+    "selection": 0.06,
+    "explanation": 0.1,
+    "image-generation": 0.03,
 }
 _TASK_WEIGHTS: dict[TaskName, float] = {
     "recommendation": 0.5,
@@ -64,7 +70,7 @@ _FROZEN: dict[str, Any] = {
 #: ``pretrained`` the one that ``language_model`` names.
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": _FROM_SCRATCH,
-    "small": {**_FROM_SCRATCH, "width": 64},
+    "small": {**_FROM_SCRATCH, "width": 48},
     "smollm2": _FROZEN,
     "mpt-1b": _FROZEN,
     "incite-3b": _FROZEN,
@@ -76,6 +82,8 @@ _TRAINED_WHOLE = ("tiny", "small")
 
 #: Optimiser steps where none are asked for.
 _LEAST_STEPS, _MOST_STEPS = 520, 1560
+#: ... and epochs: with fewer, the rate falls before every target was met twice.
+_LEAST_EPOCHS = 2
 
 #: Hub names of the paper's language models, by preset.
 HUB_NAMES: dict[str, str] = {
@@ -100,7 +108,7 @@ class UniMPConfig(BaseModel):
     trust_remote_code: bool = Field(
         False, description="run the Python code that comes with language_model's files"
     )
-    width: int = Field(128, ge=16, le=4096, description="hidden size d of a model from scratch")
+    width: int = Field(96, ge=16, le=4096, description="hidden size d of a model from scratch")
     depth: int = Field(2, ge=1, le=64, description="layers of a model from scratch")
     heads: int = Field(4, ge=1, le=64, description="attention heads of a model from scratch")
     text_tokens: int = Field(
@@ -197,6 +205,15 @@ class UniMPConfig(BaseModel):
     )
     words_per_attribute: int = Field(20, ge=1, le=500, description="truncation c of a value")
 
+    # our extension, not in the paper
+    matching: tuple[MatchPart, ...] = Field(
+        (),
+        description="EXTENSION, not in the paper: in what history and answers are matched (photo, "
+        "identity, category, brand, attributes, price, title), and transitions, query, ratings; "
+        "none: the paper's model, bit for bit",
+    )
+    matching_rate: float = Field(2e-2, gt=0, le=1, description="of the match head, AdamW: peak")
+
     # objective and optimisation
     gamma: float = Field(2.0, ge=0, le=10, description="focusing parameter of Eq. 8")
     task_weights: dict[TaskName, Annotated[float, Field(ge=0)]] = Field(
@@ -228,7 +245,7 @@ class UniMPConfig(BaseModel):
     steps: int | None = Field(
         None,
         ge=1,
-        description="optimiser steps the number of epochs is chosen for, at least 3 epochs; not "
+        description="optimiser steps the number of epochs is chosen for, at least 2 epochs; not "
         "given: one per catalogue item, within 520 to 1560",
     )
     most_rows: int | None = Field(
@@ -288,7 +305,7 @@ class UniMPConfig(BaseModel):
         if self.epochs is not None:
             return self.epochs
         steps = self.steps or min(max(items, _LEAST_STEPS), _MOST_STEPS)
-        return max(3, round(steps / math.ceil(rows / self.batch_rows)))
+        return max(_LEAST_EPOCHS, round(steps / math.ceil(rows / self.batch_rows)))
 
     @model_validator(mode="before")
     @classmethod

@@ -4,6 +4,27 @@ from __future__ import annotations
 
 from benchmark.models.registered import ModelEntry
 
+#: Parts of the match head, our extension of the paper's model.
+_MATCHING = (
+    "photo", "identity", "category", "brand", "attributes", "price", "title", "transitions",
+    "query", "ratings",
+)  # fmt: skip
+#: What the extension's ablations leave out.
+_ABLATED = {
+    "photo": ("photo",),
+    "text": ("category", "brand", "attributes", "price", "title"),
+    "identity": ("identity",),
+    "transitions": ("transitions",),
+    "query": ("query",),
+    "ratings": ("ratings",),
+}
+
+
+def _without(*parts: str) -> dict[str, object]:
+    """The match head without ``parts``."""
+    return {"matching": tuple(part for part in _MATCHING if part not in parts)}
+
+
 MODELS = (
     ModelEntry(
         name="unimp",
@@ -39,6 +60,13 @@ MODELS = (
             "multi-task": {"strategy": "multi-task"},
             "multi-task-full": {"strategy": "multi-task-full"},
             "multi-task-efficient": {"strategy": "multi-task-efficient"},
+            "matching": _without(),
+            **{f"matching-no-{name}": _without(*parts) for name, parts in _ABLATED.items()},
+        },
+        formulas={
+            f"matching{rest}": "an extension of UniMP by this project, not in the paper: items are "
+            "matched with the history's"
+            for rest in ("", *(f"-no-{part}" for part in _ABLATED))
         },
         requires=("torch", "transformers", "open_clip", "diffusers"),
         space={

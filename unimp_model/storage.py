@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from benchmark.data.item_values import Codebook
 from benchmark.errors import BenchError
 from benchmark.host.files import read_json, write_json
 from benchmark.host.finite import check_finite
@@ -50,6 +52,7 @@ _ENCODER = "image_encoder.safetensors"
 _TOKENIZER = "tokenizer.json"
 _IMAGE_TOKENIZER = "image_tokenizer"
 _ITEMS = "items.json"
+_MATCHING = "matching.json"
 
 _RECORDED = frozenset(
     (
@@ -114,6 +117,8 @@ def save_weights(
     parameters = dict(network.named_parameters())
     state: dict[str, Tensor] = {name: parameters[name] for name in trained}
     state |= dict(network.items.named_buffers(prefix="items"))
+    if network.matching is not None:
+        state |= network.matching.state_dict(prefix="matching.")
     state |= {f"{_OWN}{t}/{name}": v for t, part in own.items() for name, v in part.items()}
     save_tensors(state, folder / _WEIGHTS)
     return trained
@@ -158,6 +163,23 @@ def restore(
             fix=REFIT,
         )
     network.load_state_dict(state, strict=False)
+
+
+def save_matching(book: Codebook, folder: Path) -> None:
+    """Write the numbers of items' values that the match head compares by."""
+    write_json(folder / _MATCHING, asdict(book))
+
+
+def load_matching(folder: Path) -> Codebook:
+    """Read what :func:`save_matching` wrote."""
+    record = read_json(folder / _MATCHING, fix=REFIT)
+    with reading(folder / _MATCHING):
+        return Codebook(
+            keys=tuple(record["keys"]),
+            numbers=tuple(record["numbers"]),
+            widths=tuple(record["widths"]),
+            edges=tuple(record["edges"]),
+        )
 
 
 def save_photos(photos: PhotoFeatures, folder: Path) -> None:

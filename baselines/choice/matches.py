@@ -1,7 +1,8 @@
 """How much each alternative is like the items of a history, in numbers that a utility weighs.
 
 Of every kind of match m(h, a) in [0, 1] between an item h of the history and an alternative a
-(one kind a key of :mod:`.codes`, photos, and being the same item) there are five statistics:
+there are five statistics; a kind is a key of :mod:`benchmark.data.item_values`, photos, or being
+the same item:
 
     m of the latest, the second latest and the third latest item;
     log(1 + M), M the sum of m over the history;

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.choice.codes import Codebook, codebook, price_edges, shown_values
 from baselines.choice.matches import Floats, Histories, Shown
 from baselines.multimodal.features import Features, photo_name
 from benchmark.data.catalogue import Catalogue
+from benchmark.data.item_values import Codebook, codebook, price_edges, shown_values
 from benchmark.errors import BenchError
 from benchmark.instances import History, Item
 
@@ -101,8 +101,8 @@ class Reader:
             latest = list(zip(history.items, history.ratings, strict=True))[-width:]
             for column, (item, rating) in enumerate(latest, start=width - len(latest)):
                 shown = self._row(item)
-                for field, value in zip(items, shown, strict=True):
-                    field[row, column] = value
+                items.codes[row, column], items.photos[row, column] = shown.codes, shown.photos
+                items.leaves[row, column], items.numbers[row, column] = shown.leaves, shown.numbers
                 if rating is not None:
                     number = int(shown.numbers)
                     level = expected[row, number - 1] if number else usual[row]

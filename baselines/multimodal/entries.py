@@ -97,6 +97,10 @@ MODELS: tuple[ModelEntry, ...] = (
         group="multimodal",
         cost=6,
         paper_name="UniSRec",
+        formulas={
+            "": "pre-trained on the categories of the dataset itself, not across domains",
+            "no-pretraining": "not pre-trained",
+        },
         variants={
             "transductive": {"transductive": True},
             "no-pretraining": {"pretrain_epochs": 0},

@@ -46,7 +46,7 @@ class UniSRecSettings(CausalSettings):
 
     batch_size: int = Field(128, ge=1, le=1_000_000, description="training rows a step")
     epochs: int = Field(300, ge=1, le=100_000, description="most passes over the training data")
-    loss_type: Literal["CE"] = "CE"
+    loss_type: Literal["CE"] = Field("CE", description="cross-entropy over the catalogue")
     n_layers: int = Field(2, ge=1, le=64, description="blocks")
     n_heads: int = Field(2, ge=1, le=64, description="attention heads")
     hidden_size: int = Field(
@@ -112,6 +112,7 @@ class UniSRec(CausalModel):
         self._changed: Features | None = None
         self._rows = np.zeros(0, np.int64)  # (items,) of the text in the catalogue
         self._adapted = torch.zeros(0)  # (rows + 1, d) of distinct texts; row 0 is of no text
+        self._items = torch.zeros(0)  # (items, d) at length 1, what rankings are cosines with
         self._centre: tuple[NDArray[np.float32], float] = np.zeros(0, np.float32), 1.0
 
     def _read(self, data: TrainingView, timeline: Timeline) -> Timeline:
@@ -272,12 +273,18 @@ class UniSRec(CausalModel):
         blocks = [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
         parts = [network.adaptor(self._scaled(self._features, b).to(device)) for b in blocks]
         self._adapted = torch.cat(parts)
+        self._know_catalogue()
+
+    @torch.no_grad()
+    def _know_catalogue(self) -> None:
+        items, ids = self._adapted[torch.from_numpy(self._rows)], self.network.ids
+        self._items = normalize(items if ids is None else items + ids.weight[1:])
 
     def _block_scores(self, block: Asked) -> NDArray[np.float32]:
         network, texts = self.network, self._texts
         assert texts is not None
         texts.read(item for each in block for item in each.history.items)
-        window, rows = self._sizes["window"], torch.from_numpy(self._rows)
+        window = self._sizes["window"]
         vectors = torch.zeros(ROWS, window, self.config.hidden_size, device=self._adapted.device)
         real = torch.zeros(ROWS, window, dtype=torch.bool, device=vectors.device)
         for row, instance in enumerate(filled(block)):
@@ -286,10 +293,7 @@ class UniSRec(CausalModel):
                 vectors[row, place] = self._vector(item)
             real[row, : max(len(shown), 1)] = True  # an empty row is read as one padding item
         states = network(vectors, real)[torch.arange(ROWS), real.sum(1) - 1]
-        items = self._adapted[rows.to(vectors.device)]
-        if network.ids is not None:
-            items = items + network.ids.weight[1:]
-        scores: Tensor = normalize(states) @ normalize(items).T / self.config.temperature
+        scores: Tensor = normalize(states) @ self._items.T / self.config.temperature
         return scores.cpu().numpy()
 
     def _readable(self, instance: Instance) -> list[Item]:
@@ -344,3 +348,4 @@ class UniSRec(CausalModel):
             raise ValueError("items and texts do not fit together")
         network = {name.removeprefix("network."): value for name, value in tensors.items()}
         super()._restore(network, shape["sizes"])
+        self._know_catalogue()

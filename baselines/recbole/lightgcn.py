@@ -6,12 +6,9 @@ from typing import Any
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
 
-from baselines.learning.factors import Batch, FactorModel, FactorSettings, Vectors
-from baselines.recbole import recbole_fixes
-from benchmark.data.instances.timeline import Timeline
-from benchmark.training.reproducible import compute_device
+from baselines.learning.factors import FactorSettings, Vectors
+from baselines.recbole.pairs import RecBolePairs
 
 
 class LightGCNSettings(FactorSettings):
@@ -22,26 +19,15 @@ class LightGCNSettings(FactorSettings):
     reg_weight: float = Field(1e-4, ge=0, le=10, description="lambda of the squared norm")
 
 
-class LightGCN(FactorModel):
+class LightGCN(RecBolePairs):
     """Vectors averaged over K propagations on the graph of training pairs (equations 3 to 9)."""
 
     Config = LightGCNSettings
-    name = "LightGCN"
+    name = network_name = "LightGCN"
 
-    def _new_network(self, timeline: Timeline) -> nn.Module:
-        return recbole_fixes.pair_network(
-            "LightGCN",
-            # The paper's loss squares the norm (equation 15).
-            {**self.config.model_dump(), "require_pow": True},
-            timeline,
-            items=len(self.item_ids),
-            device=compute_device(),
-        )
-
-    def loss(self, network: Any, batch: Batch) -> Tensor:
-        """Return RecBole's BPR loss of a batch of pairs."""
-        loss: Tensor = network.calculate_loss(recbole_fixes.pair_batch(*batch))
-        return loss
+    def network_settings(self) -> dict[str, Any]:
+        """Return the settings; the paper's loss squares the norm (equation 15)."""
+        return {**super().network_settings(), "require_pow": True}
 
     @torch.no_grad()
     def _final_vectors(self, network: Any) -> Vectors:

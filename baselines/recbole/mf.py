@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
-from baselines.learning.factors import Batch, FactorModel, FactorSettings, Vectors
-from baselines.recbole import recbole_fixes
-from benchmark.data.instances.timeline import Timeline
-from benchmark.training.reproducible import compute_device
+from baselines.learning.factors import FactorSettings, Vectors
+from baselines.recbole.pairs import RecBolePairs
 
 
-class MF(FactorModel):
+class MF(RecBolePairs):
     """x_ui = p_u . q_i, -ln sigma(x_ui - x_uj) over drawn triples (section 4.3.1).
 
     The paper tunes width and regularisation by data set and names no default: width 64 and, as
@@ -22,20 +19,7 @@ class MF(FactorModel):
 
     Config = FactorSettings
     name = "MF"
-
-    def _new_network(self, timeline: Timeline) -> nn.Module:
-        return recbole_fixes.pair_network(
-            "BPR",
-            self.config.model_dump(),
-            timeline,
-            items=len(self.item_ids),
-            device=compute_device(),
-        )
-
-    def loss(self, network: Any, batch: Batch) -> Tensor:
-        """Return RecBole's BPR loss of a batch of pairs."""
-        loss: Tensor = network.calculate_loss(recbole_fixes.pair_batch(*batch))
-        return loss
+    network_name = "BPR"
 
     @torch.no_grad()
     def _final_vectors(self, network: Any) -> Vectors:

@@ -32,7 +32,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from benchmark.data.instances.timeline import Timeline
 from benchmark.errors import BenchError
 
 #: Names of a batch's columns.
@@ -92,19 +91,6 @@ def new_network(
             if isinstance(table, nn.Embedding) and table.padding_idx is not None:
                 table.weight[table.padding_idx].zero_()
     return network.to(device)
-
-
-def pair_network(
-    name: str, settings: Mapping[str, Any], timeline: Timeline, *, items: int, device: torch.device
-) -> nn.Module:
-    """Return RecBole's network ``name`` over training pairs, made as by :func:`new_network`."""
-    sizes = Sizes(len(timeline.users), items, 0, (timeline.user, timeline.item))
-    return new_network(name, settings, sizes, window=1, device=device)
-
-
-def pair_batch(user: Tensor, taken: Tensor, other: Tensor) -> dict[str, Tensor]:
-    """Return the columns that a pairwise loss reads, (B,) each, from numbers from 0."""
-    return {USER: user + 1, ITEM: taken + 1, NEGATIVE: other + 1}
 
 
 def every_state(network: Any, batch: Mapping[str, Tensor]) -> Tensor:

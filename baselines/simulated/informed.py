@@ -81,10 +81,10 @@ class Informed(Ceiling):
         """
         super().fit(data, seed=seed)
         self._seed = seed
-        self._keep(self._latest(data))
+        self._keep(self.latest(data))
 
-    def _latest(self, data: TrainingView) -> list[Shown]:
-        """The seen users' latest interactions, as many as an instance shows."""
+    def latest(self, data: TrainingView) -> list[Shown]:
+        """Return the seen users' latest interactions, as many as an instance shows."""
         rows = pl.concat([data.interactions("train"), data.interactions("valid")])
         latest = pl.col("item_id", "rating").tail(data.history_window)
         users = rows.group_by("user_id", maintain_order=True).agg(latest)

@@ -120,7 +120,7 @@ class Sampler:
         """Into how many blocks to divide ``rows``: some for every thread, none too large."""
         cells = len(rows) * histories.items.shape[1] * self.process.n_items
         few = min(torch.get_num_threads(), -(-len(rows) // _FEW))
-        return max(1, few, -(-cells // _CELLS))
+        return int(max(1, few, -(-cells // _CELLS)))
 
     def _in_order(self, users: UserFactors, rows: Ints) -> UserFactors:
         """The users of histories ``rows`` (n,), in the histories' order."""
@@ -271,14 +271,15 @@ class _Vocabulary:
         for status, other in ((_LIKED, _DISLIKED), (_DISLIKED, _LIKED)):
             sets = self._sets[status]
             totals = plain + (gain[other] * self._is[other][:, None, :]).sum(2, keepdim=True)
-            totals = totals + (gain[status].flatten(0, 1) @ sets.T).unflatten(0, rest.shape[:2])
+            totals = totals + (gain[status].flatten(0, 1) @ sets.T).view(*rest.shape[:2], -1)
             score = (fit[..., status] - fit[..., _INDIFFERENT]) @ sets.T
             self._is[status] = self._drawn(status, score, evidence.chosen_from(totals))
 
     def _drawn(self, status: int, score: Tensor, normaliser: Tensor | float = 1.0) -> Tensor:
-        """Draw one of the sets of entries of a status, disjoint from those of the other ones."""
+        """Draw one of the sets of entries of a status, disjoint from that of the other status."""
         sets = self._sets[status]
-        taken = sum(self._is[other] for other in _SETS if other != status) @ sets.T
+        (other,) = (other for other in _SETS if other != status)
+        taken = self._is[other] @ sets.T  # (rows, sets)
         chance = torch.exp(score - score.amax(1, keepdim=True)) / normaliser
         return sets[_pick(torch.where(taken > 0, 0.0, chance), self._noise.uniform())]
 
@@ -440,12 +441,13 @@ class _Chains:
         noise.begin_sweep()
         tastes = [_Vocabulary(evidence, noise, *taste) for taste in self._prior.items()]
         leaves, price = _Leaves(evidence, noise, self._shop), _Price(evidence, noise)
-        blocks = (*tastes, leaves, price, _Leniency(evidence, noise))
+        last = _Leniency(evidence, noise)
+        sweeps = [*(taste.sweep for taste in tastes), leaves.sweep, price.sweep, last.sweep]
         kept: list[UserFactors] = []
         for sweep in range(1, chain.sweeps + 1):
             noise.begin_sweep()
-            for block in blocks:
-                block.sweep()
+            for draw in sweeps:
+                draw()
             if sweep > chain.burn and (sweep - chain.burn) % chain.thin == 0:
                 kept.append(
                     UserFactors(

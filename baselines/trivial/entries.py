@@ -7,91 +7,54 @@ from __future__ import annotations
 
 from benchmark.models.registered import ModelEntry
 
+
+def _trivial(
+    name: str,
+    target: str,
+    tasks: tuple[str, ...],
+    variants: dict[str, dict[str, object]] | None = None,
+    *,
+    blind: tuple[str, ...] = (),
+) -> ModelEntry:
+    """A baseline: ``target`` is its module and class in ``baselines.trivial``."""
+    return ModelEntry(
+        name=name,
+        target=f"baselines.trivial.{target}",
+        tasks=tasks,
+        group="trivial",
+        role="trivial",
+        cost=0,
+        variants=variants or {},
+        blind=blind,
+    )
+
+
 MODELS: tuple[ModelEntry, ...] = (
-    ModelEntry(
-        name="random",
-        target="baselines.trivial.random:Random",
-        tasks=("recommendation", "search", "selection"),
-        group="trivial",
-        role="trivial",
-        cost=0,
-    ),
-    ModelEntry(
-        name="popularity",
-        target="baselines.trivial.popularity:Popularity",
-        tasks=("recommendation", "search"),
-        group="trivial",
-        role="trivial",
-        cost=0,
+    _trivial("random", "random:Random", ("recommendation", "search", "selection"), blind=("",)),
+    _trivial(
+        "popularity",
+        "popularity:Popularity",
+        ("recommendation", "search"),
         variants={"repeat": {"own": "whole"}, "within-query": {"within_query": True}},
+        blind=("", "within-query"),
     ),
-    ModelEntry(
-        name="repeat-last",
-        target="baselines.trivial.repeat_last:RepeatLast",
-        tasks=("recommendation", "search"),
-        group="trivial",
-        role="trivial",
-        cost=0,
+    _trivial("repeat-last", "repeat_last:RepeatLast", ("recommendation", "search")),
+    _trivial("history-within-query", "history_within_query:HistoryWithinQuery", ("search",)),
+    _trivial(
+        "mean-rating",
+        "mean_rating:MeanRating",
+        ("preference",),
+        variants={name: {"effects": name} for name in ("global", "user", "item")},
+        blind=("global", "item"),
     ),
-    ModelEntry(
-        name="history-within-query",
-        target="baselines.trivial.history_within_query:HistoryWithinQuery",
-        tasks=("search",),
-        group="trivial",
-        role="trivial",
-        cost=0,
+    _trivial("select-all", "select_all:SelectAll", ("selection",), blind=("",)),
+    _trivial(
+        "majority-category",
+        "majority_category:MajorityCategory",
+        ("selection",),
+        blind=("",),
     ),
-    ModelEntry(
-        name="mean-rating",
-        target="baselines.trivial.mean_rating:MeanRating",
-        tasks=("preference",),
-        group="trivial",
-        role="trivial",
-        cost=0,
-        variants={
-            "global": {"effects": "global"},
-            "user": {"effects": "user"},
-            "item": {"effects": "item"},
-        },
-    ),
-    ModelEntry(
-        name="select-all",
-        target="baselines.trivial.select_all:SelectAll",
-        tasks=("selection",),
-        group="trivial",
-        role="trivial",
-        cost=0,
-    ),
-    ModelEntry(
-        name="majority-category",
-        target="baselines.trivial.majority_category:MajorityCategory",
-        tasks=("selection",),
-        group="trivial",
-        role="trivial",
-        cost=0,
-    ),
-    ModelEntry(
-        name="template",
-        target="baselines.trivial.template:Template",
-        tasks=("explanation",),
-        group="trivial",
-        role="trivial",
-        cost=0,
-    ),
-    ModelEntry(
-        name="random-photo",
-        target="baselines.trivial.random_photo:RandomPhoto",
-        tasks=("image-generation",),
-        group="trivial",
-        role="trivial",
-        cost=0,
-    ),
-    ModelEntry(
-        name="retrieved-photo",
-        target="baselines.trivial.retrieved_photo:RetrievedPhoto",
-        tasks=("image-generation",),
-        group="trivial",
-        role="trivial",
-        cost=0,
-    ),
+    _trivial("template", "template:Template", ("explanation",)),
+    _trivial("random-photo", "random_photo:RandomPhoto", ("image-generation",)),
+    _trivial("retrieved-photo", "retrieved_photo:RetrievedPhoto", ("image-generation",)),
 )

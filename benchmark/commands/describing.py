@@ -25,10 +25,9 @@ def print_model(name: str, *, as_json: bool = False) -> None:
     words = {
         "tasks": described["tasks"],
         "group": described["group"],
-        "role": described.get("role"),
-        "cost": described.get("cost"),
-        "in the paper": described.get("paper_name"),
-        "citation": described.get("citation"),
+        "role": described["role"],
+        "cost": f"{described['cost']} of 9",
+        "in the paper": described["paper_name"],
         "scores": described["formula"],
         "needs": described["needs"],
         "here": described["why_not"] or "yes, it can run",

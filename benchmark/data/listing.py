@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +54,13 @@ def _row(folder: Path) -> dict[str, Any]:
 
 
 def prepare_command(name: str, info: dict[str, Any]) -> str:
-    """Return the command that prepares dataset ``name``, as far as its dataset.json knows it."""
+    """Return the command that prepares dataset ``name`` again as its dataset.json ``info`` says.
+
+    What that does not know is left out; the user's own files are ``PATH``.
+    """
     if name in SELF_CONTAINED:
         source, settings = SELF_CONTAINED[name]
-        words = [source, *(f"--set {key}={value}" for key, value in settings.items())]
+        words = [source, *_options(settings)]
     else:
         source = info.get("source", name)
         needs_raw = source not in {made_by for made_by, _ in SELF_CONTAINED.values()}
@@ -63,8 +68,23 @@ def prepare_command(name: str, info: dict[str, Any]) -> str:
             source,
             *(["--raw PATH"] if needs_raw else []),
             *([] if source == name else [f"--name {name}"]),
+            *_options(info.get("parameters", {})),
         ]
     return "unimp-bench data prepare " + " ".join(words)
+
+
+def _options(settings: Any) -> list[str]:
+    """``settings`` as a shell takes them; none where a damaged dataset.json has no mapping."""
+    if not isinstance(settings, Mapping):
+        return []
+    given = {key: value for key, value in settings.items() if value is not None}
+    return [f"--set {shlex.quote(f'{key}={_text(value)}')}" for key, value in given.items()]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def supported(name: str, tasks: Sequence[str]) -> str:

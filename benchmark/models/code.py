@@ -7,6 +7,7 @@ version counts (:func:`benchmark.host.provenance.package_versions`), not the fil
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
 import inspect
@@ -227,8 +228,13 @@ def _is_plumbing(name: str) -> bool:
     return name == _HARNESS or _is_in(name, PLUMBING)
 
 
-def _is_in(name: str, packages: Iterable[str]) -> bool:
-    return any(name == package or name.startswith(f"{package}.") for package in packages)
+def _is_in(name: str, packages: tuple[str, ...]) -> bool:
+    return f"{name}.".startswith(_prefixes(packages))
+
+
+@functools.cache
+def _prefixes(packages: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{package}." for package in packages)
 
 
 def _tasks_of(model_class: type) -> frozenset[str]:

@@ -10,8 +10,8 @@ from benchmark.errors import BenchError
 from benchmark.models.registered import ModelEntry, find
 from benchmark.settings import settings_of
 
-#: What an entry says of itself, where it says it.
-_SAID = ("role", "cost", "citation", "paper_name", "adapted")
+#: What an entry says of itself beside its group.
+_SAID = ("role", "cost", "paper_name", "adapted")
 
 
 def describe_model(name: str) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def describe_model(name: str) -> dict[str, Any]:
         "variant": variant,
         "summary": _summary(model),
         "group": entry.group,
-        **{key: getattr(entry, key) for key in _SAID if getattr(entry, key, None)},
+        **{key: getattr(entry, key) for key in _SAID},
         "tasks": list(entry.tasks),
         "formula": entry.formula(variant),
         "available": why_not is None,

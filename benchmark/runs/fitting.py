@@ -98,9 +98,10 @@ def fit_or_load(
             note(f"{built.label}: the stored fit is used, {folder}.")
         else:
             _fit(built, dataset, seed, folder)
-    fix = f"Delete the folder {str(folder)!r}, or run again with --refit."
-    record = _sound_record(folder, fix=fix)
-    return Fitted(_load(built, folder / _STATE, seed, fix=fix), record)
+        # Still under the lock: until it is loaded, nobody may replace or clear it.
+        fix = f"Delete the folder {str(folder)!r}, or run again with --refit."
+        record = _sound_record(folder, fix=fix)
+        return Fitted(_load(built, folder / _STATE, seed, fix=fix), record)
 
 
 def _is_stored(folder: Path, since: float | None) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from benchmark.errors import BenchError, unknown_name
 from benchmark.host.home import Home
 from benchmark.host.removing import size_of
+from benchmark.runs.filters import Filters, label_of
 from benchmark.runs.store import (
     MANIFEST,
     PER_INSTANCE,
@@ -26,36 +26,6 @@ PARTIAL = ".partial"
 _PARTS = (MANIFEST, SCORES, PREDICTIONS, PER_INSTANCE)
 #: What a row says of a run that can be read.
 _SAID = ("model", "variant", "task", "data", "cohort", "perturb", "seed", "limit", "created")
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """Says which runs are meant; ``None`` means any.
-
-    ``model`` is a name, with all its variants, or ``name:variant``. ``limited`` tells trials over
-    the first instances (``run --limit``) from whole runs.
-    """
-
-    model: str | None = None
-    task: str | None = None
-    data: str | None = None
-    cohort: str | None = None
-    seed: int | None = None
-    limited: bool | None = None
-
-    def any_given(self) -> bool:
-        """Return whether they leave anything out."""
-        return self != Filters()
-
-    def let(self, row: Mapping[str, Any]) -> bool:
-        """Return whether the run of ``row`` (:func:`list_runs`) is meant; no damaged one is."""
-        wanted = {"task": self.task, "data": self.data, "cohort": self.cohort, "seed": self.seed}
-        return not self.any_given() or (
-            "problem" not in row
-            and self.model in (None, row["model"], _label(row))
-            and all(value in (None, row[key]) for key, value in wanted.items())
-            and self.limited in (None, row["limit"] is not None)
-        )
 
 
 def run_folders(home: Home) -> Iterator[Path]:
@@ -102,14 +72,10 @@ def _row(folder: Path) -> dict[str, Any]:
     }
 
 
-def _label(row: Mapping[str, Any]) -> str:
-    return str(row["model"]) if row["variant"] is None else f"{row['model']}:{row['variant']}"
-
-
 def _check(filters: Filters, rows: list[dict[str, Any]], home: Home) -> None:
     """Refuse a misspelt filter: the empty list it gives would pass for an answer."""
     readable = [row for row in rows if "problem" not in row]
-    models = {name for row in readable for name in (row["model"], _label(row))}
+    models = {name for row in readable for name in (row["model"], label_of(row))}
     datasets = {row["data"] for row in readable}
     known: dict[str, Callable[[], set[str]]] = {
         "model": lambda: models | _registered(),

@@ -80,7 +80,7 @@ def predict_shard(
     """
     started = time.perf_counter()
     answers = _answers(model, instances, label)
-    rows = [_row(task, instance, next(answers, None), known) for instance in instances]
+    rows = [as_row(task, instance, next(answers, None), known) for instance in instances]
     if next(answers, None) is not None:
         raise BenchError(
             f"Model {label!r} returned more predictions than the {len(instances)} instances asked.",
@@ -126,9 +126,11 @@ def _answers(model: Model, instances: Sequence[Instance], label: str) -> Iterato
         yield from model.predict(instances)
 
 
-def _row(
+def as_row(
     task: Task, instance: Instance, prediction: Prediction | None, known: Callable[[str], bool]
 ) -> dict[str, Any]:
+    """Return the row of predictions.parquet for an answer: ``failed``, with the reason, where it
+    is no valid one."""
     row: dict[str, Any] = {"instance_id": instance.instance_id, "user_id": instance.user_id}
     if prediction is None:
         problem: str | None = "no prediction given"

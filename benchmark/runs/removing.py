@@ -10,7 +10,8 @@ from benchmark.errors import UsageError, unknown_name
 from benchmark.host.files import is_locked, locked_if_free
 from benchmark.host.home import Home
 from benchmark.host.removing import is_inside, remove, size_of
-from benchmark.runs.listing import Filters, list_runs, run_folders
+from benchmark.runs.filters import Filters
+from benchmark.runs.listing import list_runs, run_folders
 from benchmark.runs.store import NEAREST
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from benchmark.instances import ExplanationInstance
 from benchmark.predictions import Text
 from benchmark.tasks.base import PromptPart, Task
+from benchmark.visible import control_character, is_blank
 
 #: Longer predictions are malformed: an explanation is a sentence.
 MAX_CHARACTERS = 2_000
@@ -24,9 +25,11 @@ def prompt(instance: ExplanationInstance) -> list[PromptPart]:
 def check(
     instance: ExplanationInstance, prediction: Text, known: Callable[[str], bool]
 ) -> str | None:
-    """Require some text, of at most :data:`MAX_CHARACTERS`."""
-    if not prediction.text.strip():
+    """Require a visible text without control characters, of at most :data:`MAX_CHARACTERS`."""
+    if is_blank(prediction.text):
         return "the text is empty"
+    if (unseen := control_character(prediction.text)) is not None:
+        return f"the text holds the control character U+{ord(unseen):04X}"
     if len(prediction.text) > MAX_CHARACTERS:
         return f"the text has {len(prediction.text)} characters, {MAX_CHARACTERS} are allowed"
     return None

@@ -20,6 +20,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER = len(SIGNATURE) + 25
 _IHDR = b"\x00\x00\x00\x0dIHDR"
 _IEND = b"\0\0\0\0IEND\xaeB`\x82"
+_PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 #: An uncompressed pixel has at most 8 bytes (RGBA of 16 bits); the rest is for other chunks.
 _BYTES_PER_PIXEL, _BYTES_BESIDES = 8, 1 << 16
 
@@ -35,12 +36,16 @@ def header_problem(png: bytes, size: int) -> str | None:
     width, height = int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
     if (width, height) != (size, size):
         return f"the PNG has {width} x {height} pixels, {size} x {size} asked"
-    most = _BYTES_PER_PIXEL * size * size + _BYTES_BESIDES
-    if len(png) > most:
+    if len(png) > (most := most_bytes(size)):
         return f"the PNG has {len(png)} bytes, at most {most} allowed"
     if not png.endswith(_IEND):  # decoders are content when only the last bytes are missing
         return "the PNG is cut off"
     return None
+
+
+def most_bytes(size: int) -> int:
+    """Return how many bytes a square PNG of ``size`` pixels may have."""
+    return _BYTES_PER_PIXEL * size * size + _BYTES_BESIDES
 
 
 def decode(png: bytes, size: int) -> NDArray[np.uint8]:
@@ -59,12 +64,29 @@ def decode(png: bytes, size: int) -> NDArray[np.uint8]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(png), formats=("PNG",)) as image:
+            with Image.open(io.BytesIO(_pixels_only(png)), formats=("PNG",)) as image:
                 if image.size != (size, size):
                     raise ValueError(f"a later header announces {image.size} pixels")
                 return as_pixels(flattened(image))
     except Exception as error:  # Pillow's decoders raise anything on broken bytes
         raise ValueError(f"the PNG cannot be decoded ({type(error).__name__})") from error
+
+
+def _pixels_only(png: bytes) -> bytes:
+    """``png`` without the chunks that say nothing of its pixels: texts can unpack to anything.
+
+    Raises :class:`ValueError` for chunks that do not follow each other to the end.
+    """
+    parts, at = [SIGNATURE], len(SIGNATURE)
+    while at < len(png):
+        length = int.from_bytes(png[at : at + 4], "big")
+        end = at + 12 + length
+        if end > len(png):
+            raise ValueError("a chunk is cut off")
+        if png[at + 4 : at + 8] in _PIXEL_CHUNKS:
+            parts.append(png[at:end])
+        at = end
+    return b"".join(parts)
 
 
 def encode(pixels: NDArray[np.uint8]) -> bytes:

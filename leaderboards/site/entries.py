@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.compare.slices import Slice, slices_of
-from benchmark.errors import UsageError
+from benchmark.errors import BenchError, UsageError
 from benchmark.host.home import Home
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.metrics.families import is_variant
 from benchmark.stats import FEWEST_USERS, Score, summarise
 from benchmark.tasks import TASKS
 from leaderboards.boards import Board
+from leaderboards.site.reproduced import FILE as REPRODUCED_FILE
 from leaderboards.site.reproduced import read_reproduced
 from leaderboards.submission.findings import Finding, place, shown
 from leaderboards.submission.schema import MANIFEST, ClaimedScore, Submission, SubmittedRun
@@ -26,6 +27,8 @@ from leaderboards.verification.local_data import Asked
 from leaderboards.verification.rescoring import Rescored
 from leaderboards.verification.verify import BADGES, verify
 
+#: What lies beside the submissions.
+_BESIDE = ("README.md", REPRODUCED_FILE)
 #: Names of submissions stand in commands and on pages.
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}"
 REPORTED, RESCORED, REPRODUCED = BADGES
@@ -121,7 +124,9 @@ class Collection:
 
 
 def collect(folder: Path, home: Home, boards: Sequence[Board]) -> Collection:
-    """Verify every submission of ``folder``: its folders and ``.zip`` files, hidden ones aside.
+    """Verify every submission of ``folder``: all that lies there, hidden entries aside.
+
+    Whatever cannot be one is refused under its name, and the others are verified all the same.
 
     Statistics are kept of the metrics that order ``boards``.
 
@@ -136,6 +141,8 @@ def collect(folder: Path, home: Home, boards: Sequence[Board]) -> Collection:
     known: dict[str, str] = {}
     slices = _Slices()
     opened: local_data.Found = {}
+    ceilings: dict[str, Score] = {}
+    answered: dict[tuple[str, str, str], str] = {}
     found = Collection()
     for path in sorted(_submissions(folder)):
         if not re.fullmatch(_NAME, path.name):
@@ -143,7 +150,13 @@ def collect(folder: Path, home: Home, boards: Sequence[Board]) -> Collection:
             found.refusals.append(Refusal(path.name, (Finding("name", place(path.name), message),)))
             continue
         keeper = _Keeper(slices, boards)
-        result = verify(path, home=home, on_rescored=keeper, known=opened)
+        try:
+            result = verify(path, home=home, on_rescored=keeper, known=opened, ceilings=ceilings)
+        except BenchError as error:
+            message = error.message.replace("\n", " ")
+            problem = Finding("unreadable", place(path.name), message)
+            found.refusals.append(Refusal(path.name, (problem,)))
+            continue
         problems = list(result.problems)
         submission = result.submission
         if submission is not None and submission.digest in known:
@@ -153,6 +166,7 @@ def collect(folder: Path, home: Home, boards: Sequence[Board]) -> Collection:
             found.refusals.append(Refusal(path.name, tuple(problems)))
             continue
         known[submission.digest] = path.name
+        result.warnings += _repeated_answers(submission, keeper, path.name, answered)
         badge = result.badge
         if badge == RESCORED and submission.digest in reproduced:
             badge = REPRODUCED
@@ -167,9 +181,24 @@ def collect(folder: Path, home: Home, boards: Sequence[Board]) -> Collection:
     return found
 
 
+def _repeated_answers(
+    submission: Submission, keeper: _Keeper, name: str, answered: dict[tuple[str, str, str], str]
+) -> Iterator[Finding]:
+    """Yield a warning for a run that answers as one before it did; ``answered`` is kept."""
+    for number, run in enumerate(submission.runs):
+        if run.predictions not in keeper.fingerprints:
+            continue
+        key = (run.task, run.instances_sha256, keeper.fingerprints[run.predictions])
+        who = f"{name} with seed {run.seed}"
+        first = answered.setdefault(key, who)
+        if first != who:
+            message = f"Its answers are those of {first}, whatever their scores."
+            yield Finding("answers-repeated", place(MANIFEST, "runs", number), message, True)
+
+
 def _submissions(folder: Path) -> Iterator[Path]:
     for path in folder.iterdir():
-        if not path.name.startswith(".") and (path.is_dir() or path.suffix == ".zip"):
+        if not path.name.startswith(".") and path.name not in _BESIDE:
             yield path
 
 
@@ -192,9 +221,11 @@ class _Keeper:
 
     def __init__(self, slices: _Slices, boards: Sequence[Board]) -> None:
         self.kept: dict[str, Evidence] = {}
+        self.fingerprints: dict[str, str] = {}
         self._slices, self._boards = slices, boards
 
     def __call__(self, run: SubmittedRun, asked: Asked, rescored: Rescored) -> None:
+        self.fingerprints[run.predictions] = rescored.fingerprint
         primary = TASKS.get(run.task).primary
         sliced = next(m for m in rescored.metrics if is_variant(m.name, primary))
         ordering = [board.primary for board in self._boards if board.takes(run)]

@@ -1,4 +1,4 @@
-"""Reads the files of a submission, a folder or zip archive, without unpacking anything.
+"""Reads the files of a submission, a folder or plain zip archive, without unpacking anything.
 
 Only two kinds of names exist, so nothing else is opened: no links are followed, no path is
 joined with a name from outside, and reading stops at a limit whatever a header says.
@@ -10,7 +10,6 @@ import os
 import re
 import stat
 import zipfile
-import zlib
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,11 +22,6 @@ from leaderboards.submission.findings import Finding, Refused, place, shown
 from leaderboards.submission.schema import MANIFEST, PREDICTIONS_FOLDER
 
 _PREDICTIONS = re.compile(rf"{PREDICTIONS_FOLDER}/[a-z0-9][a-z0-9.-]{{0,110}}\.parquet", re.ASCII)
-_CHUNK = 1 << 20
-
-
-#: What zipfile raises over an archive that is broken, or packed in a way it does not know.
-_DAMAGED = (zipfile.BadZipFile, NotImplementedError, OSError, ValueError)
 
 
 class Container(Protocol):
@@ -71,6 +65,14 @@ def open_container(path: Path) -> Container:
     raise UsageError(f"{str(path)!r} is neither file nor folder.", fix="Give a folder or a .zip.")
 
 
+def open_leniently(path: Path) -> LenientArchive | _Folder:
+    """Open a folder or any zip archive for rewriting: what has no place is listed as dropped.
+
+    Raises as :func:`open_container` does.
+    """
+    return LenientArchive(path) if path.is_file() else _Folder(path)
+
+
 def most_bytes(name: str) -> int | None:
     """Return how large a file of this name may be; ``None`` for names no submission has."""
     if name == MANIFEST:
@@ -83,6 +85,7 @@ class _Common:
 
     def __init__(self) -> None:
         self.sizes: dict[str, int] = {}
+        self.dropped: list[str] = []
         self.findings: list[Finding] = []
         self._stack = ExitStack()
 
@@ -178,66 +181,72 @@ class _Archive(_Common):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        zip_layout.check(path)
-        try:
-            self._zip = self._stack.enter_context(zipfile.ZipFile(path))
-        except _DAMAGED as error:
-            raise Refused("zip-damaged", place(path.name), _reason(error)) from error
-        self._members: dict[str, zipfile.ZipInfo] = {}
+        self._path = path
+        self._members: dict[str, zip_layout.Member] = {}
         folded: set[str] = set()
-        members = self._zip.infolist()
-        if sum(member.compress_size for member in members) > path.stat().st_size or len(
-            {member.header_offset for member in members}
-        ) < len(members):
-            raise Refused("zip-overlap", place(path.name), "Members share bytes of the archive.")
-        for member in members:
-            name = member.orig_filename  # as stored: zipfile cuts at a zero byte
+        for member in zip_layout.members(path):
+            name = member.name
             if name.casefold() in folded:
                 self._refuse("file-repeated", name, f"{shown(name)} is in the archive twice.")
                 continue
             folded.add(name.casefold())
             self._look_at(name, member)
 
-    def _look_at(self, name: str, member: zipfile.ZipInfo) -> None:
-        kind = stat.S_IFMT(member.external_attr >> 16)
+    def _look_at(self, name: str, member: zip_layout.Member) -> None:
         if name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
             self._refuse("path-absolute", name, f"{shown(name)} is an absolute path.")
         elif ".." in re.split(r"[/\\]", name):
             self._refuse("path-traversal", name, f"{shown(name)} leads out of the submission.")
-        elif kind == stat.S_IFLNK:
+        elif stat.S_ISLNK(member.mode):
             self._refuse("symlink", name, f"{shown(name)} is a link.")
-        elif kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        elif not zip_layout.is_regular(member.mode):
             self._refuse("special-file", name, f"{shown(name)} is no ordinary file.")
-        elif member.flag_bits & 0x1:
-            self._refuse("zip-encrypted", name, f"{shown(name)} is encrypted.")
-        elif member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            method = member.compress_type
-            self._refuse("zip-method", name, f"{shown(name)} is compressed by method {method}.")
-        elif name == f"{PREDICTIONS_FOLDER}/" and member.file_size == 0:
-            return
         else:
-            self._announce(name, member.file_size)
+            self._announce(name, member.size)
             self._members[name] = member
 
     def read(self, name: str) -> bytes:
-        """The member's bytes, a bounded block at a time: headers are only claims.
+        """The member's bytes, as many as were announced."""
+        return zip_layout.content(self._path, self._members[name])
 
-        ``zipfile`` stops at the announced size and then compares the checksum, but asked for
-        everything at once it would first inflate everything.
-        """
-        parts: list[bytes] = []
-        left = self.sizes[name]
+
+class LenientArchive(_Common):
+    """Reads what a submission may hold from an archive of any tool, and lists the rest."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        try:
+            self._zip = self._stack.enter_context(zipfile.ZipFile(path))
+        except _DAMAGED as error:
+            raise Refused("zip-damaged", place(path.name), type(error).__name__) from error
+        names = [member.orig_filename for member in self._zip.infolist()]
+        folder = _shared_folder(names)
+        self._members: dict[str, zipfile.ZipInfo] = {}
+        for name, member in zip(names, self._zip.infolist(), strict=True):
+            inside = name.removeprefix(folder)
+            if inside in ("", f"{PREDICTIONS_FOLDER}/"):
+                continue
+            if most_bytes(inside) is None or inside in self._members:
+                self.dropped.append(name)
+                continue
+            self._announce(inside, member.file_size)
+            self._members[inside] = member
+
+    def read(self, name: str) -> bytes:
+        """The member's bytes, as many as were announced."""
         try:
             with self._zip.open(self._members[name]) as stream:
-                while left and (block := stream.read(min(_CHUNK, left))):
-                    parts.append(block)
-                    left -= len(block)
-        except (*_DAMAGED, zlib.error, EOFError, RuntimeError) as error:
-            raise Refused("zip-damaged", place(name), _reason(error)) from error
-        if left:
-            raise Refused("zip-damaged", place(name), f"{left} bytes are missing.")
-        return b"".join(parts)
+                return stream.read(self.sizes[name])
+        except _DAMAGED as error:
+            raise Refused("zip-damaged", place(name), type(error).__name__) from error
 
 
-def _reason(error: Exception) -> str:
-    return f"Cannot be read ({type(error).__name__}: {shown(str(error))})."
+#: What zipfile raises over an archive that is broken, or packed in a way it does not know.
+_DAMAGED = (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError, EOFError)
+
+
+def _shared_folder(names: list[str]) -> str:
+    """The folder that all members lie in, where somebody packed the folder itself."""
+    first = names[0].partition("/")[0] + "/" if names else ""
+    inside = first != f"{PREDICTIONS_FOLDER}/" and all(name.startswith(first) for name in names)
+    return first if inside else ""

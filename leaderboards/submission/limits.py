@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from benchmark.tasks.explanation import MAX_CHARACTERS
+from benchmark.vision.png import most_bytes
+
 MIB = 1 << 20
 
 #: Runs in one submission.
@@ -17,14 +22,13 @@ ENTRIES = 2 * RUNS
 #: Bytes of an archive's central directory: 46 and the name for each member.
 DIRECTORY_BYTES = ENTRIES * 400
 
-#: Bytes of a Parquet footer, and values in it.
-FOOTER_BYTES = 4 * MIB
-FOOTER_VALUES = 400_000
-#: Predictions in one file, uncompressed bytes of its pages, values in one column, pages.
+#: Bytes of one string and values of one list in a Parquet file's headers.
+THRIFT_BYTES = 4 * MIB
+THRIFT_VALUES = 400_000
+#: Predictions in one file whose dataset is not here.
 ROWS = 2_000_000
-PAGE_BYTES = 512 * MIB
-COLUMN_VALUES = 64_000_000
-PAGES = 20_000
+#: Bytes of its rows when decoded, whatever the dataset asks.
+DECODED_BYTES = 512 * MIB
 
 #: Items of one answer, and characters of an id.
 ANSWER_ITEMS = 1_000
@@ -34,3 +38,33 @@ IMAGE_SIDE = 1_024
 
 #: Findings of one code that are told in full; the rest are counted.
 SAME_CODE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Bounds what the predictions of one run may hold, by what its dataset asks."""
+
+    rows: int = ROWS
+    items: int = ANSWER_ITEMS
+    """Of one answer."""
+    characters: int = MAX_CHARACTERS
+    """Of one text."""
+    side: int | None = None
+    """Pixels along the side of a picture; ``None`` where the dataset is not here."""
+    decoded_bytes: int = DECODED_BYTES
+
+    @property
+    def picture_bytes(self) -> int:
+        """Return the bytes of the largest PNG of ``side`` pixels, uncompressed."""
+        return most_bytes(IMAGE_SIDE if self.side is None else self.side)
+
+
+#: The cage of a reader: address space beyond what an idle one has, bytes of what it writes,
+#: open files, and seconds of processor and clock, to which every instance adds.
+CAGE_BYTES = 1024 * MIB
+CAGE_OUT_BYTES = 1024 * MIB
+CAGE_FILES = 64
+CAGE_SECONDS = 10.0
+CAGE_SECONDS_A_ROW = 0.005
+CAGE_CLOCK = 6.0
+"""Seconds of clock for one of processor: machines are shared."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import os
 import re
 import shutil
@@ -28,6 +26,7 @@ from leaderboards.submission.schema import (
     SubmittedRun,
     Tuning,
     digest_of,
+    manifest_bytes,
     validate,
 )
 
@@ -56,8 +55,9 @@ def files_of(
     entries = []
     for run in runs:
         name = _file_name(run, files)
-        files[name] = _predictions(run)
-        entries.append(_entry(run, name, files[name]))
+        table = _predictions(run)
+        files[name] = tables.encode(table)
+        entries.append(_entry(run, name, tables.rows_sha256(table)))
     first = runs[0].manifest
     manifest: dict[str, Any] = {
         "format": FORMAT,
@@ -69,7 +69,7 @@ def files_of(
     }
     manifest["digest"] = digest_of(manifest)
     _check_valid(manifest)
-    return {MANIFEST: _json(manifest), **files}
+    return {MANIFEST: manifest_bytes(manifest), **files}
 
 
 def write_submission(files: Mapping[str, bytes], out: Path, *, force: bool = False) -> None:
@@ -146,12 +146,12 @@ def _file_name(run: StoredRun, taken: Mapping[str, bytes]) -> str:
     return name
 
 
-def _predictions(run: StoredRun) -> bytes:
+def _predictions(run: StoredRun) -> pa.Table:
     """The run's answers in the form that travels, blank where they failed."""
     expected = tables.schema_for(run.manifest["task"])
     try:
         table = pq.read_table(run.folder / PREDICTIONS, columns=expected.names)
-        return tables.encode(table.select(expected.names).cast(expected))
+        return tables.redrawn(table.select(expected.names).cast(expected), None)
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise BenchError(
             f"The predictions of {run.folder.name} are damaged: {in_one_line(error)}.",
@@ -159,13 +159,13 @@ def _predictions(run: StoredRun) -> bytes:
         ) from error
 
 
-def _entry(run: StoredRun, name: str, content: bytes) -> dict[str, Any]:
+def _entry(run: StoredRun, name: str, rows_sha256: str) -> dict[str, Any]:
     keys = ("value", "low", "high", "n", "users")
     chosen: Mapping[str, Any] = run.manifest["tuning"] if is_tuned(run) else {}
     tuning = {key: chosen[key] for key in Tuning.model_fields if chosen}
     return {
         "predictions": name,
-        "predictions_sha256": hashlib.sha256(content).hexdigest(),
+        "predictions_sha256": rows_sha256,
         **excerpt(run.manifest, _TAKEN),
         **({"tuning": tuning} if tuning else {}),
         "scores": {m: {k: score[k] for k in keys} for m, score in run.scores.items()},
@@ -182,10 +182,6 @@ def _check_valid(manifest: Mapping[str, Any]) -> None:
             f"This would be refused ({finding.code}, {finding.where}): {finding.message}",
             fix="Correct it; docs/submit.md says what each field takes.",
         )
-
-
-def _json(manifest: Mapping[str, Any]) -> bytes:
-    return (json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _archive(files: Mapping[str, bytes]) -> bytes:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from benchmark.visible import is_blank, is_filler
+
 #: Tags, entities, Markdown's links and code, LaTeX's commands.
 _MARKUP = re.compile(
     r"[<>`\\{}]|&(?:#\w{1,8}|\w{2,31});|\]\(|\]\[|!\[|\$\$|javascript:", re.IGNORECASE
@@ -22,7 +24,7 @@ def problem(text: str) -> tuple[str, str] | None:
     stacked = 0
     for character in text:
         category = unicodedata.category(character)
-        if category[0] == "C" or category in ("Zl", "Zp"):
+        if category[0] == "C" or category in ("Zl", "Zp") or is_filler(character):
             return "text-control", f"holds the character U+{ord(character):04X}"
         stacked = stacked + 1 if category in ("Mn", "Me") else 0
         if stacked > _STACKED:
@@ -30,6 +32,6 @@ def problem(text: str) -> tuple[str, str] | None:
     found = _MARKUP.search(text)
     if found is not None:
         return "text-markup", f"holds markup ({found.group()!a})"
-    if not text.strip():
+    if is_blank(text):
         return "text-empty", "is blank"
     return None

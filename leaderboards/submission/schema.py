@@ -6,8 +6,10 @@ list, plain text wherever a person writes it. Errors carry the codes that ``veri
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Union
 from urllib.parse import urlsplit
 
@@ -18,7 +20,7 @@ from benchmark.host.files import sha256_json
 from leaderboards.submission import limits, plain_text
 from leaderboards.submission.findings import Finding, place, shown
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "submission.json"
 #: Where the predictions of one run lie inside a submission.
 PREDICTIONS_FOLDER = "runs"
@@ -40,9 +42,11 @@ _OURS = re.compile(r"(baselines|unimp_model)(/[a-z0-9_]+)*(\.py)?", re.ASCII)
 
 def _portable(text: str) -> str:
     """A setting means the same on every machine: no place on one disk, no home folder."""
-    if re.match(r"/|~|file:|[A-Za-z]:[/\\]", text):
+    if re.match(r"/|~|file:|[A-Za-z]:[/\\]", text) or ".." in re.split(r"[/\\]", text):
         raise PydanticCustomError(
-            "path", "{quoted} is a place on one machine; say it relative", {"quoted": shown(text)}
+            "path",
+            "{quoted} is a place on one machine or leads out of where it is read",
+            {"quoted": shown(text)},
         )
     return text
 
@@ -73,6 +77,20 @@ def _address(url: str) -> str:
             "url", "{quoted} {reason}", {"quoted": shown(url), "reason": problem}
         )
     return url
+
+
+def _past(moment: str) -> str:
+    """A moment that exists and has been: clocks differ by a day at most."""
+    try:
+        ahead = datetime.fromisoformat(moment) - datetime.now(UTC)
+    except ValueError:
+        ahead = None
+    if ahead is None or ahead > timedelta(days=1):
+        reason = "does not exist" if ahead is None else "is still to come"
+        raise PydanticCustomError(
+            "date", "{quoted} {reason}", {"quoted": shown(moment), "reason": reason}
+        )
+    return moment
 
 
 def _matching(pattern: str, words: str) -> AfterValidator:
@@ -200,7 +218,10 @@ class SubmittedRun(_Strict):
     unimp_bench: Name
     python: Name
     created: Annotated[
-        str, Field(max_length=25), _matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", "a UTC time")
+        str,
+        Field(max_length=25),
+        _matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", "a UTC time"),
+        AfterValidator(_past),
     ]
 
 
@@ -219,7 +240,7 @@ class Declaration(_Strict):
 class Submission(_Strict):
     """The whole of ``submission.json``. ``digest`` covers everything else in it."""
 
-    format: Literal[1]
+    format: Literal[2]
     model: Name
     variant: Name | None
     description: Paragraph | None = None
@@ -238,6 +259,11 @@ def digest_of(value: Mapping[str, Any]) -> str:
     return sha256_json({key: entry for key, entry in value.items() if key != "digest"})
 
 
+def manifest_bytes(value: Mapping[str, Any]) -> bytes:
+    """Write a manifest as JSON, the one way that submissions are stored."""
+    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
 #: pydantic's error types -> our codes; types of our own come through as they are.
 _CODES = {
     "extra_forbidden": "manifest-unknown-field",
@@ -253,7 +279,10 @@ _CODES = {
     "finite_number": "manifest-range",
     "literal_error": "manifest-format",
 }
-_OWN = {"text-control", "text-markup", "text-empty", "url", "name", "parameters", "path"}
+_OWN = {
+    *("text-control", "text-markup", "text-empty"),
+    *("url", "name", "parameters", "path", "date", "interval"),
+}
 
 
 def validate(value: Any) -> tuple[Submission | None, list[Finding]]:

@@ -20,6 +20,7 @@ from benchmark.runs.predictions import ANSWERS
 from benchmark.tasks import Task
 from benchmark.tasks.base import first_repeated
 from benchmark.tasks.explanation import MAX_CHARACTERS
+from benchmark.visible import control_character, is_blank
 from benchmark.vision import png
 from leaderboards.submission import limits
 from leaderboards.submission.findings import Finding, place, shown
@@ -185,8 +186,10 @@ def _sentence(
     text = answer["text"]
     if len(text) > MAX_CHARACTERS:
         return "answer-length", f"has {len(text)} characters, at most {MAX_CHARACTERS} allowed"
-    if not text.strip():
-        return "answer-empty", "has an empty text"
+    if is_blank(text):
+        return "answer-empty", "has a text of which nothing can be seen"
+    if (unseen := control_character(text)) is not None:
+        return "text-control", f"has the control character U+{ord(unseen):04X} in its text"
     return None
 
 

@@ -10,10 +10,13 @@ from benchmark.data.listing import list_datasets
 from benchmark.data.opening import open_dataset
 from benchmark.data.perturbations import PERTURBATIONS
 from benchmark.data.schema import COHORTS
+from benchmark.data.sources import SELF_CONTAINED
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.home import Home
 from benchmark.tasks import TASKS
+from leaderboards.submission import limits
 from leaderboards.submission.findings import Finding, place, shown
+from leaderboards.submission.limits import Budget
 from leaderboards.submission.schema import SubmittedRun
 
 
@@ -79,7 +82,10 @@ def _search(run: SubmittedRun, home: Home, where: str) -> tuple[Asked | None, li
             message = f"The dataset {name} is not prepared here; nothing could be re-scored."
             return None, [Finding("dataset-absent", place(where, "data"), message, True)]
         message = f"The data that the run calls {name} is called {same[0]} here."
-        found.append(Finding("dataset-name", place(where, "data"), message, True))
+        doubtful = not _may_be_called(name, same[0], home)
+        found.append(Finding("dataset-name", place(where, "data"), message, not doubtful))
+        if doubtful:
+            return None, found
         name = same[0]
     try:
         dataset = open_dataset(name, home)
@@ -95,3 +101,26 @@ def _search(run: SubmittedRun, home: Home, where: str) -> tuple[Asked | None, li
         found.append(Finding("instances-hash", place(where, "instances_sha256"), message))
         return None, found
     return Asked(dataset, instances), found
+
+
+def _may_be_called(name: str, here: str, home: Home) -> bool:
+    """Whether the dataset called ``here`` may be ``name`` elsewhere.
+
+    Built-in names mean one dataset each: data of that name here has no other, and data of another
+    source has not that one.
+    """
+    if here in SELF_CONTAINED:
+        return False
+    built_in = SELF_CONTAINED.get(name)
+    return built_in is None or open_dataset(here, home).info["source"] == built_in[0]
+
+
+def budget(instances: FrozenInstances) -> Budget:
+    """Return what predictions for ``instances`` may hold."""
+    first = instances[0] if len(instances) else None
+    items = max(getattr(first, "k", 0), len(getattr(first, "candidates", ())))
+    return Budget(
+        rows=2 * len(instances),  # so that a row too many is told as what it is
+        items=max(items, limits.ANSWER_ITEMS),
+        side=getattr(first, "size", None),
+    )

@@ -1,13 +1,15 @@
-"""Reruns a submitted model: fitted here, asked a seeded 5% of the instances.
+"""Reruns a submitted model: fitted here, asked a sample of the instances drawn at check time.
 
-Only a person who has read the submitted code starts this: it runs that code.
+Only a person who has read the submitted code starts this: it runs that code. The submitter
+cannot know which instances will be asked again.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -15,28 +17,49 @@ import pyarrow as pa
 
 from benchmark.errors import BenchError
 from benchmark.host.home import Home
+from benchmark.model import Model
 from benchmark.models.building import configure
 from benchmark.models.calling import model_code
-from benchmark.predictions import Image, Prediction, Ranking, Rating, Selection, Text
 from benchmark.runs.fitting import fit_or_load, seed_everything
-from benchmark.runs.predictions import SHARD
+from benchmark.runs.predictions import SHARD, as_row
+from benchmark.stats import Difference, paired_difference
 from benchmark.tasks import TASKS
 from benchmark.vision import png
 from leaderboards.submission.findings import Finding, place
 from leaderboards.submission.schema import SubmittedRun
+from leaderboards.verification import rescoring
 from leaderboards.verification.local_data import Asked
 
-SHARE = 0.05
+#: Sampled instances: all of few, else a share, never fewer than this.
+SHARE, FEWEST = 0.05, 200
 #: Share of the sampled answers that must be the submitted ones.
 AGREEMENT = 0.99
 #: Ratings further apart than this are two answers.
 RATING_TOLERANCE = 1e-6
 
 
-def rerun_problems(
-    run: SubmittedRun, table: pa.Table, asked: Asked, model: str, home: Home, where: str
-) -> list[Finding]:
-    """Fit ``model`` (a name as ``--model`` takes it), ask the sample, compare.
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """What a rerun found: of the ``sampled`` answers ``same`` are the submitted ones.
+
+    ``seed`` drew the sample, at check time. ``difference`` is the task's primary metric of the
+    submitted answers less that of the answers given here, over the sample, with its interval.
+    """
+
+    run: str
+    seed: int
+    sampled: int
+    same: int
+    metric: str
+    difference: float
+    low: float | None
+    high: float | None
+
+
+def rerun(
+    run: SubmittedRun, table: pa.Table, asked: Asked, model: str, home: Home, seed: int
+) -> Reproduction:
+    """Fit ``model`` (a name as ``--model`` takes it), ask the sample that ``seed`` draws, compare.
 
     ``table`` holds the submitted answers in the instances' order. Raises :class:`BenchError`
     when the model cannot be fitted or asked here.
@@ -45,53 +68,118 @@ def rerun_problems(
     if run.task not in built.entry.tasks:
         raise BenchError(f"Model {built.label!r} does not answer {run.task!r}.")
     fitted = fit_or_load(built, asked.dataset, run.seed, home)
-    known = asked.dataset.catalogue().index.__contains__
-    task = TASKS.get(run.task)
-    rows = sample(len(asked.instances), run.predictions_sha256)
-    differing = []
+    rows = sample(len(asked.instances), seed)
+    answers = _answers(run, asked, fitted.model, built.label, rows)
+    same = sum(
+        _same(ours, theirs)
+        for ours, theirs in zip(answers, table.take(rows).to_pylist(), strict=True)
+    )
+    metric, difference = _difference(run, table, answers, rows, asked)
+    return Reproduction(
+        run.predictions,
+        seed,
+        len(rows),
+        same,
+        metric,
+        difference.value,
+        difference.low,
+        difference.high,
+    )
+
+
+def problems(found: Reproduction, where: str) -> Iterator[Finding]:
+    """Yield a finding where the answers, or their score on the sample, are not the submitted ones.
+
+    Of a submission with a forged share p of its answers, a sample of n holds more than the
+    n * (1 - :data:`AGREEMENT`) that may differ except with the binomial probability P(X <= 2) for
+    n = 200: 1e-15 for p = 20%, 0.2% for p = 5%.
+    """
+    if found.same < AGREEMENT * found.sampled:
+        message = f"{found.sampled - found.same} of {found.sampled} sampled answers differ here."
+        yield Finding("not-reproduced", place(where, "predictions"), message)
+    elif found.low is not None and found.high is not None and not found.low <= 0 <= found.high:
+        message = (
+            f"{found.metric} of the sampled answers differs by {found.difference:.4g} "
+            f"[{found.low:.4g}, {found.high:.4g}] from that of the answers given here."
+        )
+        yield Finding("score-not-reproduced", place(where, "scores", found.metric), message)
+
+
+def sample(total: int, seed: int) -> list[int]:
+    """Draw the rows to ask again, ascending: at least :data:`FEWEST`, or all of fewer."""
+    count = min(total, max(FEWEST, math.ceil(SHARE * total)))
+    return sorted(random.Random(seed).sample(range(total), count))
+
+
+def _answers(
+    run: SubmittedRun, asked: Asked, model: Model, label: str, rows: Sequence[int]
+) -> list[dict[str, Any]]:
+    """What the model answers here, as rows of a predictions file."""
+    known, task = asked.dataset.catalogue().index.__contains__, TASKS.get(run.task)
+    answers: list[dict[str, Any]] = []
     for shard, group in groupby(rows, key=lambda row: row // SHARD):
-        members = list(group)
-        instances = [asked.instances[row] for row in members]
+        instances = [asked.instances[row] for row in group]
         seed_everything(run.seed + shard)  # as the runner does at a shard's begin
-        with model_code(built.label, "predicting"):
-            predictions = list(fitted.model.predict(instances))
+        with model_code(label, "predicting"):
+            predictions = list(model.predict(instances))
         if len(predictions) != len(instances):
             raise BenchError(
-                f"Model {built.label!r} gave {len(predictions)} answers to {len(instances)} "
-                "instances."
+                f"Model {label!r} gave {len(predictions)} answers to {len(instances)} instances."
             )
-        submitted = table.take(members).to_pylist()
-        for instance, prediction, answer in zip(instances, predictions, submitted, strict=True):
-            sound = task.problem(instance, prediction, known) is None
-            same = sound == (answer["status"] == "ok") and (not sound or _same(prediction, answer))
-            if not same:
-                differing.append(instance.instance_id)
-    if len(differing) <= (1 - AGREEMENT) * len(rows):
-        return []
-    message = (
-        f"{len(differing)} of {len(rows)} answers differ from those of {built.label} fitted here, "
-        f"{differing[0]} first."
+        answers += [
+            as_row(task, instance, prediction, known)
+            for instance, prediction in zip(instances, predictions, strict=True)
+        ]
+    return answers
+
+
+def _difference(
+    run: SubmittedRun,
+    table: pa.Table,
+    answers: Sequence[Mapping[str, Any]],
+    rows: Sequence[int],
+    asked: Asked,
+) -> tuple[str, Difference]:
+    """The primary metric of the submitted answers less that of ours, over the sampled rows."""
+    task = TASKS.get(run.task)
+    mixed = table.to_pylist()
+    for row, answer in zip(rows, answers, strict=True):
+        mixed[row] = {name: answer.get(name) for name in table.schema.names}
+    ours = rescoring.rescore(
+        pa.Table.from_pylist(mixed, schema=table.schema), task, asked.instances, asked.dataset
     )
-    return [Finding("not-reproduced", place(where, "predictions"), message)]
+    theirs = rescoring.rescore(table, task, asked.instances, asked.dataset)
+    metric = rescoring.primary_of(run.task, ours)
+    at = list(rows)
+    difference = paired_difference(
+        metric,
+        {metric.name: theirs.statistics[metric.name][at]},
+        {metric.name: ours.statistics[metric.name][at]},
+        tuple(ours.users[row] for row in at),
+    )
+    return metric.name, difference
 
 
-def sample(total: int, seed: str) -> list[int]:
-    """Draw the rows of a seeded 5% of ``total`` instances, at least one, ascending."""
-    return sorted(random.Random(seed).sample(range(total), math.ceil(SHARE * total)))
+def _same(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    """Whether two rows answer alike: scores may differ where what they say does not."""
+    if ours["status"] != theirs["status"]:
+        return False
+    if theirs["status"] != "ok":
+        return True
+    if "value" in theirs:
+        return bool(abs(ours["value"] - theirs["value"]) <= RATING_TOLERANCE)
+    if "chosen" in theirs:
+        return set(ours["chosen"]) == set(theirs["chosen"])
+    if "png" in theirs:
+        return _same_picture(ours["png"], theirs["png"])
+    (column,) = {"items", "text"} & theirs.keys()
+    return bool(_plain(ours[column]) == theirs[column])
 
 
-def _same(prediction: Prediction, answer: Mapping[str, Any]) -> bool:
-    if isinstance(prediction, Ranking):
-        return bool(list(prediction.items) == answer["items"])
-    if isinstance(prediction, Rating):
-        return bool(abs(prediction.value - answer["value"]) <= RATING_TOLERANCE)
-    if isinstance(prediction, Text):
-        return bool(prediction.text == answer["text"])
-    if isinstance(prediction, Selection):
-        return set(prediction.chosen) == set(answer["chosen"])
-    return _same_picture(prediction, answer["png"])
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
-def _same_picture(prediction: Image, content: bytes) -> bool:
-    side = int.from_bytes(prediction.png[16:20], "big")
-    return bool((png.decode(prediction.png, side) == png.decode(content, side)).all())
+def _same_picture(ours: bytes, theirs: bytes) -> bool:
+    side = int.from_bytes(ours[16:20], "big")
+    return bool((png.decode(ours, side) == png.decode(theirs, side)).all())

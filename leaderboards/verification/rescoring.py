@@ -22,7 +22,8 @@ from benchmark.metrics.base import Metric, Statistics
 from benchmark.metrics.families import BERTSCORE, family_of, is_variant
 from benchmark.runs.scoring import score_predictions
 from benchmark.stats import Score, summarise
-from benchmark.tasks import Task
+from benchmark.tasks import TASKS, Task
+from leaderboards.submission import tables
 from leaderboards.submission.findings import Finding, place, shown
 from leaderboards.submission.schema import ClaimedScore, SubmittedRun
 
@@ -48,6 +49,8 @@ class Rescored:
     metrics: tuple[Metric, ...]
     statistics: Statistics
     users: tuple[str, ...]
+    fingerprint: str
+    """Of the answers (:func:`leaderboards.submission.tables.fingerprint`)."""
 
 
 def rescore(table: pa.Table, task: Task, instances: FrozenInstances, dataset: Dataset) -> Rescored:
@@ -61,7 +64,20 @@ def rescore(table: pa.Table, task: Task, instances: FrozenInstances, dataset: Da
     users = tuple(predictions["user_id"].to_list())
     scores = summarise(metrics, statistics, users)
     failed = int((predictions["status"] != "ok").sum())
-    return Rescored(scores, failed / len(predictions), metrics, statistics, users)
+    return Rescored(
+        scores,
+        failed / len(predictions),
+        metrics,
+        statistics,
+        users,
+        tables.fingerprint(table, task.name),
+    )
+
+
+def primary_of(task: str, rescored: Rescored) -> Metric:
+    """Return the task's primary metric as it was computed here."""
+    primary = TASKS.get(task).primary
+    return next(metric for metric in rescored.metrics if is_variant(metric.name, primary))
 
 
 def claim_problems(
@@ -135,6 +151,9 @@ def gate_problems(
         if not score.low - TOLERANCE <= score.high:
             message = f"The interval of {name} ends at {score.high:g}, before {score.low:g}."
             yield Finding("interval-reversed", place(where, "scores", name), message)
+        elif not score.low - TOLERANCE <= score.value <= score.high + TOLERANCE:
+            message = f"{name} of {score.value:g} lies outside {score.low:g} to {score.high:g}."
+            yield Finding("interval-excludes", place(where, "scores", name), message)
 
 
 def _claims_another_interval(claim: ClaimedScore, score: Score, allowed: float) -> bool:

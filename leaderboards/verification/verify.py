@@ -6,9 +6,9 @@ computed again. What is wrong early stops what would build on it; everything fou
 
 from __future__ import annotations
 
-import hashlib
+import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,17 @@ import pyarrow as pa
 
 from benchmark.errors import BenchError
 from benchmark.host.home import Home
+from benchmark.stats import Score
 from benchmark.tasks import TASKS
 from leaderboards.boards import Board, boards_of, load_boards
-from leaderboards.submission import limits, schema, tables
-from leaderboards.submission.container import Container, open_container
+from leaderboards.submission import limits, opening
 from leaderboards.submission.findings import Finding, Refused, place, shown
+from leaderboards.submission.limits import Budget
+from leaderboards.submission.opening import Predictions
 from leaderboards.submission.schema import MANIFEST, Submission, SubmittedRun
-from leaderboards.submission.strict_json import parse
-from leaderboards.verification import answers, local_data, reproducing, rescoring
+from leaderboards.verification import answers, local_data, reproducing, rescoring, suspicion
 from leaderboards.verification.local_data import Asked
+from leaderboards.verification.reproducing import Reproduction
 from leaderboards.verification.rescoring import Rescored
 
 #: What may stand beside a submission's name, weakest first.
@@ -49,6 +51,7 @@ class Verification:
     scores: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Recomputed where the dataset is here: name -> metric -> value, low, high, n, users."""
     boards: dict[str, list[str]] = field(default_factory=dict)
+    reproductions: list[Reproduction] = field(default_factory=list)
     refused_runs: dict[str, list[Finding]] = field(default_factory=dict)
     """Runs that are left out of an accepted submission, and why."""
 
@@ -67,6 +70,7 @@ class Verification:
             "warnings": [finding.as_json() for finding in self.warnings],
             "scores": self.scores,
             "boards": self.boards,
+            "reproductions": [asdict(found) for found in self.reproductions],
             "refused_runs": {
                 name: [finding.as_json() for finding in findings]
                 for name, findings in self.refused_runs.items()
@@ -82,19 +86,29 @@ def verify(
     reproduce: str | None = None,
     on_rescored: Listener | None = None,
     known: local_data.Found | None = None,
+    ceilings: dict[str, Score] | None = None,
 ) -> Verification:
     """Check the submission at ``path``, a folder or a zip archive.
 
     ``strict`` turns warnings into problems. ``reproduce`` names a model, as ``run --model``
     does, that is fitted here and asked a sample; its code is run. ``on_rescored`` gets the
-    statistics, which are too large to be kept for a caller who does not ask. ``known`` is one
-    dictionary for many submissions, so that a dataset is opened once. Raises
+    statistics, which are too large to be kept for a caller who does not ask. ``known``
+    and ``ceilings`` are one dictionary each for many submissions, so that a dataset is opened
+    and its ceiling computed once. Raises
     :class:`UsageError` when there is nothing at ``path`` and :class:`BenchError` when that
     model fails.
     """
     result = Verification()
     levels: list[str] = []
-    for finding in _limited(_check(path, home, reproduce, result, levels, on_rescored, known)):
+    context = _Context(
+        home,
+        reproduce,
+        load_boards(),
+        on_rescored,
+        known,
+        {} if ceilings is None else ceilings,
+    )
+    for finding in _limited(_check(path, context, result, levels)):
         if strict and finding.warning:
             finding = replace(finding, warning=False)
         (result.warnings if finding.warning else result.problems).append(finding)
@@ -119,108 +133,113 @@ def _limited(findings: Iterable[Finding]) -> Iterator[Finding]:
             yield replace(finding, where=kind[1], message=f"{more} more of these.")
 
 
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What every run of a submission is checked with."""
+
+    home: Home
+    reproduce: str | None
+    boards: list[Board]
+    on_rescored: Listener | None
+    known: local_data.Found | None
+    ceilings: dict[str, Score]
+
+
 def _check(
-    path: Path,
-    home: Home,
-    reproduce: str | None,
-    result: Verification,
-    levels: list[str],
-    on_rescored: Listener | None,
-    known: local_data.Found | None,
+    path: Path, context: _Context, result: Verification, levels: list[str]
 ) -> Iterator[Finding]:
     try:
-        with open_container(path) as container:
-            yield from container.findings
-            submission, found = _manifest(container)
-            yield from found
-            if submission is None:
-                return
-            result.submission = submission
-            yield from _file_problems(container, submission)
-            boards = load_boards()
-            for number, run in enumerate(submission.runs):
-                if run.predictions in container.sizes:
-                    where = place(MANIFEST, "runs", number)
-                    check = _Run(run, where, home, reproduce, boards, on_rescored, known)
-                    for finding in check.findings(container, result):
-                        if finding.code == rescoring.OUTSIDE_TOLERANCE:
-                            result.refused_runs.setdefault(run.predictions, []).append(finding)
-                        else:
-                            yield finding
-                    if run.predictions not in result.refused_runs:
-                        levels.append(check.level)
-            if len(result.refused_runs) == len(submission.runs):  # nothing is left to accept
-                for findings in result.refused_runs.values():
-                    yield from findings
-                result.refused_runs.clear()
+        opened = opening.open_submission(path)
+        yield from opened.findings
+        submission = opened.submission
+        if submission is None:
+            return
+        result.submission = submission
+        yield from _file_problems(opened.files, submission)
+        checks = []
+        for number, run in enumerate(submission.runs):
+            if run.predictions in opened.files:
+                where = place(MANIFEST, "runs", number)
+                check = _Run(run, where, context)
+                yield from check.ask()
+                if check.sound:
+                    checks.append(check)
+                else:
+                    levels.append(check.level)
+        wanted = [(check.run, check.budget()) for check in checks]
+        with opening.read_predictions(opened, wanted) as predictions:
+            for check, answered in zip(checks, predictions, strict=True):
+                for finding in check.findings(answered, result):
+                    if finding.code == rescoring.OUTSIDE_TOLERANCE:
+                        result.refused_runs.setdefault(check.run.predictions, []).append(finding)
+                    else:
+                        yield finding
+                if check.run.predictions not in result.refused_runs:
+                    levels.append(check.level)
+        if len(result.refused_runs) == len(submission.runs):  # nothing is left to accept
+            for findings in result.refused_runs.values():
+                yield from findings
+            result.refused_runs.clear()
     except Refused as refused:
         yield refused.finding
 
 
-def _manifest(container: Container) -> tuple[Submission | None, list[Finding]]:
-    if MANIFEST not in container.sizes:
-        return None, [Finding("file-missing", MANIFEST, f"There is no {MANIFEST} to be read.")]
-    try:
-        value = parse(
-            container.read(MANIFEST),
-            MANIFEST,
-            most_bytes=limits.MANIFEST_BYTES,
-            most_depth=limits.MANIFEST_DEPTH,
-        )
-    except Refused as refused:
-        return None, [refused.finding]
-    return schema.validate(value)
-
-
-def _file_problems(container: Container, submission: Submission) -> Iterator[Finding]:
+def _file_problems(files: Set[str], submission: Submission) -> Iterator[Finding]:
     used = {run.predictions for run in submission.runs}
-    for name in sorted(used - container.sizes.keys()):
+    for name in sorted(used - files):
         message = f"{MANIFEST} names {shown(name)}, which is not there."
         yield Finding("file-missing", place(name), message)
-    for name in sorted(container.sizes.keys() - used - {MANIFEST}):
+    for name in sorted(files - used - {MANIFEST}):
         yield Finding("file-unused", place(name), f"No run of {MANIFEST} uses {shown(name)}.")
 
 
 class _Run:
     """The checks of one run; ``level`` is the badge it earns."""
 
-    def __init__(
-        self,
-        run: SubmittedRun,
-        where: str,
-        home: Home,
-        reproduce: str | None,
-        boards: list[Board],
-        on_rescored: Listener | None,
-        known: local_data.Found | None,
-    ) -> None:
+    def __init__(self, run: SubmittedRun, where: str, context: _Context) -> None:
         self.level = BADGES[0]
-        self._run, self._where, self._home = run, where, home
-        self._reproduce, self._boards, self._on_rescored = reproduce, boards, on_rescored
-        self._known = known
+        self.run = run
+        self.sound = True
+        """Whether the run asks something that can be, so that its answers are worth reading."""
+        self._where = where
+        self._context = context
+        self._asked: Asked | None = None
 
-    def findings(self, container: Container, result: Verification) -> Iterator[Finding]:
-        run, where = self._run, self._where
-        try:
-            content = container.read(run.predictions)
-            if hashlib.sha256(content).hexdigest() != run.predictions_sha256:
-                message = "Its SHA-256 is not the manifest's: it was changed after packing."
-                yield Finding("predictions-edited", place(run.predictions), message)
-            wrong = local_data.question_problems(run, where)
-            yield from wrong
-            if wrong:
-                return
-            table = tables.decode(content, run.task, place(run.predictions))
-        except Refused as refused:
-            yield refused.finding
+    def ask(self) -> Iterator[Finding]:
+        """Find what the run answers; nothing of its predictions is read."""
+        run, where = self.run, self._where
+        wrong = local_data.question_problems(run, where)
+        yield from wrong
+        if wrong:
+            self.sound = False
             return
         task = TASKS.get(run.task)
-        asked, found = local_data.find(run, self._home, where, self._known)
-        instances = None if asked is None else asked.instances
+        self._asked, found = local_data.find(run, self._context.home, where, self._context.known)
         yield from found
         yield from rescoring.metric_problems(run, task, where)
+        instances = None if self._asked is None else self._asked.instances
         yield from rescoring.gate_problems(run, instances, where)
         yield from _cautions(run, where)
+
+    def budget(self) -> Budget:
+        """Return what the predictions may hold, by what was asked."""
+        return Budget() if self._asked is None else local_data.budget(self._asked.instances)
+
+    def findings(self, answered: Predictions, result: Verification) -> Iterator[Finding]:
+        """Check the predictions that the cage handed back."""
+        run, asked = self.run, self._asked
+        if answered.finding is not None:
+            yield answered.finding
+            return
+        assert answered.table is not None
+        table, task = answered.table, TASKS.get(run.task)
+        if answered.rows_sha256 != run.predictions_sha256:
+            message = "The SHA-256 of its rows is not the manifest's: changed after packing."
+            yield Finding("predictions-edited", place(run.predictions), message)
+        if not answered.plain:
+            message = "The file holds more than its rows, or not as submit writes them."
+            yield Finding("predictions-not-plain", place(run.predictions), message)
+        instances = None if asked is None else asked.instances
         wrong = answers.id_problems(table, instances, place(run.predictions))
         yield from wrong
         if wrong:
@@ -244,7 +263,7 @@ class _Run:
             yield from self._scores(table, asked, result)
 
     def _scores(self, table: pa.Table, asked: Asked, result: Verification) -> Iterator[Finding]:
-        run, where = self._run, self._where
+        run, where = self.run, self._where
         task = TASKS.get(run.task)
         try:
             rescored = rescoring.rescore(table, task, asked.instances, asked.dataset)
@@ -253,15 +272,26 @@ class _Run:
             return
         scores = rescored.scores
         result.scores[run.predictions] = {name: asdict(score) for name, score in scores.items()}
-        result.boards[run.predictions] = boards_of(run, self._boards)
+        result.boards[run.predictions] = boards_of(run, self._context.boards)
         self.level = BADGES[1]
-        if self._on_rescored is not None:
-            self._on_rescored(run, asked, rescored)
+        if self._context.on_rescored is not None:
+            self._context.on_rescored(run, asked, rescored)
         yield from rescoring.claim_problems(run, scores, rescored.failure_rate, where)
-        if self._reproduce is not None:
-            wrong = reproducing.rerun_problems(
-                run, table, asked, self._reproduce, self._home, where
+        yield from suspicion.perfection(run, rescored, where)
+        yield from suspicion.above_ceiling(
+            run, asked, rescored, self._context.ceilings, self._context.home, where
+        )
+        if self._context.reproduce is not None:
+            found = reproducing.rerun(
+                run,
+                table,
+                asked,
+                self._context.reproduce,
+                self._context.home,
+                secrets.randbits(32),
             )
+            result.reproductions.append(found)
+            wrong = list(reproducing.problems(found, where))
             yield from wrong
             if not wrong:
                 self.level = BADGES[2]

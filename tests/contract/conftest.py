@@ -15,44 +15,85 @@ from benchmark.data.opening import open_dataset
 from benchmark.host.files import read_json, sha256_file, write_json
 from benchmark.host.home import Home
 from benchmark.model import Model
-from benchmark.models.building import BuiltModel, configure
+from benchmark.models.building import BuiltModel, configure, setting_names
 from benchmark.runs.fitting import seed_everything
 
+#: Settings under which a model that learns for long fits in seconds, for every model that has them.
+FAST: dict[str, object] = {
+    "epochs": 2,
+    "pretrain_epochs": 1,
+    "text_epochs": 1,
+    "encoder_steps": 3,
+    "validation_users": 40,
+}
 _FAST_P5: dict[str, object] = {
     "epochs": 1, "width": 32, "depth": 1, "heads": 2, "task_share": 0.3, "beams": 12,
     "answer_pieces": 12, "validation_users": 20, "pieces": 400,
 }  # fmt: skip
-#: Settings under which a model that learns for long fits in seconds.
-FAST_SETTINGS: dict[str, dict[str, object]] = {
-    "unimp": {"width": 32, "depth": 2, "heads": 2, "epochs": 1, "encoder_steps": 3},
-    **{
-        name: {"epochs": 2, "validation_users": 40}
-        for name in ("mf", "lightgcn", "hgn", "gru4rec", "sasrec", "bert4rec")
-    },
-    **{
-        name: {"epochs": 2, "validation_users": 40, "embedding_size": 32} for name in ("hem", "zam")
-    },
-    **{
-        name: {"epochs": 2, "validation_users": 40, "encoder_steps": 3}
-        for name in ("vbpr", "causalrec", "mmgcl", "mmssl")
-    },
-    "attribute-counts": {"encoder_steps": 3},
-    "rtm": {"epochs": 1, "validation_users": 5, "candidates": 12, "item_reviews": 5},
-    "ultragcn": {"epochs": 2, "validation_users": 40, "negatives": 5},
-    "p5": _FAST_P5,
-    "vip5": {**_FAST_P5, "text_epochs": 1, "encoder_steps": 3},
-    "macr": {"epochs": 2, "validation_users": 40},
-    "unisrec": {
+_FAST_COUNTS: dict[str, object] = {"examples": 100, "alternatives": 12, "most_keys": 4}
+#: What single models need beside or instead.
+FAST_OF: dict[str, dict[str, object]] = {
+    "attribute-counts": _FAST_COUNTS,
+    "true-attribute-counts": _FAST_COUNTS,
+    "informed": {"burn": 2, "draws": 4, "thin": 1},
+    "hem": {"embedding_size": 32},
+    "zam": {"embedding_size": 32},
+    "rtm": {
         "epochs": 1,
-        "pretrain_epochs": 1,
-        "validation_users": 40,
-        "hidden_size": 16,
-        "encoder_steps": 3,
+        "validation_users": 5,
+        "candidates": 12,
+        "item_reviews": 5,
+        "user_reviews": 5,
+        "embedding_size": 16,
+        "inner_size": 32,
+        "batch_size": 256,
     },
-    "s3rec": {"epochs": 1, "pretrain_epochs": 1, "validation_users": 40},
+    "s3rec": {"epochs": 1},
+    "ultragcn": {"negatives": 5},
+    "unisrec": {"epochs": 1, "hidden_size": 16},
+    "p5": _FAST_P5,
+    "vip5": _FAST_P5,
+    "unimp": {
+        "width": 32,
+        "depth": 2,
+        "heads": 2,
+        "text_tokens": 600,
+        "epochs": 1,
+        "encoder_batch": 16,
+        "image_token_steps": 2,
+        "image_token_batch": 4,
+        "most_rows": 64,
+        "own_rows": 32,
+        "validation_users": 8,
+        "validation_others": 8,
+        "answer_tokens": 12,
+    },
 }
 
 SEED = 3
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of a model one after another.
+
+    Tests are dealt out to processes in runs, so nearly every model is fitted in one of them alone.
+    """
+    tests = Path(__file__).with_name("test_models.py")
+    places = [place for place, item in enumerate(items) if item.path == tests]
+    by_model = sorted((items[place] for place in places), key=_label)
+    for place, item in zip(places, by_model, strict=True):
+        items[place] = item
+
+
+def _label(item: pytest.Item) -> str:
+    assert isinstance(item, pytest.Function)
+    return str(item.callspec.params.get("label", "")) if hasattr(item, "callspec") else ""
+
+
+def fast_settings(label: str) -> dict[str, object]:
+    """Those of FAST that the model has, under its own of FAST_OF."""
+    general = {name: FAST[name] for name in setting_names(label) if name in FAST}
+    return {**general, **FAST_OF.get(label.partition(":")[0], {})}
 
 
 @dataclass(frozen=True)
@@ -70,7 +111,7 @@ def fit(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., FittedModel]:
     def fit(label: str, dataset: Dataset, *, turn: int = 0) -> FittedModel:
         key = (label, str(dataset.folder), turn)
         if key not in cache:
-            built = configure(label, FAST_SETTINGS.get(label.partition(":")[0], {}))
+            built = configure(label, fast_settings(label))
             model = built.build()
             seed_everything(SEED)
             model.fit(dataset.training_view(), seed=SEED)

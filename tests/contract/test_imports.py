@@ -29,7 +29,7 @@ ALLOWED = {
 #: The rooms of every folder that has folders in it, low to high: each imports only those before it.
 ORDER = {
     "benchmark": """
-        errors settings rounding predictions registry host instances model vision tasks data
+        errors settings rounding visible predictions registry host instances model vision tasks data
         ranking models training metrics stats runs tuning compare report doctor face commands cli
     """,
     "benchmark.commands": """
@@ -37,8 +37,8 @@ ORDER = {
         run runs tables tasks tune
     """,
     "benchmark.data": """
-        catalogue item_texts schema frames raw queries simulator instances sources listing view
-        perturbations dataset preparing unchanged verify opening
+        catalogue item_texts item_values schema frames raw queries simulator instances sources
+        listing view perturbations dataset preparing unchanged verify opening
     """,
     "benchmark.report": """
         contents table formats filling footnotes dataset_table build side_by_side two_runs figures

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -81,21 +79,20 @@ def test_the_example_answers_well_formed_rankings(sim_xs, tmp_path):
         assert first.category == instance.history.items[-1].category
 
 
-def _run(model, home, **options):
-    command = [sys.executable, "-m", "benchmark.cli", "run", "--model", model, "--json"]
-    command += ["--task", "recommendation", "--data", "sim-xs", "--home", str(home.root)]
-    finished = subprocess.run(command, capture_output=True, text=True, **options)
-    assert finished.returncode == 0, finished.stderr
-    return json.loads(finished.stdout)
+def _run(model, cli, home):
+    command = ["run", "--model", model, "--json", "--task", "recommendation", "--data", "sim-xs"]
+    status, out, err = cli(*command, home=home)
+    assert status == 0, err
+    return json.loads(out)
 
 
-def test_the_example_runs_through_its_path(sim_xs, home):
-    result = _run(f"{EXAMPLE}:LastCategory", home)
+def test_the_example_runs_through_its_path(sim_xs, cli, home):
+    result = _run(f"{EXAMPLE}:LastCategory", cli, home)
     assert result["failure_rate"] == 0
     assert 0 < result["scores"]["HR@10"]["value"] <= 1
 
 
-def test_the_example_runs_through_its_entry_point(installed, sim_xs, home):
-    result = _run("last-category", home, env={**os.environ, "PYTHONPATH": str(installed)})
+def test_the_example_runs_through_its_entry_point(installed, sim_xs, cli, home):
+    result = _run("last-category", cli, home)
     assert result["model"] == "last-category"
     assert result["failure_rate"] == 0

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import os
+import doctest
 import re
-import subprocess
-import sys
 from pathlib import Path
+
+import pytest
 
 import benchmark as ub
 
 API = Path(__file__).parents[2] / "docs" / "api.md"
-#: Examples end in the fence of their block, which doctest would take for output.
-_CHECK = """
-import doctest, os, sys
-text = open(sys.argv[1], encoding="utf-8").read().replace("```", "")
-test = doctest.DocTestParser().get_doctest(text, {"__name__": "__main__"}, "api.md", None, 0)
-runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
-failed, tried = runner.run(test)
-print(tried, failed)
-"""
 
 
 def test_every_name_is_described_once() -> None:
@@ -27,16 +18,13 @@ def test_every_name_is_described_once() -> None:
     assert sorted(described) == sorted(ub.__all__)
 
 
-def test_the_examples_are_true(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", _CHECK, API],
-        capture_output=True,
-        encoding="utf-8",
-        cwd=tmp_path,
-        env={**os.environ, "UNIMP_BENCH_HOME": str(tmp_path), "PYTHONIOENCODING": "utf-8"},
-        check=False,
-    )
-    *report, last = done.stdout.splitlines() or [""]
-    tried, failed = map(int, last.split())
-    assert not failed, "\n".join(report)
-    assert tried >= len(ub.__all__)
+def test_the_examples_are_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("UNIMP_BENCH_HOME", str(tmp_path))
+    # Examples end in the fence of their block, which doctest would take for output.
+    text = API.read_text(encoding="utf-8").replace("```", "")
+    test = doctest.DocTestParser().get_doctest(text, {}, "api.md", None, 0)
+    report: list[str] = []
+    done = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=report.append)
+    assert not done.failed, "".join(report)
+    assert done.attempted >= len(ub.__all__)

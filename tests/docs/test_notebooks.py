@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,11 @@ from typing import Any
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
+_spec = importlib.util.spec_from_file_location("run_notebook", DOCS / "run_notebook.py")
+assert _spec is not None
+assert _spec.loader is not None
+running = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(running)
 NOTEBOOKS = sorted((DOCS / "examples").glob("*.ipynb"))
 
 
@@ -25,17 +29,14 @@ def shown(notebook: Path) -> list[Any]:
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
-def test_a_notebook_shows_what_is_stored_in_it(notebook: Path, tmp_path: Path) -> None:
+def test_a_notebook_shows_what_is_stored_in_it(
+    notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNIMP_BENCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # put back afterwards
     copy = tmp_path / notebook.name
     shutil.copy(notebook, copy)
-    done = subprocess.run(
-        [sys.executable, DOCS / "run_notebook.py", copy],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "UNIMP_BENCH_HOME": str(tmp_path / "home")},
-    )
-    assert done.returncode == 0, done.stderr
+    running.main([str(copy)])
     assert shown(copy) == shown(notebook), "python docs/run_notebook.py NOTEBOOK stores it anew"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import random
@@ -10,6 +9,7 @@ import resource
 import time
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,9 @@ from benchmark.metrics import bertscore, image_judge
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import StoredRun
 from leaderboards.submission import tables
+from leaderboards.submission.cage import CAGE
+from leaderboards.submission.findings import Refused
+from leaderboards.submission.limits import Budget
 from leaderboards.submission.pack import files_of
 from leaderboards.submission.schema import MANIFEST, digest_of
 from leaderboards.verification.verify import Verification, verify
@@ -43,6 +46,8 @@ DECLARATION = {
 }
 #: What one verification may take: seconds of this process and growth of its memory.
 SECONDS, GROWTH_MIB = 10.0, 300.0
+#: Growth of the memory of the process that reads it.
+CAGED_MIB = 1024.0
 
 Files = dict[str, bytes]
 
@@ -106,7 +111,7 @@ class Forge:
     def rows(self, change: Callable[[list[dict[str, Any]]], object], task: str = "search") -> Path:
         """A submission whose rows were changed, with all hashes that fit."""
         files = self.packed(task)
-        table = tables.decode(predictions_of(files), task, "good")
+        table = tables.decode(predictions_of(files), task, "good", Budget())
         rows = table.to_pylist()
         change(rows)
         schema = tables.schema_for(task)
@@ -117,12 +122,20 @@ class Forge:
         files = self.packed(task)
         (name,) = files.keys() - {MANIFEST}
         files[name] = content
+        with suppress(Refused):
+            rows = tables.rows_sha256(tables.decode(content, task, "forged", Budget()))
 
-        def change(manifest: dict[str, Any]) -> None:
-            manifest["runs"][0]["predictions_sha256"] = hashlib.sha256(content).hexdigest()
+            def change(manifest: dict[str, Any]) -> None:
+                manifest["runs"][0]["predictions_sha256"] = rows
 
-        files[MANIFEST] = edited(files[MANIFEST], change)
+            files[MANIFEST] = edited(files[MANIFEST], change)
         return self.archive(files)
+
+    def predictions_as_they_are(self, content: bytes) -> Path:
+        """The same, of a file that this process had better not decode: the old hash stands."""
+        files = self.packed("search")
+        (name,) = files.keys() - {MANIFEST}
+        return self.archive({**files, name: content})
 
     def archive(self, files: Mapping[str, bytes], name: str = "forged.zip") -> Path:
         path = self.folder / name
@@ -142,6 +155,8 @@ class Forge:
         result = verify(path, home=self.home, **options)
         assert time.process_time() - started < SECONDS
         assert _peak_mib() - before < GROWTH_MIB
+        assert CAGE.last.seconds < SECONDS
+        assert CAGE.last.mebibytes < CAGED_MIB
         text = json.dumps(result.as_json(), allow_nan=False)
         assert len(text) < 100_000
         for finding in (*result.problems, *result.warnings):
@@ -179,7 +194,7 @@ def predictions_of(files: Mapping[str, bytes]) -> bytes:
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, content in files.items():
             archive.writestr(name, content)
     return buffer.getvalue()

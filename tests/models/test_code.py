@@ -6,6 +6,7 @@ import functools
 import importlib
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -35,23 +36,39 @@ def untouched() -> Mapping[str, str]:
     return identities(CHECKOUT)
 
 
-def edited(sources: Path, file: str, text: str = "\nEDITED = 1\n", *, before=None) -> set[str]:
-    """The models whose identity follows ``text`` at the end of ``file``."""
-    before = untouched() if before is None else before
-    path = sources / file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a") as stream:
-        stream.write(text)
-    after = identities(sources)
-    return {name for name in MODELS if before[name] != after[name]}
+@dataclass
+class Copy:
+    """A copy of the packages to be edited; each edit tells whose identity it changed."""
+
+    folder: Path
+    digests: Mapping[str, str] = field(default_factory=untouched)
+
+    def edit(self, *files: str, text: str = "\nEDITED = 1\n") -> set[str]:
+        """Put ``text`` at the end of ``files`` and return the models that changed with it."""
+        for file in files:
+            path = self.folder / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(path, "a") as stream:
+                stream.write(text)
+        return self.changed()
+
+    def changed(self) -> set[str]:
+        """Return the models whose identity is another than at the last look."""
+        before, self.digests = self.digests, identities(self.folder)
+        return {name for name in MODELS if before[name] != self.digests[name]}
+
+
+@pytest.fixture
+def sources(sources: Path) -> Copy:
+    return Copy(sources)
 
 
 def answering(task: str) -> set[str]:
     return {name for name, (_, tasks) in MODELS.items() if task in tasks}
 
 
-def test_the_place_of_the_checkout_does_not_count(sources: Path) -> None:
-    assert identities(sources) == untouched()
+def test_the_place_of_the_checkout_does_not_count(sources: Copy) -> None:
+    assert sources.changed() == set()
     assert len(set(untouched().values())) == len(MODELS)
 
 
@@ -60,62 +77,57 @@ def test_the_class_finds_what_its_module_name_finds() -> None:
     assert code_digest(model) == untouched()["bm25"]
 
 
-def test_the_simulators_truth_is_the_oracles_alone(sources: Path) -> None:
-    assert edited(sources, "benchmark/data/simulator/truth.py") == {"oracle"}
+def test_the_simulators_truth_is_the_oracles_alone(sources: Copy) -> None:
+    assert sources.edit("benchmark/data/simulator/truth.py") == {"oracle"}
 
 
 @pytest.mark.parametrize("task", ["explanation", "preference"])
-def test_a_prompt_is_of_the_models_that_answer_its_task(sources: Path, task: str) -> None:
-    changed = edited(sources, f"benchmark/tasks/{task}.py")
+def test_a_prompt_is_of_the_models_that_answer_its_task(sources: Copy, task: str) -> None:
+    changed = sources.edit(f"benchmark/tasks/{task}.py")
     assert changed == answering(task)
     assert "unimp" in changed
     assert "popularity" not in changed
 
 
-def test_a_threshold_is_of_the_models_that_choose_one(sources: Path) -> None:
-    changed = edited(sources, "benchmark/training/thresholds.py")
+def test_a_threshold_is_of_the_models_that_choose_one(sources: Copy) -> None:
+    changed = sources.edit("benchmark/training/thresholds.py")
     assert {"unimp", "s3rec"} <= changed
     assert not changed & {"popularity", "bm25", "oracle", "select-all", "hem", "sasrec"}
 
 
-def test_a_file_in_a_new_subfolder_counts_once_it_is_imported(sources: Path) -> None:
-    assert edited(sources, "unimp_model/parts/deep/new.py") == set()
+def test_a_file_in_a_new_subfolder_counts_once_it_is_imported(sources: Copy) -> None:
+    assert sources.edit("unimp_model/parts/deep/new.py") == set()
     importing = "\ndef later():\n    from unimp_model.parts.deep import new\n"
-    assert edited(sources, "unimp_model/training/losses.py", importing) == {"unimp"}
+    assert sources.edit("unimp_model/training/losses.py", text=importing) == {"unimp"}
     for file in ("unimp_model/parts/deep/new.py", "unimp_model/parts/__init__.py"):
-        before = identities(sources)
-        assert edited(sources, file, before=before) == {"unimp"}
+        assert sources.edit(file) == {"unimp"}
 
 
-def test_a_helper_two_imports_away_counts(sources: Path) -> None:
-    changed = edited(sources, "baselines/search/noise.py")  # by vectors, and by RTM's transformer
+def test_a_helper_two_imports_away_counts(sources: Copy) -> None:
+    changed = sources.edit("baselines/search/noise.py")  # by vectors, and by RTM's transformer
     assert changed == {"hem", "zam", "rtm"}
 
 
-def test_what_a_registry_names_in_a_string_counts(sources: Path) -> None:
-    changed = edited(sources, "baselines/search/lucene_index.py")
+def test_what_a_registry_names_in_a_string_counts(sources: Copy) -> None:
+    changed = sources.edit("baselines/search/lucene_index.py")
     assert "bm25" in changed
     assert "popularity" not in changed
 
 
-@pytest.mark.parametrize(
-    "file",
-    [
+def test_what_stands_behind_the_interface_is_everybodys(sources: Copy) -> None:
+    for file in (
         "benchmark/data/view.py",
         "benchmark/data/perturbations.py",
         "benchmark/data/instances/building.py",
         "benchmark/instances.py",
         "benchmark/runs/predictions.py",
         "benchmark/host/threads.py",
-    ],
-)
-def test_what_stands_behind_the_interface_is_everybodys(sources: Path, file: str) -> None:
-    assert edited(sources, file) == set(MODELS)
+    ):
+        assert sources.edit(file) == set(MODELS), file
 
 
-@pytest.mark.parametrize(
-    "file",
-    [
+def test_what_changes_no_number_changes_no_identity(sources: Copy) -> None:
+    files = [
         "benchmark/__init__.py",
         "benchmark/face/work.py",
         "benchmark/commands/data/listing.py",
@@ -131,31 +143,36 @@ def test_what_stands_behind_the_interface_is_everybodys(sources: Path, file: str
         "baselines/entries.py",
         "unimp_model/entries.py",
         "leaderboards/verification/verify.py",
-    ],
-)
-def test_what_changes_no_number_changes_no_identity(sources: Path, file: str) -> None:
-    assert (sources / file).is_file()
-    assert edited(sources, file) == set()
+    ]
+    assert all((sources.folder / file).is_file() for file in files)
+    changed = sources.edit(*files)
+    by_file = {file: sources.edit(file) for file in files} if changed else {}
+    assert (changed, by_file) == (set(), {})
 
 
-@pytest.mark.parametrize(
-    "taking",
-    [
-        "from benchmark import Added",
-        "import benchmark\nbenchmark.Added",
-        "import benchmark as ub\ndef later():\n    return ub.Added()",
-        "from benchmark import *",
-    ],
-)
-def test_what_is_taken_from_the_public_face_counts(sources: Path, taking: str) -> None:
-    (sources / "benchmark" / "added.py").write_text("class Added:\n    pass\n")
-    face = sources / "benchmark" / "__init__.py"
+#: The ways to take a name from the public face, each for a model of its own.
+TAKING = {
+    "unimp_model/training/losses.py": "from benchmark import Added",
+    "baselines/trivial/template.py": "import benchmark\nbenchmark.Added",
+    "baselines/trivial/mean_rating.py": (
+        "import benchmark as ub\ndef later():\n    return ub.Added()"
+    ),
+    "baselines/trivial/select_all.py": "from benchmark import *",
+}
+
+
+def test_what_is_taken_from_the_public_face_counts(sources: Copy) -> None:
+    (sources.folder / "benchmark" / "added.py").write_text("class Added:\n    pass\n")
+    face = sources.folder / "benchmark" / "__init__.py"
     entry = '    "Added": "benchmark.added:Added",\n'
     face.write_text(face.read_text().replace("EXPORTS = {\n", "EXPORTS = {\n" + entry))
-    assert identities(sources) == untouched()
-    assert edited(sources, "unimp_model/training/losses.py", f"\n{taking}\n") == {"unimp"}
-    before = identities(sources)
-    assert edited(sources, "benchmark/added.py", before=before) == {"unimp"}
+    assert sources.changed() == set()
+    for file, taking in TAKING.items():
+        with open(sources.folder / file, "a") as stream:
+            stream.write(f"\n{taking}\n")
+    takers = {"unimp", "template", "mean-rating", "select-all"}
+    assert sources.changed() == takers
+    assert sources.edit("benchmark/added.py") == takers
 
 
 @pytest.mark.parametrize("name", [*code.INTERFACE, *code.PLUMBING, *code.COVERED])

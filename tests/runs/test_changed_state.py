@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
@@ -115,21 +113,18 @@ def test_a_lost_state_file_is_refused(execute, odd_model, run_home: Home) -> Non
 
 @pytest.mark.parametrize("flag", ["--force", "--refit"])
 def test_a_forced_command_fits_once_for_all_its_tasks(
-    odd_model, run_home: Home, monkeypatch, tmp_path: Path, flag: str
+    cli, odd_model, run_home: Home, monkeypatch, tmp_path: Path, flag: str
 ) -> None:
     count = tmp_path / "count"
     monkeypatch.setenv("ODD_COUNT", str(count))
-    command = [sys.executable, "-m", "benchmark.cli", "run", "--model", odd_model, "--json"]
-    command += ["--task", "search", "--task", "recommendation", "--data", "sim-xs"]
-    command += ["--home", str(run_home.root)]
-    for more, fits in (([], 1), ([], 1), ([flag], 2)):
-        done = subprocess.run([*command, *more], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+    command = ["run", "--model", odd_model, "--data", "sim-xs", "--json"]
+    command += ["--task", "search", "--task", "recommendation"]
+    for more, fits, reused in (([], 1, 0), ([], 1, 2), ([flag], 2, 0)):
+        status, out, err = cli(*command, *more, home=run_home)
+        assert status == 0, err
+        assert len(json.loads(out)) == 2
         assert count.read_text() == fits * "fit\n"
-        if not more and fits == 1:
-            last = done
-    assert len(json.loads(last.stdout)) == 2
-    assert last.stderr.count("the stored run is used") == 2
+        assert err.count("the stored run is used") == reused
 
 
 WEIGHING = """

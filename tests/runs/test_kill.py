@@ -18,24 +18,27 @@ from benchmark.runs.store import PREDICTIONS, stored_runs
 KILLS = 10
 
 _COMMAND = """
-import sys
-from benchmark.runs import predictions
+from benchmark.runs import predictions, runner
 predictions.SHARD = 8
 from benchmark.cli import main
+print("begun", flush=True)
 main()
 """
 
 
 def start(model: str, home: Home, *settings: str) -> subprocess.Popen:
+    """The process of a run, as soon as it has imported what every run does."""
     arguments = ["run", "--model", model, "--task", "search", "--data", "sim-xs", "--json"]
     arguments += [word for setting in settings for word in ("--set", setting)]
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-c", _COMMAND, *arguments, "--home", str(home.root)],
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "ODD_SLEEP": "0.1", "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "ODD_SLEEP": "0.05", "OMP_NUM_THREADS": "1"},
         text=True,
     )
+    assert process.stdout.readline() == "begun\n", process.stderr.read()
+    return process
 
 
 @pytest.fixture
@@ -46,10 +49,10 @@ def killed_home(home_with, sim_xs, tmp_path) -> Home:
 
 def check_ten_kills(model: str, home: Home, killed_home: Home, *settings: str) -> None:
     """Kill a run at ten random moments; it must end like an undisturbed one."""
-    started = time.monotonic()
     undisturbed = start(model, home, *settings)
+    begun = time.monotonic()
     assert undisturbed.wait() == 0, undisturbed.stderr.read()
-    seconds = time.monotonic() - started
+    seconds = time.monotonic() - begun
     (run,) = stored_runs(home)
     expected = (run.folder / PREDICTIONS).read_bytes()
 
@@ -57,7 +60,7 @@ def check_ten_kills(model: str, home: Home, killed_home: Home, *settings: str) -
     kills = 0
     while kills < KILLS:
         process = start(model, killed_home, *settings)
-        time.sleep(draw.uniform(0.3, 0.9) * seconds)
+        time.sleep(draw.uniform(0.1, 0.9) * seconds)
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             kills += 1

@@ -133,7 +133,7 @@ def test_settings_are_checked():
     with pytest.raises(ValueError, match="extra"):
         UniMPConfig(epoch=3)
     with pytest.raises(ValueError, match="targets_per_row"):
-        UniMPConfig(targets_per_row=9)
+        UniMPConfig(targets_per_row=0)
 
 
 def test_presets_fill_in_what_is_not_given():
@@ -145,7 +145,7 @@ def test_presets_fill_in_what_is_not_given():
 
 def test_small_data_is_read_more_often():
     config = UniMPConfig(steps=100, batch_rows=10)
-    assert [config.epochs_for(rows, 9999) for rows in (1, 100, 200, 100_000)] == [100, 10, 5, 3]
+    assert [config.epochs_for(rows, 9999) for rows in (1, 100, 200, 100_000)] == [100, 10, 5, 2]
     unset = UniMPConfig(batch_rows=10)
     assert [unset.epochs_for(100, items) for items in (7, 520, 800, 9999)] == [52, 52, 80, 156]
     assert UniMPConfig(epochs=7).epochs_for(100, 9999) == 7

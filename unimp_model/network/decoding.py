@@ -112,9 +112,11 @@ class Reader:
         levels = len(vocabulary.levels)
         out = np.empty((len(rows), levels), np.float64)
         first = vocabulary.first_rating - vocabulary.text_size
-        for numbers, states, _ in self.states(rows, advance):
-            rating_rows = self.tables.output[first : first + levels]
-            p = (states @ rating_rows.T).double().softmax(-1).cpu()  # (at_once, levels)
+        for numbers, states, asked in self.states(rows, advance):
+            scores = self.network.rating_logits(
+                states, self.tables, asked, first=first, levels=levels
+            )
+            p = scores.double().softmax(-1).cpu()  # (at_once, levels)
             out[numbers] = p[: len(numbers)].numpy()
         return out
 

@@ -42,6 +42,7 @@ from unimp_model.network.fusion import (
 from unimp_model.network.item_rows import ItemRows
 from unimp_model.network.language import Cache, Injection, LanguageModel
 from unimp_model.network.lora import lora_parameters
+from unimp_model.network.matching import PREFERENCE, MatchHead
 from unimp_model.network.resampler import Resampler
 from unimp_model.sequence.batches import Batch
 from unimp_model.sequence.tokens import SPECIALS
@@ -120,6 +121,8 @@ class UniMPNetwork(nn.Module):
                 self.cross_attention[str(language.depth)] = GatedCrossAttention(
                     width, language.heads, config.gate_start
                 )
+        self.matching: MatchHead | None = None
+        """Our extension; nothing of the paper's model changes while it is ``None``."""
         if config.freezes_language_model:
             language.requires_grad_(False)
             for parameter in lora_parameters(language).values():
@@ -283,8 +286,31 @@ class UniMPNetwork(nn.Module):
         with self._precision():
             words = self.language.project(states)
             specials = states @ tables.output[: self.specials].T
+        if self.matching is not None:  # items are matched where items alone are asked for
+            specials, asked = self._with_ratings(specials, asked), None
         items = self.item_logits(states, tables, asked)
         return torch.cat([words.float(), specials.float(), items], dim=-1)
+
+    def rating_logits(
+        self, states: Tensor, tables: Tables, asked: Asked | None, *, first: int, levels: int
+    ) -> Tensor:
+        """Score ``levels`` rating tokens, the new tokens from ``first`` on: (R, L)."""
+        scores = states @ tables.output[first : first + levels].T
+        if self.matching is None:
+            return scores
+        behind = self.specials - first - levels
+        padded = functional.pad(scores, (first, behind))
+        return self._with_ratings(padded, asked)[:, first : first + levels]
+
+    def _with_ratings(self, specials: Tensor, asked: Asked | None) -> Tensor:
+        """Add the match head's votes to the logits (R, S) of rating tokens."""
+        specials, head = specials.float(), self.matching
+        if head is None or asked is None or asked.batch.seen is None:
+            return specials
+        rated = (asked.batch.kinds[asked.reads] == PREFERENCE).nonzero().flatten()
+        votes = head.rating_scores(asked.batch.seen, asked.reads[rated])  # (R', L)
+        behind = specials.shape[1] - len(SPECIALS) - votes.shape[1]
+        return specials.index_add(0, rated, functional.pad(votes, (len(SPECIALS), behind)))
 
     def item_logits(
         self, states: Tensor, tables: Tables, asked: Asked | None, tokens: Tensor | None = None
@@ -298,9 +324,16 @@ class UniMPNetwork(nn.Module):
         with self._precision():
             if tokens is None:
                 last = self.specials + len(self.items.output_delta)
-                return (states @ tables.output[self.specials : last].T).float()
-            rows = tables.output[tokens - len(self.language.output_rows)]  # (R, d)
-            return (states * rows).sum(-1).float()
+                scores = (states @ tables.output[self.specials : last].T).float()
+            else:
+                rows = tables.output[tokens - len(self.language.output_rows)]  # (R, d)
+                scores = (states * rows).sum(-1).float()
+        if self.matching is None or asked is None or asked.batch.seen is None:
+            return scores
+        matched = self.matching.item_scores(asked.batch.seen, asked.reads)
+        if tokens is not None:
+            matched = matched.gather(1, self.item_numbers(tokens, tables)[:, None])[:, 0]
+        return self.matching.own_scale * scores + matched
 
     def item_scores(self, states: Tensor, tables: Tables, asked: Asked | None = None) -> Tensor:
         """Return log-probabilities (R, n) over item tokens alone, for states (R, d)."""

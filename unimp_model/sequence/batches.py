@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unimp_model.sequence.seen import SeenBatch, stacked
 from unimp_model.sequence.template import Row
 
 #: Lengths are padded to a multiple, so that like rows meet in few shapes.
@@ -31,10 +32,12 @@ class Batch:
     kinds: Tensor  # (R,)
     choices: Tensor  # (R,)
     barred: Tensor  # (E, 2): number of a read, number of an item that may not be its answer
+    seen: SeenBatch | None = None  # what branches see as numbers, where items are matched
 
     def to(self, device: torch.device) -> Batch:
         """Return the same batch on ``device``."""
-        return Batch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+        parts = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Batch(**{name: x if x is None else x.to(device) for name, x in parts.items()})
 
 
 def attention_mask(segments: Tensor, reach: Tensor, since: Tensor | None = None) -> Tensor:
@@ -104,6 +107,7 @@ def collate(
                 for row, start in zip(rows, _starts([len(row.reads) for row in rows]), strict=True)
             ]
         ),
+        seen=_seen(rows),
     )
 
 
@@ -123,6 +127,13 @@ def bucketed(
         pool = pool[np.argsort(by_length[pool], kind="stable")]
         batches += [pool[i : i + size] for i in range(0, len(pool), size)]
     return [batches[i] for i in generator.permutation(len(batches))]
+
+
+def _seen(rows: Sequence[Row]) -> SeenBatch | None:
+    seen = [row.seen for row in rows if row.seen is not None]
+    if len(seen) < len(rows):
+        return None
+    return stacked(seen, [row.segments[row.reads].astype(np.int64) for row in rows])
 
 
 def _starts(lengths: Sequence[int]) -> list[int]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from benchmark.instances import Item
 from benchmark.tasks import PromptPart
+from unimp_model.sequence.seen import Coder, Seen
 from unimp_model.sequence.tokens import Vocabulary
 
 #: Marks a target as context reconstruction rather than a task's answer.
@@ -27,7 +28,7 @@ CONTEXT = -1
 
 @dataclass(slots=True)
 class Flat:
-    """Flattened tokens. Parallel lists, except ``images`` and ``ends``."""
+    """Flattened tokens. Parallel lists, except ``images``, ``ends`` and ``shown``."""
 
     tokens: list[int] = field(default_factory=list)
     """Token ids; :func:`visual_token` where one of an image's visual tokens stands."""
@@ -39,6 +40,8 @@ class Flat:
     """File names of photos."""
     ends: list[int] = field(default_factory=list)
     """Position of each item's [EOC]."""
+    shown: list[tuple[Item, float | None]] = field(default_factory=list)
+    """The items, each with its rating if that is told."""
 
     def add(self, tokens: Sequence[int], slot: int = -1) -> None:
         """Append tokens that are part of no attribute's value, and see the photo ``slot``."""
@@ -112,6 +115,8 @@ class Row:
     where it is taken. -1 where the whole vocabulary competes."""
     barred: NDArray[np.int32]
     """(E, 2): number of a read, and number of an item that may not be its answer."""
+    seen: Seen | None = None
+    """What each branch sees as numbers; where items are matched (the extension)."""
 
 
 def price_words(price: float) -> str:
@@ -146,6 +151,7 @@ class Template:
         visual_positions: int = 0,
         others: int = 0,
         asks_of_photo: bool = True,
+        coder: Coder | None = None,
     ) -> None:
         self.vocabulary = vocabulary
         self.words = words
@@ -154,6 +160,7 @@ class Template:
         self.visual_positions = visual_positions
         self.others = others
         self.asks_of_photo = asks_of_photo
+        self.coder = coder
         self.variants: list[Shown] = []
         """Items met that differ from what the catalogue says of them; see :meth:`token`."""
         self._variant_tokens: dict[Shown, int] = {}
@@ -287,6 +294,12 @@ class Template:
             kinds=np.array(kinds, np.int32),
             choices=np.array(choices, np.int32),
             barred=np.array(barred, np.int32).reshape(-1, 2),
+            seen=None
+            if self.coder is None
+            else self.coder.seen(
+                trunk.shown,
+                [(b.after, b.instruction.shown, b.instruction.tokens) for b in branches],
+            ),
         )
 
     def _add_item(self, flat: Flat, item: Item, rating: float | None = None) -> None:
@@ -311,6 +324,7 @@ class Template:
         flat.values += [False] * len(ending)
         flat.slots += [slot] * (len(known.tokens) + len(ending))
         flat.ends.append(len(flat.tokens) - 1)
+        flat.shown.append((item, rating))
 
     def _described(
         self, item: Item

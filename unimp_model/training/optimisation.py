@@ -9,6 +9,7 @@ from torch import nn
 
 from benchmark.errors import BenchError
 from unimp_model.config import UniMPConfig
+from unimp_model.network.matching import learns_apart
 from unimp_model.network.model import UniMPNetwork
 
 
@@ -20,10 +21,14 @@ def make_optimiser(
     inside layers are Muon's instead. ``scale`` multiplies the rates."""
     inner = _linear_maps(network) if config.optimiser == "muon" else frozenset()
     maps, matrices, vectors, item_rows, gates = [], [], [], [], []
+    matching: dict[float, list[nn.Parameter]] = {}
     for name, parameter in sorted(network.named_parameters()):
         if not parameter.requires_grad:
             continue
-        if id(parameter) in inner:
+        factor = learns_apart(name)
+        if factor is not None:
+            matching.setdefault(factor, []).append(parameter)
+        elif id(parameter) in inner:
             maps.append(parameter)
         elif name.endswith("gate"):
             gates.append(parameter)
@@ -39,6 +44,10 @@ def make_optimiser(
         {"params": vectors, "lr": rate, "weight_decay": 0.0},
         {"params": item_rows, "lr": item_rate, "weight_decay": config.item_decay},
         {"params": gates, "lr": config.gate_learning_rate * scale, "weight_decay": 0.0},
+        *(
+            {"params": some, "lr": config.matching_rate * factor * scale, "weight_decay": 0.0}
+            for factor, some in sorted(matching.items())
+        ),
     ]
     adamw = torch.optim.AdamW([g for g in groups if g["params"]], betas=(0.9, 0.98))
     if not maps:

@@ -322,7 +322,7 @@ class Trainer:
         return {**sums.means(), SPEED: tokens / (time.perf_counter() - started)}, steps
 
     def _validate(self, stage: Stage) -> tuple[float | None, dict[str, float]]:
-        """Mean validation score of the stage's tasks (``None`` without examples), and each."""
+        """Score of the stage's tasks on validation (``None`` without examples), and each task's."""
         return self.processes.from_main(lambda: self._scores(stage))
 
     def _scores(self, stage: Stage) -> tuple[float | None, dict[str, float]]:
@@ -339,7 +339,7 @@ class Trainer:
         named = {f"valid {task} {score.name}": score.value for task, score in scores.items()}
         if not scores:
             return None, named
-        return sum(score.value for score in scores.values()) / len(scores), named
+        return joint_score([score.value for score in scores.values()]), named
 
     def _rows_per_epoch(self, builder: RowBuilder, most: int | None) -> int:
         """About how many: where sequences are cut is drawn anew every epoch."""
@@ -363,6 +363,15 @@ class Trainer:
         if config.temperature > 1 and len(tasks) > 1:
             builder.rates = tempered(rates, builder.counts(), config.temperature)
         return builder
+
+
+def joint_score(scores: Sequence[float]) -> float:
+    """Return the geometric mean of the tasks' ``scores``, unlike as these are.
+
+    Each counts by how much better it is than before: in an arithmetic mean a likelihood of 0.8
+    moves more than an NDCG of 0.1 can.
+    """
+    return math.exp(sum(math.log(max(score, 1e-6)) for score in scores) / len(scores))
 
 
 def tempered(

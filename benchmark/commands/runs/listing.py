@@ -8,35 +8,25 @@ import typer
 
 from benchmark.commands.options import HomeOption, JsonOption
 from benchmark.commands.printing import print_rows
-from benchmark.commands.runs.filters import (
-    CohortFilter,
-    DataFilter,
-    LimitedFilter,
-    ModelFilter,
-    SeedFilter,
-    TaskFilter,
-)
+from benchmark.commands.runs.filters import filtered
 from benchmark.host.console import note, print_json
+from benchmark.runs.filters import Filters
 
 app = typer.Typer()
 
 
 @app.command("list", epilog="Example: unimp-bench runs list --task search --whole")
+@filtered
 def runs_list(
-    model: ModelFilter = None,
-    task: TaskFilter = None,
-    data: DataFilter = None,
-    cohort: CohortFilter = None,
-    seed: SeedFilter = None,
-    limited: LimitedFilter = None,
+    filters: Filters,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List stored runs: what each was of, its primary score, age and size."""
     from benchmark.host.home import find_home
-    from benchmark.runs.listing import Filters, list_runs
+    from benchmark.runs.listing import list_runs
 
-    rows = list_runs(find_home(home), Filters(model, task, data, cohort, seed, limited))
+    rows = list_runs(find_home(home), filters)
     if as_json:
         print_json(rows)
     elif rows:

@@ -8,15 +8,9 @@ import typer
 
 from benchmark.commands.options import DryRunOption, HomeOption, JsonOption, YesOption
 from benchmark.commands.removal import finish
-from benchmark.commands.runs.filters import (
-    CohortFilter,
-    DataFilter,
-    LimitedFilter,
-    ModelFilter,
-    SeedFilter,
-    TaskFilter,
-)
+from benchmark.commands.runs.filters import filtered
 from benchmark.host.console import confirm, note
+from benchmark.runs.filters import Filters
 
 app = typer.Typer()
 
@@ -26,16 +20,12 @@ app = typer.Typer()
     epilog="Examples: unimp-bench runs rm bm25_search_sim-s_seen_seed0-1f2e3d4c;  "
     "unimp-bench runs rm --model unimp --limited --dry-run",
 )
+@filtered
 def runs_rm(
+    filters: Filters,
     run: Annotated[
         list[str] | None, typer.Argument(metavar="RUN...", help="Folders, run ids or their starts.")
     ] = None,
-    model: ModelFilter = None,
-    task: TaskFilter = None,
-    data: DataFilter = None,
-    cohort: CohortFilter = None,
-    seed: SeedFilter = None,
-    limited: LimitedFilter = None,
     yes: YesOption = False,
     dry_run: DryRunOption = False,
     home: HomeOption = None,
@@ -46,10 +36,8 @@ def runs_rm(
     Fitted models stay: running again is fast. A run that is being executed stays.
     """
     from benchmark.host.home import find_home
-    from benchmark.runs.listing import Filters
     from benchmark.runs.removing import chosen_runs, remove_runs
 
-    filters = Filters(model, task, data, cohort, seed, limited)
     folders = chosen_runs(run or [], filters, find_home(home))
     if folders and not (yes or dry_run):
         note("\n".join(folder.name for folder in folders))

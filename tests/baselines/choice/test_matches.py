@@ -7,7 +7,6 @@ from math import log
 import numpy as np
 import pytest
 
-from baselines.choice.codes import codebook, price_edges, shown_values
 from baselines.choice.matches import (
     STATISTICS,
     Histories,
@@ -17,6 +16,7 @@ from baselines.choice.matches import (
     shared_values,
     statistics,
 )
+from benchmark.data.item_values import codebook, price_edges, shown_values
 from benchmark.instances import Item
 
 MUG = Item("a", category=("Home", "Mugs"), brand="Tin", attributes={"genre 1": "x", "genre_2": "y"})

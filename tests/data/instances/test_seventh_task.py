@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import polars as pl
 import pytest
 
 from benchmark.data.instances.tasks import DATA_TASKS
+from benchmark.host.home import Home
 from benchmark.tasks import TASKS
 
 #: How will the user rate an item of which only the query is known? The places that a task
@@ -19,10 +19,10 @@ from benchmark.tasks import TASKS
 _TASK = """
 from dataclasses import dataclass
 
-from benchmark.data.instances.tasks import DATA_TASKS, QUERY, RATING, DataTask
+from benchmark.data.instances.tasks import QUERY, RATING, DataTask
 from benchmark.instances import History
 from benchmark.predictions import Rating
-from benchmark.tasks import TASKS, Task
+from benchmark.tasks import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +46,12 @@ TASK = Task(
     prompt=lambda instance: [f"{instance.query} How will the user rate it?"],
     check=lambda instance, prediction, known: None,
 )
-TASKS.add("blind-rating", TASK)
-DATA_TASKS.add(
-    "blind-rating",
-    DataTask(
-        name="blind-rating",
-        shows=("query",),
-        target="target_rating",
-        instance=lambda row: BlindInstance(**row.common, query=row.query, scale=row.rating_scale),
-        needs=(QUERY, RATING),
-    ),
+DATA_TASK = DataTask(
+    name="blind-rating",
+    shows=("query",),
+    target="target_rating",
+    instance=lambda row: BlindInstance(**row.common, query=row.query, scale=row.rating_scale),
+    needs=(QUERY, RATING),
 )
 """
 _MODEL = '''
@@ -80,28 +76,29 @@ class Mean:
 
     def load(self, folder): self.mean = float((folder / "mean").read_text())
 '''
-_COMMAND = "import sys; import blind_rating; from benchmark.cli import main; main()"
 
 
 @pytest.fixture
-def command(tmp_path):
-    """Run ``unimp-bench`` in a process in which the seventh task is registered."""
+def command(cli, tmp_path, monkeypatch):
+    """Run ``unimp-bench`` with the seventh task registered."""
     (tmp_path / "blind_rating.py").write_text(_TASK)
     (tmp_path / "mean_model.py").write_text(_MODEL)
-    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    monkeypatch.chdir(tmp_path)
+    spec = importlib.util.spec_from_file_location("blind_rating", tmp_path / "blind_rating.py")
+    seventh = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "blind_rating", seventh)
+    spec.loader.exec_module(seventh)
 
     def call(*arguments: str) -> str:
-        result = subprocess.run(
-            [sys.executable, "-c", _COMMAND, *arguments],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": path, "UNIMP_BENCH_HOME": str(tmp_path / "home")},
-        )
-        assert result.returncode == 0, result.stderr
-        return result.stdout
+        status, out, err = cli(*arguments, home=Home(tmp_path / "home"))
+        assert status == 0, err
+        return out
 
-    return call
+    with (
+        TASKS.added("blind-rating", seventh.TASK),
+        DATA_TASKS.added("blind-rating", seventh.DATA_TASK),
+    ):
+        yield call
 
 
 def test_a_seventh_task_is_prepared_run_and_scored_with_no_file_of_ours_changed(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.data.frames import write_parquet
+from benchmark.data.listing import prepare_command
 from benchmark.data.preparing.prepare import prepare
 from benchmark.data.verify import verify
 from benchmark.errors import BenchError, UsageError
@@ -65,6 +68,18 @@ def test_other_parameters_under_the_same_name_are_refused(build) -> None:
     replaced = build(settings={"history_window": "4"}, force=True)
     assert replaced.info["history_window"] == 4
     assert [path.name for path in replaced.folder.parent.iterdir()] == ["shop"]
+
+
+def test_the_command_of_a_message_prepares_the_same_dataset(build) -> None:
+    settings = {"greeting": "it's me", "history_window": "2", "new_domains": "", "k": "20"}
+    made = build(name="mine", settings=settings)
+    words = shlex.split(prepare_command("mine", made.info))
+    assert words[:6] == ["unimp-bench", "data", "prepare", "shop", "--raw", "PATH"]
+    assert words[words.index("--name") + 1] == "mine"
+    given = [after for word, after in itertools.pairwise(words) if word == "--set"]
+    assert build(name="mine", settings=dict(pair.split("=", 1) for pair in given)).sha256 == (
+        made.sha256
+    )
 
 
 def test_changed_raw_files_under_the_same_name_are_refused(hm_raw, tmp_path) -> None:

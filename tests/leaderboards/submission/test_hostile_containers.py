@@ -11,8 +11,11 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
+from leaderboards.submission.opening import rewrite
+from leaderboards.submission.pack import write_submission
 from leaderboards.submission.schema import MANIFEST
 
 
@@ -82,13 +85,16 @@ def _bomb(gibibytes: int) -> bytes:
 
 
 def _handmade(
-    entries: list[tuple[bytes, bytes, int]], *, offsets: list[int] | None = None
+    entries: list[tuple[bytes, bytes, int]],
+    *,
+    offsets: list[int] | None = None,
+    method: int = 8,
 ) -> bytes:
-    """An archive of (name, deflate stream, announced size), written byte by byte."""
+    """An archive of (name, stream, announced size), written byte by byte."""
     body, directory = b"", b""
     for number, (name, stream, size) in enumerate(entries):
         offset = len(body) if offsets is None else offsets[number]
-        shared = struct.pack("<5H3L2H", 20, 0, 8, 0, 33, 0, len(stream), size, len(name), 0)
+        shared = struct.pack("<5H3L2H", 20, 0, method, 0, 33, 0, len(stream), size, len(name), 0)
         body += b"PK\x03\x04" + shared + name + stream
         rest = struct.pack("<3H2L", 0, 0, 0, 0, offset)
         directory += b"PK\x01\x02" + struct.pack("<H", 20) + shared + rest + name
@@ -100,22 +106,39 @@ def test_ten_gigabytes_when_unpacked_are_refused_by_their_announcement(forge) ->
     path = forge.folder / "bomb.zip"
     path.write_bytes(_handmade([(b"submission.json", _bomb(10), 2**32 - 2)]))
     assert path.stat().st_size < 2**24
-    forge.rejected(path, "file-size", f"{2**32 - 2} bytes")
+    forge.rejected(path, "zip-method", "method 8")
 
 
 def test_ten_gigabytes_behind_a_small_announcement_are_not_unpacked(forge) -> None:
     path = forge.folder / "bomb.zip"
     path.write_bytes(_handmade([(b"submission.json", _bomb(10), 1_000)]))
-    forge.rejected(path, "zip-damaged", "submission.json")
+    forge.rejected(path, "zip-method", "submission.json")
 
 
 def test_many_members_over_the_same_bytes_are_refused(forge) -> None:
     path = forge.folder / "overlap.zip"
-    stream = _bomb(1)[:100]
-    names = [b"submission.json", b"runs/a.parquet"]
-    entries = [(name, stream, 10) for name in names]
-    path.write_bytes(_handmade(entries, offsets=[0, 0]))
-    forge.rejected(path, "zip-overlap")
+    entries = [(name, b"{}", 2) for name in (b"submission.json", b"runs/aaaaaa.json")]
+    path.write_bytes(_handmade(entries, offsets=[0, 0], method=0))
+    forge.rejected(path, "zip-layout", "neighbour")
+
+
+def test_a_member_that_the_directory_does_not_list_is_refused(forge) -> None:
+    """A reader that streams would write it; one that reads the directory would not see it."""
+    hidden = _handmade([(b"../../evil.sh", b"#!/bin/sh", 9)], method=0)
+    local = hidden[: hidden.index(b"PK\x01\x02")]
+    path = forge.archive(forge.packed("search"))
+    good = path.read_bytes()
+    start = good.index(b"PK\x01\x02")
+    end = bytearray(good[-22:])
+    end[16:20] = (start + len(local)).to_bytes(4, "little")
+    path.write_bytes(good[:start] + local + good[start:-22] + bytes(end))
+    forge.rejected(path, "zip-layout", "other data")
+
+
+def test_what_a_member_carries_beside_its_bytes_is_refused(forge) -> None:
+    forge.rejected(_with_member(forge, "runs/a.parquet", comment=b"x" * 45_000), "zip-layout")
+    path = _with_member(forge, "runs/a.parquet", extra=b"\x99\x99\x04\x00evil")
+    forge.rejected(path, "zip-layout", "fields")
 
 
 def _encrypted(good: bytes) -> bytes:
@@ -135,7 +158,7 @@ def _encrypted(good: bytes) -> bytes:
         (lambda good: b"", "zip-damaged"),
         (lambda good: b"GIF89a", "zip-damaged"),
         (_encrypted, "zip-encrypted"),
-        (lambda good: good.replace(b"submission.json", b"submission.jsom", 1), "zip-damaged"),
+        (lambda good: good.replace(b"submission.json", b"submission.jsom", 1), "zip-layout"),
         (lambda good: good[:60] + bytes([good[60] ^ 255]) + good[61:], "zip-damaged"),
     ],
 )
@@ -211,12 +234,42 @@ def test_nothing_is_written_anywhere(forge, tmp_path, monkeypatch) -> None:
     assert sorted(tmp_path.parent.rglob("*")) == before
 
 
-def test_a_zip_made_by_a_file_manager_is_taken(forge) -> None:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.mkdir("runs")
+def test_a_zip_made_by_a_file_manager_is_refused_and_can_be_rewritten(forge) -> None:
+    """The folder itself packed, deflated, with what such programs leave beside it."""
+    path, out = forge.folder / "hand.zip", forge.folder / "fixed.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.mkdir("mine")
         for name, content in forge.packed("search").items():
-            archive.writestr(name, content)
-    path = forge.folder / "hand.zip"
-    path.write_bytes(buffer.getvalue())
-    assert forge.verify(path).accepted
+            archive.writestr(f"mine/{name}", content)
+        archive.writestr("mine/.DS_Store", "x")
+    forge.rejected(path, "zip-method", "--fix")
+    dropped, findings = rewrite(path, out)
+    assert (dropped, findings) == (["mine/.DS_Store"], [])
+    assert forge.verify(out).accepted
+    assert out.read_bytes() == _packed_anew(forge)
+
+
+def _packed_anew(forge) -> bytes:
+    write_submission(forge.packed("search"), again := forge.folder / "again.zip")
+    return again.read_bytes()
+
+
+def test_rewriting_keeps_the_rows_of_any_writer_and_nothing_else(forge) -> None:
+    files = forge.packed("search")
+    (name,) = files.keys() - {MANIFEST}
+    table = pq.read_table(io.BytesIO(files[name])).replace_schema_metadata({"pandas": "{}"})
+    pq.write_table(table, again := io.BytesIO(), compression="gzip")
+    path = forge.unpacked({**files, name: again.getvalue()})
+    assert not forge.verify(path).accepted
+    dropped, findings = rewrite(path, out := forge.folder / "fixed")
+    assert (dropped, findings) == ([], [])
+    assert (out / name).read_bytes() == files[name]
+
+
+def test_what_cannot_be_kept_is_told_and_nothing_is_written(forge) -> None:
+    files = forge.packed("search")
+    (name,) = files.keys() - {MANIFEST}
+    path = forge.unpacked({**files, name: b"PAR1"})
+    _, findings = rewrite(path, out := forge.folder / "fixed")
+    assert [finding.code for finding in findings] == ["parquet-damaged"]
+    assert not out.exists()

@@ -99,7 +99,8 @@ HTML = "<script>alert(1)</script>"
         (_set("declaration", "code", to="/baselines/search/bm25.py"), "url", "https"),
         (_set("declaration", "extra", to=1), "manifest-unknown-field", "extra"),
         (_set("<b>", to=1), "manifest-unknown-field", "<b>"),
-        (_set("format", to=2), "manifest-format", "2"),
+        (_set("format", to=1), "manifest-format", "1"),
+        (_set("format", to=3), "manifest-format", "3"),
         (_set("runs", to=[]), "manifest-size", "runs"),
         (_set("runs", to={}), "manifest-type", "runs"),
         (_set("runs", to=[{}] * 5_000), "manifest-size", "runs"),
@@ -109,7 +110,7 @@ HTML = "<script>alert(1)</script>"
         (_run("predictions_sha256", to="0" * 64), "predictions-edited", "SHA-256"),
         (_run("predictions_sha256", to="0" * 63), "name", "SHA-256"),
         (_run("settings", to={"weights": "/home/me/weights"}), "path", "one machine"),
-        (_run("settings", to={"weights": ["~/weights"]}), "path", "relative"),
+        (_run("settings", to={"weights": ["~/weights"]}), "path", "one machine"),
         (_run("settings", to={"weights": "C:/weights"}), "path", "one machine"),
         (_run("tuning", to={"trials": 0, "metric": "NDCG@5", "value": 0.1}), "manifest-range", "0"),
         (_run("tuning", to={"trials": 9, "metric": HTML, "value": 0.1}), "name", "script"),
@@ -121,11 +122,17 @@ HTML = "<script>alert(1)</script>"
         (_run("task", to="serch"), "task-unknown", "'serch'"),
         (_run("cohort", to="everyone"), "cohort-unknown", "'everyone'"),
         (_run("perturb", to="nx"), "perturb-unknown", "'nx'"),
-        (_run("task_version", to=2), "task-version", "version 2"),
+        (_run("task_version", to=9), "task-version", "version 9"),
         (_run("data", to="../sim-xs"), "name", "'../sim-xs'"),
         (_run("dataset_sha256", to="0" * 64), "dataset-hash", "000000000000"),
         (_run("instances_sha256", to="0" * 64), "instances-hash", "000000000000"),
-        (_run("cohort", to="new-domain"), "dataset-lacks", "new-domain"),
+        (_run("cohort", to="new-domain"), "instances-hash", "instances are"),
+        (_run("created", to="2026-02-30T00:00:00+00:00"), "date", "does not exist"),
+        (_run("created", to="2999-01-01T00:00:00+00:00"), "date", "to come"),
+        (_run("settings", to={"weights": "a/../../b"}), "path", "leads out"),
+        (_run("scores", "HR@5", "high", to=1e-9), "interval-excludes", "outside"),
+        (_set("declaration", "contamination", to="\u3164"), "text-control", "U+3164"),
+        (_set("description", to="a\u202eb"), "text-control", "U+202E"),
         (_run("scores", to={}), "manifest-size", "scores"),
         (_run("scores", "HR@7", to=None), "manifest-type", "HR@7"),
         (_run("scores", HTML, to=None), "name", "script"),
@@ -246,7 +253,8 @@ def _moved(by: float) -> Callable[[Manifest], None]:
 
     def apply(manifest: Manifest) -> None:
         scores = [scores for run in manifest["runs"] if (scores := _judged_scores(run))]
-        scores[0]["value"] += by
+        for end in ("value", "low", "high"):
+            scores[0][end] += by
 
     return apply
 

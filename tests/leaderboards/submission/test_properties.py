@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from leaderboards.submission import schema, strict_json, tables
 from leaderboards.submission.findings import Refused, shown
+from leaderboards.submission.limits import Budget
 from leaderboards.submission.schema import MANIFEST
-from leaderboards.submission.thrift import Malformed, Reader
 
 MANY = settings(
     max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -68,7 +68,7 @@ def test_a_spoiled_parquet_file_is_refused_or_read(seed, packed, spoil) -> None:
     (name,) = files.keys() - {MANIFEST}
     spoiled = spoil(files[name], seed)
     try:
-        table = tables.decode(spoiled, "search", "x")
+        table = tables.decode(spoiled, "search", "x", Budget())
     except Refused as error:
         refused = error
     else:
@@ -83,19 +83,8 @@ def test_a_spoiled_parquet_file_is_refused_or_read(seed, packed, spoil) -> None:
 def test_random_bytes_are_no_footer(content) -> None:
     length = len(content).to_bytes(4, "little")
     with pytest.raises(Refused) as raised:
-        tables.decode(b"PAR1" + content + length + b"PAR1", "search", "x")
+        tables.decode(b"PAR1" + content + length + b"PAR1", "search", "x", Budget())
     assert raised.value.finding.code.startswith("parquet-")
-
-
-@MANY
-@given(content=st.binary(max_size=300))
-def test_thrift_stays_within_its_bytes_and_budget(content) -> None:
-    reader = Reader(content, budget=100)
-    try:
-        reader.struct()
-    except Malformed:
-        return
-    assert reader.at <= len(content)
 
 
 @MANY

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from scipy.stats import binom
 
 from benchmark.errors import BenchError
 from benchmark.host.home import Home
@@ -13,7 +15,7 @@ from benchmark.runs.spec import RunSpec
 from benchmark.tasks import TASKS
 from leaderboards.submission.pack import files_of, write_submission
 from leaderboards.submission.schema import MANIFEST
-from leaderboards.verification.reproducing import sample
+from leaderboards.verification.reproducing import AGREEMENT, FEWEST, sample
 
 DECLARATION = {
     "training_data": "The training part, and fewer than 3 other things; 100 % of it.",
@@ -128,7 +130,7 @@ def test_a_rerun_that_agrees_earns_the_last_badge(forge) -> None:
     assert forge.verify(path, reproduce="random").badge == "reproduced"
     other = forge.verify(path, reproduce="popularity")
     assert [problem.code for problem in other.problems] == ["not-reproduced"]
-    assert "6 of 6" in other.problems[0].message
+    assert "108 of 108" in other.problems[0].message
 
 
 @pytest.mark.parametrize("task", ["preference", "explanation", "selection", "image-generation"])
@@ -147,8 +149,31 @@ def test_a_model_that_cannot_answer_reproduces_nothing(forge) -> None:
         forge.verify(forge.archive(forge.packed("preference")), reproduce="bm25")
 
 
-def test_the_sample_is_a_twentieth_and_seeded() -> None:
-    rows = sample(1_000, "a")
-    assert len(rows) == len(set(rows)) == 50
-    assert rows == sorted(rows) == sample(1_000, "a") != sample(1_000, "b")
-    assert sample(1, "a") == [0]
+def test_the_sample_is_a_twentieth_at_least_two_hundred_and_seeded() -> None:
+    rows = sample(10_000, 1)
+    assert len(rows) == len(set(rows)) == 500
+    assert rows == sorted(rows) == sample(10_000, 1) != sample(10_000, 2)
+    assert len(sample(1_000, 1)) == 200
+    assert sample(3, 1) == [0, 1, 2]
+
+
+def test_a_fifth_of_forged_answers_is_found_but_once_in_many_thousands() -> None:
+    """What the sample of 200 leaves to chance, counted and computed."""
+    allowed = int(FEWEST * (1 - AGREEMENT))
+    assert binom.cdf(allowed, FEWEST, 0.2) < 1e-14
+    assert binom.cdf(allowed, FEWEST, 0.05) < 0.003
+    forged = set(range(720))
+    missed = [len(forged.intersection(sample(3_600, seed))) <= allowed for seed in range(2_000)]
+    assert not any(missed)
+
+
+def test_forged_answers_are_not_reproduced_whichever_are_asked(forge) -> None:
+    def forged(rows: list[dict[str, Any]]) -> None:
+        for row in rows[::5]:
+            row["items"] = [row["items"][-1], *row["items"][:-1]]
+
+    result = forge.verify(forge.rows(forged), reproduce="random")
+    assert "not-reproduced" in [problem.code for problem in result.problems]
+    (found,) = result.reproductions
+    assert found.sampled == 108
+    assert found.same == 108 - 22

@@ -36,6 +36,7 @@ _RESAMPLER_LAYER = {
 NEW_ROWS = {
     "special_input",
     "special_output",
+    "items.code_delta",
     "items.input_delta",
     "items.input_mark",
     "items.output_delta",

@@ -1,0 +1,96 @@
+"""A reader that breaks a limit or dies is a finding; the process that asked goes on."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from leaderboards.submission import cage_server, limits
+from leaderboards.submission.cage import RESULT, _end_of
+from leaderboards.submission.findings import Refused
+
+
+@pytest.fixture
+def ended(tmp_path: Path, monkeypatch):
+    """How a child ends that does ``job`` within the limits, in ``clock`` seconds."""
+
+    def run(job, *, seconds: float = 5.0, clock: float = 30.0) -> str:
+        monkeypatch.setitem(cage_server.JOBS, "trial", job)
+        request = {"job": "trial", "out": str(tmp_path), "seconds": seconds, "arguments": {}}
+        child = os.fork()
+        if child == 0:
+            cage_server._work(request)
+        return str(cage_server._wait(child, clock)["ended"])
+
+    return run
+
+
+def _endless() -> dict:
+    while True:
+        pass
+
+
+def _asleep() -> dict:
+    threading.Event().wait(60)
+    return {}
+
+
+def _memory() -> dict:
+    return {"length": len(bytearray(4 * limits.CAGE_BYTES))}
+
+
+def _killed() -> dict:
+    faulthandler.disable()  # pytest's, which would tell of it
+    os.kill(os.getpid(), signal.SIGSEGV)
+    return {}
+
+
+def test_work_within_the_limits_is_done(ended, tmp_path) -> None:
+    assert ended(lambda: {"answer": 42}) == "done"
+    assert (tmp_path / RESULT).read_text() == '{"value": {"answer": 42}}'
+
+
+@pytest.mark.parametrize(
+    ("job", "seconds", "clock", "end"),
+    [
+        (_endless, 0.5, 30.0, "time"),
+        (_asleep, 5.0, 0.5, "time"),
+        (_memory, 5.0, 30.0, "memory"),
+        (_killed, 5.0, 30.0, "SIGSEGV"),
+    ],
+)
+def test_breaking_a_limit_ends_the_reader_alone(ended, job, seconds, clock, end) -> None:
+    assert ended(job, seconds=seconds, clock=clock) == end
+
+
+def test_what_a_reader_writes_is_bounded(ended, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(limits, "CAGE_OUT_BYTES", 1 << 20)
+
+    def fill() -> dict:
+        (tmp_path / "large").write_bytes(bytes(1 << 22))
+        return {}
+
+    assert ended(fill) == "disk"
+    assert (tmp_path / "large").stat().st_size <= 1 << 20
+
+
+def test_a_reader_opens_few_files(ended) -> None:
+    def open_many() -> dict:
+        kept = [os.open(os.devnull, os.O_RDONLY) for _ in range(1_000)]
+        return {"files": len(kept)}
+
+    assert ended(open_many) == "disk"
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [("memory", "limit-memory"), ("time", "limit-time"), ("SIGSEGV", "reader-crashed")],
+)
+def test_every_end_has_a_code(end, code) -> None:
+    finding = Refused(*_end_of(end, "mine.zip", 10.0)).finding
+    assert (finding.code, finding.where) == (code, "mine.zip")
