@@ -200,4 +200,4 @@ def test_auto_follows_the_data_and_the_package(photo_shop, packaged):
 
 def test_the_packaged_encoder_reads_no_texts(photo_shop):
     with pytest.raises(UsageError, match="reads photos, not texts"):
-        text_encoder("efficientnet-lite0", photo_shop().view, steps=STEPS)
+        text_encoder("efficientnet-lite0", photo_shop().view, [], steps=STEPS)
