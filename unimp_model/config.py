@@ -230,10 +230,10 @@ class UniMPConfig(BaseModel):
         "multi-task-efficient", description="learning strategy (Table 7)"
     )
     own_rows: int | None = Field(
-        300, ge=1, description="user sequences, at most, of a fine-tuning epoch"
+        600, ge=1, description="user sequences, at most, of a fine-tuning epoch"
     )
     own_epochs: int = Field(1, ge=1, le=1000, description="fine-tuning epochs of each task")
-    own_rate: float = Field(0.1, gt=0, le=10, description="factor on learning rates in them")
+    own_rate: float = Field(0.3, gt=0, le=10, description="factor on learning rates in them")
     answer_tokens: int = Field(40, ge=1, le=500, description="longest explanation, in tokens")
     context_weight: float = Field(0.3, ge=0, le=10, description="weight of context loss, Eq. 7")
     context_share: float = Field(
@@ -277,7 +277,7 @@ class UniMPConfig(BaseModel):
         300, ge=1, description="validation users whose rankings are scored per epoch"
     )
     validation_others: int = Field(
-        100, ge=1, description="validation users scored per epoch on each other task"
+        300, ge=1, description="validation users scored per epoch on each other task"
     )
     choosing_users: int = Field(
         1000, ge=1, description="validation users a threshold or temperature is chosen on, at most"

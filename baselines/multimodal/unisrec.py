@@ -46,7 +46,9 @@ class UniSRecSettings(CausalSettings):
 
     batch_size: int = Field(128, ge=1, le=1_000_000, description="training rows a step")
     epochs: int = Field(300, ge=1, le=100_000, description="most passes over the training data")
-    loss_type: Literal["CE"] = Field("CE", description="cross-entropy over the catalogue")
+    loss_type: Literal["CE"] = Field(
+        "CE", description="cross-entropy, over the items of contrasted"
+    )
     n_layers: int = Field(2, ge=1, le=64, description="blocks")
     n_heads: int = Field(2, ge=1, le=64, description="attention heads")
     hidden_size: int = Field(
@@ -59,6 +61,10 @@ class UniSRecSettings(CausalSettings):
     adaptor_dropout: float = Field(0.2, ge=0, lt=1, description="dropout of text vectors")
     temperature: float = Field(0.07, gt=0, le=100, description="that cosines are divided by")
     transductive: bool = Field(False, description="whether items have vectors of their own too")
+    contrasted: Literal["taken", "all"] = Field(
+        "taken", description="items in the cross-entropy: those taken in training, so that no "
+        "other one is learned to be bad; or all",
+    )  # fmt: skip
     pretrain_epochs: int = Field(50, ge=0, le=100_000, description="epochs of the first stage")
     pretrain_batch_size: int = Field(256, ge=1, le=1_000_000, description="rows a step there")
     sequence_weight: float = Field(
@@ -258,10 +264,17 @@ class UniSRec(CausalModel):
         return torch.cat(states), torch.cat(right)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Return the mean cross-entropy of the next items, over all of the table and padding."""
+        """Return the mean cross-entropy of the next items, a scalar.
+
+        It is over padding, as with the authors, and the items of ``contrasted``.
+        """
         table = self.network.table()
         states, right = self._with_targets(batch, table)
         scaled = normalize(states) / self.config.temperature
+        if self.config.contrasted == "taken":
+            taken = torch.from_numpy(np.flatnonzero(self._popularity) + 1).to(table.device)
+            tokens = torch.cat([taken.new_zeros(1), taken])
+            table, right = table[tokens], torch.searchsorted(tokens, right)
         return catalogue_cross_entropy(scaled, normalize(table), right)
 
     @torch.no_grad()

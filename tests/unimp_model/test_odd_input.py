@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -15,6 +16,7 @@ from benchmark.host.home import Home
 from benchmark.instances import History, Item, RecommendationInstance, SelectionInstance
 from benchmark.tasks import TASKS
 from unimp_model.adapter import UniMP
+from unimp_model.tasks.selecting import selected, tempered
 
 ALL = sorted(UniMP.tasks)
 
@@ -73,14 +75,16 @@ def test_candidates_without_text_and_photo_and_a_single_one(fitted, instances, s
     assert [len(a.scores) for a in answers] == [len(bare), 1]
 
 
-def test_a_selection_has_what_reaches_the_threshold(fitted, instances):
+def test_a_selection_has_as_many_candidates_as_promise_the_best_f1(fitted, instances):
+    chosen = fitted.chosen
     for question, answer in zip(
         instances["selection"], fitted.predict(instances["selection"]), strict=True
     ):
+        p = tempered(np.array(answer.scores), chosen.selection_temperature)
         expected = [
             c.item_id
-            for c, score in zip(question.candidates, answer.scores, strict=True)
-            if score >= fitted.chosen.threshold
+            for c, is_best in zip(question.candidates, selected(p, chosen.taken), strict=True)
+            if is_best
         ]
         assert list(answer.chosen) == expected
 

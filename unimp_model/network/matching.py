@@ -156,9 +156,7 @@ class MatchHead(nn.Module):
         if self.uses[QUERY]:
             words = seen.branches.words[seen.of_read[reads]]  # (R, Q)
             numbers = self.word_of[words.clamp(min=0)] * (words >= 0)
-            said = functional.one_hot(numbers, len(self.item_words)).amax(1).float()
-            said = said.index_fill(1, torch.zeros(1, dtype=torch.long, device=said.device), 0.0)
-            found = found + self.query * (said @ self.item_words)
+            found = found + self.query * (_holds(numbers, len(self.item_words)) @ self.item_words)
         return found
 
     def rating_scores(self, seen: SeenBatch, reads: Tensor) -> Tensor:
@@ -191,7 +189,7 @@ class MatchHead(nn.Module):
 
     def _of_values(self, history: History) -> Tensor:
         numbers = self._values_of(history.codes)
-        held = functional.one_hot(numbers, len(self.key_of)).amax(2).float()  # (R, W, V + 1)
+        held = _holds(numbers, len(self.key_of))  # (R, W, V + 1)
         return statistics_of(held, history.deviations)
 
     def _values_of(self, codes: Tensor) -> Tensor:
@@ -234,7 +232,7 @@ class MatchHead(nn.Module):
     def _votes(self, history: History, asked: Tensor, level: Tensor) -> Tensor:
         """Votes (R,) on items of codes ``asked`` (R, C)."""
         numbers = self._values_of(asked)
-        wanted = functional.one_hot(numbers, len(self.key_of)).amax(1).float()  # (R, V + 1)
+        wanted = _holds(numbers, len(self.key_of))  # (R, V + 1)
         weights = torch.cat([self.votes, self.votes.new_zeros(1, 3)])[self.key_of]
         each = (_voting(self._of_values(history), level) * weights).sum(-1)  # (R, V + 1)
         return (each * wanted).sum(1)
@@ -273,6 +271,13 @@ def statistics_of(held: Tensor, deviations: Tensor) -> Tensor:
     total = held.sum(1)
     rated = torch.einsum("rwv,rw->rv", held, deviations) / (1 + total)
     return torch.stack([*latest, total.log1p(), rated], dim=-1)
+
+
+def _holds(numbers: Tensor, count: int) -> Tensor:
+    """Return 1 where a number is among the last dimension's, (..., count); 0 is no number."""
+    found = torch.zeros(*numbers.shape[:-1], count, device=numbers.device)
+    found = found.scatter(-1, numbers, 1.0)
+    return torch.cat([torch.zeros_like(found[..., :1]), found[..., 1:]], dim=-1)
 
 
 def _voting(statistics: Tensor, level: Tensor) -> Tensor:

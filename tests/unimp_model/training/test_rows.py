@@ -84,7 +84,6 @@ def test_a_training_row_is_the_evaluation_sequence_with_its_answer(view, templat
 def test_a_training_selection_asks_for_every_candidate(view, template, builder):
     asked = builder(selection=1.0)
     examples = view.examples("selection")
-    none = template.vocabulary.none
     for example in [examples[i] for i in range(0, len(examples), 37)]:
         row = _row(asked, *_place(asked, view, example))
         question = question_row(template, "selection", example.instance, window=WINDOW)
@@ -94,7 +93,7 @@ def test_a_training_selection_asks_for_every_candidate(view, template, builder):
         assert row.choices.tolist() == list(choices)
         taken = [c.item_id in example.target for c in example.instance.candidates]
         assert any(taken)
-        assert row.targets.tolist() == [t if x else none for t, x in zip(choices, taken)]  # noqa: B905
+        assert row.targets.tolist() == [t if x else -1 for t, x in zip(choices, taken)]  # noqa: B905
 
 
 def test_a_drawing_is_made_from_its_target_and_others_of_its_query(view, template, builder, codes):
@@ -189,3 +188,30 @@ def test_a_reordered_history_keeps_each_items_own_rating(view, builder):
     items = [t - vocabulary.first_item for t in trunk if t >= vocabulary.first_item]
     assert items == [asked.interactions.items[r] for r in sequences.rows[user][:5]]
     assert ratings == [asked.interactions.ratings[r] for r in sequences.rows[user][:5]]
+
+
+def test_a_recommendation_is_barred_from_all_the_user_had_before_and_a_rating_from_nothing(builder):
+    asked = builder(recommendation=1.0, preference=1.0)
+    user = next(i for i, rows in enumerate(asked.sequences) if len(rows) > WINDOW + 2)
+    sequence = asked.sequences[user]
+    row = _row(asked, user, WINDOW + 2)
+    past = [asked.interactions.items[r] for r in sequence[: WINDOW + 2]]  # more than the window
+    number = row.kinds.tolist().index(ALL_TASKS.index("recommendation"))
+    assert row.barred.tolist() == [[number, item] for item in past]
+
+
+def test_every_target_is_asked_behind_a_full_window(builder):
+    asked = builder(recommendation=1.0)
+    generator = np.random.default_rng(0)
+    sequences = asked.reordered(0.0, generator)
+    lengths = [len(s) for s in asked.sequences]
+    vocabulary = asked.template.vocabulary
+    for chunk in chunks(lengths, window=WINDOW, targets=4, generator=generator):
+        row = asked.row(chunk, sequences, generator, context=False)
+        for number, position in enumerate(range(chunk.first, chunk.last + 1), start=1):
+            at = np.flatnonzero(row.segments == number)[0]
+            seen = (row.segments == 0) & (np.arange(len(row.tokens)) >= row.since[at])
+            seen &= np.arange(len(row.tokens)) <= row.reach[at]
+            items = [t for t in row.tokens[seen] if t >= vocabulary.first_item]
+            window = asked.sequences[chunk.user][max(0, position - WINDOW) : position]
+            assert items == [vocabulary.first_item + asked.interactions.items[r] for r in window]

@@ -243,9 +243,11 @@ def test_a_frozen_language_model_is_tuned_in_its_last_layer_for_a_task_alone(
         assert list(loaded.predict(asked)) == list(model.predict(asked))
 
 
-def test_validation_chooses_threshold_and_temperature(fitted):
+def test_validation_chooses_how_selections_and_ratings_are_read(fitted):
     chosen = fitted.chosen
-    assert 0 < chosen.threshold <= 1
+    assert chosen.taken >= 1
+    assert 0.3 <= chosen.selection_temperature <= 3.0
+    assert 0.5 <= chosen.rating_slope <= 2.0
     assert 0.1 <= chosen.temperature <= 2.0
 
 
