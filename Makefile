@@ -7,9 +7,11 @@ SOURCES := benchmark baselines unimp_model leaderboards tests speed docs
 
 .PHONY: bench test test-slow test-arithmetic under-compatible under-default lint models clean
 
-bench: $(VENV)/.core  ## install, then UniMP and its rivals on simulated search
+bench: $(VENV)/.core  ## install, then UniMP, simple rivals and both ceilings on simulated search
 	$(BIN)/unimp-bench run --task search --data sim-s \
-	  --model unimp --model bm25 --model popularity --model random --model oracle
+	  --model unimp --model attribute-counts --model bm25 --model popularity:within-query \
+	  --model popularity --model random --model informed --model oracle
+	@echo "Our extension of UniMP beside them: $(BIN)/unimp-bench run --task search --model unimp --model unimp:matching"
 
 test: $(VENV)/.dev  ## the fast tests (12 minutes on 2 cores)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"

@@ -75,6 +75,19 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """How much of the gap between a floor and a ceiling a system covers, with its interval.
+
+    0 is the floor, 1 the ceiling; a system below the one is below 0, above the other above 1.
+    ``low`` and ``high`` are ``None`` below :data:`FEWEST_USERS` users.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class RankInterval:
     """The best and the worst rank, 1 being first, that the data allow a system."""
 
@@ -180,6 +193,44 @@ def paired_difference(
             p_value = _constant_p_value(metric, value, sample.users)
     low, high = (None, None) if ends is None else ends
     return Difference(metric.name, value, low, high, p_value, sample.n, sample.users)
+
+
+def paired_share(
+    metric: Metric,
+    statistics: Statistics,
+    floor: Statistics,
+    ceiling: Statistics,
+    users: ArrayLike | Sequence[str],
+    *,
+    resamples: int = DIFFERENCE_RESAMPLES,
+    seed: int = 0,
+    level: float = LEVEL,
+) -> Share | None:
+    """Return (score - floor) / (ceiling - floor) in ``metric``, all three on the same instances.
+
+    Row i of each of the statistics (n, columns) and ``users[i]`` belong to the same instance. Each
+    resample of users gives a ratio of its own three values (Davison and Hinkley, 1997, section
+    2.4), so the interval knows that floor and ceiling are estimated too. The sign is right for
+    errors as well: both differences turn around. ``None`` where the ceiling is not above the floor
+    beyond doubt: the interval of the gap holds 0, and a share of nothing means nothing. Raises as
+    :func:`summarise` does.
+    """
+    rows = [_checked(metric, each) for each in (statistics, floor, ceiling)]
+    sample = UserSums.of(rows, users)
+    score, low, high = (float(metric.value(each.mean(axis=0))) for each in rows)
+    sign = 1 if metric.higher_is_better else -1
+    if sign * (high - low) <= _NO_SPREAD:
+        return None
+    value = (score - low) / (high - low)
+    if sample.users < FEWEST_USERS:
+        return Share(value, None, None)
+    means = sample.resampled_means(resamples, seed)
+    scores, lows, highs = (metric.value(means[:, columns]) for columns in _slices(rows))
+    gaps = sign * (highs - lows)
+    if _percentiles(gaps, level)[0] <= 0:
+        return None
+    some = gaps > 0  # all but a few of the resamples
+    return Share(value, *_percentiles(sign * (scores - lows)[some] / gaps[some], level))
 
 
 def paired_effect(

@@ -286,3 +286,45 @@ def test_one_difference_for_all_users_is_significant_only_where_its_interval_lea
             HR, {"a": _one(HR, ours), "b": _one(HR, theirs)}, np.arange(20)
         )
         assert better[0, 1] == (found.p_value < 0.05)
+
+
+def test_a_share_is_of_the_gap_between_floor_and_ceiling_and_its_interval_of_all_three() -> None:
+    rng = np.random.default_rng(5)
+    luck, users = rng.random(600), np.arange(600)
+    low, middle, high = (_one(HR, luck < share) for share in (0.2, 0.5, 0.8))
+    share = stats.paired_share(HR, middle, low, high, users)
+    assert share is not None
+    hits = [float(each["HR@5"].mean()) for each in (low, middle, high)]
+    assert share.value == pytest.approx((hits[1] - hits[0]) / (hits[2] - hits[0]))
+    # The delta method for a ratio of means, whose parts are counted on the same users.
+    above, gap = middle["HR@5"] - low["HR@5"], high["HR@5"] - low["HR@5"]
+    error = np.std(above - share.value * gap) / gap.mean() / np.sqrt(600)
+    assert share.low == pytest.approx(share.value - 1.96 * error, abs=0.015)
+    assert share.high == pytest.approx(share.value + 1.96 * error, abs=0.015)
+
+
+def test_the_ends_of_a_share_are_exact_and_errors_count_downwards() -> None:
+    rng = np.random.default_rng(6)
+    noise, users = rng.random(300), np.arange(300)
+    floor, ceiling = _one(RMSE, 4 + noise), _one(RMSE, 1 + noise)
+    assert stats.paired_share(RMSE, floor, floor, ceiling, users) == stats.Share(0.0, 0.0, 0.0)
+    assert stats.paired_share(RMSE, ceiling, floor, ceiling, users) == stats.Share(1.0, 1.0, 1.0)
+    between = stats.paired_share(RMSE, _one(RMSE, 2 + noise), floor, ceiling, users)
+    worse = stats.paired_share(RMSE, _one(RMSE, 6 + noise), floor, ceiling, users)
+    assert 0 < between.low <= between.value <= between.high < 1
+    assert worse.high < 0
+
+
+def test_no_share_of_a_gap_that_may_be_none_or_is_the_wrong_way_round() -> None:
+    users = np.arange(300)
+    one, other = _one(HR, _bernoulli(300, 0.5, 1)), _one(HR, _bernoulli(300, 0.52, 2))
+    low, high = _one(HR, _bernoulli(300, 0.1, 3)), _one(HR, _bernoulli(300, 0.9, 4))
+    assert stats.paired_share(HR, high, one, other, users) is None
+    assert stats.paired_share(HR, one, high, low, users) is None
+    assert stats.paired_share(HR, one, one, one, users) is None
+
+
+def test_a_share_of_few_users_has_no_interval() -> None:
+    users = np.arange(stats.FEWEST_USERS - 1)
+    low, middle, high = (_one(HR, users < count) for count in (2, 7, 12))
+    assert stats.paired_share(HR, middle, low, high, users) == stats.Share(0.5, None, None)

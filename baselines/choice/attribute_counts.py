@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,6 @@ from baselines.choice.votes import Rated, best_ridge, predicted, votes
 from baselines.learning.past import save_arrays
 from baselines.learning.queries import answering
 from baselines.learning.selecting import choose_threshold, selections
-from baselines.multimodal.encoders import OWN
 from baselines.multimodal.features import Features, image_features
 from benchmark.data.instances.timeline import Timeline
 from benchmark.data.simulator.truth import ATTACHMENT, index_of, read_truth
@@ -39,6 +39,8 @@ from benchmark.model import TrainingView
 from benchmark.predictions import Prediction, Rating, Selection
 from benchmark.ranking import RankingInstance, rank_in_blocks
 from benchmark.training.validation import spread
+from benchmark.vision.encoder_names import AUTO
+from benchmark.vision.encoder_names import DESCRIPTION as ENCODERS
 
 _RECORD, _ARRAYS = "items.json", "learnt.safetensors"
 NO_PHOTOS = "none"
@@ -50,9 +52,7 @@ class AttributeCountsConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    image_encoder: str = Field(
-        OWN, description="own, ARCHITECTURE/WEIGHTS of open_clip, hf-hub:REPOSITORY, or none"
-    )
+    image_encoder: str = Field(AUTO, description=f"none, or {ENCODERS}")
     encoder_steps: int = Field(330, ge=0, le=100_000, description="training steps of own encoder")
     most_keys: int = Field(12, ge=1, le=1000, description="keys of items' values, at most")
     examples: int = Field(5000, ge=1, description="training examples of each task, at most")
@@ -262,7 +262,7 @@ class AttributeCounts:
         filled = [[*items, *[items[-1]] * (most - len(items))] for items in shown]
         found = self.reader.shown([item for items in filled for item in items])
         allowed = np.arange(most) < np.array([len(items) for items in shown])[:, None]
-        return Shown(*(f.reshape(len(shown), most, *f.shape[1:]) for f in found)), allowed
+        return found.at(np.arange(len(shown) * most).reshape(len(shown), most)), allowed
 
     def _select(self, instances: Sequence[SelectionInstance]) -> Iterator[Selection]:
         return selections(instances, self._of_candidates, self.reader.index, self.threshold)
@@ -274,7 +274,7 @@ class AttributeCounts:
         def block(rows: NDArray[np.int64]) -> NDArray[np.floating]:
             some = [instances[i] for i in rows]
             x, usual = self.votes([(i.history, i.item) for i in some], folds[rows])
-            return usual + predicted(x, weights)
+            return np.asarray(usual + predicted(x, weights))
 
         for instance, value in zip(instances, in_blocks(len(instances), block), strict=True):
             low, high = instance.scale
@@ -294,14 +294,36 @@ class AttributeCounts:
         return votes(shown, items.at(np.s_[:, None]), self.kinds), usual
 
 
+Cause = Literal["photo", "words", "order"]
+
+
+class TrueAttributeCountsConfig(AttributeCountsConfig):
+    """The same, and which causes of a choice are kept from it."""
+
+    without: tuple[Cause, ...] = Field(
+        (),
+        description="what is kept from it: photo (colour, shape, pattern), words (brand, "
+        "material, price), order (whose item is the latest)",
+    )
+
+
 class TrueAttributeCounts(AttributeCounts):
     """The same, given each item's true attributes: no words to read and no photo to see.
 
     What it scores above ``attribute-counts`` is what reading and seeing lose; it is no system,
-    for it knows what no system is told.
+    for it knows what no system is told. What it loses ``without`` a cause of choices is that
+    cause's share in what the simulated data can teach.
     """
 
+    Config = TrueAttributeCountsConfig
+    config: TrueAttributeCountsConfig
     name = "true-attribute-counts"
+
+    def histories(self, histories: Sequence[History], folds: NDArray[np.int64]) -> Histories:
+        """Return ``histories``, by item id instead of time where the order is kept from it."""
+        if "order" in self.config.without:
+            histories = [_by_id(history) for history in histories]
+        return super().histories(histories, folds)
 
     def _features(self, data: TrainingView) -> None:
         return None
@@ -309,9 +331,11 @@ class TrueAttributeCounts(AttributeCounts):
     def _told(self, data: TrainingView) -> Told:
         items = read_truth(data.attachment(ATTACHMENT)).items
         cheap = np.argsort(np.argsort(items.price, kind="stable")) * 5 // len(items.price)
+        kept_from = {key for cause in self.config.without for key in _KEYS_OF.get(cause, ())}
         tables = {
-            **{key: getattr(items, key) for key in _TRUE_KEYS},
-            "price": cheap,
+            key: cheap if key == "price" else getattr(items, key)
+            for key in _TRUE_KEYS
+            if key not in kept_from
         }
         return {
             item_id: {key: [str(table[index_of(item_id)])] for key, table in tables.items()}
@@ -319,7 +343,21 @@ class TrueAttributeCounts(AttributeCounts):
         }
 
 
-_TRUE_KEYS = ("colour", "shape", "pattern", "leaf", "brand", "material")
+_KEYS_OF: Mapping[Cause, tuple[str, ...]] = {
+    "photo": ("colour", "shape", "pattern"),
+    "words": ("brand", "material", "price"),
+}
+_TRUE_KEYS = (*_KEYS_OF["photo"], "leaf", *_KEYS_OF["words"])
+
+
+def _by_id(history: History) -> History:
+    """The same items and ratings in the order of the items' ids, which tells nothing."""
+    order = sorted(range(len(history)), key=lambda i: history.items[i].item_id)
+    return replace(
+        history,
+        items=tuple(history.items[i] for i in order),
+        ratings=tuple(history.ratings[i] for i in order),
+    )
 
 
 class _Learner:

@@ -26,5 +26,10 @@ MODELS: tuple[ModelEntry, ...] = (
         group="choice",
         role="ceiling",
         cost=1,
+        variants={
+            "no-photo": {"without": ("photo",)},
+            "no-words": {"without": ("words",)},
+            "no-order": {"without": ("order",)},
+        },
     ),
 )

@@ -101,8 +101,8 @@ class Reader:
             latest = list(zip(history.items, history.ratings, strict=True))[-width:]
             for column, (item, rating) in enumerate(latest, start=width - len(latest)):
                 shown = self._row(item)
-                for field, value in zip(items, shown, strict=True):
-                    field[row, column] = value
+                items.codes[row, column], items.photos[row, column] = shown.codes, shown.photos
+                items.leaves[row, column], items.numbers[row, column] = shown.leaves, shown.numbers
                 if rating is not None:
                     number = int(shown.numbers)
                     level = expected[row, number - 1] if number else usual[row]

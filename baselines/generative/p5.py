@@ -3,42 +3,32 @@ Prompt & Predict Paradigm" (RecSys 2022)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from baselines.generative import decoding, stars
+from baselines.generative.answering import Answerer
 from baselines.generative.examples import TASKS, Pair, TrainingExamples, validation_pairs
 from baselines.generative.known import Known, know, own_pieces
 from baselines.generative.network import P5Network, build_t5, tiny_shape
 from baselines.generative.pieces import Pieces
 from baselines.generative.pretrained import load_t5
 from baselines.generative.settings import P5Settings
-from baselines.generative.sources import Batch, Source, collate, same_shape
-from baselines.generative.trie import Gate, Trie
+from baselines.generative.sources import Batch, Source, collate
 from baselines.learning.loop import Pace, train
-from baselines.learning.selecting import among_themselves, choose_share, select
+from baselines.learning.selecting import choose_share
 from benchmark.errors import BenchError
 from benchmark.host.files import read_json, write_json
 from benchmark.host.threads import processor_threads
-from benchmark.instances import (
-    ExplanationInstance,
-    Instance,
-    PreferenceInstance,
-    RecommendationInstance,
-    SelectionInstance,
-)
+from benchmark.instances import Instance
 from benchmark.model import TrainingView
 from benchmark.models.code import code_digest
-from benchmark.predictions import Prediction, Ranking, Rating, Text
-from benchmark.rounding import rounded
-from benchmark.tasks.explanation import MAX_CHARACTERS
+from benchmark.predictions import Prediction
 from benchmark.training.checkpoint import Checkpoints
 from benchmark.training.journal import Journal
 from benchmark.training.reproducible import compute_device, reproducible
@@ -49,12 +39,8 @@ _FORMAT = 1
 _RECORD, _WEIGHTS, _TOKENIZER = "p5.json", "model.safetensors", "tokenizer.json"
 #: Instances answered between two yields of predictions.
 _ASKED_AT_ONCE = 2048
-#: Rows x beams x pieces of sources that are decoded at once, and rows at most.
-_ROOM, _ROWS = 40_000, 32
 #: What training is stopped by: task and metric of the journal.
 _MEASURE = "all-tasks likelihood"
-
-Found = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 
 class P5:
@@ -103,7 +89,8 @@ class P5:
         with reproducible(seed, self.config.threads):
             self._prepare(data, tasks, seed=seed)
             self.journal = self._learn(data, rng, checkpoints)
-            self.threshold = choose_share(data, self._shares, most=self.config.validation_users)
+            most = self.config.validation_users
+            self.threshold = choose_share(data, self._answerer.shares, most=most)
         checkpoints.remove()
 
     def _prepare(self, data: TrainingView, tasks: tuple[str, ...], *, seed: int) -> None:
@@ -150,6 +137,7 @@ class P5:
         examples = TrainingExamples(data, known.tasks, known.asker)
         valid = validation_pairs(data, known.tasks, known.asker)
         steps = examples.steps
+        self._likelihoods = {}
 
         def batches() -> Iterator[Batch]:
             return (self._of_pairs(pairs) for pairs in examples.batches(rng))
@@ -214,117 +202,11 @@ class P5:
                 f"for {', '.join(self.known.tasks)}.",
                 fix="Fit it on a dataset that supports the task.",
             )
-        answer: dict[str, Callable[[Sequence[Any]], Iterable[Prediction]]] = {
-            "recommendation": self._rankings,
-            "preference": self._ratings,
-            "explanation": self._texts,
-            "selection": lambda asked: select(asked, self._shares(asked), self.threshold),
-        }
-        return answer[task](instances)
+        return self._answerer.answer(task, instances, threshold=self.threshold)
 
-    def _rankings(self, instances: Sequence[RecommendationInstance]) -> Iterator[Ranking]:
-        known = self.known
-        gates = [
-            Gate(known.item_trie, (known.index[i] for i in instance.exclude if i in known.index))
-            for instance in instances
-        ]
-        for instance, gate in zip(instances, gates, strict=True):
-            if gate.available < instance.k:
-                raise BenchError(
-                    f"A ranking of {instance.k} items was asked where only {gate.available} items "
-                    "may be answered.",
-                    fix="Use a dataset with a larger catalogue.",
-                )
-        beams = [max(self.config.beams, instance.k) for instance in instances]
-        found = self._search("recommendation", instances, known.item_trie, gates, beams)
-        for instance, (places, scores) in zip(instances, found, strict=True):
-            values = rounded(scores, computed_in=np.float32)
-            best = np.lexsort((places, -values))[: instance.k]
-            items = tuple(known.item_ids[place] for place in places[best])
-            yield Ranking(instance.instance_id, items, tuple(values[best].tolist()))
-
-    def _ratings(self, instances: Sequence[PreferenceInstance]) -> Iterator[Rating]:
-        trie = self.known.star_trie
-        several = len(instances)
-        found = self._search(
-            "preference", instances, trie, [Gate(trie)] * several, [len(stars.TEXTS)] * several
-        )
-        for instance, (places, scores) in zip(instances, found, strict=True):
-            values = stars.VALUES[places]
-            if self.config.rating == "mean":
-                p = np.exp(scores - scores.max())
-                value = float(values @ p / p.sum())
-            else:
-                value = float(values[np.argmax(rounded(scores, computed_in=np.float32))])
-            yield Rating(instance.instance_id, stars.rating(value, instance.scale))
-
-    def _texts(self, instances: Sequence[ExplanationInstance]) -> Iterator[Text]:
-        known = self.known
-        sources = [known.asker.source("explanation", instance) for instance in instances]
-        texts = [""] * len(sources)
-        for places, _, rows in same_shape(sources, [1] * len(sources), room=_ROOM, most=_ROWS):
-            batch = self._batch([sources[place] for place in decoding.filled(places, rows)])
-            written = decoding.write(
-                self.network,
-                batch,
-                unspeakable=known.pieces.unspeakable,
-                no_beginning=known.pieces.no_beginning,
-                most=self.config.answer_pieces,
-            )
-            for place, tokens in zip(places, written, strict=False):
-                texts[place] = known.pieces.decode(tokens)[:MAX_CHARACTERS]
-        for instance, text in zip(instances, texts, strict=True):
-            yield Text(instance.instance_id, text)
-
-    def _shares(self, instances: Sequence[SelectionInstance]) -> Iterator[NDArray[np.float64]]:
-        """Shares of the probability of being named, among the candidates of each instance."""
-        known = self.known
-        candidates = [
-            list(dict.fromkeys(known.index[item.item_id] for item in instance.candidates
-                               if item.item_id in known.index))
-            for instance in instances
-        ]  # fmt: skip
-        asked = [place for place, some in enumerate(candidates) if some]
-        gates = [Gate(known.item_trie, candidates[place], only=True) for place in asked]
-        beams = [len(candidates[place]) for place in asked]
-        some = [instances[place] for place in asked]
-        found = dict(
-            zip(asked, self._search("selection", some, known.item_trie, gates, beams), strict=True)
-        )
-        for place, instance in enumerate(instances):
-            places, scores = found.get(place, (np.zeros(0, np.int64), np.zeros(1)))
-            of_item = dict(zip(places.tolist(), scores.tolist(), strict=False))
-            lowest = float(scores.min())  # of a candidate outside the catalogue
-            values = [
-                of_item.get(known.index.get(item.item_id, -1), lowest)
-                for item in instance.candidates
-            ]
-            yield among_themselves(values, computed_in=np.float32)
-
-    def _search(
-        self,
-        task: str,
-        instances: Sequence[Any],
-        trie: Trie,
-        gates: Sequence[Gate],
-        beams: Sequence[int],
-    ) -> list[Found]:
-        """What may be written for each instance, the best of it, with log-probabilities."""
-        self.network.eval()
-        sources = [self.known.asker.source(task, instance) for instance in instances]
-        found: list[Found | None] = [None] * len(sources)
-        for places, many, rows in same_shape(sources, beams, room=_ROOM, most=_ROWS):
-            chosen = decoding.filled(places, rows)
-            results = decoding.search(
-                self.network,
-                self._batch([sources[place] for place in chosen]),
-                trie,
-                [gates[place] for place in chosen],
-                beams=many,
-            )
-            for place, result in zip(places, results, strict=False):
-                found[place] = result
-        return cast("list[Found]", found)
+    @property
+    def _answerer(self) -> Answerer:
+        return Answerer(self.network, self.known, self.config, self._batch)
 
     # stored
 

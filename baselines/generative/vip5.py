@@ -17,13 +17,14 @@ from baselines.generative.network import P5Network
 from baselines.generative.p5 import P5
 from baselines.generative.settings import P5Settings
 from baselines.generative.visual import VIP5Network
-from baselines.multimodal.encoders import OWN
 from baselines.multimodal.features import Features, Scaling, image_features, photo_name
 from benchmark.errors import BenchError
 from benchmark.instances import Item
 from benchmark.model import TrainingView
 from benchmark.training.checkpoint import Checkpoints
 from benchmark.training.journal import Journal
+from benchmark.vision.encoder_names import AUTO
+from benchmark.vision.encoder_names import DESCRIPTION as ENCODERS
 
 _PHOTOS = "photos"
 
@@ -55,9 +56,7 @@ class VIP5Settings(P5Settings):
     scaling: Scaling = Field(
         "centred", description="features relative to the mean photo, or as encoded"
     )
-    image_encoder: str = Field(
-        OWN, description="own, ARCHITECTURE/WEIGHTS of open_clip, or hf-hub:REPOSITORY"
-    )
+    image_encoder: str = Field(AUTO, description=ENCODERS)
     encoder_steps: int = Field(330, ge=0, le=100_000, description="training steps of own encoder")
 
 

@@ -292,8 +292,10 @@ def sentence_encoder(name: str) -> SentenceEncoder:
     prepare_torch()
     from transformers import AutoModel, AutoTokenizer
 
-    packaged = packaged_encoder() if name == MINILM else None
-    source = name if packaged is None else str(packaged.folder)
+    source = name
+    if name == MINILM:
+        packaged = packaged_encoder()
+        source = f"sentence-transformers/{name}" if packaged is None else str(packaged.folder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         model = AutoModel.from_pretrained(source, trust_remote_code=False, use_safetensors=True)

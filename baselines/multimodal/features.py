@@ -108,7 +108,7 @@ def image_features(data: TrainingView, encoder: str, *, steps: int) -> Features:
     for part in parts_of(chosen_encoder(encoder, data)):
         frozen = image_encoder(part, data, steps=steps)
 
-        def encode(some: list[str], frozen: PhotoEncoder = frozen) -> NDArray[np.floating]:
+        def encode(some: Sequence[str], frozen: PhotoEncoder = frozen) -> NDArray[np.floating]:
             return frozen.photos([Path(files[name]) for name in some])
 
         hashes.append(frozen.sha256())
@@ -124,7 +124,7 @@ def _joined(parts: Sequence[Features]) -> Encode:
     """How the vectors of several encoders of the same photos are put side by side."""
     spreads = [part.centre[1] for part in parts]
 
-    def encode(some: list[str]) -> NDArray[np.floating]:
+    def encode(some: Sequence[str]) -> NDArray[np.floating]:
         return join_vectors([part.table[[part.rows[n] for n in some]] for part in parts], spreads)
 
     return encode

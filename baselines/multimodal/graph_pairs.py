@@ -27,7 +27,6 @@ from torch import Tensor, nn
 from baselines.learning.factors import FactorSettings, PairModel
 from baselines.learning.ranker import ROWS, Asked
 from baselines.multimodal.bipartite import Bipartite
-from baselines.multimodal.encoders import OWN
 from baselines.multimodal.features import Features, image_features, photo_row, text_features
 from baselines.multimodal.shown_texts import ShownTexts
 from benchmark.data.instances.timeline import Timeline
@@ -35,6 +34,8 @@ from benchmark.errors import BenchError
 from benchmark.instances import Instance, Item
 from benchmark.model import TrainingView
 from benchmark.training.reproducible import compute_device
+from benchmark.vision.encoder_names import AUTO, OWN
+from benchmark.vision.encoder_names import DESCRIPTION as ENCODERS
 
 #: Rows of features projected at once.
 _BLOCK = 8192
@@ -49,9 +50,7 @@ class GraphSettings(FactorSettings):
     scaling: Literal["centred", "unit"] = Field(
         "unit", description="features relative to the mean one, or as encoded"
     )
-    image_encoder: str = Field(
-        OWN, description="own, ARCHITECTURE/WEIGHTS of open_clip, or hf-hub:REPOSITORY"
-    )
+    image_encoder: str = Field(AUTO, description=ENCODERS)
     text_encoder: str = Field(
         OWN, description="own, words, sentences:NAME, or a name as of image_encoder"
     )

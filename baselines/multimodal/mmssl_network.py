@@ -115,6 +115,7 @@ class MMSSLNetwork(GraphNetwork):
     """
 
     columns: Tensor
+    column_of: Tensor
 
     def __init__(
         self,
@@ -137,6 +138,9 @@ class MMSSLNetwork(GraphNetwork):
         self.dropout = nn.Dropout(config.feature_dropout)
         self.discriminator = Discriminator(len(columns))
         self.register_buffer("columns", columns, persistent=False)
+        column_of = torch.full((edges.items,), -1, device=columns.device)
+        column_of[columns] = torch.arange(len(columns), device=columns.device)
+        self.register_buffer("column_of", column_of, persistent=False)  # (items,), -1: not seen
 
     def forward(self, graphs: Graphs | None = None) -> Passed:
         """Compute every table of users and items; ``graphs`` are the learned ones, if any."""
@@ -173,9 +177,11 @@ class MMSSLNetwork(GraphNetwork):
         row = torch.arange(len(users), device=users.device).repeat_interleave(count)
         before = (count.cumsum(0) - count).repeat_interleave(count)
         place = torch.arange(len(row), device=users.device) - before
-        found = torch.zeros(len(users), edges.items, device=users.device)
-        found[row, edges.item[begin.repeat_interleave(count) + place]] = 1.0
-        return found if len(self.columns) == edges.items else found[:, self.columns]
+        column = self.column_of[edges.item[begin.repeat_interleave(count) + place]]
+        seen = column >= 0
+        found = torch.zeros(len(users), len(self.columns), device=users.device)
+        found[row[seen], column[seen]] = 1.0
+        return found
 
     def similarity(self, users: Tensor, items: Tensor, taken: Tensor) -> Tensor:
         """Return rows (B, c) at length 1 of products with the columns, 0 where taken."""

@@ -18,7 +18,6 @@ from baselines.learning.loop import train
 from baselines.learning.negatives import NegativeSampler
 from baselines.learning.padding import without_padding
 from baselines.learning.ranker import ROWS, Asked, Batch, filled, on_device
-from baselines.multimodal.encoders import OWN
 from baselines.multimodal.features import Features, text_features, word_dropped_features
 from baselines.multimodal.shown_texts import ShownTexts
 from baselines.multimodal.text_sequences import TextSequences, in_batch_contrast
@@ -30,6 +29,7 @@ from benchmark.model import TrainingView
 from benchmark.training.checkpoint import Checkpoints
 from benchmark.training.journal import Journal
 from benchmark.training.reproducible import compute_device
+from benchmark.vision.encoder_names import OWN
 
 #: Rows of texts adapted at once.
 _BLOCK = 8192
@@ -46,7 +46,9 @@ class UniSRecSettings(CausalSettings):
 
     batch_size: int = Field(128, ge=1, le=1_000_000, description="training rows a step")
     epochs: int = Field(300, ge=1, le=100_000, description="most passes over the training data")
-    loss_type: Literal["CE"] = Field("CE", description="cross-entropy over the catalogue")
+    loss_type: Literal["CE"] = Field(
+        "CE", description="cross-entropy, over the items of contrasted"
+    )
     n_layers: int = Field(2, ge=1, le=64, description="blocks")
     n_heads: int = Field(2, ge=1, le=64, description="attention heads")
     hidden_size: int = Field(
@@ -59,6 +61,10 @@ class UniSRecSettings(CausalSettings):
     adaptor_dropout: float = Field(0.2, ge=0, lt=1, description="dropout of text vectors")
     temperature: float = Field(0.07, gt=0, le=100, description="that cosines are divided by")
     transductive: bool = Field(False, description="whether items have vectors of their own too")
+    contrasted: Literal["taken", "all"] = Field(
+        "taken", description="items in the cross-entropy: those taken in training, so that no "
+        "other one is learned to be bad; or all",
+    )  # fmt: skip
     pretrain_epochs: int = Field(50, ge=0, le=100_000, description="epochs of the first stage")
     pretrain_batch_size: int = Field(256, ge=1, le=1_000_000, description="rows a step there")
     sequence_weight: float = Field(
@@ -112,6 +118,7 @@ class UniSRec(CausalModel):
         self._changed: Features | None = None
         self._rows = np.zeros(0, np.int64)  # (items,) of the text in the catalogue
         self._adapted = torch.zeros(0)  # (rows + 1, d) of distinct texts; row 0 is of no text
+        self._items = torch.zeros(0)  # (items, d) at length 1, what rankings are cosines with
         self._centre: tuple[NDArray[np.float32], float] = np.zeros(0, np.float32), 1.0
 
     def _read(self, data: TrainingView, timeline: Timeline) -> Timeline:
@@ -257,10 +264,17 @@ class UniSRec(CausalModel):
         return torch.cat(states), torch.cat(right)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Return the mean cross-entropy of the next items, over all of the table and padding."""
+        """Return the mean cross-entropy of the next items, a scalar.
+
+        It is over padding, as with the authors, and the items of ``contrasted``.
+        """
         table = self.network.table()
         states, right = self._with_targets(batch, table)
         scaled = normalize(states) / self.config.temperature
+        if self.config.contrasted == "taken":
+            taken = torch.from_numpy(np.flatnonzero(self._popularity) + 1).to(table.device)
+            tokens = torch.cat([taken.new_zeros(1), taken])
+            table, right = table[tokens], torch.searchsorted(tokens, right)
         return catalogue_cross_entropy(scaled, normalize(table), right)
 
     @torch.no_grad()
@@ -272,12 +286,18 @@ class UniSRec(CausalModel):
         blocks = [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
         parts = [network.adaptor(self._scaled(self._features, b).to(device)) for b in blocks]
         self._adapted = torch.cat(parts)
+        self._know_catalogue()
+
+    @torch.no_grad()
+    def _know_catalogue(self) -> None:
+        items, ids = self._adapted[torch.from_numpy(self._rows)], self.network.ids
+        self._items = normalize(items if ids is None else items + ids.weight[1:])
 
     def _block_scores(self, block: Asked) -> NDArray[np.float32]:
         network, texts = self.network, self._texts
         assert texts is not None
         texts.read(item for each in block for item in each.history.items)
-        window, rows = self._sizes["window"], torch.from_numpy(self._rows)
+        window = self._sizes["window"]
         vectors = torch.zeros(ROWS, window, self.config.hidden_size, device=self._adapted.device)
         real = torch.zeros(ROWS, window, dtype=torch.bool, device=vectors.device)
         for row, instance in enumerate(filled(block)):
@@ -286,10 +306,7 @@ class UniSRec(CausalModel):
                 vectors[row, place] = self._vector(item)
             real[row, : max(len(shown), 1)] = True  # an empty row is read as one padding item
         states = network(vectors, real)[torch.arange(ROWS), real.sum(1) - 1]
-        items = self._adapted[rows.to(vectors.device)]
-        if network.ids is not None:
-            items = items + network.ids.weight[1:]
-        scores: Tensor = normalize(states) @ normalize(items).T / self.config.temperature
+        scores: Tensor = normalize(states) @ self._items.T / self.config.temperature
         return scores.cpu().numpy()
 
     def _readable(self, instance: Instance) -> list[Item]:
@@ -344,3 +361,4 @@ class UniSRec(CausalModel):
             raise ValueError("items and texts do not fit together")
         network = {name.removeprefix("network."): value for name, value in tensors.items()}
         super()._restore(network, shape["sizes"])
+        self._know_catalogue()

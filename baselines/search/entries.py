@@ -5,6 +5,8 @@ Light on purpose: listing models must not import one.
 
 from __future__ import annotations
 
+from functools import partial
+
 from baselines.search.backends import BACKENDS
 from benchmark.models.registered import ModelEntry
 
@@ -15,13 +17,13 @@ _VECTORS: dict[str, object] = {
     "l2": {"low": 1e-3, "high": 1e-1, "log": True},
 }
 
+#: What they all are.
+_search = partial(ModelEntry, tasks=("search",), group="search", cost=2)
+
 MODELS: tuple[ModelEntry, ...] = (
-    ModelEntry(
+    _search(
         name="bm25",
         target="baselines.search.bm25:BM25",
-        tasks=("search",),
-        group="search",
-        cost=2,
         paper_name="BM25",
         variants={
             "category": {"fields": ("category",)},
@@ -45,31 +47,23 @@ MODELS: tuple[ModelEntry, ...] = (
                 ["category", "title", "brand", "description"],
             ],
         },
+        blind=("", "category", "rank-bm25", "lucene"),
     ),
-    ModelEntry(
+    _search(
         name="hem",
         target="baselines.search.hem:HEM",
-        tasks=("search",),
-        group="search",
-        cost=2,
         paper_name="HEM",
         space={"query_weight": {"low": 0.0, "high": 1.0}, **_VECTORS},
     ),
-    ModelEntry(
+    _search(
         name="zam",
         target="baselines.search.zam:ZAM",
-        tasks=("search",),
-        group="search",
-        cost=2,
         paper_name="ZAM",
         space={"attention_units": {"low": 1, "high": 10}, **_VECTORS},
     ),
-    ModelEntry(
+    _search(
         name="rtm",
         target="baselines.search.rtm:RTM",
-        tasks=("search",),
-        group="search",
-        cost=2,
         paper_name="RTM",
         variants={
             "paper": {

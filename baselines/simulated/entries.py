@@ -23,5 +23,6 @@ MODELS: tuple[ModelEntry, ...] = (
         group="oracle",
         role="ceiling",
         cost=4,
+        learnable=True,
     ),
 )

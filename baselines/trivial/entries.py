@@ -13,6 +13,8 @@ def _trivial(
     target: str,
     tasks: tuple[str, ...],
     variants: dict[str, dict[str, object]] | None = None,
+    *,
+    blind: tuple[str, ...] = (),
 ) -> ModelEntry:
     """A baseline: ``target`` is its module and class in ``baselines.trivial``."""
     return ModelEntry(
@@ -23,16 +25,18 @@ def _trivial(
         role="trivial",
         cost=0,
         variants=variants or {},
+        blind=blind,
     )
 
 
 MODELS: tuple[ModelEntry, ...] = (
-    _trivial("random", "random:Random", ("recommendation", "search", "selection")),
+    _trivial("random", "random:Random", ("recommendation", "search", "selection"), blind=("",)),
     _trivial(
         "popularity",
         "popularity:Popularity",
         ("recommendation", "search"),
         variants={"repeat": {"own": "whole"}, "within-query": {"within_query": True}},
+        blind=("", "within-query"),
     ),
     _trivial("repeat-last", "repeat_last:RepeatLast", ("recommendation", "search")),
     _trivial("history-within-query", "history_within_query:HistoryWithinQuery", ("search",)),
@@ -41,9 +45,15 @@ MODELS: tuple[ModelEntry, ...] = (
         "mean_rating:MeanRating",
         ("preference",),
         variants={name: {"effects": name} for name in ("global", "user", "item")},
+        blind=("global", "item"),
     ),
-    _trivial("select-all", "select_all:SelectAll", ("selection",)),
-    _trivial("majority-category", "majority_category:MajorityCategory", ("selection",)),
+    _trivial("select-all", "select_all:SelectAll", ("selection",), blind=("",)),
+    _trivial(
+        "majority-category",
+        "majority_category:MajorityCategory",
+        ("selection",),
+        blind=("",),
+    ),
     _trivial("template", "template:Template", ("explanation",)),
     _trivial("random-photo", "random_photo:RandomPhoto", ("image-generation",)),
     _trivial("retrieved-photo", "retrieved_photo:RetrievedPhoto", ("image-generation",)),

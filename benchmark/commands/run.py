@@ -185,7 +185,7 @@ def _show(
     as_json: bool,
 ) -> None:
     from benchmark.commands.report import report
-    from benchmark.report.side_by_side import render_runs
+    from benchmark.report.side_by_side import render_learned, render_runs
     from benchmark.runs.runner import result_json
 
     if as_json:
@@ -198,7 +198,9 @@ def _show(
         by_task: dict[str, list[StoredRun]] = {}
         for finished in runs:
             by_task.setdefault(finished.manifest["task"], []).append(finished)
-        print("\n\n".join(render_runs(of_task) for of_task in by_task.values()))
+        tables = [render_runs(of_task) for of_task in by_task.values()]
+        shares = render_learned(runs)
+        print("\n\n".join(tables if shares is None else [*tables, shares]))
     if runs:
         print()
     for folder in dict.fromkeys(finished.folder for finished in runs):

@@ -53,12 +53,17 @@ class Codebook:
 
 
 def codebook(
-    described: Sequence[Mapping[str, Sequence[str]]], edges: Sequence[float], *, most: int
+    described: Sequence[Mapping[str, Sequence[str]]],
+    edges: Sequence[float],
+    *,
+    most: int,
+    most_values: int | None = None,
 ) -> Codebook:
     """Number the values that at least two of the ``described`` items share.
 
     A key of which all items have the same value, or none shares one, tells nothing and is left
-    out; of the others the ``most`` that most items have are kept, in the order of their names.
+    out; of the others the ``most`` that most items have are kept, in the order of their names, and
+    of each key's values the ``most_values`` that most items have.
     """
     counts: dict[str, Counter[str]] = {}
     having: Counter[str] = Counter()
@@ -67,7 +72,12 @@ def codebook(
             having[key] += 1
             counts.setdefault(key, Counter()).update(set(some))
     shared = {
-        key: sorted(value for value, count in of_key.items() if count > 1)
+        key: sorted(
+            sorted(
+                (value for value, count in of_key.items() if count > 1),
+                key=lambda value: (-of_key[value], value),
+            )[:most_values]
+        )
         for key, of_key in counts.items()
         if len(of_key) > 1
     }

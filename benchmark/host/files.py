@@ -40,7 +40,7 @@ def cannot_write(path: Path, error: OSError) -> BenchError:
     """Return the error for a failed write of ``path``."""
     return BenchError(
         f"Cannot write {str(path)!r}: {error.strerror or error}.",
-        fix="Free some space or choose another folder with --home; nothing half-written is kept.",
+        fix="Free some space or write elsewhere (--home, --out); nothing half-written is kept.",
     )
 
 

@@ -68,9 +68,12 @@ class ModelEntry:
     are those of :class:`Needs`. ``needs`` maps a variant's name to what it asks for
     beyond that. ``adapted`` marks a system whose authors do not define it for a task listed
     here. ``formulas`` maps a variant's name, ``""`` for any other, to what its scores are, for
-    the footnotes of reports. ``reads_reviews`` marks a model that refuses data without reviews,
-    so that tables do not ask it there. ``space`` is what ``unimp-bench tune`` searches
-    (:mod:`benchmark.tuning.space`): a setting's name, and a list of values or
+    the footnotes of reports. ``blind`` names the variants, ``""`` the default, whose predictions
+    hang on nothing of a user but which items are excluded, and ``learnable`` marks the ceiling of
+    what the history of an instance tells: between the best of the one and the other lies what can
+    be learned (:mod:`benchmark.compare.learnable`). ``reads_reviews`` marks a model that refuses
+    data without reviews, so that tables do not ask it there. ``space`` is what ``unimp-bench tune``
+    searches (:mod:`benchmark.tuning.space`): a setting's name, and a list of values or
     ``{"low", "high", "log"}``. ``loaded`` is the class itself where ``target`` is no module, but
     a file and a class in it, or where the class was handed over.
     """
@@ -90,6 +93,8 @@ class ModelEntry:
     alone: str | None = None
     needs: Mapping[str, Needs] = field(default_factory=lambda: MappingProxyType({}))
     formulas: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    blind: tuple[str, ...] = ()
+    learnable: bool = False
     reads_reviews: bool = False
     space: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     loaded: type | None = field(default=None, compare=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.compare.evidence import Evidence, gather, interval, verdicts
+from benchmark.compare.learnable import Learned, is_blind, learned
 from benchmark.host.home import Home
 from benchmark.host.progress import track
 from benchmark.metrics import metric_named
@@ -78,9 +79,13 @@ def report_of(table: ResultTable, answers: Answers, *, compared: bool = True) ->
                 system: _cell(table, answer, name, metric, paper_metric, at_hand.get(system))
                 for system, answer in here.items()
             }
-            columns.append(_column(group, name, metric, paper_metric, made.values()))
+            column = _column(group, name, metric, paper_metric, made.values())
             if metric is not None and compared:
                 made = _marked(table, answers, metric, made, at_hand)
+                found = _learned(answers, metric, at_hand)
+                column = replace(column, learned=found)
+                made = _with_shares(made, found)
+            columns.append(column)
             for system, cell in made.items():
                 cells[system].append(cell)
     rows = tuple(
@@ -226,6 +231,24 @@ def _marked(
             cells[system], significant_against=verdict.against, better=verdict.better
         )
     return marked
+
+
+def _learned(answers: Answers, metric: Metric, evidence: Mapping[str, Evidence]) -> Learned | None:
+    """The shares of the learnable between the table's own blind rows and its ceiling."""
+    blind, ceilings = [], []
+    for row in answers.rows:
+        name, _, variant = row.model.partition(":")
+        entry = answers.entries.get(name)
+        if row.perturb is None and is_blind(entry, variant, row.set):
+            blind.append(row.system)
+        if entry is not None and entry.learnable:
+            ceilings.append(row.system)
+    return learned(metric, evidence, ceilings=ceilings, blind=blind)
+
+
+def _with_shares(cells: Mapping[str, ReportCell], found: Learned | None) -> dict[str, ReportCell]:
+    shares = {} if found is None else found.shares
+    return {system: replace(cell, share=shares.get(system)) for system, cell in cells.items()}
 
 
 def _opponents(

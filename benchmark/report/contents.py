@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from benchmark.compare.learnable import Learned
 from benchmark.runs.spec import RunSpec
+from benchmark.stats import Share
 
 Role = Literal["system", "trivial", "ceiling"]
 
@@ -15,7 +17,8 @@ class ReportColumn:
     """One measured metric over one (task, dataset, cohort).
 
     ``paper`` heads the column of the paper's numbers beside it, naming their data; ``None``
-    where the paper prints nothing comparable.
+    where the paper prints nothing comparable. ``learned`` says between which systems the shares
+    of the learnable lie that stand beside it, ``None`` where there are none.
     ``higher_is_better`` is ``None`` for statistics that are neither good nor bad;
     ``number`` is the format specification of its values.
     """
@@ -27,6 +30,7 @@ class ReportColumn:
     higher_is_better: bool | None
     number: str
     paper: str | None = None
+    learned: Learned | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class ReportCell:
     three are ``None`` where nothing was measured, the bounds also where the
     ``users`` who were asked are too few for an interval. ``significant_against`` names the system
     this one differs from significantly, ``better`` the direction; both ``None`` otherwise.
+    ``share`` is the share of the learnable (:mod:`benchmark.compare.learnable`).
     """
 
     data: str
@@ -52,6 +57,7 @@ class ReportCell:
     paper_data: str | None = None
     significant_against: str | None = None
     better: bool | None = None
+    share: Share | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,7 @@ class Report:
                             "paper": cell.paper,
                             "paper_data": cell.paper_data,
                             "significant_against": cell.significant_against,
+                            **({} if column.learned is None else {"share": _share(cell.share)}),
                         }
                         for column, cell in zip(self.columns, row.cells, strict=True)
                     ],
@@ -130,6 +137,10 @@ class Report:
             "missing": list(self.missing),
             "notes": list(self.notes),
         }
+
+
+def _share(share: Share | None) -> dict[str, float | None] | None:
+    return None if share is None else asdict(share)
 
 
 def missing_runs(report: Report, seeds: tuple[int, ...] | None = None) -> list[RunSpec]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from benchmark.compare.evidence import FEW_USERS_NOTE
+from benchmark.compare.learnable import Learned
 from benchmark.report.contents import ReportCell, ReportColumn, ReportRow
 from benchmark.report.filling.answers import Answer, Answers
 from benchmark.report.filling.availability import sentences
@@ -34,6 +35,30 @@ def marks_note(against: str) -> str:
     )
 
 
+def learned_notes(found: Mapping[str, Learned | None]) -> Iterator[str]:
+    """Yield what the shares of the learnable are, by column, and why some are absent."""
+    floors: dict[str, list[str]] = {}
+    unclear = []
+    for column, shares in found.items():
+        if shares is not None:
+            floors.setdefault(shares.floor, []).append(column)
+            if not shares.shares:
+                unclear.append(column)
+    if not floors:
+        return
+    ceiling = next(shares.ceiling for shares in found.values() if shares is not None)
+    said = "; ".join(f"{floor} ({', '.join(columns)})" for floor, columns in floors.items())
+    yield (
+        f"share: of the learnable, (value - best blind rule) / ({ceiling} - best blind rule), "
+        f"paired by instance; the best rule that never looks at the user is {said}."
+    )
+    if unclear:
+        yield (
+            f"No share of {', '.join(unclear)}: {ceiling} is not above the best blind rule beyond "
+            "doubt, the interval of their difference holds 0."
+        )
+
+
 def failure_note(system: str, rate: float, what: str = "the answers") -> str:
     """Return how often a system gave no usable prediction."""
     return f"{system}: {rate:.2%} of {what} failed and score the worst value."
@@ -58,6 +83,13 @@ def footnotes(
     cells = [cell for row in rows for cell in row.cells]
     notes = [simulated_note(name) for name, simulated in answers.simulated.items() if simulated]
     notes += _legends(table, cells)
+    several = len({(column.task, column.data, column.cohort) for column in columns}) > 1
+    notes += learned_notes(
+        {
+            f"{column.task} {column.metric}" if several else column.metric: column.learned
+            for column in columns
+        }
+    )
     notes += _impossible(table, columns, rows)
     notes += table.notes
     notes += _about_runs(answers)

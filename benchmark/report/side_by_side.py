@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmark.compare.evidence import FEW_USERS_NOTE, Verdict, gather, verdicts
+from benchmark.compare.learnable import Learned, is_blind, learned
 from benchmark.errors import UsageError
 from benchmark.metrics import metric_named
 from benchmark.metrics.families import is_variant
+from benchmark.models.registered import entries
 from benchmark.report.footnotes import (
     INTERVAL_NOTE,
     failure_note,
+    learned_notes,
     marks_note,
     simulated_note,
     tuning_note,
@@ -25,10 +28,11 @@ from benchmark.report.formats.sheet import (
     SheetColumn,
     number_cell,
     ranked,
+    share_cell,
 )
 from benchmark.runs.manifest import excerpt, role_of
 from benchmark.runs.store import StoredRun, is_tuned
-from benchmark.stats import FEWEST_USERS
+from benchmark.stats import FEWEST_USERS, Share
 from benchmark.tasks import TASKS
 
 
@@ -65,6 +69,68 @@ def sheet_of_runs(runs: Sequence[StoredRun]) -> Sheet:
     return _sheet(runs, labels, metrics, _best_first(runs), found)
 
 
+def render_learned(runs: Sequence[StoredRun], *, styled: bool | None = None) -> str | None:
+    """Render the shares of the learnable of runs of any tasks as a table for a terminal.
+
+    A row a model (its seeds averaged), a column a task's primary metric, where the runs hold its
+    ceiling and a blind rule on the same instances; ``None`` where no task has both.
+    """
+    sheet = sheet_of_learned(runs)
+    return None if sheet is None else draw(sheet, "text", styled=styled)
+
+
+def sheet_of_learned(runs: Sequence[StoredRun]) -> Sheet | None:
+    """Return the table that :func:`render_learned` draws."""
+    found: dict[str, Learned] = {}
+    for task in dict.fromkeys(str(run.manifest["task"]) for run in runs):
+        of_task = [run for run in runs if run.manifest["task"] == task]
+        primary = TASKS.get(task).primary
+        for name in (name for name in _metric_names(of_task) if is_variant(name, primary)):
+            shares = _learned(of_task, name)
+            if shares is not None:
+                found[f"{task} {name}"] = shares
+    systems = list(dict.fromkeys(system for each in found.values() for system in each.shares))
+    if not systems:
+        return None
+    of_each = {s: [each.shares[s] for each in found.values() if s in each.shares] for s in systems}
+    order = sorted(systems, key=lambda system: -_mean(of_each[system]))
+    blocks = tuple(
+        (SheetColumn(name, tuple(share_cell(each.shares.get(system)) for system in order)),)
+        for name, each in found.items()
+    )
+    return Sheet(
+        title="Share of the learnable",
+        row_heading="model",
+        rows=tuple(order),
+        blocks=blocks,
+        notes=(INTERVAL_NOTE, *learned_notes(found)),
+    )
+
+
+def _learned(runs: Sequence[StoredRun], name: str) -> Learned | None:
+    by_system: dict[str, list[StoredRun]] = {}
+    for run, label in zip(runs, _labels(runs, seeds=False), strict=True):
+        by_system.setdefault(label, []).append(run)
+    known = entries()
+    blind, ceilings, evidence = [], [], {}
+    for label, of_seeds in by_system.items():
+        manifest = of_seeds[0].manifest
+        entry = known.get(manifest["model"])
+        plain = manifest["perturb"] is None
+        if plain and is_blind(entry, manifest["variant"], manifest["settings"]):
+            blind.append(label)
+        if entry is not None and entry.learnable:
+            ceilings.append(label)
+        gathered = gather(of_seeds)
+        if gathered is not None:
+            evidence[label] = gathered
+    return learned(metric_named(name), evidence, ceilings=ceilings, blind=blind)
+
+
+def _mean(shares: Sequence[Share]) -> float:
+    return sum(share.value for share in shares) / len(shares)
+
+
 def _check_comparable(runs: Sequence[StoredRun]) -> None:
     if not runs:
         raise UsageError("There is no run to show.", fix="Name at least one run.")
@@ -84,9 +150,12 @@ def _check_comparable(runs: Sequence[StoredRun]) -> None:
             )
 
 
-def _labels(runs: Sequence[StoredRun]) -> list[str]:
-    """``name[:variant]``, with whatever else tells a run from the others."""
-    several_seeds = len({run.manifest["seed"] for run in runs}) > 1
+def _labels(runs: Sequence[StoredRun], *, seeds: bool = True) -> list[str]:
+    """``name[:variant]``, with whatever else tells a run from the others.
+
+    Without ``seeds``, runs that differ in their seed alone share a label.
+    """
+    several_seeds = seeds and len({run.manifest["seed"] for run in runs}) > 1
     labels: list[str] = []
     for run in runs:
         label = run.label
@@ -99,8 +168,8 @@ def _labels(runs: Sequence[StoredRun]) -> list[str]:
             label += f" ({', '.join(settings)})"
         if several_seeds:
             label += f", seed {run.manifest['seed']}"
-        if label in labels:  # the same configuration over another version of the code
-            label += f" [{run.manifest['run_id']}]"
+        if seeds and label in labels:  # the same configuration over another version of the code
+            label += f" [{run.folder.name}]"
         labels.append(label)
     return labels
 

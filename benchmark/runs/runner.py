@@ -247,7 +247,10 @@ def result_json(run: StoredRun) -> dict[str, Any]:
 
 
 def warn_of_failures(run: StoredRun) -> None:
-    """Say on standard error how many predictions were malformed and show the first."""
+    """Say on standard error how many predictions were malformed and show the first.
+
+    Raises :class:`BenchError` where all were.
+    """
     if not run.failure_rate:
         return
     first = read_json(run.folder / SCORES)["first_failure"]

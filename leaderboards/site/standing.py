@@ -96,13 +96,17 @@ def rank_entries(board: Board, entries: Sequence[Entry]) -> Standing:
 
 
 def _runs_of(board: Board, entry: Entry) -> list[EnteredRun]:
-    """The entry's runs on ``board`` that have its primary metric, by seed; scored ones if any."""
+    """The entry's runs on ``board`` that have its primary metric, by seed; scored ones if any.
+
+    All are over the same instances, and judged by one encoder where an encoder judges.
+    """
     runs = [
         run
         for run in sorted(entry.runs, key=lambda run: (run.evidence is None, run.run.seed))
         if board.takes(run.run) and any(is_variant(name, board.primary) for name in run.scores)
     ]
-    return [run for run in runs if _kind(run) == _kind(runs[0])]
+    alike = [run for run in runs if _kind(run) == _kind(runs[0])]
+    return [r for r in alike if _primary_name(board, r) == _primary_name(board, runs[0])]
 
 
 def _kind(run: EnteredRun) -> tuple[bool, str, str]:

@@ -30,8 +30,11 @@ _FAST_P5: dict[str, object] = {
     "epochs": 1, "width": 32, "depth": 1, "heads": 2, "task_share": 0.3, "beams": 12,
     "answer_pieces": 12, "validation_users": 20, "pieces": 400,
 }  # fmt: skip
+_FAST_COUNTS: dict[str, object] = {"examples": 100, "alternatives": 12, "most_keys": 4}
 #: What single models need beside or instead.
 FAST_OF: dict[str, dict[str, object]] = {
+    "attribute-counts": _FAST_COUNTS,
+    "true-attribute-counts": _FAST_COUNTS,
     "informed": {"burn": 2, "draws": 4, "thin": 1},
     "hem": {"embedding_size": 32},
     "zam": {"embedding_size": 32},

@@ -29,7 +29,7 @@ ALLOWED = {
 #: The rooms of every folder that has folders in it, low to high: each imports only those before it.
 ORDER = {
     "benchmark": """
-        errors settings rounding predictions registry host instances model vision tasks data
+        errors settings rounding visible predictions registry host instances model vision tasks data
         ranking models training metrics stats runs tuning compare report doctor face commands cli
     """,
     "benchmark.commands": """

@@ -16,6 +16,7 @@ from benchmark.data.catalogue import Catalogue
 from benchmark.data.schema import ITEM_COLUMNS
 from benchmark.errors import BenchError, UsageError
 from benchmark.metrics import image, image_judge, metric_named
+from benchmark.vision import lite_weights
 
 SIZE = 8
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "cyan": (0, 255, 255)}
@@ -252,6 +253,27 @@ def test_photos_are_judged_once_and_again_where_one_has_changed(
 @pytest.fixture(autouse=True)
 def _no_judge_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(image_judge.VARIABLE, raising=False)
+
+
+def test_real_photos_are_scored_in_the_packaged_encoders_space(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    if missing := lite_weights.why_not():
+        pytest.skip(missing)
+    metrics, statistics = image.score(
+        [_png("red"), _png("blue")],
+        sizes=[SIZE] * 2,
+        queries=["warm", "warm"],
+        targets=["red", "red"],
+        catalogue=catalogue,
+        features=tmp_path / "features",
+        simulated=False,
+    )
+    assert all("-efficientnet-lite0-" in metric.name for metric in metrics)
+    target, query = (statistics[metric.name][:, 0] for metric in metrics[:2])
+    assert target[0] == pytest.approx(1.0, abs=1e-6)  # its own photo, at the size asked for
+    assert target[1] < 0.99
+    assert query == pytest.approx(target)  # red alone is warm
 
 
 @pytest.mark.parametrize(

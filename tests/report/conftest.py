@@ -14,6 +14,7 @@ from benchmark.host.files import write_json
 from benchmark.host.home import Home
 from benchmark.metrics import ranking
 from benchmark.models.registered import ModelEntry
+from benchmark.report import side_by_side
 from benchmark.report.filling import answers
 from benchmark.runs.store import StoredRun
 from benchmark.stats import summarise
@@ -22,9 +23,23 @@ from benchmark.tasks import TASKS
 RANKED = ("recommendation", "search")
 MODELS = (
     ModelEntry(
-        "random", "nowhere:Random", (*RANKED, "selection"), "trivial", role="trivial", cost=0
+        "random",
+        "nowhere:Random",
+        (*RANKED, "selection"),
+        "trivial",
+        role="trivial",
+        cost=0,
+        blind=("",),
     ),
-    ModelEntry("popularity", "nowhere:Popularity", RANKED, "trivial", role="trivial", cost=0),
+    ModelEntry(
+        "popularity",
+        "nowhere:Popularity",
+        RANKED,
+        "trivial",
+        role="trivial",
+        cost=0,
+        blind=("",),
+    ),
     ModelEntry("bm25", "nowhere:BM25", ("search",), "search", paper_name="BM25", cost=2),
     ModelEntry(
         "oracle",
@@ -33,6 +48,15 @@ MODELS = (
         "oracle",
         role="ceiling",
         cost=1,
+    ),
+    ModelEntry(
+        "informed",
+        "nowhere:Informed",
+        (*RANKED, "preference", "selection"),
+        "oracle",
+        role="ceiling",
+        cost=4,
+        learnable=True,
     ),
     ModelEntry(
         "unimp",
@@ -139,3 +163,4 @@ def shelf(tmp_path: Path, leave_run: Callable[..., StoredRun]) -> Shelf:
 def _announced(monkeypatch: pytest.MonkeyPatch) -> None:
     announced = {entry.name: entry for entry in MODELS}
     monkeypatch.setattr(answers, "entries", lambda: announced)
+    monkeypatch.setattr(side_by_side, "entries", lambda: announced)

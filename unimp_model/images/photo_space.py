@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unimp_model.images.encoder import PhotoTable
+from benchmark.vision.photo_table import PhotoTable
 
 #: Photos, at most, that the directions are found on: bounds a square matrix.
 _FITTED_ON = 2_000

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmark.rounding import SPARE_BITS, rounded
-from unimp_model.images.encoder import PhotoFeatures, PhotoTable
+from benchmark.vision.photo_table import PhotoTable
+from unimp_model.images.encoder import PhotoFeatures
 from unimp_model.network.language import new_cache
 from unimp_model.network.model import Asked, Tables, UniMPNetwork
 from unimp_model.sequence.batches import Batch, collate, padded_length

@@ -95,7 +95,23 @@ PREFERENCE = get_args(TaskName).index("preference")
 
 
 class MatchHead(nn.Module):
-    """Scores items, and ratings, by what branches see. Its weights draw on no shared chance."""
+    """Scores items, and ratings, by what branches see. Its weights draw on no shared chance.
+
+    Its buffers are the fields of :class:`Material`.
+    """
+
+    item_values: Tensor
+    key_of: Tensor
+    offsets: Tensor
+    photo_of: Tensor
+    leaf_column: Tensor
+    leaf_of: Tensor
+    follows: Tensor
+    word_of: Tensor
+    item_words: Tensor
+    popularity: Tensor
+    expected: Tensor
+    levels: Tensor
 
     def __init__(self, material: Material) -> None:
         super().__init__()
@@ -140,9 +156,7 @@ class MatchHead(nn.Module):
         if self.uses[QUERY]:
             words = seen.branches.words[seen.of_read[reads]]  # (R, Q)
             numbers = self.word_of[words.clamp(min=0)] * (words >= 0)
-            said = functional.one_hot(numbers, len(self.item_words)).amax(1).float()
-            said = said.index_fill(1, torch.zeros(1, dtype=torch.long, device=said.device), 0.0)
-            found = found + self.query * (said @ self.item_words)
+            found = found + self.query * (_holds(numbers, len(self.item_words)) @ self.item_words)
         return found
 
     def rating_scores(self, seen: SeenBatch, reads: Tensor) -> Tensor:
@@ -170,11 +184,12 @@ class MatchHead(nn.Module):
         """Return the utility (R, V + 1) of every value by what the history holds of it."""
         statistics = self._of_values(history)  # (R, V + 1, 5)
         table = torch.cat([weights, weights.new_zeros(1, _STATISTICS)])
-        return (statistics * table[self.key_of]).sum(-1)
+        found: Tensor = (statistics * table[self.key_of]).sum(-1)
+        return found
 
     def _of_values(self, history: History) -> Tensor:
         numbers = self._values_of(history.codes)
-        held = functional.one_hot(numbers, len(self.key_of)).amax(2).float()  # (R, W, V + 1)
+        held = _holds(numbers, len(self.key_of))  # (R, W, V + 1)
         return statistics_of(held, history.deviations)
 
     def _values_of(self, codes: Tensor) -> Tensor:
@@ -217,7 +232,7 @@ class MatchHead(nn.Module):
     def _votes(self, history: History, asked: Tensor, level: Tensor) -> Tensor:
         """Votes (R,) on items of codes ``asked`` (R, C)."""
         numbers = self._values_of(asked)
-        wanted = functional.one_hot(numbers, len(self.key_of)).amax(1).float()  # (R, V + 1)
+        wanted = _holds(numbers, len(self.key_of))  # (R, V + 1)
         weights = torch.cat([self.votes, self.votes.new_zeros(1, 3)])[self.key_of]
         each = (_voting(self._of_values(history), level) * weights).sum(-1)  # (R, V + 1)
         return (each * wanted).sum(1)
@@ -258,6 +273,13 @@ def statistics_of(held: Tensor, deviations: Tensor) -> Tensor:
     return torch.stack([*latest, total.log1p(), rated], dim=-1)
 
 
+def _holds(numbers: Tensor, count: int) -> Tensor:
+    """Return 1 where a number is among the last dimension's, (..., count); 0 is no number."""
+    found = torch.zeros(*numbers.shape[:-1], count, device=numbers.device)
+    found = found.scatter(-1, numbers, 1.0)
+    return torch.cat([torch.zeros_like(found[..., :1]), found[..., 1:]], dim=-1)
+
+
 def _voting(statistics: Tensor, level: Tensor) -> Tensor:
     """What votes on a rating (R, V, 3): ratings of the value, the user's level as far as it was
     met, and how often it was."""
@@ -293,7 +315,7 @@ class Looks(nn.Module):
         """Return the shares of classes (P + 1, G * K) of every photo, zero for none."""
         hidden = functional.gelu(functional.linear(self.vectors, self.inner, self.inner_bias))
         logits = functional.linear(self.vectors, self.weight, self.bias) + hidden @ self.outer.T
-        shares = logits.unflatten(1, (_GROUPS, _CLASSES)).softmax(-1).flatten(1)
+        shares = logits.view(-1, _GROUPS, _CLASSES).softmax(-1).flatten(1)
         return torch.cat([torch.zeros_like(shares[:1]), shares[1:]])
 
     def alike(self, history: Tensor, items: Tensor) -> Tensor:

@@ -20,8 +20,9 @@ from benchmark.instances import Item
 
 #: Key of an item's whole category path, and of its title's words.
 PATH, TITLE = "category", "title"
-#: Words of a title that count, at most, and keys of a catalogue's own attributes.
-_TITLE_WORDS, _KEYS = 8, 24
+#: Words of a title that count, at most; keys, and values of each: they bound a table with the
+#: items.
+_TITLE_WORDS, _KEYS, _VALUES = 8, 24, 400
 #: Words of an instruction that are kept.
 _WORDS = 32
 
@@ -164,7 +165,7 @@ def book_of(items: Sequence[Item], parts: Sequence[str]) -> Codebook:
         {key: some for key, some in values_of(item, edges).items() if any(w(key) for w in wanted)}
         for item in items
     ]
-    return codebook(described, edges, most=_KEYS)
+    return codebook(described, edges, most=_KEYS, most_values=_VALUES)
 
 
 def compared_keys(book: Codebook, parts: Sequence[str]) -> list[bool]:

@@ -29,6 +29,9 @@ COLUMNS = (
     "paper",
     "paper_printed",
     "paper_data",
+    "share",
+    "share_low",
+    "share_high",
 )
 
 
@@ -37,7 +40,7 @@ def render_csv(report: Report) -> str:
 
     What is unknown is empty; numbers have all their digits; truth values are ``true`` and
     ``false``; several ``seeds`` are separated by spaces. ``value`` was measured here,
-    ``paper`` is what the paper prints, on ``paper_data``.
+    ``paper`` is what the paper prints, on ``paper_data``, ``share`` the share of the learnable.
     """
     stream = StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -65,6 +68,9 @@ def render_csv(report: Report) -> str:
                 "paper": cell.paper,
                 "paper_printed": cell.paper_printed,
                 "paper_data": cell.paper_data,
+                "share": cell.share and cell.share.value,
+                "share_low": cell.share and cell.share.low,
+                "share_high": cell.share and cell.share.high,
             }
             writer.writerow(word(found[name]) for name in COLUMNS)
     return stream.getvalue().removesuffix("\n")

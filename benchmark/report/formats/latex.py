@@ -100,7 +100,7 @@ def _cell(cell: SheetCell, printed: bool) -> str:
     if cell.mark:
         value += rf"$^{{{_mark(cell.mark)}}}$"
     if cell.interval:
-        value += rf" {{\scriptsize {cell.interval}}}"
+        value += rf" {{\scriptsize {escaped(cell.interval)}}}"
     return value
 
 

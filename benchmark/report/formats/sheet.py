@@ -7,9 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from benchmark.report.contents import Report, ReportCell, ReportColumn
+from benchmark.stats import Share
 
 #: How a metric's value prints.
 METRIC_NUMBER = ".4f"
+#: How a share of the learnable prints, and what heads it.
+SHARE_NUMBER = ".0%"
+SHARE_HEADING = "share"
 ABSENT = "-"
 
 #: What bold and underline say, where a format can show them.
@@ -98,6 +102,8 @@ def sheet_of(report: Report) -> Sheet:
         heading = " ".join([column.metric, *([f"({', '.join(context)})"] if context else [])])
         words = [_measured(cell, column) for cell in cells]
         block = [SheetColumn(heading, ranked(words, candidates, column.higher_is_better))]
+        if column.learned is not None:
+            block.append(SheetColumn(SHARE_HEADING, tuple(share_cell(c.share) for c in cells)))
         if column.paper is not None:
             printed = tuple(SheetCell(cell.paper_printed or "") for cell in cells)
             block.append(SheetColumn(column.paper, printed, printed=True))
@@ -145,6 +151,13 @@ def number_cell(
     """Return the cell of a measured value in the format ``number``, with interval if any."""
     interval = "" if low is None or high is None else f"[{low:{number}}, {high:{number}}]"
     return SheetCell(f"{value:{number}}", mark=mark, interval=interval)
+
+
+def share_cell(share: Share | None) -> SheetCell:
+    """Return the cell of a share of the learnable, in percent."""
+    if share is None:
+        return SheetCell(ABSENT)
+    return number_cell(share.value, share.low, share.high, SHARE_NUMBER)
 
 
 Standing = Literal["best", "second"]

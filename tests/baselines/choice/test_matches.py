@@ -53,6 +53,12 @@ def test_the_keys_most_items_have_are_kept():
     assert book_of(MUG, KITE, LAMP, most=2).keys == ("brand", "category 1")
 
 
+def test_the_values_most_items_have_are_kept():
+    values = [["x", "y"], ["x", "y"], ["x"], ["a"], ["a", "y"]]
+    book = codebook([{"key": some} for some in values], (), most=9, most_values=2)
+    assert book.numbers == ({"x": 1, "y": 2},)
+
+
 def test_of_several_values_the_shared_among_all_count():
     one = np.array([[[1, 2, 0], [0, 0, 0]]], np.int32)
     other = np.array([[[2, 3, 0], [1, 2, 0], [0, 0, 0]]], np.int32)

@@ -14,6 +14,7 @@ from baselines.multimodal import encoders, features
 from baselines.multimodal.encoders import image_encoder, sentence_encoder, text_encoder
 from baselines.multimodal.features import image_features, item_text, text_features
 from benchmark.errors import BenchError, UsageError
+from benchmark.host.torch_setup import prepare_torch
 from benchmark.training.stored import save_tensors
 from benchmark.vision import efficientnet, lite_weights
 
@@ -132,6 +133,7 @@ def test_pretrained_weights_on_disk_encode_photos_and_texts(photo_shop, tmp_path
 
 
 def test_a_sentence_encoder_is_the_mean_state_and_knows_no_company(tmp_path):
+    prepare_torch()
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "oak", "mug", "red", "kite"]
@@ -200,4 +202,4 @@ def test_auto_follows_the_data_and_the_package(photo_shop, packaged):
 
 def test_the_packaged_encoder_reads_no_texts(photo_shop):
     with pytest.raises(UsageError, match="reads photos, not texts"):
-        text_encoder("efficientnet-lite0", photo_shop().view, steps=STEPS)
+        text_encoder("efficientnet-lite0", photo_shop().view, [], steps=STEPS)

@@ -141,8 +141,9 @@ def worded(item: Item, title: str | None, **changes) -> Item:
     return dataclasses.replace(item, title=title, **changes)
 
 
-def test_a_batch_learns_from_every_next_item_and_the_loss_is_the_formula(shop):
-    model = fitted(shop.view, epochs=1)
+@pytest.mark.parametrize(("contrasted", "items"), [("taken", 4), ("all", 6)])
+def test_a_batch_learns_from_every_next_item_and_the_loss_is_the_formula(contrasted, items, shop):
+    model = fitted(shop.view, epochs=1, contrasted=contrasted)
     timeline = Timeline.of_frame(shop.view.interactions("train"), shop.view.catalogue)
     model.network.eval()
     rows = model.training_rows(timeline, minimum=1)
@@ -152,10 +153,10 @@ def test_a_batch_learns_from_every_next_item_and_the_loss_is_the_formula(shop):
     for user in range(len(timeline.users)):
         taken = timeline.item[timeline.starts[user] : timeline.starts[user + 1]] + 1
         for place in range(1, len(taken)):
-            items = torch.from_numpy(taken[:place])[None]
-            states.append(model.network(table[items], items > 0)[0, -1])
+            past = torch.from_numpy(taken[:place])[None]
+            states.append(model.network(table[past], past > 0)[0, -1])
             right.append(taken[place])
-    logits = normalize(torch.stack(states)) @ normalize(table).T / 0.07
+    logits = normalize(torch.stack(states)) @ normalize(table[: items + 1]).T / 0.07  # e and f last
     assert loss.item() == pytest.approx(cross_entropy(logits, torch.tensor(right)).item(), rel=1e-5)
 
 
@@ -287,9 +288,9 @@ def test_without_photos_and_without_words_it_ranks_all_the_same(photo_shop, make
     assert ranking.items == ("a", "b", "c")  # one vector for all: ties, by the item's number
 
 
-def test_new_users_and_selection_of_frozen_instances_are_answered(sim_xs):
+def test_new_users_new_domains_and_selection_of_frozen_instances_are_answered(sim_xs):
     model = fitted(sim_xs.training_view(), epochs=1, pretrain_epochs=1, validation_users=20)
-    for cohort in ("seen", "new-user"):
+    for cohort in ("seen", "new-user", "new-domain"):
         plain = list(sim_xs.instances("recommendation", cohort=cohort, limit=40)[:])
         before = model.scores(plain)
         shown = list(sim_xs.instances("recommendation", cohort=cohort, limit=40, perturb="nt")[:])

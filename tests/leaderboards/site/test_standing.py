@@ -147,3 +147,24 @@ def test_a_metric_with_an_unknown_ending_does_not_turn_a_board_around(board, mad
     assert not standing.higher_is_better
     assert _names(standing) == ["system-3", "system-5"]
     assert standing.metric == "MAE"
+
+
+def test_claimed_seeds_of_two_encoders_are_not_averaged(board, made):
+    images = board.model_copy(update={"task": "image-generation", "primary": "target similarity"})
+    entry = made(0.5, 1, scored=False)
+    (entered,) = entry.runs
+    claim = entered.run.scores["NDCG@5"]
+    runs = [
+        replace(
+            entered,
+            run=entered.run.model_copy(
+                update={"task": "image-generation", "seed": seed, "scores": {name: claim}}
+            ),
+        )
+        for seed, name in enumerate(["target similarity-a", "target similarity-b"])
+    ]
+    standing = rank_entries(images, [replace(entry, runs=tuple(runs))])
+    (row,) = standing.rows
+    assert row.seeds == (0,)
+    assert row.primary.value == claim.value
+    assert standing.metric == "target similarity-a"

@@ -23,11 +23,11 @@ def test_a_csv_is_as_written_here(shelf: Any) -> None:
     assert lines[0] == (
         "table,system,model,role,task,data,simulated,cohort,perturb,metric,higher_is_better,"
         "value,low,high,seeds,significant_against,significantly_better,"
-        "paper,paper_printed,paper_data"
+        "paper,paper_printed,paper_data,share,share_low,share_high"
     )
     assert lines[1] == (
         "2d,BM25,bm25,system,search,sim-s,true,seen,,HR@5,true,"
-        "0.3333333333333333,0.25,0.5,0,,,0.0513,0.0513,amazon-6"
+        "0.3333333333333333,0.25,0.5,0,,,0.0513,0.0513,amazon-6,,,"
     )
 
 

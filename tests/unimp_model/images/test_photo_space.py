@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from unimp_model.images.encoder import PhotoTable
+from benchmark.vision.photo_table import PhotoTable
 from unimp_model.images.photo_space import PhotoSpace
 
 
