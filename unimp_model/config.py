@@ -288,6 +288,11 @@ class UniMPConfig(BaseModel):
         return self.fusion_every or (1 if depth <= 2 else 2)
 
     @property
+    def row_items(self) -> int:
+        """Return how many items a long training row holds: a window before each of its targets."""
+        return self.history_items + self.targets_per_row - 1
+
+    @property
     def freezes_language_model(self) -> bool:
         """Return whether the language model is a pretrained one, which stays as it is."""
         return self.preset not in _TRAINED_WHOLE

@@ -83,7 +83,7 @@ def estimate(
     share = _READ_WITH_CONTEXT if config.context_weight > 0 else _READ_WITHOUT
     vocabulary = len(language.output_rows) + network.specials + len(network.items.input_delta)
     scores = round(share * tokens) * vocabulary * 4 * _SCORE_TABLES
-    images = batch_rows * config.history_items if patches is not None else 0
+    images = batch_rows * config.row_items if patches is not None else 0
     numbers = 0 if patches is None else patches[0] * (patches[1] + 2 * _KEPT_BY_LAYER * width)
     return Estimate(
         weights=sum(p.numel() * p.element_size() for p in parameters),
@@ -136,7 +136,7 @@ def typical_row_length(
     on average.
     """
     lengths = [len(template.history([item]).tokens) - 1 for item in catalogue]
-    history = 1 + config.history_items * int(np.quantile(lengths, 0.95))
+    history = 1 + config.row_items * int(np.quantile(lengths, 0.95))
     instructions = 0.0
     for task in tasks:
         of_task = TASKS[task]

@@ -102,12 +102,13 @@ def _losses(
     first_item = len(network.language.output_rows) + network.specials
     ranks = torch.isin(batch.kinds, torch.tensor(_RANKING, device=states.device))
     ranks &= ~chooses & (batch.targets >= first_item)
-    if (reads := (~chooses & ~ranks).nonzero().flatten()).numel():
-        logits = network.logits(states[reads], tables, Asked(batch, reads))  # (R', V)
-        targets = batch.targets[reads]
-        if absent is not None:
-            logits[:, first_item:].masked_fill_(absent.to(logits.device), -torch.inf)
-        losses[reads] = focal_loss(logits, targets, gamma=gamma)
+    # Also where there is none: in a share without reads every weight still has its gradient, zero.
+    reads = (~chooses & ~ranks).nonzero().flatten()
+    logits = network.logits(states[reads], tables, Asked(batch, reads))  # (R', V)
+    targets = batch.targets[reads]
+    if absent is not None:
+        logits[:, first_item:].masked_fill_(absent.to(logits.device), -torch.inf)
+    losses[reads] = focal_loss(logits, targets, gamma=gamma)
     if (reads := ranks.nonzero().flatten()).numel():
         logits = network.item_logits(states[reads], tables, Asked(batch, reads))  # (R', n)
         barred = torch.zeros(len(states), logits.shape[1], dtype=torch.bool, device=logits.device)

@@ -17,7 +17,7 @@ from unimp_model.network.model import last_layer, trainable_parameters
 from unimp_model.sequence.tokens import train_tokenizer
 from unimp_model.tasks.answerer import Answerer, Chosen
 from unimp_model.tasks.base import Score
-from unimp_model.training.trainer import tempered
+from unimp_model.training.trainer import joint_score, tempered
 from unimp_model.training.validation import Validation
 
 prepare_torch()  # before anything inside transformers is touched
@@ -298,3 +298,10 @@ def test_a_task_without_a_share_is_never_asked(fit, view, temperature):
     )  # fmt: skip
     asked = {name for name in model.journal.epochs[0] if name.startswith("loss")}
     assert asked == {"loss context", "loss preference", "loss explanation"}
+
+
+def test_an_epoch_is_scored_by_what_its_tasks_gain_relatively():
+    before = joint_score([0.1, 0.8])
+    assert joint_score([0.12, 0.72]) > before  # a fifth more against a tenth less
+    assert joint_score([0.1, 0.8]) == pytest.approx(0.08**0.5)
+    assert 0 < joint_score([0.0, 1.0]) < 0.01
