@@ -248,7 +248,8 @@ class AttributeCounts:
         found = self.utilities(
             [i.history for i in instances], candidates, self._learnt("selection")
         )
-        scores = found.min(1, keepdims=True).repeat(len(self.reader.item_ids), axis=1)
+        least = found.min(1, keepdims=True)
+        scores: NDArray[np.floating] = least.repeat(len(self.reader.item_ids), axis=1)
         known = allowed & (candidates.numbers > 0)
         rows = np.nonzero(known)[0]
         scores[rows, candidates.numbers[known] - 1] = found[known]

@@ -30,7 +30,8 @@ class RecBolePairs(FactorModel):
 
     def network_settings(self) -> dict[str, Any]:
         """Return the settings of the network, by RecBole's names."""
-        return self.config.model_dump()
+        settings: dict[str, Any] = self.config.model_dump()
+        return settings
 
     def loss(self, network: Any, batch: Batch) -> Tensor:
         """Return RecBole's BPR loss of a batch of pairs."""

@@ -178,7 +178,8 @@ class MatchHead(nn.Module):
             if self.uses[PHOTO]:
                 mean = mean + self._photo_votes(history, branches.asked_photos[which], user[0])
         sharp = functional.softplus(self.sharpness)
-        return -sharp * (self.levels - mean[:, None]).square() * (asked > 0)[:, None]
+        scores: Tensor = -sharp * (self.levels - mean[:, None]).square() * (asked > 0)[:, None]
+        return scores
 
     def tastes(self, history: History, weights: Tensor) -> Tensor:
         """Return the utility (R, V + 1) of every value by what the history holds of it."""

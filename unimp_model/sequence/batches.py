@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,7 +37,7 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """Return the same batch on ``device``."""
-        parts = {f.name: getattr(self, f.name) for f in fields(self)}
+        parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         return Batch(**{name: x if x is None else x.to(device) for name, x in parts.items()})
 
 

@@ -6,7 +6,7 @@ compares its items with those that may be answered, and takes the same items, as
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +27,7 @@ _TITLE_WORDS, _KEYS, _VALUES = 8, 24, 400
 _WORDS = 32
 
 #: Which keys a part of the matching compares.
-_KEYS_OF = {
+_KEYS_OF: dict[str, Callable[[str], bool]] = {
     "category": lambda key: key.startswith("category"),
     "brand": lambda key: key == "brand",
     "attributes": lambda key: key.startswith("attribute "),

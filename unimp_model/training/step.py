@@ -132,7 +132,10 @@ def choice_losses(logits: Tensor, places: Tensor, taken: Tensor, *, gamma: float
     that an instance counts by its number of choices however many of them are taken; what is not
     taken is zero, having counted in the softmax.
     """
-    _, group, size = places.unique_consecutive(return_inverse=True, return_counts=True)
+    begins = torch.ones_like(places, dtype=torch.bool)
+    begins[1:] = places[1:] != places[:-1]
+    group = begins.cumsum(0) - 1  # which of the places, in order, each belongs to
+    size = torch.bincount(group)
     number = torch.arange(len(places), device=places.device) - (size.cumsum(0) - size)[group]
     table = logits.new_full((len(size), int(size.max())), -torch.inf)
     table = table.index_put((group, number), logits)  # (instances, most choices)
