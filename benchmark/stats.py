@@ -221,7 +221,7 @@ def paired_share(
     sign = 1 if metric.higher_is_better else -1
     if sign * (high - low) <= _NO_SPREAD:
         return None
-    value = (score - low) / (high - low)
+    value = sign * (score - low) / (sign * (high - low)) + 0.0  # no -0
     if sample.users < FEWEST_USERS:
         return Share(value, None, None)
     means = sample.resampled_means(resamples, seed)
@@ -230,7 +230,8 @@ def paired_share(
     if _percentiles(gaps, level)[0] <= 0:
         return None
     some = gaps > 0  # all but a few of the resamples
-    return Share(value, *_percentiles(sign * (scores - lows)[some] / gaps[some], level))
+    ratios = sign * (scores - lows)[some] / gaps[some] + 0.0
+    return Share(value, *_percentiles(ratios, level))
 
 
 def paired_effect(

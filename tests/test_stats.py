@@ -309,6 +309,8 @@ def test_the_ends_of_a_share_are_exact_and_errors_count_downwards() -> None:
     floor, ceiling = _one(RMSE, 4 + noise), _one(RMSE, 1 + noise)
     assert stats.paired_share(RMSE, floor, floor, ceiling, users) == stats.Share(0.0, 0.0, 0.0)
     assert stats.paired_share(RMSE, ceiling, floor, ceiling, users) == stats.Share(1.0, 1.0, 1.0)
+    nothing = stats.paired_share(RMSE, floor, floor, ceiling, users)
+    assert f"{nothing.value:.0%} {nothing.low:.0%} {nothing.high:.0%}" == "0% 0% 0%"
     between = stats.paired_share(RMSE, _one(RMSE, 2 + noise), floor, ceiling, users)
     worse = stats.paired_share(RMSE, _one(RMSE, 6 + noise), floor, ceiling, users)
     assert 0 < between.low <= between.value <= between.high < 1

@@ -21,7 +21,7 @@ MODELS: tuple[ModelEntry, ...] = (
     ),
     ModelEntry(
         name="true-attribute-counts",
-        target="baselines.choice.attribute_counts:TrueAttributeCounts",
+        target="baselines.choice.true_attributes:TrueAttributeCounts",
         tasks=_TASKS,
         group="choice",
         role="ceiling",

