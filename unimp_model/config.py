@@ -32,7 +32,7 @@ MatchPart = Literal[
 _TASK_SHARES: dict[TaskName, float] = {
     "recommendation": 1.0,
     "search": 1.0,
-    "preference": 0.4,
+    "preference": 1.0,
     "selection": 0.06,
     "explanation": 0.1,
     "image-generation": 0.03,
