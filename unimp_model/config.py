@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -21,6 +21,9 @@ Preset = Literal["tiny", "small", "smollm2", "mpt-1b", "incite-3b", "pretrained"
 TaskName = Literal[
     "recommendation", "search", "preference", "selection", "explanation", "image-generation"
 ]
+
+#: The number of the task whose answers are ratings.
+RATING_TASK = get_args(TaskName).index("preference")
 
 #: Parts of the match head, our extension (:mod:`unimp_model.network.matching`).
 MatchPart = Literal[

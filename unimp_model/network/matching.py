@@ -27,13 +27,12 @@ and the same channels' votes on the asked item. What a branch sees comes from
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unimp_model.config import TaskName
 from unimp_model.sequence.seen import SeenBatch
 
 #: Groups of looks and classes in each; hidden units of the map to them; inverse temperature at
@@ -90,8 +89,6 @@ class Material(NamedTuple):
 
 
 PHOTO, IDENTITY, TRANSITIONS, QUERY, RATINGS = range(5)
-#: The task whose answers are ratings, by number.
-PREFERENCE = get_args(TaskName).index("preference")
 
 
 class MatchHead(nn.Module):

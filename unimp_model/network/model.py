@@ -30,7 +30,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unimp_model.config import UniMPConfig
+from unimp_model.config import RATING_TASK, UniMPConfig
 from unimp_model.network.fusion import (
     EarlyFusion,
     GatedCrossAttention,
@@ -42,7 +42,7 @@ from unimp_model.network.fusion import (
 from unimp_model.network.item_rows import ItemRows
 from unimp_model.network.language import Cache, Injection, LanguageModel
 from unimp_model.network.lora import lora_parameters
-from unimp_model.network.matching import PREFERENCE, MatchHead
+from unimp_model.network.matching import MatchHead
 from unimp_model.network.resampler import Resampler
 from unimp_model.sequence.batches import Batch
 from unimp_model.sequence.tokens import SPECIALS
@@ -307,7 +307,7 @@ class UniMPNetwork(nn.Module):
         specials, head = specials.float(), self.matching
         if head is None or asked is None or asked.batch.seen is None:
             return specials
-        rated = (asked.batch.kinds[asked.reads] == PREFERENCE).nonzero().flatten()
+        rated = (asked.batch.kinds[asked.reads] == RATING_TASK).nonzero().flatten()
         votes = head.rating_scores(asked.batch.seen, asked.reads[rated])  # (R', L)
         behind = specials.shape[1] - len(SPECIALS) - votes.shape[1]
         return specials.index_add(0, rated, functional.pad(votes, (len(SPECIALS), behind)))
