@@ -183,7 +183,7 @@ def test_seeds_and_limits_are_those_of_the_command_line(run_home: Home) -> None:
 
 def test_a_dataset_is_prepared_with_its_settings(tmp_path) -> None:
     dataset = ub.prepare("sim", name="mine", settings={"size": "xs", "seed": 5}, home=tmp_path)
-    assert repr(dataset).startswith("mine (simulated): 120 users, ")
+    assert repr(dataset).startswith("mine (simulated): 132 users, ")
     assert ub.list_datasets(home=tmp_path).names == ["mine"]
 
 

@@ -121,6 +121,10 @@ RATING = Need(
     reason="no rating",
     lacking=lambda timeline, catalogue, rules, rows: np.isnan(timeline.rating[rows]),
 )
+CHOICE = Need(
+    absent="there is one item only, and nothing to choose among",
+    missing=lambda rows, catalogue, rules: len(catalogue) < 2,
+)
 EXPLANATION = Need(
     absent="the data has no reviews",
     missing=lambda rows, catalogue, rules: _all_null(rows["review"]),
@@ -184,6 +188,7 @@ for _task in (
         shows=("candidates",),
         target="target_items",
         instance=lambda row: SelectionInstance(**row.common, candidates=row.candidates),
+        needs=(CHOICE,),
         several=True,
     ),
     DataTask(

@@ -13,9 +13,9 @@ import pytest
 from baselines.choice.attribute_counts import (
     AttributeCounts,
     AttributeCountsConfig,
-    TrueAttributeCounts,
 )
 from baselines.choice.counted import count
+from baselines.choice.true_attributes import TrueAttributeCounts
 from baselines.choice.votes import Rated, best_ridge, fit_ridge, predicted
 from benchmark.data.instances.timeline import Timeline
 from benchmark.errors import BenchError

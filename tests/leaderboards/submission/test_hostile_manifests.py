@@ -130,7 +130,6 @@ HTML = "<script>alert(1)</script>"
         (_run("created", to="2026-02-30T00:00:00+00:00"), "date", "does not exist"),
         (_run("created", to="2999-01-01T00:00:00+00:00"), "date", "to come"),
         (_run("settings", to={"weights": "a/../../b"}), "path", "leads out"),
-        (_run("scores", "HR@5", "high", to=1e-9), "interval-excludes", "outside"),
         (_set("declaration", "contamination", to="\u3164"), "text-control", "U+3164"),
         (_set("description", to="a\u202eb"), "text-control", "U+202E"),
         (_run("scores", to={}), "manifest-size", "scores"),
@@ -283,3 +282,11 @@ def test_a_judged_score_outside_the_tolerance_refuses_its_run_alone(
     (name,) = result.refused_runs
     assert [finding.code for finding in result.refused_runs[name]] == ["outside-tolerance"]
     assert {run.predictions for run in result.submission.runs} - {name}
+
+
+def test_an_interval_that_its_value_lies_outside_is_refused(forge) -> None:
+    def change(manifest: Manifest) -> None:
+        score = manifest["runs"][0]["scores"]["HR@5"]
+        score["low"] = (score["value"] + score["high"]) / 2
+
+    forge.rejected(forge.manifest(change), "interval-excludes", "outside")
