@@ -40,14 +40,14 @@ pytest.importorskip("peft", reason="needs pip install 'unimp-bench[lora]'")
 
 _SIZES = {
     "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 48,
-    "max_position_embeddings": 512, "pad_token_id": None, "bos_token_id": None,
+    "max_position_embeddings": 1024, "pad_token_id": None, "bos_token_id": None,
     "eos_token_id": None,
 }  # fmt: skip
 KINDS = {
     "llama": transformers.LlamaConfig(**_SIZES, tie_word_embeddings=False),
     "gpt-neox": transformers.GPTNeoXConfig(**_SIZES, tie_word_embeddings=False),
     "gpt2": transformers.GPT2Config(
-        n_embd=32, n_layer=3, n_head=2, n_positions=512, bos_token_id=None, eos_token_id=None
+        n_embd=32, n_layer=3, n_head=2, n_positions=1024, bos_token_id=None, eos_token_id=None
     ),
     "olmo": transformers.OlmoConfig(**_SIZES),  # one that peft has no list for
 }

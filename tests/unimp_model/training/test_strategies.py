@@ -84,26 +84,34 @@ def test_continual_takes_one_task_after_another(fit, view):
     assert model.own_weights == {}
 
 
+#: Of two layers, each with cross-attention before it: the last, its cross-attention, the norm.
 LAST_OF_TWO = {
-    f"language.causal_lm.model.{name}.weight"
-    for name in (
-        "norm",
-        *(
-            f"layers.1.{part}"
-            for part in (
-                "input_layernorm",
-                "mlp.down_proj",
-                "mlp.gate_proj",
-                "mlp.up_proj",
-                "post_attention_layernorm",
-                "self_attn.k_proj",
-                "self_attn.o_proj",
-                "self_attn.q_proj",
-                "self_attn.v_proj",
-            )
-        ),
-    )
-}
+    *(
+        f"language.causal_lm.model.{name}.weight"
+        for name in (
+            "norm",
+            *(
+                f"layers.1.{part}"
+                for part in (
+                    "input_layernorm",
+                    "mlp.down_proj",
+                    "mlp.gate_proj",
+                    "mlp.up_proj",
+                    "post_attention_layernorm",
+                    "self_attn.k_proj",
+                    "self_attn.o_proj",
+                    "self_attn.q_proj",
+                    "self_attn.v_proj",
+                )
+            ),
+        )
+    ),
+    *(
+        f"cross_attention.1.{part}"
+        for part in ("gate", "norm.bias", "norm.weight", "to_kv.weight", "to_out.weight",
+                     "to_q.weight")
+    ),
+}  # fmt: skip
 
 
 def test_efficient_fine_tuning_changes_the_last_layer_alone(improved):
@@ -251,13 +259,17 @@ def test_validation_chooses_how_selections_and_ratings_are_read(fitted):
     assert 0.1 <= chosen.temperature <= 2.0
 
 
-def test_the_temperature_is_used(joint, sim_xs):
+def _rated(model, asked, **chosen) -> list[float]:
+    answerer = Answerer(model.parts, {}, model.config, chosen=Chosen(**chosen))
+    return [r.value for r in unimp_tasks.TASKS["preference"].predict(answerer, asked)]
+
+
+def test_the_calibration_of_ratings_is_used(joint, sim_xs):
     asked: list[PreferenceInstance] = list(sim_xs.instances("preference", limit=4))
-    answerers = [Answerer(joint.parts, {}, joint.config, chosen=Chosen(0.5, t)) for t in (0.1, 2)]
-    cold, warm = (
-        [r.value for r in unimp_tasks.TASKS["preference"].predict(a, asked)] for a in answerers
-    )
+    cold, warm = (_rated(joint, asked, temperature=t) for t in (0.1, 2.0))
     assert cold != warm
+    flatter = _rated(joint, asked, temperature=2.0, rating_slope=0.5, rating_offset=1.25)
+    assert flatter == pytest.approx([0.5 * value + 1.25 for value in warm])
 
 
 SHARES = {"search": 1.0, "preference": 0.5, "explanation": 0.2}

@@ -22,10 +22,10 @@ prepare_torch()  # before anything inside transformers is touched
 
 _SIZES = {
     "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 48,
-    "max_position_embeddings": 512, "pad_token_id": None, "bos_token_id": None,
+    "max_position_embeddings": 1024, "pad_token_id": None, "bos_token_id": None,
     "eos_token_id": None,
 }  # fmt: skip
-_GPT2 = {"n_embd": 32, "n_layer": 3, "n_head": 2, "n_positions": 512}
+_GPT2 = {"n_embd": 32, "n_layer": 3, "n_head": 2, "n_positions": 1024}
 _ENDS = {"bos_token_id": None, "eos_token_id": None}
 USABLE = {
     "llama, tied": transformers.LlamaConfig(**_SIZES, tie_word_embeddings=True),
