@@ -100,7 +100,7 @@ def _cell(cell: SheetCell, printed: bool) -> str:
     if cell.mark:
         value += rf"$^{{{_mark(cell.mark)}}}$"
     if cell.interval:
-        value += rf" {{\scriptsize {escaped(cell.interval)}}}"
+        value += rf" {{\scriptsize {_escaped_within(cell.interval)}}}"
     return value
 
 
@@ -191,10 +191,15 @@ def escaped(text: str) -> str:
     What a plain LaTeX has no sign for prints as its code point, ``[U+4E2D]``: the document
     compiles, and says what it could not show.
     """
-    words = "".join(map(_escaped, " ".join(text.split())))
-    words = _LIGATURE.sub(r"\g<0>{}", words)
+    words = _escaped_within(text)
     # After the end of a row these two begin an argument.
     return f"{{{words[0]}}}{words[1:]}" if words[:1] in ("[", "*") else words
+
+
+def _escaped_within(text: str) -> str:
+    """Escape ``text`` that stands behind a command in its cell: a bracket begins no argument."""
+    words = "".join(map(_escaped, " ".join(text.split())))
+    return _LIGATURE.sub(r"\g<0>{}", words)
 
 
 def _escaped(character: str) -> str:

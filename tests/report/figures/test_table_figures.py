@@ -125,9 +125,9 @@ def test_without_a_run_the_command_that_makes_one_is_named(shelf, name) -> None:
 
 def test_what_is_missing_is_said_with_what_fills_it(filled, mine, shelf) -> None:
     notes = build_dots(filled, table="search", data="sim-s").view.notes()
-    assert "Not run yet: Random, Oracle. To run: unimp-bench run --table search --data sim-s" in (
-        notes
-    )
+    assert (
+        "Not run yet: Random, Informed, Oracle. To run: unimp-bench run --table search --data sim-s"
+    ) in notes
     assert any(note.startswith("Cannot run here: HEM, ZAM, RTM") for note in notes)
 
 
