@@ -37,8 +37,9 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """Return the same batch on ``device``."""
-        parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Batch(**{name: x if x is None else x.to(device) for name, x in parts.items()})
+        parts = {f.name: getattr(self, f.name) for f in fields(self)}
+        moved: dict[str, Any] = {n: x if x is None else x.to(device) for n, x in parts.items()}
+        return Batch(**moved)
 
 
 def attention_mask(segments: Tensor, reach: Tensor, since: Tensor | None = None) -> Tensor:
