@@ -16,8 +16,6 @@ from benchmark.errors import BenchError
 from benchmark.host.files import read_json, sha256_file, write_json
 from benchmark.instances import History, SearchInstance
 from benchmark.report.figures.journals import read_journal, validation_curves
-from benchmark.training import checkpoint
-from benchmark.training.checkpoint import Checkpoint
 
 TASKS = ("recommendation", "preference", "explanation", "selection")
 
@@ -187,24 +185,9 @@ def test_every_task_has_a_learning_curve(fitted, tmp_path):
 
 
 @pytest.mark.parametrize("writes", [1, 2])
-def test_a_killed_fit_goes_on_and_ends_with_the_same_weights(view, fit_on, monkeypatch, writes):
-    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0.0)
+def test_a_killed_fit_goes_on_and_ends_with_the_same_weights(view, fit_on, killed_after, writes):
     expected = fit_on(view, epochs=2)
-    write, left = Checkpoint.write, [writes]
-
-    class Killed(BaseException):
-        pass
-
-    def killing(self, *arguments):
-        write(self, *arguments)
-        left[0] -= 1
-        if not left[0]:
-            raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Checkpoint, "write", killing)
-        with pytest.raises(Killed):
-            fit_on(view, epochs=2)
+    killed_after(writes, lambda: fit_on(view, epochs=2))
     assert list((view.features_folder / "training").glob("*"))
     resumed = fit_on(view, epochs=2)
     assert resumed.journal == expected.journal

@@ -9,8 +9,6 @@ import torch
 
 from baselines.generative.vip5 import VIP5
 from benchmark.errors import BenchError
-from benchmark.training import checkpoint
-from benchmark.training.checkpoint import Checkpoint
 
 PHOTO = {"encoder_steps": 3, "text_epochs": 1, "learning_rate": 0.01}
 TASKS = ("recommendation", "preference", "explanation", "selection")
@@ -118,25 +116,12 @@ def test_a_dataset_without_photos_is_answered_all_the_same(view, sim_xs, fit_on)
 
 
 @pytest.mark.parametrize("writes", [1, 3])
-def test_a_fit_killed_in_either_stage_ends_with_the_same_weights(view, fit_on, monkeypatch, writes):
+def test_a_fit_killed_in_either_stage_ends_with_the_same_weights(
+    view, fit_on, killed_after, writes
+):
     settings = {**PHOTO, "text_epochs": 2, "epochs": 2}
-    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0.0)
     expected = fit_on(view, VIP5, **settings)
-    write, left = Checkpoint.write, [writes]
-
-    class Killed(BaseException):
-        pass
-
-    def killing(self, *arguments):
-        write(self, *arguments)
-        left[0] -= 1
-        if not left[0]:
-            raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Checkpoint, "write", killing)
-        with pytest.raises(Killed):
-            fit_on(view, VIP5, **settings)
+    killed_after(writes, lambda: fit_on(view, VIP5, **settings))
     resumed = fit_on(view, VIP5, **settings)
     assert resumed.journal == expected.journal
     assert same(resumed, expected)
