@@ -18,6 +18,10 @@ M = TypeVar("M", bound=BaseModel)
 LEAST_INTERACTIONS = 3
 
 
+#: What becomes of copied texts where a source says nothing else.
+LEAVE_OUT = "leave-out"
+
+
 def _whole(value: object) -> object:
     """The text of a small whole number as that number."""
     digits = isinstance(value, str) and len(value) < 10 and value.isdecimal()
@@ -58,6 +62,11 @@ class SplitParams(BaseModel):
     k: Annotated[Literal[10, 20], BeforeValidator(_whole)] = Field(
         10, description="items a ranking holds; with 20, metrics at 20 are added"
     )
+    copied_texts: Literal["leave-out", "keep"] = Field(
+        "leave-out",
+        description="instances of preference and explanation whose review the user had written of "
+        "an earlier item, word for word: left out and counted, or kept",
+    )
     seed: int = Field(0, ge=0, description="of cohorts, candidates and perturbations")
 
 
@@ -80,12 +89,14 @@ def parse_settings(
     )
 
 
-def recorded(source_params: BaseModel, split_params: SplitParams) -> dict[str, Any]:
+def recorded(source: Source, source_params: BaseModel, split_params: SplitParams) -> dict[str, Any]:
     """Return both as one JSON-ready mapping; of a path only the file name, as folders move."""
     values = {**source_params.model_dump(mode="json"), **split_params.model_dump(mode="json")}
     values |= {key: value.name for key, value in source_params if isinstance(value, Path)}
-    if values["k"] == DEFAULT_K:
-        del values["k"]  # datasets from before there was a choice keep their hashes
+    # Datasets from before there was a choice keep their hashes.
+    for key, usual in (("k", DEFAULT_K), ("copied_texts", LEAVE_OUT)):
+        if values[key] == source.defaults.get(key, usual):
+            del values[key]
     return values
 
 
