@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -14,6 +15,9 @@ from benchmark.errors import UsageError, shown, unknown_name
 
 M = TypeVar("M", bound=BaseModel)
 
+#: Settings that came later, and the value by which all is as before: with it they are not
+#: recorded, so datasets from before there was a choice keep their hashes.
+_LATER: Mapping[str, object] = MappingProxyType({"k": DEFAULT_K, "posters": None})
 #: A split needs one interaction each for training, validation and test.
 LEAST_INTERACTIONS = 3
 
@@ -84,9 +88,7 @@ def recorded(source_params: BaseModel, split_params: SplitParams) -> dict[str, A
     """Return both as one JSON-ready mapping; of a path only the file name, as folders move."""
     values = {**source_params.model_dump(mode="json"), **split_params.model_dump(mode="json")}
     values |= {key: value.name for key, value in source_params if isinstance(value, Path)}
-    if values["k"] == DEFAULT_K:
-        del values["k"]  # datasets from before there was a choice keep their hashes
-    return values
+    return {key: v for key, v in values.items() if key not in _LATER or v != _LATER[key]}
 
 
 def _only(values: Mapping[str, str], fields: Mapping[str, object]) -> dict[str, Any]:

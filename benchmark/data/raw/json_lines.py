@@ -24,8 +24,6 @@ def json_objects(path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, Any
     ``bad`` decides about lines that are no text, no JSON or no object.
     """
     for number, line in lines(path, bad):
-        if number == 1:
-            line = line.removeprefix("\ufeff")
         if not line or line.isspace():
             continue
         try:
