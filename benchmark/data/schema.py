@@ -33,8 +33,7 @@ ITEM_COLUMNS: dict[str, pl.DataType] = {
     "query": pl.String(),
 }
 
-#: interactions.parquet: users contiguous, each user's rows in time order, ties in file order or by
-#: a seeded hash (:attr:`RawDataset.file_order`).
+#: interactions.parquet: users contiguous, each user's rows in time order, ties in file order.
 #: ``timestamp`` is in seconds (0, 1, 2, ... where a source has an order but no clock).
 INTERACTION_COLUMNS: dict[str, pl.DataType] = {
     "user_id": pl.String(),
@@ -83,9 +82,6 @@ class RawDataset:
     rating_scale: tuple[float, float] | None
     terms: str
     photos: Iterable[tuple[str, Path | bytes]] = ()
-    file_order: bool = True
-    """Whether rows of one time are in the order of events. They are not where a file is grouped by
-    item or by user: then a split orders them by a seeded hash."""
     source_files: Mapping[str, str] = field(default_factory=dict)
     """Raw file name -> SHA-256."""
     attachments: Mapping[str, bytes] = field(default_factory=dict)

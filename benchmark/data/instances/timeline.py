@@ -75,3 +75,8 @@ class Timeline:
     def end_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return one past the last row of the user each of ``rows`` belongs to."""
         return self.starts[self.user[rows] + 1]
+
+    def items_before(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return how many items the user of each of ``rows`` had met before that row."""
+        met = np.concatenate([[0], np.cumsum(self.first_time)])
+        return np.asarray(met[rows] - met[self.start_of(rows)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -14,12 +15,16 @@ from benchmark.errors import UsageError, shown, unknown_name
 
 M = TypeVar("M", bound=BaseModel)
 
-#: A split needs one interaction each for training, validation and test.
-LEAST_INTERACTIONS = 3
-
-
 #: What becomes of copied texts where a source says nothing else.
 LEAVE_OUT = "leave-out"
+#: Settings that came later, and the value by which all is as before, unless a source has another
+#: default: with it they are not recorded, so datasets from before there was a choice keep their
+#: hashes.
+_LATER: Mapping[str, object] = MappingProxyType(
+    {"k": DEFAULT_K, "posters": None, "copied_texts": LEAVE_OUT}
+)
+#: A split needs one interaction each for training, validation and test.
+LEAST_INTERACTIONS = 3
 
 
 def _whole(value: object) -> object:
@@ -93,11 +98,8 @@ def recorded(source: Source, source_params: BaseModel, split_params: SplitParams
     """Return both as one JSON-ready mapping; of a path only the file name, as folders move."""
     values = {**source_params.model_dump(mode="json"), **split_params.model_dump(mode="json")}
     values |= {key: value.name for key, value in source_params if isinstance(value, Path)}
-    # Datasets from before there was a choice keep their hashes.
-    for key, usual in (("k", DEFAULT_K), ("copied_texts", LEAVE_OUT)):
-        if values[key] == source.defaults.get(key, usual):
-            del values[key]
-    return values
+    later = {key: source.defaults.get(key, usual) for key, usual in _LATER.items()}
+    return {key: v for key, v in values.items() if key not in later or v != later[key]}
 
 
 def _only(values: Mapping[str, str], fields: Mapping[str, object]) -> dict[str, Any]:

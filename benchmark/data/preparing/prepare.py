@@ -38,7 +38,7 @@ from benchmark.data.schema import FORMAT_VERSION, INTERACTION_COLUMNS, ITEM_COLU
 from benchmark.data.sources import SELF_CONTAINED, SOURCES
 from benchmark.errors import BenchError, UsageError, listed, shown
 from benchmark.host.console import note
-from benchmark.host.files import cannot_write, sha256_file, write_json
+from benchmark.host.files import cannot_write, sha256_file, sha256_json, write_json
 from benchmark.host.home import Home
 from benchmark.host.progress import track
 
@@ -86,9 +86,7 @@ def prepare(
         "source": source.name,
         "parameters": recorded(source, source_params, split_params),
         "on_error": on_error,
-        "source_files": {
-            key: sha256_file(path) for key, path in sorted(files.items()) if is_file(path)
-        },
+        "source_files": _hashes(files),
     }
     if target.exists() and not force:
         return _told(_existing(target, request, compare_files=raw is not None))
@@ -99,6 +97,17 @@ def prepare(
         _write(folder, name, source, request, cleaned, split_params)
         _take_name(folder, target, force=force)
     return _told(Dataset(target))
+
+
+def _hashes(files: Mapping[str, Path]) -> dict[str, str]:
+    """The SHA-256 of every file; of those named ``FOLDER/FILE`` one of each folder's."""
+    hashes: dict[str, str] = {}
+    folders: dict[str, dict[str, str]] = {}
+    for key, path in sorted(files.items()):
+        if is_file(path):
+            folder, _, name = key.rpartition("/")
+            (folders.setdefault(f"{folder}/", {}) if folder else hashes)[name] = sha256_file(path)
+    return hashes | {folder: sha256_json(inside) for folder, inside in folders.items()}
 
 
 def _told(dataset: Dataset) -> Dataset:
@@ -178,7 +187,7 @@ def _write(
     def written(path: Path) -> None:
         hashes[path.relative_to(folder).as_posix()] = sha256_file(path)
 
-    rows, dropped = split(raw.interactions, params, file_order=raw.file_order)
+    rows, dropped = split(raw.interactions, params)
     notes: dict[str, Any] = {**raw.notes, **dropped}
     images = _write_photos(folder, raw, hashes, notes)
     items = _with_images_and_queries(raw.items, images)

@@ -1,9 +1,9 @@
 """Split leave-one-out in time order, and hold users and domains back.
 
 Of each user the last interaction is the test part, the one before it the validation part,
-the rest is training. Equal timestamps keep the order of the raw file where that is the order of
-events; where it is not, a seeded hash orders them. Any other tie rule (by item id, say, as in a
-file that is grouped by item) would carry information that users did not have.
+the rest is training. Equal timestamps keep the order in which the source hands rows over: that of
+the raw file, or a seeded one where the file is grouped by user or item. Any other tie rule (by
+item id, say) would carry information that users did not have.
 """
 
 from __future__ import annotations
@@ -11,18 +11,15 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from benchmark.data.instances.seeded import chosen_share, splitmix, stable_hash
+from benchmark.data.instances.seeded import chosen_share
 from benchmark.data.preparing.parameters import LEAST_INTERACTIONS, SplitParams
 from benchmark.errors import BenchError, unknown_name
 
 
-def split(
-    rows: pl.DataFrame, params: SplitParams, *, file_order: bool = True
-) -> tuple[pl.DataFrame, dict[str, object]]:
+def split(rows: pl.DataFrame, params: SplitParams) -> tuple[pl.DataFrame, dict[str, object]]:
     """Return ``rows`` (in file order) with ``part`` and ``cohort``, and what was left out.
 
-    Users come in the order of their first row, each user's rows in time order; where ``file_order``
-    says nothing, equal times are ordered by a hash of seed, user and item. Users whose rows
+    Users come in the order of their first row, each user's rows in time order. Users whose rows
     all lie in ``params.new_domains`` form the cohort ``new-domain``; of other users the rows
     there are left out, so nothing of these domains is trained on. Users with fewer than
     ``params.min_interactions`` rows are dropped. ``params.new_users`` of the remaining ones
@@ -34,10 +31,7 @@ def split(
     names = pl.Enum(rows["user_id"].unique(maintain_order=True))
     code = pl.col("user_id").cast(names).to_physical().alias("_user")
     rows = rows.with_columns(code)
-    if file_order:
-        rows = rows.sort("_user", "timestamp", maintain_order=True)
-    else:
-        rows = _in_drawn_order(rows, params.seed)
+    rows = rows.sort("_user", "timestamp", maintain_order=True)
     users = rows["_user"].to_numpy()
     counts = np.bincount(users, minlength=len(names.categories))
     keep = counts >= params.min_interactions
@@ -51,10 +45,6 @@ def split(
     if rows.is_empty():
         raise _nobody_left(int(counts.max(initial=0)), params.min_interactions)
     ends = np.cumsum(counts[keep]) - 1  # the last row of each kept user
-    if not file_order:
-        times = rows["timestamp"].to_numpy()
-        tied = int((times[ends] == times[ends - 1]).sum())
-        notes["users whose last two interactions are of one time, ordered by a seeded hash"] = tied
     part = np.zeros(len(rows), dtype=np.uint8)
     part[ends - 1], part[ends] = 1, 2
     kept = [name for name in names.categories.filter(pl.Series(keep)) if name not in away]
@@ -69,19 +59,6 @@ def split(
         .alias("cohort")
     )
     return rows.drop("_user").with_columns(parts, cohort), notes
-
-
-def _in_drawn_order(rows: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """``rows`` by user and time, of one time by a hash of seed, user and item."""
-    drawn = []
-    for column in ("user_id", "item_id"):
-        names = rows[column].unique(maintain_order=True)
-        hashes = [stable_hash(seed, "ties", name) for name in names]
-        of_row = rows[column].cast(pl.Enum(names)).to_physical()
-        drawn.append(np.array(hashes, dtype=np.uint64)[of_row.to_numpy()])
-    ties = pl.Series("_tie", splitmix(*drawn))
-    ordered = rows.with_columns(ties).sort("_user", "timestamp", "_tie", maintain_order=True)
-    return ordered.drop("_tie")
 
 
 def _reserve(

@@ -20,6 +20,10 @@ _CONVERGED = re.compile(
 FORMS = "none, table5, 5core, users8-items5, or numbers: 5 (both) or 8,5 (users, items)"
 
 
+#: What a setting of this kind means.
+CORE_HELP = f"which users and items stay, counted in distinct pairs: {FORMS}"
+
+
 @dataclass(frozen=True)
 class CoreRule:
     """Says how many distinct items a user, and distinct users an item, has at least.

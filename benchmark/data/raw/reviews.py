@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 import polars as pl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from benchmark.data.raw.cores import FORMS, NO_CORE, CoreSetting, keep_core
+from benchmark.data.raw.cores import CORE_HELP, NO_CORE, CoreSetting, keep_core
 from benchmark.data.raw.json_fields import identifier, rating, text
 from benchmark.data.raw.json_lines import collect, json_objects
 from benchmark.data.raw.review_files import CategoryFiles, FileNames, Which, choose
@@ -62,11 +62,7 @@ class ReviewParams(BaseModel):
     metadata: bool = Field(
         True, description="whether metadata is read; without it items have their id alone"
     )
-    core: CoreSetting = Field(
-        NO_CORE,
-        description="which users and items stay, in each category by itself, counted in distinct "
-        f"pairs: {FORMS}",
-    )
+    core: CoreSetting = Field(NO_CORE, description=f"in each category by itself, {CORE_HELP}")
     repeats: Literal["same-time", "first", "last"] = Field(
         "first",
         description="of several reviews of one item by one user: the first or the last in time "
@@ -82,11 +78,6 @@ class ReviewParams(BaseModel):
     def which(self) -> Which | None:
         """Return which file of a category's reviews is read, where there may be two."""
         return None
-
-    @property
-    def file_order(self) -> bool:
-        """Return whether the lines of a file are in the order of events."""
-        return True
 
 
 @dataclass(frozen=True)
@@ -149,7 +140,6 @@ def read_collection(
         rating_scale=SCALE,
         terms=collection.terms,
         photos=_photos(raw / "images", items["item_id"].to_list(), unpictured),
-        file_order=params.file_order,
         notes=notes,
     )
 

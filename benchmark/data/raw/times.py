@@ -1,4 +1,4 @@
-"""Check that times are in the unit they are said to be in."""
+"""Read times of JSON records in the unit they are said to be in."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from benchmark.data.raw.time_columns import EARLIEST, LATEST
 from benchmark.errors import shown
 
 Unit = Literal["seconds", "milliseconds", "microseconds"]
@@ -15,9 +16,6 @@ _PER_SECOND: Mapping[Unit, int] = {
     "milliseconds": 1_000,
     "microseconds": 1_000_000,
 }
-#: A time outside is none of an interaction. Between them no number is a time in two units, so
-#: that one in another unit is known for what it is.
-_EARLIEST, _LATEST = 631_152_000, 4_102_444_800  # 1990 and 2100, in seconds
 
 
 def per_second(unit: Unit) -> int:
@@ -42,7 +40,7 @@ def _within(value: object, unit: Unit) -> bool:
     """Whether ``value`` is a number of a plausible time; NaN and ``true`` are none."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return False
-    return _EARLIEST * _PER_SECOND[unit] <= value < _LATEST * _PER_SECOND[unit]
+    return EARLIEST * _PER_SECOND[unit] <= value < LATEST * _PER_SECOND[unit]
 
 
 def _day(value: object, unit: Unit) -> str:

@@ -19,7 +19,10 @@ SOURCES.add("amazon2018", "benchmark.data.sources.amazon_2018:SOURCE")
 SOURCES.add("amazon2023", "benchmark.data.sources.amazon_2023:SOURCE")
 SOURCES.add("hm", "benchmark.data.sources.hm:SOURCE")
 SOURCES.add("ml-100k", "benchmark.data.sources.ml_100k:SOURCE")
+SOURCES.add("movielens", "benchmark.data.sources.movielens:SOURCE")
+SOURCES.add("netflix", "benchmark.data.sources.netflix:SOURCE")
 SOURCES.add("sequences", "benchmark.data.sources.sequences:SOURCE")
+SOURCES.add("tabular", "benchmark.data.sources.tabular:SOURCE")
 
 #: Datasets that need no raw files: name -> (source, settings). Prepared on first use.
 SELF_CONTAINED: Mapping[str, tuple[str, Mapping[str, str]]] = MappingProxyType(

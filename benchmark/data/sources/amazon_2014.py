@@ -18,7 +18,6 @@ from typing import Any, Literal
 from pydantic import Field
 
 from benchmark.data.queries import words
-from benchmark.data.raw.dated_reviews import DatedParams
 from benchmark.data.raw.json_fields import text
 from benchmark.data.raw.literals import literal_objects
 from benchmark.data.raw.product_fields import brand, is_placeholder, levels, name, price
@@ -28,10 +27,10 @@ from benchmark.data.raw.reviews import (
     Description,
     ReviewFields,
     files_read,
-    read_collection,
 )
 from benchmark.data.raw.source import OnError, Source
 from benchmark.data.schema import RawDataset
+from benchmark.data.sources.dated_reviews import DatedParams, read_dated
 from benchmark.errors import shown
 
 _NAMES = FileNames(metadata="meta_{}.json", all="reviews_{}.json", core="reviews_{}_5.json")
@@ -96,8 +95,8 @@ _COLLECTION = Collection(
 
 
 def read(raw: Path | None, params: Amazon2014Params, *, on_error: OnError) -> RawDataset:
-    """Parse the categories of the folder ``raw``; see :func:`read_collection`."""
-    return read_collection(raw, params, _COLLECTION, on_error=on_error)
+    """Parse the categories of the folder ``raw``; see :func:`read_dated`."""
+    return read_dated(raw, params, _COLLECTION, on_error=on_error)
 
 
 def files(raw: Path | None, params: Amazon2014Params) -> Mapping[str, Path]:

@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmark.data.raw.dated_reviews import DatedParams
 from benchmark.data.raw.json_fields import text, texts
 from benchmark.data.raw.product_fields import brand, is_placeholder, levels, name, price
 from benchmark.data.raw.review_files import FileNames
@@ -25,10 +24,10 @@ from benchmark.data.raw.reviews import (
     Description,
     ReviewFields,
     files_read,
-    read_collection,
 )
 from benchmark.data.raw.source import OnError, Source
 from benchmark.data.schema import RawDataset
+from benchmark.data.sources.dated_reviews import DatedParams, read_dated
 from benchmark.errors import shown
 
 _NAMES = FileNames(metadata="meta_{}.json", all="{}.json", core="{}_5.json")
@@ -71,8 +70,8 @@ _COLLECTION = Collection(
 
 
 def read(raw: Path | None, params: DatedParams, *, on_error: OnError) -> RawDataset:
-    """Parse the categories of the folder ``raw``; see :func:`read_collection`."""
-    return read_collection(raw, params, _COLLECTION, on_error=on_error)
+    """Parse the categories of the folder ``raw``; see :func:`read_dated`."""
+    return read_dated(raw, params, _COLLECTION, on_error=on_error)
 
 
 def files(raw: Path | None, params: DatedParams) -> Mapping[str, Path]:
