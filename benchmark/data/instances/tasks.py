@@ -143,6 +143,13 @@ EXPLANATION = Need(
     ],
 )
 
+OWN_WORDS = Need(
+    reason="the review is a copy of an earlier one",
+    lacking=lambda timeline, catalogue, rules, rows: (
+        timeline.copied[rows] if rules.leave_out_copies else np.zeros(len(rows), dtype=bool)
+    ),
+)
+
 
 def _all_null(column: pl.Series) -> bool:
     return column.null_count() == len(column)
@@ -183,14 +190,14 @@ for _task in (
         shows=("item",),
         target="target_rating",
         instance=_preference,
-        needs=(RATING,),
+        needs=(RATING, OWN_WORDS),
     ),
     DataTask(
         name="explanation",
         shows=("item",),
         target="target_text",
         instance=lambda row: ExplanationInstance(**row.common, item=row.item),
-        needs=(EXPLANATION,),
+        needs=(EXPLANATION, OWN_WORDS),
     ),
     DataTask(
         name="selection",

@@ -64,6 +64,7 @@ def _read_parquet(
     filled = pl.when(pl.all() != "").then(pl.all())
     typed = text.with_columns(filled).select(how.alias(key) for key, (how, _) in columns.items())
     bad = BadLines(path, on_error, unit="row")
+    bad.read = len(text)
     kept = without_broken(typed, text, columns, range(1, len(text) + 1), bad)
     return kept, bad.notes()
 

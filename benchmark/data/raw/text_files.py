@@ -15,9 +15,12 @@ import polars as pl
 
 from benchmark.data.raw.source import OnError
 from benchmark.errors import BenchError, listed, shown
+from benchmark.host.console import note
 
 _CORRECT = "Correct it: no line of this file can be left out."
 _SKIP = "Correct it, or leave such lines out with --on-error skip."
+#: Most bytes of a line: a longer one is no record but a damaged file, and would fill the memory.
+LONGEST_LINE = 1 << 24
 
 
 def find_file(folder: Path, name: str, *, expected: str) -> Path:
@@ -41,15 +44,20 @@ def lines(
 ) -> Iterator[tuple[int, str]]:
     """Yield (line number from 1, line without its end) of a text file, gzipped if named ``.gz``.
 
-    A byte order mark at the beginning is no part of the first line. ``bad`` decides about lines
-    whose bytes are no text; without it they raise. Raises :class:`BenchError` with the line
-    number where the compressed stream breaks off.
+    A byte order mark at its beginning is no part of the first line. ``bad`` decides about lines
+    that are no text or longer than :data:`LONGEST_LINE`; without it they raise. Where the
+    compressed stream breaks off, :class:`BenchError` with the line number is raised, or what came
+    before is all there is, as ``bad`` decides.
     """
     bad = BadLines(path, "raise", fix=_CORRECT) if bad is None else bad
     number = 0
     try:
         with _open(path) as stream:
-            for number, line in enumerate(stream, start=1):
+            for number, line in enumerate(_byte_lines(stream), start=1):
+                bad.read = number
+                if len(line) > LONGEST_LINE:
+                    bad.report(number, f"longer than {LONGEST_LINE:,} bytes")
+                    continue
                 if number == 1:
                     line = line.removeprefix(BOM_UTF8)
                 try:
@@ -64,10 +72,28 @@ def lines(
                 yield number, text.rstrip("\r\n")
     except (OSError, EOFError, zlib.error) as error:
         what = getattr(error, "strerror", None) or str(error)
-        raise BenchError(
-            f"{path}, after line {number}: cannot be read on ({what}).",
-            fix="The file is damaged or incomplete: download it again.",
-        ) from error
+        bad.break_off(number, what, error)
+
+
+def _byte_lines(stream: gzip.GzipFile | BufferedReader) -> Iterator[bytes]:
+    """Lines with their ends; of one longer than :data:`LONGEST_LINE` a piece longer than that."""
+    while line := stream.readline(LONGEST_LINE + 2):
+        piece = line
+        while len(piece) > LONGEST_LINE + 1 and not piece.endswith(b"\n"):
+            piece = stream.readline(LONGEST_LINE + 2)
+        yield line
+
+
+class LeftOut(int):
+    """Counts lines or rows left out of a file or table; ``of`` is how many it has."""
+
+    of: int
+
+    def __new__(cls, count: int, of: int) -> LeftOut:
+        """Return ``count`` as a number that remembers ``of``."""
+        made = super().__new__(cls, count)
+        made.of = of
+        return made
 
 
 def encoding_of(path: Path, *, otherwise: str) -> str:
@@ -102,6 +128,10 @@ class BadLines:
         self.fix = fix
         self.on_error = on_error
         self.skipped = 0
+        self.read = 0
+        """Lines of the file so far, set by :func:`lines`."""
+        self.broken_off: int | None = None
+        """Whole lines before the place where a damaged file cannot be read on."""
 
     def report(self, number: int, reason: str, *, lines: int = 1) -> None:
         """Raise :class:`BenchError` for line ``number``, or count it (a record of ``lines``)."""
@@ -109,9 +139,25 @@ class BadLines:
             raise BenchError(f"{self.path}, {self.unit} {number}: {reason}.", fix=self.fix)
         self.skipped += lines
 
+    def break_off(self, number: int, reason: str, error: Exception) -> None:
+        """Raise :class:`BenchError` for a file unreadable after line ``number``, or note it."""
+        if self.on_error == "raise" or not number:
+            raise BenchError(
+                f"{self.path}, after line {number}: cannot be read on ({reason}).",
+                fix="The file is damaged or incomplete: download it again"
+                + (", or use what came before with --on-error skip." if number else "."),
+            ) from error
+        self.broken_off = number
+        note(f"{self.path} is damaged after line {number} ({reason}): what came before is used.")
+
     def notes(self) -> dict[str, object]:
-        """Return the count for ``RawDataset.notes``; empty when nothing was left out."""
-        return {f"{self.unit}s of {self.path.name} left out": self.skipped} if self.skipped else {}
+        """Return what ``RawDataset.notes`` says of the file; empty when all of it was used."""
+        found: dict[str, object] = {}
+        if self.skipped:
+            found[f"{self.unit}s of {self.path.name} left out"] = LeftOut(self.skipped, self.read)
+        if self.broken_off is not None:
+            found[f"{self.path.name} is damaged: lines before it breaks off"] = self.broken_off
+        return found
 
 
 def read_csv(

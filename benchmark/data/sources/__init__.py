@@ -14,6 +14,8 @@ from benchmark.registry import Registry
 
 SOURCES: Registry[Source] = Registry("source")
 SOURCES.add("sim", "benchmark.data.sources.sim:SOURCE")
+SOURCES.add("amazon2014", "benchmark.data.sources.amazon_2014:SOURCE")
+SOURCES.add("amazon2018", "benchmark.data.sources.amazon_2018:SOURCE")
 SOURCES.add("amazon2023", "benchmark.data.sources.amazon_2023:SOURCE")
 SOURCES.add("hm", "benchmark.data.sources.hm:SOURCE")
 SOURCES.add("ml-100k", "benchmark.data.sources.ml_100k:SOURCE")

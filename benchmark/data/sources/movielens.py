@@ -18,7 +18,7 @@ from pathlib import Path
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
-from benchmark.data.raw.cores import CoreRule, keep_core
+from benchmark.data.raw.cores import CORE_HELP, NO_CORE, CoreSetting, keep_core
 from benchmark.data.raw.matched_lines import matched_lines, without_unmatched
 from benchmark.data.raw.photo_folder import photos_of_items
 from benchmark.data.raw.source import OnError, Source
@@ -46,11 +46,7 @@ class MovielensParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    core: CoreRule = Field(
-        "none",
-        description="which users and movies stay: none (all), 5core (five ratings each, "
-        "converged) or table5 (one pass over movies, then users)",
-    )
+    core: CoreSetting = Field(NO_CORE, description=CORE_HELP)
     posters: Path | None = Field(
         None, description="folder of posters, <movie id>.jpg; default: posters/, where there is one"
     )
@@ -78,7 +74,7 @@ def read(raw: Path | None, params: MovielensParams, *, on_error: OnError) -> Raw
     posters = params.posters is not None or folder.is_dir()
     return RawDataset(
         items=items,
-        interactions=in_time_order(rows, params.seed),
+        interactions=in_time_order(rows, params.seed, notes),
         allow_repeats=False,
         rating_scale=(0.5 if halves else 1.0, 5.0),
         terms=TERMS,

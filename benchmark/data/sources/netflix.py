@@ -20,7 +20,7 @@ from pathlib import Path
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
-from benchmark.data.raw.cores import CoreRule, keep_core
+from benchmark.data.raw.cores import CORE_HELP, NO_CORE, CoreSetting, keep_core
 from benchmark.data.raw.matched_lines import LINE, TEXT, matched_lines, without_unmatched
 from benchmark.data.raw.photo_folder import photos_of_items
 from benchmark.data.raw.source import OnError, Source
@@ -56,11 +56,7 @@ class NetflixParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    core: CoreRule = Field(
-        "none",
-        description="which customers and movies stay: none (all), 5core (five ratings each, "
-        "converged) or table5 (one pass over movies, then customers)",
-    )
+    core: CoreSetting = Field(NO_CORE, description=CORE_HELP)
     posters: Path | None = Field(
         None, description="folder of posters, <movie id>.jpg; default: posters/, where there is one"
     )
@@ -94,7 +90,7 @@ def read(raw: Path | None, params: NetflixParams, *, on_error: OnError) -> RawDa
     posters = params.posters is not None or folder.is_dir()
     return RawDataset(
         items=items,
-        interactions=in_time_order(rows, params.seed),
+        interactions=in_time_order(rows, params.seed, notes),
         allow_repeats=False,
         rating_scale=(1.0, 5.0),
         terms=TERMS,

@@ -19,7 +19,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.data.raw.column_map import ColumnMap, map_path, read_map
-from benchmark.data.raw.cores import CoreRule, keep_core
+from benchmark.data.raw.cores import CORE_HELP, NO_CORE, CoreSetting, keep_core
 from benchmark.data.raw.mapped_tables import IMAGE, mapped_interactions, mapped_items
 from benchmark.data.raw.photo_folder import photos_of_items
 from benchmark.data.raw.source import OnError, Source
@@ -37,11 +37,7 @@ class TabularParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    core: CoreRule = Field(
-        "none",
-        description="which users and items stay: none (all), 5core (five interactions each, "
-        "converged) or table5 (one pass over items, then users)",
-    )
+    core: CoreSetting = Field(NO_CORE, description=CORE_HELP)
     ties: Literal["hash", "file"] = Field(
         "hash",
         description="what orders a user's interactions of one time: a seeded hash, or the file "
@@ -68,10 +64,12 @@ def read(raw: Path | None, params: TabularParams, *, on_error: OnError) -> RawDa
     rows = keep_core(rows, params.core)
     if rows.is_empty():
         raise BenchError(
-            f"{path}: core={params.core!r} leaves no interaction.", fix="Give --set core=none."
+            f"{path}: core={params.core.name!r} leaves no interaction.", fix="Give --set core=none."
         )
     rows = (
-        rows.sort("timestamp", maintain_order=True) if in_file else in_time_order(rows, params.seed)
+        rows.sort("timestamp", maintain_order=True)
+        if in_file
+        else in_time_order(rows, params.seed, notes)
     )
     described = mapped_items(path.parent, chosen.items, on_error, notes)
     _check_known(rows, described, on_error)

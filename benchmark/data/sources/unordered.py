@@ -35,14 +35,25 @@ def latest_of_pairs(
     return kept
 
 
-def in_time_order(rows: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Return ``rows`` by time, ties by a hash of ``seed``, user and item."""
+def in_time_order(rows: pl.DataFrame, seed: int, notes: dict[str, object]) -> pl.DataFrame:
+    """Return ``rows`` by time, ties by a hash of ``seed``, user and item.
+
+    ``notes`` counts the users of whom the hash says which row is the last.
+    """
+    if tied := _tied_last(rows):
+        notes["users whose last two interactions are of one time, ordered by a seeded hash"] = tied
     tie = splitmix(_hashes(rows["user_id"], seed, "user"), _hashes(rows["item_id"], seed, "item"))
     return (
         rows.with_columns(pl.Series(_TIE, tie, dtype=pl.UInt64))
         .sort("timestamp", _TIE, maintain_order=True)
         .drop(_TIE)
     )
+
+
+def _tied_last(rows: pl.DataFrame) -> int:
+    """How many users have two rows or more of their latest time."""
+    late = pl.col("timestamp") == pl.col("timestamp").max()
+    return rows.group_by("user_id").agg(late.sum())["timestamp"].gt(1).sum()
 
 
 def _hashes(names: pl.Series, seed: int, kind: str) -> NDArray[np.uint64]:

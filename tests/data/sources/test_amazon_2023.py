@@ -394,8 +394,10 @@ def test_each_category_has_its_own_core(raw) -> None:
 def test_a_core_that_is_empty_or_unknown_is_refused(raw, home) -> None:
     with pytest.raises(BenchError, match=r"core='5core' leaves nothing of 16[\s\S]*core=none"):
         prepare("amazon2023", home=home, raw=raw, settings={"core": "5core"})
-    with pytest.raises(UsageError, match=r"core='10core'[\s\S]*'none', '5core' or 'table5'"):
-        prepare("amazon2023", home=home, raw=raw, settings={"core": "10core"})
+    with pytest.raises(
+        UsageError, match=r"core='dense'[\s\S]*known are none, table5, 5core, users8-items5"
+    ):
+        prepare("amazon2023", home=home, raw=raw, settings={"core": "dense"})
 
 
 def test_an_empty_file_of_reviews_is_no_dataset(raw, home) -> None:

@@ -100,7 +100,7 @@ def test_a_file_that_is_no_text_is_named(hm_raw, home) -> None:
 def test_a_line_that_is_no_text_can_be_skipped(hm_raw, home) -> None:
     with open(hm_raw / "articles.csv", "ab") as stream:
         stream.write(b"\xff\xfe\x00garbage\n")
-    dataset = prepare("hm", home=home, raw=hm_raw, on_error="skip")
+    dataset = prepare("hm", home=home, raw=hm_raw, on_error="skip", allow_loss=0.1)
     assert dataset.info["notes"]["lines of articles.csv left out"] == 1
 
 
@@ -109,7 +109,7 @@ def test_lines_that_are_no_text_and_broken_lines_are_counted_together(hm_raw, ho
     lines = table.read_bytes().split(b"\n")
     lines[2:2] = [b"\xe9", b"short"]
     table.write_bytes(b"\n".join(lines))
-    dataset = prepare("hm", home=home, raw=hm_raw, on_error="skip")
+    dataset = prepare("hm", home=home, raw=hm_raw, on_error="skip", allow_loss=0.1)
     assert dataset.info["notes"]["lines of transactions_train.csv left out"] == 2
 
 
@@ -173,7 +173,7 @@ def test_sequences_name_broken_lines_and_attribute_files(tmp_path, home) -> None
     raw.write_text("u1 1 2 3\nu2\nu1 3 4 5\n")
     with pytest.raises(BenchError, match=r"events\.txt, line 2: user 'u2' has no item"):
         prepare("sequences", home=home, raw=raw)
-    dataset = prepare("sequences", home=home, raw=raw, on_error="skip")
+    dataset = prepare("sequences", home=home, raw=raw, on_error="skip", allow_loss=0.7)
     assert dataset.info["notes"]["lines of events.txt left out"] == 2
     broken = tmp_path / "attributes.json"
     broken.write_text('{"1": [2],\n "2": [3}\n')
