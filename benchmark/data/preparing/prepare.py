@@ -92,7 +92,9 @@ def prepare(
         return _told(_existing(target, request, compare_files=raw is not None))
     home.check_writable()
     with _unfinished(target) as folder:
-        cleaned = clean(source.read(raw, source_params, on_error=on_error), on_error=on_error)
+        found = source.read(raw, source_params, on_error=on_error)
+        check_losses(found.notes, allow_loss)
+        cleaned = clean(found, on_error=on_error)
         check_losses(cleaned.notes, allow_loss)
         _write(folder, name, source, request, cleaned, split_params)
         _take_name(folder, target, force=force)

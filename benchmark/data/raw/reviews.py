@@ -77,6 +77,11 @@ class ReviewParams(BaseModel):
     )
 
     @property
+    def file_order(self) -> bool:
+        """Return whether the lines of a file are in the order of events."""
+        return True
+
+    @property
     def which(self) -> Which | None:
         """Return which file of a category's reviews is read, where there may be two."""
         return None
@@ -186,7 +191,10 @@ def _interactions(
     elif active := _active_in_several(rows):
         notes["users with reviews in several categories"] = active
     # Sorted while times are in the collection's unit: tables hold seconds, where ties keep this.
-    rows = _without_repeats(rows.sort("timestamp", maintain_order=True), params, notes)
+    # Where the order of lines says nothing, it does not say which of two repeats stays either.
+    content = [] if params.file_order else ["user_id", "item_id", "rating", "review", "summary"]
+    rows = rows.sort("timestamp", *content, maintain_order=True)
+    rows = _without_repeats(rows, params, notes)
     rows = _core_of_each(rows, params, notes)
     return rows.with_columns(pl.col("timestamp") // per_second(collection.unit))
 

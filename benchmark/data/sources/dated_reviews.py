@@ -34,6 +34,11 @@ class DatedParams(ReviewParams):
     seed: int = Field(0, ge=0, description="of the order of ties")
 
     @property
+    def file_order(self) -> bool:
+        """Return whether the lines of a file are in the order of events."""
+        return self.ties == "file"
+
+    @property
     def which(self) -> Which | None:
         """Return which file of a category's reviews is read, where there may be two."""
         return self.reviews
@@ -44,7 +49,7 @@ def read_dated(
 ) -> RawDataset:
     """Parse ``raw`` as :func:`read_collection` does, with reviews of one day in drawn order."""
     found = read_collection(raw, params, collection, on_error=on_error)
-    if params.ties == "file":
+    if params.file_order:
         return found
     notes = dict(found.notes)
     rows = in_time_order(found.interactions, params.seed, notes)

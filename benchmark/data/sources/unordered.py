@@ -53,7 +53,8 @@ def in_time_order(rows: pl.DataFrame, seed: int, notes: dict[str, object]) -> pl
 def _tied_last(rows: pl.DataFrame) -> int:
     """How many users have two rows or more of their latest time."""
     late = pl.col("timestamp") == pl.col("timestamp").max()
-    return rows.group_by("user_id").agg(late.sum())["timestamp"].gt(1).sum()
+    of_user = rows.group_by("user_id").agg(late.sum().alias("rows"))
+    return len(of_user.filter(pl.col("rows") > 1))
 
 
 def _hashes(names: pl.Series, seed: int, kind: str) -> NDArray[np.uint64]:
