@@ -15,12 +15,12 @@ from benchmark.data.photos.inspecting import (
     PLACEHOLDER,
     TOO_LARGE,
     inspect,
-    is_placeholder_address,
 )
 from benchmark.data.photos.journal import Journal, Outcome
 from benchmark.data.raw.photo_folder import photos_of_items
+from benchmark.data.raw.product_fields import is_placeholder
 from benchmark.data.raw.source import file_name
-from benchmark.host.files import atomic_path
+from benchmark.host.files import atomic_path, cannot_write
 from benchmark.host.progress import bar
 
 #: What may become of a photo beside the kinds of :mod:`benchmark.data.photos.inspecting`: nobody
@@ -50,7 +50,10 @@ def download(
     """
     journal = Journal(folder)
     shared = Counter(address for item in items for address in set(addresses.get(item, ())))
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
     held = dict(photos_of_items(folder, items, on_error="skip", notes={}))
 
     def collect(item: str) -> None:
@@ -61,7 +64,7 @@ def download(
             usual = [
                 address
                 for address in addresses.get(item, ())
-                if not is_placeholder_address(address) and shared[address] < most_alike
+                if not is_placeholder(address) and shared[address] < most_alike
             ]
             if usual or not addresses.get(item):
                 journal.record(_fetched(item, usual, folder, fetcher))

@@ -218,6 +218,6 @@ def _retry_after(value: str | None) -> float:
 
 
 def _said(error: object) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__
+    """The error in the system's words, or its kind: a server's own words may be anything."""
+    said = error.strerror if isinstance(error, OSError) else None
+    return said or ("timed out" if isinstance(error, TimeoutError) else type(error).__name__)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from typing import NamedTuple
 
 import numpy as np
@@ -26,12 +25,6 @@ _SAME = 4
 #: What decoders put where the data of a picture ends early.
 _FILLER = 128
 _LEAST_FILLED = 1 / 16
-_ADDRESS = re.compile(
-    r"no[-_]?(?:img|image|photo|picture|poster)(?![a-z])|place[-_]?holder"
-    r"|(?:image|photo|picture)[-_]?not[-_]?(?:available|found)|coming[-_]?soon"
-    r"|/(?:blank|spacer|transparent[-_]?pixel)\.",
-    re.IGNORECASE,
-)
 
 
 class Inspected(NamedTuple):
@@ -40,11 +33,6 @@ class Inspected(NamedTuple):
     kind: str
     why: str | None = None
     extension: str | None = None
-
-
-def is_placeholder_address(address: str) -> bool:
-    """Return whether an address is, by its name, of a picture that stands for "no picture"."""
-    return _ADDRESS.search(address) is not None
 
 
 def inspect(content: bytes) -> Inspected:

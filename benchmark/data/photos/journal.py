@@ -64,7 +64,7 @@ def _read(path: Path) -> list[Outcome]:
     """The outcomes of a journal; lines that are none (a process was killed) are passed over."""
     try:
         lines = path.read_bytes().splitlines()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     found = []
     for line in lines:

@@ -13,8 +13,13 @@ from benchmark.errors import shown
 
 #: "by", a line end and spaces, as a page shows it before a brand.
 _BY = re.compile(r"\s*by\s*\n\s*", re.IGNORECASE)
-#: Pictures that shops show for "no picture", by their file names.
-_PLACEHOLDER = re.compile(r"/no[-_]?(?:img|image|photo|picture)\b|/no-img-", re.IGNORECASE)
+#: Pictures that stand for "no picture", by their addresses.
+_PLACEHOLDER = re.compile(
+    r"no[-_]?(?:img|image|photo|picture|poster)(?![a-z])|place[-_]?holder"
+    r"|(?:image|photo|picture)[-_]?not[-_]?(?:available|found)|coming[-_]?soon"
+    r"|/(?:blank|spacer|transparent[-_]?pixel)\.",
+    re.IGNORECASE,
+)
 
 
 def price(record: Mapping[str, Any], key: str, counts: Counter[str]) -> float | None:
@@ -63,3 +68,9 @@ def levels(path: Iterable[object], key: str) -> list[str]:
 def is_placeholder(address: object) -> bool:
     """Return whether ``address`` is of a picture that stands for "no picture"."""
     return isinstance(address, str) and _PLACEHOLDER.search(address) is not None
+
+
+def photo_addresses(*values: object) -> list[str]:
+    """Return the texts among ``values``, in order and once each; of a list, those in it."""
+    every = [entry for value in values for entry in (value if isinstance(value, list) else [value])]
+    return list(dict.fromkeys(entry for entry in every if isinstance(entry, str) and entry.strip()))

@@ -22,8 +22,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from benchmark.data.raw.cores import CORE_HELP, NO_CORE, CoreSetting, keep_core
 from benchmark.data.raw.json_fields import identifier, rating, text
 from benchmark.data.raw.json_lines import collect, json_objects
+from benchmark.data.raw.photo_folder import photos_of_items
+from benchmark.data.raw.product_fields import is_placeholder
 from benchmark.data.raw.review_files import CategoryFiles, FileNames, Which, choose
-from benchmark.data.raw.source import OnError, file_name
+from benchmark.data.raw.source import OnError
 from benchmark.data.raw.text_files import BadLines
 from benchmark.data.raw.times import Unit, per_second, since_1970
 from benchmark.data.schema import INTERACTION_COLUMNS, ITEM_COLUMNS, RawDataset
@@ -115,8 +117,8 @@ class Collection:
     description of an item; ``counts`` takes what is wrong with them."""
     objects: Callable[[Path, BadLines], Iterator[tuple[int, dict[str, Any]]]] = json_objects
     """Reads the file of metadata."""
-    pictured: Callable[[Mapping[str, Any]], bool] = lambda record: True
-    """Whether an item has a photo of its own, by the addresses its metadata names."""
+    addresses: Callable[[Mapping[str, Any]], list[str]] = lambda record: []
+    """The addresses of an item's photos that its metadata names, best first."""
 
 
 def read_collection(
@@ -138,13 +140,14 @@ def read_collection(
     )
     rows = _interactions(chosen, params, collection, on_error, notes)
     items, unpictured = _items(chosen, rows, params, collection, on_error, notes)
+    pictured = [item for item in items["item_id"] if item not in unpictured]
     return RawDataset(
         items=items,
         interactions=rows,
         allow_repeats=False,
         rating_scale=SCALE,
         terms=collection.terms,
-        photos=_photos(raw / "images", items["item_id"].to_list(), unpictured),
+        photos=_photos(photo_folder(raw, params), pictured, on_error, notes),
         notes=notes,
     )
 
@@ -315,7 +318,8 @@ class _Metadata:
                     continue
                 wrong: Counter[str] = Counter()
                 described = collection.describe(record, files.category, self.params, wrong)
-                if not collection.pictured(record):
+                named = collection.addresses(record)
+                if named and all(is_placeholder(address) for address in named):
                     wrong["items whose photo is a placeholder, treated as without"] += 1
                     self.unpictured.add(item)
             except ValueError as error:
@@ -326,11 +330,38 @@ class _Metadata:
                 yield (item, *described)
 
 
-def _photos(folder: Path, items: Sequence[str], unpictured: set[str]) -> Iterator[tuple[str, Path]]:
-    """Every pictured item's place for a photo, when there is a folder of photos at all."""
+def photo_folder(raw: Path, params: ReviewParams) -> Path:
+    """Return where photos are looked for, named after the items."""
+    return raw / "images"
+
+
+def photo_addresses(
+    raw: Path, params: ReviewParams, collection: Collection
+) -> Iterator[tuple[str, str]]:
+    """Yield (item id, address) of every photo that the metadata names, an item's best first.
+
+    Lines that cannot be used are passed over: preparing tells of them.
+    """
+    chosen = choose(
+        raw,
+        collection.names,
+        categories=params.categories,
+        which=params.which,
+        metadata=True,
+    )
+    for files in chosen:
+        assert files.metadata is not None
+        bad = BadLines(files.metadata, "skip")
+        for _, record in collection.objects(files.metadata, bad):
+            item = record.get(collection.fields.item)
+            if isinstance(item, str):
+                yield from ((item, address) for address in collection.addresses(record))
+
+
+def _photos(
+    folder: Path, items: Sequence[str], on_error: OnError, notes: dict[str, object]
+) -> list[tuple[str, Path]]:
+    """Each item's place for a photo, when there is a folder of photos at all."""
     if not folder.is_dir():
-        return
-    for item in items:
-        if item not in unpictured:
-            jpg, png = (folder / file_name(item, end) for end in ("jpg", "png"))
-            yield item, jpg if jpg.is_file() else png
+        return []
+    return photos_of_items(folder, items, on_error=on_error, notes=notes)

@@ -11,16 +11,17 @@ interactions included.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from benchmark.data.queries import words
+from benchmark.data.raw import reviews
 from benchmark.data.raw.json_fields import text
 from benchmark.data.raw.literals import literal_objects
-from benchmark.data.raw.product_fields import brand, is_placeholder, levels, name, price
+from benchmark.data.raw.product_fields import brand, levels, name, photo_addresses, price
 from benchmark.data.raw.review_files import FileNames
 from benchmark.data.raw.reviews import (
     Collection,
@@ -90,7 +91,7 @@ _COLLECTION = Collection(
     unit="seconds",
     describe=_describe,
     objects=literal_objects,
-    pictured=lambda record: not is_placeholder(record.get("imUrl")),
+    addresses=lambda record: photo_addresses(record.get("imUrl")),
 )
 
 
@@ -104,6 +105,11 @@ def files(raw: Path | None, params: Amazon2014Params) -> Mapping[str, Path]:
     return files_read(raw, params, _NAMES)
 
 
+def addresses(raw: Path, params: Amazon2014Params) -> Iterator[tuple[str, str]]:
+    """Yield (item id, address) of every photo that the metadata names."""
+    return reviews.photo_addresses(raw, params, _COLLECTION)
+
+
 SOURCE = Source(
     name="amazon2014",
     summary="Amazon reviews of 2014, the paper's data: ratings, reviews and product texts",
@@ -113,4 +119,6 @@ SOURCE = Source(
     raw_help=_NAMES.help,
     default_name=lambda params: "amazon2014",
     defaults={"new_users": 0.1, "history_window": 5},
+    photo_folder=reviews.photo_folder,
+    addresses=addresses,
 )

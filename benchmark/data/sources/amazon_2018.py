@@ -12,12 +12,13 @@ made, test interactions included.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmark.data.raw import reviews
 from benchmark.data.raw.json_fields import text, texts
-from benchmark.data.raw.product_fields import brand, is_placeholder, levels, name, price
+from benchmark.data.raw.product_fields import brand, levels, name, photo_addresses, price
 from benchmark.data.raw.review_files import FileNames
 from benchmark.data.raw.reviews import (
     Collection,
@@ -31,7 +32,7 @@ from benchmark.data.sources.dated_reviews import DatedParams, read_dated
 from benchmark.errors import shown
 
 _NAMES = FileNames(metadata="meta_{}.json", all="{}.json", core="{}_5.json")
-#: Where addresses of photos stand, in either vintage.
+#: Where addresses of photos stand, in either vintage, the larger photos first.
 _PHOTOS = ("imageURLHighRes", "imageURL", "image")
 
 
@@ -51,13 +52,6 @@ def _describe(
     )
 
 
-def _pictured(record: Mapping[str, Any]) -> bool:
-    """False when all addresses are of placeholders; where none is named, a photo may be at hand."""
-    named = [record[key] for key in _PHOTOS if isinstance(record.get(key), list)]
-    addresses = [address for some in named for address in some]
-    return not addresses or not all(is_placeholder(address) for address in addresses)
-
-
 _COLLECTION = Collection(
     names=_NAMES,
     terms="Amazon Reviews 2018 (UC San Diego; Ni, Li & McAuley, 2019): for research, with "
@@ -65,7 +59,7 @@ _COLLECTION = Collection(
     fields=ReviewFields("reviewerID", "asin", "unixReviewTime", "overall", "reviewText", "summary"),
     unit="seconds",
     describe=_describe,
-    pictured=_pictured,
+    addresses=lambda record: photo_addresses(*(record.get(key) for key in _PHOTOS)),
 )
 
 
@@ -79,6 +73,11 @@ def files(raw: Path | None, params: DatedParams) -> Mapping[str, Path]:
     return files_read(raw, params, _NAMES)
 
 
+def addresses(raw: Path, params: DatedParams) -> Iterator[tuple[str, str]]:
+    """Yield (item id, address) of every photo that the metadata names."""
+    return reviews.photo_addresses(raw, params, _COLLECTION)
+
+
 SOURCE = Source(
     name="amazon2018",
     summary="Amazon Reviews 2018: ratings, reviews and product texts",
@@ -88,4 +87,6 @@ SOURCE = Source(
     raw_help=_NAMES.help,
     default_name=lambda params: "amazon2018",
     defaults={"new_users": 0.1, "history_window": 5},
+    photo_folder=reviews.photo_folder,
+    addresses=addresses,
 )

@@ -11,14 +11,15 @@ they were counted when the files were made, test interactions included.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
+from benchmark.data.raw import reviews
 from benchmark.data.raw.json_fields import text, texts
-from benchmark.data.raw.product_fields import name, price
+from benchmark.data.raw.product_fields import name, photo_addresses, price
 from benchmark.data.raw.review_files import FileNames
 from benchmark.data.raw.reviews import (
     Collection,
@@ -55,6 +56,17 @@ def _describe(
     )
 
 
+def _addresses(record: Mapping[str, Any]) -> list[str]:
+    """The main photo's first, the larger before the smaller."""
+    images = record.get("images")
+    shown = (
+        [image for image in images if isinstance(image, dict)] if isinstance(images, list) else []
+    )
+    shown.sort(key=lambda image: image.get("variant") != "MAIN")
+    sizes = ("hi_res", "large", "thumb")
+    return photo_addresses(*(image.get(size) for image in shown for size in sizes))
+
+
 _COLLECTION = Collection(
     names=_NAMES,
     terms="Amazon Reviews 2023 (McAuley Lab, UC San Diego; Hou et al., 2024): for research, with "
@@ -62,6 +74,7 @@ _COLLECTION = Collection(
     fields=ReviewFields("user_id", "parent_asin", "timestamp", "rating", "text", "title"),
     unit="milliseconds",
     describe=_describe,
+    addresses=_addresses,
 )
 
 
@@ -75,6 +88,11 @@ def files(raw: Path | None, params: Amazon2023Params) -> Mapping[str, Path]:
     return files_read(raw, params, _NAMES)
 
 
+def addresses(raw: Path, params: Amazon2023Params) -> Iterator[tuple[str, str]]:
+    """Yield (item id, address) of every photo that the metadata names."""
+    return reviews.photo_addresses(raw, params, _COLLECTION)
+
+
 SOURCE = Source(
     name="amazon2023",
     summary="Amazon Reviews 2023: ratings, reviews and product texts",
@@ -84,4 +102,6 @@ SOURCE = Source(
     raw_help=_NAMES.help,
     default_name=lambda params: "amazon2023",
     defaults={"new_users": 0.1, "history_window": 5},
+    photo_folder=reviews.photo_folder,
+    addresses=addresses,
 )
