@@ -28,9 +28,9 @@ def since_1970(record: Mapping[str, Any], key: str, unit: Unit) -> int:
 
     Raises ``ValueError`` for anything else, and says so where the number is a time in another unit.
     """
-    value = record.get(key)
+    value: Any = record.get(key)
     if _within(value, unit):
-        return int(value)  # type: ignore[call-overload,no-any-return]
+        return int(value)
     other = next((name for name in _PER_SECOND if _within(value, name)), None)
     hint = "" if other is None else f": in {other} it is {_day(value, other)}"
     raise ValueError(f"{key} is {shown(value)}, not a time in {unit}{hint}")
