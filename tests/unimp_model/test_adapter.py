@@ -147,7 +147,7 @@ def test_small_data_is_read_more_often():
     config = UniMPConfig(steps=100, batch_rows=10)
     assert [config.epochs_for(rows, 9999) for rows in (1, 100, 200, 100_000)] == [100, 10, 5, 2]
     unset = UniMPConfig(batch_rows=10)
-    assert [unset.epochs_for(100, items) for items in (7, 520, 800, 9999)] == [52, 52, 80, 156]
+    assert [unset.epochs_for(100, items) for items in (7, 520, 800, 9999)] == [104, 104, 160, 312]
     assert UniMPConfig(epochs=7).epochs_for(100, 9999) == 7
 
 
