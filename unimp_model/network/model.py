@@ -191,11 +191,13 @@ class UniMPNetwork(nn.Module):
         """
         if x_v is None or not len(x_v):
             embeddings = self.dropout(
-                self._carried(self.embed(batch.tokens, tables), batch, tables)
+                self.with_carried(self.embed(batch.tokens, tables), batch, tables)
             )
             return self._states(embeddings, batch.mask, batch.positions, None, cache)
         x_v = x_v[batch.images]  # (B, H, C, d)
-        embeddings = self.dropout(self._carried(self._inputs(batch, tables, x_v), batch, tables))
+        embeddings = self.dropout(
+            self.with_carried(self._inputs(batch, tables, x_v), batch, tables)
+        )
         inject = self._injection(x_v, self._mask(batch, x_v.shape[1]))
         return self._states(embeddings, batch.mask, batch.positions, inject, cache)
 
@@ -271,7 +273,7 @@ class UniMPNetwork(nn.Module):
             words = self.early_fusion(words, x_v, exclusive_mask(batch.slots, x_v.shape[1]))
         return words
 
-    def _carried(self, embeddings: Tensor, batch: Batch, tables: Tables) -> Tensor:
+    def with_carried(self, embeddings: Tensor, batch: Batch, tables: Tables) -> Tensor:
         """Add to embeddings (B, N, d) the input rows of the items that tokens carry."""
         if self.carry is None:
             return embeddings

@@ -216,7 +216,7 @@ def test_early_fusion_adds_the_mean_visual_token_of_the_own_photo(variant_scene)
     with torch.no_grad():
         tables = network.tables()
         words = network.embed(scene.batch.tokens, tables)
-        words = network._carried(words, scene.batch, tables)[0]
+        words = network.with_carried(words, scene.batch, tables)[0]
     added = scene.run()[0][0] - words
     gate = torch.tanh(torch.tensor(0.7))
     for item, span in zip(HISTORY, scene.spans, strict=True):

@@ -70,7 +70,7 @@ def test_what_is_carried_is_added_to_the_tokens_that_carry_it(w):
     with torch.no_grad():
         tables = network.tables()
         plain = network.embed(batch.tokens, tables)
-        carried = network._carried(plain, batch, tables) - plain
+        carried = network.with_carried(plain, batch, tables) - plain
     carries = (batch.carried >= 0)[0]
     own = tables.input[network.specials]  # of the first item
     torch.testing.assert_close(carried[0, carries], own.expand(int(carries.sum()), -1))
