@@ -37,8 +37,8 @@ ORDER = {
         run runs tables tasks tune
     """,
     "benchmark.data": """
-        catalogue item_texts item_values schema frames raw queries simulator instances sources
-        listing view perturbations dataset preparing unchanged verify opening
+        catalogue item_texts item_values schema frames raw queries simulator instances photos
+        sources listing view perturbations dataset preparing unchanged verify opening
     """,
     "benchmark.report": """
         contents table formats filling footnotes dataset_table build side_by_side two_runs figures
