@@ -107,7 +107,7 @@ class ColumnMap(_Part):
         rated = self.interactions.columns.rating is not None
         if rated != (self.rating_scale is not None):
             raise ValueError(
-                "a column of ratings needs rating_scale = [lowest, highest], and it one"
+                "give a column of ratings and rating_scale = [lowest, highest], or neither"
             )
         if self.rating_scale is not None and not self.rating_scale[0] < self.rating_scale[1]:
             raise ValueError("rating_scale goes from the lowest to the highest rating")

@@ -195,13 +195,14 @@ def read_csv(
             separator=separator,
             truncate_ragged_lines=False,
         )
+        # polars fills up lines that break off: where the last column has gaps, one may have.
+        short = text[:, -1].null_count() > 0 and _breaks_off(path, len(header), separator)
         text = text.select(list(columns))
         again = text.select(_is_header(columns).any()).item()
         frame = _typed(text, columns)
         del text
-        # A null where a value must be: the line was too short, or the value no such thing.
         needed = [name for name, (_, rule) in columns.items() if rule is not None]
-        if not sum(frame[name].null_count() for name in needed) and not again:
+        if not sum(frame[name].null_count() for name in needed) and not (again or short):
             return frame, {}
     except (pl.exceptions.PolarsError, OSError):
         pass  # the careful reading below finds the line, or the damage
@@ -266,6 +267,15 @@ def without_broken(
 def _typed(text: pl.DataFrame, columns: Mapping[str, tuple[pl.Expr, str | None]]) -> pl.DataFrame:
     filled = pl.when(pl.all() != "").then(pl.all())
     return text.with_columns(filled).select(how.alias(key) for key, (how, _) in columns.items())
+
+
+def _breaks_off(path: Path, width: int, separator: str) -> bool:
+    """Whether a record has fewer than ``width`` fields."""
+    reader = csv.reader((line + "\n" for _, line in lines(path)), delimiter=separator)
+    try:
+        return any(0 < len(fields) < width for fields in reader)
+    except (csv.Error, BenchError):
+        return True  # the careful reading says where
 
 
 def _is_header(columns: Mapping[str, object]) -> pl.Expr:
