@@ -48,8 +48,8 @@ ORDER = {
         drawing page tabled journals generation tuning cost dots ranks robustness learning making
     """,
     "baselines": """
-        learning recbole collaborative multimodal generative choice neighbours search simulated
-        trivial entries
+        learning recbole collaborative multimodal generative choice neighbours search reviews
+        simulated trivial entries
     """,
     "unimp_model": """
         config sequence images card network parts storage tasks training assembly adapter entries
