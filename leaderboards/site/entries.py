@@ -31,6 +31,7 @@ from leaderboards.submission.schema import MANIFEST, ClaimedScore, Submission, S
 from leaderboards.verification import local_data
 from leaderboards.verification.local_data import Asked
 from leaderboards.verification.rescoring import Rescored
+from leaderboards.verification.suspicion import Catalogue
 from leaderboards.verification.verify import BADGES, verify
 
 #: What lies beside the submissions.
@@ -144,14 +145,14 @@ class Found:
 
 
 class Verifier:
-    """Verifies submissions one by one; datasets and ceilings are looked at once."""
+    """Verifies submissions one by one; datasets are opened and listed models asked once."""
 
     def __init__(self, home: Home, boards: Sequence[Board]) -> None:
         self._home, self._boards = home, boards
         self._kept = Kept(home, boards)
         self._slices = _Slices()
         self._opened: local_data.Found = {}
-        self._ceilings: dict[str, Score] = {}
+        self._catalogue = Catalogue(home)
 
     def __call__(self, path: Path) -> bytes:
         """Return a :class:`Found`, packed; kept for the next time where all was well."""
@@ -172,7 +173,7 @@ class Verifier:
                 home=self._home,
                 on_rescored=keeper,
                 known=self._opened,
-                ceilings=self._ceilings,
+                catalogue=self._catalogue,
             )
         except BenchError as error:
             return _refused(path, "unreadable", error.message.replace("\n", " "))
