@@ -101,6 +101,7 @@ class Forge:
     folder: Path
     packed: Callable[[str], Files]
     catalogue: Catalogue
+    execute: Callable[..., StoredRun]
 
     def manifest(self, change: Callable[[dict[str, Any]], object], task: str = "search") -> Path:
         """A submission whose manifest was changed and given the digest that fits."""
@@ -154,7 +155,7 @@ class Forge:
     def verify(self, path: Path, **options: Any) -> Verification:
         """:func:`verify`, in bounded time and memory, with an outcome that can be printed."""
         before, started = _peak_mib(), time.process_time()
-        result = verify(path, home=self.home, **{"catalogue": self.catalogue, **options})
+        result = verify(path, **{"home": self.home, "catalogue": self.catalogue, **options})
         assert time.process_time() - started < SECONDS
         assert _peak_mib() - before < GROWTH_MIB
         assert CAGE.last.seconds < SECONDS
@@ -183,8 +184,8 @@ def catalogue(data_home) -> Catalogue:
 
 
 @pytest.fixture
-def forge(data_home, tmp_path, packed, catalogue) -> Forge:
-    return Forge(data_home, tmp_path, packed, catalogue)
+def forge(data_home, tmp_path, packed, catalogue, execute) -> Forge:
+    return Forge(data_home, tmp_path, packed, catalogue, execute)
 
 
 def edited(raw: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
