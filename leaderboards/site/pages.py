@@ -97,13 +97,13 @@ def submission_page(entry: Entry, boards: Sequence[Board]) -> str:
             entered=entered,
             badge=entry.badge_of(entered),
             boards=[board for board in boards if board.takes(entered.run)],
-            command=_run_command(submission.label, entered.run),
+            command=_run_command(submission.asked(entered.run), entered.run),
             manifest=_manifest(entered.run),
         )
         for entered in entry.runs
     ]
     words = ["unimp-bench", "verify", f"{SUBMISSIONS}/{entry.name}"]
-    check = shlex.join([*words, "--reproduce", submission.label])
+    check = shlex.join([*words, "--reproduce", submission.asked(submission.runs[0])])
     return _draw("submission.html", root="../", entry=entry, runs=runs, check=check)
 
 
@@ -121,9 +121,9 @@ def entry_path(entry: Entry) -> str:
     return f"submissions/{label}-{entry.submission.digest[:24]}.html"
 
 
-def _run_command(label: str, run: SubmittedRun) -> str:
+def _run_command(model: str, run: SubmittedRun) -> str:
     return RunSpec(
-        model=label,
+        model=model,
         task=run.task,
         data=run.data,
         cohort=run.cohort,
