@@ -18,6 +18,7 @@ from benchmark.metrics.families import is_variant
 from benchmark.stats import FEWEST_USERS, Score, summarise
 from benchmark.tasks import TASKS
 from leaderboards.boards import Board
+from leaderboards.site.examples import ShownInstance, examples_of
 from leaderboards.site.reproduced import FILE as REPRODUCED_FILE
 from leaderboards.site.reproduced import read_reproduced
 from leaderboards.submission.findings import Finding, place, shown
@@ -56,7 +57,7 @@ class Evidence:
     """Scores and statistics computed here from a run's predictions.
 
     ``statistics[name]`` (n, columns) are of ``metrics`` alone: those that order boards.
-    ``users`` (n,); ``slices`` are of the task's primary metric, ``sliced``.
+    ``users`` (n,); ``slices`` and ``examples`` are of the task's primary metric, ``sliced``.
     """
 
     scores: Mapping[str, Score]
@@ -65,6 +66,7 @@ class Evidence:
     users: tuple[str, ...]
     sliced: str
     slices: tuple[SliceScore, ...]
+    examples: tuple[ShownInstance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +247,7 @@ class _Keeper:
                 _slice_score(part, sliced, rescored.statistics[sliced.name], rescored.users)
                 for part in parts
             ),
+            examples=examples_of(asked, rescored, sliced),
         )
 
 
