@@ -76,10 +76,10 @@ class ModelEntry:
     what the history of an instance tells: between the best of the one and the other lies what can
     be learned (:mod:`benchmark.compare.learnable`). ``reads_reviews`` marks a model that refuses
     data without reviews, so that tables do not ask it there. ``reads`` maps a variant's name,
-    ``""`` for any other, to what it knows items by, any of :data:`MODALITIES`. ``space`` is what ``unimp-bench tune``
-    searches (:mod:`benchmark.tuning.space`): a setting's name, and a list of values or
-    ``{"low", "high", "log"}``. ``loaded`` is the class itself where ``target`` is no module, but
-    a file and a class in it, or where the class was handed over.
+    ``""`` for any other, to what it knows items by, any of :data:`MODALITIES`. ``space`` is what
+    ``unimp-bench tune`` searches (:mod:`benchmark.tuning.space`): a setting's name, and a list of
+    values or ``{"low", "high", "log"}``. ``loaded`` is the class itself where ``target`` is no
+    module, but a file and a class in it, or where the class was handed over.
     """
 
     name: str

@@ -34,7 +34,8 @@ def build_site(
     """Verify what lies in ``submissions`` and write the site of what was accepted to ``out``.
 
     Gives back both, the accepted and the refused. The same submissions and datasets give the
-    same bytes on one day. ``repository`` is the address of the code that pages link to. Raises :class:`UsageError` for folders that do not fit and
+    same bytes on one day. ``repository`` is the address of the code that pages link to. Raises
+    :class:`UsageError` for folders that do not fit and
     :class:`~benchmark.errors.BenchError` when the site cannot be written.
     """
     inside, outside = out.resolve(), submissions.resolve()

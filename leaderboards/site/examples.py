@@ -88,7 +88,12 @@ def _value(metric: Metric, statistic: NDArray[np.float64]) -> float:
 
 
 def _shown(
-    instance: Instance, answered: dict[str, object], target: Answer, score: float, *, open_data: bool
+    instance: Instance,
+    answered: dict[str, object],
+    target: Answer,
+    score: float,
+    *,
+    open_data: bool,
 ) -> ShownInstance:
     history = tuple(item.item_id for item in instance.history.items)
     item = getattr(instance, "item", None)

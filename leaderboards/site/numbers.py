@@ -48,7 +48,10 @@ def percent(share: float) -> str:
 
 def share(value: float | None) -> str:
     """Format a share of the learnable as a whole percentage."""
-    return NOTHING if value is None else f"{value:.0%}".replace("-", "\N{MINUS SIGN}")
+    if value is None:
+        return NOTHING
+    whole = round(100 * value)  # no minus before 0
+    return f"{whole}%".replace("-", "\N{MINUS SIGN}")
 
 
 def short(metric: str) -> str:

@@ -24,7 +24,7 @@ class Cell:
     """A model's row on a board; ``share`` is of the learnable, ``None`` where there is none.
 
     ``shade`` grows with the share, or with the place between the worst and the best score;
-    ``first`` marks the first tie group. ``few_users`` says there is nothing but claims.
+    ``first`` marks the first tie group.
     """
 
     row: Row
@@ -135,11 +135,10 @@ def _column(standing: Standing, compared: Compared) -> dict[str, Cell]:
 
 
 def _order(line: Line) -> tuple[object, ...]:
-    """Who leads most boards first, then who entered most, then by how near to the best it is."""
+    """Who leads most boards first, then who is near the best on most."""
     entered = [cell for cell in line.cells if cell is not None]
     return (
         -line.firsts,
-        -len(entered),
         -sum(cell.shade for cell in entered),
         line.entry.submission.label,
         line.entry.submission.digest,

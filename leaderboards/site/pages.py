@@ -117,7 +117,7 @@ class _RunView:
 
 
 class Site:
-    """Draws every page; what they share is computed once.
+    """Draws every page; what they share, ``compared`` by board, is computed once.
 
     ``models`` says by name what is known of registered models, ``showcase`` which photos may be
     shown.
@@ -139,16 +139,16 @@ class Site:
         self._about = About() if about is None else about
         self._showcase = Showcase(None) if showcase is None else showcase
         self._models = registered.entries() if models is None else models
-        self._compared = {s.board.name: compare_rows(s, self._models) for s in standings}
+        self.compared = {s.board.name: compare_rows(s, self._models) for s in standings}
 
     def files(self) -> dict[str, str | bytes]:
         """Return path inside the site -> content: pages, downloads, photos."""
         files: dict[str, str | bytes] = {INDEX: self.index_page()}
-        found = overviews(self._standings, self._compared)
+        found = overviews(self._standings, self.compared)
         files |= _downloads(OVERVIEW, overview_records(found))
         for standing in self._standings:
             files[board_path(standing.board)] = self.board_page(standing)
-            records = board_records(standing, self._compared[standing.board.name])
+            records = board_records(standing, self.compared[standing.board.name])
             files |= _downloads(f"boards/{standing.board.name}", records)
         for entry in self._entries:
             files[entry_path(entry)] = self.submission_page(entry)
@@ -164,14 +164,14 @@ class Site:
             standings=self._standings,
             entries=self._entries,
             tables=self._tables,
-            overviews=overviews(self._standings, self._compared),
+            overviews=overviews(self._standings, self.compared),
             shades=SHADES,
             citation=_asset("cite.bib").rstrip().replace("VERSION", self._about.version),
         )
 
     def board_page(self, standing: Standing) -> str:
         """Draw the page of one board."""
-        compared = self._compared[standing.board.name]
+        compared = self.compared[standing.board.name]
         rows = self._row_views(standing, compared)
         return self._draw(
             "board.html",
@@ -257,16 +257,14 @@ class Site:
         for standing in self._standings:
             if not standing.board.takes(run):
                 continue
-            shares = self._compared[standing.board.name].shares
+            shares = self.compared[standing.board.name].shares
             ranked = sum(row.rank is not None for row in standing.rows)
             for row, share in zip(standing.rows, shares, strict=True):
                 if row.entry.submission.digest == entry.submission.digest:
                     return _Place(row, share, ranked)
         return None
 
-    def _instances(
-        self, entered: EnteredRun, items: dict[str, list[str | None]]
-    ) -> Markup | None:
+    def _instances(self, entered: EnteredRun, items: dict[str, list[str | None]]) -> Markup | None:
         """What the browser of a run reads; words and photos of its items go to ``items``."""
         evidence = entered.evidence
         if evidence is None or not evidence.examples:
@@ -304,18 +302,20 @@ class Site:
 
     def _draw(self, template: str, script: str = "", *, root: str = "", **values: Any) -> str:
         scripts = [_asset(name) for name in ("site.js", script) if name]
-        style, unscripted = _asset("style.css"), _asset("unscripted.css")
+        styles = {"style": _asset("style.css")}
+        if script == "board.js":
+            styles["unscripted"] = _asset("unscripted.css")
         policy = [
             "default-src 'none'",
             "base-uri 'none'",
             "form-action 'none'",
             f"script-src {' '.join(map(_source, scripts))}",
-            f"style-src {_source(style)} {_source(unscripted)}",
+            f"style-src {' '.join(map(_source, styles.values()))}",
         ]
         if script == "instances.js":
             policy.append("img-src 'self' file:")  # from the disk, 'self' means nothing
         values |= {"root": root, "policy": "; ".join(policy), "about": self._about}
-        values |= {"style": style, "unscripted": unscripted, "scripts": scripts}
+        values |= {**styles, "scripts": scripts}
         return _environment().get_template(template).render(values)
 
 

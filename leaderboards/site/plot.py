@@ -10,7 +10,7 @@ import numpy as np
 from leaderboards.site.standing import Row
 
 #: Units across, and what is left free at either end.
-WIDTH, MARGIN = 200, 8
+WIDTH, MARGIN = 260, 10
 
 
 @dataclass(frozen=True, slots=True)

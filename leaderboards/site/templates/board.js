@@ -9,6 +9,7 @@
   const rows = Array.from(table.querySelectorAll("tbody tr"), (row, place) => ({
     row, place, badge: row.dataset.b, group: row.dataset.g, reads: row.dataset.r.split(" "),
     name: row.cells[0].querySelector("a").textContent, keys: [],
+    privileged: row.querySelector(".privileged") !== null,
   }));
   rows.forEach((entry) => { entry.words = entry.name.toLowerCase(); });
   const byId = (id) => document.querySelector(`#${id}`);
@@ -225,7 +226,7 @@
       holder.textContent = "Fewer than two of these rows say what they cost.";
       return;
     }
-    const [width, height, left, bottom, top, right] = [760, 360, 60, 44, 16, 130];
+    const [width, height, left, bottom, top, right] = [760, 360, 60, 44, 28, 130];
     const least = Math.min(...points.map(({ x }) => x).filter((x) => x > 0), 1e9);
     const log = (x) => Math.log10(Math.max(x, least / 2));
     const range = (values) => {
@@ -239,7 +240,8 @@
     const up = (y) => height - bottom - (y - y0) / (y1 - y0) * (height - bottom - top);
     const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label":
       `${metric} against ${names[column]}, a logarithmic axis; the table has the numbers.` });
-    const short = (value) => value >= 1e4 || value < 1e-3 ? value.toExponential(0) : String(+value.toPrecision(2));
+    const short = (value) => Math.abs(value) >= 1e4 || (value && Math.abs(value) < 1e-3)
+      ? value.toExponential(0) : String(+value.toPrecision(2));
     for (let power = Math.ceil(x0); power <= x1; power += 1) {
       const x = across(10 ** power);
       svg.append(drawn("line", { class: "tick", x1: x, x2: x, y1: top, y2: height - bottom }),
@@ -247,18 +249,19 @@
     }
     const rough = (y1 - y0) / 5, unit = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 5, 10].map((factor) => factor * unit).find((size) => size >= rough);
-    for (let y = Math.ceil(y0 / step) * step; y <= y1; y += step) {
+    for (let at = Math.ceil(y0 / step); at * step <= y1; at += 1) {
+      const y = at * step;
       svg.append(drawn("line", { class: "tick", x1: left, x2: width - right, y1: up(y), y2: up(y) }),
         drawn("text", { class: "small", x: left - 8, y: up(y) + 4, "text-anchor": "end" }, short(y)));
     }
     svg.append(drawn("text", { class: "small", x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, names[column]),
       drawn("text", { class: "small", x: 4, y: 12 }, metric));
     const front = [];
-    points.toSorted((a, b) => a.x - b.x || (higher ? b.y - a.y : a.y - b.y)).forEach((point) => {
+    points.filter(({ entry }) => !entry.privileged).toSorted((a, b) => a.x - b.x || (higher ? b.y - a.y : a.y - b.y)).forEach((point) => {
       const last = front.at(-1);
       if (last === undefined || (higher ? point.y > last.y : point.y < last.y)) front.push(point);
     });
-    svg.append(drawn("path", { class: "front", d: "M" + front.map(({ x, y }) => `${across(x)} ${up(y)}`).join("L") }));
+    if (front.length) svg.append(drawn("path", { class: "front", d: "M" + front.map(({ x, y }) => `${across(x)} ${up(y)}`).join("L") }));
     const labels = [];
     points.forEach((point) => {
       const dot = drawn("circle", { cx: across(point.x), cy: up(point.y), r: 5, class: front.includes(point) ? "" : "claim" });
@@ -294,6 +297,7 @@
   });
   addEventListener("hashchange", recall);
   tools.hidden = false;
+  byId("filters").open = matchMedia("(min-width: 40rem)").matches;
   document.querySelector(".cost").hidden = false;
   rest?.remove(); // its rows come back when their turn comes
   recall();
