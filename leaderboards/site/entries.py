@@ -21,6 +21,7 @@ from benchmark.report.table.listing import shipped_models
 from benchmark.stats import FEWEST_USERS, Score, summarise
 from benchmark.tasks import TASKS
 from leaderboards.boards import Board
+from leaderboards.site.examples import ShownInstance, examples_of
 from leaderboards.site.kept import Kept
 from leaderboards.site.packed import pack, unpack
 from leaderboards.site.reproduced import FILE as REPRODUCED_FILE
@@ -64,7 +65,7 @@ class Evidence:
 
     ``statistics[name]`` (n, columns) are of ``metrics`` alone: those that order boards; of a model
     that the paper's tables name, all.
-    ``users`` (n,); ``slices`` are of the task's primary metric, ``sliced``.
+    ``users`` (n,); ``slices`` and ``examples`` are of the task's primary metric, ``sliced``.
     """
 
     scores: Mapping[str, Score]
@@ -73,6 +74,7 @@ class Evidence:
     users: tuple[str, ...]
     sliced: str
     slices: tuple[SliceScore, ...]
+    examples: tuple[ShownInstance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +318,7 @@ class _Keeper:
                 _slice_score(part, sliced, rescored.statistics[sliced.name], rescored.users)
                 for part in parts
             ),
+            examples=examples_of(asked, rescored, sliced),
         )
 
 

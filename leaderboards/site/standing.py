@@ -20,7 +20,7 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.compare.evidence import better_pairs
+from benchmark.compare.evidence import Evidence, better_pairs
 from benchmark.metrics.base import Metric
 from benchmark.metrics.families import family_of, is_variant
 from benchmark.stats import FEWEST_USERS, RankInterval, Score, ranks_of, summarise
@@ -230,3 +230,23 @@ def _primary_score(name: str, runs: Sequence[EnteredRun]) -> Score:
         return Score(value, None, None, scores[0].n, scores[0].users)
     low, high = (fmean(column) for column in zip(*ends, strict=True))
     return Score(value, low, high, scores[0].n, scores[0].users)
+
+
+def runs_behind(standing: Standing, row: Row) -> list[EnteredRun]:
+    """Return the runs that ``row`` is made of, by seed."""
+    return _runs_of(standing.board, row.entry)
+
+
+def evidence_behind(standing: Standing, row: Row) -> tuple[Metric, Evidence] | None:
+    """Return the ordering metric and its statistics, averaged over the seeds of ``row``.
+
+    ``None`` of a row that is only reported.
+    """
+    runs = runs_behind(standing, row)
+    name = _primary_name(standing.board, runs[0])
+    if runs[0].evidence is None or name != standing.metric:
+        return None
+    metric, statistics, users = _averaged(name, runs)
+    # Rows answer the same instances in the same order where these two hashes are equal.
+    ids = (runs[0].run.dataset_sha256, runs[0].run.instances_sha256)
+    return metric, Evidence(ids, users, {name: statistics})

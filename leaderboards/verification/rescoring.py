@@ -51,6 +51,8 @@ class Rescored:
     users: tuple[str, ...]
     fingerprint: str
     """Of the answers (:func:`leaderboards.submission.tables.fingerprint`)."""
+    answers: pa.Table
+    """The predictions, a row per instance, in the order of the instances."""
 
 
 def rescore(table: pa.Table, task: Task, instances: FrozenInstances, dataset: Dataset) -> Rescored:
@@ -71,6 +73,7 @@ def rescore(table: pa.Table, task: Task, instances: FrozenInstances, dataset: Da
         statistics,
         users,
         tables.fingerprint(table, task.name),
+        table,
     )
 
 
