@@ -30,7 +30,7 @@ ALLOWED = {
 ORDER = {
     "benchmark": """
         errors settings rounding visible predictions registry host instances model vision tasks data
-        ranking models training metrics stats runs tuning compare report doctor face commands cli
+        topk ranking models training metrics stats runs tuning compare report doctor face commands cli
     """,
     "benchmark.commands": """
         options output printing removal run_file describing data cache compare doctor models report
