@@ -29,8 +29,9 @@ ALLOWED = {
 #: The rooms of every folder that has folders in it, low to high: each imports only those before it.
 ORDER = {
     "benchmark": """
-        errors settings rounding visible predictions registry host instances model vision tasks data
-        ranking models training metrics stats runs tuning compare report doctor face commands cli
+        errors settings rounding visible words predictions registry host instances model vision
+        tasks data ranking models training metrics stats runs tuning compare report doctor face
+        commands cli
     """,
     "benchmark.commands": """
         options output printing removal run_file describing data cache compare doctor models report
