@@ -31,11 +31,11 @@ ORDER = {
     "benchmark": """
         errors settings rounding visible words predictions registry host instances model vision
         tasks data ranking models training metrics stats runs tuning compare report doctor face
-        commands cli
+        commands cli __main__
     """,
     "benchmark.commands": """
-        options output printing removal run_file describing data cache compare doctor models report
-        run runs tables tasks tune
+        completing options output printing removal run_file describing data cache compare doctor
+        models report run runs tables tasks tune
     """,
     "benchmark.data": """
         catalogue item_texts item_values schema frames raw queries simulator instances sources
