@@ -20,7 +20,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.instances.lazily import FrozenInstances
 from benchmark.errors import BenchError, UsageError
 from benchmark.host import provenance
-from benchmark.host.console import note
+from benchmark.host.console import complain, note
 from benchmark.host.files import (
     cannot_write,
     locked,
@@ -268,7 +268,7 @@ def warn_of_failures(run: StoredRun) -> None:
     if not run.failure_rate:
         return
     first = read_json(run.folder / SCORES)["first_failure"]
-    note(
+    complain(
         f"{run.failure_rate:.1%} of the predictions of {run.label} are malformed and score the "
         f"worst value. First: {first}."
     )
