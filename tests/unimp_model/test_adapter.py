@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -50,6 +51,15 @@ def loaded(saved):
     model = UniMP()
     model.load(saved)
     return model
+
+
+def test_it_tells_how_far_each_gate_of_cross_attention_is_open(fitted, loaded):
+    learned = loaded.learned()
+    assert learned == fitted.learned()
+    gates = {name: g for name, g in learned.items() if name.startswith("tanh(g)")}
+    assert len(gates) == len(fitted.parts.network.cross_attention)
+    first = float(fitted.parts.network.cross_attention["0"].gate)
+    assert gates["tanh(g) of cross_attention.0"] == pytest.approx(np.tanh(first))
 
 
 @pytest.mark.parametrize("task", sorted(UniMP.tasks))
