@@ -26,11 +26,11 @@ def script():
 def test_a_named_attribute_counts_as_right_only_where_it_is_the_items_own(script, sim_xs):
     truth = read_truth(sim_xs.training_view().attachment(ATTACHMENT))
     colour, brand = int(truth.items.colour[0]), int(truth.items.brand[0])
-    wrong = COLOURS[(colour + 1) % len(COLOURS)]
+    right, wrong = (list(COLOURS)[(colour + step) % len(COLOURS)] for step in (0, 1))
     sentences = [
-        f"The {COLOURS[colour]} colour of {BRANDS[brand]}.",
+        f"The {right} colour of {BRANDS[brand]}.",
         f"The {wrong} COLOUR is lovely.",
-        f"The {COLOURS[colour]} colour and the {wrong} colour.",
+        f"The {right} colour and the {wrong} colour.",
         "Nothing to say.",
     ]
     found = script.counts(sentences, [0] * 4, truth)
