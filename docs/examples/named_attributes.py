@@ -2,8 +2,9 @@
 
     python docs/examples/named_attributes.py RUN
 
-RUN is the id of an explanation run on simulated data (``unimp-bench runs list`` shows them). For each kind of attribute it prints the share of sentences that name one, of those the share that
-names the item's own, and the share of the true sentences that name one.
+RUN is the id of an explanation run on simulated data (``unimp-bench runs list`` shows them). For
+each kind of attribute it prints the share of sentences that name one, of those the share that names
+the item's own, and the share of the true sentences that name one.
 """
 
 from __future__ import annotations
