@@ -427,10 +427,11 @@ def test_the_real_sample_supports_rating_and_text_tasks(shared_data, home) -> No
     counted = dataset.info["statistics"]
     assert (counted["users"], counted["items"], counted["interactions"]) == (354, 2610, 2764)
     assert counted["cohorts"]["new-user"]["users"] == 35
-    assert dataset.info["notes"] == {}
+    assert dataset.info["notes"] == {"users with reviews in several categories": 123}
+    assert counted["copied_texts"]["users_last_review"] == 21
     assert {"preference", "explanation"} <= set(dataset.tasks)
-    assert dataset.info["tasks"]["preference"]["test-seen"] == 319
-    assert dataset.info["tasks"]["explanation"]["test-seen"] == 177
+    assert dataset.info["tasks"]["preference"]["test-seen"] == 301
+    assert dataset.info["tasks"]["explanation"]["test-seen"] == 174
     assert set(dataset.info["tasks_absent"]) == {"search", "image-generation"}
     reviews = dataset.interactions()["review"].drop_nulls()
     assert not reviews.str.contains("<br|&#|VIDEOID").any()
