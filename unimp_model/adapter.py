@@ -320,7 +320,7 @@ class UniMP:
         model.load(Path(folder))
         return model
 
-    def learned(self) -> dict[str, float | str]:
+    def fit_summary(self) -> dict[str, float | str]:
         """Return tanh(g) of every gate (Eq. 4), and which tasks have weights of their own.
 
         A gate at 0 is shut: the layer behind it reads no photo.
