@@ -329,7 +329,8 @@ class UniMP:
         found: dict[str, float | str] = {}
         for name, parameter in network.named_parameters():
             if name.endswith("gate"):
-                found[f"tanh(g) of {name.removesuffix('.gate')}"] = math.tanh(float(parameter.detach()))
+                place = name.removesuffix(".gate")
+                found[f"tanh(g) of {place}"] = math.tanh(float(parameter.detach()))
         found["tasks with a last layer of their own"] = (
             ", ".join(sorted(self.own_weights)) or "none"
         )
