@@ -93,7 +93,8 @@ def _json_string(single: str | None, double: str | None) -> str:
     if _CONTROL.search(text) is not None:
         raise _NotJson
     if "\\" in text:
-        pieces, end = [], 0
+        pieces: list[str] = []
+        end = 0
         for match in _ESCAPE.finditer(text):
             if "\\" in text[end : match.start()]:
                 raise _NotJson
