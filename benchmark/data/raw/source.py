@@ -57,6 +57,8 @@ class Source:
     are hashed as they are copied). Must not fail on missing files: ``read`` reports those."""
     defaults: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     simulated: bool = False
+    shareable: bool = True
+    """Whether the data's terms let anyone share predictions, which name its users and items."""
 
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
