@@ -108,6 +108,20 @@ class FrozenInstances(Sequence[Instance]):
         return indices, np.searchsorted(row, np.arange(len(self) + 1))
 
     @property
+    def positives(self) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+        """Return the items that are the targets, ``None`` where a target is something else.
+
+        Catalogue indices, row after row: those of row i are ``indices[starts[i]:starts[i + 1]]``
+        of the pair (indices, starts).
+        """
+        items = self._table.target_items
+        if items is None:
+            return None
+        assert isinstance(items, Ragged)
+        indices, starts = items.rows(self._rows).flat()
+        return indices.astype(np.int64), starts
+
+    @property
     def rating_scale(self) -> tuple[float, float] | None:
         """Return the (lowest, highest) rating of the dataset, or ``None``."""
         return self._table.rating_scale
