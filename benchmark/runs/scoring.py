@@ -71,10 +71,9 @@ def _ranking_arguments(
 ) -> dict[str, Any]:
     targets = cast(list[tuple[str, ...]], instances.targets)
     item_ids = dataset.catalogue().ids
-    k = dataset.rules.k
     return {
-        "predicted": _index_matrix(predictions["items"], item_ids, missing=-1, width=k),
-        "metrics": ranking_metrics(k),
+        "predicted": item_lists(predictions, dataset),
+        "metrics": ranking_metrics(dataset.rules.k),
         "targets": _index_matrix(
             pl.Series(values=[list(t) for t in targets], dtype=pl.List(pl.String)),
             item_ids,
@@ -82,6 +81,13 @@ def _ranking_arguments(
             width=1,
         ),
     }
+
+
+def item_lists(predictions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int64]:
+    """Return rankings as rows (n, K) of catalogue numbers, padded with -1 where there are none."""
+    return _index_matrix(
+        predictions["items"], dataset.catalogue().ids, missing=-1, width=dataset.rules.k
+    )
 
 
 def _index_matrix(
