@@ -28,6 +28,10 @@ def build(
     tables: Annotated[
         bool, typer.Option("--tables/--no-tables", help="A page for each of the paper's tables.")
     ] = True,
+    repository: Annotated[
+        str | None,
+        typer.Option("--repository", help="Where the code is, for the pages' links (https)."),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -39,7 +43,9 @@ def build(
     from leaderboards.site.building import build_site
 
     with output_to_stderr():
-        found = build_site(submissions, out, home=find_home(home), with_tables=tables)
+        found = build_site(
+            submissions, out, home=find_home(home), with_tables=tables, repository=repository
+        )
     for refusal in found.refusals:
         for line in _lines(refusal):
             note(line)

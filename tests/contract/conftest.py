@@ -48,6 +48,8 @@ FAST_OF: dict[str, dict[str, object]] = {
         "inner_size": 32,
         "batch_size": 256,
     },
+    "mrg": {"epochs": 1, "factors": 8, "word_size": 8, "state_size": 8, "grid": 2},
+    "sancl": {"epochs": 1, "hidden_size": 8, "inner_size": 8, "word_size": 8, "n_layers": 1},
     "s3rec": {"epochs": 1},
     "ultragcn": {"negatives": 5},
     "unisrec": {"epochs": 1, "hidden_size": 16},

@@ -30,7 +30,7 @@ ALLOWED = {
 ORDER = {
     "benchmark": """
         errors settings rounding visible words predictions registry host instances model vision
-        tasks data ranking models training metrics stats runs tuning compare report doctor face
+        tasks data topk ranking models training metrics stats runs tuning compare report doctor face
         commands cli __main__
     """,
     "benchmark.commands": """
@@ -38,8 +38,8 @@ ORDER = {
         models report run runs tables tasks tune
     """,
     "benchmark.data": """
-        catalogue item_texts item_values schema frames raw queries simulator instances sources
-        listing view perturbations dataset preparing unchanged verify opening
+        catalogue item_texts item_values schema frames raw queries simulator instances photos
+        sources listing view perturbations dataset preparing unchanged verify opening
     """,
     "benchmark.report": """
         contents table formats filling footnotes dataset_table beyond_columns build side_by_side
@@ -49,8 +49,8 @@ ORDER = {
         drawing page tabled journals generation tuning cost dots ranks robustness learning making
     """,
     "baselines": """
-        learning recbole collaborative multimodal generative choice neighbours search simulated
-        trivial entries
+        learning recbole collaborative multimodal generative choice neighbours search reviews
+        simulated trivial entries
     """,
     "unimp_model": """
         config sequence images card network parts storage tasks training assembly adapter entries

@@ -106,6 +106,7 @@ def world(items: list[Item], vocabulary: Vocabulary) -> Callable[..., World]:
             attend_last_image=config.attend_last_image,
             visual_positions=config.visual_tokens if config.fusion == "concatenation" else 0,
             asks_of_photo=config.fusion != "late",
+            carries=config.carries_rows,
         )
         shown = [item for item in items if item.image is not None]
         generator = np.random.default_rng(0)

@@ -106,9 +106,7 @@ def test_without_the_dataset_a_row_is_reported_and_has_no_rank(submissions, boar
     assert "<td>–</td><td>–</td>" in page
 
 
-def test_a_dataset_is_opened_once_for_all_submissions(
-    submissions, data_home, board, tmp_path, monkeypatch
-):
+def test_a_dataset_is_opened_once_for_all_submissions(submissions, run_home, board, monkeypatch):
     opened = []
 
     def counted(name, home):
@@ -116,7 +114,8 @@ def test_a_dataset_is_opened_once_for_all_submissions(
         return open_dataset(name, home)
 
     monkeypatch.setattr(local_data, "open_dataset", counted)
-    found = collect(submissions[0], data_home, [board])
+    (submissions[0] / "b-copy" / MANIFEST).write_bytes(b"{}")
+    found = collect(submissions[0], run_home, [board])
     assert [refusal.name for refusal in found.refusals].count("b-copy") == 1  # verified, too
     assert opened == ["sim-xs"]
 
