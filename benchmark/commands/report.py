@@ -9,7 +9,7 @@ import typer
 
 from benchmark.commands.options import HomeOption, JsonOption
 from benchmark.commands.output import chosen_format, deliver
-from benchmark.errors import UsageError
+from benchmark.errors import UsageError, unknown_name
 from benchmark.report.figures import FIGURE_NAMES
 
 app = typer.Typer()
@@ -38,6 +38,13 @@ def report(
     model: Annotated[
         str | None,
         typer.Option("--model", help="Whose newest run a figure shows [default: unimp]."),
+    ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            "--metrics",
+            help="all: coverage, Gini, novelty, popularity and diversity of lists too.",
+        ),
     ] = None,
     output_format: Annotated[
         str | None,
@@ -68,7 +75,13 @@ def report(
     """
     if out is not None and (not out.name or out.is_dir()):
         raise UsageError(f"--out {str(out)!r} is a folder.", fix="Give the name of a file.")
+    if metrics not in (None, "all"):
+        raise unknown_name("value of --metrics", str(metrics), ["all"])
     if figure is not None:
+        if metrics is not None:
+            raise UsageError(
+                "--metrics belongs to a table, not to a figure.", fix="Leave out one of them."
+            )
         _draw(figure, table, data, model, output_format, out, home, as_json)
     elif table is None:
         raise UsageError(
@@ -82,17 +95,23 @@ def report(
         )
     else:
         chosen = chosen_format(output_format, out, as_json=as_json)  # before the work
-        _print_table(table, data, chosen, out, home)
+        _print_table(table, data, chosen, out, home, beyond=metrics is not None)
 
 
 def _print_table(
-    table: str, data: str | None, output_format: str, out: Path | None, home: Path | None
+    table: str,
+    data: str | None,
+    output_format: str,
+    out: Path | None,
+    home: Path | None,
+    *,
+    beyond: bool,
 ) -> None:
     from benchmark.host.home import find_home
     from benchmark.report.build import build_report
     from benchmark.report.formats.render import render
 
-    report = build_report(table, home=find_home(home), data=data)
+    report = build_report(table, home=find_home(home), data=data, beyond=beyond)
     deliver(render(report, output_format, styled=None if out is None else False), out)
 
 

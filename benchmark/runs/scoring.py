@@ -70,8 +70,6 @@ def write_per_instance(path: Path, predictions: pl.DataFrame, statistics: Statis
 def _ranking_arguments(
     predictions: pl.DataFrame, instances: FrozenInstances, dataset: Dataset
 ) -> dict[str, Any]:
-    item_ids = dataset.catalogue().ids
-    k = dataset.rules.k
     positives = instances.positives
     assert positives is not None
     indices, starts = positives
@@ -79,10 +77,15 @@ def _ranking_arguments(
     targets = np.full((len(number), max(int(number.max(initial=0)), 1)), -2, dtype=np.int64)
     targets[np.arange(targets.shape[1]) < number[:, None]] = indices
     return {
-        "predicted": _index_matrix(predictions["items"], item_ids, width=k),
-        "metrics": ranking_metrics(k),
+        "predicted": item_lists(predictions, dataset),
+        "metrics": ranking_metrics(dataset.rules.k),
         "targets": targets,
     }
+
+
+def item_lists(predictions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int64]:
+    """Return rankings as rows (n, K) of catalogue numbers, padded with -1 where there are none."""
+    return _index_matrix(predictions["items"], dataset.catalogue().ids, width=dataset.rules.k)
 
 
 def _index_matrix(lists: pl.Series, item_ids: Sequence[str], *, width: int) -> NDArray[np.int64]:
