@@ -42,8 +42,8 @@ ORDER = {
         sources listing view perturbations dataset preparing unchanged verify opening
     """,
     "benchmark.report": """
-        contents table formats filling footnotes dataset_table build side_by_side two_runs figures
-        missing
+        contents table formats filling footnotes dataset_table beyond_columns build side_by_side
+        two_runs figures missing
     """,
     "benchmark.report.figures": """
         drawing page tabled journals generation tuning cost dots ranks robustness learning making
