@@ -35,7 +35,8 @@ def borrowed(text: str) -> str | None:
         styled = character != plain and len(plain) == 1 and plain.isascii() and plain.isalnum()
         if styled and unicodedata.category(character)[0] in "LN" and not _is_raised(character):
             return character
-    for word in _WORD.findall(text):
+    words: list[str] = _WORD.findall(text)
+    for word in words:
         if any("a" <= letter <= "z" for letter in word.casefold()):
             for letter in str(word):
                 if letter in _LOOKALIKES:

@@ -105,7 +105,7 @@ def problems(found: Reproduction, where: str) -> Iterator[Finding]:
 
     Of a submission with a forged share p of its answers, a sample of n holds more than the
     n * (1 - :data:`AGREEMENT`) that may differ except with the binomial probability P(X <= 2) for
-    n = 200: 1e-15 for p = 20%, 0.2% for p = 5%.
+    n = 200: 5e-17 for p = 20%, 0.2% for p = 5%.
     """
     if found.same < AGREEMENT * found.sampled:
         message = f"{found.sampled - found.same} of {found.sampled} sampled answers differ here."
