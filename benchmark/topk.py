@@ -118,7 +118,7 @@ class _Selection:
         -inf where a column is barred and behind the last one.
         """
         columns = block[:, None] + self.blocks * np.arange(self.depth)
-        inside = self.values[row[:, None], np.minimum(columns, self.items - 1)]
+        inside: Values = self.values[row[:, None], np.minimum(columns, self.items - 1)]
         inside[columns[:, -1] >= self.items, -1] = -np.inf
         if len(self.barred_row) and len(row):
             wanted = self.barred_row * self.blocks + self.barred_column % self.blocks
@@ -133,7 +133,8 @@ class _Selection:
         row, block = np.divmod(np.flatnonzero(reaching), self.blocks)
         reached = np.flatnonzero(self._inside(row, block) >= least[row, None])
         found, depth = np.divmod(reached, self.depth)
-        return row[found] * self.items + block[found] + self.blocks * depth
+        codes: Ints = row[found] * self.items + block[found] + self.blocks * depth
+        return codes
 
     def _first_ties(self, rows: Ints, threshold: NDArray[np.float64]) -> list[Ints]:
         """Codes of the first k columns of each of ``rows`` that tie with its ``threshold``.

@@ -4,7 +4,8 @@ The paper takes annotated review sentences from files that are not public. The r
 fixed and needs nothing but the review: of the sentences of 4 to 30 words, the one that
 mentions the most distinct words of the item's title, category, brand and attribute values;
 of equals the earlier; none when no sentence mentions any. Stop words, numbers and words of
-one or two letters are no mention; a plural matches its singular.
+one or two letters are no mention, but for scripts of which each letter is a word; a plural
+matches its singular.
 """
 
 from __future__ import annotations
@@ -14,10 +15,14 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from benchmark.data.queries import STOP_WORDS, words
+from benchmark.words import stands_alone
 
 SHORTEST, LONGEST = 4, 30
 
-_BOUNDARY = re.compile(r"(?<=[.!?])[\"'”’)]*\s+|\s*[\r\n]+\s*")
+#: Behind a full stop of a script that sets no space after it, none is needed.
+_BOUNDARY = re.compile(
+    r"(?<=[.!?؟।॥။])[\"'”’)]*\s+|(?<=[。！？｡])[\"'”’」』）)]*\s*(?=.)|\s*[\r\n]+\s*"
+)
 
 
 def item_words(row: Mapping[str, object]) -> frozenset[str]:
@@ -53,7 +58,7 @@ def _mentions(found: Iterable[str]) -> set[str]:
     return {
         _singular(word)
         for word in found
-        if len(word) > 2 and word not in STOP_WORDS and not word.isdigit()
+        if (len(word) > 2 or stands_alone(word)) and word not in STOP_WORDS and not word.isdigit()
     }
 
 
