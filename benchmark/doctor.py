@@ -113,7 +113,7 @@ def check_model(name: str, data: str, home: Home, settings: Mapping[str, Any]) -
         if not same_predictions(one_by_one, expected):
             problems.append("answers depend on how many instances are asked at once")
         findings[task_name] = problems
-    learned = fitted.model.learned() if isinstance(fitted.model, Telling) else {}
+    learned = fitted.model.fit_summary() if isinstance(fitted.model, Telling) else {}
     return Checked(findings, learned)
 
 

@@ -9,7 +9,6 @@ looked into.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -59,7 +58,9 @@ class _Selection:
         self.blocks = min(self.items, max(_CLOSE * k, self.items // _DEPTH))
         self.depth = -(-self.items // max(self.blocks, 1))
         self.barred_row, self.barred_column = _pairs(exclude, self.items)
-        self._require_enough()
+        barred = np.bincount(self.barred_row, minlength=self.rows)
+        if self.rows:
+            require_enough(k, self.items - int(barred.max()))
 
     def best(self) -> tuple[Ints, NDArray[np.float64]]:
         """Return the best columns (rows, k) and their rounded scores (rows, k)."""
@@ -117,7 +118,7 @@ class _Selection:
         -inf where a column is barred and behind the last one.
         """
         columns = block[:, None] + self.blocks * np.arange(self.depth)
-        inside = self.values[row[:, None], np.minimum(columns, self.items - 1)]
+        inside: Values = self.values[row[:, None], np.minimum(columns, self.items - 1)]
         inside[columns[:, -1] >= self.items, -1] = -np.inf
         if len(self.barred_row) and len(row):
             wanted = self.barred_row * self.blocks + self.barred_column % self.blocks
@@ -132,7 +133,8 @@ class _Selection:
         row, block = np.divmod(np.flatnonzero(reaching), self.blocks)
         reached = np.flatnonzero(self._inside(row, block) >= least[row, None])
         found, depth = np.divmod(reached, self.depth)
-        return row[found] * self.items + block[found] + self.blocks * depth
+        codes: Ints = row[found] * self.items + block[found] + self.blocks * depth
+        return codes
 
     def _first_ties(self, rows: Ints, threshold: NDArray[np.float64]) -> list[Ints]:
         """Codes of the first k columns of each of ``rows`` that tie with its ``threshold``.
@@ -185,15 +187,15 @@ class _Selection:
     def _rounded(self, values: Values) -> NDArray[np.float64]:
         return rounded(values, computed_in=self.computed_in)
 
-    def _require_enough(self) -> None:
-        barred = np.bincount(self.barred_row, minlength=self.rows).max(initial=0)
-        if self.rows and self.items - barred < self.k:
-            raise BenchError(
-                f"A ranking of {self.k} items was asked where only "
-                f"{self.items - barred} items may be answered.",
-                fix="Use a dataset with a larger catalogue"
-                + (f", or prepare it with --set k={DEFAULT_K}." if self.k > DEFAULT_K else "."),
-            )
+
+def require_enough(k: int, remaining: int) -> None:
+    """Raise :class:`BenchError` where ``remaining`` items are too few for a ranking of ``k``."""
+    if remaining < k:
+        raise BenchError(
+            f"A ranking of {k} items was asked where only {remaining} items may be answered.",
+            fix="Use a dataset with a larger catalogue"
+            + (f", or prepare it with --set k={DEFAULT_K}." if k > DEFAULT_K else "."),
+        )
 
 
 def _pairs(exclude: Barred | None, items: int) -> tuple[Ints, Ints]:
@@ -201,7 +203,7 @@ def _pairs(exclude: Barred | None, items: int) -> tuple[Ints, Ints]:
     if exclude is None or not items:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     sizes = np.fromiter(map(len, exclude), np.int64, len(exclude))
-    columns = np.fromiter(chain.from_iterable(exclude), np.int64, int(sizes.sum()))
+    columns = np.concatenate([np.zeros(0, np.int64), *exclude]).astype(np.int64)
     if len(columns) and not 0 <= columns.min() <= columns.max() < items:
         raise IndexError(f"a column to exclude is none of the {items}")
     codes = np.unique(np.repeat(np.arange(len(sizes)), sizes) * items + columns)

@@ -181,7 +181,7 @@ def test_doctor_names_a_failing_model_and_one_with_nothing_to_check(
 
 
 def test_doctor_quotes_a_model_that_tells_what_it_learned(command, model) -> None:
-    told = "class M(Base):\n def learned(s): return {'gate': 0.25}"
+    told = "class M(Base):\n def fit_summary(s): return {'gate': 0.25}"
     status, out, err = command("doctor", "--model", model(told), "--json")
     assert status == 0, err
     assert json.loads(out)["learned"] == {"gate": 0.25}

@@ -320,7 +320,7 @@ class UniMP:
         model.load(Path(folder))
         return model
 
-    def learned(self) -> dict[str, float | str]:
+    def fit_summary(self) -> dict[str, float | str]:
         """Return tanh(g) of every gate (Eq. 4), and which tasks have weights of their own.
 
         A gate at 0 is shut: the layer behind it reads no photo.
@@ -329,7 +329,8 @@ class UniMP:
         found: dict[str, float | str] = {}
         for name, parameter in network.named_parameters():
             if name.endswith("gate"):
-                found[f"tanh(g) of {name.removesuffix('.gate')}"] = math.tanh(float(parameter.detach()))
+                place = name.removesuffix(".gate")
+                found[f"tanh(g) of {place}"] = math.tanh(float(parameter.detach()))
         found["tasks with a last layer of their own"] = (
             ", ".join(sorted(self.own_weights)) or "none"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -72,7 +72,7 @@ class ContentKNN:
         self._vectorizer = _vectorizer()
         self.vectors = sparse.csr_array(self._vectorizer.fit_transform(texts))
 
-    def predict(self, instances: Sequence[RankingInstance]) -> Iterator[Ranking]:
+    def predict(self, instances: Sequence[RankingInstance]) -> Iterable[Ranking]:
         """Rank the catalogue by :meth:`scores`."""
         return rank_in_blocks(instances, self.scores, self.item_ids)
 

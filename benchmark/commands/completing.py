@@ -18,7 +18,7 @@ def offer_values(command: Any) -> None:
 
 def _offering(names: Callable[[], Iterable[str]]) -> Callable[[Any, str], list[Any]]:
     def offered(context: Any, incomplete: str) -> list[Any]:
-        from typer.core import CompletionItem
+        from click.shell_completion import CompletionItem
 
         return [CompletionItem(name) for name in names() if name.startswith(incomplete)]
 

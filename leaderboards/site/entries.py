@@ -127,10 +127,14 @@ class Refusal:
 
 @dataclass(slots=True)
 class Collection:
-    """Accepted and rejected submissions of a folder, by name."""
+    """Accepted and rejected submissions of a folder, by name.
+
+    ``absent`` are datasets that boards name and that could not be prepared, with the reason.
+    """
 
     entries: list[Entry] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    absent: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

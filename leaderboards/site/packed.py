@@ -34,7 +34,8 @@ def pack(value: Any) -> bytes:
     arrays: dict[str, NDArray[Any]] = {}
     document = json.dumps(_encoded(value, arrays)).encode()
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **{_DOCUMENT: _as_array(document)}, **arrays)
+    named: dict[str, Any] = {_DOCUMENT: _as_array(document), **arrays}
+    np.savez_compressed(buffer, **named)
     return buffer.getvalue()
 
 

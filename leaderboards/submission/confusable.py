@@ -37,7 +37,7 @@ def borrowed(text: str) -> str | None:
             return character
     for word in _WORD.findall(text):
         if any("a" <= letter <= "z" for letter in word.casefold()):
-            for letter in word:
+            for letter in str(word):
                 if letter in _LOOKALIKES:
                     return letter
     return None

@@ -54,8 +54,8 @@ def loaded(saved):
 
 
 def test_it_tells_how_far_each_gate_of_cross_attention_is_open(fitted, loaded):
-    learned = loaded.learned()
-    assert learned == fitted.learned()
+    learned = loaded.fit_summary()
+    assert learned == fitted.fit_summary()
     gates = {name: g for name, g in learned.items() if name.startswith("tanh(g)")}
     assert len(gates) == len(fitted.parts.network.cross_attention)
     first = float(fitted.parts.network.cross_attention["0"].gate)

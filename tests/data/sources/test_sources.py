@@ -69,6 +69,14 @@ def test_hm_names_a_broken_line_or_skips_and_counts_it(hm_raw, home, line, messa
     assert [n for key, n in dataset.info["notes"].items() if "left out" in key] == [1]
 
 
+@pytest.mark.parametrize("table", ["articles.csv", "transactions_train.csv"])
+def test_hm_refuses_ids_that_lost_their_leading_zero_with_the_cause(hm_raw, home, table) -> None:
+    path = hm_raw / table
+    path.write_text(path.read_text().replace("01000", "1000"))
+    with pytest.raises(BenchError, match=rf"{table}, line 2: article_id is '1.*leading zero"):
+        prepare("hm", home=home, raw=hm_raw)
+
+
 def test_hm_names_a_missing_file_and_a_missing_column(hm_raw, home) -> None:
     table = hm_raw / "articles.csv"
     text = table.read_text()
