@@ -17,6 +17,9 @@ _VECTORS: dict[str, object] = {
     "l2": {"low": 1e-3, "high": 1e-1, "log": True},
 }
 
+#: How the authors' code draws items; by training counts is ours.
+_AS_RELEASED: dict[str, dict[str, object]] = {"uniform": {"item_noise": 0.0}}
+
 #: What they all are.
 _search = partial(ModelEntry, tasks=("search",), group="search", cost=2)
 
@@ -54,6 +57,7 @@ MODELS: tuple[ModelEntry, ...] = (
         name="hem",
         target="baselines.search.hem:HEM",
         paper_name="HEM",
+        variants=_AS_RELEASED,
         reads={"": ("ids", "text")},
         space={"query_weight": {"low": 0.0, "high": 1.0}, **_VECTORS},
     ),
@@ -61,6 +65,7 @@ MODELS: tuple[ModelEntry, ...] = (
         name="zam",
         target="baselines.search.zam:ZAM",
         paper_name="ZAM",
+        variants=_AS_RELEASED,
         reads={"": ("ids", "text")},
         space={"attention_units": {"low": 1, "high": 10}, **_VECTORS},
     ),
@@ -70,6 +75,7 @@ MODELS: tuple[ModelEntry, ...] = (
         paper_name="RTM",
         reads={"": ("text",)},
         variants={
+            "pre-norm": {"network": "pre-norm"},
             "paper": {
                 "embedding_size": 128,
                 "heads": 8,

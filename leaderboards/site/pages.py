@@ -203,7 +203,7 @@ class Site:
             entry=entry,
             runs=runs,
             items=_json(items) if items else "",
-            check=shlex.join([*words, "--reproduce", submission.label]),
+            check=shlex.join([*words, "--reproduce", submission.asked(submission.runs[0])]),
         )
 
     def _row_views(self, standing: Standing, compared: Compared) -> list[_RowView]:
@@ -248,7 +248,7 @@ class Site:
             place=self._place(entry, run),
             metric=metric,
             value=entered.scores[metric].value,
-            command=_run_command(entry.submission.label, run),
+            command=_run_command(entry.submission.asked(run), run),
             manifest=_manifest(run),
             instances=self._instances(entered, items),
         )
@@ -370,9 +370,9 @@ def _json(value: object) -> Markup:
     return Markup(text)
 
 
-def _run_command(label: str, run: SubmittedRun) -> str:
+def _run_command(model: str, run: SubmittedRun) -> str:
     return RunSpec(
-        model=label,
+        model=model,
         task=run.task,
         data=run.data,
         cohort=run.cohort,

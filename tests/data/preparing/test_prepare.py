@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from benchmark.data.frames import write_parquet
@@ -41,7 +42,9 @@ def test_another_seed_is_another_dataset(build) -> None:
     assert build("a").sha256 != build("b", settings={"seed": "1"}).sha256
 
 
-def test_rankings_of_twenty_are_another_dataset_with_metrics_at_twenty(build) -> None:
+def test_rankings_of_twenty_are_another_dataset_with_metrics_at_twenty(shop, build) -> None:
+    more = shop.items.with_columns(pl.col("item_id").str.replace("i", "more"))
+    shop.items = pl.concat([shop.items, more])  # so that twenty are left to each user
     ten, twenty = build("a"), build("b", settings={"k": "20"})
     assert build("c", settings={"k": "10"}).sha256 == ten.sha256 != twenty.sha256
     assert [next(iter(d.instances("search"))).k for d in (ten, twenty)] == [10, 20]
