@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -16,6 +17,7 @@ from leaderboards.boards import Board
 from leaderboards.site import building, commands, table_runs
 from leaderboards.site.building import build_site
 from leaderboards.site.entries import collect
+from leaderboards.site.examples import NUMBER
 from leaderboards.site.reproduced import FILE
 from leaderboards.submission.pack import files_of, write_submission
 from leaderboards.submission.schema import MANIFEST, digest_of
@@ -86,6 +88,14 @@ def test_only_sound_submissions_get_on_and_all_is_repeatable(
     page = first[f"submissions/random-{digest[:24]}.html"].decode()
     assert "history length" in page
     assert "Computed again" in page
+    blocks = re.findall(r'<script type="application/json" id="[^"]*">(.*?)</script>', page)
+    run, items = map(json.loads, blocks)
+    assert len(run["instances"]) == NUMBER
+    shown = {name for one in run["instances"] for name in (*one["history"], *one["target"])}
+    assert shown <= items.keys()
+    photos = {photo.removeprefix("../") for _, photo in items.values() if photo}
+    assert photos  # the data are simulated
+    assert photos == {name for name in first if name.startswith("photos/")}
     assert b">re-scored</span>" in first["boards/sim-xs-search.html"]
 
     (folder / FILE).write_text(
@@ -111,7 +121,7 @@ def test_without_the_dataset_a_row_is_reported_and_has_no_rank(submissions, boar
     )
     assert [entry.badge for entry in found.entries] == ["reported"]
     page = (out / "boards" / "sim-xs-search.html").read_text()
-    assert '<tr data-b="reported">' in page
+    assert '<tr data-b="reported"' in page
     assert "<td>–</td><td>–</td>" in page
 
 
@@ -185,9 +195,11 @@ def test_the_papers_tables_get_a_page_each(tmp_path, board):
     build_site(tmp_path / "submissions", out, home=home, boards=[board], prepare=False)
     index = (out / "index.html").read_text()
     pages = sorted(path.name for path in (out / "tables").iterdir())
-    assert len(pages) == len(list_tables())
+    assert len(pages) == 3 * len(list_tables())
     assert all(f'href="tables/{page}"' in index for page in pages)
-    assert all('href="../index.html"' in (out / "tables" / page).read_text() for page in pages)
+    documents = [page for page in pages if page.endswith(".html")]
+    assert len(documents) == len(list_tables())
+    assert all('href="../index.html"' in (out / "tables" / page).read_text() for page in documents)
 
 
 def test_a_dataset_that_cannot_be_prepared_is_told_and_fails_the_build(

@@ -10,7 +10,7 @@ import pytest
 from benchmark import stats
 from benchmark.compare.evidence import better_pairs
 from benchmark.stats import RankInterval, summarise
-from leaderboards.site.pages import board_page
+from leaderboards.site.pages import Site
 from leaderboards.site.standing import rank_entries
 
 
@@ -116,12 +116,12 @@ def test_below_20_users_no_row_is_ranked_and_the_page_says_so(board, made):
     few = rank_entries(board, [_over(entry, 19) for entry in entries])
     assert [(row.rank, row.group, row.few_users) for row in few.rows] == [(None, None, True)] * 2
     assert [(row.primary.low, row.primary.high) for row in few.rows] == [(None, None)] * 2
-    page = board_page(few)
+    page = Site([few], []).board_page(few)
     assert "fewer than 20 users" in page
     assert "<small>" not in page.partition("<tbody>")[2].partition("</tbody>")[0]
     enough = rank_entries(board, [_over(entry, 20) for entry in entries])
     assert [row.rank for row in enough.rows] == [RankInterval(1, 1), RankInterval(2, 2)]
-    assert "fewer than 20 users" not in board_page(enough)
+    assert "fewer than 20 users" not in Site([enough], []).board_page(enough)
 
 
 def test_a_claim_over_few_users_shows_no_interval(board, made):
