@@ -180,9 +180,8 @@ def places_of(visual: Any, x: Tensor, name: str) -> Tensor:
     Those of the last stage of a residual network that has several places, or the last tokens of a
     vision transformer. Raises :class:`BenchError` for a tower that has neither.
     """
-    stages = [getattr(visual, f"layer{n}", None) for n in (4, 3)]
-    if all(stage is not None for stage in stages):
-        kept: list[Tensor] = []
+    if hasattr(visual, "layer4"):
+        stages, kept = (visual.layer4, visual.layer3), list[Tensor]()
         hooks = [
             stage.register_forward_hook(lambda _, __, out: kept.append(out)) for stage in stages
         ]

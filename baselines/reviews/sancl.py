@@ -163,7 +163,7 @@ class SANCL(ReviewSystem[Material, Batch]):
             yield Batch(self._together(sources), torch.from_numpy(material.stars[some]).to(device))
 
     def _steps(self, material: Material) -> int:
-        return -(-len(material.rows) // self.config.batch_size)
+        return int(-(-len(material.rows) // self.config.batch_size))
 
     def _before(self, row: int, start: int) -> Source:
         """What is read for a training row: reviews of the same user's rows before it."""
@@ -255,16 +255,16 @@ class SANCL(ReviewSystem[Material, Batch]):
 
     def _photos(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         """Regions (B, n R, f) of photos (B, n), and whether there is one (B, n R)."""
-        regions = self.regions.of(rows.ravel()).unflatten(0, rows.shape).flatten(1, 2)
-        shown = torch.from_numpy(rows > 0).repeat_interleave(self.regions.shape[0], 1)
+        parts, features = self.regions.shape
+        regions = self.regions.of(rows.ravel()).view(len(rows), -1, features)
+        shown = torch.from_numpy(rows > 0).repeat_interleave(parts, 1)
         return regions, shown
 
     @property
     def told(self) -> Told:
         """Return the reviews that are known; :class:`BenchError` before ``fit`` or ``load``."""
         if self._told is None:
-            self.network  # noqa: B018  it raises
-        assert self._told is not None
+            raise self.not_fitted()
         return self._told
 
     # stored
@@ -303,7 +303,7 @@ def _stars(ratings: NDArray[np.float64], scale: tuple[float, float]) -> NDArray[
 
 def _rows(lists: Sequence[Sequence[Any]], least: int, kind: type) -> NDArray[Any]:
     """Lists as rows (n, width), zeros behind; ``least`` columns at least."""
-    out = np.zeros((len(lists), max(least, *map(len, lists))), kind)
+    out: NDArray[Any] = np.zeros((len(lists), max(least, *map(len, lists))), kind)
     for row, each in zip(out, lists, strict=True):
         row[: len(each)] = each
     return out
