@@ -7,6 +7,7 @@ string until someone asks for the object itself.
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar, cast
@@ -41,21 +42,35 @@ def resolve(target: str) -> object:
 class Registry(Generic[T]):
     """A mapping from names to objects or to ``"module:attribute"`` strings.
 
-    ``kind`` is the word used in messages ("model", "task", "source").
+    ``kind`` is the word used in messages ("model", "task", "source"). Other installed packages add
+    to it by the entry-point group ``group``, which is read when a name is first asked for; an entry
+    of theirs is one of ``of``.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, *, group: str | None = None, of: type[T] | None = None) -> None:
         self.kind = kind
-        self._entries: dict[str, T | str] = {}
+        self._of = of
+        self._group = group
+        self._own: dict[str, T | str] = {}
+
+    @property
+    def _entries(self) -> dict[str, T | str]:
+        """Every entry, those of other packages among them."""
+        if self._group is not None:
+            group, self._group = self._group, None
+            points = importlib.metadata.entry_points(group=group)
+            for point in sorted(points, key=lambda point: (point.name, point.value)):
+                self.add(point.name, point.value)
+        return self._own
 
     def add(self, name: str, entry: T | str) -> None:
         """Register ``entry`` under ``name``; a second entry of one name is an error."""
-        if name in self._entries:
+        if name in self._own:
             raise BenchError(
                 f"Two {self.kind}s are called {name!r}.",
-                fix=f"Rename one: {self._entries[name]!r} or {entry!r}.",
+                fix=f"Rename one: {self._own[name]!r} or {entry!r}.",
             )
-        self._entries[name] = entry
+        self._own[name] = entry
 
     @contextmanager
     def added(self, name: str, entry: T | str) -> Iterator[None]:
@@ -64,7 +79,7 @@ class Registry(Generic[T]):
         try:
             yield
         finally:
-            del self._entries[name]
+            del self._own[name]
 
     def get(self, name: str) -> T:
         """Return the object called ``name``, imported now if it was not yet.
@@ -75,7 +90,12 @@ class Registry(Generic[T]):
             raise unknown_name(self.kind, name, self._entries)
         entry = self._entries[name]
         if isinstance(entry, str):
-            entry = cast(T, resolve(entry))
+            target, entry = entry, cast(T, resolve(entry))
+            if self._of is not None and not isinstance(entry, self._of):
+                raise BenchError(
+                    f"{target!r} is no {self.kind}.",
+                    fix=f"Let it lead to a {self._of.__name__}, or uninstall what announces it.",
+                )
             self._entries[name] = entry
         return entry
 

@@ -180,8 +180,10 @@ def places_of(visual: Any, x: Tensor, name: str) -> Tensor:
     Those of the last stage of a residual network that has several places, or the last tokens of a
     vision transformer. Raises :class:`BenchError` for a tower that has neither.
     """
-    if hasattr(visual, "layer4"):
-        stages, kept = (visual.layer4, visual.layer3), list[Tensor]()
+    found = [getattr(visual, f"layer{n}", None) for n in (4, 3)]
+    stages = [stage for stage in found if stage is not None]
+    if len(stages) == len(found):
+        kept: list[Tensor] = []
         hooks = [
             stage.register_forward_hook(lambda _, __, out: kept.append(out)) for stage in stages
         ]

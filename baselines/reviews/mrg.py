@@ -177,8 +177,8 @@ class MRG(ReviewSystem[Written, Batch]):
         else:
             assert batch.reviews is not None
             loss = network.review_loss(Asked(*pairs, *self._photos(batch.photo)), batch.reviews)
-        shrinking: float = self.config.l2
-        return loss + shrinking * network.shrunk(review=batch.reviews is not None)
+        whole: Tensor = loss + self.config.l2 * network.shrunk(review=batch.reviews is not None)
+        return whole
 
     def _photos(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         """Regions (B, R, f), and which rows have a photo (B,)."""

@@ -3,6 +3,7 @@ Natural Contrastive Learning" (COLING 2022), adapted to the rating of an item.""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -163,7 +164,7 @@ class SANCL(ReviewSystem[Material, Batch]):
             yield Batch(self._together(sources), torch.from_numpy(material.stars[some]).to(device))
 
     def _steps(self, material: Material) -> int:
-        return int(-(-len(material.rows) // self.config.batch_size))
+        return math.ceil(len(material.rows) / int(self.config.batch_size))
 
     def _before(self, row: int, start: int) -> Source:
         """What is read for a training row: reviews of the same user's rows before it."""
@@ -255,9 +256,8 @@ class SANCL(ReviewSystem[Material, Batch]):
 
     def _photos(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         """Regions (B, n R, f) of photos (B, n), and whether there is one (B, n R)."""
-        parts, features = self.regions.shape
-        regions = self.regions.of(rows.ravel()).view(len(rows), -1, features)
-        shown = torch.from_numpy(rows > 0).repeat_interleave(parts, 1)
+        regions = self.regions.of(rows.ravel()).reshape(len(rows), -1, self.regions.shape[1])
+        shown = torch.from_numpy(rows > 0).repeat_interleave(self.regions.shape[0], 1)
         return regions, shown
 
     @property

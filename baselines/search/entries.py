@@ -28,6 +28,7 @@ MODELS: tuple[ModelEntry, ...] = (
         name="bm25",
         target="baselines.search.bm25:BM25",
         paper_name="BM25",
+        reads={"": ("text",)},
         variants={
             "category": {"fields": ("category",)},
             "rank-bm25": {"backend": "rank-bm25"},
@@ -57,6 +58,7 @@ MODELS: tuple[ModelEntry, ...] = (
         target="baselines.search.hem:HEM",
         paper_name="HEM",
         variants=_AS_RELEASED,
+        reads={"": ("ids", "text")},
         space={"query_weight": {"low": 0.0, "high": 1.0}, **_VECTORS},
     ),
     _search(
@@ -64,12 +66,14 @@ MODELS: tuple[ModelEntry, ...] = (
         target="baselines.search.zam:ZAM",
         paper_name="ZAM",
         variants=_AS_RELEASED,
+        reads={"": ("ids", "text")},
         space={"attention_units": {"low": 1, "high": 10}, **_VECTORS},
     ),
     _search(
         name="rtm",
         target="baselines.search.rtm:RTM",
         paper_name="RTM",
+        reads={"": ("text",)},
         variants={
             "pre-norm": {"network": "pre-norm"},
             "paper": {

@@ -98,6 +98,7 @@ class Dataset:
             selection_negatives=parameters["selection_negatives"],
             seed=parameters["seed"],
             k=parameters.get("k", DEFAULT_K),
+            leave_out_copies=self.info.get("leave_out_copies", False),
         )
 
     def catalogue(self, perturb: str | None = None) -> Catalogue:

@@ -31,13 +31,15 @@ def prepare(
     name: str | None = None,
     settings: Mapping[str, Any] | None = None,
     on_error: Literal["raise", "skip"] = "raise",
+    allow_loss: float = 0.05,
     force: bool = False,
     home: str | os.PathLike[str] | None = None,
 ) -> Dataset:
     """Build a dataset from raw files: split, instances, photos, all hashed.
 
     ``raw`` is the folder or file of your own download, ``name`` the dataset's name (default: the
-    source's), ``settings`` are those of ``--set``; ``force`` replaces a dataset of that name.
+    source's), ``settings`` are those of ``--set``; ``force`` replaces a dataset of that name. With
+    ``on_error="skip"`` up to the share ``allow_loss`` of a file's lines may be unusable.
     """
     from benchmark.data.preparing.prepare import prepare as build
 
@@ -52,5 +54,6 @@ def prepare(
         raw=None if raw is None else Path(raw),
         settings=words,
         on_error=on_error,
+        allow_loss=allow_loss,
         force=force,
     )

@@ -89,6 +89,7 @@ PLUMBING = (
 #: Modules of the harness (with all below them) whose work another part of an identity holds:
 #: the dataset's hash, or the task's version. They count for a model that imports them itself.
 COVERED = (
+    "benchmark.data.photos",
     "benchmark.data.preparing",
     "benchmark.data.queries",
     "benchmark.data.raw",

@@ -51,6 +51,7 @@ def build_dataset_report(table: DatasetTable, *, home: Home, data: str | None) -
         rows.append(_row(table, row.system, row.data, info))
         if info is None and row.source in SOURCES:
             words = ["unimp-bench", "data", "prepare", row.source, "--name", row.data]
+            words += [w for key, value in row.settings.items() for w in ("--set", f"{key}={value}")]
             missing.append(shlex.join([*words, "--raw"]) + " FOLDER")
         elif info is None:
             reasons.append(("no data source {} in this installation", row.source))

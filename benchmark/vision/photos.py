@@ -1,7 +1,8 @@
-"""From image files to the pixels an encoder takes."""
+"""From image files to the pixels an encoder takes: the one decoder of models and judges."""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,10 +39,42 @@ def resized(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def flattened(image: Image.Image) -> Image.Image:
-    """Convert an image to RGB, what is transparent on white."""
+    """Convert an image of any mode to RGB of 8 bits, upright.
+
+    What is transparent lies on white, 16-bit levels are scaled to 8 bits, and the orientation
+    that EXIF names is applied (EXIF that cannot be read names none).
+    """
+    image = _eight_bits(_upright(image))
+    if "A" not in image.getbands() and "transparency" not in image.info:
+        return image.convert("RGB")
     flat = Image.new("RGBA", image.size, "white")
     flat.alpha_composite(image.convert("RGBA"))
     return flat.convert("RGB")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    image.load()  # pixels that cannot be read raise here, not below
+    try:
+        return ImageOps.exif_transpose(image)
+    except (ValueError, TypeError, SyntaxError, OSError, KeyError, struct.error, EOFError):
+        return image  # whatever Pillow's reader of EXIF stumbles over
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Scale the levels 0 to 65,535 of a 16-bit grey image to 0 to 255; others stay.
+
+    Pillow has such images in the modes ``I`` and ``I;16...`` and would clip them at 255; those
+    with colours it reads as 8 bits by itself.
+    """
+    if not image.mode.startswith("I"):
+        return image
+    levels = np.asarray(image).astype(np.int64)
+    grey = Image.fromarray(((levels.clip(0, 65_535) * 255 + 32_767) // 65_535).astype(np.uint8))
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        grey = grey.convert("LA")
+        grey.putalpha(Image.fromarray(np.where(levels == transparent, 0, 255).astype(np.uint8)))
+    return grey
 
 
 def as_pixels(image: Image.Image) -> NDArray[np.uint8]:

@@ -372,7 +372,10 @@ def test_the_dataset_table_counts_prepared_datasets(
     baby = cell(report, "Baby", "sparsity")
     assert (baby.value, baby.paper) == (pytest.approx(0.8), 0.9989)
     assert cell(report, "sim-s", "users").value == 100
-    assert "unimp-bench data prepare amazon2014 --name amazon-beauty --raw FOLDER" in report.missing
+    assert (
+        "unimp-bench data prepare amazon2014 --name amazon-beauty --set categories=Beauty "
+        "--set core=table5 --raw FOLDER"
+    ) in report.missing
     assert "sim-s is simulated: its numbers say nothing about real users." in report.notes
     assert missing_runs(report) == []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from benchmark.commands.data import listing, prepare, rm, sources, stats, verify
+from benchmark.commands.data import images, listing, prepare, rm, sources, stats, verify
 
 app = typer.Typer(
     name="data",
@@ -12,5 +12,5 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-for _command in (listing, sources, prepare, stats, verify, rm):
+for _command in (listing, sources, prepare, images, stats, verify, rm):
     app.add_typer(_command.app)

@@ -33,6 +33,12 @@ def data_prepare(
     on_error: Annotated[
         str, typer.Option("--on-error", help="raise or skip (count and report) broken rows.")
     ] = "raise",
+    allow_loss: Annotated[
+        float,
+        typer.Option(
+            "--allow-loss", help="Largest share of a file's lines that skip may leave out."
+        ),
+    ] = 0.05,
     force: Annotated[bool, typer.Option("--force", help="Replace a dataset of that name.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -53,6 +59,7 @@ def data_prepare(
             raw=raw,
             settings=parse_settings(settings or []),
             on_error="skip" if on_error == "skip" else "raise",
+            allow_loss=allow_loss,
             force=force,
         )
     if as_json:

@@ -39,6 +39,8 @@ class Rules:
     selection_negatives: int
     seed: int
     k: int
+    leave_out_copies: bool = False
+    """Whether preference and explanation leave out reviews copied from an earlier one."""
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,15 @@ NEW_TO_THE_USER = Need(
         np.zeros(len(rows), dtype=bool) if rules.allow_repeats else ~timeline.first_time[rows]
     ),
 )
+ENOUGH_LEFT = Need(
+    # Where the catalogue itself is smaller, no user is to blame, and running says so.
+    reason="the user had so many items that fewer are left than a ranking holds",
+    lacking=lambda timeline, catalogue, rules, rows: (
+        np.zeros(len(rows), dtype=bool)
+        if rules.allow_repeats or len(catalogue) < rules.k
+        else len(catalogue) - timeline.items_before(rows) < rules.k
+    ),
+)
 QUERY = Need(
     absent="no item has a category path of at least two levels",
     missing=lambda rows, catalogue, rules: _all_null(catalogue.frame["query"]),
@@ -134,6 +143,13 @@ EXPLANATION = Need(
     ],
 )
 
+OWN_WORDS = Need(
+    reason="the review is a copy of an earlier one",
+    lacking=lambda timeline, catalogue, rules, rows: (
+        timeline.copied[rows] if rules.leave_out_copies else np.zeros(len(rows), dtype=bool)
+    ),
+)
+
 
 def _all_null(column: pl.Series) -> bool:
     return column.null_count() == len(column)
@@ -158,7 +174,7 @@ for _task in (
         shows=("seen",),
         target="target_items",
         instance=lambda row: RecommendationInstance(**row.common, exclude=row.exclude, k=row.k),
-        needs=(NEW_TO_THE_USER,),
+        needs=(NEW_TO_THE_USER, ENOUGH_LEFT),
     ),
     DataTask(
         name="search",
@@ -167,21 +183,21 @@ for _task in (
         instance=lambda row: SearchInstance(
             **row.common, query=row.query, exclude=row.exclude, k=row.k
         ),
-        needs=(NEW_TO_THE_USER, QUERY),
+        needs=(NEW_TO_THE_USER, ENOUGH_LEFT, QUERY),
     ),
     DataTask(
         name="preference",
         shows=("item",),
         target="target_rating",
         instance=_preference,
-        needs=(RATING,),
+        needs=(RATING, OWN_WORDS),
     ),
     DataTask(
         name="explanation",
         shows=("item",),
         target="target_text",
         instance=lambda row: ExplanationInstance(**row.common, item=row.item),
-        needs=(EXPLANATION,),
+        needs=(EXPLANATION, OWN_WORDS),
     ),
     DataTask(
         name="selection",

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from benchmark.data.catalogue import Catalogue
+
+
+def copied_texts(rows: pl.DataFrame) -> NDArray[np.bool_]:
+    """Return whether each row's review is one that its user had written before, bool (n,).
+
+    ``rows`` are in time order within users. Texts are compared word for word, whatever their case
+    and what stands between the words.
+    """
+    if rows["review"].null_count() == len(rows):
+        return np.zeros(len(rows), dtype=bool)
+    words = pl.col("review").str.to_lowercase().str.replace_all(r"[^\p{L}\p{M}\p{N}]+", " ")
+    said = rows.select("user_id", words.str.strip_chars().alias("words"))
+    again = ~pl.struct("user_id", "words").is_first_distinct()
+    empty = pl.col("words").is_null() | (pl.col("words") == "")
+    return said.select(again & ~empty).to_series().to_numpy()
 
 
 @dataclass(frozen=True)
@@ -26,6 +42,7 @@ class Timeline:
     explanation: pl.Series
     first_time: NDArray[np.bool_]
     """Whether the user meets the item for the first time in this row."""
+    review: pl.Series
 
     def __len__(self) -> int:
         return len(self.item)
@@ -50,7 +67,13 @@ class Timeline:
             first_time=pairs.select(pl.struct("user", "item").is_first_distinct())
             .to_series()
             .to_numpy(),
+            review=rows["review"],
         )
+
+    @cached_property
+    def copied(self) -> NDArray[np.bool_]:
+        """Return whether each row's review is one that the user had written before, (n,)."""
+        return copied_texts(pl.DataFrame({"user_id": self.user, "review": self.review}))
 
     def start_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the first row of the user each of ``rows`` belongs to."""
@@ -59,3 +82,8 @@ class Timeline:
     def end_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return one past the last row of the user each of ``rows`` belongs to."""
         return self.starts[self.user[rows] + 1]
+
+    def items_before(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return how many items the user of each of ``rows`` had met before that row."""
+        met = np.concatenate([[0], np.cumsum(self.first_time)])
+        return np.asarray(met[rows] - met[self.start_of(rows)])

@@ -11,6 +11,7 @@ import polars as pl
 
 from benchmark.data.frames import conform
 from benchmark.data.raw.source import OnError
+from benchmark.data.raw.text_files import LeftOut
 from benchmark.data.schema import INTERACTION_COLUMNS, ITEM_COLUMNS, LONGEST_ID, RawDataset
 from benchmark.errors import BenchError, listed, shown
 
@@ -95,7 +96,7 @@ def _clean_items(items: pl.DataFrame, on_error: OnError, counts: dict[str, objec
         if on_error == "raise":
             row = wrong.row(0, named=True)
             raise BenchError(f"Item row {row[_ROW]} ({shown(row['item_id'])}) {what}.", fix=_SKIP)
-        counts[f"item rows left out: {what}"] = len(wrong)
+        counts[f"item rows left out: {what}"] = LeftOut(len(wrong), len(items))
         items = items.filter(~bad)
     return items
 
@@ -115,5 +116,5 @@ def _checked(
         )
         more = f" ({len(wrong)} such rows)" if len(wrong) > 1 else ""
         raise BenchError(f"Interaction row {row[_ROW]} {what}: {values}{more}.", fix=_SKIP)
-    counts[f"rows left out: {what}"] = len(wrong)
+    counts[f"rows left out: {what}"] = LeftOut(len(wrong), len(rows))
     return rows.filter(~bad)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -14,6 +15,14 @@ from benchmark.errors import UsageError, shown, unknown_name
 
 M = TypeVar("M", bound=BaseModel)
 
+#: What becomes of copied texts where a source says nothing else.
+LEAVE_OUT = "leave-out"
+#: Settings that came later, and the value by which all is as before, unless a source has another
+#: default: with it they are not recorded, so datasets from before there was a choice keep their
+#: hashes.
+_LATER: Mapping[str, object] = MappingProxyType(
+    {"k": DEFAULT_K, "posters": None, "copied_texts": LEAVE_OUT}
+)
 #: A split needs one interaction each for training, validation and test.
 LEAST_INTERACTIONS = 3
 
@@ -58,6 +67,11 @@ class SplitParams(BaseModel):
     k: Annotated[Literal[10, 20], BeforeValidator(_whole)] = Field(
         10, description="items a ranking holds; with 20, metrics at 20 are added"
     )
+    copied_texts: Literal["leave-out", "keep"] = Field(
+        "leave-out",
+        description="instances of preference and explanation whose review the user had written of "
+        "an earlier item, word for word: left out and counted, or kept",
+    )
     seed: int = Field(0, ge=0, description="of cohorts, candidates and perturbations")
 
 
@@ -80,13 +94,12 @@ def parse_settings(
     )
 
 
-def recorded(source_params: BaseModel, split_params: SplitParams) -> dict[str, Any]:
+def recorded(source: Source, source_params: BaseModel, split_params: SplitParams) -> dict[str, Any]:
     """Return both as one JSON-ready mapping; of a path only the file name, as folders move."""
     values = {**source_params.model_dump(mode="json"), **split_params.model_dump(mode="json")}
     values |= {key: value.name for key, value in source_params if isinstance(value, Path)}
-    if values["k"] == DEFAULT_K:
-        del values["k"]  # datasets from before there was a choice keep their hashes
-    return values
+    later = {key: source.defaults.get(key, usual) for key, usual in _LATER.items()}
+    return {key: v for key, v in values.items() if key not in later or v != later[key]}
 
 
 def _only(values: Mapping[str, str], fields: Mapping[str, object]) -> dict[str, Any]:

@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
+from benchmark.data.photos.inspecting import EXTENSIONS
 from benchmark.data.raw.source import file_name
 from benchmark.host.files import cannot_write
 from benchmark.host.progress import bar
+from benchmark.vision.photos import flattened
 
-#: Pillow's format names -> file extensions; other formats count as unreadable.
-EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
 #: ``Copied.problem`` of a photo that is not there.
 MISSING = "missing"
 _BATCH = 256
@@ -83,9 +83,9 @@ def _reason(error: Exception) -> str:
 
 
 def _readable(content: bytes) -> str:
-    """The extension of an image; raises when Pillow cannot decode the whole of it."""
+    """The extension of an image; raises when models could not read the whole of it."""
     with Image.open(io.BytesIO(content)) as image:
         if image.format not in EXTENSIONS:
             raise ValueError(f"{image.format} is not a supported format")
-        image.load()
+        flattened(image)
         return EXTENSIONS[image.format]

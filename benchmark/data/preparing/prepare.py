@@ -26,7 +26,8 @@ from benchmark.data.perturbations import draw_missing_attributes, draw_wrong_ima
 from benchmark.data.preparing.cleaning import clean
 from benchmark.data.preparing.explanations import best_sentence, item_words
 from benchmark.data.preparing.freezing import freeze
-from benchmark.data.preparing.parameters import SplitParams, parse_settings, recorded
+from benchmark.data.preparing.losses import MOST_LOST, check_losses
+from benchmark.data.preparing.parameters import LEAVE_OUT, SplitParams, parse_settings, recorded
 from benchmark.data.preparing.photos import MISSING, copy_photos
 from benchmark.data.preparing.split import split
 from benchmark.data.preparing.statistics import count
@@ -37,7 +38,7 @@ from benchmark.data.schema import FORMAT_VERSION, INTERACTION_COLUMNS, ITEM_COLU
 from benchmark.data.sources import SELF_CONTAINED, SOURCES
 from benchmark.errors import BenchError, UsageError, listed, shown
 from benchmark.host.console import note
-from benchmark.host.files import cannot_write, sha256_file, write_json
+from benchmark.host.files import cannot_write, sha256_file, sha256_json, write_json
 from benchmark.host.home import Home
 from benchmark.host.progress import track
 
@@ -55,16 +56,18 @@ def prepare(
     raw: Path | None = None,
     settings: Mapping[str, str] | None = None,
     on_error: OnError = "raise",
+    allow_loss: float = MOST_LOST,
     force: bool = False,
 ) -> Dataset:
     """Build dataset ``name`` (default: the source's own name) from ``raw`` files.
 
     ``settings`` are ``--set`` strings for the source's parameters and the common ones
     (:class:`~benchmark.data.preparing.parameters.SplitParams`). ``on_error="skip"`` leaves out and
-    counts raw lines and rows that cannot be used. A dataset already prepared from the same
-    files and parameters is returned as it is; another one of that name is replaced only with
-    ``force``. Raises :class:`UsageError` for a bad request and :class:`BenchError` for bad
-    files, a full disk or an unwritable folder; neither leaves anything under the name.
+    counts raw lines and rows that cannot be used, up to the share ``allow_loss`` of a file. A
+    dataset already prepared from the same files and parameters is returned as it is; another one
+    of that name is replaced only with ``force``. Raises :class:`UsageError` for a bad request and
+    :class:`BenchError` for bad files, a full disk or an unwritable folder; neither leaves anything
+    under the name.
     """
     source = SOURCES.get(source_name)
     source_params, split_params = parse_settings(source, settings)
@@ -81,20 +84,32 @@ def prepare(
     request: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "source": source.name,
-        "parameters": recorded(source_params, split_params),
+        "parameters": recorded(source, source_params, split_params),
         "on_error": on_error,
-        "source_files": {
-            key: sha256_file(path) for key, path in sorted(files.items()) if is_file(path)
-        },
+        "source_files": _hashes(files),
     }
     if target.exists() and not force:
         return _told(_existing(target, request, compare_files=raw is not None))
     home.check_writable()
     with _unfinished(target) as folder:
-        cleaned = clean(source.read(raw, source_params, on_error=on_error), on_error=on_error)
+        found = source.read(raw, source_params, on_error=on_error)
+        check_losses(found.notes, allow_loss)
+        cleaned = clean(found, on_error=on_error)
+        check_losses(cleaned.notes, allow_loss)
         _write(folder, name, source, request, cleaned, split_params)
         _take_name(folder, target, force=force)
     return _told(Dataset(target))
+
+
+def _hashes(files: Mapping[str, Path]) -> dict[str, str]:
+    """The SHA-256 of every file; of those named ``FOLDER/FILE`` one of each folder's."""
+    hashes: dict[str, str] = {}
+    folders: dict[str, dict[str, str]] = {}
+    for key, path in sorted(files.items()):
+        if is_file(path):
+            folder, _, name = key.rpartition("/")
+            (folders.setdefault(f"{folder}/", {}) if folder else hashes)[name] = sha256_file(path)
+    return hashes | {folder: sha256_json(inside) for folder, inside in folders.items()}
 
 
 def _told(dataset: Dataset) -> Dataset:
@@ -111,7 +126,7 @@ def _check_reserved(name: str, source: Source, own: BaseModel, common: SplitPara
         return
     built_in, settings = SELF_CONTAINED[name]
     expected = parse_settings(SOURCES.get(built_in), settings)
-    if source.name != built_in or recorded(own, common) != recorded(*expected):
+    if source.name != built_in or recorded(source, own, common) != recorded(source, *expected):
         raise UsageError(
             f"{name!r} is the built-in dataset of source {built_in!r} with its own parameters.",
             fix="Give this one another --name.",
@@ -180,6 +195,8 @@ def _write(
     items = _with_images_and_queries(raw.items, images)
     rows = conform(_with_explanations(rows, items), INTERACTION_COLUMNS)
     catalogue = Catalogue(items, images=folder / "images")
+    # Said only where there is a text, so that other datasets stay what they were.
+    own_words = params.copied_texts == LEAVE_OUT and rows["review"].null_count() < len(rows)
     rules = Rules(
         history_window=params.history_window,
         allow_repeats=raw.allow_repeats,
@@ -187,6 +204,7 @@ def _write(
         selection_negatives=params.selection_negatives,
         seed=params.seed,
         k=params.k,
+        leave_out_copies=own_words,
     )
     tables = {
         "items": items,
@@ -218,6 +236,7 @@ def _write(
         "allow_repeats": raw.allow_repeats,
         "rating_scale": raw.rating_scale,
         "history_window": params.history_window,
+        **({"leave_out_copies": True} if own_words else {}),
         "terms": raw.terms,
         "notes": notes,
         "files": dict(sorted(hashes.items())),

@@ -1,8 +1,9 @@
 """Split leave-one-out in time order, and hold users and domains back.
 
 Of each user the last interaction is the test part, the one before it the validation part,
-the rest is training. Equal timestamps keep the order of the raw file: any other tie rule
-(by item id, say) would carry information that users did not have.
+the rest is training. Equal timestamps keep the order in which the source hands rows over: that of
+the raw file, or a seeded one where the file is grouped by user or item. Any other tie rule (by
+item id, say) would carry information that users did not have.
 """
 
 from __future__ import annotations

@@ -14,9 +14,13 @@ def count(items: pl.DataFrame, rows: pl.DataFrame) -> dict[str, Any]:
     """Return statistics of the split interactions ``rows`` over the catalogue ``items``.
 
     ``density`` is interactions / (users x items), ``sparsity`` is 1 - density; ``items`` is
-    the whole catalogue, ``items_interacted`` those that occur in an interaction.
+    the whole catalogue, ``items_interacted`` those that occur in an interaction. ``copied_texts``,
+    where there are any, are reviews that their user had written before, word for word: of how many
+    users, and of how many the last one is such a copy.
     """
     import polars as pl
+
+    from benchmark.data.instances.timeline import copied_texts
 
     users, catalogue = rows["user_id"].n_unique(), len(items)
     per_user = rows.group_by("user_id").len()["len"]
@@ -47,6 +51,14 @@ def count(items: pl.DataFrame, rows: pl.DataFrame) -> dict[str, Any]:
                 levels.select((pl.col("rating") * pl.col("count")).sum()).item() / len(given), 6
             ),
             "counts": {f"{level:g}": int(n) for level, n in levels.iter_rows()},
+        }
+    copied = pl.Series(copied_texts(rows))
+    if copied.any():
+        of_last = copied & (rows["part"] == "test")
+        statistics["copied_texts"] = {
+            "reviews": int(copied.sum()),
+            "users": rows.filter(copied)["user_id"].n_unique(),
+            "users_last_review": int(of_last.sum()),
         }
     statistics["cohorts"] = {
         cohort: {

@@ -15,7 +15,7 @@ from benchmark.data.raw.text_files import BadLines, lines
 
 #: Rows held as Python objects before they become a frame: files have tens of millions.
 _CHUNK = 100_000
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile(r"\\(?:u|U0000)[dD][89a-fA-F]")
 
 
 def json_objects(path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -24,15 +24,11 @@ def json_objects(path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, Any
     ``bad`` decides about lines that are no text, no JSON or no object.
     """
     for number, line in lines(path, bad):
-        if number == 1:
-            line = line.removeprefix("\ufeff")
         if not line or line.isspace():
             continue
         try:
             value = json.loads(line)
-            if _SURROGATE.search(line):
-                # Python reads half a surrogate pair; no table can hold one.
-                json.dumps(value, ensure_ascii=False).encode()
+            check_encodable(line, value)
         except json.JSONDecodeError as error:
             bad.report(number, f"not JSON ({error.msg}, column {error.colno})")
             continue
@@ -43,6 +39,15 @@ def json_objects(path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, Any
             bad.report(number, f"a JSON {type(value).__name__}, not an object")
             continue
         yield number, value
+
+
+def check_encodable(line: str, value: object) -> None:
+    """Raise ``ValueError`` if a text in ``value``, read from ``line``, is none that a table holds.
+
+    Python reads half a surrogate pair; no table can hold one.
+    """
+    if _SURROGATE.search(line):
+        json.dumps(value, ensure_ascii=False).encode()
 
 
 def collect(rows: Iterable[tuple[Any, ...]], schema: Mapping[str, pl.DataType]) -> pl.DataFrame:

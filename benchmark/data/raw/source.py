@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -57,6 +57,14 @@ class Source:
     are hashed as they are copied). Must not fail on missing files: ``read`` reports those."""
     defaults: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     simulated: bool = False
+    photo_folder: Callable[[Path, Any], Path] | None = None
+    """``photo_folder(raw, params) -> folder``: where preparation looks for ``<item id>.jpg``;
+    None where the raw format has its own place for photos, or none."""
+    addresses: Callable[[Path, Any], Iterable[tuple[str, str]]] | None = None
+    """``addresses(raw, params) -> (item id, address)``, best address first: the photos that the
+    metadata names without holding them; None where it names none."""
+    shareable: bool = True
+    """Whether the data's terms let anyone share predictions, which name its users and items."""
 
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")

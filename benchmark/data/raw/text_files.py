@@ -5,17 +5,22 @@ from __future__ import annotations
 import csv
 import gzip
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from io import BufferedReader
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from benchmark.data.raw.source import OnError
 from benchmark.errors import BenchError, listed, shown
+from benchmark.host.console import note
 
 _CORRECT = "Correct it: no line of this file can be left out."
 _SKIP = "Correct it, or leave such lines out with --on-error skip."
+#: Most bytes of a line: a longer one is no record but a damaged file, and would fill the memory.
+LONGEST_LINE = 1 << 24
 
 
 def find_file(folder: Path, name: str, *, expected: str) -> Path:
@@ -34,53 +39,125 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def lines(path: Path, bad: BadLines | None = None) -> Iterator[tuple[int, str]]:
-    """Yield (line number from 1, line without its end) of a UTF-8 file, gzipped if named ``.gz``.
+def lines(
+    path: Path, bad: BadLines | None = None, *, encoding: str = "utf-8"
+) -> Iterator[tuple[int, str]]:
+    """Yield (line number from 1, line without its end) of a text file, gzipped if named ``.gz``.
 
-    ``bad`` decides about lines whose bytes are no text; without it they raise. Raises
-    :class:`BenchError` with the line number where the compressed stream breaks off.
+    A byte order mark at its beginning is no part of the first line. ``bad`` decides about lines
+    that are no text or longer than :data:`LONGEST_LINE`; without it they raise. Where the
+    compressed stream breaks off, :class:`BenchError` with the line number is raised, or what came
+    before is all there is, as ``bad`` decides.
     """
     bad = BadLines(path, "raise", fix=_CORRECT) if bad is None else bad
     number = 0
     try:
         with _open(path) as stream:
-            for number, line in enumerate(stream, start=1):
+            for number, line in enumerate(_byte_lines(stream), start=1):
+                bad.read = number
+                if len(line) > LONGEST_LINE:
+                    bad.report(number, f"longer than {LONGEST_LINE:,} bytes")
+                    continue
+                if number == 1:
+                    line = line.removeprefix(BOM_UTF8)
                 try:
-                    text = line.decode("utf-8")
+                    text = line.decode(encoding)
                 except UnicodeDecodeError as error:
                     byte = line[error.start]
                     bad.report(number, f"not UTF-8 text (byte 0x{byte:02x})")
                     continue
+                if "\0" in text:
+                    bad.report(number, "not UTF-8 text (a zero byte, as UTF-16 has)")
+                    continue
                 yield number, text.rstrip("\r\n")
     except (OSError, EOFError, zlib.error) as error:
         what = getattr(error, "strerror", None) or str(error)
-        raise BenchError(
-            f"{path}, after line {number}: cannot be read on ({what}).",
-            fix="The file is damaged or incomplete: download it again.",
-        ) from error
+        bad.break_off(number, what, error)
+
+
+def _byte_lines(stream: gzip.GzipFile | BufferedReader) -> Iterator[bytes]:
+    """Lines with their ends; of one longer than :data:`LONGEST_LINE` a piece longer than that."""
+    while line := stream.readline(LONGEST_LINE + 2):
+        piece = line
+        while len(piece) > LONGEST_LINE + 1 and not piece.endswith(b"\n"):
+            piece = stream.readline(LONGEST_LINE + 2)
+        yield line
+
+
+class LeftOut(int):
+    """Counts lines or rows left out of a file or table; ``of`` is how many it has."""
+
+    of: int
+
+    def __new__(cls, count: int, of: int) -> LeftOut:
+        """Return ``count`` as a number that remembers ``of``."""
+        made = super().__new__(cls, count)
+        made.of = of
+        return made
+
+
+def encoding_of(path: Path, *, otherwise: str) -> str:
+    """Return ``"utf-8"`` where the whole file is UTF-8 text, else ``otherwise``.
+
+    For old files of a known encoding that also circulate converted. A file that cannot be read
+    to its end is judged by what can be read.
+    """
+    try:
+        with _open(path) as stream:
+            for line in stream:
+                line.decode("utf-8")
+    except UnicodeDecodeError:
+        return otherwise
+    except (OSError, EOFError, zlib.error):
+        pass
+    return "utf-8"
 
 
 class BadLines:
     """Raises on broken lines, or counts them and lets the reader go on.
 
-    ``fix`` is what an error tells the user to do about such a line.
+    ``fix`` is what an error tells the user to do about such a line; ``unit`` is "row" where a
+    file has no lines.
     """
 
-    def __init__(self, path: Path, on_error: OnError, *, fix: str = _SKIP) -> None:
+    def __init__(
+        self, path: Path, on_error: OnError, *, fix: str = _SKIP, unit: str = "line"
+    ) -> None:
         self.path = path
+        self.unit = unit
         self.fix = fix
         self.on_error = on_error
         self.skipped = 0
+        self.read = 0
+        """Lines of the file so far, set by :func:`lines`."""
+        self.broken_off: int | None = None
+        """Whole lines before the place where a damaged file cannot be read on."""
 
     def report(self, number: int, reason: str, *, lines: int = 1) -> None:
         """Raise :class:`BenchError` for line ``number``, or count it (a record of ``lines``)."""
         if self.on_error == "raise":
-            raise BenchError(f"{self.path}, line {number}: {reason}.", fix=self.fix)
+            raise BenchError(f"{self.path}, {self.unit} {number}: {reason}.", fix=self.fix)
         self.skipped += lines
 
+    def break_off(self, number: int, reason: str, error: Exception) -> None:
+        """Raise :class:`BenchError` for a file unreadable after line ``number``, or note it."""
+        if self.on_error == "raise" or not number:
+            raise BenchError(
+                f"{self.path}, after line {number}: cannot be read on ({reason}).",
+                fix="The file is damaged or incomplete: download it again"
+                + (", or use what came before with --on-error skip." if number else "."),
+            ) from error
+        self.broken_off = number
+        note(f"{self.path} is damaged after line {number} ({reason}): what came before is used.")
+
     def notes(self) -> dict[str, object]:
-        """Return the count for ``RawDataset.notes``; empty when nothing was left out."""
-        return {f"lines of {self.path.name} left out": self.skipped} if self.skipped else {}
+        """Return what ``RawDataset.notes`` says of the file; empty when all of it was used."""
+        found: dict[str, object] = {}
+        if self.skipped:
+            found[f"{self.unit}s of {self.path.name} left out"] = LeftOut(self.skipped, self.read)
+        if self.broken_off is not None:
+            found[f"{self.path.name} is damaged: lines before it breaks off"] = self.broken_off
+        return found
 
 
 def read_csv(
@@ -118,11 +195,14 @@ def read_csv(
             separator=separator,
             truncate_ragged_lines=False,
         )
-        frame = _typed(text.select(list(columns)), columns)
+        # polars fills up lines that break off: where the last column has gaps, one may have.
+        short = text[:, -1].null_count() > 0 and _breaks_off(path, len(header), separator)
+        text = text.select(list(columns))
+        again = text.select(_is_header(columns).any()).item()
+        frame = _typed(text, columns)
         del text
-        # A null where a value must be: the line was too short, or the value no such thing.
         needed = [name for name, (_, rule) in columns.items() if rule is not None]
-        if not sum(frame[name].null_count() for name in needed):
+        if not sum(frame[name].null_count() for name in needed) and not (again or short):
             return frame, {}
     except (pl.exceptions.PolarsError, OSError):
         pass  # the careful reading below finds the line, or the damage
@@ -156,20 +236,51 @@ def _read_carefully(
                 bad.report(first, reason, lines=at.record_lines)
     text = pl.DataFrame(kept, schema=dict.fromkeys(columns, pl.String), orient="row")
     frame = _typed(text, columns)
-    keep = pl.Series([True]).extend_constant(True, max(len(frame) - 1, 0)).head(len(frame))
+    return without_broken(frame, text, columns, numbers, bad), bad.notes()
+
+
+def without_broken(
+    frame: pl.DataFrame,
+    text: pl.DataFrame,
+    columns: Mapping[str, tuple[pl.Expr, str | None]],
+    numbers: Sequence[int],
+    bad: BadLines,
+) -> pl.DataFrame:
+    """Return the rows of ``frame`` with a value wherever ``columns`` has a rule.
+
+    ``text`` holds the values before they were typed, ``numbers`` the line of each row; ``bad``
+    decides about the other rows, first line first.
+    """
+    headers = text.select(_is_header(columns)).to_series().arg_true()
+    first = dict.fromkeys(headers.to_list(), "the header line again")
     for name, (_, rule) in columns.items():
-        if rule is None:
-            continue
-        for row in frame[name].is_null().arg_true().to_list():
-            if keep[row]:
-                bad.report(numbers[row], f"{name} is {shown(text[name][row])}, not {rule}")
-                keep[row] = False
-    return frame.filter(keep), bad.notes()
+        if rule is not None:
+            for row in frame[name].is_null().arg_true().to_list():
+                first.setdefault(row, f"{name} is {shown(text[name][row])}, not {rule}")
+    for row in sorted(first):
+        bad.report(numbers[row], first[row])
+    keep = np.ones(len(frame), dtype=bool)
+    keep[list(first)] = False
+    return frame.filter(pl.Series(keep, dtype=pl.Boolean))
 
 
 def _typed(text: pl.DataFrame, columns: Mapping[str, tuple[pl.Expr, str | None]]) -> pl.DataFrame:
     filled = pl.when(pl.all() != "").then(pl.all())
     return text.with_columns(filled).select(how.alias(key) for key, (how, _) in columns.items())
+
+
+def _breaks_off(path: Path, width: int, separator: str) -> bool:
+    """Whether a record has fewer than ``width`` fields."""
+    reader = csv.reader((line + "\n" for _, line in lines(path)), delimiter=separator)
+    try:
+        return any(0 < len(fields) < width for fields in reader)
+    except (csv.Error, BenchError):
+        return True  # the careful reading says where
+
+
+def _is_header(columns: Mapping[str, object]) -> pl.Expr:
+    """Whether a row holds the names of its columns: files put together keep theirs."""
+    return pl.all_horizontal((pl.col(name) == name).fill_null(False) for name in columns)
 
 
 class _Position:
@@ -208,7 +319,7 @@ def _rows(
 def _header(path: Path, separator: str) -> list[str]:
     for _, line in lines(path):
         try:
-            return next(csv.reader([line.removeprefix("\ufeff")], delimiter=separator))
+            return next(csv.reader([line], delimiter=separator))
         except csv.Error as error:
             raise BenchError(
                 f"{path}, line 1: the header cannot be read ({error}).",

@@ -34,6 +34,9 @@ ATTRIBUTES = {
     "department": "department_name",
     "section": "section_name",
 }
+#: A number of ten digits; what read it as a number on the way took its first zero.
+_ARTICLE = pl.when(pl.col("article_id").str.contains(r"^\d{10}$")).then(pl.col("article_id"))
+_ARTICLE_RULE = "an article id of ten digits (ids read as numbers lose their leading zero)"
 TERMS = (
     "H&M Personalized Fashion Recommendations (Kaggle, 2022): non-commercial and academic use "
     "under the competition's rules; not to be redistributed."
@@ -75,7 +78,7 @@ def _articles(raw: Path, on_error: OnError) -> tuple[pl.DataFrame, dict[str, obj
     frame, notes = read_csv(
         path,
         {
-            "article_id": (pl.col("article_id"), "an article id"),
+            "article_id": (_ARTICLE, _ARTICLE_RULE),
             **{name: (pl.col(name), None) for name in optional},
         },
         on_error=on_error,
@@ -105,7 +108,7 @@ def _transactions(raw: Path, on_error: OnError) -> tuple[pl.DataFrame, dict[str,
         {
             "t_dat": (day.dt.epoch("d").cast(pl.Int64) * _DAY_SECONDS, "a day like 2020-09-22"),
             "customer_id": (pl.col("customer_id"), "a customer id"),
-            "article_id": (pl.col("article_id"), "an article id"),
+            "article_id": (_ARTICLE, _ARTICLE_RULE),
             # The last column: null in a line that breaks off.
             "sales_channel_id": (
                 pl.col("sales_channel_id").cast(pl.UInt8, strict=False),
@@ -138,4 +141,5 @@ SOURCE = Source(
     raw_help=_LAYOUT,
     default_name=lambda params: "hm",
     defaults={"new_users": 0.0, "history_window": 5},
+    shareable=False,
 )

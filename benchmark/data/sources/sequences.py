@@ -50,8 +50,8 @@ def read(raw: Path | None, params: SequencesParams, *, on_error: OnError) -> Raw
     """Parse the text file ``raw``; broken lines are named by their number.
 
     Broken is a line without an item, of a user who had one, or with an id of more than
-    :data:`~benchmark.data.schema.LONGEST_ID` characters. A file of one interaction a line is
-    refused as a whole, whatever ``on_error`` says.
+    :data:`~benchmark.data.schema.LONGEST_ID` characters, and a header line. A file of one
+    interaction a line is refused as a whole, whatever ``on_error`` says.
     """
     assert raw is not None
     if not is_file(raw):
@@ -119,7 +119,20 @@ def _rows(raw: Path, bad: BadLines) -> tuple[list[str], list[str], list[int]]:
             users += [user] * len(sequence)
             items += sequence
             positions += range(len(sequence))
-    return users, items, positions
+    header = _header_length(users, items)
+    if header:
+        names = " ".join([users[0], *items[:header]])
+        bad.report(had[users[0]], f"{shown(names)} looks like a header, not like the other lines")
+    return users[header:], items[header:], positions[header:]
+
+
+def _header_length(users: list[str], items: list[str]) -> int:
+    """How many items the first line has, if it is a header: alone without a number as an id."""
+    length = users.count(users[0]) if users else 0
+    first, others = [users[0], *items[:length]] if users else [], (users[length:], items[length:])
+    if not others[0] or any(name.isdecimal() for name in first):
+        return 0
+    return length if all(name.isdecimal() for names in others for name in set(names)) else 0
 
 
 def _refuse_one_interaction_a_line(raw: Path, where: str) -> None:

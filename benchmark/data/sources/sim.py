@@ -28,6 +28,12 @@ SOURCE = Source(
     read=read,
     default_name=default_name,
     needs_raw=False,
-    defaults={"new_users": 0.1, "history_window": 5, "new_domains": ANNEX_DEPARTMENTS},
+    defaults={
+        "new_users": 0.1,
+        "history_window": 5,
+        "new_domains": ANNEX_DEPARTMENTS,
+        # Sentences are written from a few templates: two alike are no copies.
+        "copied_texts": "keep",
+    },
     simulated=True,
 )

@@ -161,11 +161,12 @@ class ResultTable(_Table):
 
 
 class DatasetRow(_Strict):
-    """One dataset: ``source`` is what prepares it (``unimp-bench data prepare SOURCE``)."""
+    """One dataset: ``source`` prepares it with ``settings`` (``unimp-bench data prepare``)."""
 
     system: str
     data: str
     source: str
+    settings: dict[str, str] = Field(default_factory=dict)
 
 
 class DatasetTable(_Table):

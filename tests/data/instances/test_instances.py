@@ -44,7 +44,9 @@ def test_repeats_are_never_barred_where_they_may_be_answered(shop, build) -> Non
 
 def test_a_target_the_user_already_had_is_left_out_and_counted(shop, build) -> None:
     first = shop.interactions.filter(pl.col("user_id") == "u00").head(1)
-    again = first.with_columns(timestamp=pl.lit(10**6, pl.Int64))
+    again = first.with_columns(
+        timestamp=pl.lit(10**6, pl.Int64), review=pl.lit("Bought this mug again.")
+    )
     shop.interactions = pl.concat([shop.interactions, again])
     dataset = build(settings={"new_users": "0"})
     assert "u00" not in dataset.instances("search").users

@@ -6,12 +6,10 @@ import itertools
 import json
 import os
 import shlex
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from benchmark.data.frames import write_parquet
@@ -41,7 +39,9 @@ def test_another_seed_is_another_dataset(build) -> None:
     assert build("a").sha256 != build("b", settings={"seed": "1"}).sha256
 
 
-def test_rankings_of_twenty_are_another_dataset_with_metrics_at_twenty(build) -> None:
+def test_rankings_of_twenty_are_another_dataset_with_metrics_at_twenty(shop, build) -> None:
+    more = shop.items.with_columns(pl.col("item_id").str.replace("i", "more"))
+    shop.items = pl.concat([shop.items, more])  # so that twenty are left to each user
     ten, twenty = build("a"), build("b", settings={"k": "20"})
     assert build("c", settings={"k": "10"}).sha256 == ten.sha256 != twenty.sha256
     assert [next(iter(d.instances("search"))).k for d in (ten, twenty)] == [10, 20]
@@ -170,25 +170,25 @@ def test_a_failure_midway_leaves_nothing(shop, build, tmp_path) -> None:
     assert list((tmp_path / "home" / "datasets").iterdir()) == []
 
 
-def test_a_killed_preparation_leaves_nothing_under_the_name(tmp_path) -> None:
-    code = (
-        "import sys; from pathlib import Path; from benchmark.host.home import Home\n"
-        "from benchmark.data.preparing.prepare import prepare\n"
-        "prepare('sim', home=Home(Path(sys.argv[1])), settings={'size': 's'})"
+def test_a_killed_preparation_leaves_nothing_under_the_name(tmp_path, forked) -> None:
+    process = forked(
+        "import time\nfrom pathlib import Path\nfrom benchmark.host.home import Home\n"
+        "from benchmark.data.preparing import prepare\n"
+        "prepare.freeze = lambda *_, **__: time.sleep(600)\n"  # all but the instances is there
+        f"prepare.prepare('sim', home=Home(Path({str(tmp_path)!r})), settings={{'size': 'xs'}})"
     )
-    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
     datasets = tmp_path / "datasets"
     deadline = time.monotonic() + 60
-    while not list(datasets.glob(".sim-s.*/images/*")) and time.monotonic() < deadline:
-        assert process.poll() is None
+    while not list(datasets.glob(".sim-xs.*/images/*")) and time.monotonic() < deadline:
+        assert process.is_alive(), process.printed.read_text()
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (datasets / "sim-s").exists()
+    process.kill()
+    process.join()
+    assert not (datasets / "sim-xs").exists()
     (leftover,) = datasets.iterdir()
     os.utime(leftover, (0, 0))  # long ago
-    prepare("sim", home=Home(tmp_path), settings={"size": "s"})
-    assert [path.name for path in datasets.iterdir()] == ["sim-s"]
+    prepare("sim", home=Home(tmp_path), settings={"size": "xs"})
+    assert [path.name for path in datasets.iterdir()] == ["sim-xs"]
 
 
 def test_a_full_disk_is_named(build) -> None:

@@ -209,6 +209,10 @@ def test_a_folder_without_reviews_and_a_category_without_metadata_are_named(raw,
         pytest.param(b"[" * 100_000, "line 17: not usable as JSON", id="too deep"),
         (review("", "i0", 1), "line 17: user_id is '', not an id"),
         (review("u0", "i0", 1, parent_asin=None), "line 17: parent_asin is None, not an id"),
+        (
+            review("u0", "i0", 1, timestamp=1_600_000_001),
+            "line 17: timestamp is 1600000001, not a time in milliseconds: in seconds it is 2020",
+        ),
         (review("u0", "i0", None), "line 17: timestamp is None, not a time in milliseconds"),
         (review("u0", "i0", "2020"), "line 17: timestamp is '2020', not a time"),
         (review("u0", "i0", 1, timestamp=float("nan")), "line 17: timestamp is nan, not a time"),
@@ -249,6 +253,15 @@ def test_a_broken_item_is_named_or_skipped_and_counted(raw, line, message) -> No
         "lines of meta_Mugs.jsonl left out": 1,
         "reviewed items without metadata": 1,
     }
+
+
+def test_a_file_in_seconds_is_refused_whatever_is_skipped(raw, home) -> None:
+    entries = [entry | {"timestamp": entry["timestamp"] // 1000} for entry in grid()]
+    write(raw / "Mugs.jsonl", entries)
+    with pytest.raises(BenchError, match=r"line 1: timestamp .* in seconds it is 2020-09-13"):
+        prepare("amazon2023", home=home, raw=raw)
+    with pytest.raises(BenchError, match=r"lines of Mugs\.jsonl left out: 16 of 16"):
+        prepare("amazon2023", home=home, raw=raw, on_error="skip")
 
 
 def test_a_missing_rating_keeps_the_review(raw, home) -> None:
@@ -394,8 +407,10 @@ def test_each_category_has_its_own_core(raw) -> None:
 def test_a_core_that_is_empty_or_unknown_is_refused(raw, home) -> None:
     with pytest.raises(BenchError, match=r"core='5core' leaves nothing of 16[\s\S]*core=none"):
         prepare("amazon2023", home=home, raw=raw, settings={"core": "5core"})
-    with pytest.raises(UsageError, match=r"core='10core'[\s\S]*'none', '5core' or 'table5'"):
-        prepare("amazon2023", home=home, raw=raw, settings={"core": "10core"})
+    with pytest.raises(
+        UsageError, match=r"core='dense'[\s\S]*known are none, table5, 5core, users8-items5"
+    ):
+        prepare("amazon2023", home=home, raw=raw, settings={"core": "dense"})
 
 
 def test_an_empty_file_of_reviews_is_no_dataset(raw, home) -> None:

@@ -69,6 +69,14 @@ def test_hm_names_a_broken_line_or_skips_and_counts_it(hm_raw, home, line, messa
     assert [n for key, n in dataset.info["notes"].items() if "left out" in key] == [1]
 
 
+@pytest.mark.parametrize("table", ["articles.csv", "transactions_train.csv"])
+def test_hm_refuses_ids_that_lost_their_leading_zero_with_the_cause(hm_raw, home, table) -> None:
+    path = hm_raw / table
+    path.write_text(path.read_text().replace("01000", "1000"))
+    with pytest.raises(BenchError, match=rf"{table}, line 2: article_id is '1.*leading zero"):
+        prepare("hm", home=home, raw=hm_raw)
+
+
 def test_hm_names_a_missing_file_and_a_missing_column(hm_raw, home) -> None:
     table = hm_raw / "articles.csv"
     text = table.read_text()
@@ -100,7 +108,7 @@ def test_a_file_that_is_no_text_is_named(hm_raw, home) -> None:
 def test_a_line_that_is_no_text_can_be_skipped(hm_raw, home) -> None:
     with open(hm_raw / "articles.csv", "ab") as stream:
         stream.write(b"\xff\xfe\x00garbage\n")
-    dataset = prepare("hm", home=home, raw=hm_raw, on_error="skip")
+    dataset = prepare("hm", home=home, raw=hm_raw, on_error="skip", allow_loss=0.1)
     assert dataset.info["notes"]["lines of articles.csv left out"] == 1
 
 
@@ -109,7 +117,7 @@ def test_lines_that_are_no_text_and_broken_lines_are_counted_together(hm_raw, ho
     lines = table.read_bytes().split(b"\n")
     lines[2:2] = [b"\xe9", b"short"]
     table.write_bytes(b"\n".join(lines))
-    dataset = prepare("hm", home=home, raw=hm_raw, on_error="skip")
+    dataset = prepare("hm", home=home, raw=hm_raw, on_error="skip", allow_loss=0.1)
     assert dataset.info["notes"]["lines of transactions_train.csv left out"] == 2
 
 
@@ -173,7 +181,7 @@ def test_sequences_name_broken_lines_and_attribute_files(tmp_path, home) -> None
     raw.write_text("u1 1 2 3\nu2\nu1 3 4 5\n")
     with pytest.raises(BenchError, match=r"events\.txt, line 2: user 'u2' has no item"):
         prepare("sequences", home=home, raw=raw)
-    dataset = prepare("sequences", home=home, raw=raw, on_error="skip")
+    dataset = prepare("sequences", home=home, raw=raw, on_error="skip", allow_loss=0.7)
     assert dataset.info["notes"]["lines of events.txt left out"] == 2
     broken = tmp_path / "attributes.json"
     broken.write_text('{"1": [2],\n "2": [3}\n')
@@ -214,3 +222,28 @@ def test_the_real_hm_sample_has_all_its_photos(shared_data, home, tmp_path) -> N
     assert len(dataset.instances("search")) == 468
     assert dataset.instances("search")[0].query
     shutil.rmtree(dataset.folder)
+
+
+@pytest.mark.parametrize("header", ["user_id item_ids", "user item", "\ufeffuser_id item_id x"])
+def test_a_header_line_of_sequences_is_no_user_and_no_item(tmp_path, home, header) -> None:
+    lines = [f"{u} {u} {u + 1} {u + 2} {u + 3}" for u in range(1, 30)]
+    raw = tmp_path / "events.txt"
+    raw.write_text("\n".join([header, *lines]) + "\n")
+    with pytest.raises(BenchError, match=r"line 1: '.*' looks like a header"):
+        prepare("sequences", home=home, raw=raw)
+    dataset = prepare("sequences", home=home, raw=raw, on_error="skip")
+    assert dataset.info["notes"]["lines of events.txt left out"] == 1
+    assert dataset.catalogue().ids == tuple(str(i) for i in range(1, 33))  # by number
+
+
+def test_ids_that_are_words_have_no_header(tmp_path, home) -> None:
+    raw = tmp_path / "events.txt"
+    raw.write_text("ann a b c\nbob b c d\n7 a c d\n")
+    assert prepare("sequences", home=home, raw=raw).info["statistics"]["users"] == 3
+
+
+def test_the_order_mark_of_sequences_is_no_part_of_a_user(tmp_path, home) -> None:
+    raw = tmp_path / "events.txt"
+    raw.write_bytes(b"\xef\xbb\xbf1 1 2 3\r\n2 2 3 4\r\n")
+    users = prepare("sequences", home=home, raw=raw).interactions()["user_id"]
+    assert users.unique().sort().to_list() == ["1", "2"]

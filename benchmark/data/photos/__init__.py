@@ -1,0 +1,1 @@
+"""Photos from outside: fetched, inspected, and laid where preparation looks for them."""

@@ -1,0 +1,29 @@
+"""Refuse a dataset of which too much was left out as unusable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from benchmark.data.raw.text_files import LeftOut
+from benchmark.errors import BenchError, UsageError
+
+#: Largest share of a file's lines, or of a table's rows, that may be unusable unless more is asked.
+MOST_LOST = 0.05
+
+
+def check_losses(notes: Mapping[str, object], allowed: float) -> None:
+    """Raise :class:`BenchError` where more than the share ``allowed`` was left out as unusable.
+
+    ``notes`` are a raw dataset's; what a rule leaves out (repeats, users with too few rows) is no
+    loss. Raises :class:`UsageError` where ``allowed`` is no share.
+    """
+    if not 0 <= allowed <= 1:
+        raise UsageError(f"--allow-loss {allowed:g} is no share.", fix="Give one from 0 to 1.")
+    for what, count in notes.items():
+        if isinstance(count, LeftOut) and count > allowed * count.of:
+            share = count / count.of
+            raise BenchError(
+                f"{what}: {count:,} of {count.of:,} ({share:.1%}), {allowed:.0%} at most.",
+                fix="See what is wrong with them without --on-error skip, or allow as much with "
+                f"--allow-loss {min(1.0, -(-share * 100 // 1) / 100):g}.",
+            )

@@ -1,0 +1,169 @@
+"""Read the tables that a :class:`~benchmark.data.raw.column_map.ColumnMap` describes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from benchmark.data.raw.column_map import ColumnMap, Items
+from benchmark.data.raw.source import OnError
+from benchmark.data.raw.tables import LIST_SEPARATOR, read_table
+from benchmark.data.raw.time_columns import MILLISECONDS, SECONDS, plausible
+from benchmark.data.schema import LONGEST_ID
+from benchmark.errors import BenchError
+
+#: The column of a table of items that holds what the map calls ``image``.
+IMAGE = "_image"
+_NO_PRICE = "prices that are no amount, treated as missing"
+_PAIR = pl.Struct({"key": pl.String(), "value": pl.String()})
+_ID_RULE = f"an id of 1 to {LONGEST_ID:,} characters"
+
+
+def _tidy(column: str) -> pl.Expr:
+    text = pl.col(column).str.strip_chars().str.normalize("NFC")
+    return pl.when(text != "").then(text)
+
+
+def _id(column: str) -> pl.Expr:
+    text = _tidy(column)
+    return pl.when(text.str.len_chars() <= LONGEST_ID).then(text)
+
+
+def _time(column: str, form: str) -> tuple[pl.Expr, str]:
+    """How the text of a column becomes seconds, and what it must be."""
+    whole = _tidy(column).cast(pl.Int64, strict=False)
+    if form == "seconds":
+        return plausible(
+            _tidy(column).cast(pl.Float64, strict=False).floor().cast(pl.Int64)
+        ), SECONDS
+    if form == "milliseconds":
+        return plausible(whole // 1000), MILLISECONDS
+    if form == "order":
+        return whole, "a whole number"
+    day = _tidy(column).str.to_datetime(form, strict=False, time_unit="us", time_zone="UTC")
+    return plausible(day.dt.epoch("s")), f"a time of the format {form!r} in the years 1990 to 2100"
+
+
+def mapped_interactions(
+    folder: Path, chosen: ColumnMap, on_error: OnError, notes: dict[str, object]
+) -> pl.DataFrame:
+    """Return the interactions, in the order of the file; what is left out is counted in ``notes``.
+
+    Columns ``user_id, item_id, timestamp`` (seconds, or what orders) and those of ``rating``,
+    ``review``, ``summary`` and ``domain`` that the map names.
+    """
+    table, columns = chosen.interactions, chosen.interactions.columns
+    wanted: dict[str, tuple[pl.Expr, str | None]] = {
+        columns.user: (_id(columns.user), _ID_RULE),
+        columns.item: (_id(columns.item), _ID_RULE),
+    }
+    names = {"user_id": columns.user, "item_id": columns.item}
+    if columns.time is not None:
+        wanted[columns.time] = _time(columns.time, table.time_format)
+        names["timestamp"] = columns.time
+    if columns.rating is not None:
+        wanted[columns.rating] = (_tidy(columns.rating), None)
+        names["rating"] = columns.rating
+    for name in ("review", "summary", "domain"):
+        column = getattr(columns, name)
+        if column is not None:
+            wanted[column] = (_tidy(column), None)
+            names[name] = column
+    _refuse_double_use(names)
+    frame, skipped = read_table(
+        folder / table.file, wanted, on_error=on_error, separator=table.separator
+    )
+    notes |= skipped
+    rows = frame.select(pl.col(column).alias(name) for name, column in names.items())
+    if columns.time is None:
+        rows = rows.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("timestamp"))
+    if columns.rating is not None:
+        # What is no number becomes NaN, which the check of the scale refuses; a gap stays one.
+        number = pl.col("rating").cast(pl.Float64, strict=False)
+        given = pl.col("rating").is_not_null()
+        rows = rows.with_columns(
+            pl.when(given).then(number.fill_null(float("nan"))).alias("rating")
+        )
+    return rows
+
+
+def _refuse_double_use(names: Mapping[str, str]) -> None:
+    columns = list(names.values())
+    for name, column in names.items():
+        if columns.count(column) > 1:
+            raise BenchError(
+                f"The map uses column {column!r} twice, for {name} among others.",
+                fix="Name another column, or write the column twice into the table.",
+            )
+
+
+def mapped_items(
+    folder: Path, table: Items | None, on_error: OnError, notes: dict[str, object]
+) -> pl.DataFrame:
+    """Return the items, with the column :data:`IMAGE` as the table has it; none without a table."""
+    if table is None:
+        return pl.DataFrame(schema={"item_id": pl.String, IMAGE: pl.String})
+    columns = table.columns
+    wanted: dict[str, tuple[pl.Expr, str | None]] = {columns.item: (_id(columns.item), _ID_RULE)}
+    single = {
+        name: getattr(columns, name)
+        for name in ("title", "brand", "price", "description", "domain", "image")
+        if getattr(columns, name) is not None
+    }
+    for column in (*single.values(), *columns.category, *table.attributes.values()):
+        if column != columns.item:
+            wanted.setdefault(column, (_tidy(column), None))
+    frame, skipped = read_table(
+        folder / table.file, wanted, on_error=on_error, separator=table.separator
+    )
+    notes |= skipped
+    return _described(frame, table, single, notes)
+
+
+def _described(
+    frame: pl.DataFrame, table: Items, single: Mapping[str, str], notes: dict[str, object]
+) -> pl.DataFrame:
+    pairs = [
+        pl.struct(pl.lit(key).alias("key"), pl.col(column).alias("value"))
+        for key, column in table.attributes.items()
+    ]
+    price = pl.col(single["price"]) if "price" in single else pl.lit(None, pl.String)
+    items = frame.select(
+        pl.col(table.columns.item).alias("item_id"),
+        *(
+            (pl.col(single[name]) if name in single else pl.lit(None, pl.String)).alias(name)
+            for name in ("domain", "title", "brand", "description")
+        ),
+        _path(table).alias("category"),
+        price.str.replace(r"^\$\s*", "")
+        .str.replace_all(r"(\d),(\d{3})\b", "${1}${2}")
+        .cast(pl.Float64, strict=False)
+        .alias("price"),
+        (pl.concat_list(pairs) if pairs else pl.lit([], pl.List(_PAIR)))
+        .list.filter(pl.element().struct.field("value").is_not_null())
+        .alias("attributes"),
+        (pl.col(single["image"]) if "image" in single else pl.lit(None, pl.String)).alias(IMAGE),
+        price.alias("_price"),
+    )
+    lost = items.select((pl.col("price").is_null() & pl.col("_price").is_not_null()).sum()).item()
+    if lost:
+        notes[_NO_PRICE] = lost
+    return items.drop("_price")
+
+
+def _path(table: Items) -> pl.Expr:
+    """The category path of an item: several columns, or one that holds a path."""
+    columns = table.columns.category
+    if not columns:
+        return pl.lit([], pl.List(pl.String))
+    if len(columns) > 1:
+        return pl.concat_list(columns).list.drop_nulls()
+    column = pl.col(columns[0])
+    if table.category_separator is not None:
+        column = column.str.replace_all(table.category_separator, LIST_SEPARATOR, literal=True)
+    parts = column.fill_null("").str.split(LIST_SEPARATOR)
+    return parts.list.eval(
+        pl.element().str.strip_chars().filter(pl.element().str.strip_chars() != "")
+    )

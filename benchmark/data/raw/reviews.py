@@ -1,0 +1,367 @@
+"""Read a review collection: reviews and metadata of categories become one raw dataset.
+
+What the collections of one provider share is here: which files and categories, whose repeats go,
+which core stays, who counts as one user, which items are in the catalogue. A collection adds how
+its files are called and what its fields are (:class:`Collection`).
+
+Reviewed items without metadata stay, with their id alone; items nobody reviewed are left out, and
+both are counted. The catalogue is ordered by id: the order of the files may follow the reviews.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import polars as pl
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from benchmark.data.raw.cores import CORE_HELP, NO_CORE, CoreSetting, keep_core
+from benchmark.data.raw.json_fields import identifier, rating, text
+from benchmark.data.raw.json_lines import collect, json_objects
+from benchmark.data.raw.photo_folder import photos_of_items
+from benchmark.data.raw.product_fields import is_placeholder
+from benchmark.data.raw.review_files import CategoryFiles, FileNames, Which, choose
+from benchmark.data.raw.source import OnError
+from benchmark.data.raw.text_files import BadLines
+from benchmark.data.raw.times import Unit, per_second, since_1970
+from benchmark.data.schema import INTERACTION_COLUMNS, ITEM_COLUMNS, RawDataset
+from benchmark.errors import BenchError
+from benchmark.host.progress import track
+
+#: Stars.
+SCALE = (1.0, 5.0)
+
+_REVIEW_COLUMNS: dict[str, pl.DataType] = {
+    name: INTERACTION_COLUMNS[name]
+    for name in ("user_id", "item_id", "timestamp", "rating", "review", "summary")
+}
+_ITEM_COLUMNS: dict[str, pl.DataType] = {
+    name: ITEM_COLUMNS[name]
+    for name in ("item_id", "title", "category", "brand", "price", "description")
+}
+
+
+def _names(value: object) -> object:
+    """The setting "B,A,A" -> ("A", "B"): their order on the command line says nothing."""
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, (list, tuple)):
+        return value
+    return tuple(sorted({str(part).strip() for part in parts} - {""}))
+
+
+class ReviewParams(BaseModel):
+    """Validates the settings that all review collections have."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    categories: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
+        (), description="categories to read, separated by commas; default: all in the folder"
+    )
+    metadata: bool = Field(
+        True, description="whether metadata is read; without it items have their id alone"
+    )
+    core: CoreSetting = Field(NO_CORE, description=f"in each category by itself, {CORE_HELP}")
+    repeats: Literal["same-time", "first", "last"] = Field(
+        "first",
+        description="of several reviews of one item by one user: the first or the last in time "
+        "stays, or (same-time) all that differ in time",
+    )
+    users: Literal["one", "per-domain"] = Field(
+        "one",
+        description="whether someone who reviews in several categories is one user, or one in each "
+        "(called USER@CATEGORY)",
+    )
+
+    @property
+    def file_order(self) -> bool:
+        """Return whether the lines of a file are in the order of events."""
+        return True
+
+    @property
+    def which(self) -> Which | None:
+        """Return which file of a category's reviews is read, where there may be two."""
+        return None
+
+
+@dataclass(frozen=True)
+class ReviewFields:
+    """Names the fields of a review."""
+
+    user: str
+    item: str
+    time: str
+    rating: str
+    text: str
+    summary: str
+
+
+#: What the metadata says of an item.
+Description = tuple[str | None, list[str], str | None, float | None, str | None]
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Says what is particular to one collection."""
+
+    names: FileNames
+    terms: str
+    fields: ReviewFields
+    unit: Unit
+    """Of the times."""
+    describe: Callable[[Mapping[str, Any], str, Any, Counter[str]], Description]
+    """``describe(record, category, params, counts)``: title, category path, brand, price and
+    description of an item; ``counts`` takes what is wrong with them."""
+    objects: Callable[[Path, BadLines], Iterator[tuple[int, dict[str, Any]]]] = json_objects
+    """Reads the file of metadata."""
+    addresses: Callable[[Mapping[str, Any]], list[str]] = lambda record: []
+    """The addresses of an item's photos that its metadata names, best first."""
+
+
+def read_collection(
+    raw: Path | None, params: ReviewParams, collection: Collection, *, on_error: OnError
+) -> RawDataset:
+    """Parse the categories of the folder ``raw``; broken lines are named by file and number.
+
+    Broken is a line that is no record, lacks a user, an item or a time in the collection's unit,
+    has a rating outside 1 to 5, or something else than text where text stands.
+    """
+    assert raw is not None
+    notes: dict[str, object] = {}
+    chosen = choose(
+        raw,
+        collection.names,
+        categories=params.categories,
+        which=params.which,
+        metadata=params.metadata,
+    )
+    rows = _interactions(chosen, params, collection, on_error, notes)
+    items, unpictured = _items(chosen, rows, params, collection, on_error, notes)
+    pictured = [item for item in items["item_id"] if item not in unpictured]
+    return RawDataset(
+        items=items,
+        interactions=rows,
+        allow_repeats=False,
+        rating_scale=SCALE,
+        terms=collection.terms,
+        photos=_photos(photo_folder(raw, params), pictured, on_error, notes),
+        notes=notes,
+    )
+
+
+def files_read(raw: Path | None, params: ReviewParams, names: FileNames) -> Mapping[str, Path]:
+    """Return the files of reviews and metadata that are read; none where they are incomplete."""
+    assert raw is not None
+    try:
+        chosen = choose(
+            raw,
+            names,
+            categories=params.categories,
+            which=params.which,
+            metadata=params.metadata,
+        )
+    except BenchError:
+        return {}  # reading says what is missing
+    paths = [path for files in chosen for path in (files.reviews, files.metadata)]
+    return {path.name: path for path in paths if path is not None}
+
+
+def _interactions(
+    chosen: Sequence[CategoryFiles],
+    params: ReviewParams,
+    collection: Collection,
+    on_error: OnError,
+    notes: dict[str, object],
+) -> pl.DataFrame:
+    """Reviews of all categories in time order, ties in the order of the files; times in seconds."""
+    frames = []
+    for files in chosen:
+        bad = BadLines(files.reviews, on_error)
+        reviews = track(_reviews(files.reviews, bad, collection), f"reviews of {files.category}")
+        frame = collect(reviews, _REVIEW_COLUMNS)
+        frames.append(frame.with_columns(pl.lit(files.category).alias("domain")))
+        notes |= bad.notes()
+    rows = pl.concat(frames)
+    del frames
+    if params.users == "per-domain":
+        rows = rows.with_columns(pl.format("{}@{}", "user_id", "domain").alias("user_id"))
+    elif active := _active_in_several(rows):
+        notes["users with reviews in several categories"] = active
+    # Sorted while times are in the collection's unit: tables hold seconds, where ties keep this.
+    # Where the order of lines says nothing, it does not say which of two repeats stays either.
+    content = [] if params.file_order else ["user_id", "item_id", "rating", "review", "summary"]
+    rows = rows.sort("timestamp", *content, maintain_order=True)
+    rows = _without_repeats(rows, params, notes)
+    rows = _core_of_each(rows, params, notes)
+    return rows.with_columns(pl.col("timestamp") // per_second(collection.unit))
+
+
+def _reviews(path: Path, bad: BadLines, collection: Collection) -> Iterator[tuple[Any, ...]]:
+    """Rows of ``_REVIEW_COLUMNS``, times in the collection's unit."""
+    fields = collection.fields
+    for number, entry in json_objects(path, bad):
+        try:
+            row = (
+                identifier(entry, fields.user),
+                identifier(entry, fields.item),
+                since_1970(entry, fields.time, collection.unit),
+                rating(entry, fields.rating, SCALE),
+                text(entry, fields.text),
+                text(entry, fields.summary),
+            )
+        except ValueError as error:
+            bad.report(number, str(error))
+        else:
+            yield row
+
+
+def _active_in_several(rows: pl.DataFrame) -> int:
+    domains = rows.select("user_id", "domain").unique().group_by("user_id").len()
+    return len(domains.filter(pl.col("len") > 1))
+
+
+def _without_repeats(
+    rows: pl.DataFrame, params: ReviewParams, notes: dict[str, object]
+) -> pl.DataFrame:
+    """``rows``, which are in time order, as the setting ``repeats`` asks."""
+    same = [name for name in rows.columns if name != "domain"]
+    distinct = rows.unique(subset=same, keep="first", maintain_order=True)
+    if len(distinct) < len(rows):
+        notes["reviews left out: the same as an earlier line"] = len(rows) - len(distinct)
+    pair = ["user_id", "item_id"]
+    if params.repeats == "same-time":
+        what, subset, keep = "user, item and time of an earlier one", [*pair, "timestamp"], "first"
+    elif params.repeats == "first":
+        what, subset, keep = "user and item of an earlier one", pair, "first"
+    else:
+        what, subset, keep = "user and item of a later one", pair, "last"
+    kept = distinct.unique(subset=subset, keep=keep, maintain_order=True)  # type: ignore[arg-type]
+    if len(kept) < len(distinct):
+        notes[f"reviews left out: {what}"] = len(distinct) - len(kept)
+    return kept
+
+
+def _core_of_each(
+    rows: pl.DataFrame, params: ReviewParams, notes: dict[str, object]
+) -> pl.DataFrame:
+    if params.core == NO_CORE or rows.is_empty():
+        return rows
+    numbered = rows.with_row_index("_row")
+    parts = numbered.partition_by("domain", maintain_order=True)
+    cores = pl.concat([keep_core(part, params.core) for part in parts])
+    kept = cores.sort("_row").drop("_row")
+    name = params.core.name
+    notes[f"reviews left out: not in the {name}"] = len(rows) - len(kept)
+    if kept.is_empty():
+        raise BenchError(
+            f"core={name!r} leaves nothing of {len(rows)} reviews: too few users have "
+            f"{params.core.users} items, or items {params.core.items} users.",
+            fix="Keep all of them with --set core=none, or read a larger category.",
+        )
+    return kept
+
+
+def _items(
+    chosen: Sequence[CategoryFiles],
+    rows: pl.DataFrame,
+    params: ReviewParams,
+    collection: Collection,
+    on_error: OnError,
+    notes: dict[str, object],
+) -> tuple[pl.DataFrame, set[str]]:
+    """The reviewed items, by id; and those that have no photo of their own."""
+    reviewed = rows.group_by("item_id").agg(pl.col("domain").min())
+    reader = _Metadata(params, collection, set(reviewed["item_id"]))
+    frames = [pl.DataFrame(schema={**_ITEM_COLUMNS, "domain": pl.String()})]
+    for files in chosen:
+        if files.metadata is None:
+            continue
+        bad = BadLines(files.metadata, on_error)
+        found = track(reader.rows(files, bad), f"items of {files.category}")
+        frame = collect(found, _ITEM_COLUMNS)
+        frames.append(frame.with_columns(pl.lit(files.category).alias("domain")))
+        notes |= bad.notes()
+    described = pl.concat(frames)
+    bare = reviewed.join(described, on="item_id", how="anti")
+    if len(bare) and params.metadata:
+        reader.counts["reviewed items without metadata"] = len(bare)
+    notes |= dict(sorted(reader.counts.items()))
+    return pl.concat([described, bare], how="diagonal").sort("item_id"), reader.unpictured
+
+
+class _Metadata:
+    """Reads the items of several files: the first description of each ``wanted`` one counts."""
+
+    def __init__(self, params: ReviewParams, collection: Collection, wanted: set[str]) -> None:
+        self.params = params
+        self.collection = collection
+        self.wanted = wanted
+        self.had: set[str] = set()
+        self.unpictured: set[str] = set()
+        self.counts: Counter[str] = Counter()
+
+    def rows(self, files: CategoryFiles, bad: BadLines) -> Iterator[tuple[Any, ...]]:
+        """Yield rows of ``_ITEM_COLUMNS``."""
+        assert files.metadata is not None
+        collection = self.collection
+        for number, record in collection.objects(files.metadata, bad):
+            try:
+                item = identifier(record, collection.fields.item)
+                if item not in self.wanted:
+                    self.counts["items left out: no reviews"] += 1
+                    continue
+                if item in self.had:
+                    self.counts["items left out: described already"] += 1
+                    continue
+                wrong: Counter[str] = Counter()
+                described = collection.describe(record, files.category, self.params, wrong)
+                named = collection.addresses(record)
+                if named and all(is_placeholder(address) for address in named):
+                    wrong["items whose photo is a placeholder, treated as without"] += 1
+                    self.unpictured.add(item)
+            except ValueError as error:
+                bad.report(number, str(error))
+            else:
+                self.counts += wrong
+                self.had.add(item)
+                yield (item, *described)
+
+
+def photo_folder(raw: Path, params: ReviewParams) -> Path:
+    """Return where photos are looked for, named after the items."""
+    return raw / "images"
+
+
+def photo_addresses(
+    raw: Path, params: ReviewParams, collection: Collection
+) -> Iterator[tuple[str, str]]:
+    """Yield (item id, address) of every photo that the metadata names, an item's best first.
+
+    Lines that cannot be used are passed over: preparing tells of them.
+    """
+    chosen = choose(
+        raw,
+        collection.names,
+        categories=params.categories,
+        which=params.which,
+        metadata=True,
+    )
+    for files in chosen:
+        assert files.metadata is not None
+        bad = BadLines(files.metadata, "skip")
+        for _, record in collection.objects(files.metadata, bad):
+            item = record.get(collection.fields.item)
+            if isinstance(item, str):
+                yield from ((item, address) for address in collection.addresses(record))
+
+
+def _photos(
+    folder: Path, items: Sequence[str], on_error: OnError, notes: dict[str, object]
+) -> list[tuple[str, Path]]:
+    """Each item's place for a photo, when there is a folder of photos at all."""
+    if not folder.is_dir():
+        return []
+    return photos_of_items(folder, items, on_error=on_error, notes=notes)

@@ -1,0 +1,89 @@
+"""Read columns of anyone's table: CSV or TSV (plain or gzipped), or Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from benchmark.data.raw.source import OnError
+from benchmark.data.raw.text_files import BadLines, read_csv, without_broken
+from benchmark.errors import BenchError, listed
+
+_SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
+#: Joins the parts of a list to one text, as no text holds it.
+LIST_SEPARATOR = "\x1f"
+
+
+def read_table(
+    path: Path,
+    columns: Mapping[str, tuple[pl.Expr, str | None]],
+    *,
+    on_error: OnError,
+    separator: str | None = None,
+) -> tuple[pl.DataFrame, dict[str, object]]:
+    """Read ``columns``, described as for :func:`~benchmark.data.raw.text_files.read_csv`.
+
+    Of Parquet, whole numbers become their digits, dates and times seconds since 1970, lists of
+    texts one text joined by :data:`LIST_SEPARATOR`. Raises :class:`BenchError` for a file that
+    cannot be read, another type, and a format that the file's name does not tell.
+    """
+    if not path.is_file():
+        raise BenchError(f"There is no file {str(path)!r}.", fix="Correct its name in the map.")
+    kind = Path(path.name.removesuffix(".gz")).suffix.lower()
+    if kind == ".parquet":
+        return _read_parquet(path, columns, on_error=on_error)
+    separator = separator or _SEPARATORS.get(kind)
+    if separator is None:
+        raise BenchError(
+            f"{path.name!r} is neither .csv, .tsv nor .parquet.",
+            fix="Say in the map what separates its columns: separator = ';'.",
+        )
+    return read_csv(path, columns, on_error=on_error, separator=separator)
+
+
+def _read_parquet(
+    path: Path, columns: Mapping[str, tuple[pl.Expr, str | None]], *, on_error: OnError
+) -> tuple[pl.DataFrame, dict[str, object]]:
+    try:
+        held = pl.read_parquet_schema(path)
+        missing = [name for name in columns if name not in held]
+        if missing:
+            raise BenchError(
+                f"{path} has no column {missing[0]!r} (it has: {listed(held)}).",
+                fix="Correct the column's name in the map.",
+            )
+        frame = pl.read_parquet(path, columns=list(columns))
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise BenchError(
+            f"{path} cannot be read as Parquet: {listed(str(error).splitlines()[:1])}.",
+            fix="The file is damaged or incomplete: get it again.",
+        ) from error
+    text = frame.select(_as_text(path, frame[name]) for name in columns)
+    filled = pl.when(pl.all() != "").then(pl.all())
+    typed = text.with_columns(filled).select(how.alias(key) for key, (how, _) in columns.items())
+    bad = BadLines(path, on_error, unit="row")
+    bad.read = len(text)
+    kept = without_broken(typed, text, columns, range(1, len(text) + 1), bad)
+    return kept, bad.notes()
+
+
+def _as_text(path: Path, column: pl.Series) -> pl.Series:
+    kind = column.dtype
+    if kind == pl.String or kind.is_integer() or kind in (pl.Categorical, pl.Enum, pl.Null):
+        return column.cast(pl.String)
+    if kind.is_float():
+        # 12.0 is how a number column with gaps writes the whole number 12.
+        whole = column.is_finite() & (column == column.floor())
+        digits = column.cast(pl.Int64, strict=False).cast(pl.String)
+        mixed = pl.select(pl.when(whole).then(digits).otherwise(column.cast(pl.String)))
+        return mixed.to_series().alias(column.name)
+    if kind.is_temporal() and kind not in (pl.Time, pl.Duration):
+        return column.dt.epoch("s").cast(pl.String)
+    if kind == pl.List(pl.String):
+        return column.list.join(LIST_SEPARATOR)
+    raise BenchError(
+        f"{path}: column {column.name!r} is of type {kind}.",
+        fix="Write it as text, a whole number, a number, a date, or a list of texts.",
+    )

@@ -1,0 +1,217 @@
+"""The Netflix Prize, in either layout that circulates.
+
+``combined_data_1.txt`` to ``combined_data_4.txt`` (Kaggle) or ``training_set/mv_0000001.txt`` and
+so on (the original), beside ``movie_titles.csv`` or ``movie_titles.txt``; each may be gzipped. A
+line ``1:`` opens a movie, lines ``customer,rating,date`` follow. Titles are Latin-1, unless the
+whole file is UTF-8, and may hold commas; a year ``NULL`` is no year. Posters come from elsewhere:
+``posters/<movie id>.jpg``.
+
+Files are grouped by movie and times are whole days, so a customer's ratings of one day are
+ordered by a seeded hash of customer and movie (:mod:`benchmark.data.sources.unordered`). Movies
+nobody rated are left out. The prize's probe and qualifying files are not read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field
+
+from benchmark.data.raw.cores import CORE_HELP, NO_CORE, CoreSetting, keep_core
+from benchmark.data.raw.matched_lines import LINE, TEXT, matched_lines, without_unmatched
+from benchmark.data.raw.photo_folder import photos_of_items
+from benchmark.data.raw.source import OnError, Source
+from benchmark.data.raw.text_files import BadLines, encoding_of
+from benchmark.data.schema import RawDataset
+from benchmark.data.sources.unordered import in_time_order, latest_of_pairs, rated_only
+from benchmark.errors import BenchError
+from benchmark.host.progress import track
+
+TERMS = (
+    "Netflix Prize (Netflix, 2006): for research, not to be redistributed without permission; "
+    "posters belong to their owners."
+)
+_LAYOUT = "the folder with combined_data_*.txt or training_set/mv_*.txt, and movie_titles.csv"
+_TITLES = tuple(f"movie_titles.{end}" for end in ("csv", "txt", "csv.gz", "txt.gz"))
+_DAY_SECONDS = 86_400
+#: The prize's ratings are of these years.
+_YEARS = (1998, 2006)
+
+_RATING = (
+    r"^(?:(?P<movie>[1-9]\d{0,8}):|(?P<user>[1-9]\d{0,8}),(?P<rating>[1-5]),"
+    r"(?P<day>\d{4}-\d{2}-\d{2}))$"
+)
+_TITLE = r"^(?P<movie>[1-9]\d{0,8}),(?P<year>NULL|\d{4}),(?P<title>.*\S)$"
+_RATING_SHAPE = "'movie:' or 'customer,rating,date' (a rating of 1 to 5, a day of 1998 to 2006)"
+_OF_FILE = re.compile(r"mv_0*(\d+)\.txt")
+#: In place of a movie where it is not known which one the lines are about.
+_NO_MOVIE = 0
+
+
+class NetflixParams(BaseModel):
+    """Validates the settings of the source."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    core: CoreSetting = Field(NO_CORE, description=CORE_HELP)
+    posters: Path | None = Field(
+        None, description="folder of posters, <movie id>.jpg; default: posters/, where there is one"
+    )
+    seed: int = Field(0, ge=0, description="of the order of a customer's ratings of one day")
+
+
+def read(raw: Path | None, params: NetflixParams, *, on_error: OnError) -> RawDataset:
+    """Parse the folder ``raw``; broken lines are named by file and number.
+
+    Broken is a line of another form, with a rating outside 1 to 5 or a day outside 1998 to 2006,
+    and a rating that follows no movie's line. Where a broken line may have opened a movie, the
+    ratings behind it count as broken up to the next movie: whose they are is not known.
+    """
+    assert raw is not None
+    notes: dict[str, object] = {}
+    paths = _rating_files(raw)
+    described = _movies(_titles_file(raw), on_error, notes)
+    frames = [_ratings(path, on_error, notes) for path in track(paths, "ratings", total=len(paths))]
+    rows = pl.concat(frames).select(
+        pl.col("user").cast(pl.String).alias("user_id"),
+        pl.col("movie").cast(pl.String).alias("item_id"),
+        pl.col("day").cast(pl.Int64).alias("timestamp") * _DAY_SECONDS,
+        pl.col("rating").cast(pl.Float64),
+        pl.lit("movies").alias("domain"),
+    )
+    del frames
+    rows = keep_core(latest_of_pairs(rows, notes, what="ratings"), params.core)
+    items = rated_only(described, rows, notes, domain="movies")
+    ids = items["item_id"].to_list()
+    folder = params.posters or raw / "posters"
+    posters = params.posters is not None or folder.is_dir()
+    return RawDataset(
+        items=items,
+        interactions=in_time_order(rows, params.seed, notes),
+        allow_repeats=False,
+        rating_scale=(1.0, 5.0),
+        terms=TERMS,
+        photos=photos_of_items(folder, ids, on_error=on_error, notes=notes) if posters else (),
+        notes=notes,
+    )
+
+
+def files(raw: Path | None, params: NetflixParams) -> Mapping[str, Path]:
+    """Return the files of ratings and titles."""
+    assert raw is not None
+    combined, single = _found(raw)
+    titles = [path for name in _TITLES if (path := raw / name).is_file()]
+    return {
+        **{path.name: path for path in (*combined, *titles[:1])},
+        **{f"training_set/{path.name}": path for path in single},
+    }
+
+
+def _found(raw: Path) -> tuple[list[Path], list[Path]]:
+    """The files of ratings of either layout."""
+    combined = sorted(p for end in ("", ".gz") for p in raw.glob(f"combined_data_*.txt{end}"))
+    single = sorted(p for end in ("", ".gz") for p in raw.glob(f"training_set/mv_*.txt{end}"))
+    return combined, single
+
+
+def _rating_files(raw: Path) -> list[Path]:
+    combined, single = _found(raw)
+    if combined and single:
+        raise BenchError(
+            f"{str(raw)!r} has the ratings twice: combined_data_*.txt and training_set/.",
+            fix="Move one of them away.",
+        )
+    paths = combined or single
+    if not paths:
+        raise BenchError(f"{str(raw)!r} holds no ratings.", fix=f"Give --raw {_LAYOUT}.")
+    names = [path.name.removesuffix(".gz") for path in paths]
+    twice = next((name for name in names if names.count(name) > 1), None) if combined else None
+    if twice is not None:
+        raise BenchError(
+            f"{str(raw)!r} has {twice!r} packed and unpacked.", fix="Move one of them away."
+        )
+    return paths
+
+
+def _titles_file(raw: Path) -> Path:
+    path = next((path for name in _TITLES if (path := raw / name).is_file()), None)
+    if path is None:
+        raise BenchError(
+            f"{str(raw)!r} has no file 'movie_titles.csv' (or .txt).", fix=f"Give --raw {_LAYOUT}."
+        )
+    return path
+
+
+def _ratings(path: Path, on_error: OnError, notes: dict[str, object]) -> pl.DataFrame:
+    """Rows (user, movie, rating, day), whole numbers; days since 1970."""
+    bad = BadLines(path, on_error)
+    frames = list(_batches(path, bad))
+    notes |= bad.notes()
+    kinds = pl.Schema({"user": pl.UInt32, "movie": pl.UInt32, "rating": pl.UInt8, "day": pl.Int32})
+    return pl.concat([pl.DataFrame(schema=kinds), *(frame.cast(kinds) for frame in frames)])
+
+
+def _batches(path: Path, bad: BadLines) -> Iterator[pl.DataFrame]:
+    named = _OF_FILE.match(path.name)
+    movie = _NO_MOVIE  # the one that the lines are about
+    for frame in matched_lines(path, _RATING, bad):
+        day = pl.col("day").str.to_date("%Y-%m-%d", strict=False)
+        opens = pl.col("movie").cast(pl.UInt32, strict=False)
+        frame = frame.with_columns(
+            opens.alias("movie"),
+            pl.col("user").cast(pl.UInt32, strict=False),
+            pl.when(day.dt.year().is_between(*_YEARS)).then(day.dt.epoch("d")).alias("day"),
+        )
+        header = pl.col("movie").is_not_null()
+        if named is not None:  # a file of one movie, which its name names
+            header &= pl.col("movie") == int(named[1])
+        # A broken line may have been the next movie's, unless it begins as a rating does.
+        doubtful = pl.col("rating").is_null() & ~pl.col(TEXT).str.contains(r"^\d+,")
+        about = (
+            pl.when(header).then(pl.col("movie")).when(doubtful).then(pl.lit(_NO_MOVIE, pl.UInt32))
+        )
+        frame = frame.with_columns(
+            header.alias("_header"), about.forward_fill().fill_null(movie).alias("movie")
+        )
+        movie = frame["movie"][-1] if len(frame) else movie
+        rating = pl.col("day").is_not_null() & (pl.col("movie") != _NO_MOVIE)
+        good = without_unmatched(frame, pl.col("_header") | rating, _RATING_SHAPE, bad)
+        yield good.filter(~pl.col("_header")).select("user", "movie", "rating", "day")
+
+
+def _movies(path: Path, on_error: OnError, notes: dict[str, object]) -> pl.DataFrame:
+    bad = BadLines(path, on_error)
+    encoding = encoding_of(path, otherwise="latin-1")
+    shape = "'movie,year,title' (a year of four digits, or NULL)"
+    frames = [
+        without_unmatched(frame, pl.col("title").is_not_null(), shape, bad)
+        for frame in matched_lines(path, _TITLE, bad, encoding=encoding)
+    ]
+    notes |= bad.notes()
+    titles = pl.concat(frames) if frames else pl.DataFrame(schema=dict.fromkeys(
+        (LINE, TEXT, "movie", "year", "title"), pl.String))  # fmt: skip
+    year = pl.when(pl.col("year") != "NULL").then(pl.col("year"))
+    pair = pl.struct(pl.lit("year").alias("key"), year.alias("value"))
+    return titles.select(
+        pl.col("movie").alias("item_id"),
+        pl.lit("movies").alias("domain"),
+        pl.col("title"),
+        pl.concat_list(pair)
+        .list.filter(pl.element().struct.field("value").is_not_null())
+        .alias("attributes"),
+    )
+
+
+SOURCE = Source(
+    name="netflix",
+    summary="Netflix Prize ratings, with optional posters",
+    params=NetflixParams,
+    read=read,
+    files=files,
+    raw_help=_LAYOUT,
+    default_name=lambda params: "netflix",
+    defaults={"new_users": 0.0, "history_window": 50},
+)

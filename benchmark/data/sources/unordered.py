@@ -1,0 +1,88 @@
+"""Bring ratings into time order where the order of the file says nothing of time.
+
+Files grouped by user or by item have no order of events: what lies side by side in them was
+sorted by an id. Ties in time (whole days, often) are therefore broken by a seeded hash of user
+and item, never by id or line, and no order of the lines changes the dataset.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from benchmark.data.instances.seeded import splitmix, stable_hash
+
+_TIE = "_tie"
+
+
+def latest_of_pairs(
+    rows: pl.DataFrame, notes: dict[str, object], *, what: str, file_order: bool = False
+) -> pl.DataFrame:
+    """Return one row a pair of user and item, the latest; counted in ``notes`` as ``what``.
+
+    Of equally late ones the last in order of all their values stays (the best rated, then by
+    the texts), or with ``file_order`` the last of the file.
+    """
+    keys = ["timestamp"]
+    if not file_order:
+        keys += [key for key in ("rating", "review", "summary", "domain") if key in rows.columns]
+    kept = rows.sort(*keys, maintain_order=True).unique(
+        ["user_id", "item_id"], keep="last", maintain_order=True
+    )
+    if len(kept) < len(rows):
+        notes[f"{what} left out: a later one of the same user and item"] = len(rows) - len(kept)
+    return kept
+
+
+def in_time_order(rows: pl.DataFrame, seed: int, notes: dict[str, object]) -> pl.DataFrame:
+    """Return ``rows`` by time, ties by a hash of ``seed``, user and item.
+
+    ``notes`` counts the users of whom the hash says which row is the last.
+    """
+    if tied := _tied_last(rows):
+        notes["users whose last two interactions are of one time, ordered by a seeded hash"] = tied
+    tie = splitmix(_hashes(rows["user_id"], seed, "user"), _hashes(rows["item_id"], seed, "item"))
+    return (
+        rows.with_columns(pl.Series(_TIE, tie, dtype=pl.UInt64))
+        .sort("timestamp", _TIE, maintain_order=True)
+        .drop(_TIE)
+    )
+
+
+def _tied_last(rows: pl.DataFrame) -> int:
+    """How many users have two rows or more of their latest time."""
+    late = pl.col("timestamp") == pl.col("timestamp").max()
+    of_user = rows.group_by("user_id").agg(late.sum().alias("rows"))
+    return len(of_user.filter(pl.col("rows") > 1))
+
+
+def _hashes(names: pl.Series, seed: int, kind: str) -> NDArray[np.uint64]:
+    """A 64-bit hash of every name; each is hashed once."""
+    known = names.unique(maintain_order=True)
+    hashes = np.array([stable_hash("tie", seed, kind, n) for n in known], dtype=np.uint64)
+    codes = names.cast(pl.Enum(known)).to_physical().to_numpy()
+    hashed: NDArray[np.uint64] = hashes[codes]
+    return hashed
+
+
+def rated_only(
+    items: pl.DataFrame, rows: pl.DataFrame, notes: dict[str, object], *, domain: str | None
+) -> pl.DataFrame:
+    """Return the catalogue of ``rows``: ``items`` that occur there, and bare ids not in ``items``.
+
+    Both kinds left over are counted in ``notes``. Ordered by number where all ids are whole
+    numbers, else as text: an order of first appearance would follow the interactions.
+    """
+    seen = rows.select("item_id").unique()
+    described = items.join(seen, on="item_id", how="semi")
+    bare = seen.join(items, on="item_id", how="anti")
+    if len(described) < len(items):
+        notes["items left out: no interactions"] = len(items) - len(described)
+    if len(bare):
+        notes["items without a description"] = len(bare)
+        bare = bare.with_columns(pl.lit(domain, pl.String).alias("domain"))
+    every = pl.concat([described, bare], how="diagonal")
+    if every["item_id"].str.contains(r"^\d{1,18}$").all():
+        return every.sort(pl.col("item_id").cast(pl.Int64), "item_id")
+    return every.sort("item_id")

@@ -1,0 +1,292 @@
+"""Anyone's tables by a map of columns: what only this source has."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from PIL import Image
+
+from benchmark.data.preparing.prepare import prepare
+from benchmark.data.sources.tabular import TabularParams, addresses, files, photo_folder, read
+from benchmark.errors import BenchError
+from benchmark.host.home import Home
+
+MAP = """
+rating_scale = [0, 10]
+repeats = "latest"
+
+[interactions]
+file = "log.csv"
+separator = ";"
+time_format = "%Y-%m-%d %H:%M"
+
+[interactions.columns]
+user = "customer"
+item = "sku"
+time = "bought at"
+rating = "points"
+review = "text"
+summary = "headline"
+domain = "shop"
+
+[items]
+file = "things.tsv"
+category_separator = " > "
+
+[items.columns]
+item = "sku"
+title = "name"
+category = "path"
+brand = "maker"
+price = "price"
+description = "about"
+image = "picture"
+
+[items.attributes]
+colour = "hue"
+size = "size"
+
+[photos]
+folder = "pictures"
+"""
+LOG = """customer;sku;bought at;points;text;headline;shop
+é;001;2020-01-01 10:00;7.5;"so; good";Nice;books
+é;002;2020-01-02 10:00;;;;books
+e\u0301;003;2020-01-03 10:00;10;fine;;music
+"""
+THINGS = """sku\tname\tpath\tmaker\tprice\tabout\thue\tsize\tpicture
+001\tMug\tHome > Kitchen >  Mugs\tNorby\t$1,299.50\tOak.\tred\t\ta.png
+002\tPlate\t\t\t9\t\tblue\tL\thttps://x.example/p.jpg
+003\tLamp\tLamps\t\tcheap\t\t\t\t
+004\tUnused\t\t\t\t\t\t\t
+"""
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    (folder / "columns.toml").write_text(MAP)
+    (folder / "log.csv").write_text(LOG, encoding="utf-8")
+    (folder / "things.tsv").write_text(THINGS)
+    (folder / "pictures").mkdir()
+    Image.new("RGB", (5, 5)).save(folder / "pictures" / "a.png")
+    Image.new("RGB", (5, 5)).save(folder / "pictures" / "003.jpg")
+    return folder
+
+
+def parsed(raw: Path, *, on_error: Any = "raise", **given: Any) -> Any:
+    return read(raw, TabularParams(**given), on_error=on_error)
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_every_column_of_the_map_arrives(raw) -> None:
+    found = parsed(raw)
+    first, second, third = found.items.to_dicts()
+    assert first == {
+        "item_id": "001",
+        "domain": None,
+        "title": "Mug",
+        "brand": "Norby",
+        "description": "Oak.",
+        "category": ["Home", "Kitchen", "Mugs"],
+        "price": 1299.5,
+        "attributes": [{"key": "colour", "value": "red"}],
+    }
+    assert second["category"] == []
+    assert [a["key"] for a in second["attributes"]] == ["colour", "size"]
+    assert third["price"] is None
+    assert found.notes["prices that are no amount, treated as missing"] == 1
+    rows = found.interactions.select("user_id", "rating", "review", "summary", "domain").rows()
+    assert rows == [
+        ("é", 7.5, "so; good", "Nice", "books"),
+        ("é", None, None, None, "books"),
+        ("é", 10.0, "fine", None, "music"),
+    ]
+    assert found.rating_scale == (0.0, 10.0)
+    assert found.interactions["timestamp"][0] == datetime(2020, 1, 1, 10, tzinfo=UTC).timestamp()
+
+
+def test_the_map_itself_may_be_named_and_is_hashed_with_the_tables(raw) -> None:
+    assert parsed(raw / "columns.toml").items.equals(parsed(raw).items)
+    assert set(files(raw, TabularParams())) == {"columns.toml", "log.csv", "things.tsv"}
+
+
+def test_photos_are_those_the_column_names_else_those_named_after_the_item(raw) -> None:
+    photos = dict(parsed(raw).photos)
+    assert {item: path.name for item, path in photos.items()} == {
+        "001": "a.png", "002": "002.jpg", "003": "003.jpg",
+    }  # fmt: skip
+    assert list(addresses(raw, TabularParams())) == [("002", "https://x.example/p.jpg")]
+    assert photo_folder(raw, TabularParams()) == raw / "pictures"
+
+
+@pytest.mark.parametrize("image", ["../secret.png", "/etc/hostname", "x/../../secret.png"])
+def test_an_image_outside_the_folder_of_photos_is_refused(raw, image) -> None:
+    Image.new("RGB", (5, 5)).save(raw / "secret.png")
+    change(raw / "things.tsv", "a.png", image)
+    with pytest.raises(BenchError, match=r"item '001' lies outside"):
+        parsed(raw)
+    found = parsed(raw, on_error="skip")
+    assert "001" not in dict(found.photos)
+    assert found.notes["images outside the folder of photos, treated as missing"] == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('user = "customer"', 'usr = "customer"', r"interactions\.columns\.user: Field required"),
+        ('user = "customer"', 'user = "customers"', r"no column 'customers' \(it has: customer, "),
+        ("rating_scale = [0, 10]", "", "give a column of ratings and rating_scale"),
+        ("[0, 10]", "[10, 0]", "from the lowest to the highest"),
+        ('"%Y-%m-%d %H:%M"', '"days"', "time_format is 'days'"),
+        ('"%Y-%m-%d %H:%M"', '"lines"', "and not both"),
+        ('time = "bought at"', "", "name the column of times"),
+        ('"latest"', '"all"', "repeats is 'all'"),
+        ('review = "text"', 'review = "headline"', "uses column 'headline' twice"),
+        ('"log.csv"', '"log.xlsx"', "There is no file"),
+        ("[photos]", "[photo]", "photo is"),
+        ("[items]", "[items", "is no TOML"),
+    ],
+)
+def test_a_wrong_map_is_refused_with_the_key(raw, old, new, message) -> None:
+    change(raw / "columns.toml", old, new)
+    with pytest.raises(BenchError, match=message):
+        parsed(raw)
+
+
+def test_a_folder_without_a_map_says_where_one_is_shown(tmp_path) -> None:
+    with pytest.raises(BenchError, match=r"no column map .*columns\.toml'[\s\S]*add-a-dataset"):
+        parsed(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("é;001;2020-01-01;1;;;", "line 5: bought at is '2020-01-01', not a time of the format"),
+        ("é;001;1920-01-01 10:00;1;;;", "line 5: bought at is"),
+        (";001;2020-01-01 10:00;1;;;", "line 5: customer is ''"),
+        ("é;001;2020-01-01 10:00;1", "line 5: 4 fields, the header has 7"),
+        (LOG.splitlines()[0], "line 5: the header line again"),
+        (f"{'x' * 1001};001;2020-01-01 10:00;1;;;", "line 5: customer is 'xxx"),
+    ],
+)
+def test_a_broken_line_is_named_or_skipped(raw, line, message) -> None:
+    before = parsed(raw).interactions
+    change(raw / "log.csv", "music\n", f"music\n{line}\n")
+    with pytest.raises(BenchError, match=message):
+        parsed(raw)
+    assert parsed(raw, on_error="skip").interactions.equals(before)
+
+
+@pytest.mark.parametrize("points", ["many", "11", "nan", "-1"])
+def test_a_rating_off_the_scale_is_refused_by_preparing(raw, tmp_path, points) -> None:
+    change(raw / "log.csv", ";7.5;", f";{points};")
+    with pytest.raises(BenchError, match="rating outside the scale 0 to 10"):
+        prepare("tabular", home=Home(tmp_path / "home"), raw=raw)
+
+
+@pytest.mark.parametrize(("old", "new"), [("é;001;", "é;1;"), ("é;001;", "é;001.0;")])
+def test_ids_that_were_numbers_on_the_way_are_refused_with_the_cause(raw, old, new) -> None:
+    change(raw / "log.csv", old, new)
+    with pytest.raises(
+        BenchError, match=r"is '001' in the table of items: ids were read as numbers"
+    ):
+        parsed(raw)
+
+
+def test_ids_that_differ_by_zeros_within_a_table_are_counted(raw) -> None:
+    change(raw / "columns.toml", MAP[MAP.index("[items]") :], "")
+    change(raw / "log.csv", "é;002", "é;1")
+    assert parsed(raw).notes["item ids that differ from another by leading zeros only"] == 1
+
+
+def test_repeated_purchases_stay_where_the_map_says_so(raw) -> None:
+    change(raw / "log.csv", "é;002;", "é;001;")
+    assert len(parsed(raw).interactions) == 2
+    change(raw / "columns.toml", '"latest"', '"keep"')
+    found = parsed(raw)
+    assert found.allow_repeats
+    assert len(found.interactions) == 3
+
+
+SHORT = """
+[interactions]
+file = "log.{kind}"
+time_format = "{time}"
+columns = {{user = "u", item = "i"{when}}}
+"""
+
+
+def short(folder: Path, frame: pl.DataFrame, time: str, kind: str = "parquet") -> Any:
+    when = "" if time == "lines" else ', time = "t"'
+    (folder / "columns.toml").write_text(SHORT.format(kind=kind, time=time, when=when))
+    if kind == "parquet":
+        frame.write_parquet(folder / "log.parquet")
+    else:
+        frame.write_csv(folder / f"log.{kind}", separator="\t" if kind == "tsv" else ",")
+    return parsed(folder, ties="file").interactions.rows()
+
+
+@pytest.mark.parametrize(
+    ("times", "form"),
+    [
+        ([datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 2, tzinfo=UTC)], "seconds"),
+        ([date(2020, 1, 1), date(2020, 1, 2)], "seconds"),
+        ([1577836800, 1577923200], "seconds"),
+        ([1577836800.25, 1577923200.5], "seconds"),
+        ([1577836800_000, 1577923200_999], "milliseconds"),
+        (["2020-01-01", "2020-01-02"], "%Y-%m-%d"),
+    ],
+)
+@pytest.mark.parametrize("ids", [["7", "8"], [7, 8], [7.0, 8.0]])
+def test_parquet_columns_of_any_fitting_type_read_alike(tmp_path, times, form, ids) -> None:
+    frame = pl.DataFrame({"u": ids, "i": ["x", "y"], "t": times})
+    assert short(tmp_path, frame, form) == [("7", "x", 1577836800), ("8", "y", 1577923200)]
+
+
+@pytest.mark.parametrize("times", [[1577836800_000], [1577836800, 1577836800_000], [12]])
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_times_in_another_unit_or_mixed_are_refused(tmp_path, times, kind) -> None:
+    frame = pl.DataFrame({"u": ["a"] * len(times), "i": ["x"] * len(times), "t": times})
+    with pytest.raises(BenchError, match=r"(row|line) \d: t is .*, not a time in seconds"):
+        short(tmp_path, frame, "seconds", kind)
+
+
+def test_an_order_needs_no_clock_and_lines_need_no_column(tmp_path) -> None:
+    frame = pl.DataFrame({"u": ["a"] * 3, "i": ["x", "y", "z"], "t": [2, 1, 7]})
+    assert [row[1] for row in short(tmp_path, frame, "order")] == ["y", "x", "z"]
+    assert short(tmp_path, frame, "lines", "tsv") == [("a", i, n) for n, i in enumerate("xyz")]
+
+
+def test_file_order_breaks_ties_only_where_asked(tmp_path) -> None:
+    items = [f"i{n}" for n in range(30)]
+    frame = pl.DataFrame({"u": ["a"] * 30, "i": items, "t": [1] * 30})
+    assert [row[1] for row in short(tmp_path, frame, "order")] == items
+    dataset = prepare("tabular", home=Home(tmp_path / "home"), raw=tmp_path)
+    hashed = dataset.interactions()["item_id"].to_list()
+    assert hashed != items
+    assert sorted(hashed) == sorted(items)
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 cut", b"a,b\n1,2\n"])
+def test_a_damaged_parquet_file_is_named(tmp_path, content) -> None:
+    (tmp_path / "columns.toml").write_text(SHORT.format(kind="parquet", time="lines", when=""))
+    (tmp_path / "log.parquet").write_bytes(content)
+    with pytest.raises(BenchError, match=r"log\.parquet cannot be read as Parquet"):
+        parsed(tmp_path)
+
+
+def test_a_column_of_another_type_is_refused(tmp_path) -> None:
+    frame = pl.DataFrame({"u": [b"a"], "i": ["x"]})
+    with pytest.raises(BenchError, match="column 'u' is of type Binary"):
+        short(tmp_path, frame, "lines")
