@@ -264,8 +264,7 @@ class SANCL(ReviewSystem[Material, Batch]):
     def told(self) -> Told:
         """Return the reviews that are known; :class:`BenchError` before ``fit`` or ``load``."""
         if self._told is None:
-            self.network  # noqa: B018  it raises
-        assert self._told is not None
+            raise self.not_fitted()
         return self._told
 
     # stored

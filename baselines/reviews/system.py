@@ -158,8 +158,9 @@ class ReviewSystem(ABC, Generic[Material, Batch]):
             return
         kind = type(instances[0])
         task = next((task for task, asked in self.answers.items() if asked is kind), None)
+        if not self.learned:
+            raise self.not_fitted()
         if task not in self.learned:
-            self.network  # noqa: B018  it raises where nothing was fitted at all
             raise BenchError(
                 f"This {self.name} does not answer {kind.__name__}; it was fitted for "
                 f"{', '.join(self.learned)}.",
@@ -230,15 +231,19 @@ class ReviewSystem(ABC, Generic[Material, Batch]):
     def network(self) -> Any:
         """Return the fitted network; :class:`BenchError` before ``fit`` or ``load``."""
         if self._network is None:
-            raise BenchError(f"{self.name} is not fitted.", fix="Call fit or load first.")
+            raise self.not_fitted()
         return self._network
 
     @property
     def regions(self) -> Regions:
         """Return the regions of photos; :class:`BenchError` before ``fit`` or ``load``."""
         if self._regions is None:
-            raise BenchError(f"{self.name} is not fitted.", fix="Call fit or load first.")
+            raise self.not_fitted()
         return self._regions
+
+    def not_fitted(self) -> BenchError:
+        """Return the error of a model that was neither fitted nor loaded."""
+        return BenchError(f"{self.name} is not fitted.", fix="Call fit or load first.")
 
 
 def filled(some: Sequence[Any]) -> list[Any]:
