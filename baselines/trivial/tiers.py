@@ -89,7 +89,7 @@ class Tiers:
             return np.zeros(len(self.item_ids))
         # More than any count or own item has.
         above = float(self.counts.max(initial=0)) + len(self.item_ids) + 1
-        return answering(query, self._queries) * above
+        return answering(query, self._queries).astype(np.float64) * above
 
     def _know(self, item_ids: Sequence[str], counts: NDArray[np.int64]) -> None:
         self.item_ids, self.counts = tuple(item_ids), counts

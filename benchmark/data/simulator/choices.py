@@ -12,6 +12,7 @@ not weighed.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmark.data.simulator.parameters import HABIT_SPAN, Weights
 from benchmark.data.simulator.truth import Floats, Ints, Truth
@@ -124,7 +125,7 @@ class _Shopper:
         if strip:
             point = point / shelves.boost + starts[strip]
         at = int(standing.searchsorted(point, side="right")) - 1
-        return shelves.ordered[min(max(at, 0), len(standing) - 2)]
+        return int(shelves.ordered[min(max(at, 0), len(standing) - 2)])
 
     def kept(self, item: int) -> float:
         """The probability that an item drawn so is kept."""
@@ -228,7 +229,7 @@ def _recent(past: Ints, taken: Ints) -> Ints:
     return np.where(back >= 0, latest, -1)
 
 
-def _kept(weights: Weights, brands: Ints, brand: Ints) -> Floats:
+def _kept(weights: Weights, brands: NDArray[np.integer], brand: NDArray[np.integer]) -> Floats:
     """The probability that a draw of an item of ``brand`` (users,) is kept, (users,).
 
     It is ``exp((loyalty - largest loyalty) / temperature)``, by the brand part of ``Truth.habit``;
