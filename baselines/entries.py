@@ -12,6 +12,7 @@ from baselines.generative import entries as generative
 from baselines.multimodal import entries as multimodal
 from baselines.neighbours import entries as neighbours
 from baselines.recbole import entries as recbole
+from baselines.reviews import entries as reviews
 from baselines.search import entries as search
 from baselines.simulated import entries as simulated
 from baselines.trivial import entries as trivial
@@ -27,4 +28,5 @@ MODELS: tuple[ModelEntry, ...] = (
     *collaborative.MODELS,
     *multimodal.MODELS,
     *generative.MODELS,
+    *reviews.MODELS,
 )

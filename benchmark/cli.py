@@ -7,11 +7,13 @@ imported inside the commands that need them, so that ``--help`` and the listings
 from __future__ import annotations
 
 import itertools
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, cast
 
 import typer
+from typer.completion import shell_complete
 
 import benchmark
 from benchmark.commands import (
@@ -27,16 +29,23 @@ from benchmark.commands import (
     tasks,
     tune,
 )
+from benchmark.commands.completing import offer_values
 from benchmark.errors import BenchError, UsageError
 from benchmark.host import processes
-from benchmark.host.console import accept_any_text, discard_output, note
+from benchmark.host.console import (
+    Volume,
+    accept_any_text,
+    complain,
+    discard_output,
+    set_volume,
+)
 from benchmark.registry import resolve
 
 app = typer.Typer(
     name="unimp-bench",
     epilog="Example: unimp-bench run --model unimp --task search",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -44,6 +53,8 @@ for _commands in (tasks, models, tables, data, run, runs, cache, tune, report, c
     app.add_typer(_commands.app)
 #: Commands of packages that build on this one, which therefore is not to import them.
 _ELSEWHERE = ("leaderboards.commands:app",)
+#: Where a shell that completes a command line says what it wants.
+_COMPLETE = "_UNIMP_BENCH_COMPLETE"
 for _target in _ELSEWHERE:
     app.add_typer(cast(typer.Typer, resolve(_target)))
 
@@ -61,9 +72,15 @@ def _common(
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print it."),
     ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show tracebacks (anywhere on the command line).")
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Say nothing but results and errors (anywhere)."),
     ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="Say how long each piece of work took (anywhere)."),
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks (anywhere).")] = False,
 ) -> None:
     """Benchmark multi-modal personalization: six tasks, one protocol, every system."""
     command = context.invoked_subcommand
@@ -76,11 +93,11 @@ def _common(
 
 def main() -> None:
     """Run the command line: turns errors into one or two lines and an exit status (0, 1 or 2)."""
-    arguments = sys.argv[1:]
-    debug = "--debug" in arguments
-    arguments = [word for word in arguments if word != "--debug"]
+    arguments, common = _common_options(sys.argv[1:])
+    debug = "--debug" in common
     accept_any_text()
     try:
+        set_volume(_volume(common))
         status = _run_command(arguments)
         sys.stdout.flush()  # here, where a full disk behind a redirection can still be reported
     except BenchError as error:
@@ -111,12 +128,41 @@ def main() -> None:
     raise SystemExit(status)
 
 
+#: Options that count wherever they stand, and what each says.
+_COMMON = {
+    "--debug": "--debug",
+    **dict.fromkeys(("-q", "--quiet"), "--quiet"),
+    **dict.fromkeys(("-v", "--verbose"), "--verbose"),
+}
+
+
+def _common_options(words: Sequence[str]) -> tuple[list[str], set[str]]:
+    """The command line without the options that count everywhere, and those."""
+    end = words.index("--") if "--" in words else len(words)
+    common = {_COMMON[word] for word in words[:end] if word in _COMMON}
+    return [w for w in words[:end] if w not in _COMMON] + list(words[end:]), common
+
+
+def _volume(common: Collection[str]) -> Volume:
+    if {"--quiet", "--verbose"} <= set(common):
+        raise UsageError(
+            "--quiet and --verbose contradict each other.", fix="Leave out one of them."
+        )
+    if "--quiet" in common:
+        return Volume.QUIET
+    return Volume.VERBOSE if "--verbose" in common else Volume.NORMAL
+
+
 def _run_command(arguments: Sequence[str]) -> int:
     """The exit status. All exceptions come through, interrupts and closed pipes included:
 
     Typer's own ``main`` would turn those into exit statuses without a word.
     """
     command = typer.main.get_command(app)
+    instruction = os.environ.get(_COMPLETE)  # asked by the shell whenever Tab is pressed
+    if instruction:
+        offer_values(command)
+        return shell_complete(command, {}, "unimp-bench", _COMPLETE, instruction)
     try:
         with command.make_context("unimp-bench", list(arguments)) as context:
             command.invoke(context)
@@ -132,17 +178,26 @@ def _usage_message(error: Exception, arguments: Sequence[str]) -> str | None:
         return None
     text = str(message())
     if not arguments or text.startswith("Usage:"):  # nothing was asked: the help is the answer
-        note(text)
+        complain(text)
         raise SystemExit(2)
-    for option in getattr(getattr(error, "param", None), "opts", ()):
+    parameter = getattr(error, "param", None)
+    for option in getattr(parameter, "opts", ()):
         given = [b for a, b in itertools.pairwise(arguments) if a == option]
         if "Invalid value" in text and given:  # Typer leaves out which value it was
-            return f"{text} (given: {option} {' '.join(given)})"
+            text = f"{text} (given: {option} {' '.join(given)})"
+            listed = next((value for value in given if "," in value), None)
+            if listed and getattr(parameter, "multiple", False):
+                return f"{text}\nDid you mean {_repeated(option, listed)}?"
     return text
 
 
+def _repeated(option: str, listed: str) -> str:
+    """``--seed 0 --seed 1`` of ``0,1``."""
+    return " ".join(f"{option} {value.strip()}" for value in listed.split(",") if value.strip())
+
+
 def _fail(message: str, status: int) -> None:
-    note(f"unimp-bench: {message}")
+    complain(f"unimp-bench: {message}")
     raise SystemExit(status)
 
 

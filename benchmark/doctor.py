@@ -7,6 +7,7 @@ import importlib.metadata
 import itertools
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from benchmark.data.opening import ensure_dataset
@@ -14,7 +15,7 @@ from benchmark.errors import UsageError
 from benchmark.host.home import Home
 from benchmark.host.provenance import environment
 from benchmark.instances import Instance
-from benchmark.model import Model
+from benchmark.model import Model, Telling
 from benchmark.models.building import configure
 from benchmark.models.calling import model_code
 from benchmark.models.registered import entries
@@ -67,10 +68,16 @@ def _torchvision() -> str:
     return f"{version} imports"
 
 
-def check_model(
-    name: str, data: str, home: Home, settings: Mapping[str, Any]
-) -> dict[str, list[str]]:
-    """Check a model on ``data``: task name -> problems found on up to :data:`SAMPLE` instances.
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found of a model: task name -> problems, and what it says its fit learned."""
+
+    problems: Mapping[str, Sequence[str]]
+    learned: Mapping[str, float | str]
+
+
+def check_model(name: str, data: str, home: Home, settings: Mapping[str, Any]) -> Checked:
+    """Check a model on ``data``: its problems on up to :data:`SAMPLE` instances of each task.
 
     Checked: answers are well formed, do not change when the order or the number of instances
     per call changes, and are the same when asked twice, all by :func:`same_predictions`. Raises
@@ -106,7 +113,8 @@ def check_model(
         if not same_predictions(one_by_one, expected):
             problems.append("answers depend on how many instances are asked at once")
         findings[task_name] = problems
-    return findings
+    learned = fitted.model.fit_summary() if isinstance(fitted.model, Telling) else {}
+    return Checked(findings, learned)
 
 
 def same_predictions(one: Sequence[Prediction], other: Sequence[Prediction]) -> bool:

@@ -88,6 +88,10 @@ def unknown_name(
     that are close, or else all of a few, or else the nearest five.
     """
     names = sorted(set(known))
+    parts = [part.strip() for part in name.split(",")] if "," in name else []
+    if len(parts) > 1 and set(parts) <= set(names):
+        fix = f"Name one at a time: {' and '.join(repr(part) for part in parts)}."
+        return UsageError(f"Unknown {kind} {shown(name)}.", fix=fix)
     # Nothing is near a name that no message shows whole; comparing it would take minutes.
     sought = name if len(name) <= 4 * LONGEST_SHOWN else ""
     close = difflib.get_close_matches(sought, names, n=nearest or 3, cutoff=0.5)

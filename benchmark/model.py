@@ -7,6 +7,7 @@ model is built as ``Model(Model.Config(**settings))``, else as ``Model()``);
 ``assist(data, *, seed)``, for models that several processes can fit together: under ``accelerate
 launch`` the main process calls ``fit`` and each of the others ``assist``, which returns when its
 part is done. A model without it is fitted by the main process alone.
+``fit_summary()`` is told of in :class:`Telling`.
 """
 
 from __future__ import annotations
@@ -46,6 +47,14 @@ class Model(Protocol):
 
     def load(self, folder: Path) -> None:
         """Restore what :meth:`save` wrote, into a freshly built model."""
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A model that says what its fit learned, in a few numbers; ``doctor --model`` prints them."""
+
+    def fit_summary(self) -> Mapping[str, float | str]:
+        """Return what was learned by name; :class:`BenchError` before ``fit`` or ``load``."""
 
 
 @runtime_checkable

@@ -2,119 +2,197 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.catalogue import Catalogue
-from benchmark.data.schema import DEFAULT_K
-from benchmark.errors import BenchError
+from benchmark.data.instances.lazily import FrozenInstances
 from benchmark.instances import RecommendationInstance, SearchInstance
 from benchmark.predictions import Ranking
-from benchmark.rounding import kept_bits, rounded
+from benchmark.topk import require_enough
+from benchmark.topk import top_k as top_k
 
 RankingInstance = RecommendationInstance | SearchInstance
+Ints = NDArray[np.int64]
+Key = TypeVar("Key", bound=Hashable)
 
 #: Scores held at once: 64 MB of float64, whatever the catalogue's size.
 _BLOCK_SCORES = 8_000_000
+#: The fewest best items that are kept of a key's scores.
+_FEWEST = 64
 
 
-def top_k(
-    scores: NDArray[np.floating],
-    *,
-    exclude: Sequence[NDArray[np.integer] | Sequence[int]] | None = None,
-    k: int,
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Select the ``k`` best columns of each row of ``scores`` (n, items), best first.
+@dataclass(frozen=True)
+class Rankings:
+    """Holds the rankings of several instances as columns; iterating yields each as an object.
 
-    ``exclude[row]`` lists column indices that may not appear. Scores are compared after
-    :func:`benchmark.rounding.rounded`, by the precision of ``scores``' own type; equal ones are
-    ordered by column index. Returns indices (n, k) and the rounded scores (n, k), which never
-    increase along a row. Raises :class:`BenchError` when a score is NaN or fewer than ``k``
-    columns remain in a row.
+    ``items`` (n, most) are indices into ``item_ids``, best first, with ``scores`` (n, most); of
+    row i the first ``lengths[i]`` count.
     """
-    computed_in = np.asarray(scores).dtype
-    values = np.array(scores, dtype=np.float64, copy=True)  # (n, items)
-    if np.isnan(values).any():
-        raise BenchError("A model scored an item with NaN.", fix="Check its training for overflow.")
-    barred = np.zeros(len(values), dtype=np.int64)
-    if exclude is not None:
-        for row, columns in enumerate(exclude):
-            index = np.unique(np.asarray(columns, dtype=np.int64))
-            values[row, index] = -np.inf
-            barred[row] = len(index)
-    if len(values) and values.shape[1] - barred.max(initial=0) < k:
-        raise BenchError(
-            f"A ranking of {k} items was asked where only "
-            f"{values.shape[1] - barred.max()} items may be answered.",
-            fix="Use a dataset with a larger catalogue"
-            + (f", or prepare it with --set k={DEFAULT_K}." if k > DEFAULT_K else "."),
-        )
-    if k < values.shape[1]:
-        # All columns that tie with the k-th best must stay in play for the tie rule to hold.
-        threshold = _just_below(np.partition(values, -k, axis=1)[:, -k], kept_bits(computed_in))
-    else:
-        threshold = np.full(len(values), -np.inf)
-    indices = np.empty((len(values), k), dtype=np.int64)
-    best = np.empty((len(values), k), dtype=np.float64)
-    for row, least in enumerate(threshold):
-        candidates = np.flatnonzero(values[row] >= least)  # ascending index
-        compared = rounded(values[row, candidates], computed_in=computed_in)
-        order = np.argsort(-compared, kind="stable")[:k]
-        indices[row], best[row] = candidates[order], compared[order]
-    return indices, best
 
+    ids: Sequence[str]
+    lengths: Ints
+    items: Ints
+    scores: NDArray[np.float64]
+    item_ids: Sequence[str]
 
-def _just_below(values: NDArray[np.float64], bits: int) -> NDArray[np.float64]:
-    """Lower than all that equals ``values`` in ``bits`` significant bits, by two steps at most."""
-    margin = np.ldexp(np.abs(values), 1 - bits)
-    return np.subtract(values, margin, out=values.copy(), where=np.isfinite(values))
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[Ranking]:
+        item_ids = self.item_ids
+        rows = zip(self.ids, self.lengths.tolist(), self.items, self.scores, strict=True)
+        for instance_id, length, row, scores in rows:
+            yield Ranking(
+                instance_id,
+                tuple(item_ids[i] for i in row[:length].tolist()),
+                tuple(scores[:length].tolist()),
+            )
 
 
 def rankings(
     instances: Sequence[RankingInstance],
     scores: NDArray[np.floating],
     catalogue: Catalogue | Sequence[str],
-) -> Iterator[Ranking]:
-    """Yield one :class:`Ranking` per instance from ``scores`` (n, items) in catalogue order.
+) -> Rankings:
+    """Return one ranking per instance from ``scores`` (n, items) in catalogue order.
 
     ``catalogue`` is a :class:`Catalogue` or the item ids in index order. Applies each
     instance's ``exclude`` and ``k``.
     """
-    ids = catalogue.ids if isinstance(catalogue, Catalogue) else tuple(catalogue)
-    index = (
-        catalogue.index
-        if isinstance(catalogue, Catalogue)
-        else {item_id: i for i, item_id in enumerate(ids)}
-    )
-    if not instances:
-        return
-    k = max(instance.k for instance in instances)
-    exclude = [
-        [index[item_id] for item_id in instance.exclude if item_id in index]
-        for instance in instances
-    ]
-    best, values = top_k(scores, exclude=exclude, k=k)
-    for instance, row, row_scores in zip(instances, best, values, strict=True):
-        yield Ranking(
-            instance.instance_id,
-            tuple(ids[i] for i in row[: instance.k]),
-            tuple(row_scores[: instance.k].tolist()),
-        )
+    item_ids = catalogue.ids if isinstance(catalogue, Catalogue) else tuple(catalogue)
+    return rank_in_blocks(instances, lambda block: scores, item_ids, rows=max(len(instances), 1))
 
 
 def rank_in_blocks(
     instances: Sequence[RankingInstance],
     score: Callable[[Sequence[RankingInstance]], NDArray[np.floating]],
     item_ids: Sequence[str],
-) -> Iterator[Ranking]:
+    *,
+    rows: int | None = None,
+) -> Rankings:
     """Rank the whole catalogue for each instance, in order, a bounded block of scores at a time.
 
     ``score`` maps n instances to scores (n, items) in the order of ``item_ids``; each row may
-    depend on its own instance only. Exclusion and ties are :mod:`benchmark.ranking`'s.
+    depend on its own instance only. ``rows`` instances make a block, by default as many as fit.
     """
-    rows = max(1, _BLOCK_SCORES // max(len(item_ids), 1))
+    asked = _Asked.of(instances, item_ids)
+    rows = rows or max(1, _BLOCK_SCORES // max(len(item_ids), 1))
+    items = np.zeros((len(instances), asked.most), np.int64)
+    best = np.zeros((len(instances), asked.most))
     for start in range(0, len(instances), rows):
-        block = instances[start : start + rows]
-        yield from rankings(block, score(block), item_ids)
+        here = slice(start, start + rows)
+        found = top_k(score(instances[here]), exclude=asked.barred_in(here), k=asked.most)
+        items[here], best[here] = found
+    return Rankings(asked.ids, asked.k, items, best, item_ids)
+
+
+class KeyedRanker(Generic[Key]):
+    """Ranks for instances whose scores follow from a key (a query, or nothing at all).
+
+    Each key is scored and its best items selected once, and kept; an instance answers with the
+    first of them that it does not exclude, as if its own scores had been selected from.
+    ``score(key, most)`` returns scores (items,), of which only the ``most`` best need be right:
+    any other may be 0. ``most`` is a power of two that an instance's own k and exclusions decide.
+    """
+
+    def __init__(
+        self, item_ids: Sequence[str], score: Callable[[Key, int], NDArray[np.floating]]
+    ) -> None:
+        self.item_ids = item_ids
+        self._score = score
+        self._best: dict[tuple[Key, int], tuple[Ints, NDArray[np.float64]]] = {}
+
+    def rank(self, instances: Sequence[RankingInstance], keys: Sequence[Key]) -> Rankings:
+        """Return one ranking per instance, whose scores are those of its key in ``keys``."""
+        asked = _Asked.of(instances, self.item_ids)
+        catalogue = len(self.item_ids)
+        for k in np.unique(asked.k).tolist():
+            require_enough(k, catalogue - int(asked.barred[asked.k == k].max()))
+        items = np.zeros((len(instances), asked.most), np.int64)
+        best = np.zeros((len(instances), asked.most))
+        wanted = np.maximum(asked.k + asked.barred, _FEWEST)
+        size = 1 << np.ceil(np.log2(wanted)).astype(np.int64)
+        for most, k in np.unique(np.stack([size, asked.k], axis=1), axis=0).tolist():
+            rows = np.flatnonzero((size == most) & (asked.k == k))
+            kept = [self._of(keys[row], most) for row in rows.tolist()]
+            order = np.stack([columns for columns, _ in kept])  # (rows, most)
+            free = ~asked.excludes(rows, order)
+            free &= np.cumsum(free, axis=1) <= k
+            items[rows, :k] = order[free].reshape(-1, k)
+            best[rows, :k] = np.stack([scores for _, scores in kept])[free].reshape(-1, k)
+        return Rankings(asked.ids, asked.k, items, best, self.item_ids)
+
+    def _of(self, key: Key, most: int) -> tuple[Ints, NDArray[np.float64]]:
+        """The ``most`` best items of a key, or all, and their scores."""
+        if (key, most) not in self._best:
+            scores = self._score(key, most)[None]
+            columns, values = top_k(scores, k=min(most, scores.shape[1]))
+            self._best[key, most] = columns[0], values[0]
+        return self._best[key, most]
+
+
+def queries(instances: Sequence[RankingInstance]) -> list[str | None]:
+    """Return what each instance asks for, ``None`` where it has no query."""
+    if isinstance(instances, FrozenInstances):
+        return instances.queries
+    return [each.query if isinstance(each, SearchInstance) else None for each in instances]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What instances ask for, in columns: ids, k and, by row, the columns that are excluded."""
+
+    ids: Sequence[str]
+    k: Ints
+    excluded: Ints
+    """Row after row."""
+    starts: Ints
+    """(n + 1,): those of row i are ``excluded[starts[i]:starts[i + 1]]``."""
+    items: int
+
+    @classmethod
+    def of(cls, instances: Sequence[RankingInstance], item_ids: Sequence[str]) -> _Asked:
+        if isinstance(instances, FrozenInstances) and instances.catalogue.is_in_order(item_ids):
+            excluded, starts = instances.excluded
+            k = np.full(len(instances), instances.k)
+            return cls(instances.ids, k, excluded, starts, len(item_ids))
+        index = {item_id: i for i, item_id in enumerate(item_ids)}
+        rows = [[index[i] for i in each.exclude if i in index] for each in instances]
+        return cls(
+            [each.instance_id for each in instances],
+            np.array([each.k for each in instances], np.int64),
+            np.array([column for row in rows for column in row], np.int64),
+            np.cumsum([0, *map(len, rows)]),
+            len(item_ids),
+        )
+
+    @property
+    def most(self) -> int:
+        """The largest k."""
+        return int(self.k.max(initial=0))
+
+    @property
+    def barred(self) -> Ints:
+        """How many items each instance excludes at most (n,): one given twice counts twice."""
+        return np.diff(self.starts)
+
+    def barred_in(self, rows: slice) -> list[Ints]:
+        """The excluded columns of each of ``rows``."""
+        ends = self.starts[rows.start : rows.stop + 1].tolist()
+        return [self.excluded[a:b] for a, b in itertools.pairwise(ends)]
+
+    def excludes(self, rows: Ints, columns: Ints) -> NDArray[np.bool_]:
+        """Whether instance ``rows[i]`` excludes each of ``columns[i]``; (rows, m)."""
+        if not len(self.excluded):
+            return np.zeros(columns.shape, bool)
+        of_row = np.repeat(np.arange(len(self.k)), self.barred)
+        codes = np.sort(of_row * self.items + self.excluded)
+        wanted = rows[:, None] * self.items + columns
+        at = np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)
+        return np.asarray(codes[at] == wanted)

@@ -48,6 +48,10 @@ def submit(
         str | None,
         typer.Option("--contact", help="Whom to ask."),
     ] = None,
+    terms_allow: Annotated[
+        bool,
+        typer.Option("--terms-allow", help="The data's owner lets you share predictions on it."),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace what lies there.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -56,6 +60,7 @@ def submit(
     from benchmark.host.home import find_home
     from benchmark.runs.store import find_run
     from leaderboards.submission.pack import files_of, write_submission
+    from leaderboards.submission.terms import check_terms
     from leaderboards.verification.verify import verify
 
     place = find_home(home)
@@ -66,9 +71,10 @@ def submit(
         "contact": contact,
     }
     with output_to_stderr():
-        files = files_of(
-            [find_run(run, place) for run in runs], declaration, description=description
-        )
+        stored = [find_run(run, place) for run in runs]
+        if not terms_allow:
+            check_terms(stored, place)
+        files = files_of(stored, declaration, description=description)
         write_submission(files, out, force=force)
         result = verify(out, home=place)
     if as_json:

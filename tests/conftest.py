@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +73,33 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
         return int(ended.value.code or 0), out, err
 
     return call
+
+
+@pytest.fixture(scope="session")
+def forked(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., BaseProcess]:
+    """``forked(code, NAME=value, ...)``: a process of its own that runs ``code``, started at once.
+
+    It is forked from a server that has imported what every command does and done nothing yet, so
+    that a test of processes does not wait for imports. What it prints lies in ``printed``.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["benchmark.cli", "benchmark.runs.runner", "pyarrow.parquet"])
+    folder = tmp_path_factory.mktemp("forked")
+    numbers = itertools.count()
+
+    def start(code: str, **environment: str) -> BaseProcess:
+        printed = folder / str(next(numbers))
+        first = (
+            f"import os\nos.environ.update({environment!r})\n"
+            f"file = os.open({str(printed)!r}, os.O_CREAT | os.O_WRONLY)\n"
+            "os.dup2(file, 1), os.dup2(file, 2)\n"
+        )
+        process = context.Process(target=exec, args=(first + code, {}))
+        process.printed = printed  # type: ignore[attr-defined]
+        process.start()
+        return process
+
+    return start
 
 
 @pytest.fixture(scope="session")

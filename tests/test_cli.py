@@ -5,10 +5,15 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
+import re
+import runpy
 import subprocess
 import sys
 
 import pytest
+
+import benchmark
+from benchmark.cli import main
 
 
 @pytest.fixture
@@ -71,6 +76,10 @@ def test_the_listings_print_the_promised_json(command, sim_xs) -> None:
         (["data", "prepare", "sim", "--set", "sise=xs"], 2, ["'sise'", "'size'"]),
         (["nonsense"], 2, ["nonsense"]),
         (["run", "--seed", "one"], 2, ["--seed one", "integer"]),
+        (["run", "--seed", "0,1"], 2, ["--seed 0,1", "Did you mean --seed 0 --seed 1?"]),
+        (["run", "--model", "bm25,random", "--task", "search"], 2, ["'bm25' and 'random'"]),
+        (["run", "--model", "bm25", "--task", "search,preference"], 2, ["'search' and 'pref"]),
+        (["-q", "tasks", "--verbose"], 2, ["contradict"]),
     ],
 )
 def test_bad_input_gets_one_or_two_lines_naming_value_and_fix(
@@ -83,6 +92,69 @@ def test_bad_input_gets_one_or_two_lines_naming_value_and_fix(
     assert 1 <= len(err.strip().splitlines()) <= 2, err
     for word in words:
         assert word in err
+
+
+def test_help_has_a_short_form(command) -> None:
+    for words in ([], ["run"], ["data", "prepare"]):
+        status, out, _ = command(*words, "-h")
+        assert status == 0
+        assert out == command(*words, "--help")[1]
+        assert "Usage" in out
+
+
+def test_quiet_leaves_results_and_errors_alone(command, sim_xs) -> None:
+    asked = ["run", "--model", "random", "--task", "search", "--data", "sim-xs", "--limit", "5"]
+    command(*asked)
+    status, out, told = command(*asked)
+    assert (status, "the stored run is used" in told) == (0, True)
+    assert command(*asked, "-q") == (0, out, "")
+    assert command("--quiet", *asked) == (0, out, "")
+    status, _, err = command("-q", "run", "--model", "bm26", "--task", "search")
+    assert (status, "'bm26'" in err) == (2, True)
+
+
+def test_verbose_says_how_long_each_piece_of_work_took(command, sim_xs) -> None:
+    asked = ["run", "--task", "search", "--data", "sim-xs", "--limit", "7", "--force"]
+    models = ["--model", "random", "--model", "popularity"]
+    _, _, err = command(*asked, *models, "-v")
+    for number, model in ((1, "random"), (2, "popularity")):
+        done = rf"run {number} of 2, {model} on search: 7 done in \d+\.\d s"
+        assert re.search(done, err), err
+    assert " done in " not in command(*asked, *models)[2]
+
+
+def complete(monkeypatch, capfd, line: str) -> list[str]:
+    """What bash is offered behind ``line``."""
+    words = line.split(" ")
+    for name, value in {
+        "_UNIMP_BENCH_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words) - 1),
+    }.items():
+        monkeypatch.setenv(name, value)
+    capfd.readouterr()
+    monkeypatch.setattr("sys.argv", ["unimp-bench"])
+    with pytest.raises(SystemExit):
+        main()
+    return capfd.readouterr().out.split()
+
+
+def test_the_shell_completes_commands_options_and_names(home, sim_xs, monkeypatch, capfd) -> None:
+    monkeypatch.setenv("UNIMP_BENCH_HOME", str(home.root))
+    offered = functools.partial(complete, monkeypatch, capfd)
+    assert {"run", "runs"} == set(offered("unimp-bench ru"))
+    assert offered("unimp-bench run --mod") == ["--model"]
+    assert {"bm25", "bm25:lucene"} <= set(offered("unimp-bench run --model bm25"))
+    assert offered("unimp-bench tune --task sel") == ["selection"]
+    assert "sim-xs" in offered("unimp-bench run --data sim")
+    assert offered("unimp-bench report --table sear") == ["search"]
+
+
+def test_python_runs_the_package(monkeypatch, capsys) -> None:
+    monkeypatch.setattr("sys.argv", ["benchmark", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("benchmark", run_name="__main__")
+    assert (ended.value.code, capsys.readouterr().out.strip()) == (0, benchmark.__version__)
 
 
 def test_a_variant_that_misses_a_package_says_so_and_its_model_stays(

@@ -180,6 +180,13 @@ def test_doctor_names_a_failing_model_and_one_with_nothing_to_check(
     assert_short(err, "none of the tasks", "preference")
 
 
+def test_doctor_quotes_a_model_that_tells_what_it_learned(command, model) -> None:
+    told = "class M(Base):\n def fit_summary(s): return {'gate': 0.25}"
+    status, out, err = command("doctor", "--model", model(told), "--json")
+    assert status == 0, err
+    assert json.loads(out)["learned"] == {"gate": 0.25}
+
+
 def _rewrite(path: Path, change: Callable[[dict], object]) -> None:
     value = json.loads(path.read_text())
     change(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -318,6 +319,22 @@ class UniMP:
         model = cls(UniMPConfig(**settings))
         model.load(Path(folder))
         return model
+
+    def fit_summary(self) -> dict[str, float | str]:
+        """Return tanh(g) of every gate (Eq. 4), and which tasks have weights of their own.
+
+        A gate at 0 is shut: the layer behind it reads no photo.
+        """
+        network = self.parts.network
+        found: dict[str, float | str] = {}
+        for name, parameter in network.named_parameters():
+            if name.endswith("gate"):
+                place = name.removesuffix(".gate")
+                found[f"tanh(g) of {place}"] = math.tanh(float(parameter.detach()))
+        found["tasks with a last layer of their own"] = (
+            ", ".join(sorted(self.own_weights)) or "none"
+        )
+        return found
 
     def parameter_counts(self) -> dict[str, int]:
         """Count the network's weights, ``{"trainable", "total"}`` (without the image encoder)."""

@@ -152,6 +152,7 @@ def new_template(vocabulary: Vocabulary, config: UniMPConfig) -> Template:
         visual_positions=config.visual_tokens if config.fusion == "concatenation" else 0,
         others=config.other_attributes,
         asks_of_photo=config.fusion != "late",
+        carries=config.carries_rows,
     )
 
 
@@ -164,5 +165,6 @@ def new_tiny(vocabulary: Vocabulary, config: UniMPConfig) -> LanguageModel:
         heads=config.heads,
         feed_forward=config.width * 2,
         longest=_LONGEST,
+        likeness=config.likeness,
         checkpointing=config.gradient_checkpointing,
     )

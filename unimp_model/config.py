@@ -55,6 +55,7 @@ _FROM_SCRATCH: dict[str, Any] = {
     "learning_rate": 6e-3,
     "item_learning_rate": 5e-4,
     "resampler_layers": 1,
+    "batch_rows": 12,
     "threads": 1,
 }
 #: What a frozen pretrained language model wants.
@@ -84,7 +85,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 _TRAINED_WHOLE = ("tiny", "small")
 
 #: Optimiser steps where none are asked for.
-_LEAST_STEPS, _MOST_STEPS = 520, 1560
+_LEAST_STEPS, _MOST_STEPS = 1040, 3120
 #: ... and epochs: with fewer, the rate falls before every target was met twice.
 _LEAST_EPOCHS = 2
 
@@ -114,6 +115,13 @@ class UniMPConfig(BaseModel):
     width: int = Field(96, ge=16, le=4096, description="hidden size d of a model from scratch")
     depth: int = Field(2, ge=1, le=64, description="layers of a model from scratch")
     heads: int = Field(4, ge=1, le=64, description="attention heads of a model from scratch")
+    likeness: float = Field(
+        0.7,
+        ge=0,
+        le=4,
+        description="queries and keys of a model from scratch start as so much of the identity, "
+        "beside noise: like attends to like; 0: noise alone",
+    )
     text_tokens: int = Field(
         2048, ge=300, le=65536, description="largest vocabulary of its tokenizer"
     )
@@ -190,6 +198,11 @@ class UniMPConfig(BaseModel):
     item_rows: Literal["content", "random"] = Field(
         "content", description="item token rows start from content, or from noise"
     )
+    carried_rows: bool = Field(
+        True,
+        description="what ends an item (its rating, [EOC], an instruction about it) carries its "
+        "row; in a language model from scratch",
+    )
     photo_dims: int = Field(
         48,
         ge=0,
@@ -249,7 +262,7 @@ class UniMPConfig(BaseModel):
         None,
         ge=1,
         description="optimiser steps the number of epochs is chosen for, at least 2 epochs; not "
-        "given: one per catalogue item, within 520 to 1560",
+        "given: two per catalogue item, within 1040 to 3120",
     )
     most_rows: int | None = Field(
         None, ge=1, description="user sequences per epoch at most, drawn anew each epoch"
@@ -296,6 +309,11 @@ class UniMPConfig(BaseModel):
         return self.history_items + self.targets_per_row - 1
 
     @property
+    def carries_rows(self) -> bool:
+        """Return whether tokens that end an item carry its row."""
+        return self.carried_rows and not self.freezes_language_model
+
+    @property
     def freezes_language_model(self) -> bool:
         """Return whether the language model is a pretrained one, which stays as it is."""
         return self.preset not in _TRAINED_WHOLE
@@ -308,11 +326,11 @@ class UniMPConfig(BaseModel):
     def epochs_for(self, rows: int, items: int) -> int:
         """Return epochs over ``rows`` user sequences: as set, else enough for ``steps`` steps.
 
-        Without ``steps``: one a row of the ``items``, as each has to be learned, within limits.
+        Without ``steps``: two a row of the ``items``, as each has to be learned, within limits.
         """
         if self.epochs is not None:
             return self.epochs
-        steps = self.steps or min(max(items, _LEAST_STEPS), _MOST_STEPS)
+        steps = self.steps or min(max(2 * items, _LEAST_STEPS), _MOST_STEPS)
         return max(_LEAST_EPOCHS, round(steps / math.ceil(rows / self.batch_rows)))
 
     @model_validator(mode="before")

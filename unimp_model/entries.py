@@ -68,6 +68,13 @@ MODELS = (
             "matched with the history's"
             for rest in ("", *(f"-no-{part}" for part in _ABLATED))
         },
+        reads={
+            "": ("ids", "text", "photos"),
+            "no-vision": ("ids", "text"),
+            "matching-no-photo": ("ids", "text"),
+            "matching-no-text": ("ids", "photos"),
+            "matching-no-identity": ("text", "photos"),
+        },
         requires=("torch", "transformers", "open_clip", "diffusers"),
         space={
             "learning_rate": {"low": 1e-4, "high": 2e-2, "log": True},

@@ -18,6 +18,7 @@ MODELS: tuple[ModelEntry, ...] = (
         role="trivial",
         cost=2,
         variants={"no-photo": {"image_encoder": "none"}},
+        reads={"": ("text", "photos"), "no-photo": ("text",)},
     ),
     ModelEntry(
         name="true-attribute-counts",

@@ -17,6 +17,7 @@ MODELS: tuple[ModelEntry, ...] = (
         group="collaborative",
         cost=6,
         paper_name="UltraGCN",
+        reads={"": ("ids",)},
         variants={
             "ml-1m": {
                 "embedding_size": 128,
@@ -46,6 +47,7 @@ MODELS: tuple[ModelEntry, ...] = (
         tasks=("recommendation",),
         group="collaborative",
         paper_name="MACR",
+        reads={"": ("ids",)},
         variants={"c-40": {"c": [40.0]}, "c-0": {"c": [0.0]}},
         space={
             "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},

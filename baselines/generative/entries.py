@@ -27,6 +27,7 @@ MODELS: tuple[ModelEntry, ...] = (
         group="generative",
         cost=7,
         paper_name="P5",
+        reads={"": ("ids",)},
         variants={
             "t5-small": {"preset": "t5-small"},
             "in-order": {"numbering": "in-order"},
@@ -44,6 +45,7 @@ MODELS: tuple[ModelEntry, ...] = (
         group="generative",
         cost=8,
         paper_name="VIP5",
+        reads={"": ("ids", "photos")},
         adapted=True,
         variants={
             "t5-small": {"preset": "t5-small"},

@@ -30,6 +30,7 @@ MODELS: tuple[ModelEntry, ...] = (
         group="multimodal",
         cost=3,
         paper_name="VBPR",
+        reads={"": ("ids", "photos")},
         variants={"unit": {"scaling": "unit"}},
         space=_PHOTO_PAIRS,
     ),
@@ -40,6 +41,7 @@ MODELS: tuple[ModelEntry, ...] = (
         group="multimodal",
         cost=3,
         paper_name="CausalRec",
+        reads={"": ("ids", "photos")},
         variants={"tanh": {"layers": 1}, "biased": {"debiasing": 0.0}},
         space={
             **_PHOTO_PAIRS,
@@ -56,6 +58,7 @@ MODELS: tuple[ModelEntry, ...] = (
         group="multimodal",
         cost=6,
         paper_name="MMGCL",
+        reads={"": ("ids", "text", "photos")},
         variants={
             "as-released": {"views": "edges", "hard_negatives": False, "ssl_weight": 0.8},
             "no-contrast": {"ssl_weight": 0.0},
@@ -77,6 +80,7 @@ MODELS: tuple[ModelEntry, ...] = (
         group="multimodal",
         cost=6,
         paper_name="MMSSL",
+        reads={"": ("ids", "text", "photos")},
         variants={
             "paper": {"cross_modal": "paper"},
             "no-discriminator": {"adversarial_weight": 0.0},
@@ -97,6 +101,7 @@ MODELS: tuple[ModelEntry, ...] = (
         group="multimodal",
         cost=6,
         paper_name="UniSRec",
+        reads={"": ("text",), "transductive": ("ids", "text")},
         formulas={
             "": "cosines of sequences of texts with items; pre-trained on the categories of the "
             "dataset itself, not across domains",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -23,9 +22,9 @@ from benchmark.instances import Item
 from benchmark.model import TrainingView
 from benchmark.predictions import Ranking
 from benchmark.ranking import RankingInstance, rank_in_blocks
+from benchmark.words import underscored_words
 
 _RECORD, _ARRAYS = "items.json", "vectors.safetensors"
-_WORD = re.compile(r"\w+")
 
 
 class ContentKNNConfig(BaseModel):
@@ -64,7 +63,7 @@ class ContentKNN:
     def fit(self, data: TrainingView, *, seed: int) -> None:
         """Weigh the words of the catalogue; :class:`BenchError` where no item has one."""
         texts = [own_words(item) for item in data.catalogue]
-        if not any(map(_WORD.search, texts)):
+        if not any(map(underscored_words, texts)):
             raise BenchError(
                 f"Dataset {data.name!r} has no words in titles, categories, brands or attributes.",
                 fix="Use a model that reads ids alone, such as item-knn.",
@@ -73,7 +72,7 @@ class ContentKNN:
         self._vectorizer = _vectorizer()
         self.vectors = sparse.csr_array(self._vectorizer.fit_transform(texts))
 
-    def predict(self, instances: Sequence[RankingInstance]) -> Iterator[Ranking]:
+    def predict(self, instances: Sequence[RankingInstance]) -> Iterable[Ranking]:
         """Rank the catalogue by :meth:`scores`."""
         return rank_in_blocks(instances, self.scores, self.item_ids)
 
@@ -116,4 +115,6 @@ class ContentKNN:
 
 
 def _vectorizer(words: Sequence[str] | None = None) -> TfidfVectorizer:
-    return TfidfVectorizer(token_pattern=_WORD.pattern, vocabulary=words)
+    return TfidfVectorizer(
+        tokenizer=underscored_words, token_pattern=None, lowercase=False, vocabulary=words
+    )

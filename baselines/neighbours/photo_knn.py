@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +69,7 @@ class PhotoKNN:
         self.vectors = unit(found.vectors(rows, config.scaling).numpy())
         self._rows, self._of_items = dict(found.rows), found.of_items
 
-    def predict(self, instances: Sequence[RankingInstance]) -> Iterator[Ranking]:
+    def predict(self, instances: Sequence[RankingInstance]) -> Iterable[Ranking]:
         """Rank the catalogue by :meth:`scores`."""
         return rank_in_blocks(instances, self.scores, self.item_ids)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
@@ -79,7 +79,7 @@ class NeighbourRanker(ABC, Generic[Settings]):
         if self.config.past == "whole":
             self._pasts = pasts
 
-    def predict(self, instances: Sequence[RankingInstance]) -> Iterator[Ranking]:
+    def predict(self, instances: Sequence[RankingInstance]) -> Iterable[Ranking]:
         """Rank the catalogue by :meth:`scores`."""
         return rank_in_blocks(instances, self.scores, self.item_ids)
 

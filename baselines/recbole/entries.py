@@ -16,6 +16,7 @@ def _recbole(
     tasks: tuple[str, ...] = ("recommendation",),
     variants: dict[str, dict[str, object]] | None = None,
     space: dict[str, object] | None = None,
+    reads: dict[str, tuple[str, ...]] | None = None,
 ) -> ModelEntry:
     """A system out of RecBole: ``target`` is its module and class in ``baselines.recbole``."""
     return ModelEntry(
@@ -27,6 +28,7 @@ def _recbole(
         variants=variants or {},
         requires=("recbole",),
         extra="recbole",
+        reads=reads or {"": ("ids",)},
         space={"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}, **(space or {})},
         before_python=(3, 12),  # ray<=2.6.3, which it pins and the networks do not use
         alone="recbole==1.2.1",
@@ -107,6 +109,7 @@ MODELS: tuple[ModelEntry, ...] = (
         target="s3rec:S3Rec",
         tasks=("recommendation", "selection"),
         paper_name="S3-Rec",
+        reads={"": ("ids", "text"), "no-attributes": ("ids",)},
         variants={
             "no-pretraining": {"pretrain_epochs": 0},
             "no-attributes": {"most_attributes": 0},

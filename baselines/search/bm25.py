@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -18,12 +18,10 @@ from benchmark.host.files import read_json, write_json
 from benchmark.instances import SearchInstance
 from benchmark.model import TrainingView
 from benchmark.predictions import Ranking
-from benchmark.ranking import RankingInstance, rank_in_blocks
+from benchmark.ranking import KeyedRanker, queries
 from benchmark.registry import resolve
 
 _IDS = "items.json"
-#: The fewest best items a backend is asked for.
-_FEWEST = 64
 
 
 def _split_names(value: object) -> object:
@@ -63,6 +61,7 @@ class BM25:
         self.config = config or BM25Config()
         self.item_ids: tuple[str, ...] = ()
         self._index: Index | None = None
+        self._ranker = KeyedRanker[str]((), self._scores)
         missing = BACKENDS[self.config.backend].needs.missing()
         if missing is not None:
             raise BenchError(
@@ -81,11 +80,11 @@ class BM25:
                 fix="Choose other item texts with --set fields=...",
             )
         self._index = self._index_class()(corpus, **self._constants())
-        self.item_ids = data.catalogue.ids
+        self._know(data.catalogue.ids)
 
-    def predict(self, instances: Sequence[SearchInstance]) -> Iterator[Ranking]:
-        """Rank the catalogue for each query by BM25 score."""
-        return rank_in_blocks(instances, self._scores, self.item_ids)
+    def predict(self, instances: Sequence[SearchInstance]) -> Iterable[Ranking]:
+        """Rank the catalogue for each query by BM25 score; the same query is scored once."""
+        return self._ranker.rank(instances, [query or "" for query in queries(instances)])
 
     def save(self, folder: Path) -> None:
         """Write the item ids and the index."""
@@ -94,8 +93,12 @@ class BM25:
 
     def load(self, folder: Path) -> None:
         """Read what :meth:`save` wrote."""
-        self.item_ids = tuple(read_json(folder / _IDS))
+        self._know(read_json(folder / _IDS))
         self._index = self._index_class().load(folder, **self._constants())
+
+    def _know(self, item_ids: Sequence[str]) -> None:
+        self.item_ids = tuple(item_ids)
+        self._ranker = KeyedRanker(self.item_ids, self._scores)
 
     def _index_class(self) -> Any:
         return cast(Any, resolve(BACKENDS[self.config.backend].target))
@@ -108,18 +111,7 @@ class BM25:
             raise BenchError("bm25 has no index yet.", fix="Call fit or load first.")
         return self._index
 
-    def _scores(self, instances: Sequence[RankingInstance]) -> NDArray[np.float64]:
-        """Scores (n, items); instances that share a query are scored once."""
-        index = self._fitted()
-        asked: dict[tuple[str, int], NDArray[np.floating]] = {}
-        rows = []
-        for instance in instances:
-            assert isinstance(instance, SearchInstance)
-            # Enough of the best to fill the answer with all barred items among them. Powers of
-            # two, by the instance alone: users share them, and a batch changes no score.
-            wanted = max(_FEWEST, instance.k + len(instance.exclude))
-            key = instance.query, 1 << (wanted - 1).bit_length()
-            if key not in asked:
-                asked[key] = index.scores(words(instance.query), most=key[1])
-            rows.append(asked[key])
-        return np.stack(rows).astype(np.float64)
+    def _scores(self, query: str, most: int) -> NDArray[np.float64]:
+        """Scores (items,) of a query, right for the ``most`` best."""
+        # In float64 as they are: texts of the same words have the same sum.
+        return np.asarray(self._fitted().scores(words(query), most=most), np.float64)

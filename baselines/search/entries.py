@@ -17,6 +17,9 @@ _VECTORS: dict[str, object] = {
     "l2": {"low": 1e-3, "high": 1e-1, "log": True},
 }
 
+#: How the authors' code draws items; by training counts is ours.
+_AS_RELEASED: dict[str, dict[str, object]] = {"uniform": {"item_noise": 0.0}}
+
 #: What they all are.
 _search = partial(ModelEntry, tasks=("search",), group="search", cost=2)
 
@@ -25,6 +28,7 @@ MODELS: tuple[ModelEntry, ...] = (
         name="bm25",
         target="baselines.search.bm25:BM25",
         paper_name="BM25",
+        reads={"": ("text",)},
         variants={
             "category": {"fields": ("category",)},
             "rank-bm25": {"backend": "rank-bm25"},
@@ -53,19 +57,25 @@ MODELS: tuple[ModelEntry, ...] = (
         name="hem",
         target="baselines.search.hem:HEM",
         paper_name="HEM",
+        variants=_AS_RELEASED,
+        reads={"": ("ids", "text")},
         space={"query_weight": {"low": 0.0, "high": 1.0}, **_VECTORS},
     ),
     _search(
         name="zam",
         target="baselines.search.zam:ZAM",
         paper_name="ZAM",
+        variants=_AS_RELEASED,
+        reads={"": ("ids", "text")},
         space={"attention_units": {"low": 1, "high": 10}, **_VECTORS},
     ),
     _search(
         name="rtm",
         target="baselines.search.rtm:RTM",
         paper_name="RTM",
+        reads={"": ("text",)},
         variants={
+            "pre-norm": {"network": "pre-norm"},
             "paper": {
                 "embedding_size": 128,
                 "heads": 8,

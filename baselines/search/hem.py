@@ -25,9 +25,10 @@ class HEMNetwork(VectorNetwork):
     """M = (1 - lambda) u + lambda q; users, items and words share one space."""
 
     def __init__(
-        self, *, users: int, items: int, words: int, width: int, query_weight: float, l2: float
-    ) -> None:
-        super().__init__(items=items, words=words, width=width, l2=l2)
+        self, *, users: int, items: int, words: int, width: int, query_weight: float, l2: float,
+        biases: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(items=items, words=words, width=width, l2=l2, biases=biases)
         self.users = vector_table(users, width)
         self.query_weight = query_weight
 
@@ -53,8 +54,11 @@ class HEM(VectorModel):
 
     Ai et al., "Learning a Hierarchical Embedding Model for Personalized Product Search" (SIGIR
     2017): maximises log P(words of u | u) + log P(words of i | i) + log P(i | u, q) over
-    purchases, each softmax by negative sampling from the unigram distribution to the power 0.75;
-    5 negatives, lambda 0.5, L2 0.005, one space of 100 to 400 dimensions. The words of a user are
+    purchases, each softmax by negative sampling with 5 negatives; lambda 0.5, L2 0.005, one space
+    of 100 to 400 dimensions. Words are drawn from the unigram distribution to the power 0.75; that
+    items are too is ours, the authors' code draws all items alike (``hem:uniform``) and learns
+    biases of words and items (``biases``). Its three losses and its scores are held to that
+    code (``tests/golden/data/hem.json``). The words of a user are
     the documents of their purchases (reviews, or item texts where nobody reviewed), those of an
     item its text and all training reviews of it. Trained with Adam and batches of
     ``words_per_purchase`` words instead of SGD over single words.
@@ -77,6 +81,7 @@ class HEM(VectorModel):
             width=self.config.embedding_size,
             query_weight=self.config.query_weight,
             l2=self.config.l2,
+            biases=self.config.biases != "none",
         )
 
     def training_columns(

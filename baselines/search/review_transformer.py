@@ -98,6 +98,15 @@ class ReviewTransformer(nn.Module):
         (B, U) and ``item_real`` (B, C, I) are false at padding. U and I may be smaller than the
         most that there are positions for.
         """
+        instances, candidates = item.shape[:2]
+        x, real = self.sequences(query, user, user_real, item, item_real)
+        scores: Tensor = self.score(self.read(x, ~real))
+        return scores.view(instances, candidates)
+
+    def sequences(
+        self, query: Tensor, user: Tensor, user_real: Tensor, item: Tensor, item_real: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return x (S, L, d) of S = B C sequences, and where they are real (S, L)."""
         instances, candidates, per_item, width = item.shape
         per_user = user.shape[1]
         at = self.positions.weight
@@ -121,11 +130,14 @@ class ReviewTransformer(nn.Module):
             ],
             2,
         ).reshape(len(x), -1)  # (S, L)
+        return x, real
+
+    def read(self, x: Tensor, padding: Tensor) -> Tensor:
+        """Return h_0 (S, d) of sequences x (S, L, d), of which ``padding`` (S, L) is not read."""
         for block in self.blocks:
             # Nothing but the first place of the last layer is read.
-            x = block(x, ~real, first_only=block is self.blocks[-1])
-        scores: Tensor = self.score(x[:, 0])
-        return scores.view(instances, candidates)
+            x = block(x, padding, first_only=block is self.blocks[-1])
+        return x[:, 0]
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the binary cross-entropy of the taken item (the first) against all others.

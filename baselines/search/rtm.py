@@ -17,6 +17,7 @@ from baselines.learning.ranker import Asked
 from baselines.search.adapter import SearchModel, SearchSettings
 from baselines.search.candidates import BM25Order
 from baselines.search.documents import Documents, narrow
+from baselines.search.pre_norm import PreNormTransformer
 from baselines.search.review_transformer import ReviewTransformer
 from baselines.search.texts import SearchTexts
 from benchmark.data.instances.timeline import Timeline
@@ -45,6 +46,9 @@ class RTMSettings(SearchSettings):
     batch_size: int = Field(64, ge=1, le=1_000_000, description="training purchases a step")
     validation_users: int = Field(
         200, ge=1, description="most validation users asked after an epoch, evenly spaced"
+    )
+    network: Literal["post-norm", "pre-norm"] = Field(
+        "post-norm", description="the transformer: ours, or the one of the authors' code"
     )
     embedding_size: int = Field(64, ge=1, le=8192, description="width of words and reviews")
     layers: int = Field(2, ge=1, le=64, description="of the transformer")
@@ -76,6 +80,10 @@ class RTM(SearchModel):
     an item may have none left, and a sequence without item would give the target away. Where a
     purchase has no review (or none that a model may see: new users, the validation part), the
     item's text takes its place on the user's side. Reviews are ordered newest first.
+
+    The network is another than the authors': norms behind each part, ReLU, learned positions, the
+    item's at a fixed place. Theirs is ``rtm:pre-norm`` (:mod:`baselines.search.pre_norm`), which
+    reads the oldest review first.
 
     The transformer runs once an item and question, so it ranks the first ``candidates`` items of
     BM25 that the question does not bar, and all others follow in BM25's order. With
@@ -121,7 +129,8 @@ class RTM(SearchModel):
         return texts
 
     def _new_network(self) -> nn.Module:
-        return ReviewTransformer(
+        networks = {"post-norm": ReviewTransformer, "pre-norm": PreNormTransformer}
+        return networks[self.config.network](
             words=len(self.vocabulary),
             width=self.config.embedding_size,
             layers=self.config.layers,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Literal
 
 from bm25s.stopwords import STOPWORDS_EN
 
 from benchmark.instances import Item
-
-_WORD = re.compile(r"\w+")
+from benchmark.words import underscored_words
 
 TextField = Literal["category", "title", "brand", "description"]
 
@@ -28,4 +26,4 @@ def document(item: Item, fields: Sequence[TextField]) -> str:
 
 def words(text: str) -> list[str]:
     """Split into lower-cased words without Lucene's 33 English stop words; no stemming."""
-    return [word for word in _WORD.findall(text.lower()) if word not in STOPWORDS_EN]
+    return [word for word in underscored_words(text) if word not in STOPWORDS_EN]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -34,7 +34,14 @@ class VectorSettings(SearchSettings):
         5, ge=1, le=1000, description="words of an item (and user) drawn at each purchase"
     )
     item_noise: float = Field(
-        0.75, ge=0, le=2, description="power of training counts that items are drawn against"
+        0.75,
+        ge=0,
+        le=2,
+        description="power of training counts that items are drawn against; 0, the authors': all "
+        "alike",
+    )
+    biases: Literal["none", "learned", "ranked"] = Field(
+        "none", description="of words and items: none; learned, as the authors'; or ranked by too"
     )
     l2: float = Field(0.005, ge=0, le=10, description="squared length of the vectors of a batch")
 
@@ -65,11 +72,15 @@ class VectorNetwork(nn.Module, ABC):
     their vectors is large.
     """
 
-    def __init__(self, *, items: int, words: int, width: int, l2: float) -> None:
+    def __init__(
+        self, *, items: int, words: int, width: int, l2: float, biases: bool = False
+    ) -> None:
         super().__init__()
         self.words = vector_table(words + 1, width, padding_idx=0)
         self.items = vector_table(items, width)
         self.encode_query = QueryEncoder(width)
+        self.word_biases = _zeros(words + 1) if biases else None
+        self.item_biases = _zeros(items) if biases else None
         self.l2 = l2
 
     @abstractmethod
@@ -83,6 +94,8 @@ class VectorNetwork(nn.Module, ABC):
         wrong = self.items(batch["wrong_items"])  # (B, N, d)
         right_score = (question * item).sum(-1)
         wrong_score = (wrong @ question[:, :, None]).squeeze(-1)  # (B, N)
+        right_score = _with_bias(right_score, self.item_biases, batch["item"])
+        wrong_score = _with_bias(wrong_score, self.item_biases, batch["wrong_items"])
         loss = negative_sampling_loss(right_score, wrong_score)
         loss = loss + self.word_loss(item, batch["item_words"], batch["wrong_item_words"])
         if self.l2:
@@ -97,6 +110,8 @@ class VectorNetwork(nn.Module, ABC):
         column = centre[:, :, None]  # (B, d, 1)
         right_score = (self.words(right) @ column).squeeze(-1)  # (B, W)
         wrong_score = (self.words(wrong.flatten(1)) @ column).view_as(wrong)  # (B, W, N)
+        right_score = _with_bias(right_score, self.word_biases, right)
+        wrong_score = _with_bias(wrong_score, self.word_biases, wrong)
         real = (right > 0).to(centre.dtype)
         loss = (negative_sampling_loss(right_score, wrong_score) * real).sum(1)
         return loss / real.sum(1).clamp(min=1)
@@ -105,6 +120,17 @@ class VectorNetwork(nn.Module, ABC):
         """Squared length of ``centre`` (B, d) plus the mean one of ``words`` (B, W): (B,)."""
         named: Tensor = self.words(words)  # (B, W, d)
         return centre.square().sum(-1) + named.square().sum(-1).mean(-1)
+
+
+def _zeros(rows: int) -> nn.Embedding:
+    table = nn.Embedding(rows, 1)
+    nn.init.zeros_(table.weight)
+    return table
+
+
+def _with_bias(scores: Tensor, biases: nn.Embedding | None, numbers: Tensor) -> Tensor:
+    """``scores`` (...) of the words or items ``numbers`` (...), with their biases if any."""
+    return scores if biases is None else scores + biases(numbers)[..., 0]
 
 
 def vector_table(rows: int, width: int, padding_idx: int | None = None) -> nn.Embedding:
@@ -177,6 +203,8 @@ class VectorModel(SearchModel):
         query = self.vocabulary.padded([instance.query for instance in asked])
         batch = on_device({"query": query, **self._question(asked)})
         scores: Tensor = network.question(batch) @ network.items.weight.T  # (ROWS, items)
+        if self.config.biases == "ranked":
+            scores = scores + network.item_biases.weight[:, 0]
         return scores.cpu().numpy()
 
     def _can_score(self, instance: Any) -> bool:

@@ -32,8 +32,10 @@ class ZAMSettings(VectorSettings):
 class ZAMNetwork(VectorNetwork):
     """M = q + u, where u is what the query attends to among past items and a zero vector."""
 
-    def __init__(self, *, items: int, words: int, width: int, units: int, l2: float) -> None:
-        super().__init__(items=items, words=words, width=width, l2=l2)
+    def __init__(
+        self, *, items: int, words: int, width: int, units: int, l2: float, biases: bool = False
+    ) -> None:
+        super().__init__(items=items, words=words, width=width, l2=l2, biases=biases)
         self.units = units
         self.attend = nn.Linear(width, width * units)  # W_f and b
         self.combine = nn.Linear(units, 1, bias=False)  # W_h
@@ -80,6 +82,7 @@ class ZAM(VectorModel):
             width=self.config.embedding_size,
             units=self.config.attention_units,
             l2=self.config.l2,
+            biases=self.config.biases != "none",
         )
 
     def training_columns(

@@ -15,6 +15,7 @@ def _trivial(
     variants: dict[str, dict[str, object]] | None = None,
     *,
     blind: tuple[str, ...] = (),
+    reads: tuple[str, ...] = (),
 ) -> ModelEntry:
     """A baseline: ``target`` is its module and class in ``baselines.trivial``."""
     return ModelEntry(
@@ -26,6 +27,7 @@ def _trivial(
         cost=0,
         variants=variants or {},
         blind=blind,
+        reads={"": reads},
     )
 
 
@@ -37,15 +39,22 @@ MODELS: tuple[ModelEntry, ...] = (
         ("recommendation", "search"),
         variants={"repeat": {"own": "whole"}, "within-query": {"within_query": True}},
         blind=("", "within-query"),
+        reads=("ids",),
     ),
-    _trivial("repeat-last", "repeat_last:RepeatLast", ("recommendation", "search")),
-    _trivial("history-within-query", "history_within_query:HistoryWithinQuery", ("search",)),
+    _trivial("repeat-last", "repeat_last:RepeatLast", ("recommendation", "search"), reads=("ids",)),
+    _trivial(
+        "history-within-query",
+        "history_within_query:HistoryWithinQuery",
+        ("search",),
+        reads=("ids", "text"),
+    ),
     _trivial(
         "mean-rating",
         "mean_rating:MeanRating",
         ("preference",),
         variants={name: {"effects": name} for name in ("global", "user", "item")},
         blind=("global", "item"),
+        reads=("ids",),
     ),
     _trivial("select-all", "select_all:SelectAll", ("selection",), blind=("",)),
     _trivial(
@@ -53,8 +62,14 @@ MODELS: tuple[ModelEntry, ...] = (
         "majority_category:MajorityCategory",
         ("selection",),
         blind=("",),
+        reads=("text",),
     ),
-    _trivial("template", "template:Template", ("explanation",)),
-    _trivial("random-photo", "random_photo:RandomPhoto", ("image-generation",)),
-    _trivial("retrieved-photo", "retrieved_photo:RetrievedPhoto", ("image-generation",)),
+    _trivial("template", "template:Template", ("explanation",), reads=("text",)),
+    _trivial("random-photo", "random_photo:RandomPhoto", ("image-generation",), reads=("photos",)),
+    _trivial(
+        "retrieved-photo",
+        "retrieved_photo:RetrievedPhoto",
+        ("image-generation",),
+        reads=("ids", "photos"),
+    ),
 )

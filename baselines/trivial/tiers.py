@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from baselines.learning.past import Pasts, Reach, training_counts
 from baselines.learning.queries import answering
 from benchmark.host.files import read_json, write_json
-from benchmark.instances import SearchInstance
 from benchmark.model import TrainingView
 from benchmark.predictions import Ranking
-from benchmark.ranking import RankingInstance, rank_in_blocks
+from benchmark.ranking import KeyedRanker, RankingInstance, queries, rank_in_blocks
 
 _STATE = "counts.json"
 
@@ -35,6 +34,7 @@ class Tiers:
         self._queries: tuple[str | None, ...] = ()
         self._pasts = Pasts()
         self._index: dict[str, int] = {}
+        self._ranker = KeyedRanker[str | None]((), self._scores_of)
 
     def fit(self, data: TrainingView, *, seed: int) -> None:
         """Count the training interactions of every catalogue item; keep users' pasts if asked."""
@@ -44,9 +44,12 @@ class Tiers:
         if self.own == "whole":
             self._pasts = Pasts.of(data.interactions("train"), data.catalogue)
 
-    def predict(self, instances: Sequence[RankingInstance]) -> Iterator[Ranking]:
-        """Rank the catalogue by :meth:`scores`."""
-        return rank_in_blocks(instances, self.scores, self.item_ids)
+    def predict(self, instances: Sequence[RankingInstance]) -> Iterable[Ranking]:
+        """Rank the catalogue by :meth:`scores`, once for users of whom nothing is looked at."""
+        if self.own is not None:
+            return rank_in_blocks(instances, self.scores, self.item_ids)
+        asked = queries(instances) if self.within_query else [None] * len(instances)
+        return self._ranker.rank(instances, asked)
 
     def save(self, folder: Path) -> None:
         """Write item ids, counts and queries as JSON, and users' pasts if they are asked for."""
@@ -67,18 +70,28 @@ class Tiers:
         """Return scores (n, items): counts, and above them each tier that is asked for."""
         scores = np.tile(self.counts.astype(np.float64), (len(instances), 1))
         most = float(self.counts.max(initial=0))
-        above = most + len(self.item_ids) + 1  # more than any count or own item has
-        asked: dict[str, NDArray[np.bool_]] = {}
+        asked = queries(instances)
+        of_query = {query: self._asked(query) for query in dict.fromkeys(asked)}
         for row, instance in enumerate(instances):
             if self.own is not None:
                 own = self._pasts.before(instance, self._index)
                 scores[row, own] = most + np.arange(len(own), 0, -1)
-            if self.within_query and isinstance(instance, SearchInstance):
-                if instance.query not in asked:
-                    asked[instance.query] = answering(instance.query, self._queries)
-                scores[row, asked[instance.query]] += above
+            scores[row] += of_query[asked[row]]
         return scores
+
+    def _scores_of(self, query: str | None, most: int) -> NDArray[np.float64]:
+        """The scores (items,) of everyone who asks for ``query``."""
+        return self.counts.astype(np.float64) + self._asked(query)
+
+    def _asked(self, query: str | None) -> NDArray[np.float64]:
+        """What is added (items,) to items of the asked category."""
+        if not self.within_query or query is None:
+            return np.zeros(len(self.item_ids))
+        # More than any count or own item has.
+        above = float(self.counts.max(initial=0)) + len(self.item_ids) + 1
+        return answering(query, self._queries) * above
 
     def _know(self, item_ids: Sequence[str], counts: NDArray[np.int64]) -> None:
         self.item_ids, self.counts = tuple(item_ids), counts
         self._index = {item_id: i for i, item_id in enumerate(self.item_ids)}
+        self._ranker = KeyedRanker(self.item_ids, self._scores_of)

@@ -24,7 +24,10 @@ def doctor(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Report on the environment; check a model's order and batch-size invariance."""
+    """Report on the environment; check a model's order and batch-size invariance.
+
+    A model that tells what its fit learned is quoted: UniMP its gates of cross-attention.
+    """
     from benchmark.commands.options import parse_settings
     from benchmark.doctor import check_model, describe_environment
     from benchmark.host.home import find_home
@@ -33,7 +36,10 @@ def doctor(
     with output_to_stderr():
         result: dict[str, Any] = {"environment": describe_environment(place)}
         if model is not None:
-            result["model"] = check_model(model, data, place, parse_settings(settings or []))
+            checked = check_model(model, data, place, parse_settings(settings or []))
+            result["model"] = dict(checked.problems)
+            if checked.learned:
+                result["learned"] = dict(checked.learned)
     if as_json:
         print_json(result)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmark.host.console import note, print_json
+from benchmark.host.console import complain, print_json
 
 
 def finish(outcome: dict[str, Any], name: str, *, as_json: bool) -> None:
@@ -22,6 +22,6 @@ def finish(outcome: dict[str, Any], name: str, *, as_json: bool) -> None:
             print(f"{part[name]}  {word}, {for_people(part['bytes'])}")
         print(f"{len(outcome['removed'])} {word}, {for_people(outcome['bytes'])} in all")
     for part in outcome["kept"]:
-        note(f"{part[name]} is kept: {part['why']}.")
+        complain(f"{part[name]} is kept: {part['why']}.")
     if outcome["kept"]:
         raise SystemExit(1)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchmark.commands.options import HomeOption, JsonOption
 from benchmark.commands.output import chosen_format, deliver
-from benchmark.errors import UsageError
+from benchmark.errors import UsageError, unknown_name
 from benchmark.report.figures import FIGURE_NAMES
+
+if TYPE_CHECKING:
+    from benchmark.report.formats.sheet import TableStyle
 
 app = typer.Typer()
 
@@ -39,12 +42,19 @@ def report(
         str | None,
         typer.Option("--model", help="Whose newest run a figure shows [default: unimp]."),
     ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            "--metrics",
+            help="all: coverage, Gini, novelty, popularity and diversity of lists too.",
+        ),
+    ] = None,
     output_format: Annotated[
         str | None,
         typer.Option(
             "--format",
             help="text, md, tex, html, csv or json [default: by --out, else text]; of a figure "
-            "png or svg [png].",
+            "png, svg or pdf [png].",
         ),
     ] = None,
     out: Annotated[
@@ -55,6 +65,26 @@ def report(
             "figure-NAME-TABLE.FORMAT, here].",
         ),
     ] = None,
+    decimals: Annotated[
+        int | None,
+        typer.Option("--decimals", min=0, max=10, help="Digits of metrics [4; of percent 2]."),
+    ] = None,
+    percent: Annotated[
+        bool, typer.Option("--percent", help="Metrics between 0 and 1 as percentages.")
+    ] = False,
+    intervals: Annotated[
+        bool | None,
+        typer.Option(
+            "--intervals/--no-intervals", help="With intervals [tex: where a page has the room]."
+        ),
+    ] = None,
+    paper: Annotated[
+        bool, typer.Option("--paper/--no-paper", help="The paper's numbers beside the measured.")
+    ] = True,
+    spread: Annotated[
+        bool, typer.Option("--std", help="Standard deviations over seeds in place of intervals.")
+    ] = False,
+    bare: Annotated[bool, typer.Option("--bare", help="A figure without title and notes.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -68,8 +98,14 @@ def report(
     """
     if out is not None and (not out.name or out.is_dir()):
         raise UsageError(f"--out {str(out)!r} is a folder.", fix="Give the name of a file.")
+    if metrics not in (None, "all"):
+        raise unknown_name("value of --metrics", str(metrics), ["all"])
     if figure is not None:
-        _draw(figure, table, data, model, output_format, out, home, as_json)
+        if metrics is not None:
+            raise UsageError(
+                "--metrics belongs to a table, not to a figure.", fix="Leave out one of them."
+            )
+        _draw(figure, table, data, model, output_format, out, home, as_json, bare)
     elif table is None:
         raise UsageError(
             "report needs --table or --figure.",
@@ -81,19 +117,38 @@ def report(
             fix="Leave out --model, or give --figure generation instead of --table.",
         )
     else:
+        from benchmark.report.formats.sheet import TableStyle
+
+        if bare:
+            raise UsageError("--bare belongs to --figure.", fix="Leave out --bare.")
         chosen = chosen_format(output_format, out, as_json=as_json)  # before the work
-        _print_table(table, data, chosen, out, home)
+        style = TableStyle(decimals, percent, intervals, paper, spread)
+        if chosen in ("csv", "json") and style != TableStyle():
+            raise UsageError(
+                f"{chosen} has every number in full: --decimals, --percent, --intervals, --paper "
+                "and --std change nothing in it.",
+                fix="Leave them out, or choose text, md, tex or html.",
+            )
+        _print_table(table, data, chosen, style, out, home, beyond=metrics is not None)
 
 
 def _print_table(
-    table: str, data: str | None, output_format: str, out: Path | None, home: Path | None
+    table: str,
+    data: str | None,
+    output_format: str,
+    style: TableStyle,
+    out: Path | None,
+    home: Path | None,
+    *,
+    beyond: bool,
 ) -> None:
     from benchmark.host.home import find_home
     from benchmark.report.build import build_report
     from benchmark.report.formats.render import render
 
-    report = build_report(table, home=find_home(home), data=data)
-    deliver(render(report, output_format, styled=None if out is None else False), out)
+    report = build_report(table, home=find_home(home), data=data, beyond=beyond)
+    styled = None if out is None else False
+    deliver(render(report, output_format, styled=styled, style=style), out)
 
 
 def _draw(
@@ -105,6 +160,7 @@ def _draw(
     out: Path | None,
     home: Path | None,
     as_json: bool,
+    bare: bool,
 ) -> None:
     from benchmark.host.console import print_json
     from benchmark.host.home import find_home
@@ -118,6 +174,7 @@ def _draw(
         table=table,
         output_format=output_format,
         out=out,
+        bare=bare,
     )
     if as_json:
         print_json(describe(drawing, path))

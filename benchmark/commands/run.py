@@ -162,6 +162,7 @@ def _executed(specs: Sequence[RunSpec], home: Home, *, force: bool) -> list[Stor
     import time
 
     from benchmark.data.opening import ensure_dataset
+    from benchmark.host.progress import part
     from benchmark.runs.runner import execute, warn_of_failures
 
     started = time.time()
@@ -169,8 +170,9 @@ def _executed(specs: Sequence[RunSpec], home: Home, *, force: bool) -> list[Stor
     names = dict.fromkeys(spec.data for spec in specs)
     datasets = {name: ensure_dataset(name, home) for name in names}
     runs = []
-    for spec in specs:
-        finished = execute(spec, datasets[spec.data], home, force=force, since=started)
+    for number, spec in enumerate(specs, 1):
+        with part("run", number, len(specs)):
+            finished = execute(spec, datasets[spec.data], home, force=force, since=started)
         warn_of_failures(finished)
         runs.append(finished)
     return runs

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.compare.beyond import LEGEND, RANKED, beyond_accuracy
 from benchmark.compare.evidence import FEW_USERS_NOTE, Tested, tested
 from benchmark.compare.slices import slices_of
 from benchmark.data.opening import open_dataset
@@ -156,6 +157,20 @@ class SliceRow(MetricRow):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BeyondRow:
+    """One measure of both runs' lists beyond accuracy (:mod:`benchmark.metrics.beyond`)."""
+
+    metric: str
+    a: float | None
+    b: float | None
+
+    @property
+    def difference(self) -> float | None:
+        """Return a - b, ``None`` where one of them has no value."""
+        return None if self.a is None or self.b is None else self.a - self.b
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """Two runs side by side; ``notes`` are sentences about what the numbers leave out."""
 
@@ -164,6 +179,7 @@ class Comparison:
     metrics: tuple[MetricRow, ...]
     slices: tuple[SliceRow, ...]
     notes: tuple[str, ...]
+    beyond: tuple[BeyondRow, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the document that ``unimp-bench compare --json`` prints."""
@@ -174,6 +190,9 @@ class Comparison:
             "b": _run_json(self.b),
             "metrics": [asdict(row) for row in self.metrics],
             "slices": [asdict(row) for row in self.slices],
+            "beyond_accuracy": [
+                {**asdict(row), "difference": row.difference} for row in self.beyond
+            ],
             "notes": list(self.notes),
         }
 
@@ -184,20 +203,23 @@ def compare_runs(
     """Compare run ``a`` with run ``b``, paired by instance and clustered by user.
 
     All metrics both have, or those named; slices are of the named ones, else of the task's
-    primary metric. Slices need the dataset the runs are over in ``home``; without it a note
-    says so. Raises :class:`~benchmark.errors.UsageError` for runs that cannot be compared and
-    :class:`BenchError` for damaged ones.
+    primary metric. Where none is named, lists are measured beyond accuracy too. That and slices
+    need the dataset the runs are over in ``home``; without it a note says so. Raises
+    :class:`~benchmark.errors.UsageError` for runs that cannot be compared and :class:`BenchError`
+    for damaged ones.
     """
     both = pair(a, b, tuple(metrics))
     everything = np.ones(len(both.ids), dtype=np.bool_)
     rows = _rows(both, [(metric, everything) for metric in both.metrics])
     slices, notes = _slices(a, both, home, _sliced(a, both, metrics))
+    beyond, more = ([], []) if metrics else _beyond(a, b, home)
     return Comparison(
         a=a,
         b=b,
         metrics=tuple(rows),
         slices=tuple(slices),
-        notes=(*_about(a, b, [*rows, *slices]), *notes),
+        notes=(*_about(a, b, [*rows, *slices]), *notes, *more),
+        beyond=tuple(beyond),
     )
 
 
@@ -228,6 +250,19 @@ def _slices(
             for row, part in zip(of_metric, found, strict=True)
         ]
     return rows, []
+
+
+def _beyond(a: StoredRun, b: StoredRun, home: Home) -> tuple[list[BeyondRow], list[str]]:
+    """Measures of the lists of a ranking task, whatever their targets."""
+    if a.manifest["task"] not in RANKED:
+        return [], []
+    try:
+        measures = beyond_accuracy(str(a.manifest["data"]), home)
+        one, other = measures.measure(a), measures.measure(b)
+    except BenchError as error:  # the comparison itself needs no predictions
+        return [], [f"Nothing beyond accuracy: {error.message}"]
+    rows = [BeyondRow(metric=name, a=one[name], b=other[name]) for name in one]
+    return rows, [LEGEND, *measures.notes]
 
 
 def _rows(both: Pair, parts: Sequence[tuple[Metric, NDArray[np.bool_]]]) -> list[MetricRow]:

@@ -30,6 +30,7 @@ class Catalogue(Sequence[Item]):
         }
         self.queries: tuple[str | None, ...] = tuple(frame["query"].to_list())
         self._items: list[Item | None] = [None] * len(self.ids)
+        self._in_order: Sequence[str] = self.ids
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -49,6 +50,22 @@ class Catalogue(Sequence[Item]):
             item = self._build(index)
             self._items[index] = item
         return item
+
+    def at(self, indices: Sequence[int]) -> tuple[Item, ...]:
+        """Return the items with these (non-negative) indices."""
+        items = tuple(map(self._items.__getitem__, indices))
+        if not all(items):  # some are not built yet
+            return tuple([self[index] for index in indices])
+        return items  # type: ignore[return-value]
+
+    def is_in_order(self, item_ids: Sequence[str]) -> bool:
+        """Return whether ``item_ids`` are the catalogue's, in index order."""
+        if item_ids is not self._in_order:
+            if tuple(item_ids) != self.ids:
+                return False
+            if isinstance(item_ids, tuple):
+                self._in_order = item_ids  # compared once, not for every block of instances
+        return True
 
     def by_id(self, item_id: str) -> Item:
         """Return the item called ``item_id``; raises :class:`BenchError` when there is none."""

@@ -8,13 +8,12 @@ says nothing a whole department does not say.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+from benchmark.words import joined_words, written_words
 
 STOP_WORDS = frozenset(
-    _WORD.findall(
+    joined_words(
         "a an and as at by for from in into is it its of off on or other others out over per "
         "than that the their this to under up via with without"
     )
@@ -22,8 +21,8 @@ STOP_WORDS = frozenset(
 
 
 def words(text: str) -> list[str]:
-    """Return lower-case words: letters and digits, inner hyphens and apostrophes kept."""
-    return _WORD.findall(text.lower())
+    """Return lower-case words of any script, inner hyphens and apostrophes kept."""
+    return joined_words(text)
 
 
 def category_query(path: Sequence[str]) -> str | None:
@@ -32,6 +31,6 @@ def category_query(path: Sequence[str]) -> str | None:
     if len(levels) < 2:
         return None
     kept = dict.fromkeys(
-        word for level in levels for word in words(level) if word not in STOP_WORDS
+        word for level in levels for word in written_words(level) if word not in STOP_WORDS
     )
     return " ".join(kept) or None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import io
 import os
 import shutil
@@ -41,8 +42,36 @@ def width() -> int:
     return shutil.get_terminal_size((100, 24)).columns
 
 
+class Volume(enum.IntEnum):
+    """How much is told beside results: no more than errors, notes and bars, or every step."""
+
+    QUIET = 0
+    NORMAL = 1
+    VERBOSE = 2
+
+
+_volume = Volume.NORMAL
+
+
+def volume() -> Volume:
+    """Return how much is told."""
+    return _volume
+
+
+def set_volume(wanted: Volume) -> None:
+    """Decide how much is told from now on."""
+    global _volume
+    _volume = wanted
+
+
 def note(text: str) -> None:
     """Tell the user something in passing: a line on standard error, beside any result."""
+    if _volume > Volume.QUIET:
+        complain(text)
+
+
+def complain(text: str) -> None:
+    """Print a line on standard error however quiet it is to be: an error, the answer to a slip."""
     print(text, file=sys.stderr)
 
 

@@ -40,6 +40,11 @@ class Home:
         """Return the folder of stamps of unchanged files (:mod:`benchmark.host.stamps`)."""
         return self.root / "stamps"
 
+    @property
+    def verified(self) -> Path:
+        """Return the folder of what was found of submissions (:mod:`leaderboards.site.kept`)."""
+        return self.root / "verified"
+
     def check_writable(self) -> None:
         """Raise :class:`BenchError` now rather than after an hour of training."""
         probe = self.root / f".writable-{os.getpid()}"

@@ -1,7 +1,9 @@
 """Progress bars on standard error, with time left; silent for work under a second.
 
 Standard output stays clean for results. Where standard error is no terminal (a log file, CI)
-a plain line is printed at most every ten seconds instead of a bar.
+a plain line is printed at most every ten seconds instead of a bar. Told to be quiet, there is
+neither; told to be verbose, each piece of work also says when it is done and how long it took.
+Work in several parts says which it is at: ``stage 2 of 6``.
 """
 
 from __future__ import annotations
@@ -14,13 +16,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from benchmark.host import processes
-from benchmark.host.console import note
+from benchmark.host.console import Volume, note, volume
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
 T = TypeVar("T")
+
+#: ``stage 2 of 6`` and the like, the outermost first, of the work that is going on.
+_parts: tuple[str, ...] = ()
 
 _DELAY_SECONDS = 1.0
 _LINE_SECONDS = 10.0
@@ -30,7 +35,7 @@ class Bar:
     """Shows one piece of long work: call :meth:`advance` as it goes, :meth:`say` to annotate it."""
 
     def __init__(self, label: str, total: int | None) -> None:
-        self.label = label
+        self.label = ", ".join([*_parts, label])
         self.total = total
         self.done = 0
         self.note = ""
@@ -47,7 +52,7 @@ class Bar:
         """Count ``steps`` more as done and redraw when it is time."""
         self.done += steps
         now = time.monotonic()
-        if now - self._started < _DELAY_SECONDS or not processes.is_main():
+        if now - self._started < _DELAY_SECONDS or not _is_told():
             return
         if sys.stderr.isatty():
             self._draw()
@@ -61,6 +66,9 @@ class Bar:
             progress, _ = self._rich
             progress.stop()
             self._rich = None
+        if volume() is Volume.VERBOSE and _is_told():
+            seconds = time.monotonic() - self._started
+            note(f"{self.label}: {self.done} done in {seconds:.1f} s")
 
     def _line(self, now: float) -> str:
         seconds = now - self._started
@@ -98,6 +106,11 @@ class Bar:
         progress.update(task, completed=self.done, note=self.note)
 
 
+def _is_told() -> bool:
+    """Whether this process tells of progress."""
+    return volume() > Volume.QUIET and processes.is_main()
+
+
 @functools.cache
 def _console() -> Console:
     """One for all: a bar inside another one (a fit in a search) stands below it."""
@@ -114,6 +127,19 @@ def bar(label: str, total: int | None = None) -> Iterator[Bar]:
         yield progress
     finally:
         progress.close()
+
+
+@contextmanager
+def part(what: str, number: int, total: int) -> Iterator[None]:
+    """Say with every bar inside that this is ``what`` ``number`` of ``total``; of one, nothing."""
+    global _parts
+    before = _parts
+    if total > 1:
+        _parts = (*before, f"{what} {number} of {total}")
+    try:
+        yield
+    finally:
+        _parts = before
 
 
 def track(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:

@@ -22,6 +22,7 @@ from benchmark.host.console import note
 from benchmark.host.progress import track
 from benchmark.metrics import bertscore, families
 from benchmark.metrics.base import Metric, Statistics
+from benchmark.words import parted_words, spaced
 
 #: What a scorer may be asked for; METEOR and BERTScore resolve to a variant.
 NAMES = (
@@ -41,7 +42,8 @@ class BLEU(Metric):
     r reference tokens (Papineni et al., ACL 2002). Tokens and counts are sacrebleu's (Post, WMT
     2018): ``nrefs:1|case:mixed|eff:no|tok:13a|smooth:none``. Without smoothing, because
     sacrebleu's default depends on the absolute size of the corpus; the two differ only where
-    some p_n is 0, and then this is 0.
+    some p_n is 0, and then this is 0. Before 13a, which splits at spaces, letters of scripts
+    without spaces are set apart (:func:`benchmark.words.spaced`), as ``tok:zh`` does for Han.
 
     Statistic: N match counts, N n-gram counts, the reference's length.
     """
@@ -73,7 +75,9 @@ class ROUGE(Metric):
     """F1 of overlapping unigrams (1), bigrams (2) or of the longest common subsequence (L).
 
     Per instance, then averaged; tokens lower-cased, alphanumeric, Porter-stemmed when longer
-    than three characters: rouge-score with ``use_stemmer=True`` (Lin, 2004).
+    than three characters: rouge-score with ``use_stemmer=True`` (Lin, 2004). Of English that is
+    to the last digit its own; it drops all but a-z and 0-9, where here words of every script
+    count (:func:`benchmark.words.parted_words`), those of other letters unstemmed.
     """
 
     def __init__(self, kind: str) -> None:
@@ -251,15 +255,16 @@ class _CachedStemmer:
 
 
 class _RougeTokenizer:
-    """rouge-score's own tokenization with ``use_stemmer=True``, on the cached stemmer."""
+    """rouge-score's tokenization with ``use_stemmer=True``, for words of any script."""
 
     def __init__(self) -> None:
-        self._module = _package("rouge_score.tokenize")
         self._stemmer = _CachedStemmer()
 
     def tokenize(self, text: str) -> list[str]:
-        tokens: list[str] = self._module.tokenize(text, self._stemmer)
-        return tokens
+        return [self._stem(word) if len(word) > 3 else word for word in parted_words(text)]
+
+    def _stem(self, word: str) -> str:
+        return self._stemmer.stem(word) if word.isascii() else word  # the stems are English
 
 
 class _NoSynonyms:
@@ -270,11 +275,11 @@ class _NoSynonyms:
 
 
 def _tokenizer_13a() -> Callable[[str], list[str]]:
-    """Text -> tokens by the mteval-v13a rules, as sacrebleu applies them."""
+    """Text -> tokens by the mteval-v13a rules, as sacrebleu applies them to spaced text."""
     tokenizer = _package("sacrebleu.tokenizers.tokenizer_13a").Tokenizer13a()
 
     def tokenize(text: str) -> list[str]:
-        tokens: list[str] = tokenizer(text.rstrip()).split()
+        tokens: list[str] = tokenizer(spaced(text).rstrip()).split()
         return tokens
 
     return tokenize

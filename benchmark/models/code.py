@@ -52,6 +52,7 @@ PLUMBING = (
     "baselines.multimodal.entries",
     "baselines.neighbours.entries",
     "baselines.recbole.entries",
+    "baselines.reviews.entries",
     "baselines.search.entries",
     "baselines.simulated.entries",
     "baselines.trivial.entries",

@@ -29,6 +29,9 @@ GROUP = "unimp_bench.models"
 #: one kind of task, one system for all kinds, or an outside class, of which nothing is known.
 Role = Literal["trivial", "ceiling", "specialised", "generalist", "outside"]
 
+#: What a model may know an item by.
+MODALITIES = ("ids", "text", "photos")
+
 
 @dataclass(frozen=True, slots=True)
 class Needs:
@@ -72,10 +75,11 @@ class ModelEntry:
     hang on nothing of a user but which items are excluded, and ``learnable`` marks the ceiling of
     what the history of an instance tells: between the best of the one and the other lies what can
     be learned (:mod:`benchmark.compare.learnable`). ``reads_reviews`` marks a model that refuses
-    data without reviews, so that tables do not ask it there. ``space`` is what ``unimp-bench tune``
-    searches (:mod:`benchmark.tuning.space`): a setting's name, and a list of values or
-    ``{"low", "high", "log"}``. ``loaded`` is the class itself where ``target`` is no module, but
-    a file and a class in it, or where the class was handed over.
+    data without reviews, so that tables do not ask it there. ``reads`` maps a variant's name,
+    ``""`` for any other, to what it knows items by, any of :data:`MODALITIES`. ``space`` is what
+    ``unimp-bench tune`` searches (:mod:`benchmark.tuning.space`): a setting's name, and a list of
+    values or ``{"low", "high", "log"}``. ``loaded`` is the class itself where ``target`` is no
+    module, but a file and a class in it, or where the class was handed over.
     """
 
     name: str
@@ -96,6 +100,7 @@ class ModelEntry:
     blind: tuple[str, ...] = ()
     learnable: bool = False
     reads_reviews: bool = False
+    reads: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     space: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     loaded: type | None = field(default=None, compare=False)
 
@@ -116,6 +121,10 @@ class ModelEntry:
     def formula(self, variant: str | None) -> str | None:
         """Return what the scores of ``variant`` are, where the entry says so."""
         return self.formulas.get(variant or "", self.formulas.get(""))
+
+    def modalities(self, variant: str | None) -> tuple[str, ...]:
+        """Return what ``variant`` knows items by, of :data:`MODALITIES`; empty where unknown."""
+        return self.reads.get(variant or "", self.reads.get("", ()))
 
     def load(self, variant: str | None = None) -> type:
         """Return the model class; :class:`BenchError` when ``variant`` misses a requirement."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import stdev
 from typing import Any
 
 from benchmark.compare.evidence import Evidence, gather, interval, verdicts
@@ -13,6 +14,7 @@ from benchmark.host.home import Home
 from benchmark.host.progress import track
 from benchmark.metrics import metric_named
 from benchmark.metrics.base import Metric
+from benchmark.report.beyond_columns import with_beyond_accuracy
 from benchmark.report.contents import (
     Report,
     ReportCell,
@@ -37,12 +39,15 @@ from benchmark.report.table.specification import (
 __all__ = ["build_report", "missing_runs", "report_of"]
 
 
-def build_report(table: str, *, home: Home, data: str | None = None) -> Report:
+def build_report(
+    table: str, *, home: Home, data: str | None = None, beyond: bool = False
+) -> Report:
     """Build the report of ``table`` (paper number, name, or TOML path) over stored runs.
 
     ``data`` is the dataset of the measured columns; ``None`` takes the table's own. Where a
     table fixes its datasets, ``data`` keeps the columns of that one; a dataset the table does
     not name is asked the table's instances, and then no number of the paper stands beside it.
+    With ``beyond``, lists of recommendations are measured beyond accuracy too.
 
     Raises :class:`~benchmark.errors.UsageError` for an unknown table, a broken file, a model
     nobody knows in a user's own file, and a ``data`` that is neither prepared, nor preparable
@@ -54,7 +59,8 @@ def build_report(table: str, *, home: Home, data: str | None = None) -> Report:
     answers = collect(specification, home=home, data=data)
     if is_own(table):
         require_known_models(specification, Path(table), answers.entries)
-    return report_of(specification, answers)
+    report = report_of(specification, answers)
+    return with_beyond_accuracy(report, answers, home) if beyond else report
 
 
 def report_of(table: ResultTable, answers: Answers, *, compared: bool = True) -> Report:
@@ -184,6 +190,7 @@ def _cell(
         value=sum(score["value"] for score in scores) / len(scores),
         low=low,
         high=high,
+        deviation=stdev(score["value"] for score in scores) if len(scores) > 1 else None,
         seeds=tuple(int(run.manifest["seed"]) for run in runs),
         users=min((score["users"] for score in scores if "users" in score), default=None),
     )

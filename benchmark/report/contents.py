@@ -41,7 +41,8 @@ class ReportCell:
     three are ``None`` where nothing was measured, the bounds also where the
     ``users`` who were asked are too few for an interval. ``significant_against`` names the system
     this one differs from significantly, ``better`` the direction; both ``None`` otherwise.
-    ``share`` is the share of the learnable (:mod:`benchmark.compare.learnable`).
+    ``share`` is the share of the learnable (:mod:`benchmark.compare.learnable`). ``deviation`` is
+    the sample standard deviation of the seeds' values, ``None`` of a single one.
     """
 
     data: str
@@ -58,6 +59,7 @@ class ReportCell:
     significant_against: str | None = None
     better: bool | None = None
     share: Share | None = None
+    deviation: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,11 @@ from benchmark.compare.learnable import Learned
 from benchmark.report.contents import ReportCell, ReportColumn, ReportRow
 from benchmark.report.filling.answers import Answer, Answers
 from benchmark.report.filling.availability import sentences
+from benchmark.report.formats.sheet import INTERVAL_NOTE
 from benchmark.report.table.paper import violations
 from benchmark.report.table.specification import ResultTable
 from benchmark.runs.store import StoredRun, is_tuned
 from benchmark.stats import FEWEST_USERS
-
-INTERVAL_NOTE = "[low, high]: 95% interval, bootstrap over users."
 
 
 def has_few_users(cell: ReportCell) -> bool:

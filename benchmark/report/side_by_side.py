@@ -12,7 +12,6 @@ from benchmark.metrics import metric_named
 from benchmark.metrics.families import is_variant
 from benchmark.models.registered import entries
 from benchmark.report.footnotes import (
-    INTERVAL_NOTE,
     failure_note,
     learned_notes,
     marks_note,
@@ -22,6 +21,7 @@ from benchmark.report.footnotes import (
 from benchmark.report.formats.render import DRAWN, check_format, draw, render_json
 from benchmark.report.formats.sheet import (
     ABSENT,
+    INTERVAL_NOTE,
     METRIC_NUMBER,
     Sheet,
     SheetCell,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from io import StringIO
 
 from benchmark.compare import Comparison, MetricRow, SliceRow
@@ -35,8 +35,9 @@ def render_comparison(
 ) -> str:
     """Render ``comparison`` in one of :data:`~benchmark.report.formats.render.FORMATS`.
 
-    A table of the metrics, then one of the slices of each metric that has any. ``text`` is fitted
-    to the terminal, ``csv`` has a row for every metric and slice with all digits, ``json`` is the
+    A table of the metrics, then one of the slices of each metric that has any, then what lies
+    beyond accuracy. ``text`` is fitted to the terminal, ``csv`` has a row for every metric, slice
+    and measure with all digits, ``json`` is the
     document of ``--json``. ``styled`` is as in :func:`benchmark.report.formats.render.render`.
 
     Raises :class:`~benchmark.errors.UsageError` for an unknown format.
@@ -50,24 +51,23 @@ def render_comparison(
 
 
 def sheets_of(comparison: Comparison) -> list[Sheet]:
-    """Lay out the tables: metrics first, then slices; the notes stand below the last."""
+    """Lay out the tables: metrics, slices, beyond accuracy; the notes stand below the last."""
     sliced = [
         (f"{name} by slice", list(rows))
         for name, rows in itertools.groupby(comparison.slices, lambda row: row.metric)
     ]
     about = (f"A: {_described(comparison.a)}.", f"B: {_described(comparison.b)}.")
-    notes = (*_LEGEND, *comparison.notes)
     sheets = [
         Sheet(
             title=_title(comparison),
             row_heading="metric",
             rows=tuple(row.metric for row in comparison.metrics),
             blocks=_blocks(comparison.metrics),
-            notes=about if sliced else (*about, *notes),
+            notes=about,
             standing=_STANDING,
         )
     ]
-    for at, (title, rows) in enumerate(sliced, start=1):
+    for title, rows in sliced:
         counts = SheetColumn("instances", tuple(SheetCell(str(row.instances)) for row in rows))
         sheets.append(
             Sheet(
@@ -75,11 +75,33 @@ def sheets_of(comparison: Comparison) -> list[Sheet]:
                 row_heading="slice",
                 rows=tuple(f"{row.by}: {row.value}" for row in rows),
                 blocks=((counts,), *_blocks(rows)),
-                notes=notes if at == len(sliced) else (),
                 standing=_STANDING,
             )
         )
+    if comparison.beyond:
+        sheets.append(_beyond_accuracy(comparison))
+    last = sheets[-1]
+    sheets[-1] = replace(last, notes=(*last.notes, *_LEGEND, *comparison.notes))
     return sheets
+
+
+def _beyond_accuracy(comparison: Comparison) -> Sheet:
+    """Values and differences alone: sets of lists have no instances to pair."""
+    rows = comparison.beyond
+    columns = [
+        _column(heading, [None if v is None else f"{v:{METRIC_NUMBER}}" for v in values])
+        for heading, values in (
+            ("A", [row.a for row in rows]),
+            ("B", [row.b for row in rows]),
+            ("A - B", [row.difference for row in rows]),
+        )
+    ]
+    return Sheet(
+        title="Beyond accuracy",
+        row_heading="measure",
+        rows=tuple(row.metric for row in rows),
+        blocks=(tuple(columns),),
+    )
 
 
 def _title(comparison: Comparison) -> str:
@@ -150,4 +172,7 @@ def _csv(comparison: Comparison) -> str:
     for row in rows:
         found = {"by": None, "value": None, **shared, **asdict(row)}
         writer.writerow(word(found[name]) for name in COLUMNS)
+    for beyond in comparison.beyond:
+        found = {**shared, **asdict(beyond), "difference": beyond.difference}
+        writer.writerow(word(found.get(name)) for name in COLUMNS)
     return stream.getvalue().removesuffix("\n")

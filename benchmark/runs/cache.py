@@ -81,11 +81,17 @@ def partial(home: Home) -> Iterator[Part]:
         yield from map(Part, half_removed(place))
 
 
+def verified(home: Home) -> Iterator[Part]:
+    """Yield what builds of the leaderboard found of submissions."""
+    yield from map(Part, sorted(home.verified.glob("*.npz")))
+
+
 #: What can be made again, by the option of ``cache clear``.
 CLEARABLE: Mapping[str, Callable[[Home], Iterator[Part]]] = {
     "fits": fits,
     "features": features,
     "partial": partial,
+    "verified": verified,
 }
 
 
@@ -103,6 +109,7 @@ def measure(home: Home) -> dict[str, Any]:
         _row("unfinished", begun, "--partial"),
         _row("searches", _searches(home), None, without=trials),
         _row("stamps", sorted(home.stamps.glob("*.json")), None),
+        _row("verified", [part.path for part in verified(home)], "--verified"),
     ]
     return {
         "home": str(home.root),

@@ -37,6 +37,14 @@ class TuningRecord(TypedDict):
     code_sha256: NotRequired[str]
 
 
+class ModelFile(TypedDict):
+    """The file that a model named by ``FILE.py:CLASS`` is in: no folder, which is one machine's."""
+
+    name: str
+    class_name: str
+    sha256: str
+
+
 class GitState(TypedDict):
     """The checkout that the run was made with."""
 
@@ -81,6 +89,7 @@ class Manifest(Environment):
     """Every setting of the model, defaults included."""
     tuning: NotRequired[TuningRecord]
     code_sha256: NotRequired[str]
+    file: NotRequired[ModelFile]
     dataset_sha256: str
     instances_sha256: str
     fit_key: NotRequired[str]

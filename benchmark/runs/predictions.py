@@ -7,8 +7,8 @@ instances as an undisturbed one and ends with the same bytes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from benchmark.model import Model
 from benchmark.models.calling import model_code
 from benchmark.predictions import Image, Prediction, Ranking, Rating, Selection, Text
 from benchmark.runs.fitting import seed_everything
+from benchmark.runs.ranked import well_formed
 from benchmark.runs.store import PREDICTIONS
 from benchmark.tasks import Task
 
@@ -79,17 +80,36 @@ def predict_shard(
     Raises :class:`BenchError` when the model itself fails or answers more than it was asked.
     """
     started = time.perf_counter()
-    answers = _answers(model, instances, label)
+    with _asking(label):
+        answers = model.predict(instances)
+    schema = schema_for(task)
+    columns = well_formed(answers, instances) if task.prediction is Ranking else None
+    if columns is not None:
+        ok = {"status": ["ok"] * len(instances), "problem": [None] * len(instances)}
+        table = pa.table({**columns, **ok}, schema=schema)
+    else:
+        table = pa.Table.from_pylist(
+            _rows(task, instances, _each(answers, label), known, label), schema=schema
+        )
+    seconds = time.perf_counter() - started
+    with atomic_path(path) as temporary:
+        pq.write_table(table.replace_schema_metadata({"seconds": f"{seconds:.6f}"}), temporary)
+
+
+def _rows(
+    task: Task,
+    instances: Sequence[Instance],
+    answers: Iterator[Prediction],
+    known: Callable[[str], bool],
+    label: str,
+) -> list[dict[str, Any]]:
     rows = [as_row(task, instance, next(answers, None), known) for instance in instances]
     if next(answers, None) is not None:
         raise BenchError(
             f"Model {label!r} returned more predictions than the {len(instances)} instances asked.",
             fix="Yield exactly one prediction per instance, in order.",
         )
-    seconds = time.perf_counter() - started
-    schema = schema_for(task).with_metadata({"seconds": f"{seconds:.6f}"})
-    with atomic_path(path) as temporary:
-        pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary)
+    return rows
 
 
 def shard_seconds(path: Path) -> float:
@@ -120,10 +140,14 @@ def _reading(shard: Path) -> Iterator[None]:
         ) from error
 
 
-def _answers(model: Model, instances: Sequence[Instance], label: str) -> Iterator[Prediction]:
+def _asking(label: str) -> AbstractContextManager[None]:
     fix = "Run again with --debug for the traceback; finished shards are kept."
-    with model_code(label, "predicting", fix=fix):
-        yield from model.predict(instances)
+    return model_code(label, "predicting", fix=fix)
+
+
+def _each(answers: Iterable[Prediction], label: str) -> Iterator[Prediction]:
+    with _asking(label):
+        yield from answers
 
 
 def as_row(

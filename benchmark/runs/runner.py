@@ -20,12 +20,20 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.instances.lazily import FrozenInstances
 from benchmark.errors import BenchError, UsageError
 from benchmark.host import provenance
-from benchmark.host.console import note
-from benchmark.host.files import cannot_write, locked, read_json, sha256_json, write_json
+from benchmark.host.console import complain, note
+from benchmark.host.files import (
+    cannot_write,
+    locked,
+    read_json,
+    sha256_file,
+    sha256_json,
+    write_json,
+)
 from benchmark.host.home import Home
 from benchmark.metrics import text
 from benchmark.models.building import BuiltModel, changed_settings, configure
 from benchmark.models.dividing import divide_settings
+from benchmark.models.from_file import split_name
 from benchmark.runs.fitting import Fitted, fit_or_load
 from benchmark.runs.manifest import MANIFEST, Manifest, TuningRecord, excerpt
 from benchmark.runs.predictions import predict, shard_seconds
@@ -223,6 +231,12 @@ def _manifest(
         "created": provenance.now(),
         "command": provenance.command_line(),
     }
+    if (file := split_name(built.asked)) is not None:
+        manifest["file"] = {
+            "name": file[0].name,
+            "class_name": built.entry.name,
+            "sha256": sha256_file(file[0]),
+        }
     manifest.update(cast(Manifest, provenance.environment()))  # its fields are all optional
     return manifest
 
@@ -254,7 +268,7 @@ def warn_of_failures(run: StoredRun) -> None:
     if not run.failure_rate:
         return
     first = read_json(run.folder / SCORES)["first_failure"]
-    note(
+    complain(
         f"{run.failure_rate:.1%} of the predictions of {run.label} are malformed and score the "
         f"worst value. First: {first}."
     )

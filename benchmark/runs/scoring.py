@@ -47,7 +47,8 @@ def score_predictions(
 
 def require_possible_scores(scores: Mapping[str, Score], instances: FrozenInstances) -> None:
     """Raise :class:`BenchError` when no predictions can have ``scores``: scoring is broken."""
-    several = any(isinstance(target, tuple) and len(target) > 1 for target in instances.targets)
+    positives = instances.positives
+    several = positives is not None and bool((np.diff(positives[1]) > 1).any())
     require_possible(
         {name: score.value for name, score in scores.items()},
         positives_per_instance="several" if several else "one",
@@ -69,25 +70,26 @@ def write_per_instance(path: Path, predictions: pl.DataFrame, statistics: Statis
 def _ranking_arguments(
     predictions: pl.DataFrame, instances: FrozenInstances, dataset: Dataset
 ) -> dict[str, Any]:
-    targets = cast(list[tuple[str, ...]], instances.targets)
-    item_ids = dataset.catalogue().ids
-    k = dataset.rules.k
+    positives = instances.positives
+    assert positives is not None
+    indices, starts = positives
+    number = np.diff(starts)
+    targets = np.full((len(number), max(int(number.max(initial=0)), 1)), -2, dtype=np.int64)
+    targets[np.arange(targets.shape[1]) < number[:, None]] = indices
     return {
-        "predicted": _index_matrix(predictions["items"], item_ids, missing=-1, width=k),
-        "metrics": ranking_metrics(k),
-        "targets": _index_matrix(
-            pl.Series(values=[list(t) for t in targets], dtype=pl.List(pl.String)),
-            item_ids,
-            missing=-2,
-            width=1,
-        ),
+        "predicted": item_lists(predictions, dataset),
+        "metrics": ranking_metrics(dataset.rules.k),
+        "targets": targets,
     }
 
 
-def _index_matrix(
-    lists: pl.Series, item_ids: Sequence[str], *, missing: int, width: int
-) -> NDArray[np.int64]:
-    """Lists of item ids (null: none) as rows of catalogue indices, padded with ``missing``.
+def item_lists(predictions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int64]:
+    """Return rankings as rows (n, K) of catalogue numbers, padded with -1 where there are none."""
+    return _index_matrix(predictions["items"], dataset.catalogue().ids, width=dataset.rules.k)
+
+
+def _index_matrix(lists: pl.Series, item_ids: Sequence[str], *, width: int) -> NDArray[np.int64]:
+    """Lists of item ids (null: none) as rows of catalogue indices, padded with -1.
 
     Every row has ``width`` columns, or more where a list is longer.
     """
@@ -96,11 +98,11 @@ def _index_matrix(
         schema={"id": pl.String, "code": pl.Int64},
     )
     lengths = lists.list.len().fill_null(0).to_numpy()
-    matrix = np.full((len(lists), max(int(lengths.max(initial=0)), width)), missing, dtype=np.int64)
+    matrix = np.full((len(lists), max(int(lengths.max(initial=0)), width)), -1, dtype=np.int64)
     flat = lists.explode(empty_as_null=False, keep_nulls=False).rename("id").to_frame()
     index = flat.join(codes, on="id", how="left", maintain_order="left")["code"]
     mask = np.arange(matrix.shape[1])[None, :] < lengths[:, None]
-    matrix[mask] = index.fill_null(missing).to_numpy()
+    matrix[mask] = index.fill_null(-1).to_numpy()
     return matrix
 
 

@@ -6,7 +6,6 @@ where the space holds it, so that what is chosen is never worse on validation th
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.opening import ensure_dataset
 from benchmark.data.unchanged import require_unchanged
 from benchmark.errors import BenchError, UsageError
+from benchmark.host.console import note
 from benchmark.host.files import locked, sha256_json
 from benchmark.host.home import Home
 from benchmark.host.progress import Bar, bar
@@ -28,8 +28,8 @@ from benchmark.runs.runner import check
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.tuned import SEARCH, Search, Trial, read_search
 from benchmark.tasks import Task
-from benchmark.tuning.space import Space, defaults_in, space_for, space_json
-from benchmark.tuning.suggesting import require_optuna, suggest
+from benchmark.tuning.space import Space, defaults_in, points, space_for, space_json
+from benchmark.tuning.suggesting import require_optuna, suggest, told
 from benchmark.tuning.trial import Judge, is_no_fault_of_the_trial, judge, validation_instances
 
 
@@ -49,8 +49,9 @@ def tune(
 
     Goes on with a stored search of the same question until it has ``trials`` trials in all.
     ``settings`` are fixed; ``space`` is a TOML file instead of the model's own space; no trial
-    begins once ``timeout`` seconds have passed. A trial that fails is stored with its reason and
-    does not stop the search.
+    begins once ``timeout`` seconds have passed, nor when every configuration of a space of
+    finitely many was tried. A trial that fails is stored with its reason and does not stop the
+    search.
 
     Raises :class:`UsageError` for what cannot be asked, and :class:`BenchError` where the data
     has no validation instances or where every trial failed.
@@ -130,7 +131,8 @@ def _go_on(
 ) -> None:
     started = time.monotonic()
     higher = bool(search.identity["higher_is_better"])
-    with bar(f"tuning {built.label}", total=trials) as progress:
+    size = points(space)
+    with bar(f"tuning {built.label}", total=min(trials, size or trials)) as progress:
         progress.advance(len(search.trials))
         _say(progress, search)
         while len(search.trials) < trials:
@@ -143,6 +145,9 @@ def _go_on(
                 settings = suggest(
                     space, search.trials, number=number, seed=by.seed, higher_is_better=higher
                 )
+            if settings is None:
+                note(f"All {size} configurations of the space were tried: the search is over.")
+                break
             trial = _try(search, by, number, settings)
             search.trials.append(replace(trial, as_it_is=as_it_is))
             search.write()
@@ -153,7 +158,7 @@ def _go_on(
 def _try(search: Search, by: Judge, number: int, settings: dict[str, Any]) -> Trial:
     """The outcome of ``settings``; taken over where an earlier trial had the same."""
     for other in search.trials:
-        if json.dumps(other.settings) == json.dumps(settings):
+        if told(other.settings) == told(settings):
             first = other.number if other.same_as is None else other.same_as
             return Trial(
                 number, settings, other.value, other.problem, 0.0, other.failure_rate, first

@@ -40,6 +40,14 @@ class Range:
             return False
         return self.low <= value <= self.high and (not self.whole or value == int(value))
 
+    def count(self) -> int | None:
+        """Return how many values it holds; ``None`` for any number of them."""
+        return int(self.high) - int(self.low) + 1 if self.whole else None
+
+    def value(self, number: int) -> Any:
+        """Return value ``number``, from 0, of a range of whole numbers."""
+        return int(self.low) + number
+
     def ends(self) -> tuple[Any, ...]:
         """Return what a model must accept, so that it may accept what lies between."""
         return self.low, self.high
@@ -64,6 +72,14 @@ class Choices:
     def holds(self, value: object) -> bool:
         """Return whether ``value`` is one of them."""
         return self.position(value) is not None
+
+    def count(self) -> int:
+        """Return how many there are."""
+        return len(self.values)
+
+    def value(self, number: int) -> Any:
+        """Return value ``number``, from 0."""
+        return self.values[number]
 
     def ends(self) -> tuple[Any, ...]:
         """Return all of them: each is to be accepted."""
@@ -113,6 +129,21 @@ def space_for(
                 )
     # In order of names: a file that lists the same in another order asks the same.
     return {name: _dimension(built, fixed, name, written[name], where) for name in sorted(written)}
+
+
+def points(space: Space) -> int | None:
+    """Return how many configurations ``space`` holds; ``None`` where a range has no end of them."""
+    counts = [dimension.count() for dimension in space.values()]
+    return None if None in counts else math.prod(count for count in counts if count is not None)
+
+
+def point(space: Space, number: int) -> dict[str, Any]:
+    """Return configuration ``number``, from 0, of a space that has :func:`points`."""
+    found = {}
+    for name, dimension in space.items():
+        number, place = divmod(number, dimension.count() or 1)
+        found[name] = dimension.value(place)
+    return found
 
 
 def space_json(space: Space) -> dict[str, Any]:

@@ -4,11 +4,16 @@ Bergstra et al., "Algorithms for Hyper-Parameter Optimization" (NeurIPS 2011). A
 function of the space, the trials that finished before it, the seed and its number: nothing is
 kept between two of them. A search that was killed therefore goes on with the suggestions that
 an undisturbed one would have made.
+
+The estimator may suggest a configuration twice, and in a small space often does. What was tried
+is drawn again; where that stays in vain, a configuration that was not tried is drawn at random,
+and when there is none left, the search is over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -16,7 +21,10 @@ import numpy as np
 
 from benchmark.errors import BenchError
 from benchmark.runs.tuned import Trial
-from benchmark.tuning.space import Choices, Space
+from benchmark.tuning.space import Choices, Space, point, points
+
+#: Suggestions asked for before one is drawn at random.
+_DRAWS = 5
 
 
 def require_optuna() -> ModuleType:
@@ -34,14 +42,45 @@ def require_optuna() -> ModuleType:
 
 def suggest(
     space: Space, trials: Sequence[Trial], *, number: int, seed: int, higher_is_better: bool
+) -> dict[str, Any] | None:
+    """Return the settings of trial ``number``, learned from the ``trials`` that have a value.
+
+    In a space of finitely many configurations they are none that was tried, failed ones included;
+    ``None`` where all of them were.
+    """
+    tried = {told(trial.settings) for trial in trials}
+    size = points(space)
+    if size is not None and len(tried) >= size:
+        return None
+    seeds = np.random.SeedSequence([seed, number]).generate_state(_DRAWS + 1).tolist()
+    for drawn in seeds[:_DRAWS]:
+        settings = _drawn(space, trials, drawn, higher_is_better=higher_is_better)
+        if told(settings) not in tried:
+            return settings
+    return settings if size is None else _untried(space, size, tried, seeds[-1])
+
+
+def told(settings: Mapping[str, Any]) -> str:
+    """Return one text for equal settings; 1, 1.0 and true are three values."""
+    return json.dumps(dict(settings), sort_keys=True)
+
+
+def _untried(space: Space, size: int, tried: Collection[str], drawn: int) -> dict[str, Any]:
+    """The first at or behind a random place that was not tried; there is one."""
+    start = int(np.random.default_rng(drawn).integers(size))
+    places = ((start + step) % size for step in range(size))
+    return next(p for place in places if told(p := point(space, place)) not in tried)
+
+
+def _drawn(
+    space: Space, trials: Sequence[Trial], drawn: int, *, higher_is_better: bool
 ) -> dict[str, Any]:
-    """Return the settings of trial ``number``, learned from the ``trials`` that have a value."""
+    """What the estimator suggests under the seed ``drawn``."""
     optuna = require_optuna()
     distributions = {name: _distribution(optuna, of) for name, of in space.items()}
-    drawn = np.random.SeedSequence([seed, number]).generate_state(1)[0]
     study = optuna.create_study(
         direction="maximize" if higher_is_better else "minimize",
-        sampler=optuna.samplers.TPESampler(seed=int(drawn)),
+        sampler=optuna.samplers.TPESampler(seed=drawn),
     )
     study.add_trials(
         [

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmark.errors import UsageError
+from benchmark.data.opening import ensure_dataset
+from benchmark.errors import BenchError, UsageError
 from benchmark.host.home import Home
-from benchmark.report.build import build_report
-from benchmark.report.formats.html import draw_html
-from benchmark.report.formats.sheet import sheet_of
-from benchmark.report.table.listing import list_tables
 from leaderboards.boards import Board, load_boards
 from leaderboards.site.entries import Collection, collect
-from leaderboards.site.pages import INDEX, TablePage, site_pages
+from leaderboards.site.pages import About, Site
+from leaderboards.site.showcase import Showcase
 from leaderboards.site.standing import rank_entries
+from leaderboards.site.table_runs import table_pages
 from leaderboards.site.writing import check_replaceable, write_site
 
 
@@ -25,11 +26,15 @@ def build_site(
     home: Home,
     boards: Sequence[Board] | None = None,
     with_tables: bool = True,
+    repository: str | None = None,
+    prepare: bool = True,
 ) -> Collection:
     """Verify what lies in ``submissions`` and write the site of what was accepted to ``out``.
 
-    Gives back both, the accepted and the refused. The same submissions and datasets give the
-    same bytes. Raises :class:`UsageError` for folders that do not fit and
+    Gives back both, the accepted and the refused. Datasets that boards name are prepared first
+    where anyone can build them, if ``prepare``; ``absent`` of the outcome says which could not be.
+    The same submissions and datasets give the same bytes on one day. ``repository`` is the address
+    of the code that pages link to. Raises :class:`UsageError` for folders that do not fit and
     :class:`~benchmark.errors.BenchError` when the site cannot be written.
     """
     inside, outside = out.resolve(), submissions.resolve()
@@ -40,24 +45,33 @@ def build_site(
         )
     check_replaceable(out)  # before the work
     boards = load_boards() if boards is None else boards
+    absent = prepare_datasets(boards, home) if prepare else {}
     found = collect(submissions, home, boards)
+    found.absent.update(absent)
     standings = [rank_entries(board, found.entries) for board in boards]
-    tables = []
-    if with_tables:
-        tables = table_pages(home)
-    write_site(site_pages(standings, found.entries, tables), out)
+    tables = table_pages(found.entries, home) if with_tables else []
+    about = About(built=_today(), repository=repository)
+    site = Site(standings, found.entries, tables, about=about, showcase=Showcase(home))
+    write_site(site.files(), out)
     return found
 
 
-def table_pages(home: Home) -> list[TablePage]:
-    """Render every table as ``unimp-bench report --format html`` does, with a link back."""
-    return [
-        TablePage(
-            number=table["number"],
-            name=table["name"],
-            title=table["title"],
-            html=draw_html(sheet_of(build_report(table["name"], home=home)), index=f"../{INDEX}")
-            + "\n",
-        )
-        for table in list_tables()
-    ]
+def prepare_datasets(boards: Sequence[Board], home: Home) -> dict[str, str]:
+    """Prepare the datasets of ``boards`` that anyone can build and that are not here yet.
+
+    Returns for each that is still absent the reason, in one line.
+    """
+    absent = {}
+    for name in dict.fromkeys(board.data for board in boards):
+        try:
+            ensure_dataset(name, home)
+        except BenchError as error:
+            absent[name] = error.message.replace("\n", " ")
+    return absent
+
+
+def _today() -> str:
+    """The day of the build, or that of $SOURCE_DATE_EPOCH, as reproducible builds set it."""
+    said = os.environ.get("SOURCE_DATE_EPOCH")
+    moment = datetime.fromtimestamp(int(said), UTC) if said else datetime.now(UTC)
+    return moment.date().isoformat()

@@ -28,18 +28,38 @@ def build(
     tables: Annotated[
         bool, typer.Option("--tables/--no-tables", help="A page for each of the paper's tables.")
     ] = True,
+    repository: Annotated[
+        str | None,
+        typer.Option("--repository", help="Where the code is, for the pages' links (https)."),
+    ] = None,
+    prepare: Annotated[
+        bool,
+        typer.Option(
+            "--prepare/--no-prepare", help="Build the boards' datasets that are not here."
+        ),
+    ] = True,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Verify the submissions and write a page a board and a submission.
 
-    Whatever is refused is listed on standard error with its codes, and the exit status is 1.
+    Datasets that boards name and anyone can build are prepared first. Whatever is refused, and a
+    dataset that could not be prepared, is told on standard error, and the exit status is 1.
     """
     from benchmark.host.home import find_home
     from leaderboards.site.building import build_site
 
     with output_to_stderr():
-        found = build_site(submissions, out, home=find_home(home), with_tables=tables)
+        found = build_site(
+            submissions,
+            out,
+            home=find_home(home),
+            with_tables=tables,
+            repository=repository,
+            prepare=prepare,
+        )
+    for name, reason in found.absent.items():
+        note(f"dataset {name} is not here, and its rows are only reported: {reason}")
     for refusal in found.refusals:
         for line in _lines(refusal):
             note(line)
@@ -48,7 +68,8 @@ def build(
     else:
         refused = f", {len(found.refusals)} refused" if found.refusals else ""
         print(f"{out / 'index.html'}: {len(found.entries)} submissions{refused}")
-    raise SystemExit(1 if found.refusals and not skip_refused else 0)
+    failed = found.absent or (found.refusals and not skip_refused)
+    raise SystemExit(1 if failed else 0)
 
 
 @app.command(epilog="Example: unimp-bench leaderboard serve --dir site")
@@ -86,4 +107,5 @@ def _as_json(found: Collection) -> dict[str, object]:
             {"submission": refusal.name, "problems": [p.as_json() for p in refusal.problems]}
             for refusal in found.refusals
         ],
+        "absent": found.absent,
     }

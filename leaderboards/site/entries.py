@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +17,22 @@ from benchmark.errors import BenchError, UsageError
 from benchmark.host.home import Home
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.metrics.families import is_variant
+from benchmark.report.table.listing import shipped_models
 from benchmark.stats import FEWEST_USERS, Score, summarise
 from benchmark.tasks import TASKS
 from leaderboards.boards import Board
+from leaderboards.site.examples import ShownInstance, examples_of
+from leaderboards.site.kept import Kept
+from leaderboards.site.packed import pack, unpack
 from leaderboards.site.reproduced import FILE as REPRODUCED_FILE
 from leaderboards.site.reproduced import read_reproduced
+from leaderboards.site.spreading import spread
 from leaderboards.submission.findings import Finding, place, shown
 from leaderboards.submission.schema import MANIFEST, ClaimedScore, Submission, SubmittedRun
 from leaderboards.verification import local_data
 from leaderboards.verification.local_data import Asked
 from leaderboards.verification.rescoring import Rescored
+from leaderboards.verification.suspicion import Catalogue
 from leaderboards.verification.verify import BADGES, verify
 
 #: What lies beside the submissions.
@@ -55,8 +63,9 @@ class SliceScore:
 class Evidence:
     """Scores and statistics computed here from a run's predictions.
 
-    ``statistics[name]`` (n, columns) are of ``metrics`` alone: those that order boards.
-    ``users`` (n,); ``slices`` are of the task's primary metric, ``sliced``.
+    ``statistics[name]`` (n, columns) are of ``metrics`` alone: those that order boards; of a model
+    that the paper's tables name, all.
+    ``users`` (n,); ``slices`` and ``examples`` are of the task's primary metric, ``sliced``.
     """
 
     scores: Mapping[str, Score]
@@ -65,6 +74,7 @@ class Evidence:
     users: tuple[str, ...]
     sliced: str
     slices: tuple[SliceScore, ...]
+    examples: tuple[ShownInstance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +127,93 @@ class Refusal:
 
 @dataclass(slots=True)
 class Collection:
-    """Accepted and rejected submissions of a folder, by name."""
+    """Accepted and rejected submissions of a folder, by name.
+
+    ``absent`` are datasets that boards name and that could not be prepared, with the reason.
+    """
 
     entries: list[Entry] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    absent: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What verification found of one submission by itself, and of its runs by predictions file."""
+
+    badge: str | None
+    submission: Submission | None
+    problems: tuple[Finding, ...]
+    warnings: tuple[Finding, ...]
+    refused_runs: tuple[str, ...] = ()
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+
+
+class Verifier:
+    """Verifies submissions one by one; datasets are opened and listed models asked once."""
+
+    def __init__(self, home: Home, boards: Sequence[Board]) -> None:
+        self._home, self._boards = home, boards
+        self._kept = Kept(home, boards)
+        self._slices = _Slices()
+        self._opened: local_data.Found = {}
+        self._catalogue = Catalogue(home)
+
+    def __call__(self, path: Path) -> bytes:
+        """Return a :class:`Found`, packed; kept for the next time where all was well."""
+        key = self._kept.key(path)
+        packed = self._kept.get(key)
+        if packed is None:
+            found = self._verified(path)
+            packed = pack(found)
+            if not found.problems and self._kept.key(path) == key:
+                self._kept.put(key, packed)
+        return packed
+
+    def _verified(self, path: Path) -> Found:
+        keeper = _Keeper(self._slices)
+        try:
+            result = verify(
+                path,
+                home=self._home,
+                on_rescored=keeper,
+                known=self._opened,
+                catalogue=self._catalogue,
+            )
+        except BenchError as error:
+            return _refused(path, "unreadable", error.message.replace("\n", " "))
+        except Exception as error:  # a fault of ours must not cost the others their pages
+            message = f"Verifying it failed ({type(error).__name__}); verify shows more."
+            return _refused(path, "verification-failed", message)
+        submission, kept = result.submission, keeper.kept
+        if submission is not None and submission.label not in shipped_models():
+            ordering = {
+                run.predictions: [board.primary for board in self._boards if board.takes(run)]
+                for run in submission.runs
+            }
+            kept = {file: _of_metrics(each, ordering[file]) for file, each in kept.items()}
+        return Found(
+            result.badge,
+            submission,
+            tuple(result.problems),
+            tuple(result.warnings),
+            tuple(result.refused_runs),
+            kept,
+            keeper.fingerprints,
+        )
+
+
+def _refused(path: Path, code: str, message: str) -> Found:
+    return Found(None, None, (Finding(code, place(path.name), message),), ())
 
 
 def collect(folder: Path, home: Home, boards: Sequence[Board]) -> Collection:
     """Verify every submission of ``folder``: all that lies there, hidden entries aside.
 
-    Whatever cannot be one is refused under its name, and the others are verified all the same.
-
-    Statistics are kept of the metrics that order ``boards``.
+    Whatever cannot be one is refused under its name, and the others are verified all the same,
+    by as many processes as there are cores. What was accepted before is not verified again
+    (:mod:`leaderboards.site.kept`). Statistics are kept of the metrics that order ``boards``.
 
     Raises :class:`UsageError` when there is no such folder and
     :class:`~benchmark.errors.BenchError` for a broken ``reproduced.toml``.
@@ -139,56 +224,54 @@ def collect(folder: Path, home: Home, boards: Sequence[Board]) -> Collection:
         )
     reproduced = read_reproduced(folder)
     known: dict[str, str] = {}
-    slices = _Slices()
-    opened: local_data.Found = {}
-    ceilings: dict[str, Score] = {}
     answered: dict[tuple[str, str, str], str] = {}
-    found = Collection()
-    for path in sorted(_submissions(folder)):
-        if not re.fullmatch(_NAME, path.name):
-            message = f"{shown(path.name)} is not a name of letters, digits and . _ -"
-            found.refusals.append(Refusal(path.name, (Finding("name", place(path.name), message),)))
-            continue
-        keeper = _Keeper(slices, boards)
-        try:
-            result = verify(path, home=home, on_rescored=keeper, known=opened, ceilings=ceilings)
-        except BenchError as error:
-            message = error.message.replace("\n", " ")
-            problem = Finding("unreadable", place(path.name), message)
-            found.refusals.append(Refusal(path.name, (problem,)))
-            continue
-        problems = list(result.problems)
-        submission = result.submission
+    collection = Collection()
+    for name, found in _found(sorted(_submissions(folder)), home, boards):
+        problems, submission, badge = list(found.problems), found.submission, found.badge
         if submission is not None and submission.digest in known:
             message = f"It is the same as {shown(known[submission.digest])}."
             problems.append(Finding("submission-repeated", MANIFEST, message))
-        if submission is None or result.badge is None or problems:
-            found.refusals.append(Refusal(path.name, tuple(problems)))
+        if submission is None or badge is None or problems:
+            collection.refusals.append(Refusal(name, tuple(problems)))
             continue
-        known[submission.digest] = path.name
-        result.warnings += _repeated_answers(submission, keeper, path.name, answered)
-        badge = result.badge
+        known[submission.digest] = name
+        warnings = [*found.warnings, *_repeated_answers(submission, found, name, answered)]
         if badge == RESCORED and submission.digest in reproduced:
             badge = REPRODUCED
         runs = [
-            EnteredRun(run, keeper.kept.get(run.predictions))
+            EnteredRun(run, found.evidence.get(run.predictions))
             for run in submission.runs
-            if run.predictions not in result.refused_runs
+            if run.predictions not in found.refused_runs
         ]
-        found.entries.append(
-            Entry(path.name, submission, badge, tuple(runs), tuple(result.warnings))
-        )
-    return found
+        collection.entries.append(Entry(name, submission, badge, tuple(runs), tuple(warnings)))
+    return collection
+
+
+def _found(
+    paths: Sequence[Path], home: Home, boards: Sequence[Board]
+) -> Iterator[tuple[str, Found]]:
+    """What was found of each of ``paths``, by name, in their order; those of no name first."""
+    for path in paths:
+        if not re.fullmatch(_NAME, path.name):
+            message = f"{shown(path.name)} is not a name of letters, digits and . _ -"
+            yield path.name, _refused(path, "name", message)
+    named = [path for path in paths if re.fullmatch(_NAME, path.name)]
+    for path, packed in spread(partial(Verifier, home, boards), named):
+        if packed is None:
+            message = "A process that verified it died, of memory perhaps."
+            yield path.name, _refused(path, "verification-failed", message)
+        else:
+            yield path.name, cast(Found, unpack(packed))
 
 
 def _repeated_answers(
-    submission: Submission, keeper: _Keeper, name: str, answered: dict[tuple[str, str, str], str]
+    submission: Submission, found: Found, name: str, answered: dict[tuple[str, str, str], str]
 ) -> Iterator[Finding]:
     """Yield a warning for a run that answers as one before it did; ``answered`` is kept."""
     for number, run in enumerate(submission.runs):
-        if run.predictions not in keeper.fingerprints:
+        if run.predictions not in found.fingerprints:
             continue
-        key = (run.task, run.instances_sha256, keeper.fingerprints[run.predictions])
+        key = (run.task, run.instances_sha256, found.fingerprints[run.predictions])
         who = f"{name} with seed {run.seed}"
         first = answered.setdefault(key, who)
         if first != who:
@@ -217,35 +300,44 @@ class _Slices:
 
 
 class _Keeper:
-    """Keeps of each re-scored run what pages need: per-instance numbers of few metrics only."""
+    """Keeps of each re-scored run what pages need."""
 
-    def __init__(self, slices: _Slices, boards: Sequence[Board]) -> None:
+    def __init__(self, slices: _Slices) -> None:
         self.kept: dict[str, Evidence] = {}
         self.fingerprints: dict[str, str] = {}
-        self._slices, self._boards = slices, boards
+        self._slices = slices
 
     def __call__(self, run: SubmittedRun, asked: Asked, rescored: Rescored) -> None:
         self.fingerprints[run.predictions] = rescored.fingerprint
         primary = TASKS.get(run.task).primary
         sliced = next(m for m in rescored.metrics if is_variant(m.name, primary))
-        ordering = [board.primary for board in self._boards if board.takes(run)]
-        metrics = {
-            metric.name: metric
-            for metric in rescored.metrics
-            if any(is_variant(metric.name, name) for name in ordering)
-        }
         parts = self._slices.of(run, asked)
         self.kept[run.predictions] = Evidence(
             scores=rescored.scores,
-            metrics=metrics,
-            statistics={name: rescored.statistics[name] for name in metrics},
+            metrics={metric.name: metric for metric in rescored.metrics},
+            statistics=rescored.statistics,
             users=rescored.users,
             sliced=sliced.name,
             slices=tuple(
                 _slice_score(part, sliced, rescored.statistics[sliced.name], rescored.users)
                 for part in parts
             ),
+            examples=examples_of(asked, rescored, sliced),
         )
+
+
+def _of_metrics(evidence: Evidence, names: Sequence[str]) -> Evidence:
+    """``evidence`` with per-instance numbers of the metrics ``names`` alone."""
+    metrics = {
+        metric: value
+        for metric, value in evidence.metrics.items()
+        if any(is_variant(metric, name) for name in names)
+    }
+    return replace(
+        evidence,
+        metrics=metrics,
+        statistics={metric: evidence.statistics[metric] for metric in metrics},
+    )
 
 
 def _slice_score(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmark.metrics.families import family_of
 from benchmark.stats import RankInterval
 
 #: What stands where there is nothing to say.
@@ -43,3 +44,17 @@ def rank(interval: RankInterval | None) -> str:
 def percent(share: float) -> str:
     """Format a share, 0..1, as a percentage of two decimals."""
     return f"{share:.2%}"
+
+
+def share(value: float | None) -> str:
+    """Format a share of the learnable as a whole percentage."""
+    if value is None:
+        return NOTHING
+    whole = round(100 * value)  # no minus before 0
+    return f"{whole}%".replace("-", "\N{MINUS SIGN}")
+
+
+def short(metric: str) -> str:
+    """Return a metric's name without the encoder that measured it."""
+    family = family_of(metric)
+    return family.name if family.by_encoder else metric

@@ -1,12 +1,13 @@
-"""Renders every page of the site. Nothing is loaded from elsewhere, every word is escaped."""
+"""Draws every page of the site. Nothing is loaded from elsewhere, every word is escaped."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,96 +16,307 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
-from benchmark.metrics.families import family_of
+from benchmark import __version__
+from benchmark.metrics.families import family_of, is_variant
+from benchmark.models import registered
+from benchmark.models.registered import ModelEntry
 from benchmark.report.formats.templating import html_environment
 from benchmark.runs.spec import RunSpec
 from benchmark.stats import FEWEST_USERS
+from benchmark.tasks import TASKS
 from leaderboards.boards import Board
 from leaderboards.site import numbers, plot
+from leaderboards.site.comparing import Compared, Pair, compare_rows
+from leaderboards.site.downloads import as_csv, as_json, board_records, overview_records
 from leaderboards.site.entries import EnteredRun, Entry
-from leaderboards.site.standing import Standing
+from leaderboards.site.examples import Answer, ShownInstance
+from leaderboards.site.overview import SHADES, overviews
+from leaderboards.site.showcase import Showcase
+from leaderboards.site.standing import Row, Standing, runs_behind
 from leaderboards.submission.schema import SubmittedRun
 from leaderboards.verification.verify import BADGES
 
 TEMPLATES = Path(__file__).parent / "templates"
-INDEX = "index.html"
+INDEX, OVERVIEW = "index.html", "overview"
+#: The paper whose tables the project implements.
+PAPER = "https://arxiv.org/abs/2403.10667"
 #: Rows that a board shows until more are asked for: thousands take a browser seconds to lay out.
 MOST_ROWS = 100
 #: Where submissions lie in the repository; pages name this place wherever they were built.
 SUBMISSIONS = "leaderboards/submissions"
+#: Upper ends of the filter by parameters.
+_SIZES = ((10**6, "up to 1 M"), (10**8, "up to 100 M"), (10**9, "up to 1 G"))
+#: What stands for the ordering metric among a row's best columns, and for its share.
+_ORDERING, _SHARE = "", "share"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What all pages say of the site: its version, when it was built, where the code lies."""
+
+    version: str = __version__
+    built: str | None = None
+    repository: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TablePage:
-    """The page of one report: ``html`` is a whole document of its own."""
+    """The page of one report: ``html`` is a document of its own, ``csv`` and ``json`` its data."""
 
     number: str
     name: str
     title: str
     html: str
+    csv: str
+    json: str
 
     @property
     def path(self) -> str:
         """Return where the page lies, relative to the site's root."""
-        return f"tables/{self.name}.html"
+        return self.beside("html")
+
+    def beside(self, ending: str) -> str:
+        """Return where the table lies as ``html``, ``csv`` or ``json``."""
+        return f"tables/{self.name}.{ending}"
+
+
+@dataclass(frozen=True, slots=True)
+class _RowView:
+    """A row on its board's page; ``best`` are the columns it has the best value of."""
+
+    row: Row
+    share: float | None
+    memory: float
+    group: str
+    reads: tuple[str, ...]
+    best: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a submission stands on a board with ``of`` ranked rows."""
+
+    row: Row
+    share: float | None
+    of: int
 
 
 @dataclass(frozen=True, slots=True)
 class _RunView:
-    """A run on its submission's page."""
+    """A run on its submission's page; ``instances`` is what its browser reads, as JSON."""
 
     entered: EnteredRun
     badge: str
     boards: Sequence[Board]
+    place: _Place | None
+    metric: str
+    value: float
     command: str
     manifest: Sequence[tuple[str, str]]
+    instances: Markup | None
 
 
-def site_pages(
-    standings: Sequence[Standing], entries: Sequence[Entry], tables: Sequence[TablePage] = ()
-) -> dict[str, str]:
-    """Render all pages: path inside the site -> HTML of index, boards, submissions, tables."""
-    boards = [standing.board for standing in standings]
-    pages = {INDEX: _draw("index.html", standings=standings, entries=entries, tables=tables)}
-    for standing in standings:
-        pages[board_path(standing.board)] = board_page(standing)
-    for entry in entries:
-        pages[entry_path(entry)] = submission_page(entry, boards)
-    for table in tables:
-        pages[table.path] = table.html
-    return pages
+class Site:
+    """Draws every page; what they share, ``compared`` by board, is computed once.
 
+    ``models`` says by name what is known of registered models, ``showcase`` which photos may be
+    shown.
+    """
 
-def board_page(standing: Standing) -> str:
-    """Render the page of one board."""
-    return _draw(
-        "board.html",
-        root="../",
-        scripted=True,
-        standing=standing,
-        plot=plot.plot_of(standing.rows),
-        badges=BADGES,
-        most=MOST_ROWS,
-        fewest_users=FEWEST_USERS,
-    )
+    def __init__(
+        self,
+        standings: Sequence[Standing],
+        entries: Sequence[Entry],
+        tables: Sequence[TablePage] = (),
+        *,
+        about: About | None = None,
+        showcase: Showcase | None = None,
+        models: Mapping[str, ModelEntry] | None = None,
+    ) -> None:
+        self._standings = standings
+        self._entries = entries
+        self._tables = tables
+        self._about = About() if about is None else about
+        self._showcase = Showcase(None) if showcase is None else showcase
+        self._models = registered.entries() if models is None else models
+        self.compared = {s.board.name: compare_rows(s, self._models) for s in standings}
 
+    def files(self) -> dict[str, str | bytes]:
+        """Return path inside the site -> content: pages, downloads, photos."""
+        files: dict[str, str | bytes] = {INDEX: self.index_page()}
+        found = overviews(self._standings, self.compared)
+        files |= _downloads(OVERVIEW, overview_records(found))
+        for standing in self._standings:
+            files[board_path(standing.board)] = self.board_page(standing)
+            records = board_records(standing, self.compared[standing.board.name])
+            files |= _downloads(f"boards/{standing.board.name}", records)
+        for entry in self._entries:
+            files[entry_path(entry)] = self.submission_page(entry)
+        for table in self._tables:
+            files[table.path] = table.html
+            files[table.beside("csv")], files[table.beside("json")] = table.csv, table.json
+        return files | self._showcase.files
 
-def submission_page(entry: Entry, boards: Sequence[Board]) -> str:
-    """Render the page of one submission; ``boards`` are those it can link to."""
-    submission = entry.submission
-    runs = [
-        _RunView(
+    def index_page(self) -> str:
+        """Draw the home page."""
+        return self._draw(
+            "index.html",
+            standings=self._standings,
+            entries=self._entries,
+            tables=self._tables,
+            overviews=overviews(self._standings, self.compared),
+            shades=SHADES,
+            citation=_asset("cite.bib").rstrip().replace("VERSION", self._about.version),
+        )
+
+    def board_page(self, standing: Standing) -> str:
+        """Draw the page of one board."""
+        compared = self.compared[standing.board.name]
+        rows = self._row_views(standing, compared)
+        return self._draw(
+            "board.html",
+            "board.js" if rows else "",
+            root="../",
+            standing=standing,
+            compared=compared,
+            rows=rows,
+            plot=plot.plot_of(standing.rows),
+            pairs=_json([_pair(pair) for pair in compared.pairs]),
+            groups=sorted({view.group for view in rows}),
+            modalities=sorted({name for view in rows for name in view.reads}),
+            sizes=_SIZES,
+            badges=BADGES,
+            most=MOST_ROWS,
+            fewest_users=FEWEST_USERS,
+        )
+
+    def submission_page(self, entry: Entry) -> str:
+        """Draw the page of one submission."""
+        submission = entry.submission
+        items: dict[str, list[str | None]] = {}
+        runs = [self._run_view(entry, entered, items) for entered in entry.runs]
+        words = ["unimp-bench", "verify", f"{SUBMISSIONS}/{entry.name}"]
+        return self._draw(
+            "submission.html",
+            "instances.js" if any(run.instances for run in runs) else "",
+            root="../",
+            entry=entry,
+            runs=runs,
+            items=_json(items) if items else "",
+            check=shlex.join([*words, "--reproduce", submission.asked(submission.runs[0])]),
+        )
+
+    def _row_views(self, standing: Standing, compared: Compared) -> list[_RowView]:
+        best = _best_values(standing, compared)
+        views = []
+        for row, share in zip(standing.rows, compared.shares, strict=True):
+            entry, variant = self._known(row.entry)
+            values = {_ORDERING: row.primary.value, _SHARE: share, **row.values}
+            views.append(
+                _RowView(
+                    row=row,
+                    share=share,
+                    memory=max(run.run.peak_memory_mib for run in runs_behind(standing, row)),
+                    group="other" if entry is None else entry.group,
+                    reads=() if entry is None else entry.modalities(variant),
+                    best=frozenset(
+                        name
+                        for name, value in values.items()
+                        if row.rank is not None and value is not None and value == best.get(name)
+                    ),
+                )
+            )
+        return views
+
+    def _known(self, entry: Entry) -> tuple[ModelEntry | None, str | None]:
+        said = entry.submission
+        return self._models.get(said.model), said.variant
+
+    def _run_view(
+        self, entry: Entry, entered: EnteredRun, items: dict[str, list[str | None]]
+    ) -> _RunView:
+        run = entered.run
+        metric = next(
+            (name for name in entered.scores if is_variant(name, TASKS.get(run.task).primary)),
+            next(iter(entered.scores)),
+        )
+        boards = [s.board for s in self._standings if s.board.takes(run)]
+        return _RunView(
             entered=entered,
             badge=entry.badge_of(entered),
-            boards=[board for board in boards if board.takes(entered.run)],
-            command=_run_command(submission.label, entered.run),
-            manifest=_manifest(entered.run),
+            boards=boards,
+            place=self._place(entry, run),
+            metric=metric,
+            value=entered.scores[metric].value,
+            command=_run_command(entry.submission.asked(run), run),
+            manifest=_manifest(run),
+            instances=self._instances(entered, items),
         )
-        for entered in entry.runs
-    ]
-    words = ["unimp-bench", "verify", f"{SUBMISSIONS}/{entry.name}"]
-    check = shlex.join([*words, "--reproduce", submission.label])
-    return _draw("submission.html", root="../", entry=entry, runs=runs, check=check)
+
+    def _place(self, entry: Entry, run: SubmittedRun) -> _Place | None:
+        for standing in self._standings:
+            if not standing.board.takes(run):
+                continue
+            shares = self.compared[standing.board.name].shares
+            ranked = sum(row.rank is not None for row in standing.rows)
+            for row, share in zip(standing.rows, shares, strict=True):
+                if row.entry.submission.digest == entry.submission.digest:
+                    return _Place(row, share, ranked)
+        return None
+
+    def _instances(self, entered: EnteredRun, items: dict[str, list[str | None]]) -> Markup | None:
+        """What the browser of a run reads; words and photos of its items go to ``items``."""
+        evidence = entered.evidence
+        if evidence is None or not evidence.examples:
+            return None
+        examples = evidence.examples
+        ids = dict.fromkeys(name for example in examples for name in example.items())
+        for name, item in self._showcase.items(entered.run.dataset_sha256, ids).items():
+            items[name] = [item.title, None if item.photo is None else f"../{item.photo}"]
+        return _json(
+            {
+                "metric": numbers.short(evidence.sliced),
+                "higher": family_of(evidence.sliced).higher_is_better,
+                "ranked": entered.run.task in ("recommendation", "search"),
+                "instances": [self._instance(example) for example in examples],
+            }
+        )
+
+    def _instance(self, example: ShownInstance) -> dict[str, Any]:
+        return {
+            "history": example.history,
+            "earlier": example.earlier,
+            "query": example.query,
+            "item": example.item,
+            "candidates": example.candidates,
+            "answer": self._answer(example.answer),
+            "failed": example.answer is None,
+            "target": self._answer(example.target),
+            "score": example.score,
+        }
+
+    def _answer(self, answer: Answer) -> object:
+        if isinstance(answer, bytes):
+            return {"picture": f"../{self._showcase.picture(answer)}"}
+        return answer
+
+    def _draw(self, template: str, script: str = "", *, root: str = "", **values: Any) -> str:
+        scripts = [_asset(name) for name in ("site.js", script) if name]
+        styles = {"style": _asset("style.css")}
+        if script == "board.js":
+            styles["unscripted"] = _asset("unscripted.css")
+        policy = [
+            "default-src 'none'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            f"script-src {' '.join(map(_source, scripts))}",
+            f"style-src {' '.join(map(_source, styles.values()))}",
+        ]
+        if script == "instances.js":
+            policy.append("img-src 'self' file:")  # from the disk, 'self' means nothing
+        values |= {"root": root, "policy": "; ".join(policy), "about": self._about}
+        values |= {**styles, "scripts": scripts}
+        return _environment().get_template(template).render(values)
 
 
 def board_path(board: Board) -> str:
@@ -121,9 +333,46 @@ def entry_path(entry: Entry) -> str:
     return f"submissions/{label}-{entry.submission.digest[:24]}.html"
 
 
-def _run_command(label: str, run: SubmittedRun) -> str:
+def _downloads(stem: str, records: Sequence[dict[str, Any]]) -> dict[str, str | bytes]:
+    return {f"{stem}.csv": as_csv(records), f"{stem}.json": as_json(records)}
+
+
+def _best_values(standing: Standing, compared: Compared) -> dict[str, float]:
+    """The best value of each column among ranked rows."""
+    columns: dict[str, list[float]] = {}
+    for row, share in zip(standing.rows, compared.shares, strict=True):
+        if row.rank is not None:
+            values = {_ORDERING: row.primary.value, _SHARE: share, **row.values}
+            for name, value in values.items():
+                if value is not None:
+                    columns.setdefault(name, []).append(value)
+    higher = {_ORDERING: standing.higher_is_better, _SHARE: True}
+    return {
+        name: (max if (higher[name] if name in higher else _higher(name)) else min)(values)
+        for name, values in columns.items()
+    }
+
+
+def _higher(metric: str) -> bool:
+    return family_of(metric).higher_is_better
+
+
+def _pair(pair: Pair) -> list[float | int | None]:
+    ends = (pair.low, pair.high)
+    return [pair.a, pair.b, round(pair.value, 5), *(e if e is None else round(e, 5) for e in ends)]
+
+
+def _json(value: object) -> Markup:
+    """JSON for a data block of a page: nothing in it can end the block or begin a tag."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def _run_command(model: str, run: SubmittedRun) -> str:
     return RunSpec(
-        model=label,
+        model=model,
         task=run.task,
         data=run.data,
         cohort=run.cohort,
@@ -149,18 +398,6 @@ def _words(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _draw(template: str, *, root: str = "", scripted: bool = False, **values: Any) -> str:
-    assets = {"style": _asset("style.css")}
-    policy = ["default-src 'none'", "base-uri 'none'", "form-action 'none'"]
-    if scripted:
-        assets |= {"script": _asset("board.js"), "unscripted": _asset("unscripted.css")}
-        policy.append(f"script-src {_source(assets['script'])}")
-    styles = [_source(text) for name, text in assets.items() if name != "script"]
-    policy.append(f"style-src {' '.join(styles)}")
-    values |= {"root": root, "policy": "; ".join(policy), **assets}
-    return _environment().get_template(template).render(values)
-
-
 @cache
 def _environment() -> Environment:
     environment = html_environment(TEMPLATES)
@@ -171,12 +408,14 @@ def _environment() -> Environment:
         "count": numbers.count,
         "rank": numbers.rank,
         "percent": numbers.percent,
+        "share": numbers.share,
+        "short": numbers.short,
         "board_path": board_path,
         "entry_path": entry_path,
         "first_direction": _first_direction,
     }
     environment.filters.update(filters)
-    environment.globals |= {"badge": _badge, "submissions": SUBMISSIONS}
+    environment.globals |= {"badge": _badge, "submissions": SUBMISSIONS, "paper": PAPER}
     return environment
 
 
@@ -186,7 +425,7 @@ def _badge(name: str) -> Markup:
 
 def _first_direction(metric: str) -> str:
     """Which way a column is sorted at the first click: best values first."""
-    return "descending" if family_of(metric).higher_is_better else "ascending"
+    return "descending" if _higher(metric) else "ascending"
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Lays out a board's plot: one line per row with its value and interval."""
+"""Lays out a board's plot: in every row its value and interval, all on one axis."""
 
 from __future__ import annotations
 
@@ -9,86 +9,59 @@ import numpy as np
 
 from leaderboards.site.standing import Row
 
-#: Rows that are drawn; a plot of hundreds shows nothing.
-MOST_ROWS = 20
-WIDTH, LABEL, MARGIN = 420, 170, 12
-LINE, TOP, BOTTOM = 22, 8, 34
-_LETTERS = 24
+#: Units across, and what is left free at either end.
+WIDTH, MARGIN = 260, 10
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A row's line at height ``y``; ``low``, ``x`` and ``high`` are places from the left.
+    """Places from the left of a row's value and of the ends of its interval.
 
     ``low`` and ``high`` are ``None`` where there is no interval.
     """
 
-    label: str
-    y: int
     low: float | None
     x: float
     high: float | None
-    reported: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """An SVG of :data:`WIDTH` x ``height`` units; ``ticks`` are (place, words)."""
+    """The ``marks`` of all rows in their order, and the axis: ``ticks`` are (place, words)."""
 
     marks: tuple[Mark, ...]
     ticks: tuple[tuple[float, str], ...]
-    width: int
-    height: int
-    left: int
-    right: int
-    left_out: int
+    width: int = WIDTH
 
 
 def plot_of(rows: Sequence[Row]) -> Plot | None:
-    """Lay out the plot of the first :data:`MOST_ROWS` rows; ``None`` where there is none."""
-    drawn = rows[:MOST_ROWS]
-    if not drawn:
+    """Lay out the plot of ``rows``; ``None`` where there is none."""
+    if not rows:
         return None
-    scores = [row.primary for row in drawn]
+    scores = [row.primary for row in rows]
     ends = [end for s in scores for end in (s.low, s.value, s.high) if end is not None]
     low, high = min(ends), max(ends)
     if high == low:
         low, high = low - 0.5, high + 0.5
-    left, right = LABEL, WIDTH - MARGIN
 
     def place(value: float) -> float:
-        return round(left + (value - low) / (high - low) * (right - left), 1)
+        return round(MARGIN + (value - low) / (high - low) * (WIDTH - 2 * MARGIN), 1)
 
-    marks = [
+    marks = tuple(
         Mark(
-            _shortened(row.entry.submission.label),
-            TOP + LINE * i + LINE // 2,
-            None if row.primary.low is None else place(row.primary.low),
-            place(row.primary.value),
-            None if row.primary.high is None else place(row.primary.high),
-            row.rank is None,
+            None if s.low is None else place(s.low),
+            place(s.value),
+            None if s.high is None else place(s.high),
         )
-        for i, row in enumerate(drawn)
-    ]
-    return Plot(
-        marks=tuple(marks),
-        ticks=tuple((place(value), f"{value:.3g}") for value in _ticks(low, high)),
-        width=WIDTH,
-        height=TOP + LINE * len(drawn) + BOTTOM,
-        left=left,
-        right=right,
-        left_out=len(rows) - len(drawn),
+        for s in scores
     )
+    return Plot(marks, tuple((place(value), f"{value:.3g}") for value in ticks(low, high)))
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    """Two to six round values within the range."""
-    rough = (high - low) / 6
+def ticks(low: float, high: float) -> list[float]:
+    """Return two to five round values within the range."""
+    rough = (high - low) / 4
     unit = 10.0 ** np.floor(np.log10(rough))
     step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= rough)
     first, last = int(np.ceil(low / step - 1e-9)), int(np.floor(high / step + 1e-9))
     return [float(i * step) for i in range(first, last + 1)]
-
-
-def _shortened(label: str) -> str:
-    return label if len(label) <= _LETTERS else f"{label[: _LETTERS - 1]}…"

@@ -3,8 +3,9 @@
 Rows that were scored again here are ranked; a row that is only reported shows its claim and no
 rank, because nothing of it can be compared user by user. Nor has a privileged one, which opened
 what others may not: it shows a ceiling. Nor has one over fewer than
-:data:`~benchmark.stats.FEWEST_USERS` users: no test ranks it. Systems that equally many others beat
-significantly share a tie group: the groups are the distinct lower ends of the rank intervals.
+:data:`~benchmark.stats.FEWEST_USERS` users: no test ranks it.
+Rows stand in the order of their scores; going down, one joins the tie group above it unless
+somebody in there is significantly better.
 A submission with several seeds is one row, its statistics averaged over the seeds instance by
 instance, as reports do (:mod:`benchmark.compare.evidence`).
 """
@@ -13,13 +14,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.compare.evidence import better_pairs
+from benchmark.compare.evidence import Evidence, better_pairs
 from benchmark.metrics.base import Metric
 from benchmark.metrics.families import family_of, is_variant
 from benchmark.stats import FEWEST_USERS, RankInterval, Score, ranks_of, summarise
@@ -72,27 +73,49 @@ class Standing:
 
 
 def rank_entries(board: Board, entries: Sequence[Entry]) -> Standing:
-    """Rank ``entries`` on ``board``: rows by tie group, then by value; unranked ones last."""
+    """Rank ``entries`` on ``board``: rows by score, those without a rank last.
+
+    None stands above one that is significantly better, whose score is better too.
+    """
     placed = [(entry, _runs_of(board, entry)) for entry in entries]
     placed = [(entry, runs) for entry, runs in placed if runs]
-    ranks = _ranks(board, [runs for _, runs in placed])
-    groups = {best: i for i, best in enumerate(sorted({r.best for r in ranks if r}), start=1)}
-    rows = [
-        _row(board, entry, runs, rank, groups)
-        for (entry, runs), rank in zip(placed, ranks, strict=True)
-    ]
+    competing, above = _compared(board, [runs for _, runs in placed])
+    ranks = dict(zip(competing, ranks_of(above), strict=True))
+    rows = [_row(board, entry, runs, ranks.get(at)) for at, (entry, runs) in enumerate(placed)]
     # A board may name a family, "target similarity"; its runs say by which encoder.
     metric = next((_primary_name(board, runs[0]) for _, runs in placed), board.primary)
     higher = family_of(board.primary).higher_is_better
-    worst = len(groups) + 1
 
-    def order(row: Row) -> tuple[object, ...]:
-        value = row.primary.value
-        return (row.group or worst, -value if higher else value, row.entry.submission.digest)
+    def order(at: int) -> tuple[object, ...]:
+        row, value = rows[at], rows[at].primary.value
+        return (row.rank is None, -value if higher else value, row.entry.submission.digest)
 
+    ordered = sorted(range(len(rows)), key=order)
+    groups = dict(zip(competing, tie_groups(above, competing, ordered), strict=True))
+    rows = [replace(row, group=groups.get(at)) for at, row in enumerate(rows)]
     scored = [row for row in rows if row.badge != REPORTED]  # claims may name odd variants
     names = dict.fromkeys(name for row in scored or rows for name in row.values)
-    return Standing(board, metric, higher, tuple(names), tuple(sorted(rows, key=order)))
+    return Standing(board, metric, higher, tuple(names), tuple(rows[at] for at in ordered))
+
+
+def tie_groups(
+    above: NDArray[np.bool_], competing: Sequence[int], ordered: Sequence[int]
+) -> list[int]:
+    """Return the tie group of each of ``competing``, counted from 1 down the board.
+
+    ``above[i, j]`` says whether the i-th of them is significantly better than the j-th, and
+    ``ordered`` who stands above whom, the best first. Nobody in a group is significantly better
+    than another in it.
+    """
+    place = {at: i for i, at in enumerate(competing)}
+    groups, members = [0] * len(competing), list[int]()
+    number = 0
+    for i in (place[at] for at in ordered if at in place):
+        if not members or above[members, i].any():
+            number, members = number + 1, []
+        members.append(i)
+        groups[i] = number
+    return groups
 
 
 def _runs_of(board: Board, entry: Entry) -> list[EnteredRun]:
@@ -122,32 +145,31 @@ def _privileged(runs: Sequence[EnteredRun]) -> bool:
     return any(run.run.attachments for run in runs)
 
 
-def _ranks(board: Board, rows: Sequence[Sequence[EnteredRun]]) -> list[RankInterval | None]:
-    """The rank interval of each row that competes and was scored here.
+def _compared(
+    board: Board, rows: Sequence[Sequence[EnteredRun]]
+) -> tuple[list[int], NDArray[np.bool_]]:
+    """Which of ``rows`` compete and were scored here, and [i, j] whether the i-th of those is
+    significantly better than the j-th.
 
-    Where rows answer different instances under one dataset's name, those are ranked that most
+    Where rows answer different instances under one dataset's name, those are compared that most
     rows answer.
     """
-    competing = [runs for runs in rows if runs[0].evidence is not None and not _privileged(runs)]
-    kinds = Counter(_kind(runs[0]) for runs in competing)
+    nobody: tuple[list[int], NDArray[np.bool_]] = [], np.zeros((0, 0), dtype=np.bool_)
+    competing = [
+        at for at, runs in enumerate(rows) if runs[0].evidence is not None and not _privileged(runs)
+    ]
+    kinds = Counter(_kind(rows[at][0]) for at in competing)
     if not kinds:
-        return [None] * len(rows)
+        return nobody
     kind = max(kinds, key=lambda kind: (kinds[kind], kind))
-    systems = {
-        str(i): runs
-        for i, runs in enumerate(rows)
-        if _kind(runs[0]) == kind and not _privileged(runs)
-    }
-    name = _primary_name(board, next(iter(systems.values()))[0])
-    averaged = {key: _averaged(name, runs) for key, runs in systems.items()}
+    competing = [at for at in competing if _kind(rows[at][0]) == kind]
+    name = _primary_name(board, rows[competing[0]][0])
+    averaged = {str(at): _averaged(name, rows[at]) for at in competing}
     metric, _, users = next(iter(averaged.values()))
     above = better_pairs(
         metric, {key: {name: statistics} for key, (_, statistics, _) in averaged.items()}, users
     )
-    if above is None:
-        return [None] * len(rows)
-    intervals = dict(zip(averaged, ranks_of(above), strict=True))
-    return [intervals.get(str(i)) for i in range(len(rows))]
+    return nobody if above is None else (competing, above)
 
 
 def _averaged(
@@ -164,7 +186,6 @@ def _row(
     entry: Entry,
     runs: Sequence[EnteredRun],
     rank: RankInterval | None,
-    groups: dict[int, int],
 ) -> Row:
     primary = _primary_name(board, runs[0])
     submitted = [run.run for run in runs]
@@ -180,7 +201,7 @@ def _row(
             if name != primary
         },
         rank=rank,
-        group=None if rank is None else groups[rank.best],
+        group=None,
         fit_seconds=fmean(run.fit_seconds for run in submitted),
         predict_seconds=fmean(run.predict_seconds for run in submitted),
         parameters=None if counted is None else (counted.trainable, counted.total),
@@ -209,3 +230,23 @@ def _primary_score(name: str, runs: Sequence[EnteredRun]) -> Score:
         return Score(value, None, None, scores[0].n, scores[0].users)
     low, high = (fmean(column) for column in zip(*ends, strict=True))
     return Score(value, low, high, scores[0].n, scores[0].users)
+
+
+def runs_behind(standing: Standing, row: Row) -> list[EnteredRun]:
+    """Return the runs that ``row`` is made of, by seed."""
+    return _runs_of(standing.board, row.entry)
+
+
+def evidence_behind(standing: Standing, row: Row) -> tuple[Metric, Evidence] | None:
+    """Return the ordering metric and its statistics, averaged over the seeds of ``row``.
+
+    ``None`` of a row that is only reported.
+    """
+    runs = runs_behind(standing, row)
+    name = _primary_name(standing.board, runs[0])
+    if runs[0].evidence is None or name != standing.metric:
+        return None
+    metric, statistics, users = _averaged(name, runs)
+    # Rows answer the same instances in the same order where these two hashes are equal.
+    ids = (runs[0].run.dataset_sha256, runs[0].run.instances_sha256)
+    return metric, Evidence(ids, users, {name: statistics})

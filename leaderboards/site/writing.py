@@ -16,8 +16,8 @@ MARKER = "site.json"
 _MADE_BY = "unimp-bench leaderboard build"
 
 
-def write_site(pages: Mapping[str, str], out: Path) -> None:
-    """Write ``pages`` (path inside the site -> text) to the folder ``out``.
+def write_site(pages: Mapping[str, str | bytes], out: Path) -> None:
+    """Write ``pages`` (path inside the site -> content) to the folder ``out``.
 
     Raises :class:`UsageError` when ``out`` is something else than a site that this wrote or an
     empty folder, :class:`~benchmark.errors.BenchError` when it cannot be written.
@@ -27,10 +27,10 @@ def write_site(pages: Mapping[str, str], out: Path) -> None:
     partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
     former = out.with_name(f".{out.name}.{os.getpid()}.former")
     try:
-        for path, text in {**pages, MARKER: _marker(pages)}.items():
+        for path, content in {**pages, MARKER: _marker(pages)}.items():
             file = partial / path
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8")
+            file.write_bytes(content.encode() if isinstance(content, str) else content)
         if out.exists():
             out.rename(former)
         try:
@@ -78,5 +78,5 @@ def read_marker(folder: Path) -> set[str] | None:
     return set(files)
 
 
-def _marker(pages: Mapping[str, str]) -> str:
+def _marker(pages: Mapping[str, str | bytes]) -> str:
     return json.dumps({"made_by": _MADE_BY, "files": sorted(pages)}, indent=1) + "\n"

@@ -43,7 +43,7 @@ def _work(request: dict[str, Any]) -> None:
     """Do the job within the limits, and end this process."""
     code = 1
     try:
-        _limit(request["seconds"])
+        limit(request["seconds"])
         result = _do(request)
         (Path(request["out"]) / RESULT).write_text(json.dumps(result), "utf-8")
         code = _CODES["done"]
@@ -65,7 +65,8 @@ def _do(request: dict[str, Any]) -> dict[str, Any]:
         return {"refused": {"code": "unreadable", "where": ".", "message": error.message}}
 
 
-def _limit(seconds: float) -> None:
+def limit(seconds: float) -> None:
+    """Bind this process to the cage's limits, and to so much processor time."""
     held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     whole = int(seconds) + 1
     for kind, most in (

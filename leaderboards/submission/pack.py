@@ -34,7 +34,9 @@ from leaderboards.submission.schema import (
 _TIME = (1980, 1, 1, 0, 0, 0)
 #: Keys of a run's manifest that are taken over as they are: those that both sides name.
 _TAKEN = tuple(
-    key for key in SubmittedRun.model_fields if key in get_type_hints(Manifest) and key != "tuning"
+    key
+    for key in SubmittedRun.model_fields
+    if key in get_type_hints(Manifest) and key not in ("tuning", "file")
 )
 
 
@@ -168,6 +170,7 @@ def _entry(run: StoredRun, name: str, rows_sha256: str) -> dict[str, Any]:
         "predictions_sha256": rows_sha256,
         **excerpt(run.manifest, _TAKEN),
         **({"tuning": tuning} if tuning else {}),
+        **({"file": dict(run.manifest["file"])} if "file" in run.manifest else {}),
         "scores": {m: {k: score[k] for k in keys} for m, score in run.scores.items()},
         "failure_rate": run.failure_rate,
     }

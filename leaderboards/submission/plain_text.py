@@ -1,4 +1,4 @@
-"""Checks that submitted text is plain: one line, no markup, nothing invisible.
+"""Checks that submitted text is plain: one line, no markup, nothing invisible or borrowed.
 
 The site escapes everything anyway. Refusing markup here as well keeps it out of the other places
 that a name ends up in: Markdown, LaTeX, terminals, file names.
@@ -10,6 +10,7 @@ import re
 import unicodedata
 
 from benchmark.visible import is_blank, is_filler
+from leaderboards.submission.confusable import borrowed
 
 #: Tags, entities, Markdown's links and code, LaTeX's commands.
 _MARKUP = re.compile(
@@ -34,4 +35,20 @@ def problem(text: str) -> tuple[str, str] | None:
         return "text-markup", f"holds markup ({found.group()!a})"
     if is_blank(text):
         return "text-empty", "is blank"
+    if (letter := borrowed(text)) is not None:
+        reason = f"holds U+{ord(letter):04X}, which is taken for another letter"
+        return "text-confusable", reason
     return None
+
+
+#: What people type where something is asked that they do not want to say.
+_PLACEHOLDERS = frozenset({"todo", "tbd", "na", "nil", "null", "test", "foo", "bar", "asdf", "abc"})
+_FEWEST_LETTERS = 3
+
+
+def says_nothing(text: str) -> bool:
+    """Return whether a declaration is a mere placeholder: x, dashes, TODO."""
+    letters = [c for c in text.casefold() if c.isalnum()]
+    few = len(set(letters)) < _FEWEST_LETTERS
+    ideographs = any(unicodedata.category(c) == "Lo" for c in letters)  # words of one character
+    return (few and not ideographs) or "".join(letters) in _PLACEHOLDERS

@@ -6,6 +6,7 @@ list, plain text wherever a person writes it. Errors carry the codes that ``veri
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -32,6 +33,15 @@ def _plain(text: str) -> str:
         code, reason = found
         raise PydanticCustomError(
             code, "{quoted} {reason}", {"quoted": shown(text), "reason": reason}
+        )
+    return text
+
+
+def _telling(text: str) -> str:
+    """A declaration says something."""
+    if plain_text.says_nothing(text):
+        raise PydanticCustomError(
+            "declaration-empty", "{quoted} declares nothing", {"quoted": shown(text)}
         )
     return text
 
@@ -80,17 +90,37 @@ def _address(url: str) -> str:
 
 
 def _past(moment: str) -> str:
-    """A moment that exists and has been: clocks differ by a day at most."""
+    """A moment that exists and has been, since there is this program: clocks differ by a day."""
+    reason = None
     try:
-        ahead = datetime.fromisoformat(moment) - datetime.now(UTC)
+        then = datetime.fromisoformat(moment)
     except ValueError:
-        ahead = None
-    if ahead is None or ahead > timedelta(days=1):
-        reason = "does not exist" if ahead is None else "is still to come"
+        reason = "does not exist"
+    else:
+        if then - datetime.now(UTC) > timedelta(days=1):
+            reason = "is still to come"
+        elif then < _FIRST_DAY:
+            reason = "was before this program existed"
+    if reason is not None:
         raise PydanticCustomError(
             "date", "{quoted} {reason}", {"quoted": shown(moment), "reason": reason}
         )
     return moment
+
+
+#: No run can be older.
+_FIRST_DAY = datetime(2024, 1, 1, tzinfo=UTC)
+#: The hash of no byte at all.
+_OF_NOTHING = hashlib.sha256().hexdigest()
+
+
+def _of_something(sha256: str) -> str:
+    """A hash that some content can have: not of nothing, not one digit all over."""
+    if sha256 == _OF_NOTHING or len(set(sha256)) == 1:
+        raise PydanticCustomError(
+            "hash", "{quoted} is the hash of no file", {"quoted": shown(sha256)}
+        )
+    return sha256
 
 
 def _matching(pattern: str, words: str) -> AfterValidator:
@@ -112,6 +142,11 @@ Name = Annotated[
 Sha256 = Annotated[
     str, Field(max_length=64), _matching(r"[0-9a-f]{64}", "a SHA-256 in lower-case hexadecimal")
 ]
+Version = Annotated[
+    str,
+    Field(max_length=40),
+    _matching(r"\d+(\.\d+){1,3}[A-Za-z0-9.+-]*", "a version such as 3.11.9"),
+]
 FileName = Annotated[
     str,
     Field(max_length=120),
@@ -124,6 +159,7 @@ MetricName = Annotated[
 ]
 Line = Annotated[str, Field(max_length=200), AfterValidator(_plain)]
 Paragraph = Annotated[str, Field(max_length=2_000), AfterValidator(_plain)]
+Statement = Annotated[Paragraph, AfterValidator(_telling)]
 Scalar = Union[
     bool,
     int,
@@ -154,6 +190,25 @@ class ClaimedScore(_Strict):
         if (self.low is None) != (self.high is None):
             raise PydanticCustomError("interval", "an interval with one end only")
         return self
+
+    @model_validator(mode="after")
+    def _every_user_has_an_instance(self) -> ClaimedScore:
+        if self.users > self.n:
+            details = {"users": self.users, "n": self.n}
+            raise PydanticCustomError("users", "{users} users of {n} instances", details)
+        return self
+
+
+class ModelFile(_Strict):
+    """The file that a model of one's own is in, as ``--model NAME:CLASS_NAME`` names it."""
+
+    name: Annotated[
+        str, Field(max_length=120), _matching(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\.py", "a file's name")
+    ]
+    class_name: Annotated[
+        str, Field(max_length=64), _matching(r"[A-Za-z_][A-Za-z0-9_]*", "a class's name")
+    ]
+    sha256: Sha256
 
 
 class Parameters(_Strict):
@@ -202,7 +257,9 @@ class SubmittedRun(_Strict):
     """``--set`` overrides; the rest of the configuration is the variant's."""
     tuning: Tuning | None = None
     """Where a search chose the settings."""
-    code_sha256: Sha256
+    file: ModelFile | None = None
+    """Of a model that is in a file of its own."""
+    code_sha256: Annotated[Sha256, AfterValidator(_of_something)]
     """Of the source files that the model's answers can depend on."""
     scores: dict[MetricName, ClaimedScore] = Field(min_length=1, max_length=64)
     failure_rate: float = Field(ge=0, le=1)
@@ -215,8 +272,8 @@ class SubmittedRun(_Strict):
     processor: Line
     devices: list[Line] = Field(max_length=64)
     packages: dict[Name, Line] = Field(max_length=64)
-    unimp_bench: Name
-    python: Name
+    unimp_bench: Version
+    python: Version
     created: Annotated[
         str,
         Field(max_length=25),
@@ -228,11 +285,11 @@ class SubmittedRun(_Strict):
 class Declaration(_Strict):
     """What the submitter states and nobody can recompute."""
 
-    training_data: Paragraph
+    training_data: Statement
     """All data the model or its pretrained parts saw."""
     code: Annotated[str, Field(max_length=300), AfterValidator(_address)]
     """Where the model's code is: an https address, or a file or folder of this repository."""
-    contamination: Paragraph
+    contamination: Statement
     """Why no test interaction can have been among it, or what may have been."""
     contact: Line | None = None
 
@@ -252,6 +309,11 @@ class Submission(_Strict):
     def label(self) -> str:
         """Return ``name`` or ``name:variant``."""
         return self.model if self.variant is None else f"{self.model}:{self.variant}"
+
+    def asked(self, run: SubmittedRun) -> str:
+        """Return what ``--model`` names in the command that makes ``run`` again."""
+        file = run.file
+        return self.label if file is None else f"{file.name}:{file.class_name}"
 
 
 def digest_of(value: Mapping[str, Any]) -> str:
@@ -280,8 +342,8 @@ _CODES = {
     "literal_error": "manifest-format",
 }
 _OWN = {
-    *("text-control", "text-markup", "text-empty"),
-    *("url", "name", "parameters", "path", "date", "interval"),
+    *("text-control", "text-markup", "text-empty", "text-confusable", "declaration-empty"),
+    *("url", "name", "parameters", "path", "date", "interval", "users", "hash"),
 }
 
 

@@ -81,8 +81,10 @@ def _search(run: SubmittedRun, home: Home, where: str) -> tuple[Asked | None, li
         if not same:
             message = f"The dataset {name} is not prepared here; nothing could be re-scored."
             return None, [Finding("dataset-absent", place(where, "data"), message, True)]
-        message = f"The data that the run calls {name} is called {same[0]} here."
         doubtful = not _may_be_called(name, same[0], home)
+        # A warning stands on the submission's page, and what data is called here is private.
+        here = f"is called {same[0]}" if doubtful else "has another name"
+        message = f"The data that the run calls {name} {here} here."
         found.append(Finding("dataset-name", place(where, "data"), message, not doubtful))
         if doubtful:
             return None, found

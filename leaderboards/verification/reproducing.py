@@ -16,16 +16,18 @@ from typing import Any
 import pyarrow as pa
 
 from benchmark.errors import BenchError
+from benchmark.host.files import sha256_file
 from benchmark.host.home import Home
 from benchmark.model import Model
 from benchmark.models.building import configure
 from benchmark.models.calling import model_code
+from benchmark.models.from_file import split_name
 from benchmark.runs.fitting import fit_or_load, seed_everything
 from benchmark.runs.predictions import SHARD, as_row
 from benchmark.stats import Difference, paired_difference
 from benchmark.tasks import TASKS
 from benchmark.vision import png
-from leaderboards.submission.findings import Finding, place
+from leaderboards.submission.findings import Finding, place, shown
 from leaderboards.submission.schema import SubmittedRun
 from leaderboards.verification import rescoring
 from leaderboards.verification.local_data import Asked
@@ -85,6 +87,17 @@ def rerun(
         difference.low,
         difference.high,
     )
+
+
+def file_problems(run: SubmittedRun, model: str, where: str) -> Iterator[Finding]:
+    """Yield a finding where ``model`` is a file, and not the one that the run was made with."""
+    given = split_name(model)
+    if run.file is None or given is None:
+        return
+    sha256 = sha256_file(given[0])
+    if sha256 != run.file.sha256:
+        message = f"{shown(given[0].name)} is {sha256[:12]}..., not {run.file.sha256[:12]}..."
+        yield Finding("file-differs", place(where, "file"), message)
 
 
 def problems(found: Reproduction, where: str) -> Iterator[Finding]:

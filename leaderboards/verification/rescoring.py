@@ -51,6 +51,8 @@ class Rescored:
     users: tuple[str, ...]
     fingerprint: str
     """Of the answers (:func:`leaderboards.submission.tables.fingerprint`)."""
+    answers: pa.Table
+    """The predictions, a row per instance, in the order of the instances."""
 
 
 def rescore(table: pa.Table, task: Task, instances: FrozenInstances, dataset: Dataset) -> Rescored:
@@ -71,6 +73,7 @@ def rescore(table: pa.Table, task: Task, instances: FrozenInstances, dataset: Da
         statistics,
         users,
         tables.fingerprint(table, task.name),
+        table,
     )
 
 
@@ -125,6 +128,11 @@ def metric_problems(run: SubmittedRun, task: Task, where: str) -> Iterator[Findi
         if not any(is_variant(name, known) for known in task.possible_metrics):
             message = f"{task.name} has no metric {shown(name)}."
             yield Finding("metric-unknown", place(where, "scores", name), message)
+    if run.tuning is not None:
+        name = run.tuning.metric
+        if not any(is_variant(name, known) for known in task.possible_metrics):
+            message = f"{task.name} has no metric {shown(name)}, by which settings were chosen."
+            yield Finding("metric-unknown", place(where, "tuning", "metric"), message)
     for known in task.metrics:
         if not any(is_variant(name, known) for name in run.scores):
             encoder = known == "BERTScore"  # left out on machines without an encoder

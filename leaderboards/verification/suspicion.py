@@ -1,4 +1,4 @@
-"""Raises doubts that no rule of form can: scores that nobody can have.
+"""Raises doubts that no rule of form can: scores that nobody can have, answers that others gave.
 
 All are warnings: a maintainer looks, and ``verify --strict`` refuses.
 """
@@ -6,18 +6,23 @@ All are warnings: a maintainer looks, and ``verify --strict`` refuses.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmark.errors import BenchError
 from benchmark.host.home import Home
 from benchmark.metrics.families import family_of
-from benchmark.models.building import BuiltModel, configure
+from benchmark.models.building import configure
+from benchmark.models.registered import entries
 from benchmark.runs.fitting import fit_or_load
 from benchmark.runs.predictions import predict
 from benchmark.stats import FEWEST_USERS, Score
 from benchmark.tasks import TASKS
+from leaderboards.submission import tables
 from leaderboards.submission.findings import Finding, place
 from leaderboards.submission.schema import SubmittedRun
 from leaderboards.verification import rescoring
@@ -26,6 +31,9 @@ from leaderboards.verification.rescoring import Rescored
 
 #: Knows the process behind simulated data and its users; nobody else can be as good.
 CEILING = "oracle"
+#: Listed models whose answers are known beside the trivial ones.
+_ALSO_QUICK = ("bm25", CEILING)
+MOST_INSTANCES = 20_000
 
 
 def perfection(run: SubmittedRun, rescored: Rescored, where: str) -> Iterator[Finding]:
@@ -40,47 +48,102 @@ def perfection(run: SubmittedRun, rescored: Rescored, where: str) -> Iterator[Fi
 
 
 def above_ceiling(
-    run: SubmittedRun,
-    asked: Asked,
-    rescored: Rescored,
-    ceilings: dict[str, Score],
-    home: Home,
-    where: str,
+    run: SubmittedRun, asked: Asked, rescored: Rescored, catalogue: Catalogue, where: str
 ) -> Iterator[Finding]:
-    """Yield a finding when a run on simulated data is as good as who knows its users.
-
-    ``ceilings`` keeps what was computed before, by the instances' hash.
-    """
-    if run.attachments or not asked.dataset.info["simulated"]:
-        return
-    model = configure(CEILING, {})
-    if run.task not in model.entry.tasks:
+    """Yield a finding when a run on simulated data is as good as who knows its users."""
+    if run.attachments:
         return
     primary = rescoring.primary_of(run.task, rescored).name
-    key = asked.instances.sha256
-    if key not in ceilings:
-        ceilings[key] = _ceiling(model, run.task, asked, home).scores[primary]
-    ceiling, score = ceilings[key], rescored.scores[primary]
-    gain = score.value - ceiling.value
+    ceiling = catalogue.ceiling(run.task, asked)
+    if ceiling is None:
+        return
+    score, best = rescored.scores[primary], ceiling[primary]
+    gain = score.value - best.value
     if gain >= 0 if family_of(primary).higher_is_better else gain <= 0:
         message = (
             f"{primary} is {score.value:.4f}; {CEILING}, which knows the users, has "
-            f"{ceiling.value:.4f}, and the run names no attachment."
+            f"{best.value:.4f}, and the run names no attachment."
         )
         yield Finding("ceiling-reached", place(where, "scores", primary), message, True)
 
 
-def _ceiling(model: BuiltModel, name: str, asked: Asked, home: Home) -> Rescored:
-    fitted, task = fit_or_load(model, asked.dataset, 0, home), TASKS.get(name)
-    with tempfile.TemporaryDirectory(prefix="unimp-bench-ceiling-") as folder:
-        path = predict(
-            fitted.model,
-            task,
-            asked.instances,
-            asked.dataset,
-            Path(folder),
-            seed=0,
-            label=model.label,
-        )
-        table = pq.read_table(path)
-    return rescoring.rescore(table, task, asked.instances, asked.dataset)
+def known_answers(
+    model: str,
+    run: SubmittedRun,
+    asked: Asked,
+    rescored: Rescored,
+    catalogue: Catalogue,
+    where: str,
+) -> Iterator[Finding]:
+    """Yield a finding when ``model`` answers as a listed model of another name does."""
+    label = catalogue.label_of(rescored.fingerprint, run.task, asked)
+    if label is not None and label.partition(":")[0] != model:
+        message = f"Its answers are those of {label}, whatever their scores."
+        yield Finding("answers-known", place(where, "predictions"), message, True)
+
+
+class Catalogue:
+    """What listed models answer and reach, each computed when it is first asked for.
+
+    One serves many submissions: what it found is kept by the instances' hash.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._ceilings: dict[str, Mapping[str, Score]] = {}
+        self._labels: dict[str, dict[str, str]] = {}
+
+    def ceiling(self, task: str, asked: Asked) -> Mapping[str, Score] | None:
+        """Return the scores of :data:`CEILING`; ``None`` of data that are not simulated, and of
+        tasks that it does not answer."""
+        if not asked.dataset.info["simulated"] or task not in entries()[CEILING].tasks:
+            return None
+        key = asked.instances.sha256
+        if key not in self._ceilings:
+            table = self._answers(CEILING, task, asked)
+            found = rescoring.rescore(table, TASKS.get(task), asked.instances, asked.dataset)
+            self._ceilings[key] = found.scores
+        return self._ceilings[key]
+
+    def label_of(self, fingerprint: str, task: str, asked: Asked) -> str | None:
+        """Return the quick listed model whose answers have ``fingerprint``, if there is one.
+
+        Nobody is looked up over more than :data:`MOST_INSTANCES` instances.
+        """
+        if len(asked.instances) > MOST_INSTANCES:
+            return None
+        key = asked.instances.sha256
+        if key not in self._labels:
+            found: dict[str, str] = {}
+            for label in _quick(task):
+                with suppress(BenchError):  # this data lacks what the model looks at
+                    answers = self._answers(label, task, asked)
+                    found.setdefault(tables.fingerprint(answers, task), label)
+            self._labels[key] = found
+        return self._labels[key].get(fingerprint)
+
+    def _answers(self, label: str, task: str, asked: Asked) -> pa.Table:
+        """What the model answers here with seed 0, in the instances' order."""
+        model = configure(label, {})
+        fitted = fit_or_load(model, asked.dataset, 0, self._home)
+        with tempfile.TemporaryDirectory(prefix="unimp-bench-catalogue-") as folder:
+            path = predict(
+                fitted.model,
+                TASKS.get(task),
+                asked.instances,
+                asked.dataset,
+                Path(folder),
+                seed=0,
+                label=model.label,
+            )
+            return pq.read_table(path)
+
+
+def _quick(task: str) -> Iterator[str]:
+    """Labels of the listed models, and of their variants, that answer ``task`` without a fit to
+    speak of."""
+    for entry in entries().values():
+        quick = (entry.role == "trivial" and entry.cost == 0) or entry.name in _ALSO_QUICK
+        if quick and task in entry.tasks and entry.why_not() is None:
+            yield entry.name
+            yield from (f"{entry.name}:{variant}" for variant in entry.variants)

@@ -17,7 +17,6 @@ import pyarrow as pa
 
 from benchmark.errors import BenchError
 from benchmark.host.home import Home
-from benchmark.stats import Score
 from benchmark.tasks import TASKS
 from leaderboards.boards import Board, boards_of, load_boards
 from leaderboards.submission import limits, opening
@@ -25,10 +24,18 @@ from leaderboards.submission.findings import Finding, Refused, place, shown
 from leaderboards.submission.limits import Budget
 from leaderboards.submission.opening import Predictions
 from leaderboards.submission.schema import MANIFEST, Submission, SubmittedRun
-from leaderboards.verification import answers, local_data, reproducing, rescoring, suspicion
+from leaderboards.verification import (
+    answers,
+    local_data,
+    naming,
+    reproducing,
+    rescoring,
+    suspicion,
+)
 from leaderboards.verification.local_data import Asked
 from leaderboards.verification.reproducing import Reproduction
 from leaderboards.verification.rescoring import Rescored
+from leaderboards.verification.suspicion import Catalogue
 
 #: What may stand beside a submission's name, weakest first.
 BADGES = ("reported", "re-scored", "reproduced")
@@ -86,15 +93,15 @@ def verify(
     reproduce: str | None = None,
     on_rescored: Listener | None = None,
     known: local_data.Found | None = None,
-    ceilings: dict[str, Score] | None = None,
+    catalogue: Catalogue | None = None,
 ) -> Verification:
     """Check the submission at ``path``, a folder or a zip archive.
 
     ``strict`` turns warnings into problems. ``reproduce`` names a model, as ``run --model``
     does, that is fitted here and asked a sample; its code is run. ``on_rescored`` gets the
     statistics, which are too large to be kept for a caller who does not ask. ``known``
-    and ``ceilings`` are one dictionary each for many submissions, so that a dataset is opened
-    and its ceiling computed once. Raises
+    and ``catalogue`` are for callers who verify many submissions, so that a dataset is opened
+    and listed models are asked once. Raises
     :class:`UsageError` when there is nothing at ``path`` and :class:`BenchError` when that
     model fails.
     """
@@ -106,7 +113,7 @@ def verify(
         load_boards(),
         on_rescored,
         known,
-        {} if ceilings is None else ceilings,
+        catalogue or Catalogue(home),
     )
     for finding in _limited(_check(path, context, result, levels)):
         if strict and finding.warning:
@@ -142,7 +149,7 @@ class _Context:
     boards: list[Board]
     on_rescored: Listener | None
     known: local_data.Found | None
-    ceilings: dict[str, Score]
+    catalogue: Catalogue
 
 
 def _check(
@@ -156,11 +163,13 @@ def _check(
             return
         result.submission = submission
         yield from _file_problems(opened.files, submission)
+        yield from naming.name_problems(submission)
         checks = []
         for number, run in enumerate(submission.runs):
             if run.predictions in opened.files:
                 where = place(MANIFEST, "runs", number)
-                check = _Run(run, where, context)
+                yield from naming.code_problems(submission, run, where)
+                check = _Run(run, submission.model, where, context)
                 yield from check.ask()
                 if check.sound:
                     checks.append(check)
@@ -196,9 +205,10 @@ def _file_problems(files: Set[str], submission: Submission) -> Iterator[Finding]
 class _Run:
     """The checks of one run; ``level`` is the badge it earns."""
 
-    def __init__(self, run: SubmittedRun, where: str, context: _Context) -> None:
+    def __init__(self, run: SubmittedRun, model: str, where: str, context: _Context) -> None:
         self.level = BADGES[0]
         self.run = run
+        self._model = model
         self.sound = True
         """Whether the run asks something that can be, so that its answers are worth reading."""
         self._where = where
@@ -278,9 +288,9 @@ class _Run:
             self._context.on_rescored(run, asked, rescored)
         yield from rescoring.claim_problems(run, scores, rescored.failure_rate, where)
         yield from suspicion.perfection(run, rescored, where)
-        yield from suspicion.above_ceiling(
-            run, asked, rescored, self._context.ceilings, self._context.home, where
-        )
+        catalogue = self._context.catalogue
+        yield from suspicion.above_ceiling(run, asked, rescored, catalogue, where)
+        yield from suspicion.known_answers(self._model, run, asked, rescored, catalogue, where)
         if self._context.reproduce is not None:
             found = reproducing.rerun(
                 run,
@@ -291,7 +301,10 @@ class _Run:
                 secrets.randbits(32),
             )
             result.reproductions.append(found)
-            wrong = list(reproducing.problems(found, where))
+            wrong = [
+                *reproducing.file_problems(run, self._context.reproduce, where),
+                *reproducing.problems(found, where),
+            ]
             yield from wrong
             if not wrong:
                 self.level = BADGES[2]

@@ -35,6 +35,7 @@ def fill(home: Home, store) -> dict[str, list[Path]]:
             home.datasets / f".d.{NOBODY}.partial" / "items.parquet",
             home.tuning / "s" / ".trial" / "x",
         ],
+        "--verified": [home.verified / "0a1b.npz"],
     }
     for paths in files.values():
         for path in paths:
@@ -61,6 +62,7 @@ def test_sizes_by_kind_add_up(command, place, store) -> None:
         "unfinished": 4,
         "searches": 1,
         "stamps": 1,
+        "verified": 1,
     }
     assert kinds["features"]["bytes"] == 20
     assert kinds["unfinished"]["bytes"] == 40
@@ -79,7 +81,8 @@ def test_sizes_by_kind_add_up(command, place, store) -> None:
         (["--features"], {"--features"}),
         (["--partial"], {"--partial"}),
         (["--fits", "--partial"], {"--fits", "--partial"}),
-        (["--all-caches"], {"--fits", "--features", "--partial"}),
+        (["--verified"], {"--verified"}),
+        (["--all-caches"], {"--fits", "--features", "--partial", "--verified"}),
     ],
 )
 def test_clear_removes_what_was_asked_and_nothing_else(
@@ -101,7 +104,7 @@ def test_a_dry_run_names_the_same_and_removes_nothing(command, place, store) -> 
     assert all(path.is_file() for paths in files.values() for path in paths)
     done = json.loads(command("cache", "clear", "--all-caches", "--json")[1])
     assert said["removed"] == done["removed"]
-    assert len(done["removed"]) == 8
+    assert len(done["removed"]) == 9
     assert (said["dry_run"], done["dry_run"]) == (True, False)
 
 

@@ -29,27 +29,28 @@ ALLOWED = {
 #: The rooms of every folder that has folders in it, low to high: each imports only those before it.
 ORDER = {
     "benchmark": """
-        errors settings rounding visible predictions registry host instances model vision tasks data
-        ranking models training metrics stats runs tuning compare report doctor face commands cli
+        errors settings rounding visible words predictions registry host instances model vision
+        tasks data topk ranking models training metrics stats runs tuning compare report doctor face
+        commands cli __main__
     """,
     "benchmark.commands": """
-        options output printing removal run_file describing data cache compare doctor models report
-        run runs tables tasks tune
+        completing options output printing removal run_file describing data cache compare doctor
+        models report run runs tables tasks tune
     """,
     "benchmark.data": """
         catalogue item_texts item_values schema frames raw queries simulator instances photos
         sources listing view perturbations dataset preparing unchanged verify opening
     """,
     "benchmark.report": """
-        contents table formats filling footnotes dataset_table build side_by_side two_runs figures
-        missing
+        contents table formats filling footnotes dataset_table beyond_columns build side_by_side
+        two_runs figures missing
     """,
     "benchmark.report.figures": """
         drawing page tabled journals generation tuning cost dots ranks robustness learning making
     """,
     "baselines": """
-        learning recbole collaborative multimodal generative choice neighbours search simulated
-        trivial entries
+        learning recbole collaborative multimodal generative choice neighbours search reviews
+        simulated trivial entries
     """,
     "unimp_model": """
         config sequence images card network parts storage tasks training assembly adapter entries

@@ -27,6 +27,7 @@ from leaderboards.submission.findings import Refused
 from leaderboards.submission.limits import Budget
 from leaderboards.submission.pack import files_of
 from leaderboards.submission.schema import MANIFEST, digest_of
+from leaderboards.verification.suspicion import Catalogue
 from leaderboards.verification.verify import Verification, verify
 
 #: The quickest model of each task.
@@ -99,6 +100,8 @@ class Forge:
     home: Home
     folder: Path
     packed: Callable[[str], Files]
+    catalogue: Catalogue
+    execute: Callable[..., StoredRun]
 
     def manifest(self, change: Callable[[dict[str, Any]], object], task: str = "search") -> Path:
         """A submission whose manifest was changed and given the digest that fits."""
@@ -152,7 +155,7 @@ class Forge:
     def verify(self, path: Path, **options: Any) -> Verification:
         """:func:`verify`, in bounded time and memory, with an outcome that can be printed."""
         before, started = _peak_mib(), time.process_time()
-        result = verify(path, home=self.home, **options)
+        result = verify(path, **{"home": self.home, "catalogue": self.catalogue, **options})
         assert time.process_time() - started < SECONDS
         assert _peak_mib() - before < GROWTH_MIB
         assert CAGE.last.seconds < SECONDS
@@ -174,9 +177,15 @@ class Forge:
             assert any(word in message for message in messages), messages
 
 
+@pytest.fixture(scope="session")
+def catalogue(data_home) -> Catalogue:
+    """What listed models answer on sim-xs, computed once a session."""
+    return Catalogue(data_home)
+
+
 @pytest.fixture
-def forge(data_home, tmp_path, packed) -> Forge:
-    return Forge(data_home, tmp_path, packed)
+def forge(data_home, tmp_path, packed, catalogue, execute) -> Forge:
+    return Forge(data_home, tmp_path, packed, catalogue, execute)
 
 
 def edited(raw: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:

@@ -1,8 +1,9 @@
-"""``submit`` and ``verify`` on the command line, and the walk of docs/submit.md."""
+"""``submit`` and ``verify`` on the command line; the walks of docs/submit.md and maintain.md."""
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import re
 import shlex
@@ -11,9 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.runs.spec import RunSpec
+from leaderboards.boards import Board
+from leaderboards.site import building
+from leaderboards.submission import fuzzing, schema, terms
+from leaderboards.submission.pack import files_of, write_submission
 from leaderboards.submission.schema import MANIFEST
+from tests.leaderboards.conftest import DECLARATION
 
-GUIDE = Path(__file__).parents[2] / "docs" / "submit.md"
+DOCS = Path(__file__).parents[2] / "docs"
+GUIDE = DOCS / "submit.md"
 
 
 @pytest.fixture
@@ -27,20 +35,46 @@ def _interrupted(server: ThreadingHTTPServer) -> None:
     raise KeyboardInterrupt
 
 
-def test_the_guide_does_what_it_says(command, monkeypatch) -> None:
-    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
-    commands = [line for kind, block in blocks if not kind for line in block.splitlines()]
-    assert len(commands) >= 8
-    assert all(line.startswith("unimp-bench ") for line in commands)
-    monkeypatch.setattr(ThreadingHTTPServer, "serve_forever", _interrupted)
+def _commands(page: Path) -> list[str]:
+    """Every line of the page's blocks that have no language."""
+    blocks = re.findall(r"^ *```(\w*)\n(.*?)^ *```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    lines = [line for kind, block in blocks if not kind for line in block.splitlines()]
+    return [line.strip() for line in lines]
+
+
+def _answers(page: Path, command, monkeypatch) -> dict[str, str]:
+    """What each command of the page prints; all end well."""
     answers = {}
-    for line in commands:
-        words = shlex.split(line)[1:]
+    for line in _commands(page):
+        program, *words = shlex.split(line)
+        if program == "python":
+            monkeypatch.setattr("sys.argv", [*words[1:-1], "50"])  # mutants, of thousands
+            with pytest.raises(SystemExit) as ended:
+                fuzzing.main()
+            assert ended.value.code == 0, line
+            continue
+        assert program == "unimp-bench"
         if words[1] == "serve":
             words += ["--port", "0"]  # others may listen where the guide's reader does not
         status, out, err = command(*words)
         assert status == 0, (line, out, err)
         answers[line] = out
+    return answers
+
+
+@pytest.fixture
+def small_boards(monkeypatch) -> None:
+    """One board, of the data of the walks, instead of those that take minutes to prepare."""
+    words = {"title": "Search", "description": "Simulated.", "primary": "NDCG@5"}
+    board = Board(name="b", version=1, task="search", task_version=1, data="sim-xs", **words)
+    monkeypatch.setattr(building, "load_boards", lambda: [board])
+    monkeypatch.setattr(ThreadingHTTPServer, "serve_forever", _interrupted)
+
+
+@pytest.mark.usefixtures("small_boards")
+def test_the_guides_do_what_they_say(command, monkeypatch) -> None:
+    assert len(_commands(GUIDE)) >= 9
+    answers = _answers(GUIDE, command, monkeypatch)
     assert "Accepted, re-scored." in answers["unimp-bench verify bm25.zip"]
     assert "Accepted, reproduced." in answers["unimp-bench verify bm25.zip --reproduce bm25"]
     printed = json.loads(answers["unimp-bench verify bm25.zip --strict --json"])
@@ -56,8 +90,11 @@ def test_the_guide_does_what_it_says(command, monkeypatch) -> None:
     digest = json.loads(Path("leaderboards/submissions/bm25", MANIFEST).read_text())["digest"]
     noted = noted.replace("the digest in submission.json", digest)
     Path("leaderboards/submissions/reproduced.toml").write_text(noted)
-    command("leaderboard", "build", "--out", "site", "--no-tables")  # the default is that folder
+    # The maintainer's walk builds from the default folder, which now holds all that it names.
+    assert len(_commands(DOCS / "maintain.md")) >= 6
+    told = _answers(DOCS / "maintain.md", command, monkeypatch)
     assert '<span class="badge reproduced">' in page.read_text()
+    assert any("--reproduce" in line and "reproduced." in out for line, out in told.items())
 
 
 def test_a_rejection_exits_with_1_and_names_code_and_place(command, forge) -> None:
@@ -103,3 +140,59 @@ def test_help_of_the_commands_is_there(command) -> None:
     assert status == 0
     assert "submit" in out
     assert "verify" in out
+
+
+def test_a_run_on_data_that_may_not_be_shared_is_refused_by_default(
+    command, leave_run, data_home, monkeypatch, tmp_path
+) -> None:
+    """What ``hm`` is prepared from is the source ``hm``, under whatever name."""
+    run = leave_run(tmp_path / "runs" / "r", {}, data="shop")
+    rows = [{"name": "shop", "source": "hm", "sha256": "0"}]
+    monkeypatch.setattr(terms, "list_datasets", lambda home: rows)
+    words = ["submit", str(run.folder), "--out", "a.zip", "--code", "https://example.org"]
+    words += ["--training-data", "the training part", "--contamination", "none at all"]
+    status, _, err = command(*words)
+    assert status == 2
+    assert "The terms of 'shop' (source hm) forbid" in err
+    assert "The terms" not in command(*words, "--terms-allow")[2]
+    rows[0]["source"] = None
+    assert "not known here" in command(*words)[2]
+
+
+@pytest.mark.parametrize("nothing", ["x", " ", "--", "TODO"])
+def test_a_declaration_that_says_nothing_is_refused(command, stored, nothing) -> None:
+    words = ["submit", str(stored("preference").folder), "--out", "mine", "--contamination", "none"]
+    status, _, err = command(*words, "--training-data", nothing, "--code", "https://example.org")
+    assert status == 2
+    assert "declaration/training_data" in err
+    assert not Path("mine").exists()
+
+
+def test_a_model_in_a_file_of_its_own_keeps_its_name_and_hash(
+    command, execute, data_home, tmp_path
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from benchmark.instances import Rating\n"
+        "class Mine:\n"
+        "    tasks = frozenset({'preference'})\n"
+        "    def fit(self, data, *, seed): pass\n"
+        "    def predict(self, instances):\n"
+        "        for i in instances: yield Rating(i.instance_id, 3.0 + len(i.user_id) % 2)\n"
+        "    def save(self, folder): pass\n"
+        "    def load(self, folder): pass\n"
+    )
+    run = execute(RunSpec(f"{path}:Mine", "preference", "sim-xs"), data_home)
+    files = files_of([run], DECLARATION)
+    file = json.loads(files[MANIFEST])["runs"][0]["file"]
+    assert (file["name"], file["class_name"]) == ("mine.py", "Mine")
+    assert file["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    write_submission(files, Path("mine"))
+    assert command("verify", "mine", "--reproduce", "mine.py:Mine")[0] == 0
+    path.write_text(path.read_text().replace("3.0", "4.0"))
+    status, out, _ = command("verify", "mine", "--reproduce", "mine.py:Mine")
+    assert status == 1
+    assert "problem file-differs" in out
+    (submission,) = [schema.validate(json.loads(files[MANIFEST]))[0]]
+    assert submission is not None
+    assert submission.asked(submission.runs[0]) == "mine.py:Mine"

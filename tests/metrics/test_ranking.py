@@ -64,6 +64,7 @@ def test_agrees_with_pytrec_eval_on_every_instance(seed: int, most: int) -> None
             np.testing.assert_allclose(ours[f"{name}@{k}"][:, 0], expected, rtol=0, atol=1e-9)
 
 
+@pytest.mark.slow  # ranx compiles itself for seconds; pytrec_eval's numbers prove the same
 @pytest.mark.parametrize(("seed", "most"), [(3, 1), (4, 4), (5, 15)])
 def test_agrees_with_ranx_on_every_instance(seed: int, most: int) -> None:
     ranx = pytest.importorskip("ranx")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import re
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,53 @@ def test_rouge_is_rouge_scores_f_measure() -> None:
         expected = scorer.score(reference, hypothesis or "")
         for name, kind in (("ROUGE-1", "rouge1"), ("ROUGE-2", "rouge2"), ("ROUGE-L", "rougeL")):
             assert statistics[name][row, 0] == pytest.approx(expected[kind].fmeasure, abs=1e-12)
+
+
+#: One sentence of several words, and one with another word in it, by script.
+SCRIPTS = {
+    "Cyrillic": ("Эта маска очень мягкая", "Эта маска очень жёсткая"),
+    "Greek": ("Αυτή η μάσκα είναι απαλή", "Αυτή η μάσκα είναι σκληρή"),
+    "Arabic": ("هذا القناع ناعم جدا", "هذا القناع خشن جدا"),
+    "Hebrew": ("המסכה הזאת רכה מאוד", "המסכה הזאת קשה מאוד"),
+    "Hindi": ("यह मास्क बहुत मुलायम है", "यह मास्क बहुत सख्त है"),
+    "Thai": ("หน้ากากนี้นุ่มมาก", "หน้ากากนี้แข็งมาก"),
+    "Chinese": ("这个面膜非常柔软", "这个面膜非常粗糙"),
+    "Japanese": ("このマスクはとても柔らかい", "このマスクはとても固い"),
+    "mixed": ("маска nice сегодня вечером", "крем nice вчера утром"),
+    "accented": ("Bürste für Größe über", "Börste für Größe über"),
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_words_of_every_script_count(script: str) -> None:
+    sentence, other = SCRIPTS[script]
+    names = ("ROUGE-1", "ROUGE-2", "ROUGE-L", "BLEU-1", "BLEU-4")
+    metrics, statistics = text.score([sentence], [sentence], names)
+    assert [float(m.value(statistics[m.name].mean(0))) for m in metrics] == [1.0] * len(names)
+    metrics, statistics = text.score([other], [sentence], names[:3])
+    found = [float(m.value(statistics[m.name].mean(0))) for m in metrics]
+    assert all(0 < value < 1 for value in found[:1] + found[2:])
+    assert found[1] < 1
+
+
+def test_a_common_latin_word_does_not_make_other_sentences_alike() -> None:
+    sentence, other = SCRIPTS["mixed"]
+    assert text.rouge([other], [sentence], ["ROUGE-1"])[0, 0] == pytest.approx(1 / 4)
+
+
+def test_a_text_of_signs_alone_is_compared_by_its_signs() -> None:
+    found = text.rouge(["👍👍", "👎👎", "nice"], ["👍👍"] * 3, ["ROUGE-1"])[:, 0]
+    assert found.tolist() == [1.0, 0.0, 0.0]
+
+
+def test_composed_and_decomposed_texts_are_the_same() -> None:
+    composed, decomposed = (
+        unicodedata.normalize(form, "Größe für Ärzte") for form in ("NFC", "NFD")
+    )
+    assert composed != decomposed
+    assert text.rouge([composed], [decomposed]).tolist() == [[1.0] * 3]
+    assert text.meteor([composed], [decomposed], wordnet=False) > 0.9
+    assert (text.bleu_statistics([composed], [decomposed], 1)[0] == 3).all()
 
 
 def test_rouge_l_by_hand() -> None:

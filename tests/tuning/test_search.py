@@ -134,19 +134,28 @@ def test_where_every_trial_fails_the_search_fails(knob, space, place) -> None:
         run(knob, place, space, 2, settings={"mode": "broken"})
 
 
-def test_equal_settings_are_fitted_once(knob, tmp_path, place, monkeypatch) -> None:
+def test_a_finite_space_is_searched_once_through(
+    knob, tmp_path, place, monkeypatch, capsys
+) -> None:
     count = tmp_path / "count"
     monkeypatch.setenv("KNOB_COUNT", str(count))
     space = tmp_path / "small.toml"
     space.write_text("size = [1, 4]")
     search = run(knob, place, space, 6)
     assert count.read_text() == "fit\nfit\n"
-    repeated = [t for t in search.trials if t.same_as is not None]
-    assert len(repeated) == 4
-    for trial in repeated:
-        first = search.trials[trial.same_as - 1]
-        assert (first.settings, first.value) == (trial.settings, trial.value)
-        assert first.same_as is None
+    assert [trial.settings for trial in search.trials] == [{"size": 4}, {"size": 1}]
+    assert "All 2 configurations of the space were tried" in capsys.readouterr().err
+
+
+def test_equal_settings_are_fitted_once(knob, space, place, monkeypatch, tmp_path) -> None:
+    """An endless space may hold few numbers of as many digits as are kept."""
+    count = tmp_path / "count"
+    monkeypatch.setenv("KNOB_COUNT", str(count))
+    monkeypatch.setattr(searching, "suggest", lambda *_, **__: {"rate": 0.5, "size": 4})
+    search = run(knob, place, space, 3)
+    assert count.read_text() == "fit\n"
+    assert [trial.same_as for trial in search.trials] == [None, 1, 1]
+    assert len({trial.value for trial in search.trials}) == 1
 
 
 def test_no_trial_begins_after_the_timeout(knob, space, place, monkeypatch) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
 
 from benchmark.runs.tuned import Trial
-from benchmark.tuning.space import Choices, Range
+from benchmark.tuning.space import Choices, Range, points
 from benchmark.tuning.suggesting import suggest
 
 SPACE = {
@@ -59,6 +60,27 @@ def test_failed_trials_are_no_evidence_but_take_a_number() -> None:
     )
     assert first == second
     assert first != suggest(SPACE, done, number=13, seed=0, higher_is_better=True)
+
+
+FINITE = {
+    "layers": Range(1, 3, log=True, whole=True),
+    "words": Choices((["a"], ["a", "b"], 1, 1.0, True)),
+}
+
+
+def test_no_point_of_a_finite_space_is_suggested_twice() -> None:
+    done: list[Trial] = []
+    for number in range(1, 16):
+        settings = suggest(FINITE, done, number=number, seed=0, higher_is_better=True)
+        value = None if number % 4 == 0 else 1.0 / number  # failed ones were tried as well
+        done.append(Trial(number, settings, value, None if value else "failed", 1.0))
+    assert len({json.dumps(trial.settings) for trial in done}) == points(FINITE) == 15
+    assert all(FINITE[n].holds(v) for trial in done for n, v in trial.settings.items())
+    assert suggest(FINITE, done, number=16, seed=0, higher_is_better=True) is None
+
+
+def test_an_endless_space_has_no_number_of_points() -> None:
+    assert points(SPACE) is None
 
 
 def test_later_suggestions_are_better_than_chance() -> None:

@@ -106,6 +106,7 @@ def world(items: list[Item], vocabulary: Vocabulary) -> Callable[..., World]:
             attend_last_image=config.attend_last_image,
             visual_positions=config.visual_tokens if config.fusion == "concatenation" else 0,
             asks_of_photo=config.fusion != "late",
+            carries=config.carries_rows,
         )
         shown = [item for item in items if item.image is not None]
         generator = np.random.default_rng(0)
@@ -148,11 +149,16 @@ def micro() -> dict[str, Any]:
         "encoder_batch": 16,
         "image_token_steps": 2,
         "image_token_batch": 4,
-        "batch_rows": 16,
-        "most_rows": 32,
-        "own_rows": 16,
+        "batch_rows": 8,
+        "most_rows": 16,
+        "own_rows": 8,
+        "history_items": 3,
+        "targets_per_row": 2,
+        "words_per_attribute": 4,
+        "other_attributes": 1,
         "validation_users": 8,
         "validation_others": 8,
+        "choosing_users": 10,
         "answer_tokens": 12,
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -50,6 +51,15 @@ def loaded(saved):
     model = UniMP()
     model.load(saved)
     return model
+
+
+def test_it_tells_how_far_each_gate_of_cross_attention_is_open(fitted, loaded):
+    learned = loaded.fit_summary()
+    assert learned == fitted.fit_summary()
+    gates = {name: g for name, g in learned.items() if name.startswith("tanh(g)")}
+    assert len(gates) == len(fitted.parts.network.cross_attention)
+    first = float(fitted.parts.network.cross_attention["0"].gate)
+    assert gates["tanh(g) of cross_attention.0"] == pytest.approx(np.tanh(first))
 
 
 @pytest.mark.parametrize("task", sorted(UniMP.tasks))
@@ -147,7 +157,7 @@ def test_small_data_is_read_more_often():
     config = UniMPConfig(steps=100, batch_rows=10)
     assert [config.epochs_for(rows, 9999) for rows in (1, 100, 200, 100_000)] == [100, 10, 5, 2]
     unset = UniMPConfig(batch_rows=10)
-    assert [unset.epochs_for(100, items) for items in (7, 520, 800, 9999)] == [52, 52, 80, 156]
+    assert [unset.epochs_for(100, items) for items in (7, 520, 800, 9999)] == [104, 104, 160, 312]
     assert UniMPConfig(epochs=7).epochs_for(100, 9999) == 7
 
 

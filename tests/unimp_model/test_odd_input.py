@@ -33,12 +33,12 @@ def _with_history(question, items, ratings=()):
 
 
 @pytest.mark.parametrize("task", ALL)
-def test_only_the_latest_five_items_count(fitted, instances, sim_xs, task):
-    question = instances[task][0]
+def test_only_the_latest_items_count(fitted, instances, sim_xs, task):
+    question, latest = instances[task][0], fitted.config.history_items
     items = list(sim_xs.catalogue())[:9]
     ratings = (1.0, 5.0, 2.0, 4.0, 3.0, 3.0, 5.0, 1.0, 4.0)
     long = _with_history(question, items, ratings)
-    short = _with_history(question, items[-5:], ratings[-5:])
+    short = _with_history(question, items[-latest:], ratings[-latest:])
     assert list(fitted.predict([long])) == list(fitted.predict([short]))
 
 

@@ -216,6 +216,7 @@ def new_llama(
     heads: int,
     feed_forward: int,
     longest: int,
+    likeness: float = 0.0,
     checkpointing: bool = False,
 ) -> LanguageModel:
     """Build a Llama of random weights (drawn from torch's global generator), rows tied.
@@ -223,7 +224,9 @@ def new_llama(
     Weights have a standard deviation of width^-1/2: the 0.02 that suits widths in the
     thousands lets signals fade in a narrow model. Values and their projections start as the
     identity, so that attention begins by averaging what it reads: a history then already
-    resembles its items, and training refines that instead of having to discover it.
+    resembles its items, and training refines that instead of having to discover it. With
+    ``likeness`` queries and keys start as so much of the identity and half of the noise: what is
+    alike then attends to each other.
     """
     prepare_torch()
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -247,4 +250,8 @@ def new_llama(
     for layer in llama.model.layers:
         nn.init.eye_(layer.self_attn.v_proj.weight)
         nn.init.eye_(layer.self_attn.o_proj.weight)
+        if likeness:
+            with torch.no_grad():
+                for projection in (layer.self_attn.q_proj, layer.self_attn.k_proj):
+                    projection.weight.mul_(0.5).add_(likeness * torch.eye(width))
     return LanguageModel(llama, checkpointing=checkpointing)

@@ -91,7 +91,10 @@ class UniMPNetwork(nn.Module):
         width = language.width
         std = float(language.input_rows.detach().std())
         self.special_input = nn.Parameter(torch.randn(specials, width) * std)
-        self.special_output = nn.Parameter(torch.randn(specials, width) * std)
+        # Alike at the start, as a word's rows are: what is read speaks for itself as an answer.
+        self.special_output = nn.Parameter(self.special_input.detach().clone())
+        self.carry = nn.Parameter(torch.ones(1)) if config.carries_rows else None
+        """How much of an item's row is added to the tokens that carry it; none do: ``None``."""
         self.dropout = nn.Dropout(config.dropout)
         self.resampler: Resampler | None = None
         self.fusion = config.fusion
@@ -187,10 +190,14 @@ class UniMPNetwork(nn.Module):
         values that :meth:`step` goes on from.
         """
         if x_v is None or not len(x_v):
-            embeddings = self.dropout(self.embed(batch.tokens, tables))
+            embeddings = self.dropout(
+                self.with_carried(self.embed(batch.tokens, tables), batch, tables)
+            )
             return self._states(embeddings, batch.mask, batch.positions, None, cache)
         x_v = x_v[batch.images]  # (B, H, C, d)
-        embeddings = self.dropout(self._inputs(batch, tables, x_v))
+        embeddings = self.dropout(
+            self.with_carried(self._inputs(batch, tables, x_v), batch, tables)
+        )
         inject = self._injection(x_v, self._mask(batch, x_v.shape[1]))
         return self._states(embeddings, batch.mask, batch.positions, inject, cache)
 
@@ -265,6 +272,14 @@ class UniMPNetwork(nn.Module):
         if self.early_fusion is not None:
             words = self.early_fusion(words, x_v, exclusive_mask(batch.slots, x_v.shape[1]))
         return words
+
+    def with_carried(self, embeddings: Tensor, batch: Batch, tables: Tables) -> Tensor:
+        """Add to embeddings (B, N, d) the input rows of the items that tokens carry."""
+        if self.carry is None:
+            return embeddings
+        numbers = (batch.carried - len(self.language.input_rows)).clamp(min=0)
+        rows = functional.embedding(numbers, tables.input)  # (B, N, d)
+        return embeddings + torch.where((batch.carried >= 0).unsqueeze(-1), self.carry * rows, 0.0)
 
     def _mask(self, batch: Batch, images: int) -> Tensor:
         """Return the mask M: which of H ``images`` a token cross-attends to, bool (B, N, H)."""

@@ -25,6 +25,7 @@ class Batch:
     tokens: Tensor  # (B, N) int64
     positions: Tensor  # (B, N)
     slots: Tensor  # (B, N): which of the row's H images, -1 for none
+    carried: Tensor  # (B, N): token of the item whose row a token carries, -1 for none
     mask: Tensor  # (B, N, N) bool: row may attend column
     images: Tensor  # (B, H): index into `photos`
     photos: Tensor  # (U,): distinct photo numbers of the batch
@@ -94,6 +95,7 @@ def collate(
         tokens=tokens,
         positions=positions,
         slots=row_slots,
+        carried=_stack([row.carried for row in rows], n, -1),
         mask=attention_mask(segments, reach, since),
         images=images,
         photos=torch.from_numpy(photos),

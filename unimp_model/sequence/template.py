@@ -36,6 +36,8 @@ class Flat:
     """Index into ``images`` of the photo a token belongs to, -1 for none."""
     values: list[bool] = field(default_factory=list)
     """Whether a token is part of an attribute's value: what context reconstruction predicts."""
+    carried: list[int] = field(default_factory=list)
+    """Token of the item whose input row a token carries beside its own, -1 for none."""
     images: list[str] = field(default_factory=list)
     """File names of photos."""
     ends: list[int] = field(default_factory=list)
@@ -43,8 +45,13 @@ class Flat:
     shown: list[tuple[Item, float | None]] = field(default_factory=list)
     """The items, each with its rating if that is told."""
 
-    def add(self, tokens: Sequence[int], slot: int = -1) -> None:
-        """Append tokens that are part of no attribute's value, and see the photo ``slot``."""
+    def add(self, tokens: Sequence[int], slot: int = -1, carried: int = -1) -> None:
+        """Append tokens that are part of no attribute's value, and see the photo ``slot``.
+
+        The last of them carries the row of the item token ``carried``.
+        """
+        if tokens:
+            self.carried.extend([-1] * (len(tokens) - 1) + [carried])
         self.tokens.extend(tokens)
         self.slots.extend([slot] * len(tokens))
         self.values.extend([False] * len(tokens))
@@ -97,6 +104,8 @@ class Row:
     tokens: NDArray[np.int32]
     positions: NDArray[np.int32]
     slots: NDArray[np.int32]
+    carried: NDArray[np.int32]
+    """Token of the item whose input row a token carries beside its own, -1 for none."""
     segments: NDArray[np.int32]
     """0 for the trunk, b for the b-th branch."""
     since: NDArray[np.int32]
@@ -138,7 +147,8 @@ class Template:
     value never teaches the model a word for it. Values are cut to ``words`` words. Behind the
     [IMG] of an item with a photo there are ``visual_positions`` positions for its visual tokens
     (fusion by concatenation), usually none. With ``asks_of_photo`` an instruction about one item,
-    and its answer, see that item's photo as the item's own tokens do.
+    and its answer, see that item's photo as the item's own tokens do. With ``carries`` what ends
+    an item, its rating and [EOC], and the end of an instruction about it carry its row.
     """
 
     def __init__(
@@ -151,6 +161,7 @@ class Template:
         visual_positions: int = 0,
         others: int = 0,
         asks_of_photo: bool = True,
+        carries: bool = False,
         coder: Coder | None = None,
     ) -> None:
         self.vocabulary = vocabulary
@@ -160,6 +171,7 @@ class Template:
         self.visual_positions = visual_positions
         self.others = others
         self.asks_of_photo = asks_of_photo
+        self.carries = carries
         self.coder = coder
         self.variants: list[Shown] = []
         """Items met that differ from what the catalogue says of them; see :meth:`token`."""
@@ -216,8 +228,9 @@ class Template:
             if isinstance(part, Item):
                 self._add_item(flat, part)
             else:
-                about = len(asked) == 1 and self.asks_of_photo
-                flat.add(self._phrase(part), flat.slots[-1] if about and flat.slots else -1)
+                about = len(asked) == 1 and len(flat.shown) == 1
+                slot = flat.slots[-1] if about and self.asks_of_photo else -1
+                flat.add(self._phrase(part), slot, flat.carried[-1] if about else -1)
         return flat
 
     def row(
@@ -233,7 +246,7 @@ class Template:
         With ``window`` a branch sees that many items before it, and an item of the trunk as many
         with itself: a long trunk then serves several windows.
         """
-        tokens, slots = list(trunk.tokens), list(trunk.slots)
+        tokens, slots, carried = list(trunk.tokens), list(trunk.slots), list(trunk.carried)
         length = len(tokens)
         positions = list(range(length))
         segments = [0] * length
@@ -263,6 +276,7 @@ class Template:
             tokens += [*own.tokens, *follows]
             slots += [shared if slot < 0 else len(images) + slot for slot in own.slots]
             added = len(tokens) - start
+            carried += [*own.carried, *[-1] * (added - len(own.carried))]
             slots += [slots[-1]] * (added - len(own.slots))  # an answer sees what its question does
             images += own.images
             positions += range(attach + 1, attach + 1 + added)
@@ -285,6 +299,7 @@ class Template:
             tokens=np.array(tokens, np.int32),
             positions=np.array(positions, np.int32),
             slots=np.array(slots, np.int32),
+            carried=np.array(carried, np.int32),
             segments=np.array(segments, np.int32),
             since=np.array(since, np.int32),
             reach=np.array(reach, np.int32),
@@ -322,6 +337,9 @@ class Template:
             ending.insert(0, self.vocabulary.rating(rating))
         flat.tokens += ending
         flat.values += [False] * len(ending)
+        own = self.token(item) if self.carries else None
+        carried = -1 if own is None else own
+        flat.carried += [-1] * len(known.tokens) + [carried] * len(ending)
         flat.slots += [slot] * (len(known.tokens) + len(ending))
         flat.ends.append(len(flat.tokens) - 1)
         flat.shown.append((item, rating))

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmark.host.console import note
-from benchmark.host.progress import Bar, bar
+from benchmark.host.progress import Bar, bar, part
 from benchmark.model import TrainingView
 from benchmark.training.checkpoint import (
     Checkpoint,
@@ -148,7 +148,8 @@ class Trainer:
         logbook = Logbook(self.checkpoint.file.stem[:12], keep=self.processes.is_main)
         with reproducible(strict=True):
             while at.stage < len(stages):
-                self._run(stages[at.stage], at, logbook)
+                with part("stage", at.stage + 1, len(stages)):
+                    self._run(stages[at.stage], at, logbook)
                 at.stage, at.epoch, at.resumed = at.stage + 1, 0, None
         logbook.close()
         self.network.load_state_dict(at.joint, strict=False)

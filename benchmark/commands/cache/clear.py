@@ -23,7 +23,10 @@ def cache_clear(
     partial: Annotated[
         bool, typer.Option("--partial", help="What was begun and never finished.")
     ] = False,
-    all_caches: Annotated[bool, typer.Option("--all-caches", help="All three.")] = False,
+    verified: Annotated[
+        bool, typer.Option("--verified", help="What builds found of submissions.")
+    ] = False,
+    all_caches: Annotated[bool, typer.Option("--all-caches", help="All four.")] = False,
     dry_run: DryRunOption = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -32,12 +35,13 @@ def cache_clear(
     from benchmark.host.home import find_home
     from benchmark.runs.cache import clear
 
-    asked = {"fits": fits, "features": features, "partial": partial}
+    asked = {"fits": fits, "features": features, "partial": partial, "verified": verified}
     kinds = [kind for kind, wanted in asked.items() if wanted or all_caches]
     if not kinds:
         raise UsageError(
             "Nothing says what to clear.",
-            fix="Give --fits, --features, --partial or --all-caches; unimp-bench cache measures.",
+            fix="Give --fits, --features, --partial, --verified or --all-caches; unimp-bench cache "
+            "measures.",
         )
     before, also_json = context.obj or (None, False)  # given between cache and clear
     outcome = clear(find_home(home or before), kinds, dry_run=dry_run)

@@ -9,7 +9,7 @@ import typer
 from benchmark.commands.options import DryRunOption, HomeOption, JsonOption, YesOption
 from benchmark.commands.removal import finish
 from benchmark.commands.runs.filters import filtered
-from benchmark.host.console import confirm, note
+from benchmark.host.console import complain, confirm, note
 from benchmark.runs.filters import Filters
 
 app = typer.Typer()
@@ -40,7 +40,7 @@ def runs_rm(
 
     folders = chosen_runs(run or [], filters, find_home(home))
     if folders and not (yes or dry_run):
-        note("\n".join(folder.name for folder in folders))
+        complain("\n".join(folder.name for folder in folders))
         many = "this run" if len(folders) == 1 else f"these {len(folders)} runs"
         dry_run = not confirm(f"Remove {many} for good?")
         if dry_run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, overload
@@ -32,6 +33,17 @@ class Ragged:
     def __getitem__(self, row: int) -> list[Any]:
         values: list[Any] = self.values[self.low[row] : self.high[row]].tolist()
         return values
+
+    def rows(self, rows: range) -> Ragged:
+        """Return some of the rows; the values are shared."""
+        at = np.arange(rows.start, rows.stop, rows.step)
+        return Ragged(self.values, self.low[at], self.high[at])
+
+    def lists(self) -> list[list[Any]]:
+        """Return every row as a list."""
+        values, offsets = self.flat()
+        plain, ends = values.tolist(), offsets.tolist()
+        return [plain[low:high] for low, high in itertools.pairwise(ends)]
 
     def flat(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """Return all rows behind each other, and the offsets (rows + 1,) between them."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -31,12 +30,12 @@ class InstanceTable:
     task: DataTask
     ids: Sequence[str]
     users: Sequence[str]
-    history: Ragged
-    ratings: Ragged
-    timestamps: Ragged
+    history: Ragged | Sequence[list[int]]
+    ratings: Ragged | Sequence[list[float]]
+    timestamps: Ragged | Sequence[list[int]]
     rating_scale: tuple[float, float] | None = None
     k: int = 10
-    seen: Ragged | None = None
+    seen: Ragged | Sequence[list[int]] | None = None
     query: Sequence[str | None] | None = None
     item: Sequence[int] | None = None
     candidates: Ragged | Sequence[list[int]] | None = None
@@ -50,6 +49,13 @@ class InstanceTable:
     def instance(self, row: int, catalogue: Catalogue) -> Instance:
         """Return the instance of ``row``; its items look as in ``catalogue`` (perturbations)."""
         return self.task.instance(InstanceRow(self, row, catalogue))
+
+    def instances(self, rows: range, catalogue: Catalogue) -> list[Instance]:
+        """Return the instances of ``rows``, in that order; faster than one by one."""
+        columns = ("ids", "users", "history", "ratings", "timestamps", *self.task.shows)
+        plain = replace(self, **{name: _plain(getattr(self, name), rows) for name in columns})
+        build = self.task.instance
+        return [build(InstanceRow(plain, row, catalogue)) for row in range(len(rows))]
 
     def target(self, row: int, catalogue: Catalogue) -> Target:
         """Return the target of instance ``row``: item ids, a rating or a text."""
@@ -65,17 +71,16 @@ class InstanceTable:
         columns: dict[str, Any] = {
             "instance_id": pl.Series(list(self.ids), dtype=pl.String),
             "user_id": pl.Series(list(self.users), dtype=pl.String),
-            "history": self.history.to_series("history", ids),
-            "history_ratings": self.ratings.to_series("history_ratings"),
-            "history_timestamps": self.timestamps.to_series("history_timestamps"),
+            "history": _ragged(self.history).to_series("history", ids),
+            "history_ratings": _ragged(self.ratings).to_series("history_ratings"),
+            "history_timestamps": _ragged(self.timestamps).to_series("history_timestamps"),
         }
         for name in self.task.columns:
             values = getattr(self, name)
             if name == "seen" and values is None:
                 continue
             if name in _ITEM_LISTS:
-                rows = values if isinstance(values, Ragged) else Ragged.of_lists(list(values))
-                columns[name] = rows.to_series(name, ids)
+                columns[name] = _ragged(values).to_series(name, ids)
             elif name == "item":
                 columns[name] = ids.gather(list(values))
             else:
@@ -117,7 +122,18 @@ class InstanceTable:
         )
 
 
-@dataclass(frozen=True)
+def _ragged(column: Ragged | Sequence[list[Any]]) -> Ragged:
+    return column if isinstance(column, Ragged) else Ragged.of_lists(column)
+
+
+def _plain(column: Any, rows: range) -> Any:
+    """``rows`` of a column as a list: of lists where the column is ragged."""
+    if column is None:
+        return None
+    return column.rows(rows).lists() if isinstance(column, Ragged) else [column[r] for r in rows]
+
+
+@dataclass(frozen=True, slots=True)
 class InstanceRow:
     """Reads from one row of a table what its task's instance shows, as the catalogue has it."""
 
@@ -133,8 +149,9 @@ class InstanceRow:
             "instance_id": table.ids[row],
             "user_id": table.users[row],
             "history": History(
-                tuple(catalogue[index] for index in table.history[row]),
-                tuple(None if math.isnan(r) else r for r in table.ratings[row]),
+                catalogue.at(table.history[row]),
+                # Not a number is what differs from itself.
+                tuple([None if r != r else r for r in table.ratings[row]]),
                 tuple(table.timestamps[row]),
             ),
         }
@@ -144,7 +161,7 @@ class InstanceRow:
         """Return the ids that may not be predicted: the user's whole past, or none."""
         if self.table.seen is None:
             return frozenset()
-        return frozenset(self.catalogue.ids[index] for index in self.table.seen[self.row])
+        return frozenset(map(self.catalogue.ids.__getitem__, self.table.seen[self.row]))
 
     @property
     def query(self) -> str:
@@ -164,7 +181,7 @@ class InstanceRow:
     def candidates(self) -> tuple[Item, ...]:
         """Return the items to select from."""
         assert self.table.candidates is not None
-        return tuple(self.catalogue[index] for index in self.table.candidates[self.row])
+        return self.catalogue.at(self.table.candidates[self.row])
 
     @property
     def rating_scale(self) -> tuple[float, float] | None:

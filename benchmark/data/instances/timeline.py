@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -17,6 +18,8 @@ def copied_texts(rows: pl.DataFrame) -> NDArray[np.bool_]:
     ``rows`` are in time order within users. Texts are compared word for word, whatever their case
     and what stands between the words.
     """
+    if rows["review"].null_count() == len(rows):
+        return np.zeros(len(rows), dtype=bool)
     words = pl.col("review").str.to_lowercase().str.replace_all(r"[^\p{L}\p{M}\p{N}]+", " ")
     said = rows.select("user_id", words.str.strip_chars().alias("words"))
     again = ~pl.struct("user_id", "words").is_first_distinct()
@@ -39,8 +42,7 @@ class Timeline:
     explanation: pl.Series
     first_time: NDArray[np.bool_]
     """Whether the user meets the item for the first time in this row."""
-    copied: NDArray[np.bool_]
-    """Whether the row's review is, word for word, one that the user had written before."""
+    review: pl.Series
 
     def __len__(self) -> int:
         return len(self.item)
@@ -65,8 +67,13 @@ class Timeline:
             first_time=pairs.select(pl.struct("user", "item").is_first_distinct())
             .to_series()
             .to_numpy(),
-            copied=copied_texts(rows),
+            review=rows["review"],
         )
+
+    @cached_property
+    def copied(self) -> NDArray[np.bool_]:
+        """Return whether each row's review is one that the user had written before, (n,)."""
+        return copied_texts(pl.DataFrame({"user_id": self.user, "review": self.review}))
 
     def start_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the first row of the user each of ``rows`` belongs to."""

@@ -4,19 +4,25 @@ The paper takes annotated review sentences from files that are not public. The r
 fixed and needs nothing but the review: of the sentences of 4 to 30 words, the one that
 mentions the most distinct words of the item's title, category, brand and attribute values;
 of equals the earlier; none when no sentence mentions any. Stop words, numbers and words of
-one or two letters are no mention; a plural matches its singular.
+one or two letters are no mention, but for scripts of which each letter is a word; a plural
+matches its singular.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from benchmark.data.queries import STOP_WORDS, words
+from benchmark.words import stands_alone
 
 SHORTEST, LONGEST = 4, 30
 
-_BOUNDARY = re.compile(r"(?<=[.!?])[\"'”’)]*\s+|\s*[\r\n]+\s*")
+#: Behind a full stop of a script that sets no space after it, none is needed.
+_BOUNDARY = re.compile(
+    r"(?<=[.!?؟।॥။])[\"'”’)]*\s+|(?<=[。！？｡])[\"'”’」』）)]*\s*(?=.)|\s*[\r\n]+\s*"
+)
 
 
 def item_words(row: Mapping[str, object]) -> frozenset[str]:
@@ -26,26 +32,33 @@ def item_words(row: Mapping[str, object]) -> frozenset[str]:
     for pair in _iterable(row.get("attributes")):
         assert isinstance(pair, Mapping)
         texts.append(str(pair["value"]))
-    return frozenset(_mentions(" ".join(texts)))
+    return frozenset(_mentions(words(" ".join(texts))))
 
 
 def best_sentence(review: str, mentions: frozenset[str]) -> str | None:
     """Return the explanation in ``review`` of an item known by the words ``mentions``."""
     best, best_count = None, 0
     for sentence in _BOUNDARY.split(review):
-        found = words(sentence)
-        if SHORTEST <= len(found) <= LONGEST:
-            count = len(mentions.intersection(_mentions(sentence)))
+        said = _said(sentence)
+        if said is not None:
+            count = len(mentions & said)
             if count > best_count:
                 best, best_count = " ".join(sentence.split()), count
     return best
 
 
-def _mentions(text: str) -> set[str]:
+@lru_cache(maxsize=1 << 16)
+def _said(sentence: str) -> frozenset[str] | None:
+    """What a sentence may mention; ``None`` for one too short or too long. Many are repeated."""
+    found = words(sentence)
+    return frozenset(_mentions(found)) if SHORTEST <= len(found) <= LONGEST else None
+
+
+def _mentions(found: Iterable[str]) -> set[str]:
     return {
         _singular(word)
-        for word in words(text)
-        if len(word) > 2 and word not in STOP_WORDS and not word.isdigit()
+        for word in found
+        if (len(word) > 2 or stands_alone(word)) and word not in STOP_WORDS and not word.isdigit()
     }
 
 

@@ -22,10 +22,11 @@ from benchmark.data.raw.text_files import BadLines, lines
 LONGEST_LITERAL = 1_000_000
 
 _STRING = re.compile(r"""'([^'\\\n]*(?:\\.[^'\\\n]*)*)'|"([^"\\\n]*(?:\\.[^"\\\n]*)*)\"""")
-#: Between strings JSON has these only; Python's three names are turned into JSON's.
-_BETWEEN = re.compile(r"[\s{}\[\],:0-9.eE+-]*(?:(?:True|False|None)\b[\s{}\[\],:0-9.eE+-]*)*")
+#: What JSON may have between strings, each of which is a bar, and Python's names for its three.
+_MARKS = re.compile(r"[\s{}\[\],:0-9.eE+|-]*")
+_BETWEEN = re.compile(rf"{_MARKS.pattern}(?:(?:True|False|None)\b{_MARKS.pattern})*")
 _NAMES = {"True": "true", "False": "false", "None": "null"}
-_NAME = re.compile("|".join(_NAMES))
+_TOKEN = re.compile(rf"{_STRING.pattern}|{'|'.join(_NAMES)}")
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u((?![dD][89a-fA-F])[0-9a-fA-F]{4})|([\\'\"nrtbf]))")
 #: The escapes both have, and those JSON lacks.
 _SAME = frozenset('\\"nrtbf')
@@ -72,39 +73,36 @@ def literal(line: str) -> object:
 
 def _as_json(line: str) -> str:
     """The literal as JSON of the same value; raises :class:`_NotJson` where there may be none."""
-    parts: list[str] = []
+    if _CONTROL.search(line) is not None:
+        raise _NotJson
+    if '"' not in line and "\\" not in line:
+        parts = line.split("'")  # every second one is a string
+        if _MARKS.fullmatch("|".join(parts[::2])) is not None:
+            return '"'.join(parts)
+    if _BETWEEN.fullmatch(_STRING.sub("|", line)) is None:
+        raise _NotJson
+    return _TOKEN.sub(_json_token, line)
+
+
+def _json_token(match: re.Match[str]) -> str:
+    text = match[1] if match[2] is None else match[2]
+    if text is None:
+        return _NAMES[match.group()]
+    if "\\" not in text:
+        return '"' + text.replace('"', '\\"') + '"'
+    pieces: list[str] = []
     end = 0
-    for match in _STRING.finditer(line):
-        parts += (_between(line[end : match.start()]), _json_string(match[1], match[2]))
-        end = match.end()
-    parts.append(_between(line[end:]))
-    return "".join(parts)
+    for escape in _ESCAPE.finditer(text):
+        pieces += (_unescaped(text[end : escape.start()]), _json_escape(escape))
+        end = escape.end()
+    return '"' + "".join(pieces) + _unescaped(text[end:]) + '"'
 
 
-def _between(text: str) -> str:
-    if _BETWEEN.fullmatch(text) is None:
-        raise _NotJson
-    return _NAME.sub(lambda match: _NAMES[match.group()], text)
-
-
-def _json_string(single: str | None, double: str | None) -> str:
-    text = double if single is None else single
-    assert text is not None
-    if _CONTROL.search(text) is not None:
-        raise _NotJson
+def _unescaped(text: str) -> str:
+    """A text between escapes; a backslash in it begins one that JSON lacks."""
     if "\\" in text:
-        pieces, end = [], 0
-        for match in _ESCAPE.finditer(text):
-            if "\\" in text[end : match.start()]:
-                raise _NotJson
-            pieces += (text[end : match.start()].replace('"', '\\"'), _json_escape(match))
-            end = match.end()
-        if "\\" in text[end:]:
-            raise _NotJson
-        text = "".join(pieces) + text[end:].replace('"', '\\"')
-    else:
-        text = text.replace('"', '\\"')
-    return f'"{text}"'
+        raise _NotJson
+    return text.replace('"', '\\"')
 
 
 def _json_escape(match: re.Match[str]) -> str:

@@ -63,6 +63,8 @@ class Source:
     addresses: Callable[[Path, Any], Iterable[tuple[str, str]]] | None = None
     """``addresses(raw, params) -> (item id, address)``, best address first: the photos that the
     metadata names without holding them; None where it names none."""
+    shareable: bool = True
+    """Whether the data's terms let anyone share predictions, which name its users and items."""
 
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")

@@ -65,7 +65,33 @@ _SUMMARIES = (
 _COLOUR_LOOKS = tuple(f"{name} colour" for name in COLOURS)
 _SHAPE_LOOKS = tuple(f"{name} shape" for name in SHAPES)
 _PATTERN_LOOKS = tuple(f"{name} pattern" if name != "plain" else "plain look" for name in PATTERNS)
+_LOOKS = (_COLOUR_LOOKS, _SHAPE_LOOKS, _PATTERN_LOOKS)
 _TEXT_ASPECTS = tuple(_SECOND)
+
+
+def _capital(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:]
+
+
+#: Aspect, mood, variant, brand, material -> the second sentence.
+_SECONDS = [
+    [
+        [
+            [
+                [_capital(t.format(brand=brand, material=material)) for material in MATERIALS]
+                for brand in BRANDS
+            ]
+            for t in variants
+        ]
+        for variants in _SECOND[aspect]
+    ]
+    for aspect in _TEXT_ASPECTS
+]
+#: Mood, variant, side of the look, value -> the third sentence.
+_THIRDS = [
+    [[[_capital(t.format(look=look)) for look in looks] for looks in _LOOKS] for t in variants]
+    for variants in _THIRD
+]
 
 
 @dataclass(frozen=True)
@@ -105,26 +131,34 @@ def draw_opinions(
     draws[:, 3] = rng.random(len(users)) < 0.6  # a third sentence?
 
     f = truth.items
+    names = np.stack([f.brand[items], f.material[items], f.leaf[items]], axis=1)
+    shown = np.stack([f.colour[items], f.shape[items], f.pattern[items]], axis=1)
+    best, next_best = (
+        np.take_along_axis(shown, look_order[:, place, None], axis=1)[:, 0] for place in (0, 1)
+    )
+    rows = zip(
+        mood.tolist(),
+        names.tolist(),
+        look_order[:, :2].tolist(),
+        best.tolist(),
+        next_best.tolist(),
+        text_first.tolist(),
+        draws.tolist(),
+        strict=True,
+    )
     reviews, summaries = [], []
-    for row, item in enumerate(items.tolist()):
-        m = int(mood[row])
-        phrase = (
-            _COLOUR_LOOKS[f.colour[item]],
-            _SHAPE_LOOKS[f.shape[item]],
-            _PATTERN_LOOKS[f.pattern[item]],
+    for m, (brand, material, leaf), sides, look, other, aspect, draw in rows:
+        first, second, third, more = draw
+        sentence = _FIRST[m][first % 3].format(
+            look=_LOOKS[sides[0]][look],
+            material=MATERIALS[material],
+            brand=BRANDS[brand],
+            noun=nouns[leaf],
         )
-        words = {
-            "material": MATERIALS[f.material[item]],
-            "brand": BRANDS[f.brand[item]],
-            "noun": nouns[f.leaf[item]],
-        }
-        first, second, third, more = draws[row].tolist()
-        sentences = [_FIRST[m][first % 3].format(look=phrase[look_order[row, 0]], **words)]
-        variants = _SECOND[_TEXT_ASPECTS[text_first[row]]][m]
-        sentences.append(variants[second % 2].format(**words))
+        review = f"{_capital(sentence)} {_SECONDS[aspect][m][second % 2][brand][material]}"
         if more:
-            sentences.append(_THIRD[m][third % 2].format(look=phrase[look_order[row, 1]]))
-        reviews.append(" ".join(sentence[0].upper() + sentence[1:] for sentence in sentences))
+            review = f"{review} {_THIRDS[m][third % 2][sides[1]][other]}"
+        reviews.append(review)
         summaries.append(_SUMMARIES[m][(first + third) % 3])
     return Opinions(ratings, reviews, summaries)
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -121,24 +121,30 @@ class Truth:
     def looks(self, users: Ints) -> Floats:
         """Return the utility of what the photos show, (users, items)."""
         u, i = self.users, self.items
-        total = u.colour[users][:, i.colour].astype(np.float64)
-        total += u.shape[users][:, i.shape]
-        total += u.pattern[users][:, i.pattern]
-        return total
+        # Few looks differ: their sums are taken once a user, then dealt out to the items.
+        sums = u.colour[users].astype(np.float64)[:, :, None, None]
+        sums = sums + u.shape[users][:, None, :, None] + u.pattern[users][:, None, None, :]
+        code = np.ravel_multi_index((i.colour, i.shape, i.pattern), sums.shape[1:])
+        return np.take(sums.reshape(len(users), -1), code, axis=1)
 
     def words(self, users: Ints) -> Floats:
         """Return the utility of brand, material and price, which texts tell, (users, items)."""
         u, i = self.users, self.items
-        total = u.brand[users][:, i.brand].astype(np.float64)
-        total += u.material[users][:, i.material]
+        sums = u.brand[users].astype(np.float64)[:, :, None] + u.material[users][:, None, :]
+        code = np.ravel_multi_index((i.brand, i.material), sums.shape[1:])
+        total: Floats = np.take(sums.reshape(len(users), -1), code, axis=1)
         gap = u.price[users][:, None].astype(np.float64) - i.price[None, :]
-        return total - self.weights.price * gap**2 / 2
+        gap *= gap
+        gap *= self.weights.price
+        gap /= 2
+        total -= gap
+        return total
 
     def need(self, users: Ints) -> Floats:
         """Return the utility of the leaf category, (users, items)."""
         liked = np.zeros((len(users), len(self.complements)))  # (users, leaves)
         np.put_along_axis(liked, self.users.leaves[users].astype(np.int64), self.need_gain, axis=1)
-        return liked[:, self.items.leaf]
+        return np.take(liked, self.items.leaf, axis=1)
 
     def on_sale(self, users: Ints) -> NDArray[np.bool_]:
         """Return which items the users' shops sell, (users, items)."""
@@ -152,13 +158,25 @@ class Truth:
 
         Far below all others for items of another shop.
         """
+        total = self.appeal(users)
+        total[~self.on_sale(users)] = _NOT_ON_SALE
+        return total
+
+    def appeal(self, users: Ints) -> Floats:
+        """Return :meth:`standing` as if every shop sold everything, (users, items)."""
         total = self.looks(users)
         total += self.words(users)
         total += self.need(users)
         total += self.items.quality
         total += self.items.exposure
-        total[~self.on_sale(users)] = _NOT_ON_SALE
         return total
+
+    def with_items(self, indices: Ints) -> Truth:
+        """Return the truth about some of the items, in the order of ``indices``."""
+        kept = {
+            field.name: getattr(self.items, field.name)[indices] for field in fields(self.items)
+        }
+        return replace(self, items=ItemFactors(**kept))
 
     def habit(self, recent: Ints) -> Floats:
         """Return the utility of following ``recent``, (users, items).

@@ -141,4 +141,5 @@ SOURCE = Source(
     raw_help=_LAYOUT,
     default_name=lambda params: "hm",
     defaults={"new_users": 0.0, "history_window": 5},
+    shareable=False,
 )

@@ -150,12 +150,7 @@ def _ratings(path: Path, on_error: OnError, notes: dict[str, object]) -> pl.Data
     bad = BadLines(path, on_error)
     frames = list(_batches(path, bad))
     notes |= bad.notes()
-    kinds: dict[str, pl.DataType] = {
-        "user": pl.UInt32(),
-        "movie": pl.UInt32(),
-        "rating": pl.UInt8(),
-        "day": pl.Int32(),
-    }
+    kinds = pl.Schema({"user": pl.UInt32, "movie": pl.UInt32, "rating": pl.UInt8, "day": pl.Int32})
     return pl.concat([pl.DataFrame(schema=kinds), *(frame.cast(kinds) for frame in frames)])
 
 

@@ -12,10 +12,14 @@ from benchmark.host.files import atomic_path
 from benchmark.host.home import Home
 from benchmark.report.figures import FIGURE_NAMES, FIGURES, TABLE_FIGURES
 from benchmark.report.figures.drawing import Drawing
-from benchmark.report.figures.page.style import RC
+from benchmark.report.figures.page.style import BARE, RC
 
 #: Format -> what is left out of the file, so that the same figure gives the same bytes.
-_METADATA: dict[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None}}
+_METADATA: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None},
+}
 #: Every format ``--format`` takes with a figure.
 FORMATS = tuple(_METADATA)
 _DOTS_PER_INCH = 160
@@ -30,13 +34,14 @@ def make_figure(
     table: str | None = None,
     output_format: str | None = None,
     out: Path | None = None,
+    bare: bool = False,
 ) -> tuple[Drawing, Path]:
     """Draw the figure called ``name`` into a file; return what was drawn, and the file.
 
     Some figures are of a run of ``model``, the others of a ``table``. ``out`` is
     ``figure-NAME.FORMAT`` or ``figure-NAME-TABLE.FORMAT`` in the current folder unless given;
     ``output_format`` is the ending of ``out``, else ``png``. A file of that name is replaced, at
-    once and as a whole.
+    once and as a whole. A ``bare`` figure has no title and no notes: a document says them.
 
     Raises :class:`~benchmark.errors.UsageError` for unknown names and for an ``out`` that ends in
     another format, :class:`~benchmark.errors.BenchError` where matplotlib or a run is missing.
@@ -54,7 +59,7 @@ def make_figure(
         drawing = TABLE_FIGURES.get(name)(home, table=table, data=data)
         path = Path(f"figure-{name}-{Path(table).stem}.{chosen}")
     path = path if out is None else out
-    _write(drawing, path, chosen)
+    _write(drawing, path, chosen, bare=bare)
     return drawing, path
 
 
@@ -120,7 +125,7 @@ def _matplotlib() -> ModuleType:
     return matplotlib
 
 
-def _write(drawing: Drawing, path: Path, output_format: str) -> None:
+def _write(drawing: Drawing, path: Path, output_format: str, *, bare: bool = False) -> None:
     matplotlib = _matplotlib()
     from matplotlib.figure import Figure
 
@@ -130,6 +135,7 @@ def _write(drawing: Drawing, path: Path, output_format: str) -> None:
         # Letters that the font lacks become boxes; a line a letter helps nobody.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         page = Figure()  # without pyplot: no window system is ever asked for
+        page.set_label(BARE if bare else "")
         drawing.draw(page)
         with atomic_path(path) as temporary:
             page.savefig(

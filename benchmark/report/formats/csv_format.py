@@ -34,6 +34,9 @@ COLUMNS = (
     "share_high",
 )
 
+#: Beginnings of what a spreadsheet takes for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
 
 def render_csv(report: Report) -> str:
     """Render a header and a row for every system and column of ``report``, filled or not.
@@ -77,9 +80,15 @@ def render_csv(report: Report) -> str:
 
 
 def word(value: object) -> str:
-    """Return ``value`` as CSV has it: nothing for ``None``, every digit of a number."""
+    """Return ``value`` as CSV has it: nothing for ``None``, every digit of a number.
+
+    Text that a spreadsheet would take for a formula is given an apostrophe in front (OWASP, "CSV
+    Injection"): names come from submissions and data.
+    """
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA) else value
     return repr(value) if isinstance(value, float) else str(value)

@@ -4,89 +4,148 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
-from benchmark.report.formats.sheet import Sheet, SheetCell, SheetColumn, panels
+from benchmark.report.formats.sheet import (
+    Block,
+    Sheet,
+    SheetCell,
+    SheetColumn,
+    without_intervals,
+)
 
-#: Points across that the text of a LaTeX article has.
-TEXT_WIDTH = 345.0
+#: Points across of one column and of both, in the narrower of the two-column classes (ACL's).
+COLUMN_WIDTH, TEXT_WIDTH = 219.0, 455.0
 #: Points between two columns.
 _GAP = 4.8
 #: The size of an interval, and of a heading's second line, over that of a value: 7 points over 8.
 _SMALL = 7 / 8
 #: How much wider bold digits are.
 _BOLD = 1.15
+#: What stands over a block's measured values, where others stand beside them.
+_MEASURED = "here"
 
 
 def draw_latex(sheet: Sheet) -> str:
-    """Draw one ``table`` environment, or several where the columns exceed a page's width.
+    """Draw one ``table`` environment, or ``table*`` where it is wider than a column.
 
-    Needs no package but booktabs. The commands that fill the empty cells come behind
-    it, as comments.
+    Intervals are left out where they do not fit, unless the sheet keeps them; what is still too
+    wide is scaled down. Needs booktabs, and graphicx where it is scaled. The commands that fill
+    the empty cells come behind it, as comments.
     """
-    label = max(map(_points, (sheet.row_heading, *sheet.rows)))
-    parts = panels(sheet, TEXT_WIDTH - label, _width)
-    lines = [rf"% {' '.join(sheet.title.split())}; needs \usepackage{{booktabs}}."]
-    # The document counts its own tables.
-    title = re.sub(r"^Table \w+\. ", "", sheet.title)
-    for number, columns in enumerate(parts, 1):
-        which = f", part {number} of {len(parts)}" if len(parts) > 1 else ""
-        last = number == len(parts)
-        lines += _table(sheet, columns, title + which, with_notes=last)
+    if _points_across(sheet) > TEXT_WIDTH and not sheet.keep_intervals:
+        sheet = without_intervals(sheet)
+    across = _points_across(sheet)
+    scaled = across > TEXT_WIDTH
+    packages = r"\usepackage{booktabs}" + (r" and \usepackage{graphicx}" if scaled else "")
+    lines = [rf"% {' '.join(sheet.title.split())}; needs {packages}."]
+    lines += _table(sheet, starred=across > COLUMN_WIDTH, scaled=scaled)
     if sheet.commands:
         lines.append("% To fill the empty cells:")
         lines += [f"%   {line}" for command in sheet.commands for line in command.splitlines()]
     return "\n".join(lines)
 
 
-def _table(
-    sheet: Sheet, columns: list[SheetColumn], caption: str, *, with_notes: bool
-) -> list[str]:
+def _table(sheet: Sheet, *, starred: bool, scaled: bool) -> list[str]:
+    environment = "table*" if starred else "table"
+    # The document counts its own tables.
+    caption = re.sub(r"^Table \w+\. ", "", sheet.title)
     lines = [
-        r"\begin{table}",
+        rf"\begin{{{environment}}}",
         r"\centering",
         rf"\caption{{{escaped(caption)}}}",
+        rf"\label{{tab:{_label(sheet)}}}",
         r"\footnotesize",
         r"\setlength{\tabcolsep}{2.2pt}",
-        rf"\begin{{tabular}}{{@{{}}l{'r' * len(columns)}@{{}}}}",
+        *([r"\resizebox{\linewidth}{!}{%"] if scaled else []),
+        rf"\begin{{tabular}}{{@{{}}l{'r' * len(sheet.columns)}@{{}}}}",
         r"\toprule",
-        *_headings(sheet.row_heading, columns),
+        *_headings(sheet.row_heading, sheet.blocks),
         r"\midrule",
     ]
     for at, system in enumerate(sheet.rows):
-        lines.append(_row([escaped(system), *(_cell(c.cells[at], c.printed) for c in columns)]))
-    lines += [r"\bottomrule", r"\end{tabular}"]
-    notes = (*sheet.legend, *sheet.notes) if with_notes else ()
+        cells = (_cell(c.cells[at], c.printed) for c in sheet.columns)
+        lines.append(_row([escaped(system), *cells]))
+    lines += [r"\bottomrule", r"\end{tabular}" + ("%" if scaled else "")]
+    lines += ["}"] if scaled else []
+    notes = (*sheet.legend, *sheet.notes, *_sources(sheet))
     if notes:
         lines += ["", r"\medskip", r"\begin{minipage}{\linewidth}", r"\scriptsize"]
         lines += [rf"{escaped(note)}\par" for note in notes]
         lines.append(r"\end{minipage}")
-    return [*lines, r"\end{table}"]
+    return [*lines, rf"\end{{{environment}}}"]
+
+
+def _label(sheet: Sheet) -> str:
+    """What a document refers to the table by: letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", (sheet.name or sheet.title).lower()).strip("-") or "table"
+
+
+def _sources(sheet: Sheet) -> list[str]:
+    """What the columns of printed numbers are, which their short headings do not say."""
+    said = dict.fromkeys(c.heading for c in sheet.columns if c.printed and c.name != c.heading)
+    return [f"In italics: {', '.join(said)}."] if said else []
 
 
 def _row(cells: list[str]) -> str:
     return " & ".join(cells) + r" \\"
 
 
-def _headings(row_heading: str, columns: list[SheetColumn]) -> list[str]:
-    """What a heading has in parentheses goes below it: columns stay as narrow as their numbers."""
-    above, below = zip(*(_lines(column.heading) for column in columns), strict=True)
-    lines = [_row([escaped(row_heading), *map(_heading, above, columns)])]
-    if any(below):
-        small = [
-            rf"{{\scriptsize {_heading(words, c)}}}" if words else ""
-            for words, c in zip(below, columns, strict=True)
-        ]
-        lines.append(_row(["", *small]))
-    return lines
+def _headings(row_heading: str, blocks: Sequence[Block]) -> list[str]:
+    """A line of contexts, one of metrics, and one that tells apart what is of one metric."""
+    lines: list[str] = []
+    contexts = [(_context(block[0]), len(block)) for block in blocks]
+    if any(context for context, _ in contexts):
+        lines += _spanned("", _merged(contexts))
+    if all(len(block) == 1 for block in blocks):
+        names = [_italic(_name(block[0]), block[0]) for block in blocks]
+        return [*lines, _row([escaped(row_heading), *names])]
+    lines += _spanned("", [(_name(block[0]), len(block)) for block in blocks])
+    below = []
+    for block in blocks:
+        first = _MEASURED if len(block) > 1 else ""
+        below += [first, *(_italic(_name(column), column) for column in block[1:])]
+    return [*lines, _row([escaped(row_heading), *below])]
 
 
-def _heading(words: str, column: SheetColumn) -> str:
+def _spanned(first: str, spans: Sequence[tuple[str, int]]) -> list[str]:
+    """A line of headings over so many columns each, with a rule below those over several."""
+    cells, rules, at = [first], [], 2
+    for words, columns in spans:
+        if columns == 1:
+            cells.append(escaped(words))
+        else:
+            cells.append(rf"\multicolumn{{{columns}}}{{c}}{{{escaped(words)}}}")
+            if words:
+                rules.append(rf"\cmidrule(lr){{{at}-{at + columns - 1}}}")
+        at += columns
+    return [_row(cells), *([" ".join(rules)] if rules else [])]
+
+
+def _merged(spans: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Neighbours of the same words as one."""
+    merged: list[tuple[str, int]] = []
+    for words, columns in spans:
+        if merged and merged[-1][0] == words:
+            merged[-1] = (words, merged[-1][1] + columns)
+        else:
+            merged.append((words, columns))
+    return merged
+
+
+def _italic(words: str, column: SheetColumn) -> str:
     return rf"\textit{{{escaped(words)}}}" if column.printed and words else escaped(words)
 
 
-def _lines(heading: str) -> tuple[str, str]:
-    name, parenthesis, context = heading.partition(" (")
-    return name, parenthesis.lstrip() + context
+def _name(column: SheetColumn) -> str:
+    return column.name or column.heading.partition(" (")[0]
+
+
+def _context(column: SheetColumn) -> str:
+    """What a heading has in parentheses: it goes above, once for all columns that share it."""
+    if column.name:
+        return column.context
+    return column.heading.partition(" (")[2].removesuffix(")")
 
 
 def _cell(cell: SheetCell, printed: bool) -> str:
@@ -108,9 +167,17 @@ def _mark(mark: str) -> str:
     return r"\dagger" if mark == "†" else mark
 
 
+def _points_across(sheet: Sheet) -> float:
+    """How wide the table is, about."""
+    label = max(map(_points, (sheet.row_heading, *sheet.rows)))
+    blocks = (
+        max(sum(map(_width, block)), _GAP + _points(_name(block[0]))) for block in sheet.blocks
+    )
+    return label + sum(blocks)
+
+
 def _width(column: SheetColumn) -> float:
-    above, below = _lines(column.heading)
-    words = [_points(above), _SMALL * _points(below)]
+    words = [_points(_name(column) if column.printed else "")]
     for cell in column.cells:
         value = _points(cell.value) * (_BOLD if cell.best else 1)
         words.append(value + _points(cell.mark + " ") + _SMALL * _points(cell.interval))

@@ -12,7 +12,7 @@ from benchmark.report.formats.csv_format import render_csv
 from benchmark.report.formats.html import draw_html
 from benchmark.report.formats.latex import draw_latex
 from benchmark.report.formats.markdown import draw_markdown
-from benchmark.report.formats.sheet import Sheet, sheet_of
+from benchmark.report.formats.sheet import Sheet, TableStyle, sheet_of
 from benchmark.report.formats.text import draw_text
 
 #: Formats for people, which any table of words can have.
@@ -21,13 +21,19 @@ DRAWN = ("text", "md", "tex", "html")
 FORMATS = (*DRAWN, "csv", "json")
 
 
-def render(report: Report, output_format: str = "text", *, styled: bool | None = None) -> str:
+def render(
+    report: Report,
+    output_format: str = "text",
+    *,
+    styled: bool | None = None,
+    style: TableStyle | None = None,
+) -> str:
     """Render ``report`` in one of :data:`FORMATS`, without a final newline.
 
     ``text`` is fitted to the terminal; ``md``, ``tex`` (booktabs) and ``html`` (a page) are for
     documents; ``csv`` (a row per cell) and ``json`` are for programs. ``styled`` sets whether
     text marks the best values in bold; ``None``: where standard output is a terminal. Give
-    ``False`` for text that goes elsewhere.
+    ``False`` for text that goes elsewhere. ``style`` is for the formats for people.
 
     Raises :class:`~benchmark.errors.UsageError` naming the formats when it is none of them.
     """
@@ -36,7 +42,7 @@ def render(report: Report, output_format: str = "text", *, styled: bool | None =
         return render_json(report.to_json())
     if output_format == "csv":
         return render_csv(report)
-    return draw(sheet_of(report), output_format, styled=styled)
+    return draw(sheet_of(report, style), output_format, styled=styled)
 
 
 def draw(sheet: Sheet, output_format: str, *, styled: bool | None = None) -> str:

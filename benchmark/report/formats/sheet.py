@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from benchmark.metrics.families import FAMILIES
 from benchmark.report.contents import Report, ReportCell, ReportColumn
 from benchmark.stats import Share
 
@@ -15,12 +16,35 @@ METRIC_NUMBER = ".4f"
 SHARE_NUMBER = ".0%"
 SHARE_HEADING = "share"
 ABSENT = "-"
+#: What the numbers in brackets are.
+INTERVAL_NOTE = "[low, high]: 95% interval, bootstrap over users."
+
+#: What stands behind ±.
+SPREAD_NOTE = "±: standard deviation over seeds."
 
 #: What bold and underline say, where a format can show them.
 STANDING_LEGEND = (
     "Bold: the best measured value of a column; underlined: the second. "
     "Values that print alike share a place; oracles have none."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class TableStyle:
+    """How the numbers of a report are laid out.
+
+    ``decimals`` are digits behind the point (``None``: 4, of percentages 2). ``percent`` turns
+    metrics whose best value is 1 into percentages. ``intervals`` says whether they are shown
+    (``None``: as the format has room). ``paper`` says whether the paper's numbers stand beside
+    the measured ones. ``spread`` puts the standard deviation over the seeds in the place of the
+    interval, where a system has several.
+    """
+
+    decimals: int | None = None
+    percent: bool = False
+    intervals: bool | None = None
+    paper: bool = True
+    spread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +76,14 @@ class SheetColumn:
     """A heading with its cells, from top to bottom.
 
     ``printed`` columns hold the numbers of the paper, the others what was measured here.
+    ``heading`` says all; ``name`` is its part that a heading spanned over ``context`` leaves over.
     """
 
     heading: str
     cells: tuple[SheetCell, ...]
     printed: bool = False
+    name: str = ""
+    context: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +91,8 @@ class Sheet:
     """A titled table. Columns of one tuple of ``blocks`` are never drawn apart.
 
     ``notes`` are footnotes, one sentence or more each; ``commands`` fill what is empty.
-    ``standing`` says what bold and underline mean.
+    ``standing`` says what bold and underline mean. ``name`` is what a document refers to it by.
+    ``keep_intervals`` forbids to leave out intervals for want of room.
     """
 
     title: str
@@ -74,6 +102,8 @@ class Sheet:
     notes: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
     standing: str = STANDING_LEGEND
+    name: str = ""
+    keep_intervals: bool = False
 
     @property
     def columns(self) -> tuple[SheetColumn, ...]:
@@ -87,8 +117,9 @@ class Sheet:
         return (self.standing,) if any(cell.best or cell.second for cell in cells) else ()
 
 
-def sheet_of(report: Report) -> Sheet:
+def sheet_of(report: Report, style: TableStyle | None = None) -> Sheet:
     """Lay out measured numbers with their interval, the paper's in a column of their own."""
+    style = TableStyle() if style is None else style
     several_tasks = len({column.task for column in report.columns}) > 1
     several_data = len({column.data for column in report.columns}) > 1
     several_cohorts = len({column.cohort for column in report.columns}) > 1
@@ -99,23 +130,64 @@ def sheet_of(report: Report) -> Sheet:
         context = [column.task] if several_tasks else []
         context += [column.data] if several_data else []
         context += [column.cohort] if several_cohorts and column.cohort else []
-        heading = " ".join([column.metric, *([f"({', '.join(context)})"] if context else [])])
-        words = [_measured(cell, column) for cell in cells]
-        block = [SheetColumn(heading, ranked(words, candidates, column.higher_is_better))]
+        spanned = ", ".join(context)
+        percent = style.percent and _is_fraction(column)
+        name = f"{column.metric} %" if percent else column.metric
+        heading = f"{name} ({spanned})" if context else name
+        words = [_measured(cell, _number(column, style, percent), percent, style) for cell in cells]
+        ordered = ranked(words, candidates, column.higher_is_better)
+        block = [SheetColumn(heading, ordered, name=name, context=spanned)]
         if column.learned is not None:
-            block.append(SheetColumn(SHARE_HEADING, tuple(share_cell(c.share) for c in cells)))
-        if column.paper is not None:
+            shares = tuple(share_cell(c.share) for c in cells)
+            block.append(SheetColumn(SHARE_HEADING, shares, name=SHARE_HEADING, context=spanned))
+        if column.paper is not None and style.paper:
             printed = tuple(SheetCell(cell.paper_printed or "") for cell in cells)
-            block.append(SheetColumn(column.paper, printed, printed=True))
+            short = column.paper.partition(" (")[0]
+            block.append(
+                SheetColumn(column.paper, printed, printed=True, name=short, context=spanned)
+            )
         blocks.append(tuple(block))
-    return Sheet(
+    spread = style.spread and any(
+        cell.deviation is not None for row in report.rows for cell in row.cells
+    )
+    sheet = Sheet(
         title=report.title,
         row_heading="system" if any(row.model for row in report.rows) else "dataset",
         rows=tuple(row.system for row in report.rows),
         blocks=tuple(blocks),
-        notes=report.notes,
+        notes=(*report.notes, *([SPREAD_NOTE] if spread else [])),
         commands=report.missing,
+        name=report.table,
+        keep_intervals=style.intervals is True,
     )
+    return without_intervals(sheet) if style.intervals is False else sheet
+
+
+def without_intervals(sheet: Sheet) -> Sheet:
+    """Return ``sheet`` without its intervals and the note on them; standard deviations stay."""
+
+    def bare(cell: SheetCell) -> SheetCell:
+        return replace(cell, interval="") if cell.interval.startswith("[") else cell
+
+    blocks = tuple(
+        tuple(replace(column, cells=tuple(map(bare, column.cells))) for column in block)
+        for block in sheet.blocks
+    )
+    notes = tuple(note for note in sheet.notes if note != INTERVAL_NOTE)
+    return replace(sheet, blocks=blocks, notes=notes)
+
+
+def _is_fraction(column: ReportColumn) -> bool:
+    """Whether a metric's best value is 1, so that percent say something."""
+    return any(f.stands_for(column.metric) and f.high == 1 for f in FAMILIES)
+
+
+def _number(column: ReportColumn, style: TableStyle, percent: bool) -> str:
+    """The format specification of a column's values."""
+    if column.number != METRIC_NUMBER:
+        return column.number  # counts
+    decimals = (2 if percent else 4) if style.decimals is None else style.decimals
+    return f".{decimals}f"
 
 
 def ranked(
@@ -138,11 +210,16 @@ def ranked(
     )
 
 
-def _measured(cell: ReportCell, column: ReportColumn) -> SheetCell:
+def _measured(cell: ReportCell, number: str, percent: bool, style: TableStyle) -> SheetCell:
     if cell.value is None:
         return SheetCell(ABSENT)
     mark = "" if cell.better is None else "*" if cell.better else "†"
-    return number_cell(cell.value, cell.low, cell.high, column.number, mark)
+    scale = 100 if percent else 1
+    low, high = (None if end is None else scale * end for end in (cell.low, cell.high))
+    made = number_cell(scale * cell.value, low, high, number, mark)
+    if style.spread and cell.deviation is not None:
+        return replace(made, interval=f"± {scale * cell.deviation:{number}}")
+    return made
 
 
 def number_cell(

@@ -2,43 +2,88 @@
 (() => {
   const table = document.querySelector("table.board");
   const [body, rest] = table.tBodies;
-  let rows = Array.from(table.querySelectorAll("tbody tr"), (row, place) => ({
-    row, place, badge: row.dataset.b, words: row.cells[0].textContent.toLowerCase(), keys: [],
-  }));
-  const status = document.querySelector("#status");
-  const collator = new Intl.Collator("en", { numeric: true });
   const heads = Array.from(table.tHead.rows[0].cells);
+  const names = heads.map((head) => head.textContent.trim());
+  names[heads.findIndex((head) => head.dataset.kind === "plot")] = "Plot";
+  const sizes = names.indexOf("Parameters");
+  const rows = Array.from(table.querySelectorAll("tbody tr"), (row, place) => ({
+    row, place, badge: row.dataset.b, group: row.dataset.g, reads: row.dataset.r.split(" "),
+    name: row.cells[0].querySelector("a").textContent, keys: [],
+    privileged: row.querySelector(".privileged") !== null,
+  }));
+  rows.forEach((entry) => { entry.words = entry.name.toLowerCase(); });
+  const byId = (id) => document.querySelector(`#${id}`);
+  const [status, all, pair, tools] = ["status", "all", "pair"].map(byId).concat(
+    document.querySelector(".tools"));
+  const fields = { words: byId("words"), group: byId("group"), reads: byId("reads"),
+    size: byId("size"), badge: byId("badge"), against: byId("against") };
+  const collator = new Intl.Collator("en", { numeric: true });
+  const metric = table.dataset.metric;
+  const higher = table.dataset.better === "higher";
+  const pairs = new Map(JSON.parse(byId("pairs").textContent).map(
+    ([a, b, ...found]) => [`${a} ${b}`, found]));
+  let most = Number(table.dataset.most);
+  let order = { column: names.indexOf("Rank"), direction: "ascending" };
+  let picked = [];
+  let hidden = new Set();
 
   // What a cell sorts by: its data-v, or its text; null where it has nothing to say.
-  function key(entry, column, numeric) {
+  function key(entry, column) {
     if (!(column in entry.keys)) {
       const cell = entry.row.cells[column];
       const text = cell.dataset.v ?? cell.textContent.trim();
-      const number = parseFloat(text);
-      entry.keys[column] = numeric ? (Number.isNaN(number) ? null : number) : text;
+      const number = parseFloat(text.replace(/,/g, ""));
+      entry.keys[column] = heads[column].dataset.kind === "text" ? text :
+        (Number.isNaN(number) ? null : number);
     }
     return entry.keys[column];
   }
 
-  function sort(column, direction) {
-    const numeric = heads[column].dataset.kind !== "text";
+  function sorted() {
+    const { column, direction } = order;
     const sign = direction === "ascending" ? 1 : -1;
-    const order = rows.slice().sort((a, b) => {
-      const x = key(a, column, numeric), y = key(b, column, numeric);
+    const compare = heads[column].dataset.kind === "text" ? collator.compare : (x, y) => x - y;
+    return rows.toSorted((a, b) => {
+      const x = key(a, column), y = key(b, column);
       if (x === null || y === null) {
         return (x === null) - (y === null) || a.place - b.place;
       }
-      return sign * (numeric ? x - y : collator.compare(x, y)) || a.place - b.place;
+      return sign * compare(x, y) || a.place - b.place;
     });
-    rows = order;
+  }
+
+  function fits(entry, words) {
+    const count = key(entry, sizes);
+    return (!fields.badge.value || entry.badge === fields.badge.value) &&
+      (!fields.group.value || entry.group === fields.group.value) &&
+      (!fields.reads.value || entry.reads.includes(fields.reads.value)) &&
+      (!fields.size.value || (count !== null && count <= Number(fields.size.value))) &&
+      words.every((word) => entry.words.includes(word));
+  }
+
+  function show(before = "") {
+    const words = fields.words.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const fitting = sorted().filter((entry) => fits(entry, words));
+    const shown = fitting.slice(0, most);
+    shown.forEach(tick);
+    // The others leave the page: a browser works on hidden rows too, for seconds.
+    body.replaceChildren(...shown.map((entry) => entry.row));
+    all.hidden = fitting.length <= most;
+    status.textContent = before + (fitting.length === shown.length || fitting.length === rows.length
+      ? `${shown.length} of ${rows.length} shown.`
+      : `${shown.length} of ${fitting.length} that fit shown, of ${rows.length}.`);
+    scatter(shown);
+  }
+
+  function mark() {
     heads.forEach((head) => head.removeAttribute("aria-sort"));
-    heads[column].setAttribute("aria-sort", direction);
+    heads[order.column].setAttribute("aria-sort", order.direction);
     table.dataset.order =
-      heads[column].dataset.kind === "rank" && direction === "ascending" ? "rank" : "";
-    show(`Sorted by ${heads[column].textContent.trim()}, ${direction}. `);
+      heads[order.column].dataset.kind === "rank" && order.direction === "ascending" ? "rank" : "";
   }
 
   heads.forEach((head, column) => {
+    if (head.dataset.kind === "plot") return;
     const button = document.createElement("button");
     button.type = "button";
     button.append(...head.childNodes);
@@ -46,34 +91,215 @@
     button.addEventListener("click", () => {
       const first = head.dataset.first ?? "ascending";
       const other = first === "ascending" ? "descending" : "ascending";
-      sort(column, head.getAttribute("aria-sort") === first ? other : first);
+      order = { column, direction: head.getAttribute("aria-sort") === first ? other : first };
+      mark();
+      show(`Sorted by ${names[column]}, ${order.direction}. `);
+      remember();
     });
   });
 
-  const text = document.querySelector("#words");
-  const badge = document.querySelector("#badge");
-  const all = document.querySelector("#all");
-  let most = Number(table.dataset.most);
-  function show(before = "") {
-    const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const fitting = rows.filter((entry) => (badge.value === "" || entry.badge === badge.value) &&
-      words.every((word) => entry.words.includes(word)));
-    const shown = fitting.slice(0, most);
-    // The others leave the page: a browser works on hidden rows too, for seconds.
-    body.replaceChildren(...shown.map((entry) => entry.row));
-    all.hidden = fitting.length <= most;
-    status.textContent = before + (fitting.length === shown.length || fitting.length === rows.length
-      ? `${shown.length} of ${rows.length} shown.`
-      : `${shown.length} of ${fitting.length} that fit shown, of ${rows.length}.`);
+  // Two rows that are ticked are compared: row a minus row b, on the same users.
+  function tick(entry) {
+    if (entry.box) return;
+    const box = Object.assign(document.createElement("input"), { type: "checkbox" });
+    box.setAttribute("aria-label", `Compare ${entry.name}`);
+    box.checked = picked.includes(entry.place);
+    box.addEventListener("change", () => {
+      picked = picked.filter((place) => place !== entry.place);
+      if (box.checked) picked = [...picked, entry.place].slice(-2);
+      compare();
+      remember();
+    });
+    entry.box = box;
+    entry.row.cells[0].prepend(box);
   }
-  text.addEventListener("input", () => show());
-  badge.addEventListener("change", () => show());
+
+  function compare() {
+    rows.forEach((entry) => {
+      const on = picked.includes(entry.place);
+      if (entry.box) entry.box.checked = on;
+      entry.row.classList.toggle("picked", on);
+    });
+    pair.hidden = picked.length === 0;
+    if (picked.length < 2) {
+      pair.textContent = picked.length ? `Tick another row to compare it with ${rows[picked[0]].name}.` : "";
+      return;
+    }
+    const [a, b] = picked.toSorted((x, y) => x - y);
+    const found = pairs.get(`${a} ${b}`);
+    const title = document.createElement("b");
+    title.textContent = `${rows[a].name} − ${rows[b].name}`;
+    if (found === undefined) {
+      pair.replaceChildren(title, a < table.dataset.paired && b < table.dataset.paired ?
+        ": no comparison, one of them was not scored again on the same instances." :
+        `: only the first ${table.dataset.paired} rows are compared on this page.`);
+      return;
+    }
+    const signed = (value) => (value > 0 ? "+" : "") + value.toFixed(4).replace("-", "−");
+    const [value, low, high] = found;
+    const bounds = low === null ? "no interval" : `95% interval ${signed(low)} to ${signed(high)}`;
+    const better = (value > 0) === higher ? a : b;
+    const verdict = low === null ? "" : low > 0 || high < 0 ? `${rows[better].name} is better.` :
+      "The interval holds 0: these users do not tell them apart.";
+    pair.replaceChildren(title, `: ${metric} ${signed(value)}, ${bounds}. ${verdict} `,
+      Object.assign(document.createElement("small"), { textContent:
+        "Paired by user, for this pair alone; ranks test all pairs at once, so they say less." }));
+  }
+
+  // Columns that can be left out.
+  names.forEach((name, column) => {
+    if (!column) return;
+    const box = Object.assign(document.createElement("input"), { type: "checkbox", checked: true });
+    const label = document.createElement("label");
+    label.append(box, ` ${name}`);
+    byId("columns").append(label);
+    box.addEventListener("change", () => {
+      hidden[box.checked ? "delete" : "add"](name);
+      leaveOut();
+      remember();
+    });
+  });
+
+  const sheet = new CSSStyleSheet();
+  document.adoptedStyleSheets = [sheet];
+  function leaveOut() {
+    const gone = names.flatMap((name, column) => hidden.has(name) ? [`.board :is(th, td):nth-child(${column + 1})`] : []);
+    sheet.replaceSync(gone.length ? `${gone.join(", ")} { display: none; }` : "");
+    byId("columns").querySelectorAll("input").forEach((box, at) => { box.checked = !hidden.has(names[at + 1]); });
+  }
+
+  // The state is in the address, behind the #: a page from the disk has no other place for it.
+  const quiet = { words: "", group: "", reads: "", size: "", badge: "", against: "" };
+  function remember() {
+    const said = new URLSearchParams();
+    for (const name of Object.keys(quiet)) {
+      if (fields[name].value !== quiet[name]) said.set(name, fields[name].value);
+    }
+    if (names[order.column] !== "Rank" || order.direction !== "ascending") {
+      said.set("sort", `${names[order.column]} ${order.direction}`);
+    }
+    if (hidden.size) said.set("without", [...hidden].join("|"));
+    if (picked.length) said.set("compare", picked.map((place) => place + 1).join(" "));
+    const hash = said.toString();
+    history.replaceState(null, "", hash ? `#${hash}` : location.href.split("#")[0]);
+  }
+
+  function recall() {
+    const hash = location.hash.slice(1);
+    if (hash && !hash.includes("=")) return; // a heading of this page
+    const said = new URLSearchParams(hash);
+    for (const [name, none] of Object.entries(quiet)) {
+      fields[name].value = said.get(name) ?? none;
+      if (fields[name].selectedIndex === -1) fields[name].value = none;
+    }
+    const [, name, direction] = /^(.*) (ascending|descending)$/.exec(said.get("sort") ?? "") ?? [];
+    const column = names.indexOf(name);
+    order = column < 0 ? { column: names.indexOf("Rank"), direction: "ascending" } : { column, direction };
+    hidden = new Set((said.get("without") ?? "").split("|").filter((n) => names.indexOf(n) > 0));
+    picked = (said.get("compare") ?? "").split(" ").map((n) => Number(n) - 1)
+      .filter((place) => place in rows).slice(0, 2);
+    leaveOut();
+    mark();
+    show();
+    compare();
+  }
+
+  // Score against cost, of the rows that are shown.
+  const NS = "http://www.w3.org/2000/svg";
+  const score = names.indexOf(metric);
+  const costs = heads.flatMap((head, column) => "cost" in head.dataset ? [column] : []);
+  costs.forEach((column) => fields.against.append(new Option(names[column])));
+  quiet.against = fields.against.value;
+  function drawn(name, attributes, text) {
+    const made = document.createElementNS(NS, name);
+    Object.entries(attributes).forEach(([key, value]) => made.setAttribute(key, value));
+    if (text !== undefined) made.textContent = text;
+    return made;
+  }
+
+  function scatter(shown) {
+    const column = names.indexOf(fields.against.value);
+    const holder = byId("scatter");
+    const points = shown.map((entry) => ({ entry, x: key(entry, column), y: key(entry, score) }))
+      .filter(({ x, y }) => x !== null && y !== null);
+    if (points.length < 2) {
+      holder.textContent = "Fewer than two of these rows say what they cost.";
+      return;
+    }
+    const [width, height, left, bottom, top, right] = [760, 360, 60, 44, 28, 130];
+    const least = Math.min(...points.map(({ x }) => x).filter((x) => x > 0), 1e9);
+    const log = (x) => Math.log10(Math.max(x, least / 2));
+    const range = (values) => {
+      const [low, high] = [Math.min(...values), Math.max(...values)];
+      const room = (high - low || 1) * 0.06;
+      return [low - room, high + room];
+    };
+    const [x0, x1] = range(points.map(({ x }) => log(x)));
+    const [y0, y1] = range(points.map(({ y }) => y));
+    const across = (x) => left + (log(x) - x0) / (x1 - x0) * (width - left - right);
+    const up = (y) => height - bottom - (y - y0) / (y1 - y0) * (height - bottom - top);
+    const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label":
+      `${metric} against ${names[column]}, a logarithmic axis; the table has the numbers.` });
+    const short = (value) => Math.abs(value) >= 1e4 || (value && Math.abs(value) < 1e-3)
+      ? value.toExponential(0) : String(+value.toPrecision(2));
+    for (let power = Math.ceil(x0); power <= x1; power += 1) {
+      const x = across(10 ** power);
+      svg.append(drawn("line", { class: "tick", x1: x, x2: x, y1: top, y2: height - bottom }),
+        drawn("text", { class: "small", x, y: height - bottom + 16, "text-anchor": "middle" }, short(10 ** power)));
+    }
+    const rough = (y1 - y0) / 5, unit = 10 ** Math.floor(Math.log10(rough));
+    const step = [1, 2, 5, 10].map((factor) => factor * unit).find((size) => size >= rough);
+    for (let at = Math.ceil(y0 / step); at * step <= y1; at += 1) {
+      const y = at * step;
+      svg.append(drawn("line", { class: "tick", x1: left, x2: width - right, y1: up(y), y2: up(y) }),
+        drawn("text", { class: "small", x: left - 8, y: up(y) + 4, "text-anchor": "end" }, short(y)));
+    }
+    svg.append(drawn("text", { class: "small", x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, names[column]),
+      drawn("text", { class: "small", x: 4, y: 12 }, metric));
+    const front = [];
+    points.filter(({ entry }) => !entry.privileged).toSorted((a, b) => a.x - b.x || (higher ? b.y - a.y : a.y - b.y)).forEach((point) => {
+      const last = front.at(-1);
+      if (last === undefined || (higher ? point.y > last.y : point.y < last.y)) front.push(point);
+    });
+    if (front.length) svg.append(drawn("path", { class: "front", d: "M" + front.map(({ x, y }) => `${across(x)} ${up(y)}`).join("L") }));
+    const labels = [];
+    points.forEach((point) => {
+      const dot = drawn("circle", { cx: across(point.x), cy: up(point.y), r: 5, class: front.includes(point) ? "" : "claim" });
+      dot.append(drawn("title", {}, `${point.entry.name}: ${metric} ${point.y}, ${names[column]} ${point.x}`));
+      svg.append(dot);
+    });
+    // A label where none is yet: those of the front first.
+    [...front, ...points].forEach(({ entry, x, y }) => {
+      const [at, from] = [up(y) + 4, across(x) + 9];
+      const long = 7 * Math.min(entry.name.length, 22);
+      if (labels.some((other) => Math.abs(other.at - at) < 14 && from < other.to && from + long > other.from)) return;
+      if (points.some((other) => Math.abs(up(other.y) + 4 - at) < 9 && across(other.x) > from - 4 && across(other.x) < from + long)) return;
+      labels.push({ at, from, to: from + long });
+      svg.append(drawn("text", { x: from, y: at }, entry.name.length > 22 ? `${entry.name.slice(0, 21)}…` : entry.name));
+    });
+    holder.replaceChildren(svg);
+  }
+
+  for (const [name, field] of Object.entries(fields)) {
+    field.addEventListener(name === "words" ? "input" : "change", () => { show(); remember(); });
+  }
+  tools.addEventListener("submit", (event) => event.preventDefault());
+  tools.addEventListener("reset", (event) => {
+    event.preventDefault();
+    history.replaceState(null, "", location.href.split("#")[0]);
+    recall();
+    status.textContent = `All as at first. ${status.textContent}`;
+  });
   all.addEventListener("click", () => {
     most = Infinity;
     show();
     table.parentElement.focus(); // the button is gone
   });
-  document.querySelector(".tools").hidden = false;
+  addEventListener("hashchange", recall);
+  tools.hidden = false;
+  byId("filters").open = matchMedia("(min-width: 40rem)").matches;
+  document.querySelector(".cost").hidden = false;
   rest?.remove(); // its rows come back when their turn comes
-  show(); // a browser restores what was typed
+  recall();
+  if (location.hash && !location.hash.includes("=")) show();
 })();

@@ -184,15 +184,24 @@ def test_every_task_has_a_learning_curve(fitted, tmp_path):
         assert 0 < curve.scores[0] < 1
 
 
+@pytest.fixture(scope="module")
+def undisturbed(sim_xs, fit_on, tmp_path_factory):
+    """A fit of two epochs that nothing interrupts."""
+    view = sim_xs.training_view()
+    view.features_folder = tmp_path_factory.mktemp("features")
+    return fit_on(view, epochs=2)
+
+
 @pytest.mark.parametrize("writes", [1, 2])
-def test_a_killed_fit_goes_on_and_ends_with_the_same_weights(view, fit_on, killed_after, writes):
-    expected = fit_on(view, epochs=2)
+def test_a_killed_fit_goes_on_and_ends_with_the_same_weights(
+    view, undisturbed, fit_on, killed_after, writes
+):
     killed_after(writes, lambda: fit_on(view, epochs=2))
     assert list((view.features_folder / "training").glob("*"))
     resumed = fit_on(view, epochs=2)
-    assert resumed.journal == expected.journal
-    assert resumed.threshold == expected.threshold
-    assert same(resumed, expected)
+    assert resumed.journal == undisturbed.journal
+    assert resumed.threshold == undisturbed.threshold
+    assert same(resumed, undisturbed)
     assert not list((view.features_folder / "training").glob("*"))
 
 

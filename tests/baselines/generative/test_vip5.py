@@ -14,18 +14,36 @@ PHOTO = {"encoder_steps": 3, "text_epochs": 1, "learning_rate": 0.01}
 TASKS = ("recommendation", "preference", "explanation", "selection")
 
 
+#: Two epochs of each stage.
+LONGER = {**PHOTO, "text_epochs": 2, "epochs": 2}
+
+
+@pytest.fixture(scope="module")
+def features(tmp_path_factory):
+    """The photos' features, made once; a fit leaves nothing else here."""
+    return tmp_path_factory.mktemp("features")
+
+
 @pytest.fixture
-def view(sim_xs, tmp_path):
+def view(sim_xs, features):
     view = sim_xs.training_view()
-    view.features_folder = tmp_path / "features"
+    view.features_folder = features
     return view
 
 
 @pytest.fixture(scope="module")
-def vip5(sim_xs, fit_on, tmp_path_factory):
+def vip5(sim_xs, fit_on, features):
     view = sim_xs.training_view()
-    view.features_folder = tmp_path_factory.mktemp("features")
+    view.features_folder = features
     return fit_on(view, VIP5, **PHOTO)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(sim_xs, fit_on, features):
+    """A longer fit that nothing interrupts."""
+    view = sim_xs.training_view()
+    view.features_folder = features
+    return fit_on(view, VIP5, **LONGER)
 
 
 def asked(dataset, task: str, most: int = 12, **which):
@@ -101,7 +119,8 @@ def test_all_can_be_trained_with_photos(view, fit_on):
     assert list(model.journal.kept) == ["text", "photos"]
 
 
-def test_a_dataset_without_photos_is_answered_all_the_same(view, sim_xs, fit_on):
+def test_a_dataset_without_photos_is_answered_all_the_same(view, sim_xs, fit_on, tmp_path):
+    view.features_folder = tmp_path / "features"
     frame = view.catalogue.frame.with_columns(image=None)
     view.catalogue = type(view.catalogue)(frame, images=None)
     model = fit_on(view, VIP5, **PHOTO)
@@ -117,14 +136,12 @@ def test_a_dataset_without_photos_is_answered_all_the_same(view, sim_xs, fit_on)
 
 @pytest.mark.parametrize("writes", [1, 3])
 def test_a_fit_killed_in_either_stage_ends_with_the_same_weights(
-    view, fit_on, killed_after, writes
+    view, undisturbed, fit_on, killed_after, writes
 ):
-    settings = {**PHOTO, "text_epochs": 2, "epochs": 2}
-    expected = fit_on(view, VIP5, **settings)
-    killed_after(writes, lambda: fit_on(view, VIP5, **settings))
-    resumed = fit_on(view, VIP5, **settings)
-    assert resumed.journal == expected.journal
-    assert same(resumed, expected)
+    killed_after(writes, lambda: fit_on(view, VIP5, **LONGER))
+    resumed = fit_on(view, VIP5, **LONGER)
+    assert resumed.journal == undisturbed.journal
+    assert same(resumed, undisturbed)
 
 
 def test_a_saved_model_needs_no_photos_to_answer(sim_xs, vip5, tmp_path):

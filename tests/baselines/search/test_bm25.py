@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 
 import pydantic
 import pytest
@@ -75,6 +76,24 @@ def test_only_the_named_fields_are_searched(make_view):
 
 def test_case_and_stop_words_do_not_matter():
     assert words("The Boots, for MEN!") == ["boots", "men"]
+
+
+@pytest.mark.parametrize(
+    ("title", "query"),
+    [
+        ("त्वचा की क्रीम", "क्रीम"),
+        ("увлажняющий Крем", "крем"),
+        ("滋润面霜", "面霜"),
+        ("ครีมบำรุงผิว", "ครีม"),
+        ("Wärmende Bürste", unicodedata.normalize("NFD", "bürste")),
+    ],
+)
+def test_queries_of_any_script_find_their_words(make_view, title, query):
+    # Its consonants, or its letters without their marks, stand in the other title.
+    other = {"item_id": "z", "title": "कर मा 霰 กน burst e"}
+    answer = search(fitted(make_view([*ITEMS, other, {"item_id": "t", "title": title}])), query)
+    assert answer.items[0] == "t"
+    assert answer.scores[0] > 0 == answer.scores[1]
 
 
 def test_missing_texts_are_left_out():

@@ -156,6 +156,17 @@ def test_scores_are_products_with_the_items(shop):
 
 
 @pytest.mark.parametrize("cls", [HEM, ZAM])
+def test_biases_are_learned_and_rank_only_where_they_are_asked_to(cls, shop):
+    learned, ranked = (fitted(cls, shop.view(), biases=how) for how in ("learned", "ranked"))
+    biases = ranked.network.item_biases.weight[:, 0].detach().numpy()
+    assert np.abs(biases).max() > 0.01
+    question = [shop.question("home mugs", "u", "ac")]
+    expected = learned.scores(question) + biases
+    assert ranked.scores(question) == pytest.approx(expected, abs=1e-6)
+    assert fitted(cls, shop.view()).network.item_biases is None
+
+
+@pytest.mark.parametrize("cls", [HEM, ZAM])
 def test_a_query_favours_what_was_bought_with_it(cls, shop):
     model = fitted(cls, shop.view(), epochs=100, learning_rate=0.02, embedding_size=16)
     asked = [shop.question(query, user="new") for query in ("toys kites", "home mugs")]

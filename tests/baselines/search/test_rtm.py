@@ -179,8 +179,12 @@ def test_barred_items_take_no_place_among_the_candidates(shop):
     assert answer.scores[:2] == pytest.approx(expected, abs=1e-6)
 
 
-def test_every_question_gets_an_answer_that_depends_on_it_alone(shop):
-    model = fitted(shop.view(), candidates=3)
+NETWORKS = pytest.mark.parametrize("kind", ["post-norm", "pre-norm"])
+
+
+@NETWORKS
+def test_every_question_gets_an_answer_that_depends_on_it_alone(kind, shop):
+    model = fitted(shop.view(), candidates=3, network=kind)
     for asked, answer in zip(shop.instances, model.predict(shop.instances), strict=True):
         assert len(set(answer.items)) == 3
         assert not asked.exclude & set(answer.items)
@@ -193,9 +197,10 @@ def test_the_history_counts(shop):
     assert not np.allclose(none, some)
 
 
-def test_the_same_seed_gives_the_same_files_and_they_answer_alike(shop, tmp_path):
+@NETWORKS
+def test_the_same_seed_gives_the_same_files_and_they_answer_alike(kind, shop, tmp_path):
     view, folders = shop.view(), [tmp_path / "1", tmp_path / "2"]
-    models = [fitted(view) for _ in folders]
+    models = [fitted(view, network=kind) for _ in folders]
     files = []
     for model, folder in zip(models, folders, strict=True):
         folder.mkdir()

@@ -6,9 +6,6 @@ import itertools
 import json
 import os
 import shlex
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -173,25 +170,25 @@ def test_a_failure_midway_leaves_nothing(shop, build, tmp_path) -> None:
     assert list((tmp_path / "home" / "datasets").iterdir()) == []
 
 
-def test_a_killed_preparation_leaves_nothing_under_the_name(tmp_path) -> None:
-    code = (
-        "import sys; from pathlib import Path; from benchmark.host.home import Home\n"
-        "from benchmark.data.preparing.prepare import prepare\n"
-        "prepare('sim', home=Home(Path(sys.argv[1])), settings={'size': 's'})"
+def test_a_killed_preparation_leaves_nothing_under_the_name(tmp_path, forked) -> None:
+    process = forked(
+        "import time\nfrom pathlib import Path\nfrom benchmark.host.home import Home\n"
+        "from benchmark.data.preparing import prepare\n"
+        "prepare.freeze = lambda *_, **__: time.sleep(600)\n"  # all but the instances is there
+        f"prepare.prepare('sim', home=Home(Path({str(tmp_path)!r})), settings={{'size': 'xs'}})"
     )
-    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
     datasets = tmp_path / "datasets"
     deadline = time.monotonic() + 60
-    while not list(datasets.glob(".sim-s.*/images/*")) and time.monotonic() < deadline:
-        assert process.poll() is None
+    while not list(datasets.glob(".sim-xs.*/images/*")) and time.monotonic() < deadline:
+        assert process.is_alive(), process.printed.read_text()
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (datasets / "sim-s").exists()
+    process.kill()
+    process.join()
+    assert not (datasets / "sim-xs").exists()
     (leftover,) = datasets.iterdir()
     os.utime(leftover, (0, 0))  # long ago
-    prepare("sim", home=Home(tmp_path), settings={"size": "s"})
-    assert [path.name for path in datasets.iterdir()] == ["sim-s"]
+    prepare("sim", home=Home(tmp_path), settings={"size": "xs"})
+    assert [path.name for path in datasets.iterdir()] == ["sim-xs"]
 
 
 def test_a_full_disk_is_named(build) -> None:

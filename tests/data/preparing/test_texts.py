@@ -22,6 +22,8 @@ ITEM = {
         (["Baby & Toddler", "Toys for the Baby"], "baby toddler toys"),
         (["Menswear", "Leggings/Tights"], "menswear leggings tights"),
         (["Kids", "T-shirt"], "kids t-shirt"),
+        (["सौंदर्य", "त्वचा की क्रीम"], "सौंदर्य त्वचा की क्रीम"),
+        (["母婴用品", "面膜"], "母婴用品 面膜"),
         (["Books"], None),
         (["Books", ""], None),
         (["&", "the"], None),
@@ -48,3 +50,15 @@ def test_query_of_a_category_path(path, query) -> None:
 )  # fmt: skip
 def test_explanation_of_a_review(review, sentence) -> None:
     assert best_sentence(review, item_words(ITEM)) == sentence
+
+
+@pytest.mark.parametrize(
+    ("title", "review", "sentence"),
+    [
+        ("मुलायम क्रीम", "मुझे यह पसंद है। यह क्रीम बहुत मुलायम है। और क्या", "यह क्रीम बहुत मुलायम है।"),
+        ("柔软面霜", "昨天收到的包裹。这个面霜很柔软！明天再买", "这个面霜很柔软！"),
+        ("Мягкий крем", "Пришло вчера утром. Очень мягкий этот крем.", "Очень мягкий этот крем."),
+    ],
+)
+def test_explanation_of_a_review_in_another_script(title, review, sentence) -> None:
+    assert best_sentence(review, item_words({"title": title})) == sentence

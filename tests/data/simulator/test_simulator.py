@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from benchmark.data.schema import INTERACTION_COLUMNS, ITEM_COLUMNS, RawDataset
+from benchmark.data.simulator import choices
 from benchmark.data.simulator.choices import draw_sequences
 from benchmark.data.simulator.generate import generate
 from benchmark.data.simulator.parameters import HABIT_SPAN, Scale, SimulatorParams, Weights
@@ -191,6 +192,37 @@ def test_choices_follow_the_stated_softmax() -> None:
         expected = softmax(past)
         spread = np.sqrt(expected * (1 - expected) / rows.sum())
         assert (np.abs(seen - expected) <= 4 * spread + 1e-12).all()
+
+
+@pytest.mark.parametrize("few", [0, 7, 10_000])
+def test_users_make_the_same_choices_drawn_together_or_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    shop = Scale(users=60, items=90, leaves=9, annex=Scale(users=20, items=30, leaves=4))
+    truth = draw_world(shop, Weights(), np.random.default_rng(3))
+    users, lengths = np.arange(80), np.random.default_rng(4).integers(1, 15, 80)
+    expected = draw_sequences(truth, users, lengths, np.random.default_rng(5))
+    monkeypatch.setattr(choices, "FEW_USERS", few)
+    monkeypatch.setattr(choices, "CACHED", 100 if few else 10**9)
+    drawn = draw_sequences(truth, users, lengths, np.random.default_rng(5))
+    np.testing.assert_array_equal(drawn, expected)
+
+
+def test_utilities_are_the_sums_that_define_them_to_the_last_bit(truth: Truth) -> None:
+    users, u, i = np.arange(0, truth.n_users, 500), truth.users, truth.items
+    looks = u.colour[users][:, i.colour].astype(np.float64)
+    looks += u.shape[users][:, i.shape]
+    looks += u.pattern[users][:, i.pattern]
+    np.testing.assert_array_equal(truth.looks(users), looks)
+    words = u.brand[users][:, i.brand].astype(np.float64)
+    words += u.material[users][:, i.material]
+    gap = u.price[users][:, None].astype(np.float64) - i.price[None, :]
+    words = words - truth.weights.price * gap**2 / 2
+    np.testing.assert_array_equal(truth.words(users), words)
+    some = np.arange(truth.n_items)[::-3]
+    np.testing.assert_array_equal(
+        truth.with_items(some).standing(users), truth.standing(users)[:, some]
+    )
 
 
 def test_tastes_can_be_told_from_five_photos(small: RawDataset, truth: Truth) -> None:

@@ -14,6 +14,8 @@ from benchmark.metrics import metric_named
 from benchmark.stats import Score
 from leaderboards.boards import Board
 from leaderboards.site.entries import EnteredRun, Entry, Evidence, SliceScore
+from leaderboards.site.examples import ShownInstance
+from leaderboards.site.pages import Site
 from leaderboards.site.standing import Standing, rank_entries
 from leaderboards.submission.schema import (
     ClaimedScore,
@@ -100,6 +102,7 @@ def make_entry(
         users=USERS,
         sliced=name,
         slices=(SliceScore("history length", "1 to 3", 0.25, None, None, 9, 9),),
+        examples=tuple(_example(number, i) for i in range(3)),
     )
     values: dict[str, Any] = {
         "format": 1,
@@ -122,6 +125,31 @@ def make_entry(
         runs=(EnteredRun(run, evidence if scored else None),),
         warnings=(),
     )
+
+
+def _example(number: int, i: int) -> ShownInstance:
+    return ShownInstance(
+        instance_id=f"q{i}",
+        history=("item-1", "item-2"),
+        earlier=2 * i,
+        query=f"mugs {i}",
+        item=None,
+        candidates=(),
+        answer=None if i == 2 else (f"item-{number}", "item-7"),
+        target=("item-7",),
+        score=i / 2,
+    )
+
+
+@pytest.fixture
+def drawn() -> Callable[..., dict[str, str]]:
+    """``drawn(standings, entries)``: the site's pages, path -> HTML."""
+
+    def draw(standings: list[Standing], entries: list[Entry], **more: Any) -> dict[str, str]:
+        files = Site(standings, entries, **more).files()
+        return {path: str(text) for path, text in files.items() if path.endswith(".html")}
+
+    return draw
 
 
 @pytest.fixture

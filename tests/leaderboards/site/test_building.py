@@ -9,14 +9,18 @@ import pytest
 from benchmark.data.opening import open_dataset
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.home import Home
+from benchmark.report.build import build_report
 from benchmark.report.table.listing import list_tables
+from benchmark.runs.spec import RunSpec
 from leaderboards.boards import Board
-from leaderboards.site import building, commands
+from leaderboards.site import building, commands, table_runs
 from leaderboards.site.building import build_site
 from leaderboards.site.entries import collect
 from leaderboards.site.reproduced import FILE
+from leaderboards.submission.pack import files_of, write_submission
 from leaderboards.submission.schema import MANIFEST, digest_of
 from leaderboards.verification import local_data
+from tests.leaderboards.conftest import DECLARATION
 
 EVIL = "<script>alert(1)</script>"
 
@@ -98,7 +102,12 @@ def test_without_the_dataset_a_row_is_reported_and_has_no_rank(submissions, boar
     folder, _ = submissions
     out = tmp_path / "site"
     found = build_site(
-        folder, out, home=Home(tmp_path / "empty"), boards=[board], with_tables=False
+        folder,
+        out,
+        home=Home(tmp_path / "empty"),
+        boards=[board],
+        with_tables=False,
+        prepare=False,
     )
     assert [entry.badge for entry in found.entries] == ["reported"]
     page = (out / "boards" / "sim-xs-search.html").read_text()
@@ -106,9 +115,7 @@ def test_without_the_dataset_a_row_is_reported_and_has_no_rank(submissions, boar
     assert "<td>–</td><td>–</td>" in page
 
 
-def test_a_dataset_is_opened_once_for_all_submissions(
-    submissions, data_home, board, tmp_path, monkeypatch
-):
+def test_a_dataset_is_opened_once_for_all_submissions(submissions, run_home, board, monkeypatch):
     opened = []
 
     def counted(name, home):
@@ -116,7 +123,8 @@ def test_a_dataset_is_opened_once_for_all_submissions(
         return open_dataset(name, home)
 
     monkeypatch.setattr(local_data, "open_dataset", counted)
-    found = collect(submissions[0], data_home, [board])
+    (submissions[0] / "b-copy" / MANIFEST).write_bytes(b"{}")
+    found = collect(submissions[0], run_home, [board])
     assert [refusal.name for refusal in found.refusals].count("b-copy") == 1  # verified, too
     assert opened == ["sim-xs"]
 
@@ -124,7 +132,7 @@ def test_a_dataset_is_opened_once_for_all_submissions(
 def test_the_command_lists_what_it_refuses(submissions, board, tmp_path, monkeypatch, cli):
     folder, _ = submissions
     monkeypatch.setattr(building, "load_boards", lambda: [board])
-    words = ["leaderboard", "build", "--submissions", str(folder), "--no-tables"]
+    words = ["leaderboard", "build", "--submissions", str(folder), "--no-tables", "--no-prepare"]
     words += ["--home", str(tmp_path / "empty"), "--out", str(tmp_path / "site")]
 
     def call(*more):
@@ -173,9 +181,73 @@ def test_a_broken_list_of_reruns_is_named(tmp_path, data_home, board, text):
 def test_the_papers_tables_get_a_page_each(tmp_path, board):
     (tmp_path / "submissions").mkdir()
     out = tmp_path / "site"
-    build_site(tmp_path / "submissions", out, home=Home(tmp_path / "empty"), boards=[board])
+    home = Home(tmp_path / "empty")
+    build_site(tmp_path / "submissions", out, home=home, boards=[board], prepare=False)
     index = (out / "index.html").read_text()
     pages = sorted(path.name for path in (out / "tables").iterdir())
     assert len(pages) == len(list_tables())
     assert all(f'href="tables/{page}"' in index for page in pages)
     assert all('href="../index.html"' in (out / "tables" / page).read_text() for page in pages)
+
+
+def test_a_dataset_that_cannot_be_prepared_is_told_and_fails_the_build(
+    board, tmp_path, monkeypatch, cli
+):
+    """``gone`` is a dataset that nobody can build."""
+    boards = [board.model_copy(update={"data": "gone", "name": "gone"})]
+    monkeypatch.setattr(building, "load_boards", lambda: boards)
+    (tmp_path / "submissions").mkdir()
+    words = ["leaderboard", "build", "--submissions", str(tmp_path / "submissions"), "--no-tables"]
+    words += ["--home", str(tmp_path / "home"), "--out", str(tmp_path / "site"), "--skip-refused"]
+    status, _, err = cli(*words)
+    assert status == 1
+    assert "dataset gone is not here, and its rows are only reported: Unknown dataset" in err
+    assert (tmp_path / "site" / "index.html").is_file()
+    assert cli(*words, "--no-prepare")[0] == 0
+
+
+def test_a_dataset_that_anyone_can_build_is_prepared(board, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(building, "ensure_dataset", lambda name, home: asked.append(name))
+    again = board.model_copy(update={"name": "again", "cohort": "new-user"})
+    assert building.prepare_datasets([board, again], Home(tmp_path)) == {}
+    assert asked == ["sim-xs"]
+
+
+def test_tables_are_filled_from_submissions_alone(forge, execute, home_with, sim_xs, tmp_path):
+    """A private run of the home stays out, and so does the name of private data."""
+    home = home_with(tmp_path / "home", sim_xs)
+    (home.datasets / "secret").symlink_to(sim_xs.folder.resolve(), target_is_directory=True)
+    execute(RunSpec("popularity", "search", "sim-xs"), home)
+    folder = tmp_path / "submissions"
+    folder.mkdir()
+    run = execute(RunSpec("bm25", "search", "sim-xs", seed=0), home)
+    write_submission(files_of([run], DECLARATION), folder / "mine")
+    found = collect(folder, home, [])
+    table = tmp_path / "own.toml"
+    table.write_text(TABLE)
+    with_runs = Home(tmp_path / "shelf")
+    table_runs.write_shelf(found.entries, home, with_runs)
+    report = build_report(str(table), home=with_runs)
+    values = {row.system: [cell.value for cell in row.cells] for row in report.rows}
+    assert values["BM25"] == [pytest.approx(run.scores["NDCG@5"]["value"])]
+    assert values["Popularity"] == [None]
+    pages = table_runs.table_pages(found.entries, home)
+    assert not any("secret" in page.html for page in pages)
+    assert any("submission" in page.html for page in pages)
+
+
+TABLE = """
+name = "own"
+title = "Ours"
+data = "sim-xs"
+[[columns]]
+task = "search"
+metrics = ["NDCG@5"]
+[[rows]]
+system = "BM25"
+model = "bm25"
+[[rows]]
+system = "Popularity"
+model = "popularity"
+"""

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
+import io
+import json
 import posixpath
+import re
+from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
-from leaderboards.site.pages import board_page, site_pages, submission_page
-from leaderboards.site.plot import MOST_ROWS, plot_of
+from leaderboards.site.pages import PAPER, About, Site
+from leaderboards.site.plot import MARGIN, WIDTH, plot_of
 from leaderboards.site.standing import rank_entries
 from leaderboards.submission.schema import Declaration
 
@@ -25,16 +31,18 @@ class _Page(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.raw: dict[str, list[str]] = {"style": [], "script": []}
+        self.raw: dict[str, list[str]] = {"style": [], "script": [], "data": []}
         self._open: str | None = None
         self.feed(text)
         self.close()
 
     def handle_starttag(self, tag, attrs):
         self.elements.append((tag, dict(attrs)))
-        self._open = tag if tag in self.raw else None
+        is_data = tag == "script" and dict(attrs).get("type") == "application/json"
+        kind = "data" if is_data else tag
+        self._open = kind if kind in self.raw else None
         if self._open is not None:
-            self.raw[tag].append("")
+            self.raw[kind].append("")
 
     def handle_endtag(self, tag):
         self._open = None
@@ -48,11 +56,16 @@ class _Page(HTMLParser):
 
 
 @pytest.fixture
-def pages(board, entries):
-    return site_pages([rank_entries(board, entries)], entries)
+def files(board, entries):
+    return Site([rank_entries(board, entries)], entries).files()
 
 
-def test_every_link_leads_to_a_page_or_to_the_declared_code(pages):
+@pytest.fixture
+def pages(files):
+    return {path: text for path, text in files.items() if path.endswith(".html")}
+
+
+def test_every_link_leads_to_a_file_of_the_site_the_paper_or_the_declared_code(pages, files):
     assert len(pages) == 1 + 1 + 5
     for path, text in pages.items():
         page = _Page(text)
@@ -63,9 +76,12 @@ def test_every_link_leads_to_a_page_or_to_the_declared_code(pages):
             if link.startswith("#"):
                 assert link[1:] in targets
             elif link.startswith("https:"):
-                assert link == "https://example.org/model"
+                assert link in ("https://example.org/model", PAPER)
             else:
-                assert posixpath.normpath(posixpath.join(posixpath.dirname(path), link)) in pages
+                name, _, heading = link.partition("#")
+                target = posixpath.normpath(posixpath.join(posixpath.dirname(path), name))
+                assert target in files
+                assert not heading or f'id="{heading}"' in files[target]
 
 
 def test_pages_load_nothing(pages):
@@ -86,15 +102,17 @@ def test_the_policy_allows_the_pages_own_style_and_script_alone(pages):
         (policy,) = (a["content"] for t, a in page.elements if t == "meta" and "http-equiv" in a)
         rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
         assert rules["default-src"] == "'none'"
-        assert "script-src" in rules or not page.raw["script"]
-        assert bool(page.raw["script"]) == path.startswith("boards/")
-        for tag, parts in page.raw.items():
+        browses = 'class="browser"' in text
+        assert len(page.raw["script"]) == 1 + (browses or path.startswith("boards/"))
+        assert ("img-src" in rules) == browses
+        for tag in ("style", "script"):
+            parts = page.raw[tag]
             hashes = [hashlib.sha256(part.encode()).digest() for part in parts]
             allowed = [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in hashes]
             assert rules.get(f"{tag}-src", "") == " ".join(allowed)
 
 
-def test_hostile_words_in_every_field_stay_words(board, made):
+def test_hostile_words_in_every_field_stay_words(board, made, drawn):
     names = ("data", "cohort", "processor", "unimp_bench", "python", "created")
     fields = dict.fromkeys(names, HOSTILE)
     run = {
@@ -126,11 +144,11 @@ def test_hostile_words_in_every_field_stay_words(board, made):
         }
     )
     usual_entry = made(0.5, 1, attachments=["truth.parquet"])
-    calm = site_pages([rank_entries(board, [usual_entry])], [usual_entry])
+    calm = drawn([rank_entries(board, [usual_entry])], [usual_entry])
     usual = {
         (tag, *sorted(attributes)) for text in calm.values() for tag, attributes in _elements(text)
     }
-    pages = site_pages([rank_entries(hostile_board, [entry])], [entry])
+    pages = drawn([rank_entries(hostile_board, [entry])], [entry])
     assert len(pages) == 3
     for path, text in pages.items():
         assert HOSTILE not in text
@@ -144,19 +162,21 @@ def _elements(text):
     return _Page(text).elements
 
 
-def test_the_same_entries_give_the_same_pages(board, entries, pages):
-    again = site_pages([rank_entries(board, entries)], entries)
+def test_the_same_entries_give_the_same_pages(board, entries, pages, drawn):
+    again = drawn([rank_entries(board, entries)], entries)
     assert again == pages
-    shuffled = site_pages([rank_entries(board, entries[::-1])], entries)
+    shuffled = drawn([rank_entries(board, entries[::-1])], entries)
     assert shuffled == pages
 
 
 def test_two_thousand_rows_stay_below_two_megabytes(crowded):
-    text = board_page(crowded)
+    site = Site([crowded], [row.entry for row in crowded.rows])
+    text = site.board_page(crowded)
     assert text.count("<tr data-b=") == 2_000
     assert len(text.encode()) < 2_000_000
-    assert len(plot_of(crowded.rows).marks) == MOST_ROWS
-    assert "1980 more are in the table" in text
+    home = site.index_page()
+    assert len(home.encode()) < 1_000_000
+    assert "1970 more models are on the boards" in home
 
 
 def test_the_table_tells_how_it_is_sorted_and_works_without_a_script(pages, board):
@@ -167,13 +187,17 @@ def test_the_table_tells_how_it_is_sorted_and_works_without_a_script(pages, boar
     assert "<noscript>" in text
     assert "<caption>" in text
     assert text.count('<th scope="row">') == 5
-    (tools,) = (a for _, a in page.elements if a.get("class") == "tools")
+    (tools,) = (a for tag, a in page.elements if tag == "form")
     assert "hidden" in tools  # until the script, which they need, shows them
+
+
+def page_of(entry, board):
+    return Site([rank_entries(board, [entry])], [entry]).submission_page(entry)
 
 
 def test_a_submission_shows_scores_slices_and_the_command(board, made):
     entry = made(0.5, 7, seed=3, settings={"width": 8, "name": "a b"}, perturb="nt")
-    text = submission_page(entry, [board])
+    text = page_of(entry, board)
     assert "run --model system-7 --task search --data sim-s --perturb nt --seed 3" in text
     assert "--set width=8 --set &#39;name=a b&#39;" in text
     command = "unimp-bench verify leaderboards/submissions/system-7.zip --reproduce system-7"
@@ -181,33 +205,93 @@ def test_a_submission_shows_scores_slices_and_the_command(board, made):
     assert "history length" in text
     assert "On no board" in text  # the board's question has no perturbation
     assert "Computed again" in text
-    assert "As claimed" in submission_page(made(0.5, 8, scored=False), [board])
+    assert "As claimed" in page_of(made(0.5, 8, scored=False), board)
 
 
 def test_values_and_intervals_lie_where_the_axis_says(board, entries):
     plot = plot_of(rank_entries(board, entries).rows)
     low, high = min(m.low for m in plot.marks), max(m.high for m in plot.marks)
-    assert (low, high) == (plot.left, plot.right)
+    assert (low, high) == (MARGIN, WIDTH - MARGIN)
     assert all(m.low <= m.x <= m.high for m in plot.marks)
     (x0, first), *_, (x1, last) = plot.ticks
     scale = (x1 - x0) / (float(last) - float(first))
     for mark, row in zip(plot.marks, rank_entries(board, entries).rows, strict=True):
         assert mark.x == pytest.approx(x0 + (row.primary.value - float(first)) * scale, abs=0.2)
-    assert [m.reported for m in plot.marks] == [False] * 4 + [True]
     assert plot_of([]) is None
 
 
 def test_a_board_without_rows_says_how_to_be_the_first(board):
-    text = board_page(rank_entries(board, []))
+    standing = rank_entries(board, [])
+    text = Site([standing], []).board_page(standing)
     assert "Nobody has submitted" in text
     assert "unimp-bench run --model MODEL --task search --data sim-s" in text
     assert "unimp-bench submit RUN --out mine.zip" in text
     assert "unimp-bench verify mine.zip" in text
-    assert "<script>" not in text
+    assert "<table" not in text
 
 
 def test_the_index_says_what_boards_are_and_how_to_submit(pages):
     text = pages["index.html"]
-    assert "A board is one" in text
+    assert "unimp-bench asks models six questions" in text
+    assert "make bench" in text
     assert "How to submit" in text
     assert "leaderboards/submissions/NAME/" in text
+
+
+def test_words_of_items_cannot_end_a_data_block(board, made):
+    entry = made(0.5, 1)
+    (run,) = entry.runs
+    wicked = replace(run.evidence.examples[0], query="</script><script>alert(1)</script>&amp;")
+    evidence = replace(run.evidence, examples=(wicked,))
+    text = page_of(replace(entry, runs=(replace(run, evidence=evidence),)), board)
+    page = _Page(text)
+    assert len(page.raw["script"]) == 2
+    (block,) = page.raw["data"]
+    assert json.loads(block)["instances"][0]["query"] == wicked.query
+
+
+def test_the_best_value_of_each_column_is_marked_among_ranked_rows(board, entries):
+    standing = rank_entries(board, entries)
+    text = Site([standing], entries).board_page(standing)
+    rows = re.findall(r"<tr data-b=.*?</tr>", text, re.S)
+    first = next(row for row in rows if f">{standing.rows[0].entry.submission.label}<" in row)
+    assert 'class="p b"' in first
+    assert text.count('class="p b"') == 1
+    claimed = next(row for row in rows if 'data-b="reported"' in row)
+    assert ' class="b"' not in claimed  # the best values of all, but nobody computed them
+
+
+def test_downloads_have_every_row_and_no_formula(board, entries, made):
+    sly = made(0.2, 5, words={"model": "=HYPERLINK(1)"})
+    standing = rank_entries(board, [*entries, sly])
+    files = Site([standing], [*entries, sly]).files()
+    rows = list(csv.DictReader(io.StringIO(files[f"boards/{board.name}.csv"])))
+    records = json.loads(files[f"boards/{board.name}.json"])
+    labels = [row.entry.submission.label for row in standing.rows]
+    assert [record["model"] for record in records] == labels
+    assert [row["model"].removeprefix("'") for row in rows] == labels
+    assert not any(row["model"].startswith("=") for row in rows)
+    assert [float(row["value"]) for row in rows] == [record["value"] for record in records]
+    cells = json.loads(files["overview.json"])
+    assert {cell["model"] for cell in cells} == set(labels)
+    assert sum(cell["first_tie_group"] for cell in cells) == len(standing.leaders)
+
+
+def test_pages_say_version_day_and_where_the_code_is(board):
+    about = About(version="9.9", built="2026-01-31", repository="https://example.org/bench")
+    text = Site([rank_entries(board, [])], [], about=about).index_page()
+    assert "unimp-bench 9.9, built 2026-01-31" in text
+    assert "version = {9.9}" in text
+    links = _Page(text).values("a", "href")
+    assert "https://example.org/bench/blob/HEAD/LICENSE" in links
+
+
+def test_the_citation_is_that_of_the_repository():
+    cited = yaml_names((Path(__file__).parents[3] / "CITATION.cff").read_text())
+    text = Site([], []).index_page()
+    for family, given in cited:
+        assert f"{family}, {given}" in text
+
+
+def yaml_names(text):
+    return re.findall(r"family-names: ([^,]+), given-names: ([^}]+)}", text)

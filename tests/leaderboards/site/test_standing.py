@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmark import stats
+from benchmark.compare.evidence import better_pairs
 from benchmark.stats import RankInterval, summarise
 from leaderboards.site.pages import board_page
 from leaderboards.site.standing import rank_entries
@@ -168,3 +170,55 @@ def test_claimed_seeds_of_two_encoders_are_not_averaged(board, made):
     assert row.seeds == (0,)
     assert row.primary.value == claim.value
     assert standing.metric == "target similarity-a"
+
+
+def _random_board(board, made, seed):
+    """The standing of 2 to 8 systems of random strength over the first 20 to 200 users."""
+    draw = np.random.default_rng(seed)
+    users = int(draw.integers(20, 201))
+    strengths = draw.choice([0.2, 0.5, 0.5, 0.8], size=int(draw.integers(2, 9)))
+    strengths = np.clip(strengths + draw.normal(0, 0.05, len(strengths)), 0, 1)
+    entries = [_first(made(s, seed * 10 + i), users) for i, s in enumerate(strengths)]
+    return rank_entries(board, entries)
+
+
+def _first(entry, users):
+    """``entry`` over its first ``users`` users, without intervals, which take time."""
+    (entered,) = entry.runs
+    rows = entered.evidence.statistics["NDCG@5"][:users]
+    score = replace(entered.scores["NDCG@5"], value=float(rows.mean()), low=None, high=None)
+    evidence = replace(
+        entered.evidence,
+        statistics={"NDCG@5": rows},
+        users=entered.evidence.users[:users],
+        scores={**entered.scores, "NDCG@5": replace(score, n=users, users=users)},
+    )
+    return replace(entry, runs=(replace(entered, evidence=evidence),))
+
+
+@pytest.mark.parametrize("boards", [60, pytest.param(1_000, marks=pytest.mark.slow)])
+def test_on_simulated_boards_no_row_stands_above_one_that_is_significantly_better(
+    board, made, monkeypatch, boards
+):
+    monkeypatch.setattr(stats, "RANK_RESAMPLES", 100)
+    for seed in range(boards):
+        standing = _random_board(board, made, seed)
+        rows = standing.rows
+        as_entered = sorted(rows, key=lambda row: row.entry.runs[0].run.parameters.trainable)
+        evidence = [row.entry.runs[0].evidence for row in as_entered]
+        statistics = {str(i): of_row.statistics for i, of_row in enumerate(evidence)}
+        above = better_pairs(evidence[0].metrics["NDCG@5"], statistics, evidence[0].users)
+        place = [as_entered.index(row) for row in rows]
+        above = above[np.ix_(place, place)]  # in the order of the board
+        assert not np.tril(above).any(), seed
+        assert [row.primary.value for row in rows] == sorted(
+            (row.primary.value for row in rows), reverse=True
+        )
+        groups = np.array([row.group for row in rows])
+        assert groups[0] == 1
+        assert set(np.diff(groups)) <= {0, 1}
+        assert not above[groups[:, None] == groups].any(), seed
+        first_of = np.searchsorted(groups, groups)
+        for at in np.flatnonzero(np.diff(groups)) + 1:  # a group ends where a test decided
+            members = range(first_of[at - 1], at)
+            assert above[members, at].any(), seed

@@ -16,9 +16,9 @@ from leaderboards.submission.schema import MANIFEST
 from leaderboards.verification.verify import verify
 
 SOME = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-MANY = settings(SOME, max_examples=200)
+MANY = settings(SOME, max_examples=60)
 
 
 def _verdict(content: bytes, tmp_path, home: Home) -> bool:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from statistics import stdev
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from benchmark.report.build import build_report
 from benchmark.report.contents import Report, ReportCell, ReportColumn, ReportRow
 from benchmark.report.formats.latex import escaped
 from benchmark.report.formats.render import render
+from benchmark.report.formats.sheet import INTERVAL_NOTE, TableStyle
 from benchmark.report.table.listing import list_tables
 
 TABLES = [table["number"] or table["name"] for table in list_tables()]
@@ -43,7 +45,7 @@ def report(name: str = "A_b & C") -> Report:
             ReportRow("C", "c", "system", (cell(None, ""),)),
         ),
         missing=("unimp-bench run --model c",),
-        notes=("[low, high]: 95% interval.",),
+        notes=(INTERVAL_NOTE,),
     )
 
 
@@ -56,8 +58,9 @@ def test_a_table_is_as_written_here() -> None:
     assert content[start:end] == (
         "\\begin{tabular}{@{}lrr@{}}\n"
         "\\toprule\n"
-        "system & HR@5 & \\textit{paper} \\\\\n"
-        " &  & {\\scriptsize \\textit{(amazon-6)}} \\\\\n"
+        " & \\multicolumn{2}{c}{HR@5} \\\\\n"
+        "\\cmidrule(lr){2-3}\n"
+        "system & here & \\textit{paper} \\\\\n"
         "\\midrule\n"
         "A\\_b \\& C & \\textbf{0.5000}$^{*}$ {\\scriptsize [0.1000, 0.9000]}"
         " & \\textit{0.2} \\\\\n"
@@ -66,8 +69,9 @@ def test_a_table_is_as_written_here() -> None:
         "C & - &  \\\\\n"
         "\\bottomrule\n"
     )
-    assert "\\caption{50\\% of it}" in content
-    assert "{[}low, high]: 95\\% interval.\\par" in content
+    assert "\\caption{50\\% of it}\n\\label{tab:x}\n" in content
+    assert "In italics: paper (amazon-6).\\par" in content
+    assert "{[}low, high]: 95\\% interval, bootstrap over users.\\par" in content
     assert content.endswith("% To fill the empty cells:\n%   unimp-bench run --model c")
 
 
@@ -100,7 +104,8 @@ def test_rows_have_as_many_cells_as_columns_and_braces_are_balanced(
     shelf.ranked("unimp", task="recommendation", chance=0.5)
     content = render(build_report(number, home=shelf.home), "tex")
     _check(content)
-    assert content.count("\\begin{table}") == content.count("\\end{table}") >= 1
+    starts = re.findall(r"\\begin{table\*?}", content)
+    assert len(starts) == len(re.findall(r"\\end{table\*?}", content)) == 1
 
 
 def test_any_name_leaves_the_table_whole() -> None:
@@ -121,7 +126,8 @@ def test_pdflatex_takes_every_table_and_any_name(shelf: Any, tmp_path: Path) -> 
     tables.append("\\typeout{From here on names too long for any page}")
     tables.append(render(replace(report(NASTY), title=NASTY, notes=(NASTY,)), "tex"))
     (tmp_path / "all.tex").write_text(
-        "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n"
+        "\\documentclass[twocolumn]{article}\\usepackage{booktabs,graphicx}"
+        "\\setlength{\\textwidth}{455pt}\\setlength{\\columnwidth}{219pt}\\begin{document}\n"
         + "\n\\clearpage\n".join(tables)
         + "\n\\end{document}\n",
         encoding="utf-8",
@@ -131,6 +137,74 @@ def test_pdflatex_takes_every_table_and_any_name(shelf: Any, tmp_path: Path) -> 
     assert done.returncode == 0, done.stdout[-2000:]
     assert "Overfull \\hbox" not in done.stdout.split("From here on")[0]
     assert "Float too large" not in done.stdout
+
+
+def wide(columns: int) -> Report:
+    """A report of ``columns`` metrics of two tasks, with intervals."""
+    one = report()
+    heads = tuple(
+        replace(one.columns[0], task="search" if i % columns < columns / 2 else "recommendation")
+        for i in range(columns)
+    )
+    rows = tuple(replace(row, cells=row.cells * columns) for row in one.rows)
+    return replace(one, columns=heads, rows=rows)
+
+
+def test_tasks_head_their_columns_once() -> None:
+    content = render(wide(2), "tex")
+    assert " & \\multicolumn{2}{c}{search} & \\multicolumn{2}{c}{recommendation} \\\\\n" in content
+    assert "\\cmidrule(lr){2-3} \\cmidrule(lr){4-5}\n" in content
+    assert content.count("search") == 1
+    _check(content)
+
+
+@pytest.mark.parametrize(
+    ("columns", "environment", "has_intervals", "scaled"),
+    [
+        (1, "table", True, False),
+        (3, "table*", True, False),
+        (6, "table*", False, False),
+        (24, "table*", False, True),
+    ],
+)
+def test_one_table_fits_a_column_or_a_page(
+    columns: int, environment: str, has_intervals: bool, scaled: bool
+) -> None:
+    content = render(wide(columns), "tex")
+    assert f"\\begin{{{environment}}}" in content
+    assert ("[0.1000, 0.9000]" in content) == has_intervals
+    assert ("95\\% interval" in content) == has_intervals
+    assert ("\\resizebox" in content) == scaled == ("graphicx" in content)
+    _check(content)
+
+
+def test_intervals_that_are_asked_for_stay_and_others_go() -> None:
+    kept = render(wide(6), "tex", style=TableStyle(intervals=True))
+    assert "[0.1000, 0.9000]" in kept
+    assert "\\resizebox" in kept
+    gone = render(report(), "tex", style=TableStyle(intervals=False))
+    assert "0.9000" not in gone
+
+
+def test_digits_percent_and_paper_columns_are_chosen() -> None:
+    made = render(report(), "tex", style=TableStyle(decimals=1, percent=True, paper=False))
+    assert "\\textbf{50.0}$^{*}$ {\\scriptsize [10.0, 90.0]}" in made
+    assert "HR@5 \\%" in made
+    assert "paper" not in made
+    (column,) = report().columns
+    error = replace(report(), columns=(replace(column, metric="RMSE", higher_is_better=False),))
+    assert "0.50" in render(error, "tex", style=TableStyle(decimals=2, percent=True))
+
+
+def test_the_spread_over_seeds_takes_the_place_of_the_interval(shelf: Any) -> None:
+    runs = [shelf.ranked("unimp", chance=chance, seed=i) for i, chance in enumerate((0.2, 0.8))]
+    found = build_report("2d", home=shelf.home)
+    deviation = stdev(run.scores["HR@5"]["value"] for run in runs)
+    (row,) = (row for row in found.rows if row.system == "UniMP")
+    assert row.cells[0].deviation == pytest.approx(deviation)
+    made = render(found, "tex", style=TableStyle(spread=True))
+    assert f"$\\pm$ {deviation:.4f}" in made
+    assert "standard deviation over seeds" in made
 
 
 def _check(content: str) -> None:
@@ -146,4 +220,6 @@ def _check(content: str) -> None:
         rows = [line for line in tabular.splitlines() if line.endswith(r"\\")]
         assert rows
         for row in rows:
-            assert len(re.findall(r"(?<!\\)&", row)) == len(kinds) - 1
+            over = [int(n) for n in re.findall(r"\\multicolumn\{(\d+)\}", row)]
+            spanned = sum(over) - len(over)
+            assert len(re.findall(r"(?<!\\)&", row)) + spanned == len(kinds) - 1

@@ -111,7 +111,7 @@ def test_a_metric_matches_its_variants_and_no_other_metric() -> None:
         (
             ('name = "mine"', 'name = "mine"\nkind = "datasets"'),
             ", [[rows]] 1 ('BM25'): unknown key 'model'.",
-            "Known: data, source, system.",
+            "Known: data, settings, source, system.",
         ),
         (
             ('model = "bm25"', 'model = "bm25"\nagainst = "UniMP"'),

@@ -214,7 +214,9 @@ def test_early_fusion_adds_the_mean_visual_token_of_the_own_photo(variant_scene)
     scene = variant_scene("early-fusion")
     network = scene.w.network
     with torch.no_grad():
-        words = network.embed(scene.batch.tokens, network.tables())[0]
+        tables = network.tables()
+        words = network.embed(scene.batch.tokens, tables)
+        words = network.with_carried(words, scene.batch, tables)[0]
     added = scene.run()[0][0] - words
     gate = torch.tanh(torch.tensor(0.7))
     for item, span in zip(HISTORY, scene.spans, strict=True):

@@ -196,7 +196,7 @@ def test_tokens_are_sampled_as_often_as_they_are_probable(plain):
     row, reader, allowed = _rows(plain)[-1], _reader(plain), _all_tokens(plain)
     allowed[: plain.vocabulary.first_code] = False
     logits = _reread(plain, allowed, steps=1)[1][-1][0]
-    n = 2000
+    n = 500
     draws = ((np.arange(n) + 0.5) / n)[:, None]
     for temperature in (1.0, 0.5):
         expected = (logits.masked_fill(~allowed, -torch.inf).double() / temperature).softmax(-1)

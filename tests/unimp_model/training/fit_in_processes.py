@@ -29,6 +29,7 @@ SETTINGS: dict[str, Any] = {
     "most_rows": 7, "own_rows": 5, "encoder_steps": 2, "encoder_batch": 16,
     "image_token_steps": 2, "image_token_batch": 4, "validation_users": 8,
     "validation_others": 8, "answer_tokens": 12, "learning_rate": 1e-3, "dropout": 0.0,
+    "history_items": 3, "targets_per_row": 2, "words_per_attribute": 4, "choosing_users": 10,
     "optimiser": "adamw",  # Muon rounds to bfloat16 inside: last bits of a gradient then show
 }  # fmt: skip
 

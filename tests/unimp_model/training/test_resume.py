@@ -20,7 +20,10 @@ from unimp_model.config import UniMPConfig
 SETTINGS = {
     "width": 16, "depth": 1, "heads": 2, "encoder_steps": 2, "image_token_steps": 2, "epochs": 3,
     "most_rows": 12, "own_rows": 6, "batch_rows": 4, "validation_users": 8, "validation_others": 4,
+    "history_items": 3, "targets_per_row": 2, "words_per_attribute": 4, "choosing_users": 8,
 }  # fmt: skip
+#: One that ranks, one that writes and one whose rows stand alone.
+TASKS = ("search", "explanation", "image-generation")
 
 
 class Killed(BaseException):
@@ -41,12 +44,33 @@ def same(a: dict, b: dict) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[n], b[n]) for n in a)
 
 
-@pytest.mark.parametrize("writes", [1, 3, 5])  # in the joint stage, at its end, in a task's own
-def test_killed_training_ends_with_the_same_weights(sim_xs, monkeypatch, tmp_path, writes):
+@pytest.fixture(scope="module")
+def features(tmp_path_factory) -> Path:
+    """What all fits share: encoders' features. Checkpoints are each test's own."""
+    return tmp_path_factory.mktemp("features")
+
+
+@pytest.fixture
+def view(sim_xs, features):
     view = sim_xs.training_view()
-    view.features_folder = tmp_path
-    expected, also = fit(view)
-    assert not list((tmp_path / "training").iterdir())  # nothing is left behind
+    view.tasks, view.features_folder = TASKS, features
+    yield view
+    shutil.rmtree(features / "training", ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(sim_xs, features) -> tuple[dict, dict]:
+    """What a fit ends with that nothing interrupts."""
+    view = sim_xs.training_view()
+    view.tasks, view.features_folder = TASKS, features
+    found = fit(view)
+    assert not list((features / "training").iterdir())  # nothing is left behind
+    return found
+
+
+@pytest.mark.parametrize("writes", [1, 3, 5])  # in the joint stage, at its end, in a task's own
+def test_killed_training_ends_with_the_same_weights(view, undisturbed, monkeypatch, writes):
+    expected, also = undisturbed
     write, left = Checkpoint.write, [writes]
 
     def killing(self, *args):
@@ -69,26 +93,21 @@ def test_killed_training_ends_with_the_same_weights(sim_xs, monkeypatch, tmp_pat
     assert all(same(rest["own"][task], also["own"][task]) for task in also["own"])
 
 
-def test_a_broken_checkpoint_is_begun_anew(sim_xs, monkeypatch, tmp_path):
-    view = sim_xs.training_view()
-    view.features_folder = tmp_path
-    expected, _ = fit(view, strategy="multi-task")
+def test_a_broken_checkpoint_is_begun_anew(view, undisturbed, monkeypatch):
     monkeypatch.setattr(Checkpoint, "remove", lambda self: None)
-    fit(view, strategy="multi-task")
-    (file,) = (tmp_path / "training").iterdir()
+    fit(view)
+    (file,) = (view.features_folder / "training").iterdir()
     file.write_bytes(file.read_bytes()[:100])
-    weights, _ = fit(view, strategy="multi-task")
-    assert same(weights, expected)
+    weights, _ = fit(view)
+    assert same(weights, undisturbed[0])
 
 
-def test_other_settings_do_not_meet_the_checkpoint(sim_xs, monkeypatch, tmp_path):
-    view = sim_xs.training_view()
-    view.features_folder = tmp_path
+def test_other_settings_do_not_meet_the_checkpoint(view, monkeypatch):
     monkeypatch.setattr(Checkpoint, "remove", lambda self: None)
+    view.tasks = ("search",)
     fit(view, strategy="multi-task")
     fit(view, strategy="multi-task", gamma=1.0)
-    assert len(list((tmp_path / "training").iterdir())) == 2
-    shutil.rmtree(tmp_path / "training")
+    assert len(list((view.features_folder / "training").iterdir())) == 2
 
 
 @pytest.mark.parametrize("what", ["code", "packages", "device"])
@@ -113,10 +132,8 @@ def test_a_prompt_is_part_of_what_a_training_resumes_under():
     assert "benchmark.tasks.explanation" in code.code_files(UniMP)
 
 
-def test_curves_are_written_where_the_variable_says(sim_xs, monkeypatch, tmp_path):
+def test_curves_are_written_where_the_variable_says(view, monkeypatch, tmp_path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    view = sim_xs.training_view()
-    view.features_folder = tmp_path / "features"
     monkeypatch.setenv("UNIMP_BENCH_TENSORBOARD", str(tmp_path / "curves"))
     _, rest = fit(view, strategy="multi-task")
     (run,) = (tmp_path / "curves").iterdir()

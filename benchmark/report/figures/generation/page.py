@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.report.figures.page import style
 from benchmark.report.figures.page.words import one_line
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ def draw_page(
     page: Figure, rows: Sequence[Row], *, title: str, subtitle: str, notes: Sequence[str]
 ) -> None:
     """Draw ``rows`` below the title, and the notes below the rows, on an empty ``page``."""
+    if page.get_label() == style.BARE:
+        title, subtitle, notes = "", "", ()
     feet = [line for note in notes for line in textwrap.wrap(note, _NOTE_LETTERS)]
     height = _HEAD + len(rows) * _ROW + _FOOT_LINE * len(feet) + _MARGIN
     page.set_size_inches(_WIDTH, height)

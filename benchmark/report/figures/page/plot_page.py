@@ -45,7 +45,10 @@ class PlotPage:
         notes: Sequence[str] = (),
     ) -> None:
         inside = max(width, _NARROWEST)
-        heads = wrapped(title, inside, style.TITLE * 1.03)  # bold letters are wider
+        if page.get_label() == style.BARE:
+            title, notes = "", ()
+        # Bold letters are wider.
+        heads = wrapped(title, inside, style.TITLE * 1.03) if title else []
         rows = _key_rows(keys, inside)
         feet = [line for note in notes for line in wrapped(note, inside, style.NOTE)]
         self.top = MARGIN + len(heads) * _LINE[style.TITLE] + len(rows) * _KEY_ROW + 0.14

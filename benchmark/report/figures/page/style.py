@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+#: The label of a page on which neither title nor notes are written.
+BARE = "bare"
+
 #: Settings of matplotlib under which every figure is written.
 RC: dict[str, Any] = {
+    "pdf.fonttype": 42,  # outlines that every journal takes
     "svg.hashsalt": "unimp-bench",  # the same figure has the same bytes
     "svg.fonttype": "none",  # words stay words: they can be searched and read aloud
     "text.parse_math": False,  # names come from users: "$" is a letter like others

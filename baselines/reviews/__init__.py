@@ -1,0 +1,1 @@
+"""Systems that learn from what users write about items, and from photos of them."""

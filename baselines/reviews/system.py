@@ -1,0 +1,252 @@
+"""What both systems share: one way to fit, ask, save and load a network about one item.
+
+A system declares its settings, its network, its batches and its validation; photos, early
+stopping, checkpoints and files are here.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from baselines.learning.loop import TrainingSettings, train
+from baselines.multimodal.regions import MOST_GRID, Regions, photo_regions
+from benchmark.errors import BenchError, UsageError
+from benchmark.host.files import read_json, write_json
+from benchmark.host.threads import processor_threads
+from benchmark.instances import Instance
+from benchmark.model import TrainingView
+from benchmark.models.code import code_digest
+from benchmark.predictions import Prediction
+from benchmark.training.checkpoint import Checkpoints
+from benchmark.training.journal import Journal
+from benchmark.training.reproducible import compute_device, reproducible
+from benchmark.training.stored import REFIT, load_tensors, reading, save_tensors
+from benchmark.vision.encoder_names import AUTO
+from benchmark.vision.encoder_names import DESCRIPTION as ENCODERS
+
+_FORMAT = 1
+_RECORD, _WEIGHTS, _REGIONS = "reviews.json", "model.safetensors", "regions.npy"
+#: Instances per forward pass: always exactly so many, filled up with the last one, so that no
+#: row's arithmetic depends on its company.
+ROWS = 64
+
+Material = TypeVar("Material")
+Batch = TypeVar("Batch")
+
+
+class ReviewSettings(TrainingSettings):
+    """Settings of both. Batches of 64 are MRG's; patience and the encoder are ours."""
+
+    batch_size: int = Field(64, ge=1, le=1_000_000, description="training rows a step")
+    validation_users: int = Field(
+        1000, ge=1, description="most validation examples of a task after an epoch, evenly spaced"
+    )
+    image_encoder: str = Field(AUTO, description=ENCODERS)
+    encoder_steps: int = Field(330, ge=0, le=100_000, description="training steps of own encoder")
+    grid: int = Field(
+        MOST_GRID, ge=1, le=MOST_GRID,
+        description="regions of a photo a side, or as many as the encoder tells apart",
+    )  # fmt: skip
+
+
+class ReviewSystem(ABC, Generic[Material, Batch]):
+    """A network that reads photos by their regions and answers about one item."""
+
+    Config: ClassVar[type[ReviewSettings]]
+    name: ClassVar[str]
+    answers: ClassVar[Mapping[str, type[Instance]]]
+    """The instances of each task that it answers."""
+    learns_from: ClassVar[str]
+    """What a dataset must have, for messages."""
+
+    def __init__(self, config: ReviewSettings | None = None) -> None:
+        self.config: Any = config or self.Config()
+        self.journal = Journal()
+        self.learned: tuple[str, ...] = ()
+        """The tasks that the data it was fitted on teaches."""
+        self._regions: Regions | None = None
+        self._network: nn.Module | None = None
+
+    def fit(self, data: TrainingView, *, seed: int) -> None:
+        """Train; validation instances only stop training.
+
+        Killed and called again with the same settings, data and seed, it goes on behind the last
+        checkpoint and ends with the same weights. Raises :class:`UsageError` on data that teaches
+        none of its tasks.
+        """
+        self.learned = self._learnable(data)
+        if not self.learned:
+            raise UsageError(
+                f"{self.name} learns from {self.learns_from}, and the training part of dataset "
+                f"{data.name!r} has none.",
+                fix="Use another dataset: unimp-bench data list.",
+            )
+        config, rng = self.config, np.random.default_rng(seed)
+        checkpoints = Checkpoints(self, data, code=code_digest(type(self)), seed=seed, rng=rng)
+        with reproducible(seed, config.threads):
+            self._regions = photo_regions(
+                data, config.image_encoder, grid=config.grid, steps=config.encoder_steps
+            )
+            material = self._read(data)
+            self._network = self._new_network().to(compute_device())
+            self._ready(material)
+            self.journal = train(
+                self._network,
+                batches=lambda: self._batches(material, rng),
+                steps=self._steps(material),
+                loss=self._loss,
+                settings=config,
+                label=f"training {self.name} on {data.name}",
+                validate=self._validation(data),
+                measure=self._measure(),
+                checkpoint=checkpoints.stage("training"),
+                more=self._further_scores,
+            )
+            self.network.eval()
+        checkpoints.remove()
+
+    @abstractmethod
+    def _learnable(self, data: TrainingView) -> tuple[str, ...]:
+        """The tasks that there are training targets for."""
+
+    @abstractmethod
+    def _read(self, data: TrainingView) -> Material:
+        """Return what is learned from; keep what answering needs of the data."""
+
+    @abstractmethod
+    def _new_network(self) -> nn.Module:
+        """Build the network by what :meth:`_read` kept, or what was loaded."""
+
+    def _ready(self, material: Material) -> None:
+        """Called with a new network before it is trained."""
+
+    @abstractmethod
+    def _batches(self, material: Material, rng: np.random.Generator) -> Iterator[Batch]:
+        """An epoch's batches."""
+
+    @abstractmethod
+    def _steps(self, material: Material) -> int:
+        """How many batches an epoch has."""
+
+    @abstractmethod
+    def _loss(self, batch: Batch) -> Tensor:
+        """What a step lowers."""
+
+    @abstractmethod
+    def _validation(self, data: TrainingView) -> Callable[[], float] | None:
+        """What training is stopped by, higher is better; ``None`` without validation examples."""
+
+    @abstractmethod
+    def _measure(self) -> str:
+        """Task and metric of it."""
+
+    def _further_scores(self) -> Mapping[str, float]:
+        """Further values of the journal's epoch."""
+        return {}
+
+    def predict(self, instances: Sequence[Instance]) -> Iterator[Prediction]:
+        """Yield one task's predictions; :class:`BenchError` for a task it was fitted without."""
+        if not instances:
+            return
+        kind = type(instances[0])
+        task = next((task for task, asked in self.answers.items() if asked is kind), None)
+        if task not in self.learned:
+            self.network  # noqa: B018  it raises where nothing was fitted at all
+            raise BenchError(
+                f"This {self.name} does not answer {kind.__name__}; it was fitted for "
+                f"{', '.join(self.learned)}.",
+                fix="Fit it on a dataset that supports the task.",
+            )
+        with processor_threads(self.config.threads), torch.inference_mode():
+            for start in range(0, len(instances), ROWS):
+                yield from self._answer(task, instances[start : start + ROWS])
+
+    @abstractmethod
+    def _answer(self, task: str, some: Sequence[Any]) -> Iterable[Prediction]:
+        """Answer at most :data:`ROWS` instances."""
+
+    def save(self, folder: Path) -> None:
+        """Write weights as safetensors, the regions of photos as npy, all else as JSON."""
+        record = {
+            "format": _FORMAT,
+            "model": self.name,
+            "config": self.config.model_dump(mode="json"),
+            "learned": self.learned,
+            "photos": self.regions.names,
+            "known": self._to_json(),
+        }
+        save_tensors({**self.tensors(), **self._further_tensors()}, folder / _WEIGHTS)
+        self.regions.save(folder / _REGIONS)
+        write_json(folder / _RECORD, record)
+        self.journal.save(folder)
+
+    def load(self, folder: Path) -> None:
+        """Read what :meth:`save` wrote; :class:`BenchError` when it is something else or broken."""
+        record = read_json(folder / _RECORD, fix=REFIT)
+        with reading(folder, self.name):
+            if (record["format"], record["model"]) != (_FORMAT, self.name):
+                raise ValueError(f"it holds {record['model']} in format {record['format']}")
+            self.config = self.Config(**record["config"])
+            self.learned = tuple(record["learned"])
+            self._regions = Regions.load(folder / _REGIONS, record["photos"])
+            tensors = load_tensors(folder / _WEIGHTS)
+            self._from_json(record["known"], tensors)
+            network = self._new_network()
+            network.load_state_dict(tensors)
+            self._network = network.to(compute_device()).eval()
+            self.journal = Journal.load(folder)
+
+    @abstractmethod
+    def _to_json(self) -> Mapping[str, Any]:
+        """What answering needs beside weights and photos."""
+
+    def _further_tensors(self) -> Mapping[str, Tensor]:
+        """The same as tensors, under names that no weight has."""
+        return {}
+
+    @abstractmethod
+    def _from_json(self, known: Mapping[str, Any], tensors: dict[str, Tensor]) -> None:
+        """Take back what both gave, out of ``tensors`` too."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what was learnt by name."""
+        state: dict[str, Tensor] = self.network.state_dict()
+        return state
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Return how many weights are ``trainable`` and how many in ``total``: all are trained."""
+        total = sum(p.numel() for p in self.network.parameters())
+        return {"trainable": total, "total": total}
+
+    @property
+    def network(self) -> Any:
+        """Return the fitted network; :class:`BenchError` before ``fit`` or ``load``."""
+        if self._network is None:
+            raise BenchError(f"{self.name} is not fitted.", fix="Call fit or load first.")
+        return self._network
+
+    @property
+    def regions(self) -> Regions:
+        """Return the regions of photos; :class:`BenchError` before ``fit`` or ``load``."""
+        if self._regions is None:
+            raise BenchError(f"{self.name} is not fitted.", fix="Call fit or load first.")
+        return self._regions
+
+
+def filled(some: Sequence[Any]) -> list[Any]:
+    """Return :data:`ROWS` entries: ``some``, filled up with the last one."""
+    return [*some, *[some[-1]] * (ROWS - len(some))]
+
+
+def in_batches(order: np.ndarray[Any, np.dtype[np.int64]], size: int) -> Iterator[Any]:
+    """Yield ``order`` in pieces of ``size``; the last may be shorter."""
+    for start in range(0, len(order), size):
+        yield order[start : start + size]

@@ -1,0 +1,7 @@
+"""``python -m benchmark`` is ``unimp-bench``."""
+
+from __future__ import annotations
+
+from benchmark.cli import main
+
+main()

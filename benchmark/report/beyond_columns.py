@@ -1,0 +1,79 @@
+"""Columns of a report beyond accuracy: ``report --metrics all``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from benchmark.compare.beyond import LEGEND, RANKED, BeyondAccuracy, beyond_accuracy
+from benchmark.errors import BenchError
+from benchmark.host.home import Home
+from benchmark.report.contents import Report, ReportCell, ReportColumn
+from benchmark.report.filling.answers import Answer, Answers
+from benchmark.report.formats.sheet import METRIC_NUMBER
+from benchmark.report.table.specification import ColumnGroup
+
+
+def with_beyond_accuracy(report: Report, answers: Answers, home: Home) -> Report:
+    """Return ``report`` with the measures of its ranking tasks' lists as further columns.
+
+    A dataset that is not prepared here, or a run over another version of it, is left out and a
+    note says so.
+    """
+    columns: list[ReportColumn] = []
+    cells: dict[str, list[ReportCell]] = {row.system: [] for row in report.rows}
+    notes: dict[str, None] = {}
+    for at, group in enumerate(answers.groups):
+        if group.task not in RANKED:
+            continue
+        here = {row.system: answers.by_place[row.system, at] for row in answers.rows}
+        try:
+            measures = beyond_accuracy(str(group.data), home)
+        except BenchError as error:
+            notes[f"Nothing beyond accuracy on {group.data}: {error.message}"] = None
+            continue
+        found = {system: _measured(measures, answer, notes) for system, answer in here.items()}
+        names = dict.fromkeys(name for each in found.values() for name in each)
+        columns += [_column(group, name) for name in names]
+        for system, answer in here.items():
+            cells[system] += [_cell(answer, found[system].get(name, ())) for name in names]
+        notes |= dict.fromkeys(measures.notes)
+    rows = tuple(replace(row, cells=(*row.cells, *cells[row.system])) for row in report.rows)
+    legend = (LEGEND,) if columns else ()
+    return replace(
+        report,
+        columns=(*report.columns, *columns),
+        rows=rows,
+        notes=(*report.notes, *legend, *notes),
+    )
+
+
+def _measured(
+    measures: BeyondAccuracy, answer: Answer, notes: dict[str, None]
+) -> dict[str, list[float]]:
+    """Each measure's values, one a seed, of the runs that can be measured."""
+    found: dict[str, list[float]] = {}
+    for run in answer.runs:
+        try:
+            measured = measures.measure(run)
+        except BenchError as error:
+            notes[f"Nothing beyond accuracy of {answer.row.system}: {error.message}"] = None
+            continue
+        for name, value in measured.items():
+            values = found.setdefault(name, [])
+            if value is not None:
+                values.append(value)
+    return found
+
+
+def _column(group: ColumnGroup, name: str) -> ReportColumn:
+    return ReportColumn(group.task, str(group.data), group.cohort, name, None, METRIC_NUMBER)
+
+
+def _cell(answer: Answer, values: Sequence[float]) -> ReportCell:
+    """The mean over seeds."""
+    spec = answer.spec
+    cell = ReportCell(spec.data, spec.cohort, spec.perturb)
+    if not values:
+        return cell
+    return replace(cell, value=sum(values) / len(values), seeds=answer.seeds)

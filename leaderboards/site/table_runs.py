@@ -1,0 +1,124 @@
+"""Fills the paper's tables from submissions, and from nothing else that this machine stores.
+
+The runs that were scored again are written as a home of their own, which a report then reads. Only
+data that anyone can build take part: no private run, and no private dataset's name, leaves here.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from benchmark.data.sources import SELF_CONTAINED, SOURCES
+from benchmark.errors import listed
+from benchmark.host.files import write_json
+from benchmark.host.home import Home
+from benchmark.report.build import build_report
+from benchmark.report.contents import Report
+from benchmark.report.formats.html import draw_html
+from benchmark.report.formats.render import render
+from benchmark.report.formats.sheet import sheet_of
+from benchmark.report.table.listing import list_tables
+from benchmark.runs.scoring import write_per_instance
+from benchmark.runs.store import MANIFEST, PER_INSTANCE, SCORES
+from leaderboards.site.entries import EnteredRun, Entry
+from leaderboards.site.pages import INDEX, TablePage
+
+
+def table_pages(entries: Sequence[Entry], home: Home) -> list[TablePage]:
+    """Render every table as ``unimp-bench report --format html`` does, from ``entries``.
+
+    A note says which submissions filled it; a link leads back. Of ``home`` the datasets are used
+    that anyone can build.
+    """
+    with tempfile.TemporaryDirectory(prefix="unimp-bench-tables-") as folder:
+        shelf = Home(Path(folder))
+        write_shelf(entries, home, shelf)
+        return [_page(table, entries, shelf) for table in list_tables()]
+
+
+def _page(table: dict[str, Any], entries: Sequence[Entry], shelf: Home) -> TablePage:
+    report = build_report(table["name"], home=shelf)
+    names = _filled_by(report, entries)
+    told = f"Filled from the submissions {listed(names)}." if names else "No submission fills it."
+    sheet = sheet_of(report)
+    sheet = replace(sheet, notes=(*sheet.notes, told))
+    return TablePage(
+        number=table["number"],
+        name=table["name"],
+        title=table["title"],
+        html=draw_html(sheet, index=f"../{INDEX}") + "\n",
+        csv=render(report, "csv") + "\n",
+        json=render(report, "json") + "\n",
+    )
+
+
+def _filled_by(report: Report, entries: Sequence[Entry]) -> list[str]:
+    """The submissions with a run in ``report``, by name."""
+    asked = {
+        (slot.spec.model, slot.spec.task, slot.spec.data, slot.spec.cohort, slot.spec.perturb)
+        for slot in report.slots
+        if slot.seeds
+    }
+    return [
+        entry.name
+        for entry in entries
+        if any(
+            (entry.submission.label, run.task, run.data, run.cohort, run.perturb) in asked
+            for run in (entered.run for entered in entry.runs if entered.evidence is not None)
+        )
+    ]
+
+
+def write_shelf(entries: Sequence[Entry], home: Home, shelf: Home) -> None:
+    """Write the re-scored runs of ``entries`` to ``shelf``, an empty home, beside the datasets of
+    ``home`` that anyone can build."""
+    _share_datasets(home, shelf)
+    _write_runs(entries, shelf)
+
+
+def _share_datasets(home: Home, shelf: Home) -> None:
+    shelf.datasets.mkdir(parents=True)
+    for name in SELF_CONTAINED:
+        folder = home.datasets / name
+        if folder.is_dir():
+            (shelf.datasets / name).symlink_to(folder.resolve(), target_is_directory=True)
+
+
+def _write_runs(entries: Sequence[Entry], shelf: Home) -> None:
+    number = 0
+    for entry in entries:
+        for entered in entry.runs:
+            if entered.evidence is not None and entered.run.data in SELF_CONTAINED:
+                _write_run(entry, entered, shelf.runs / f"{number:06d}")
+                number += 1
+
+
+def _write_run(entry: Entry, entered: EnteredRun, folder: Path) -> None:
+    run, evidence = entered.run, entered.evidence
+    assert evidence is not None
+    fields = run.model_dump(
+        exclude={"predictions", "predictions_sha256", "scores", "failure_rate", "file", "tuning"}
+    )
+    manifest = {
+        "model": entry.submission.model,
+        "variant": entry.submission.variant,
+        **fields,
+        "simulated": SOURCES.get(SELF_CONTAINED[run.data][0]).simulated,
+        "limit": None,
+        **({} if run.tuning is None else {"tuning": run.tuning.model_dump()}),
+        **({} if run.file is None else {"role": "outside"}),
+    }
+    scores = {name: asdict(score) for name, score in evidence.scores.items()}
+    write_json(folder / MANIFEST, manifest)
+    write_json(folder / SCORES, {"scores": scores, "failure_rate": run.failure_rate})
+    if evidence.statistics:
+        # Ids of ours, equal for equal lists of instances: their order is all that is compared.
+        ids = [f"{row:08d}" for row in range(len(evidence.users))]
+        asked = pl.DataFrame({"instance_id": ids, "user_id": list(evidence.users)})
+        write_per_instance(folder / PER_INSTANCE, asked, dict(evidence.statistics))

@@ -1,0 +1,171 @@
+"""What was verified before is not verified again; many are verified by several processes."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.metrics import metric_named
+from leaderboards.boards import Board
+from leaderboards.site import entries, spreading
+from leaderboards.site.entries import collect
+from leaderboards.site.kept import Kept
+from leaderboards.site.packed import pack, unpack
+from leaderboards.site.spreading import spread
+from leaderboards.submission.findings import Finding
+from leaderboards.submission.schema import MANIFEST
+from leaderboards.verification.verify import verify
+from tests.leaderboards.site import dying
+
+
+@pytest.fixture
+def boards() -> list[Board]:
+    words = {"title": "Search", "description": "Simulated.", "primary": "NDCG@5"}
+    board = Board(name="b", version=1, task="search", task_version=1, data="sim-xs", **words)
+    return [board]
+
+
+@pytest.fixture
+def submissions(forge, tmp_path) -> Path:
+    """A good one, as a folder, and one whose manifest is none."""
+    folder = tmp_path / "submissions"
+    shutil.copytree(forge.unpacked(forge.packed("search")), folder / "good")
+    (folder / "bad").mkdir()
+    (folder / "bad" / MANIFEST).write_bytes(b"{}")
+    return folder
+
+
+@pytest.fixture
+def verified(monkeypatch) -> list[str]:
+    """The names of the submissions that were verified, in order."""
+    names: list[str] = []
+
+    def counted(path, **options):
+        names.append(path.name)
+        return verify(path, **options)
+
+    monkeypatch.setattr(entries, "verify", counted)
+    return names
+
+
+def test_a_second_build_verifies_only_what_was_refused(submissions, run_home, boards, verified):
+    first = collect(submissions, run_home, boards)
+    assert sorted(verified) == ["bad", "good"]
+    again = collect(submissions, run_home, boards)
+    assert verified[2:] == ["bad"]
+    assert repr(again) == repr(first)  # arrays have no truth value
+    (entry,) = again.entries
+    (board,) = boards
+    evidence = entry.runs[0].evidence
+    assert evidence is not None
+    score = evidence.metrics[board.primary].value(evidence.statistics[board.primary].mean(axis=0))
+    assert score == pytest.approx(entry.runs[0].scores[board.primary].value)
+
+
+def _edited(folder: Path, home, boards) -> None:
+    path = folder / "good" / MANIFEST
+    path.write_bytes(path.read_bytes() + b"\n")
+
+
+def _another_dataset(folder: Path, home, boards) -> None:
+    (home.datasets / "other").mkdir()
+
+
+def _another_board(folder: Path, home, boards) -> None:
+    boards[0] = boards[0].model_copy(update={"primary": "HR@5"})
+
+
+@pytest.mark.parametrize("change", [_edited, _another_dataset, _another_board])
+def test_what_an_outcome_hangs_on_is_part_of_its_key(submissions, run_home, boards, change) -> None:
+    before = Kept(run_home, boards).key(submissions / "good")
+    assert before == Kept(run_home, boards).key(submissions / "good")
+    change(submissions, run_home, boards)
+    assert before != Kept(run_home, boards).key(submissions / "good")
+
+
+def _linked(folder: Path) -> None:
+    (folder / "runs" / "a.parquet").symlink_to("/etc/passwd")
+
+
+def _piped(folder: Path) -> None:
+    os.mkfifo(folder / "runs" / "a.parquet")
+
+
+def _crowded(folder: Path) -> None:
+    for number in range(200):
+        (folder / "runs" / f"{number}.parquet").touch()
+
+
+@pytest.mark.parametrize("change", [_linked, _piped, _crowded, shutil.rmtree])
+def test_what_cannot_be_a_sound_submission_has_no_key(submissions, run_home, change) -> None:
+    change(submissions / "good")
+    assert Kept(run_home, []).key(submissions / "good") is None
+
+
+def test_a_fault_of_ours_costs_one_submission_its_page(submissions, run_home, boards, monkeypatch):
+    def broken(path, **options):
+        if path.name == "bad":
+            raise ZeroDivisionError
+        return verify(path, **options)
+
+    monkeypatch.setattr(entries, "verify", broken)
+    found = collect(submissions, run_home, boards)
+    assert [entry.name for entry in found.entries] == ["good"]
+    ((problem,),) = [refusal.problems for refusal in found.refusals]
+    assert problem.code == "verification-failed"
+
+
+@dataclass(frozen=True)
+class _Stranger:
+    x: int
+
+
+def test_what_is_packed_is_unpacked_and_a_strangers_class_is_not() -> None:
+    value = {
+        "a": (1, 2.5, None, True, "ü", b"\0\1"),
+        "m": metric_named("MAE", scale=(1, 5)),
+        "f": [Finding("code", "where", "message", True)],
+        "x": np.arange(6.0).reshape(3, 2),
+    }
+    back = unpack(pack(value))
+    assert (back["a"], back["m"], back["f"]) == (value["a"], value["m"], value["f"])
+    assert (back["x"] == value["x"]).all()
+    with pytest.raises(TypeError, match="object"):
+        pack(object())
+    forged = [
+        {"dataclass": "subprocess:Popen", "fields": {"args": "true"}},
+        {"dataclass": "benchmark.host.provenance:environment", "fields": {}},
+        {"dataclass": "leaderboards.submission.findings:Finding", "fields": {"x": 1}},
+        {"model": "leaderboards.submission.findings:Finding", "value": {}},
+        {"array": "absent"},
+        {"what": 1},
+    ]
+    strange = [b"", b"PK\x05\x06" + bytes(18), pack(_Stranger(1)), *map(_document, forged)]
+    for content in strange:
+        with pytest.raises(ValueError, match="packed value"):
+            unpack(content)
+
+
+def _document(value: object) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, document=np.frombuffer(json.dumps(value).encode(), dtype=np.uint8))
+    return buffer.getvalue()
+
+
+@pytest.mark.slow  # it starts four processes
+def test_a_process_that_dies_costs_its_own_item_alone(monkeypatch) -> None:
+    monkeypatch.setattr(spreading, "FEWEST", 2)
+    paths = [Path(name) for name in ("a", "dies", "b", "c")]
+    done = dict(spread(dying.maker, paths, processes=2))
+    assert list(done) == paths
+    assert done.pop(Path("dies")) is None
+    made = [content.decode().split() for content in done.values() if content]
+    assert [name for name, _ in made] == ["a", "b", "c"]
+    assert str(os.getpid()) not in [process for _, process in made]
