@@ -88,7 +88,7 @@ class Visit:
 
     def __init__(self, browser, folder, **context):
         self._context = browser.new_context(**context)
-        self._context.set_default_timeout(8_000)
+        self._context.set_default_timeout(120_000)
         self._folder = folder
         self.page = self._context.new_page()
         self.requests: list[str] = []
