@@ -35,7 +35,7 @@ def code_problems(submission: Submission, run: SubmittedRun, where: str) -> Iter
     """Yield findings for a run under a listed name that the listed model cannot have made.
 
     A file of one's own under that name, a task or settings that the model does not take are
-    refused; another code than this version's is a warning, since versions differ.
+    refused.
     """
     entry = entries().get(submission.model)
     variant = submission.variant
@@ -50,12 +50,24 @@ def code_problems(submission: Submission, run: SubmittedRun, where: str) -> Iter
         yield Finding("task-not-answered", place(where, "task"), message)
         return
     try:
-        built = _built(submission.label) if not run.settings else None
-        built = built or configure(submission.label, run.settings)
+        if run.settings:
+            configure(submission.label, run.settings)
     except UsageError as error:
         yield Finding("settings-impossible", place(where, "settings"), _one_line(error))
-        return
     except BenchError:  # a package that it needs is missing: nothing can be told here
+        return
+
+
+def code_doubts(submission: Submission, run: SubmittedRun, where: str) -> Iterator[Finding]:
+    """Yield a warning for a run under a listed name by another code than this version's.
+
+    Versions differ, so it is no more than a doubt, for answers that nothing else confirms.
+    """
+    if submission.model not in entries() or run.file is not None:
+        return
+    try:
+        built = _built(submission.label)
+    except BenchError:
         return
     if built.code != run.code_sha256:
         message = (

@@ -67,16 +67,8 @@ def above_ceiling(
         yield Finding("ceiling-reached", place(where, "scores", primary), message, True)
 
 
-def known_answers(
-    model: str,
-    run: SubmittedRun,
-    asked: Asked,
-    rescored: Rescored,
-    catalogue: Catalogue,
-    where: str,
-) -> Iterator[Finding]:
-    """Yield a finding when ``model`` answers as a listed model of another name does."""
-    label = catalogue.label_of(rescored.fingerprint, run.task, asked)
+def known_answers(model: str, label: str | None, where: str) -> Iterator[Finding]:
+    """Yield a finding when ``model`` answers as ``label`` does, a listed model of another name."""
     if label is not None and label.partition(":")[0] != model:
         message = f"Its answers are those of {label}, whatever their scores."
         yield Finding("answers-known", place(where, "predictions"), message, True)

@@ -169,7 +169,7 @@ def _check(
             if run.predictions in opened.files:
                 where = place(MANIFEST, "runs", number)
                 yield from naming.code_problems(submission, run, where)
-                check = _Run(run, submission.model, where, context)
+                check = _Run(run, submission, where, context)
                 yield from check.ask()
                 if check.sound:
                     checks.append(check)
@@ -205,10 +205,12 @@ def _file_problems(files: Set[str], submission: Submission) -> Iterator[Finding]
 class _Run:
     """The checks of one run; ``level`` is the badge it earns."""
 
-    def __init__(self, run: SubmittedRun, model: str, where: str, context: _Context) -> None:
+    def __init__(
+        self, run: SubmittedRun, submission: Submission, where: str, context: _Context
+    ) -> None:
         self.level = BADGES[0]
         self.run = run
-        self._model = model
+        self._submission = submission
         self.sound = True
         """Whether the run asks something that can be, so that its answers are worth reading."""
         self._where = where
@@ -290,7 +292,10 @@ class _Run:
         yield from suspicion.perfection(run, rescored, where)
         catalogue = self._context.catalogue
         yield from suspicion.above_ceiling(run, asked, rescored, catalogue, where)
-        yield from suspicion.known_answers(self._model, run, asked, rescored, catalogue, where)
+        label = catalogue.label_of(rescored.fingerprint, run.task, asked)
+        yield from suspicion.known_answers(self._submission.model, label, where)
+        if label != self._submission.label:
+            yield from naming.code_doubts(self._submission, run, where)
         if self._context.reproduce is not None:
             found = reproducing.rerun(
                 run,
