@@ -13,7 +13,7 @@ from benchmark.data.photos.journal import JOURNAL
 from benchmark.errors import BenchError
 from benchmark.host.home import Home
 
-QUICK = Manners(rate=10_000, retries=1, timeout=0.2, most_bytes=10**6, first_wait=0.01)
+QUICK = Manners(rate=10_000, retries=1, timeout=10, most_bytes=10**6, first_wait=0.01)
 
 
 def kinds(outcomes) -> dict[str, str]:
