@@ -48,8 +48,8 @@ class Tiers:
         """Rank the catalogue by :meth:`scores`, once for users of whom nothing is looked at."""
         if self.own is not None:
             return rank_in_blocks(instances, self.scores, self.item_ids)
-        asked = queries(instances) if self.within_query else [None] * len(instances)
-        return self._ranker.rank(instances, asked)
+        nothing: list[str | None] = [None] * len(instances)
+        return self._ranker.rank(instances, queries(instances) if self.within_query else nothing)
 
     def save(self, folder: Path) -> None:
         """Write item ids, counts and queries as JSON, and users' pasts if they are asked for."""

@@ -23,7 +23,7 @@ _CELLS = 1_000_000
 #: Users times items weighed in one go: so many weights stay in a processor's cache.
 CACHED = 65_536
 #: So many users or fewer are faster one by one than as arrays.
-FEW_USERS = 64
+FEW_USERS = 16
 
 
 def draw_sequences(truth: Truth, users: Ints, lengths: Ints, rng: np.random.Generator) -> Ints:
