@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmark.compare.evidence import Evidence
 from benchmark.compare.learnable import is_blind, learned
@@ -110,7 +111,7 @@ def _pairs(metric: Metric, evidence: Mapping[int, Evidence]) -> tuple[Pair, ...]
     users = evidence[rows[0]].users
     statistics = [evidence[at].statistics[metric.name] for at in rows]
     values = np.array([metric.value(each.mean(axis=0)) for each in statistics])
-    ends: Sequence[np.ndarray] | None = None
+    ends: Sequence[NDArray[np.float64]] | None = None
     if enough_users(users):
         means = UserSums.of(statistics, users).resampled_means(DIFFERENCE_RESAMPLES, 0)
         parts = np.split(means, len(rows), axis=1)
@@ -121,9 +122,10 @@ def _pairs(metric: Metric, evidence: Mapping[int, Evidence]) -> tuple[Pair, ...]
     pairs = []
     for i, a in enumerate(rows):
         for j, b in enumerate(rows[i + 1 :]):
-            low, high = (None, None) if ends is None else map(float, ends[i][:, j])
-            spread = low is not None and high is not None and high > low
-            bounds = (low, high) if spread else (None, None)
+            bounds: tuple[float | None, float | None] = (None, None)
+            if ends is not None:
+                low, high = (float(end) for end in ends[i][:, j])
+                bounds = (low, high) if high > low else bounds
             pairs.append(Pair(a, b, float(values[i] - values[i + 1 + j]), *bounds))
     return tuple(pairs)
 

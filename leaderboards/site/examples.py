@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +90,7 @@ def _value(metric: Metric, statistic: NDArray[np.float64]) -> float:
 
 def _shown(
     instance: Instance,
-    answered: dict[str, object],
+    answered: dict[str, Any],
     target: Answer,
     score: float,
     *,
@@ -112,11 +113,12 @@ def _shown(
     )
 
 
-def _answer(row: dict[str, object]) -> Answer:
+def _answer(row: dict[str, Any]) -> Answer:
     for name in ("items", "chosen"):
         if name in row:
-            return tuple(row[name] or ())[:MOST_ITEMS]  # type: ignore[arg-type]
+            return tuple(row[name] or ())[:MOST_ITEMS]
     for name in ("value", "text", "png"):
         if name in row:
-            return row[name]  # type: ignore[return-value]
+            found: Answer = row[name]
+            return found
     return None

@@ -211,7 +211,11 @@ class Site:
         views = []
         for row, share in zip(standing.rows, compared.shares, strict=True):
             entry, variant = self._known(row.entry)
-            values = {_ORDERING: row.primary.value, _SHARE: share, **row.values}
+            values: dict[str, float | None] = {
+                _ORDERING: row.primary.value,
+                _SHARE: share,
+                **row.values,
+            }
             views.append(
                 _RowView(
                     row=row,
@@ -342,13 +346,17 @@ def _best_values(standing: Standing, compared: Compared) -> dict[str, float]:
     columns: dict[str, list[float]] = {}
     for row, share in zip(standing.rows, compared.shares, strict=True):
         if row.rank is not None:
-            values = {_ORDERING: row.primary.value, _SHARE: share, **row.values}
+            values: dict[str, float | None] = {
+                _ORDERING: row.primary.value,
+                _SHARE: share,
+                **row.values,
+            }
             for name, value in values.items():
                 if value is not None:
                     columns.setdefault(name, []).append(value)
     higher = {_ORDERING: standing.higher_is_better, _SHARE: True}
     return {
-        name: (max if (higher[name] if name in higher else _higher(name)) else min)(values)
+        name: max(values) if (higher[name] if name in higher else _higher(name)) else min(values)
         for name, values in columns.items()
     }
 

@@ -283,6 +283,16 @@
   for (const [name, field] of Object.entries(fields)) {
     field.addEventListener(name === "words" ? "input" : "change", () => { show(); remember(); });
   }
+  const menu = tools.querySelector(".choose"); // lies over the table: it closes by itself
+  menu.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && menu.open) {
+      menu.open = false;
+      menu.firstElementChild.focus();
+    }
+  });
+  document.addEventListener("click", (event) => {
+    if (!menu.contains(event.target)) menu.open = false;
+  });
   tools.addEventListener("submit", (event) => event.preventDefault());
   tools.addEventListener("reset", (event) => {
     event.preventDefault();

@@ -256,6 +256,7 @@ def test_the_address_holds_filters_order_columns_and_comparison(browser, folder,
     page.get_by_text("Columns", exact=True).click()
     page.get_by_label("HR@10", exact=True).uncheck()
     assert not page.get_by_role("columnheader", name="HR@10", exact=True).is_visible()
+    page.keyboard.press("Escape")  # the menu lies over the table
     page.get_by_label("Compare system-1").check()
     page.get_by_label("Compare system-3").check()
     said, shown = page.locator("#pair").text_content(), visit.names()
