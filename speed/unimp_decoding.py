@@ -133,7 +133,8 @@ def main() -> None:
     require_flamingo()
     prepare_torch()
     device = torch.device(arguments.device)
-    config = UniMPConfig(preset=arguments.preset, encoder_steps=0)
+    # The usual model has no rows that other tokens carry: answers could not be compared.
+    config = UniMPConfig(preset=arguments.preset, encoder_steps=0, carried_rows=False)
     dataset = ensure_dataset(arguments.data, find_home(arguments.home))
     view = dataset.training_view()
     with tempfile.TemporaryDirectory() as folder:

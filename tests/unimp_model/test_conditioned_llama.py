@@ -52,7 +52,7 @@ def _own(usual, w):
 
 
 def test_ten_beams_of_transformers_are_the_exact_ranking(usual, world):
-    w = world()
+    w = world(carried_rows=False)
     rows = _instances(w)
     first = w.vocabulary.first_item
     batch = usual.padded(rows, w.photos, torch.device("cpu"), left=True)
@@ -63,7 +63,7 @@ def test_ten_beams_of_transformers_are_the_exact_ranking(usual, world):
 
 
 def test_open_beams_are_the_best_of_the_whole_vocabulary(usual, world):
-    w = world()
+    w = world(carried_rows=False)
     rows = _instances(w)
     batch = usual.padded(rows, w.photos, torch.device("cpu"), left=True)
     beams = _own(usual, w).generate(batch, beams=4)
@@ -76,7 +76,7 @@ def test_open_beams_are_the_best_of_the_whole_vocabulary(usual, world):
 
 
 def test_the_loss_is_the_cross_entropy_of_the_same_targets(usual, world):
-    w = world()
+    w = world(carried_rows=False)
     first = w.vocabulary.first_item
     instruction = w.template.instruction(["kitchen", " mugs"])
     rows = []
@@ -96,7 +96,7 @@ def test_the_loss_is_the_cross_entropy_of_the_same_targets(usual, world):
 
 
 def test_rows_that_share_a_history_are_refused(usual, world):
-    w = world()
+    w = world(carried_rows=False)
     trunk = w.template.history(w.items[:2])
     instruction = w.template.instruction(["mugs"])
     branches = [Branch(after, instruction, 0, (w.vocabulary.first_item,)) for after in (1, 2)]
@@ -106,7 +106,7 @@ def test_rows_that_share_a_history_are_refused(usual, world):
 
 
 def test_images_start_where_their_items_do(usual, world):
-    w = world()
+    w = world(carried_rows=False)
     rows = _instances(w)
     batch = usual.padded(rows, w.photos, torch.device("cpu"))
     starts = batch.starts
@@ -119,7 +119,7 @@ def test_images_start_where_their_items_do(usual, world):
 @pytest.mark.parametrize("feed_forward", [False, True])
 def test_flamingo_modules_have_the_sizes_of_ours_and_learn(usual, world, feed_forward):
     pytest.importorskip("flamingo_pytorch")
-    w = world()
+    w = world(carried_rows=False)
     config = UniMPConfig(visual_tokens=3)
     torch.manual_seed(0)
     modules = usual.FlamingoModules(w.network, config, w.photos.shape[1], feed_forward=feed_forward)

@@ -133,7 +133,8 @@ def test_bare_data_is_fitted_and_what_it_lacks_is_refused(fit, bare_data, instan
 
 
 def test_bare_data_trains_on_recommendation_selection_and_context_alone(bare_data, fit):
-    model = fit(bare_data.training_view(), strategy="multi-task")
+    every = {"selection": 1.0}  # of a few rows, a share might ask none
+    model = fit(bare_data.training_view(), strategy="multi-task", task_shares=every)
     losses = {name for name in model.journal.epochs[0] if name.startswith("loss")}
     assert losses == {"loss recommendation", "loss selection", "loss context"}
 

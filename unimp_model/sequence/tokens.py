@@ -7,7 +7,10 @@ rating scale, one per image code, and last one per item in catalogue order.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
 from tokenizers import (
     AddedToken,
     Tokenizer,
@@ -17,6 +20,8 @@ from tokenizers import (
     pre_tokenizers,
     trainers,
 )
+
+from benchmark.visible import control_character
 
 #: [CLS] opens a user sentence, [IMG] marks an item's photo, [EOC] ends an item (Eq. 1, 2);
 #: [EOS] ends a generated sentence.
@@ -97,6 +102,16 @@ class Vocabulary:
     def encode(self, text: str) -> list[int]:
         """Return the text tokens of ``text``, without any special token."""
         return self.tokenizer.encode(text, add_special_tokens=False).ids
+
+    @cached_property
+    def writable(self) -> NDArray[np.bool_]:
+        """Return which tokens a sentence may consist of, bool (size,): those of text that hold no
+        control character, and [EOS]."""
+        found = np.zeros(self.size, bool)
+        for token in range(self.tokenizer.get_vocab_size()):
+            found[token] = control_character(self.tokenizer.decode([token])) is None
+        found[self.eos] = True
+        return found
 
     def item(self, item_id: str) -> int | None:
         """Return the item's own token, or ``None`` for an item outside the catalogue."""

@@ -93,14 +93,11 @@ class ExplanationTask(UniMPTask[ExplanationInstance]):
     def predict(
         self, answerer: Answerer, instances: Sequence[ExplanationInstance]
     ) -> list[Prediction]:
-        """Write each sentence up to [EOS], or up to the longest answer."""
+        """Write each sentence up to [EOS], or up to the longest answer; no control characters."""
         vocabulary = answerer.parts.vocabulary
-        allowed = torch.zeros(vocabulary.size, dtype=torch.bool)
-        allowed[: vocabulary.tokenizer.get_vocab_size()] = True
-        allowed[vocabulary.eos] = True
         written = answerer.reader.generate(
             self.rows(answerer, instances),
-            allowed,
+            torch.from_numpy(vocabulary.writable),
             stop=vocabulary.eos,
             longest=answerer.config.answer_tokens,
         )

@@ -146,7 +146,7 @@ def counted(make_view):
     view = make_view([{"item_id": name} for name in "abcd"])
     rows = [{"user_id": u, "item_id": i, "rating": r, "timestamp": 0} for u, i, r in LOG]
     frame = pl.DataFrame(rows, schema_overrides={"rating": pl.Float64}).with_columns(
-        explanation=pl.lit(None, pl.String)
+        explanation=pl.lit(None, pl.String), review=pl.lit(None, pl.String)
     )
     timeline = Timeline.of_frame(frame, view.catalogue)
     return count(timeline, np.array([1, 2, 1, 2]), 2)

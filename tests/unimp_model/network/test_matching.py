@@ -63,7 +63,9 @@ class Shop:
             {"user_id": user, "item_id": item, "rating": rating, "timestamp": time}
             for time, (user, item, rating) in enumerate(log)
         ]
-        return pl.DataFrame(rows).with_columns(explanation=pl.lit(None, pl.String))
+        return pl.DataFrame(rows).with_columns(
+            explanation=pl.lit(None, pl.String), review=pl.lit(None, pl.String)
+        )
 
 
 @pytest.fixture
