@@ -66,7 +66,7 @@ def test_the_listings_print_the_promised_json(command, sim_xs) -> None:
         (["report", "--table", "search", "--model", "bm25"], 2, ["--model bm25", "--figure"]),
         (["report", "--figure", "generatoin"], 2, ["'generatoin'", "'generation'"]),
         (["report", "--figure", "generation", "--format", "pgn"], 2, ["'pgn'", "'png'"]),
-        (["report", "--figure", "generation", "--out", "f.pdf"], 2, ["f.pdf", ".png", ".svg"]),
+        (["report", "--figure", "generation", "--out", "f.gif"], 2, ["f.gif", ".png", ".svg"]),
         (["report", "--figure", "generation", "--data", "sim-xq"], 2, ["'sim-xq'", "'sim-xs'"]),
         (["report", "--figure", "generation", "--model", "unimq"], 2, ["'unimq'", "'unimp'"]),
         (["report", "--figure", "generation", "--model", "bm25"], 2, ["'bm25'", "search"]),

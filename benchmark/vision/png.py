@@ -20,6 +20,8 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER = len(SIGNATURE) + 25
 _IHDR = b"\x00\x00\x00\x0dIHDR"
 _IEND = b"\0\0\0\0IEND\xaeB`\x82"
+#: Where IHDR says what pixels are, and what it says of numbers in a palette.
+_COLOUR_TYPE, _PALETTE = 25, 3
 _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 #: An uncompressed pixel has at most 8 bytes (RGBA of 16 bits); the rest is for other chunks.
 _BYTES_PER_PIXEL, _BYTES_BESIDES = 8, 1 << 16
@@ -75,17 +77,22 @@ def decode(png: bytes, size: int) -> NDArray[np.uint8]:
 def _pixels_only(png: bytes) -> bytes:
     """``png`` without the chunks that say nothing of its pixels: texts can unpack to anything.
 
-    Raises :class:`ValueError` for chunks that do not follow each other to the end.
+    Raises :class:`ValueError` for chunks that do not follow each other to the end, and for palette
+    colours without a palette, for which a decoder makes up its own.
     """
     parts, at = [SIGNATURE], len(SIGNATURE)
+    kinds = set()
     while at < len(png):
         length = int.from_bytes(png[at : at + 4], "big")
         end = at + 12 + length
         if end > len(png):
             raise ValueError("a chunk is cut off")
-        if png[at + 4 : at + 8] in _PIXEL_CHUNKS:
+        kinds.add(kind := png[at + 4 : at + 8])
+        if kind in _PIXEL_CHUNKS:
             parts.append(png[at:end])
         at = end
+    if png[_COLOUR_TYPE] == _PALETTE and b"PLTE" not in kinds:
+        raise ValueError("it has palette colours and no palette")
     return b"".join(parts)
 
 

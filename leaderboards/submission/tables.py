@@ -256,7 +256,8 @@ def fingerprint(table: pa.Table, task: str) -> str:
     Rankings by their items, ratings by their order (all equal: by their value), selections as
     sets, pictures by their pixels. ``table`` is in the instances' order.
     """
-    column = schema_for(task).names[2]
+    kept = schema_for(task).field(2)  # as Parquet is read, a list's values have another name
+    column = kept.name
     if column == "value":
         values = table[column].to_numpy()
         _, order = np.unique(values, return_inverse=True)
@@ -265,4 +266,4 @@ def fingerprint(table: pa.Table, task: str) -> str:
     if column == "chosen":
         sets = [sorted(chosen or ()) for chosen in table[column].to_pylist()]
         table = pa.table({column: pa.array(sets, table.schema.field(column).type)})
-    return rows_sha256(table.select([column]))
+    return rows_sha256(table.select([column]).cast(pa.schema([kept])))

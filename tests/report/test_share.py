@@ -12,6 +12,7 @@ import pytest
 
 from benchmark.report.build import build_report
 from benchmark.report.formats.render import render
+from benchmark.report.formats.sheet import TableStyle
 from benchmark.report.side_by_side import render_learned
 
 CHANCES = {"random": 0.05, "popularity": 0.2, "unimp": 0.5, "informed": 0.8, "oracle": 0.95}
@@ -72,7 +73,8 @@ def test_a_gap_that_may_be_none_is_said_instead_of_divided_by(shelf: Any) -> Non
 @pytest.mark.parametrize("output_format", ["text", "md", "tex", "html"])
 def test_people_read_a_share_beside_its_value_in_percent(shelf: Any, output_format: str) -> None:
     _leave(shelf)
-    drawn = render(build_report("2d", home=shelf.home), output_format)
+    style = TableStyle(intervals=True)
+    drawn = render(build_report("2d", home=shelf.home), output_format, style=style)
     percent = r"\\%" if output_format == "tex" else "%"
     assert "share" in drawn
     assert re.search(rf"100{percent}", drawn)
