@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from benchmark.data.dataset import Dataset
 
 
-def count(items: pl.DataFrame, rows: pl.DataFrame) -> dict[str, Any]:
+def count(items: pl.DataFrame, rows: pl.DataFrame, *, copies: bool = True) -> dict[str, Any]:
     """Return statistics of the split interactions ``rows`` over the catalogue ``items``.
 
     ``density`` is interactions / (users x items), ``sparsity`` is 1 - density; ``items`` is
     the whole catalogue, ``items_interacted`` those that occur in an interaction. ``copied_texts``,
-    where there are any, are reviews that their user had written before, word for word: of how many
-    users, and of how many the last one is such a copy.
+    where ``copies`` asks for them and there are any, are reviews that their user had written
+    before, word for word: of how many users, and of how many the last one is such a copy.
     """
     import polars as pl
 
@@ -52,7 +52,7 @@ def count(items: pl.DataFrame, rows: pl.DataFrame) -> dict[str, Any]:
             ),
             "counts": {f"{level:g}": int(n) for level, n in levels.iter_rows()},
         }
-    copied = pl.Series(copied_texts(rows))
+    copied = pl.Series(copied_texts(rows)) if copies else pl.Series(dtype=pl.Boolean)
     if copied.any():
         of_last = copied & (rows["part"] == "test")
         statistics["copied_texts"] = {

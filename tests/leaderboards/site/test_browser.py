@@ -66,6 +66,10 @@ CONTRASTS = """() => {
 }"""
 
 
+#: A browser takes seconds a page, and is not everywhere.
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def browser():
     """A chromium without a window; skips where there is none to be had."""
