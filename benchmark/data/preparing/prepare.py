@@ -231,7 +231,7 @@ def _write(
         **request,
         "source_files": {**raw.source_files, **request["source_files"]},
         "simulated": source.simulated,
-        "statistics": count(items, rows, copies=params.copied_texts == LEAVE_OUT),
+        "statistics": count(items, rows, copies=not source.simulated),
         **frozen,
         "allow_repeats": raw.allow_repeats,
         "rating_scale": raw.rating_scale,

@@ -89,7 +89,7 @@ def _other_code(forge: Any) -> Path:
 
 def _other_data(task: str) -> Callable[[Any], Path]:
     """A run on sim-xs that calls its data by the name of a board's."""
-    return lambda forge: forge.manifest(lambda m: m["runs"][0].update(data="ml-100k"), task)
+    return lambda forge: forge.manifest(lambda m: m["runs"][0].update(data="sim-m"), task)
 
 
 def _turned(forge: Any) -> Path:
@@ -97,7 +97,7 @@ def _turned(forge: Any) -> Path:
 
     def change(manifest: Manifest) -> None:
         run = manifest["runs"][0]
-        run["data"] = "ml-100k"
+        run["data"] = "sim-m"
         run["scores"] = {"MAE-official": dict(run["scores"]["MAE"], value=0.99), **run["scores"]}
 
     path: Path = forge.manifest(change, "preference")

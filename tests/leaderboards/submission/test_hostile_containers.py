@@ -27,9 +27,11 @@ def _with_member(forge, name: str, content: bytes = b"x", **attributes: int) -> 
 def test_nothing_is_written_anywhere(forge, tmp_path, monkeypatch) -> None:
     path = _with_member(forge, "../evil")
     monkeypatch.chdir(tmp_path)
-    before = sorted(tmp_path.parent.rglob("*"))
+    near = {tmp_path, tmp_path.parent, path.parent}
+    before = {folder: sorted(folder.iterdir()) for folder in near}
     forge.verify(path)
-    assert sorted(tmp_path.parent.rglob("*")) == before
+    assert {folder: sorted(folder.iterdir()) for folder in near} == before
+    assert not list(tmp_path.parent.rglob("evil"))
 
 
 def test_a_zip_made_by_a_file_manager_is_refused_and_can_be_rewritten(forge) -> None:

@@ -146,6 +146,6 @@ def test_one_bad_entry_never_stops_the_site(forge, data_home, tmp_path) -> None:
 
 def test_data_that_claims_the_name_of_other_data_is_refused(forge) -> None:
     def renamed(manifest: dict[str, Any]) -> None:
-        manifest["runs"][0]["data"] = "ml-100k"
+        manifest["runs"][0]["data"] = "sim-m"
 
     forge.rejected(forge.manifest(renamed), "dataset-name", "sim-xs")
