@@ -71,9 +71,6 @@ MODELS = (
         reads={
             "": ("ids", "text", "photos"),
             "no-vision": ("ids", "text"),
-            "matching-no-photo": ("ids", "text"),
-            "matching-no-text": ("ids", "photos"),
-            "matching-no-identity": ("text", "photos"),
         },
         requires=("torch", "transformers", "open_clip", "diffusers"),
         space={

@@ -9,11 +9,12 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from baselines.learning.catalogue_loss import catalogue_cross_entropy
+from baselines.learning.heads import heads_divide_the_width
 from baselines.learning.loop import train
 from baselines.learning.negatives import NegativeSampler
 from baselines.learning.padding import without_padding
@@ -86,13 +87,7 @@ class UniSRecSettings(CausalSettings):
     )
     encoder_steps: int = Field(330, ge=0, le=100_000, description="training steps of own encoder")
 
-    @field_validator("hidden_size")
-    @classmethod
-    def _heads_divide_the_width(cls, width: int, info: ValidationInfo) -> int:
-        heads = info.data.get("n_heads")  # declared before; absent when it was refused itself
-        if heads and width % heads:
-            raise ValueError(f"it is no multiple of n_heads {heads}")
-        return width
+    _checked = field_validator("hidden_size")(heads_divide_the_width)
 
 
 class UniSRec(CausalModel):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator
 
+from baselines.learning.heads import heads_divide_the_width
 from baselines.recbole.sequential import SequenceSettings
 
 
@@ -23,10 +24,4 @@ class EncoderSettings(SequenceSettings):
     layer_norm_eps: float = Field(1e-12, gt=0, le=1e-3, description="of layer normalisation")
     initializer_range: float = Field(0.02, gt=0, le=1, description="std of initial weights")
 
-    @field_validator("hidden_size")
-    @classmethod
-    def _heads_divide_the_width(cls, width: int, info: ValidationInfo) -> int:
-        heads = info.data.get("n_heads")  # declared before; absent when it was refused itself
-        if heads and width % heads:
-            raise ValueError(f"it is no multiple of n_heads {heads}")
-        return width
+    _checked = field_validator("hidden_size")(heads_divide_the_width)

@@ -11,9 +11,10 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 
+from baselines.learning.heads import heads_divide_the_width
 from baselines.reviews.sancl_network import Read, SANCLNetwork
 from baselines.reviews.system import ROWS, ReviewSettings, ReviewSystem, filled, in_batches
 from baselines.reviews.told import Told, probed
@@ -59,13 +60,7 @@ class SANCLSettings(ReviewSettings):
     review_words: int = Field(40, ge=1, le=10_000, description="first words read of each")
     product_words: int = Field(40, ge=1, le=10_000, description="first words of the product's text")
 
-    @field_validator("hidden_size")
-    @classmethod
-    def _heads_divide_the_width(cls, width: int, info: ValidationInfo) -> int:
-        heads = info.data.get("n_heads")  # declared before; absent when it was refused itself
-        if heads and width % heads:
-            raise ValueError(f"it is no multiple of n_heads {heads}")
-        return width
+    _checked = field_validator("hidden_size")(heads_divide_the_width)
 
 
 class Source(NamedTuple):
