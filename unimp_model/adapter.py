@@ -141,6 +141,8 @@ class UniMP:
                 if parts.image_tokenizer is None
                 else catalogue_codes(data, parts.image_tokenizer)
             )
+        if "codes" in config.matching:
+            parts.template.codes = codes
         network = parts.network.to("cpu" if processes.shards else processes.device)
         patches = None if parts.photos is None else parts.photos.shape
         longest = typical_row_length(parts.template, list(data.catalogue), tasks, config)
@@ -192,6 +194,8 @@ class UniMP:
             storage.save_encoder(parts.encoder, folder)
         if parts.template.coder is not None:
             storage.save_matching(parts.template.coder.book, folder)
+        if parts.template.codes is not None:
+            storage.save_codes(parts.template.codes, folder)
         if parts.image_tokenizer is not None:
             storage.save_image_tokenizer(parts.image_tokenizer, folder)
         storage.save_record(
@@ -251,6 +255,8 @@ class UniMP:
             template.coder = new_coder(book, vocabulary, photos, config)
             network.matching = MatchHead.blank(state, "matching.")
         storage.restore(network, state, own, folder)
+        if "codes" in config.matching and record["codes"]:
+            template.codes = storage.load_codes(folder)
         network.to(OneProcess().device).eval()
         template.remember(list(known.values()))
         image_tokenizer = storage.load_image_tokenizer(folder, record["image_tokenizer_sha256"])

@@ -153,6 +153,7 @@ def new_template(vocabulary: Vocabulary, config: UniMPConfig) -> Template:
         others=config.other_attributes,
         asks_of_photo=config.fusion != "late",
         carries=config.carries_rows,
+        points="words" in config.matching,
     )
 
 

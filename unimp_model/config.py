@@ -28,7 +28,7 @@ RATING_TASK = get_args(TaskName).index("preference")
 #: Parts of the match head, our extension (:mod:`unimp_model.network.matching`).
 MatchPart = Literal[
     "photo", "identity", "category", "brand", "attributes", "price", "title", "transitions",
-    "query", "ratings",
+    "query", "ratings", "words", "codes",
 ]  # fmt: skip
 
 #: Long answers and long prompts are asked of fewer examples: each costs as much as many ranks.
@@ -226,6 +226,7 @@ class UniMPConfig(BaseModel):
         (),
         description="EXTENSION, not in the paper: in what history and answers are matched (photo, "
         "identity, category, brand, attributes, price, title), and transitions, query, ratings; "
+        "words: explanations point at the item's words, codes: drawings at retrieved photos'; "
         "none: the paper's model, bit for bit",
     )
     matching_rate: float = Field(2e-2, gt=0, le=1, description="of the match head, AdamW: peak")

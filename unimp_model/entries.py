@@ -7,7 +7,7 @@ from benchmark.models.registered import ModelEntry
 #: Parts of the match head, our extension of the paper's model.
 _MATCHING = (
     "photo", "identity", "category", "brand", "attributes", "price", "title", "transitions",
-    "query", "ratings",
+    "query", "ratings", "words", "codes",
 )  # fmt: skip
 #: What the extension's ablations leave out.
 _ABLATED = {
@@ -17,6 +17,8 @@ _ABLATED = {
     "transitions": ("transitions",),
     "query": ("query",),
     "ratings": ("ratings",),
+    "words": ("words",),
+    "codes": ("codes",),
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
@@ -42,7 +43,7 @@ from unimp_model.network.model import UniMPNetwork, trainable_parameters
 from unimp_model.sequence.tokens import Vocabulary
 
 #: Version of the files of a saved model; others are refused.
-FORMAT = 6
+FORMAT = 7
 _RECORD = "unimp.json"
 _WEIGHTS = "model.safetensors"
 _PHOTOS = "photos.safetensors"
@@ -53,6 +54,7 @@ _TOKENIZER = "tokenizer.json"
 _IMAGE_TOKENIZER = "image_tokenizer"
 _ITEMS = "items.json"
 _MATCHING = "matching.json"
+_CODES = "codes.safetensors"
 
 _RECORDED = frozenset(
     (
@@ -180,6 +182,20 @@ def load_matching(folder: Path) -> Codebook:
             widths=tuple(record["widths"]),
             edges=tuple(record["edges"]),
         )
+
+
+def save_codes(codes: Mapping[str, NDArray[np.int32]], folder: Path) -> None:
+    """Write the image codes (L,) of photos, by file name, that drawings point at."""
+    table = torch.from_numpy(np.stack(list(codes.values())))
+    save_tensors({"codes": table}, folder / _CODES, record={"photos": list(codes)})
+
+
+def load_codes(folder: Path) -> dict[str, NDArray[np.int32]]:
+    """Read what :func:`save_codes` wrote."""
+    tensors, record = load_with_record(folder / _CODES)
+    with reading(folder / _CODES):
+        names, table = record["photos"], tensors["codes"].numpy()
+        return {name: table[row] for row, name in enumerate(names)}
 
 
 def save_photos(photos: PhotoFeatures, folder: Path) -> None:

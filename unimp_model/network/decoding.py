@@ -20,6 +20,7 @@ from unimp_model.images.encoder import PhotoFeatures
 from unimp_model.network.language import new_cache
 from unimp_model.network.model import Asked, Tables, UniMPNetwork
 from unimp_model.sequence.batches import Batch, collate, padded_length
+from unimp_model.sequence.pointing import Pointer
 from unimp_model.sequence.template import Row, Shown
 from unimp_model.sequence.tokens import Vocabulary
 
@@ -169,7 +170,10 @@ class Reader:
                 fixed = np.zeros((len(batch.tokens), longest))
                 fixed[: len(numbers)] = draws[numbers]
                 choose = _sampler(torch.from_numpy(fixed), temperature)
-            grown = self._grow(batch, allowed.to(batch.tokens.device), stop, longest, choose)
+            pointers = [rows[i].pointer for i in numbers]
+            grown = self._grow(
+                batch, pointers, allowed.to(batch.tokens.device), stop, longest, choose
+            )
             for number, tokens in zip(numbers, grown, strict=False):
                 kept = tokens.index(stop) if stop in tokens else len(tokens)
                 out[number] = tokens[:kept]
@@ -183,7 +187,8 @@ class Reader:
             some = [rows[i] for i in numbers]
             batch = self._batch(some)
             states = self.network.read(self.network(batch, self.tables, self.x_v), batch)
-            logits = self.network.logits(states, self.tables).float().log_softmax(-1)
+            asked = Asked(batch, torch.arange(len(states), device=states.device))
+            logits = self.network.logits(states, self.tables, asked).float().log_softmax(-1)
             values = logits.gather(1, batch.targets[:, None])[:, 0].double().cpu().numpy()
             ends = np.cumsum([len(row.reads) for row in some])
             out[numbers] = [part.mean() for part in np.split(values, ends)[: len(some)]]
@@ -192,6 +197,7 @@ class Reader:
     def _grow(
         self,
         batch: Batch,
+        pointers: Sequence[Pointer | None],
         allowed: Tensor,
         stop: int | None,
         longest: int,
@@ -211,7 +217,8 @@ class Reader:
         found: list[Tensor] = []
         ended = torch.zeros(rows, dtype=torch.bool, device=last.device)
         for number in range(longest):
-            logits = network.logits(states, tables).masked_fill(~allowed, -torch.inf)
+            logits = network.logits(states, tables)
+            logits = self._pointed(logits, pointers, found).masked_fill(~allowed, -torch.inf)
             token = choose(logits, number)  # (B,)
             found.append(token)
             if stop is not None:
@@ -223,6 +230,21 @@ class Reader:
             embeddings = network.embed(token[:, None], tables)
             states = network.step(embeddings, mask, position[:, None], cache, conditions)[:, 0]
         return torch.stack(found, dim=1).tolist()
+
+    def _pointed(
+        self, logits: Tensor, pointers: Sequence[Pointer | None], found: Sequence[Tensor]
+    ) -> Tensor:
+        """Add what pointing adds to the logits (B, V) of the token behind those ``found``."""
+        head = self.network.matching
+        if head is None or not any(pointers):
+            return logits
+        previous = found[-1].tolist() if found else [None] * len(logits)
+        table = [
+            (row, *at)
+            for row, pointer in enumerate(pointers) if pointer is not None
+            for at in pointer.at(len(found), previous[row])
+        ]  # fmt: skip
+        return head.point(logits, torch.tensor(table, device=logits.device).view(-1, 3).long())
 
     def states(
         self, rows: Sequence[Row], advance: Callable[[int], None] | None = None

@@ -22,6 +22,9 @@ b_j a bias that starts at the logarithm of the training count.
 Ratings: levels l get -t (l - m)^2 on their logits, where m adds up the user's level, the item's,
 and the same channels' votes on the asked item. What a branch sees comes from
 :mod:`unimp_model.sequence.seen`, as it is shown.
+
+Sentences and drawings: a token that may be repeated (:mod:`unimp_model.sequence.pointing`) gets the
+weight of each way it is pointed at.
 """
 
 from __future__ import annotations
@@ -46,6 +49,8 @@ _VALUES, _LOOKS = (0.3, 0.0, 0.0, 0.3, 0.2), (0.0, 0.0, 0.0, 0.5, 0.2)
 _COSINE, _SAME = (0.0, 0.0, 0.0, 1.0, 0.4), (0.5, 0.5, 0.5, 0.5, 0.2)
 #: Start of the weight of UniMP's own logit, and of the query's words.
 _OWN, _WORDS = 0.3, 8.0
+#: Start of the weights of the ways of pointing (:mod:`unimp_model.sequence.pointing`).
+_POINTING = (0.5, 0.5, 2.0, 0.0)
 #: Imaginary ratings at the expected level in the two estimates of a user's level.
 _DAMPINGS = (1.0, 4.0)
 
@@ -132,6 +137,7 @@ class MatchHead(nn.Module):
         self.level = nn.Parameter(torch.tensor([0.3, 0.3, 1.0]))
         self.item_level = nn.Parameter(torch.zeros(n))
         self.sharpness = nn.Parameter(torch.tensor(0.0))
+        self.pointing = nn.Parameter(torch.tensor(_POINTING))
 
     @classmethod
     def blank(cls, state: Mapping[str, Tensor], prefix: str) -> MatchHead:
@@ -177,6 +183,14 @@ class MatchHead(nn.Module):
         sharp = functional.softplus(self.sharpness)
         scores: Tensor = -sharp * (self.levels - mean[:, None]).square() * (asked > 0)[:, None]
         return scores
+
+    def point(self, scores: Tensor, pointed: Tensor) -> Tensor:
+        """Return ``scores`` (R, V) and what pointing adds to them.
+
+        ``pointed`` (E, 3) holds a number of 0..R-1, a token, and the way it is pointed at.
+        """
+        rows, tokens, ways = pointed.unbind(1)
+        return scores.index_put((rows, tokens), self.pointing[ways], accumulate=True)
 
     def tastes(self, history: History, weights: Tensor) -> Tensor:
         """Return the utility (R, V + 1) of every value by what the history holds of it."""

@@ -64,6 +64,14 @@ class Asked(NamedTuple):
     batch: Batch
     reads: Tensor
 
+    def pointed(self) -> Tensor:
+        """Return ``batch.pointed`` of these reads, numbered among them: (E', 3)."""
+        number = self.reads.new_full((len(self.batch.reads),), -1)
+        number[self.reads] = torch.arange(len(self.reads), device=self.reads.device)
+        table = self.batch.pointed
+        found = torch.cat([number[table[:, :1]], table[:, 1:]], dim=1)
+        return found[found[:, 0] >= 0]
+
 
 class UniMPNetwork(nn.Module):
     """Reads token ids and visual tokens, and scores the vocabulary at chosen positions.
@@ -301,10 +309,15 @@ class UniMPNetwork(nn.Module):
         with self._precision():
             words = self.language.project(states)
             specials = states @ tables.output[: self.specials].T
+        pointed = None
         if self.matching is not None:  # items are matched where items alone are asked for
+            pointed = None if asked is None else asked.pointed()
             specials, asked = self._with_ratings(specials, asked), None
         items = self.item_logits(states, tables, asked)
-        return torch.cat([words.float(), specials.float(), items], dim=-1)
+        scores = torch.cat([words.float(), specials.float(), items], dim=-1)
+        if self.matching is None or pointed is None:
+            return scores
+        return self.matching.point(scores, pointed)
 
     def rating_logits(
         self, states: Tensor, tables: Tables, asked: Asked | None, *, first: int, levels: int

@@ -34,6 +34,7 @@ class Batch:
     kinds: Tensor  # (R,)
     choices: Tensor  # (R,)
     barred: Tensor  # (E, 2): number of a read, number of an item that may not be its answer
+    pointed: Tensor  # (E', 3): number of a read, a token it may repeat, the way of pointing
     seen: SeenBatch | None = None  # what branches see as numbers, where items are matched
 
     def to(self, device: torch.device) -> Batch:
@@ -84,6 +85,7 @@ def collate(
     segments = _stack([row.segments for row in rows], n, -1)
     since = _stack([row.since for row in rows], n, 0)
     reach = _stack([row.reach for row in rows], n, -1)
+    starts = _starts([len(row.reads) for row in rows])
     numbers = [[photo_index[name] for name in row.images] for row in rows]
     if all_photos:
         photos: NDArray[np.int64] = np.arange(len(photo_index))
@@ -105,12 +107,8 @@ def collate(
         targets=torch.cat([torch.from_numpy(row.targets.astype(np.int64)) for row in rows]),
         kinds=torch.cat([torch.from_numpy(row.kinds.astype(np.int64)) for row in rows]),
         choices=torch.cat([torch.from_numpy(row.choices.astype(np.int64)) for row in rows]),
-        barred=torch.cat(
-            [
-                torch.from_numpy(row.barred.astype(np.int64)) + torch.tensor([start, 0])
-                for row, start in zip(rows, _starts([len(row.reads) for row in rows]), strict=True)
-            ]
-        ),
+        barred=_joined([row.barred for row in rows], starts),
+        pointed=_joined([row.pointed for row in rows], starts),
         seen=_seen(rows),
     )
 
@@ -143,6 +141,14 @@ def _seen(rows: Sequence[Row]) -> SeenBatch | None:
 def _starts(lengths: Sequence[int]) -> list[int]:
     """Where each of some parts begins when they stand behind each other."""
     return [0, *np.cumsum(lengths)[:-1].tolist()]
+
+
+def _joined(tables: Sequence[NDArray[np.int32]], starts: Sequence[int]) -> Tensor:
+    """Tables with the number of a read in column 0 behind each other, int64."""
+    parts = [table.astype(np.int64) for table in tables]
+    for part, start in zip(parts, starts, strict=True):
+        part[:, 0] += start
+    return torch.from_numpy(np.concatenate(parts))
 
 
 def _stack(arrays: Sequence[NDArray[np.integer]], width: int, fill: int) -> Tensor:

@@ -10,7 +10,7 @@ and several instances share the cost of one history. Evaluation is a row with on
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from benchmark.instances import Item
 from benchmark.tasks import PromptPart
+from unimp_model.sequence.pointing import Pointer
 from unimp_model.sequence.seen import Coder, Seen
 from unimp_model.sequence.tokens import Vocabulary
 
@@ -95,6 +96,8 @@ class Branch:
     """Tokens to choose from; ``answer`` then repeats those that are taken."""
     barred: tuple[int, ...] = ()
     """Numbers of items that may not be answered: no item of a training softmax."""
+    pointer: Pointer | None = None
+    """What the answer may repeat; where the extension points."""
 
 
 @dataclass(slots=True)
@@ -124,6 +127,10 @@ class Row:
     where it is taken. -1 where the whole vocabulary competes."""
     barred: NDArray[np.int32]
     """(E, 2): number of a read, and number of an item that may not be its answer."""
+    pointed: NDArray[np.int32]
+    """(E', 3): number of a read, a token it may repeat, and the way of pointing at it."""
+    pointer: Pointer | None = None
+    """What the last branch's answer may repeat."""
     seen: Seen | None = None
     """What each branch sees as numbers; where items are matched (the extension)."""
 
@@ -148,7 +155,8 @@ class Template:
     [IMG] of an item with a photo there are ``visual_positions`` positions for its visual tokens
     (fusion by concatenation), usually none. With ``asks_of_photo`` an instruction about one item,
     and its answer, see that item's photo as the item's own tokens do. With ``carries`` what ends
-    an item, its rating and [EOC], and the end of an instruction about it carry its row.
+    an item, its rating and [EOC], and the end of an instruction about it carry its row. With
+    ``points`` sentences about an item point at its words (the extension).
     """
 
     def __init__(
@@ -163,6 +171,7 @@ class Template:
         asks_of_photo: bool = True,
         carries: bool = False,
         coder: Coder | None = None,
+        points: bool = False,
     ) -> None:
         self.vocabulary = vocabulary
         self.words = words
@@ -173,6 +182,9 @@ class Template:
         self.asks_of_photo = asks_of_photo
         self.carries = carries
         self.coder = coder
+        self.points = points
+        self.codes: Mapping[str, NDArray[np.int32]] | None = None
+        """Image codes (L,) of photos by file name, where drawings point at them."""
         self.variants: list[Shown] = []
         """Items met that differ from what the catalogue says of them; see :meth:`token`."""
         self._variant_tokens: dict[Shown, int] = {}
@@ -188,6 +200,13 @@ class Template:
         own = [] if token is None else [("id", [token])]
         before, behind = self._described(item)
         return [*before, *own, *behind]
+
+    def pointer(self, item: Item) -> Pointer | None:
+        """Return what a sentence about ``item`` may repeat; ``None`` where nothing points."""
+        if not self.points:
+            return None
+        values = (value for part in self._described(item) for _, value in part)
+        return Pointer(words=tuple(tuple(value) for value in values))
 
     def remember(self, catalogue: Sequence[Item]) -> None:
         """Take what the items of ``catalogue``, in the vocabulary's order, look like as known."""
@@ -258,7 +277,7 @@ class Template:
                 since[begins[number] : end + 1] = [first] * (end + 1 - begins[number])
         reach = list(range(length))
         images = list(trunk.images)
-        reads, targets, kinds, choices, barred = [], [], [], [], []
+        reads, targets, kinds, choices, barred, pointed = [], [], [], [], [], []
         if context:
             for position, is_value in enumerate(trunk.values):
                 if is_value:  # predicted from the position before it
@@ -284,6 +303,13 @@ class Template:
             since += [0 if window is None else begins[max(0, branch.after - window)]] * added
             reach += [attach] * added
             barred += [(len(reads), item) for item in branch.barred]
+            if branch.pointer is not None:
+                before: list[int | None] = [None, *branch.answer[:-1]]
+                pointed += [
+                    (len(reads) + place, *at)
+                    for place, previous in enumerate(before)
+                    for at in branch.pointer.at(place, previous)
+                ]
             first_read = start + len(own.tokens) - 1
             if branch.choices:
                 answer = tuple(t if t in branch.answer else -1 for t in branch.choices)
@@ -309,6 +335,8 @@ class Template:
             kinds=np.array(kinds, np.int32),
             choices=np.array(choices, np.int32),
             barred=np.array(barred, np.int32).reshape(-1, 2),
+            pointed=np.array(pointed, np.int32).reshape(-1, 3),
+            pointer=branches[-1].pointer if branches else None,
             seen=None
             if self.coder is None
             else self.coder.seen(

@@ -23,6 +23,7 @@ from benchmark.predictions import Prediction
 from benchmark.tasks import PromptPart
 from unimp_model.config import TaskName, UniMPConfig
 from unimp_model.network.decoding import Reader
+from unimp_model.sequence.pointing import Pointer
 from unimp_model.sequence.template import Branch, Row, Template
 from unimp_model.tasks.answerer import Answerer, Chosen
 
@@ -147,7 +148,14 @@ class UniMPTask(ABC, Generic[I]):
         self, template: Template, instance: I, *, window: int, answer: tuple[int, ...] = ()
     ) -> Row:
         """Return the evaluation sequence of an instance; see :func:`question_row`."""
-        return question_row(template, self.name, instance, window=window, answer=answer)
+        pointer = self.pointer(template, instance)
+        return question_row(
+            template, self.name, instance, window=window, answer=answer, pointer=pointer
+        )
+
+    def pointer(self, template: Template, instance: I) -> Pointer | None:
+        """Return what an answer may repeat; nothing where no extension points."""
+        return None
 
     # trained
 
@@ -199,6 +207,7 @@ def question_row(
     *,
     window: int,
     answer: tuple[int, ...] = (),
+    pointer: Pointer | None = None,
 ) -> Row:
     """Return the evaluation sequence: the last ``window`` items, the instruction, one answer.
 
@@ -206,7 +215,7 @@ def question_row(
     """
     instruction = template.instruction(tasks.TASKS.get(task).prompt(instance))
     items, ratings = instance.history.items[-window:], instance.history.ratings[-window:]
-    branch = Branch(len(items), instruction, ALL_TASKS.index(task), answer)
+    branch = Branch(len(items), instruction, ALL_TASKS.index(task), answer, pointer=pointer)
     return template.row(template.history(items, ratings), [branch], context=False)
 
 

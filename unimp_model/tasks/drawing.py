@@ -20,6 +20,7 @@ from benchmark.tasks.image_generation import RETRIEVED, prompt
 from benchmark.vision.photos import resized
 from benchmark.vision.png import encode
 from unimp_model.config import UniMPConfig
+from unimp_model.sequence.pointing import Pointer
 from unimp_model.sequence.template import Branch, Row, Template
 from unimp_model.tasks.answerer import Answerer
 from unimp_model.tasks.base import (
@@ -175,12 +176,17 @@ def drawing_row(
     """Return the sequence of Eq. 9's second half: the retrieved items, the drawing instruction.
 
     The instruction's words and the drawing belong to the first photo, as that item's own tokens
-    do: they cross-attend to what they are to be painted from.
+    do: they cross-attend to what they are to be painted from. Where the extension points, the
+    drawing may repeat the image codes of the retrieved photos, which is how it sees them.
     """
     instruction = template.instruction(prompt(instance, retrieved))
     if instruction.images:
         instruction.slots = [max(slot, 0) for slot in instruction.slots]
-    branch = Branch(0, instruction, ALL_TASKS.index(_NAME), answer)
+    pointer = None
+    if template.codes is not None:
+        shown = [code_tokens(template, template.codes, item) or () for item in retrieved]
+        pointer = Pointer(codes=tuple(shown))
+    branch = Branch(0, instruction, ALL_TASKS.index(_NAME), answer, pointer=pointer)
     return template.row(template.history([]), [branch], context=False)
 
 

@@ -15,6 +15,7 @@ from benchmark.model import TrainingView
 from benchmark.predictions import Prediction, Text
 from unimp_model.config import UniMPConfig
 from unimp_model.sequence.casing import apply_casing, learn_casing
+from unimp_model.sequence.pointing import Pointer
 from unimp_model.sequence.template import Branch, Template
 from unimp_model.tasks.answerer import Answerer, Chosen
 from unimp_model.tasks.base import (
@@ -45,7 +46,10 @@ class ExplanationExamples(TaskExamples):
         item = self._data.view.catalogue[self.interactions.items[row]]
         prompt = self._task.prompt(ExplanationInstance("", "", History(), item))
         answer = sentence_tokens(template, self._texts[row], self._data.longest_answer)
-        return Branch(after, template.instruction(prompt), self._task.number, answer)
+        return Branch(
+            after, template.instruction(prompt), self._task.number, answer,
+            pointer=template.pointer(item),
+        )  # fmt: skip
 
 
 class ExplanationTask(UniMPTask[ExplanationInstance]):
@@ -62,6 +66,10 @@ class ExplanationTask(UniMPTask[ExplanationInstance]):
         """Yield the history's items and the one to be explained."""
         yield from instance.history.items
         yield instance.item
+
+    def pointer(self, template: Template, instance: ExplanationInstance) -> Pointer | None:
+        """Return the asked item's words, as it is shown."""
+        return template.pointer(instance.item)
 
     def texts(self, view: TrainingView) -> list[str]:
         """Return the explanations of the training part."""

@@ -176,5 +176,11 @@ def thinned(row: Row, share: float, generator: np.random.Generator) -> Row:
         targets=row.targets[keep],
         kinds=row.kinds[keep],
         choices=row.choices[keep],
-        barred=np.stack([number[row.barred[:, 0]], row.barred[:, 1]], axis=1).astype(np.int32),
+        barred=_renumbered(row.barred, number),
+        pointed=_renumbered(row.pointed, number),
     )
+
+
+def _renumbered(table: NDArray[np.int32], number: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return ``table`` with the numbers of reads in its first column as they are now."""
+    return np.column_stack([number[table[:, 0]], table[:, 1:]]).astype(np.int32)

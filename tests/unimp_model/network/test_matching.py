@@ -360,6 +360,8 @@ def test_every_weight_of_the_head_learns(world, items, make_shop):
     rating = asked(w, w.items[2::-1], (w.items[4],), ratings=(5.0, 1.0, 2.0), task=PREFERENCE)
     loss = head.item_scores(search.batch.seen, search.reads).log_softmax(-1)[0, 4]
     loss = loss + head.rating_scores(rating.batch.seen, rating.reads).log_softmax(-1)[0, 3]
+    every_way = torch.tensor([(0, way, way) for way in range(4)])
+    loss = loss + head.point(torch.zeros(1, 9), every_way).log_softmax(-1)[0, 3]
     loss.backward()
     still = [name for name, p in head.named_parameters() if p.grad is None or not p.grad.any()]
     assert still == ["own_scale"]  # which weighs UniMP's own logits
