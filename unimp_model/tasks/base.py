@@ -39,6 +39,8 @@ class Score:
 
     name: str
     value: float
+    stands_in: bool = False
+    """Whether it stands in for the task's metric, as the likelihood of what is generated does."""
 
 
 #: Scores the network behind a reader on a fixed set of validation examples.
@@ -234,7 +236,8 @@ def likelihood(rows: Sequence[Row]) -> Scorer:
     """Score by the geometric mean probability of ``rows``' target tokens: no generation."""
 
     def score(reader: Reader) -> Score:
-        return Score("likelihood", float(np.exp(reader.log_likelihoods(rows).mean())))
+        value = float(np.exp(reader.log_likelihoods(rows).mean()))
+        return Score("likelihood", value, stands_in=True)
 
     return score
 

@@ -42,6 +42,7 @@ from unimp_model.network.model import UniMPNetwork, last_layer, trainable_parame
 from unimp_model.sequence.batches import bucketed, collate
 from unimp_model.sequence.template import CONTEXT, Template
 from unimp_model.tasks import ALL_TASKS
+from unimp_model.tasks.base import Score
 from unimp_model.training.logbook import Logbook
 from unimp_model.training.optimisation import make_optimiser
 from unimp_model.training.processes import OneProcess
@@ -340,7 +341,7 @@ class Trainer:
         named = {f"valid {task} {score.name}": score.value for task, score in scores.items()}
         if not scores:
             return None, named
-        return joint_score([score.value for score in scores.values()]), named
+        return joint_score(list(scores.values())), named
 
     def _rows_per_epoch(self, builder: RowBuilder, most: int | None) -> int:
         """About how many: where sequences are cut is drawn anew every epoch."""
@@ -366,13 +367,15 @@ class Trainer:
         return builder
 
 
-def joint_score(scores: Sequence[float]) -> float:
+def joint_score(scores: Sequence[Score]) -> float:
     """Return the geometric mean of the tasks' ``scores``, unlike as these are.
 
-    Each counts by how much better it is than before: in an arithmetic mean a likelihood of 0.8
-    moves more than an NDCG of 0.1 can.
+    Each counts by how much better it is than before: in an arithmetic mean an F1 of 0.8 moves
+    more than an NDCG of 0.1 can. A likelihood that stands in for a metric does not count beside
+    metrics: it rises many times over, and long after rankings are past their best.
     """
-    return math.exp(sum(math.log(max(score, 1e-6)) for score in scores) / len(scores))
+    deciding = [s.value for s in scores if not s.stands_in] or [s.value for s in scores]
+    return math.exp(sum(math.log(max(value, 1e-6)) for value in deciding) / len(deciding))
 
 
 def tempered(

@@ -313,7 +313,15 @@ def test_a_task_without_a_share_is_never_asked(fit, view, temperature):
 
 
 def test_an_epoch_is_scored_by_what_its_tasks_gain_relatively():
-    before = joint_score([0.1, 0.8])
-    assert joint_score([0.12, 0.72]) > before  # a fifth more against a tenth less
-    assert joint_score([0.1, 0.8]) == pytest.approx(0.08**0.5)
-    assert 0 < joint_score([0.0, 1.0]) < 0.01
+    def score(*values):
+        return joint_score([Score("metric", value) for value in values])
+
+    assert score(0.12, 0.72) > score(0.1, 0.8)  # a fifth more against a tenth less
+    assert score(0.1, 0.8) == pytest.approx(0.08**0.5)
+    assert 0 < score(0.0, 1.0) < 0.01
+
+
+def test_a_likelihood_chooses_an_epoch_only_where_no_metric_does():
+    metric, likelihood = Score("NDCG@5", 0.2), Score("likelihood", 0.01, stands_in=True)
+    assert joint_score([metric, likelihood]) == pytest.approx(0.2)
+    assert joint_score([likelihood]) == pytest.approx(0.01)
