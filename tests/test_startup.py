@@ -39,6 +39,9 @@ COMMANDS = [
     ["submit", "--help"],
     ["leaderboard", "build", "--help"],
 ]
+#: What shows stored numbers may count and read tables, and waits for nothing beside.
+SHOWING = [["report", "--table", "2d", "--format", "csv"], ["report", "--table", "ablation"]]
+TABLES = {"numpy", "polars", "pyarrow"}
 
 #: Prints, for each command, its exit status and which of the heavy modules it is the first to load.
 _PROBE = """
@@ -64,7 +67,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> list[list[object]]:
     """Exit status and heavy imports of each command, in one fresh interpreter."""
     home = str(tmp_path_factory.mktemp("home"))
     done = subprocess.run(
-        [sys.executable, "-c", _PROBE, json.dumps(COMMANDS), json.dumps(HEAVY)],
+        [sys.executable, "-c", _PROBE, json.dumps([*COMMANDS, *SHOWING]), json.dumps(HEAVY)],
         capture_output=True,
         text=True,
         env={"PATH": "/usr/bin:/bin", "UNIMP_BENCH_HOME": home, "HOME": home},
@@ -77,3 +80,12 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> list[list[object]]:
 @pytest.mark.parametrize("number", range(len(COMMANDS)), ids=map(" ".join, COMMANDS))
 def test_command_imports_nothing_heavy(number: int, imported: list[list[object]]) -> None:
     assert imported[number] == [0]
+
+
+@pytest.mark.parametrize("number", range(len(SHOWING)), ids=map(" ".join, SHOWING))
+def test_what_shows_stored_numbers_waits_for_no_learning_library(
+    number: int, imported: list[list[object]]
+) -> None:
+    status, *loaded = imported[len(COMMANDS) + number]
+    assert status == 0
+    assert set(loaded) <= TABLES

@@ -46,7 +46,7 @@ def compare(
     Both must be of one task, dataset and cohort. Slices (history length, popularity and photo
     of the target) are of the primary metric, or of each --metric; they need the dataset.
     """
-    from benchmark.compare import compare_runs
+    from benchmark.compare.pair import compare_runs
     from benchmark.host.home import find_home
     from benchmark.report.two_runs import render_comparison
     from benchmark.runs.store import find_run

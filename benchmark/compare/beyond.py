@@ -16,7 +16,6 @@ from benchmark.errors import BenchError
 from benchmark.host.home import Home
 from benchmark.metrics import beyond
 from benchmark.metrics.image import JudgedPhotos
-from benchmark.metrics.image_judge import find_judge
 from benchmark.runs.scoring import item_lists
 from benchmark.runs.store import PREDICTIONS, StoredRun
 from benchmark.words import underscored_words
@@ -83,6 +82,8 @@ class BeyondAccuracy:
     @cached_property
     def _photos(self) -> JudgedPhotos:
         simulated = bool(self._dataset.info.get("simulated"))
+        from benchmark.metrics.image_judge import find_judge  # torch, which a report does without
+
         return JudgedPhotos(
             find_judge(simulated=simulated),
             self._dataset.catalogue(),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark import compare
-from benchmark.compare import Comparison
+from benchmark.compare.pair import Comparison
 from benchmark.face.runs import open_run
 from benchmark.face.shown import as_a, counted, home_at
 from benchmark.models.from_class import model_named

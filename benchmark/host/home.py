@@ -45,6 +45,11 @@ class Home:
         """Return the folder of what was found of submissions (:mod:`leaderboards.site.kept`)."""
         return self.root / "verified"
 
+    @property
+    def comparisons(self) -> Path:
+        """Return the folder of what comparisons found (:mod:`benchmark.compare.kept`)."""
+        return self.root / "comparisons"
+
     def check_writable(self) -> None:
         """Raise :class:`BenchError` now rather than after an hour of training."""
         probe = self.root / f".writable-{os.getpid()}"

@@ -8,8 +8,9 @@ from pathlib import Path
 from statistics import stdev
 from typing import Any
 
-from benchmark.compare.evidence import Evidence, gather, interval, verdicts
-from benchmark.compare.learnable import Learned, is_blind, learned
+from benchmark.compare.gathered import Gathered
+from benchmark.compare.kept import Kept
+from benchmark.compare.learnable import Learned, is_blind
 from benchmark.host.home import Home
 from benchmark.host.progress import track
 from benchmark.metrics import metric_named
@@ -59,36 +60,38 @@ def build_report(
     answers = collect(specification, home=home, data=data)
     if is_own(table):
         require_known_models(specification, Path(table), answers.entries)
-    report = report_of(specification, answers)
+    report = report_of(specification, answers, kept=Kept(home.comparisons))
     return with_beyond_accuracy(report, answers, home) if beyond else report
 
 
-def report_of(table: ResultTable, answers: Answers, *, compared: bool = True) -> Report:
+def report_of(
+    table: ResultTable, answers: Answers, *, compared: bool = True, kept: Kept | None = None
+) -> Report:
     """Build the report of ``table`` from the stored runs that ``answers`` holds.
 
     Not ``compared``, no cell says what it differs from significantly: tests take most of the time.
+    What they find is taken from ``kept`` where it was found before.
     """
-    evidence = {
-        place: gathered
-        for place, answer in answers.by_place.items()
-        if (gathered := gather(answer.runs)) is not None
-    }
+    kept = kept or Kept(None)
     columns: list[ReportColumn] = []
     cells: dict[str, list[ReportCell]] = {row.system: [] for row in answers.rows}
     work = [(at, wanted) for at, group in enumerate(answers.groups) for wanted in group.metrics]
+    at_hand = [
+        Gathered({row.system: answers.by_place[row.system, at].runs for row in answers.rows}, kept)
+        for at in range(len(answers.groups))
+    ]
     for at, wanted in track(work, f"table {table.name}"):
         group = answers.groups[at]
         here = {row.system: answers.by_place[row.system, at] for row in answers.rows}
-        at_hand = {system: found for (system, place), found in evidence.items() if place == at}
         for name, paper_metric, metric in _measured(here, wanted):
             made = {
-                system: _cell(table, answer, name, metric, paper_metric, at_hand.get(system))
+                system: _cell(table, answer, name, metric, paper_metric, at_hand[at])
                 for system, answer in here.items()
             }
             column = _column(group, name, metric, paper_metric, made.values())
             if metric is not None and compared:
-                made = _marked(table, answers, metric, made, at_hand)
-                found = _learned(answers, metric, at_hand)
+                made = _marked(table, answers, metric, made, at_hand[at])
+                found = _learned(answers, metric, at_hand[at])
                 column = replace(column, learned=found)
                 made = _with_shares(made, found)
             columns.append(column)
@@ -103,7 +106,7 @@ def report_of(table: ResultTable, answers: Answers, *, compared: bool = True) ->
         columns=tuple(columns),
         rows=rows,
         missing=(),
-        notes=footnotes(table, answers, columns, rows),
+        notes=footnotes(table, answers, columns, rows, kept),
         slots=tuple(answer.slot() for answer in answers.by_place.values()),
         simulated=tuple(name for name, simulated in answers.simulated.items() if simulated),
     )
@@ -169,7 +172,7 @@ def _cell(
     name: str,
     metric: Metric | None,
     paper_metric: str | None,
-    evidence: Evidence | None,
+    gathered: Gathered,
 ) -> ReportCell:
     printed = _printed(table, answer, paper_metric)
     cell = ReportCell(
@@ -184,7 +187,7 @@ def _cell(
     if metric is None or not runs:
         return cell
     scores = [run.scores[name] for run in runs]
-    low, high = _bounds(metric, scores, evidence)
+    low, high = _bounds(answer.row.system, metric, scores, gathered)
     return replace(
         cell,
         value=sum(score["value"] for score in scores) / len(scores),
@@ -209,7 +212,7 @@ def _printed(table: ResultTable, answer: Answer, paper_metric: str | None) -> Pa
 
 
 def _bounds(
-    metric: Metric, scores: Sequence[Mapping[str, Any]], evidence: Evidence | None
+    system: str, metric: Metric, scores: Sequence[Mapping[str, Any]], gathered: Gathered
 ) -> tuple[float | None, float | None]:
     """The stored interval of one seed; over several, the bootstrap of their mean.
 
@@ -217,10 +220,7 @@ def _bounds(
     """
     if len(scores) == 1:
         return scores[0]["low"], scores[0]["high"]
-    if evidence is None or metric.name not in evidence.statistics:
-        return None, None
-    summary = interval(evidence, metric)
-    return summary.low, summary.high
+    return gathered.interval(system, metric)
 
 
 def _marked(
@@ -228,10 +228,10 @@ def _marked(
     answers: Answers,
     metric: Metric,
     cells: Mapping[str, ReportCell],
-    evidence: Mapping[str, Evidence],
+    gathered: Gathered,
 ) -> dict[str, ReportCell]:
     """``cells`` with what differs significantly."""
-    found = verdicts(metric, evidence, _opponents(table, answers, metric, cells))
+    found = gathered.verdicts(metric, _opponents(table, answers, metric, cells))
     marked = dict(cells)
     for system, verdict in found.items():
         marked[system] = replace(
@@ -240,7 +240,7 @@ def _marked(
     return marked
 
 
-def _learned(answers: Answers, metric: Metric, evidence: Mapping[str, Evidence]) -> Learned | None:
+def _learned(answers: Answers, metric: Metric, gathered: Gathered) -> Learned | None:
     """The shares of the learnable between the table's own blind rows and its ceiling."""
     blind, ceilings = [], []
     for row in answers.rows:
@@ -250,7 +250,7 @@ def _learned(answers: Answers, metric: Metric, evidence: Mapping[str, Evidence])
             blind.append(row.system)
         if entry is not None and entry.learnable:
             ceilings.append(row.system)
-    return learned(metric, evidence, ceilings=ceilings, blind=blind)
+    return gathered.learned(metric, ceilings=ceilings, blind=blind)
 
 
 def _with_shares(cells: Mapping[str, ReportCell], found: Learned | None) -> dict[str, ReportCell]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from benchmark.compare.evidence import FEW_USERS_NOTE
+from benchmark.compare.kept import Kept
 from benchmark.compare.learnable import Learned
 from benchmark.report.contents import ReportCell, ReportColumn, ReportRow
 from benchmark.report.filling.answers import Answer, Answers
@@ -77,6 +79,7 @@ def footnotes(
     answers: Answers,
     columns: Sequence[ReportColumn],
     rows: Sequence[ReportRow],
+    kept: Kept,
 ) -> tuple[str, ...]:
     """Return all notes of a report, in order of weight."""
     cells = [cell for row in rows for cell in row.cells]
@@ -89,7 +92,7 @@ def footnotes(
             for column in columns
         }
     )
-    notes += _impossible(table, columns, rows)
+    notes += _impossible(table, columns, rows, kept)
     notes += table.notes
     notes += _about_runs(answers)
     notes += [
@@ -127,7 +130,7 @@ def _legends(table: ResultTable, cells: Sequence[ReportCell]) -> Iterator[str]:
 
 
 def _impossible(
-    table: ResultTable, columns: Sequence[ReportColumn], rows: Sequence[ReportRow]
+    table: ResultTable, columns: Sequence[ReportColumn], rows: Sequence[ReportRow], kept: Kept
 ) -> Iterator[str]:
     """Which of the paper's rows no system can have, whatever its predictions."""
     by_place: dict[tuple[str, str], dict[str, None]] = {}
@@ -136,7 +139,8 @@ def _impossible(
             data = cell.paper_data
             if table.number is not None and data is not None:
                 systems = by_place.setdefault((column.task, data), {})
-                if violations(table.number, column.task, data, row.system):
+                place = (table.number, column.task, data, row.system)
+                if kept.of("impossible", {}, {"place": place}, partial(_is_impossible, *place)):
                     systems[row.system] = None
     for (task, data), systems in by_place.items():
         if systems:
@@ -145,6 +149,10 @@ def _impossible(
                 f"The paper's numbers{where} that no predictions at all can have together (one "
                 f"positive a ranking, rounding allowed for): {', '.join(systems)}."
             )
+
+
+def _is_impossible(*place: str) -> bool:
+    return bool(violations(*place))
 
 
 def _opponents(table: ResultTable) -> str:

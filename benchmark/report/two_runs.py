@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from io import StringIO
 
-from benchmark.compare import Comparison, MetricRow, SliceRow
+from benchmark.compare.pair import Comparison, MetricRow, SliceRow
 from benchmark.report.formats.csv_format import word
 from benchmark.report.formats.render import check_format, draw_all, render_json
 from benchmark.report.formats.sheet import ABSENT, METRIC_NUMBER, Sheet, SheetCell, SheetColumn

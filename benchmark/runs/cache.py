@@ -86,12 +86,18 @@ def verified(home: Home) -> Iterator[Part]:
     yield from map(Part, sorted(home.verified.glob("*.npz")))
 
 
+def comparisons(home: Home) -> Iterator[Part]:
+    """Yield what comparisons of runs found."""
+    yield from map(Part, sorted(home.comparisons.glob("*.json")))
+
+
 #: What can be made again, by the option of ``cache clear``.
 CLEARABLE: Mapping[str, Callable[[Home], Iterator[Part]]] = {
     "fits": fits,
     "features": features,
     "partial": partial,
     "verified": verified,
+    "comparisons": comparisons,
 }
 
 
@@ -110,6 +116,7 @@ def measure(home: Home) -> dict[str, Any]:
         _row("searches", _searches(home), None, without=trials),
         _row("stamps", sorted(home.stamps.glob("*.json")), None),
         _row("verified", [part.path for part in verified(home)], "--verified"),
+        _row("comparisons", [part.path for part in comparisons(home)], "--comparisons"),
     ]
     return {
         "home": str(home.root),

@@ -36,6 +36,7 @@ def fill(home: Home, store) -> dict[str, list[Path]]:
             home.tuning / "s" / ".trial" / "x",
         ],
         "--verified": [home.verified / "0a1b.npz"],
+        "--comparisons": [home.comparisons / "0a1b.json"],
     }
     for paths in files.values():
         for path in paths:
@@ -63,6 +64,7 @@ def test_sizes_by_kind_add_up(command, place, store) -> None:
         "searches": 1,
         "stamps": 1,
         "verified": 1,
+        "comparisons": 1,
     }
     assert kinds["features"]["bytes"] == 20
     assert kinds["unfinished"]["bytes"] == 40
@@ -82,7 +84,11 @@ def test_sizes_by_kind_add_up(command, place, store) -> None:
         (["--partial"], {"--partial"}),
         (["--fits", "--partial"], {"--fits", "--partial"}),
         (["--verified"], {"--verified"}),
-        (["--all-caches"], {"--fits", "--features", "--partial", "--verified"}),
+        (["--comparisons"], {"--comparisons"}),
+        (
+            ["--all-caches"],
+            {"--fits", "--features", "--partial", "--verified", "--comparisons"},
+        ),
     ],
 )
 def test_clear_removes_what_was_asked_and_nothing_else(
@@ -104,7 +110,7 @@ def test_a_dry_run_names_the_same_and_removes_nothing(command, place, store) -> 
     assert all(path.is_file() for paths in files.values() for path in paths)
     done = json.loads(command("cache", "clear", "--all-caches", "--json")[1])
     assert said["removed"] == done["removed"]
-    assert len(done["removed"]) == 9
+    assert len(done["removed"]) == 10
     assert (said["dry_run"], done["dry_run"]) == (True, False)
 
 

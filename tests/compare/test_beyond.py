@@ -9,7 +9,7 @@ import json
 import polars as pl
 import pytest
 
-from benchmark.compare import compare_runs
+from benchmark.compare.pair import compare_runs
 from benchmark.report.build import build_report
 from benchmark.report.formats.render import FORMATS, render
 from benchmark.report.two_runs import render_comparison

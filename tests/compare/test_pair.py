@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmark.compare import compare_runs
+from benchmark.compare.pair import compare_runs
 from benchmark.errors import BenchError, UsageError
 from benchmark.runs.store import PER_INSTANCE
 from benchmark.stats import holm

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.compare import compare_runs
+from benchmark.compare.pair import compare_runs
 from benchmark.errors import UsageError
 from benchmark.report.two_runs import render_comparison
 

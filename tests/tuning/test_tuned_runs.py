@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.commands.options import parse_settings
-from benchmark.compare import compare_runs
+from benchmark.compare.pair import compare_runs
 from benchmark.errors import UsageError
 from benchmark.report.build import build_report
 from benchmark.report.figures.tuning import HistoryFigure, best_so_far

@@ -26,7 +26,10 @@ def cache_clear(
     verified: Annotated[
         bool, typer.Option("--verified", help="What builds found of submissions.")
     ] = False,
-    all_caches: Annotated[bool, typer.Option("--all-caches", help="All four.")] = False,
+    comparisons: Annotated[
+        bool, typer.Option("--comparisons", help="What reports found by comparing runs.")
+    ] = False,
+    all_caches: Annotated[bool, typer.Option("--all-caches", help="All five.")] = False,
     dry_run: DryRunOption = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -35,13 +38,19 @@ def cache_clear(
     from benchmark.host.home import find_home
     from benchmark.runs.cache import clear
 
-    asked = {"fits": fits, "features": features, "partial": partial, "verified": verified}
+    asked = {
+        "fits": fits,
+        "features": features,
+        "partial": partial,
+        "verified": verified,
+        "comparisons": comparisons,
+    }
     kinds = [kind for kind, wanted in asked.items() if wanted or all_caches]
     if not kinds:
         raise UsageError(
             "Nothing says what to clear.",
-            fix="Give --fits, --features, --partial, --verified or --all-caches; unimp-bench cache "
-            "measures.",
+            fix="Give --fits, --features, --partial, --verified, --comparisons or --all-caches; "
+            "unimp-bench cache measures.",
         )
     before, also_json = context.obj or (None, False)  # given between cache and clear
     outcome = clear(find_home(home or before), kinds, dry_run=dry_run)

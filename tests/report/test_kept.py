@@ -1,0 +1,108 @@
+"""A report's tests and intervals are computed once, and again when anything behind them changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchmark.compare import evidence, gathered, kept
+from benchmark.compare.kept import Kept
+from benchmark.report.build import build_report
+from benchmark.runs.cache import clear, measure
+from benchmark.runs.store import PER_INSTANCE
+
+CHANCES = {"popularity": 0.2, "bm25": 0.3, "unimp": 0.5, "informed": 0.8}
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The metrics that were tested, one entry a test of a column."""
+    found: list[str] = []
+
+    def verdicts(metric: Any, *rest: Any) -> Any:
+        found.append(metric.name)
+        return original(metric, *rest)
+
+    original = evidence.verdicts
+    monkeypatch.setattr(evidence, "verdicts", verdicts)
+    return found
+
+
+def _leave(shelf: Any, **changes: Any) -> list[Any]:
+    return [
+        shelf.ranked(model, chance=chance, seed=seed, **changes)
+        for model, chance in CHANCES.items()
+        for seed in (0, 1)
+    ]
+
+
+def test_the_second_report_is_the_first_and_reads_no_per_instance_table(
+    shelf: Any, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _leave(shelf)
+    first = build_report("2d", home=shelf.home)
+    assert asked
+    tested = len(asked)
+
+    def refuse(runs: Any) -> None:
+        raise AssertionError("a per-instance table was read")
+
+    monkeypatch.setattr(gathered, "gather", refuse)
+    assert build_report("2d", home=shelf.home) == first
+    assert len(asked) == tested
+
+
+def test_another_run_is_compared_anew(shelf: Any, asked: list[str]) -> None:
+    _leave(shelf)
+    first = build_report("2d", home=shelf.home)
+    tested = len(asked)
+    shelf.ranked("unimp", chance=0.9, seed=2)
+    second = build_report("2d", home=shelf.home)
+    assert len(asked) == 2 * tested
+    assert second != first
+
+
+def test_a_table_that_was_written_again_is_compared_anew(shelf: Any, asked: list[str]) -> None:
+    runs = _leave(shelf)
+    build_report("2d", home=shelf.home)
+    tested = len(asked)
+    table = runs[0].folder / PER_INSTANCE
+    table.write_bytes(table.read_bytes() + b"")
+    build_report("2d", home=shelf.home)
+    assert len(asked) > tested
+
+
+def test_other_code_finds_anew(
+    shelf: Any, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _leave(shelf)
+    build_report("2d", home=shelf.home)
+    tested = len(asked)
+    monkeypatch.setattr(kept, "_code", lambda: "other")
+    build_report("2d", home=shelf.home)
+    assert len(asked) == 2 * tested
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"lost": 1}'])
+def test_what_cannot_be_read_is_found_again(content: str, shelf: Any, asked: list[str]) -> None:
+    _leave(shelf)
+    first = build_report("2d", home=shelf.home)
+    for file in shelf.home.comparisons.iterdir():
+        file.write_text(content)
+    assert build_report("2d", home=shelf.home) == first
+
+
+def test_a_folder_that_cannot_be_made_costs_nothing_but_time(tmp_path: Any) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert Kept(tmp_path / "file" / "folder").of("what", {}, {}, lambda: [1]) == [1]
+
+
+def test_the_cache_counts_and_clears_them(shelf: Any) -> None:
+    _leave(shelf)
+    build_report("2d", home=shelf.home)
+    count = len(list(shelf.home.comparisons.iterdir()))
+    row = next(row for row in measure(shelf.home)["kinds"] if row["kind"] == "comparisons")
+    assert row["count"] == count > 0
+    assert len(clear(shelf.home, ["comparisons"])["removed"]) == count
+    assert not list(shelf.home.comparisons.iterdir())
