@@ -37,6 +37,10 @@ def export(
             "--private", help="huggingface: also a dataset that may not be shared, for you alone."
         ),
     ] = False,
+    terms_allow: Annotated[
+        bool,
+        typer.Option("--terms-allow", help="huggingface: the data's owner lets you share them."),
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -51,8 +55,15 @@ def export(
     from benchmark.host.removing import for_people, size_of
 
     with output_to_stderr():
-        made = make(names, output_format, out, home=find_home(home), private=private)
-    if made["licence"] is None:
+        made = make(
+            names,
+            output_format,
+            out,
+            home=find_home(home),
+            private=private,
+            terms_allow=terms_allow,
+        )
+    if made["licence"] is None and not terms_allow:
         note(f"Not to be shared further than its terms allow: {made['terms']}")
     if as_json:
         print_json(made)

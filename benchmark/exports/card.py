@@ -45,9 +45,12 @@ _MEANING = {
 }
 
 
-def card(dataset: Dataset, licence: str | None) -> str:
-    """Return the text of ``README.md``; ``licence`` is an SPDX identifier, ``None`` for none."""
-    return "\n".join([*_head(dataset, licence), *_body(dataset, licence)]) + "\n"
+def card(dataset: Dataset, licence: str | None, *, private: bool) -> str:
+    """Return the text of ``README.md``; ``licence`` is an SPDX identifier, ``None`` for none.
+
+    Of a ``private`` copy it says that it is not to be shared.
+    """
+    return "\n".join([*_head(dataset, licence), *_body(dataset, private=private)]) + "\n"
 
 
 def configurations(dataset: Dataset) -> dict[str, dict[str, str]]:
@@ -89,13 +92,13 @@ def _head(dataset: Dataset, licence: str | None) -> Iterator[str]:
     yield "---"
 
 
-def _body(dataset: Dataset, licence: str | None) -> Iterator[str]:
+def _body(dataset: Dataset, *, private: bool) -> Iterator[str]:
     info, name = dataset.info, dataset.name
     yield from (f"# {name}", "", f"{info.get('summary', info['source'])}.", "")
     if info.get("simulated"):
         yield from ("The data are simulated: they say nothing about real users.", "")
-    if licence is None:
-        yield from ("**A private copy: its terms do not let it be shared.**", "")
+    if private:
+        yield from ("**A private copy, not to be shared.**", "")
     yield from ("## Terms", "", info["terms"], "")
     yield from _contents(dataset)
     yield from _statistics(info["statistics"])

@@ -20,25 +20,28 @@ from benchmark.exports.text import new_text
 from benchmark.host.progress import track
 
 
-def write(folder: Path, dataset: Dataset, *, private: bool) -> dict[str, Any]:
-    """Write the dataset to ``folder``; returns ``{"licence", "private"}``.
+def write(
+    folder: Path, dataset: Dataset, *, private: bool = False, terms_allow: bool = False
+) -> dict[str, Any]:
+    """Write the dataset to ``folder``; returns ``{"private"}``, as its card says.
 
-    Raises :class:`BenchError` where no licence lets anyone share the data and ``private`` does not
-    say that nobody will.
+    Raises :class:`BenchError` where no licence lets anyone share the data, unless they are for
+    ``private`` use or their owner's ``terms_allow`` it.
     """
     licence = licence_of(dataset)
-    if licence is None and not private:
+    if licence is None and not (private or terms_allow):
         raise BenchError(
             f"Nothing says that dataset {dataset.name!r} may be shared: {dataset.info['terms']}",
-            fix="Give --private for a copy that stays with you.",
+            fix="Give --private for a copy that stays with you; with the owner's leave to share "
+            "it, --terms-allow.",
         )
     for name in track([INFO, *sorted(dataset.info["files"])], "copying"):
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(dataset.folder / name, target)
     with new_text(folder / CARD) as stream:
-        stream.write(card(dataset, licence))
-    return {"licence": licence, "private": licence is None}
+        stream.write(card(dataset, licence, private=private))
+    return {"private": private}
 
 
 def licence_of(dataset: Dataset) -> str | None:

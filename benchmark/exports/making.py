@@ -31,25 +31,44 @@ FORMATS = (*_OF_RUNS, "recbole", _HUGGINGFACE)
 
 
 def export(
-    names: Sequence[str], output_format: str, out: Path, *, home: Home, private: bool = False
+    names: Sequence[str],
+    output_format: str,
+    out: Path,
+    *,
+    home: Home,
+    private: bool = False,
+    terms_allow: bool = False,
 ) -> dict[str, Any]:
     """Write runs (``trec``, ``ranx``) or a dataset (``recbole``, ``huggingface``) to ``out``.
 
-    Returns what was written. ``private`` allows a Hugging Face dataset that may not be shared.
+    Returns what was written. A Hugging Face dataset that not everyone may share is written for
+    ``private`` use, or where its owner's ``terms_allow`` it.
     Raises :class:`UsageError` for an unknown name or format, for what the format cannot hold and
     where ``out`` exists, and :class:`BenchError` for damaged data and a folder that cannot be
     written: nothing is left of ``out`` then.
     """
     if output_format not in FORMATS:
         raise unknown_name("format", output_format, FORMATS)
-    if private and output_format != _HUGGINGFACE:
-        raise UsageError(
-            f"--private belongs to {_HUGGINGFACE}, not to {output_format}.", fix="Leave it out."
-        )
+    for option, given in (("--private", private), ("--terms-allow", terms_allow)):
+        if given and output_format != _HUGGINGFACE:
+            raise UsageError(
+                f"{option} belongs to {_HUGGINGFACE}, not to {output_format}.", fix="Leave it out."
+            )
+    if private and terms_allow:
+        raise UsageError("--private and --terms-allow contradict each other.", fix="Give one.")
     check_absent(out)
     if output_format in _OF_RUNS:
         return _export_runs(names, output_format, out, home)
-    return _export_dataset(names, output_format, out, home, private=private)
+    dataset = _dataset(names, output_format, home)
+    require_unchanged(dataset)
+    record = _origin(output_format, dataset)
+    with whole_folder(out) as folder:
+        if output_format == _HUGGINGFACE:
+            record |= huggingface.write(folder, dataset, private=private, terms_allow=terms_allow)
+        else:
+            record |= recbole.write(folder, dataset)
+            write_json(folder / RECORD, record)
+    return {"out": str(out), **record}
 
 
 def _export_runs(names: Sequence[str], output_format: str, out: Path, home: Home) -> dict[str, Any]:
@@ -69,26 +88,6 @@ def _export_runs(names: Sequence[str], output_format: str, out: Path, home: Home
             ],
         }
         write_json(folder / RECORD, record)
-    return {"out": str(out), **record}
-
-
-def _export_dataset(
-    names: Sequence[str], output_format: str, out: Path, home: Home, *, private: bool
-) -> dict[str, Any]:
-    if len(names) != 1:
-        raise UsageError(
-            f"{output_format} holds one dataset, {len(names)} names were given.",
-            fix="Export each to a folder of its own.",
-        )
-    dataset = _dataset(names[0], output_format, home)
-    require_unchanged(dataset)
-    record = _origin(output_format, dataset)
-    with whole_folder(out) as folder:
-        if output_format == _HUGGINGFACE:
-            record |= huggingface.write(folder, dataset, private=private)
-        else:
-            record |= recbole.write(folder, dataset)
-            write_json(folder / RECORD, record)
     return {"out": str(out), **record}
 
 
@@ -112,15 +111,20 @@ def _run(name: str, output_format: str, home: Home) -> StoredRun:
         raise
 
 
-def _dataset(name: str, output_format: str, home: Home) -> Dataset:
+def _dataset(names: Sequence[str], output_format: str, home: Home) -> Dataset:
+    if len(names) != 1:
+        raise UsageError(
+            f"{output_format} holds one dataset, {len(names)} names were given.",
+            fix="Export each to a folder of its own.",
+        )
     try:
-        return ensure_dataset(name, home)
+        return ensure_dataset(names[0], home)
     except UsageError as error:
         try:
-            run = find_run(name, home)
+            run = find_run(names[0], home)
         except BenchError:
             raise error from None
         raise UsageError(
-            f"{name!r} is a run, and {output_format} holds a dataset.",
+            f"{names[0]!r} is a run, and {output_format} holds a dataset.",
             fix=f"Give its dataset, {run.manifest['data']!r}, or --format trec or ranx.",
         ) from None

@@ -28,7 +28,7 @@ from benchmark.tasks.base import CUTOFFS
 
 _TASK = "recommendation"
 #: Interactions held at once, and the last user's.
-_TOGETHER = 1 << 17
+ROWS_TOGETHER = 1 << 17
 _COLUMNS = ["user_id", "item_id", "timestamp", "rating", "part", "cohort"]
 #: First line of a file -> where its cells come from.
 _GENERAL = {
@@ -166,7 +166,7 @@ def _whole_users(path: Path) -> Iterator[pl.DataFrame]:
     """Yield the interactions some users at a time, each user's together and in order."""
     with pq.ParquetFile(path) as file:
         held: list[pl.DataFrame] = []
-        for batch in file.iter_batches(_TOGETHER, columns=_COLUMNS):
+        for batch in file.iter_batches(ROWS_TOGETHER, columns=_COLUMNS):
             rows = pl.concat([*held, pl.DataFrame(pl.from_arrow(batch))])
             last = pl.col("user_id") == rows["user_id"][-1]
             yield rows.filter(~last)

@@ -28,8 +28,8 @@ K = 10
 #: Ids that a careless file loses, splits or takes for another.
 ODD_ITEMS = (
     "a b", "a", "b", "NA", "null", "[PAD]", "100%", "100%25", '"quoted"', "back\\slash", "日本語",
-    "e\u0301tude", "n\u00a0b\u2003s", "007", "7", "1e5", "#", "a,b", "{x}", "Q0", "-", "a/b", "<br>",
-    "%none",
+    "e\u0301tude", "n\u00a0b\u2003s", "007", "7", "1e5", "#", "a,b", "{x}", "Q0", "-", "a/b",
+    "<br>", "%none",
 )  # fmt: skip
 ODD_USERS = ("u 1", "NA", "ü/2", 'say "hi"', *(f"u{i}" for i in range(20)))
 
@@ -115,7 +115,7 @@ def _odd_rows() -> RawDataset:
                 "domain": "odd\tthings",
                 "title": [f'"{i}"\tor\n' for i in ODD_ITEMS],
                 "category": [
-                    ["Home & Living", "a\tb", "kind %d" % (n % 3)] for n in range(len(ODD_ITEMS))
+                    ["Home & Living", "a\tb", f"kind {n % 3}"] for n in range(len(ODD_ITEMS))
                 ],
                 "brand": [None if n % 2 else '"Norby' for n in range(len(ODD_ITEMS))],
                 "attributes": [[{"key": "made of", "value": "oak\nwood"}] for _ in ODD_ITEMS],

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.exports.ids import NOTHING, written, written_id, written_lists
@@ -14,6 +14,7 @@ from benchmark.exports.ids import NOTHING, written, written_id, written_lists
 _ANY = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(_ANY, min_size=1))
 def test_ids_come_back_and_hold_nothing_that_divides_lines(ids: list[str]) -> None:
     found = written(pl.Series(ids)).to_list()

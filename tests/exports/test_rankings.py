@@ -1,4 +1,4 @@
-"""Runs as TREC and ranx files: scored by those tools they give our numbers, instance by instance."""
+"""Runs as TREC and ranx files: those tools give our numbers, instance by instance."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.data.dataset import Dataset
@@ -143,6 +143,7 @@ def test_ranx_gives_our_numbers_of_every_instance(
     _check({ours: dict(run.scores[theirs]) for ours, theirs in names.items()}, ranked)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(st.floats(-1e38, 1e38), min_size=12, max_size=12), min_size=1, max_size=5))
 def test_scores_set_apart_fall_in_32_bits_and_in_their_digits(rows: list[list[float]]) -> None:
     scores = -np.sort(-np.array(rows), axis=1)
