@@ -46,9 +46,9 @@ def export(
 ) -> None:
     """Write runs or a dataset to a new folder, as other tools read them.
 
-    trec and ranx hold rankings with topics and positives: scored by those tools they give the
-    same numbers as here. A failed prediction is written as one item, %none, that is none.
-    recbole holds a dataset's split as atomic files, huggingface the dataset with its card.
+    trec and ranx hold rankings and positives: scored by those tools they give the numbers of the
+    run. A failed prediction is written as the single item %none, no item's id, which scores 0.
+    recbole holds a dataset's split as atomic files, huggingface the dataset with a card.
     """
     from benchmark.exports.making import export as make
     from benchmark.host.home import find_home
