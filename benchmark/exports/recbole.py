@@ -98,7 +98,8 @@ def _settings(dataset: Dataset, kind: str) -> Mapping[str, Any]:
 
 
 def _write_items(path: Path, dataset: Dataset) -> int:
-    frame = read_parquet(dataset.folder / "items.parquet")
+    needed = ["item_id", "title", "category", "brand", "price", "domain", "attributes"]
+    frame = read_parquet(dataset.folder / "items.parquet", needed)
     pairs = pl.concat_str(pl.element().struct["key"], pl.lit("="), pl.element().struct["value"])
     lists = frame.select("category", attributes=pl.col("attributes").list.eval(pairs))
     columns = {
@@ -110,10 +111,17 @@ def _write_items(path: Path, dataset: Dataset) -> int:
         "domain:token": _text(frame["domain"]),
         "attributes:token_seq": written_lists(lists["attributes"]),
     }
+    # RecBole fills gaps with a column's mean, and a column without any value has none.
+    told = {head: column for head, column in columns.items() if _says_something(column)}
     with new_text(path) as stream:
-        stream.write("\t".join(columns) + "\n")
-        write_lines(stream, pl.DataFrame(columns), separator="\t")
+        stream.write("\t".join(told) + "\n")
+        write_lines(stream, pl.DataFrame(told), separator="\t")
     return len(frame)
+
+
+def _says_something(column: pl.Series) -> bool:
+    values = column.drop_nulls()
+    return bool((values != "").any()) if values.dtype == pl.String else len(values) > 0
 
 
 def _text(column: pl.Series) -> pl.Series:

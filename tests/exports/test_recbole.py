@@ -89,6 +89,8 @@ def test_items_are_the_catalogue_whatever_their_texts_hold(files: Path, odd: Dat
         *odd.catalogue()[1].category
     ]
     assert unquote(read["attributes:token_seq"][0]) == "made of=oak\nwood"
+    assert read["brand:token"][0] == "'Norby"
+    assert "price:float" not in read  # no item has a price
 
 
 def test_users_are_whole_however_many_rows_are_read_at_once(
@@ -128,18 +130,14 @@ for model, kind, extra in (
     dataset = create_dataset(config)
     train, valid, test = data_preparation(config, dataset)
     users, items = dataset.field2id_token["user_id"], dataset.field2id_token["item_id"]
-    answers = [
-        (users[int(row["user_id"])], items[int(row["item_id"])])
-        for batch in test for row in [batch[0][i] for i in range(len(batch[0]))]
-    ]
-    masked = {}
-    if kind == "general":
-        for interaction, (rows, columns), _, _ in test:
-            for row, column in zip(rows.tolist(), columns.tolist()):
-                user = users[int(interaction["user_id"][row])]
-                masked.setdefault(user, []).append(items[column])
+    asked, masked = [], {}
+    for interaction, history, rows, positives in test:
+        named = [users[int(user)] for user in interaction["user_id"]]
+        asked += [(named[r], items[i]) for r, i in zip(rows.tolist(), positives.tolist())]
+        for row, item in zip(*(part.tolist() for part in history or ())):
+            masked.setdefault(named[row], []).append(items[item])
     sizes = [len(part._dataset) for part in (train, valid, test)]
-    found[kind] = {"sizes": sizes, "items": list(items), "test": answers, "masked": masked}
+    found[kind] = {"sizes": sizes, "items": list(items), "test": asked, "masked": masked}
 print("FOUND" + json.dumps(found))
 """
 
