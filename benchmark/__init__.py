@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from benchmark.face.listings import list_tables as list_tables
     from benchmark.face.listings import list_tasks as list_tasks
     from benchmark.face.results import compare_runs as compare_runs
+    from benchmark.face.results import export as export
     from benchmark.face.results import report_table as report_table
     from benchmark.face.results import tune as tune
     from benchmark.face.runs import Runs as Runs
@@ -63,6 +64,7 @@ EXPORTS = {
     "Runs": "benchmark.face.runs:Runs",
     "compare_runs": "benchmark.face.results:compare_runs",
     "report_table": "benchmark.face.results:report_table",
+    "export": "benchmark.face.results:export",
     "tune": "benchmark.face.results:tune",
     "RecommendationInstance": "benchmark.instances:RecommendationInstance",
     "PreferenceInstance": "benchmark.instances:PreferenceInstance",

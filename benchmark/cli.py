@@ -21,6 +21,7 @@ from benchmark.commands import (
     compare,
     data,
     doctor,
+    export,
     models,
     report,
     run,
@@ -49,7 +50,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for _commands in (tasks, models, tables, data, run, runs, cache, tune, report, compare, doctor):
+_COMMANDS = (
+    tasks, models, tables, data, run, runs, cache, tune, report, compare, export, doctor,
+)  # fmt: skip
+for _commands in _COMMANDS:
     app.add_typer(_commands.app)
 #: Commands of packages that build on this one, which therefore is not to import them.
 _ELSEWHERE = ("leaderboards.commands:app",)

@@ -10,6 +10,9 @@ from benchmark.host.progress import track
 
 #: Caches made later; not part of a dataset's content.
 CACHES = "features"
+#: What Hugging Face keeps beside a dataset: its card (unimp-bench export), and how git stores it.
+CARD = "README.md"
+_BESIDE = (CARD, ".gitattributes")
 
 
 def verify(dataset: Dataset) -> list[str]:
@@ -36,7 +39,7 @@ def verify(dataset: Dataset) -> list[str]:
             problems.append(f"{name}: changed (sha256 {actual[:12]}, not {expected[name][:12]})")
     for path in sorted(dataset.folder.rglob("*")):
         name = path.relative_to(dataset.folder).as_posix()
-        known = name in expected or name == INFO or name.startswith(f"{CACHES}/")
+        known = name in {INFO, *_BESIDE, *expected} or name.startswith(f"{CACHES}/")
         if path.is_file() and not known:
             problems.append(f"{name}: not part of the dataset")
     return problems

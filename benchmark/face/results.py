@@ -1,4 +1,4 @@
-"""Compare, report and tune, as the command line does."""
+"""Compare, report, export and tune, as the command line does."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark import compare
 from benchmark.compare.pair import Comparison
+from benchmark.data.dataset import Dataset
+from benchmark.exports import making
 from benchmark.face.runs import open_run
 from benchmark.face.shown import as_a, counted, home_at
 from benchmark.models.from_class import model_named
@@ -142,6 +144,38 @@ def report_table(
     of the measured columns, by default the table's own.
     """
     return as_a(ReportTable, build_report(table, home=home_at(home), data=data))
+
+
+def export(
+    what: StoredRun | Dataset | str | Sequence[StoredRun | str],
+    output_format: str,
+    out: str | os.PathLike[str],
+    *,
+    private: bool = False,
+    terms_allow: bool = False,
+    home: str | os.PathLike[str] | None = None,
+) -> dict[str, Any]:
+    """Write runs (``trec``, ``ranx``) or a dataset (``recbole``, ``huggingface``) to a new folder.
+
+    ``what`` is a run or several of the same instances, or a dataset; or their names. Returns what
+    was written, as the command's ``--json`` does.
+    """
+    each = [what] if isinstance(what, StoredRun | Dataset | str) else what
+    names = [_name(one) for one in each]
+    return making.export(
+        names,
+        output_format,
+        Path(out),
+        home=home_at(home),
+        private=private,
+        terms_allow=terms_allow,
+    )
+
+
+def _name(one: StoredRun | Dataset | str) -> str:
+    if isinstance(one, StoredRun):
+        return str(one.folder)
+    return one.name if isinstance(one, Dataset) else one
 
 
 def tune(

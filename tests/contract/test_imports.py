@@ -30,12 +30,12 @@ ALLOWED = {
 ORDER = {
     "benchmark": """
         errors settings rounding visible words predictions registry host instances model vision
-        tasks data topk ranking models training metrics stats runs tuning compare report doctor face
-        commands cli __main__
+        tasks data topk ranking models training metrics stats runs tuning compare report exports
+        doctor face commands cli __main__
     """,
     "benchmark.commands": """
         completing options output printing removal run_file describing data cache compare doctor
-        models report run runs tables tasks tune
+        export models report run runs tables tasks tune
     """,
     "benchmark.data": """
         catalogue item_texts item_values schema frames raw queries simulator instances photos

@@ -65,6 +65,9 @@ class Source:
     metadata names without holding them; None where it names none."""
     shareable: bool = True
     """Whether the data's terms let anyone share predictions, which name its users and items."""
+    licence: str | None = None
+    """Under which anyone may share the data themselves, an SPDX identifier; ``None``: under none
+    that this project knows of."""
 
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")

@@ -36,4 +36,5 @@ SOURCE = Source(
         "copied_texts": "keep",
     },
     simulated=True,
+    licence="CC0-1.0",
 )
