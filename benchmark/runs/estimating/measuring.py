@@ -16,18 +16,24 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
+
 from benchmark.data.dataset import Dataset
 from benchmark.host.home import Home
 from benchmark.runs.estimating.mirror import mirrored
 from benchmark.runs.estimating.stages import Stage, stages_of
 from benchmark.runs.spec import RunSpec
 
-#: A process may be silent for so many times the seconds that a stage is watched for, ...
+#: What has no progress to tell may compute for so many times the seconds that a stage is watched
+#: for before it is given up, ...
 _SILENCE = 6
-#: ... and no less than this: what has no progress to tell may end by then.
-_LEAST_SILENCE = 60.0
-#: Seconds until the fit must have begun: imports, the dataset opened and checked.
-_START = 900.0
+#: ... and for no less than this: by then it may have ended.
+_LEAST_SILENCE = 180.0
+#: A process that computes nothing (it waits, or others take the machine) may be silent so many
+#: times as long.
+_PATIENCE = 10
+#: Seconds between two looks at a silent one.
+_LOOK = 1.0
 
 
 @dataclass(slots=True)
@@ -80,11 +86,9 @@ def measure(
             with suppress(BrokenPipeError), process.stdin as stream:
                 stream.write(json.dumps(request).encode())
             silence = max(_LEAST_SILENCE, _SILENCE * seconds)
-            reports = list(_reports(process.stdout, silence))
+            reports = list(reports_of(process, silence))
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            end(process)
         return understood(reports, _last_words(said))
 
 
@@ -92,24 +96,58 @@ def _for_json(spec: RunSpec) -> dict[str, Any]:
     return {**asdict(replace(spec, settings={})), "settings": dict(spec.settings)}
 
 
-def _reports(stream: IO[bytes], silence: float) -> Iterator[dict[str, Any]]:
-    """The reports of the process until it ends, or is silent for too long."""
-    left, buffer = _START, b""
+def reports_of(process: subprocess.Popen[bytes], silence: float) -> Iterator[dict[str, Any]]:
+    """Yield the reports of ``process`` until it ends, or computes for ``silence`` without one."""
+    assert process.stdout is not None
+    buffer = b""
+    since, computed = time.monotonic(), _computed(process.pid)
     with selectors.DefaultSelector() as selector:
-        selector.register(stream, selectors.EVENT_READ)
+        selector.register(process.stdout, selectors.EVENT_READ)
         while True:
-            since = time.monotonic()
-            if not selector.select(left):
-                yield {"kind": "silent", "t": left}
-                return
-            left -= time.monotonic() - since
-            read = os.read(stream.fileno(), 65536)
+            if not selector.select(_LOOK):
+                waited = time.monotonic() - since
+                if waited > silence and (
+                    waited > _PATIENCE * silence or _computed(process.pid) - computed > silence
+                ):
+                    yield {"kind": "silent", "t": waited}
+                    return
+                continue
+            read = os.read(process.stdout.fileno(), 65536)
             if not read:
                 return
             *lines, buffer = (buffer + read).split(b"\n")
+            since, computed = time.monotonic(), _computed(process.pid)
             for line in lines:
-                left = silence
                 yield json.loads(line)
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    """The process and all that it started."""
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _computed(pid: int) -> float:
+    """Processor seconds of the process and of all that it started."""
+    total = 0.0
+    for member in _family(pid):
+        with suppress(psutil.Error):
+            times = member.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Kill the process and all that it started, also in sessions of their own."""
+    for member in _family(process.pid):
+        with suppress(psutil.Error):
+            member.kill()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def understood(reports: Sequence[Mapping[str, Any]], last_words: str = "") -> Measured:

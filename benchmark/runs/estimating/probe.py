@@ -71,7 +71,9 @@ def answer(request: Mapping[str, Any], say: Say) -> None:
     say({"kind": "fitted", "seconds": fitted.record["seconds"], "mib": added_mib(home)})
     for number, plan in enumerate(plans):
         try:
-            found: Mapping[str, Any] = ask(fitted.model, plan, dataset, home.root, request["seconds"])
+            found: Mapping[str, Any] = ask(
+                fitted.model, plan, dataset, home.root, request["seconds"]
+            )
         except (Exception, SystemExit) as error:
             found = {"failed": _reason(error)}
         say({"kind": "asked", "cell": number, **found})
