@@ -40,8 +40,7 @@ def print_estimate(found: Estimate, *, aside: bool = False) -> None:
     """Print a row for each missing run, and the sums; ``aside`` on standard error."""
     with redirect_stdout(sys.stderr if aside else sys.stdout):
         if not found.cells:
-            runs = "the run is" if found.stored == 1 else f"all {found.stored} runs are"
-            print(f"Nothing is missing: {runs} stored. --force runs them again.")
+            print(_nothing(found.stored))
             return
         columns = ["run", "fit", "predictions", "scoring", "memory", "disk", "how"]
         print_rows([_row(cell, found) for cell in found.cells], columns)
@@ -49,6 +48,13 @@ def print_estimate(found: Estimate, *, aside: bool = False) -> None:
         print_wrapped(_sum(found))
         print()
         sys.stdout.flush()
+
+
+def _nothing(stored: int) -> str:
+    if not stored:  # a table names what it lacks
+        return "Nothing is missing: every cell that can be run here is filled."
+    runs = "the run is" if stored == 1 else f"all {stored} runs are"
+    return f"Nothing is missing: {runs} stored. --force runs them again."
 
 
 def print_comparison(found: Estimate, runs: Sequence[StoredRun], seconds: float) -> None:
