@@ -82,5 +82,7 @@ MODELS = (
             "context_weight": {"low": 0.0, "high": 1.0},
             "dropout": {"low": 0.0, "high": 0.4},
         },
+        # Where nothing passed the first stage, the others have nothing to begin with.
+        brief={"epochs": 1, "most_rows": 600, "encoder_steps": 20, "image_token_steps": 20},
     ),
 )

@@ -20,6 +20,7 @@ app = typer.Typer()
 
 @app.command(
     epilog="Examples: unimp-bench report --table ablation --data sim-s --format md;  "
+    "unimp-bench report --table search --columns metrics,cost;  "
     "unimp-bench report --figure generation --data sim-s --out generation.png;  "
     "unimp-bench report --figure dots --table search --format svg"
 )
@@ -47,6 +48,13 @@ def report(
         typer.Option(
             "--metrics",
             help="all: coverage, Gini, novelty, popularity and diversity of lists too.",
+        ),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            "--columns",
+            help="metrics, cost (seconds, memory, parameters, energy) or metrics,cost [metrics].",
         ),
     ] = None,
     output_format: Annotated[
@@ -101,10 +109,11 @@ def report(
     if metrics not in (None, "all"):
         raise unknown_name("value of --metrics", str(metrics), ["all"])
     if figure is not None:
-        if metrics is not None:
-            raise UsageError(
-                "--metrics belongs to a table, not to a figure.", fix="Leave out one of them."
-            )
+        for name, given in (("--metrics", metrics), ("--columns", columns)):
+            if given is not None:
+                raise UsageError(
+                    f"{name} belongs to a table, not to a figure.", fix="Leave out one of them."
+                )
         _draw(figure, table, data, model, output_format, out, home, as_json, bare)
     elif table is None:
         raise UsageError(
@@ -129,7 +138,20 @@ def report(
                 "and --std change nothing in it.",
                 fix="Leave them out, or choose text, md, tex or html.",
             )
-        _print_table(table, data, chosen, style, out, home, beyond=metrics is not None)
+        kinds = _kinds(columns, beyond=metrics is not None)
+        _print_table(table, data, chosen, style, out, home, beyond=metrics is not None, kinds=kinds)
+
+
+def _kinds(columns: str | None, *, beyond: bool) -> tuple[str, ...]:
+    from benchmark.report.cost_columns import METRICS, chosen_kinds
+
+    kinds = (METRICS,) if columns is None else chosen_kinds(columns)
+    if beyond and METRICS not in kinds:
+        raise UsageError(
+            "--metrics all adds metrics, which --columns leaves out.",
+            fix="Give --columns metrics,cost, or leave out --metrics.",
+        )
+    return kinds
 
 
 def _print_table(
@@ -141,12 +163,13 @@ def _print_table(
     home: Path | None,
     *,
     beyond: bool,
+    kinds: tuple[str, ...],
 ) -> None:
     from benchmark.host.home import find_home
     from benchmark.report.build import build_report
     from benchmark.report.formats.render import render
 
-    report = build_report(table, home=find_home(home), data=data, beyond=beyond)
+    report = build_report(table, home=find_home(home), data=data, beyond=beyond, kinds=kinds)
     styled = None if out is None else False
     deliver(render(report, output_format, styled=styled, style=style), out)
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchmark.commands.estimating import (
+    estimate_runs,
+    print_comparison,
+    print_costs,
+    print_estimate,
+    with_estimate,
+)
 from benchmark.commands.options import HomeOption, JsonOption
 from benchmark.commands.run_file import given_settings, read_run_file
 from benchmark.errors import UsageError
@@ -15,6 +23,7 @@ from benchmark.host.console import output_to_stderr, print_json
 
 if TYPE_CHECKING:
     from benchmark.host.home import Home
+    from benchmark.runs.estimating.estimate import Estimate
     from benchmark.runs.spec import RunSpec
     from benchmark.runs.store import StoredRun
 
@@ -27,7 +36,7 @@ app = typer.Typer()
     "unimp-bench run --model unimp --task preference --task explanation;  "
     "unimp-bench run --model sasrec --model hgn --task recommendation --set sasrec:epochs=3;  "
     "unimp-bench run --model sasrec --task recommendation --tuned;  "
-    "unimp-bench run --table search;  "
+    "unimp-bench run --table search --estimate;  "
     "unimp-bench run --config mine.toml --seed 1"
 )
 def run(
@@ -92,6 +101,33 @@ def run(
             "--force/--no-force", "--refit", help="Run again what is stored, its fit included."
         ),
     ] = False,
+    estimate: Annotated[
+        bool,
+        typer.Option(
+            "--estimate/--no-estimate",
+            help="Print first what each missing run will cost: time, memory, disk.",
+        ),
+    ] = False,
+    estimate_seconds: Annotated[
+        float,
+        typer.Option(
+            "--estimate-seconds",
+            min=0.1,
+            max=3600,
+            help="How long each stage of a fit is measured for it.",
+        ),
+    ] = 10.0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --estimate: run nothing after it.")
+    ] = False,
+    country: Annotated[
+        str | None,
+        typer.Option(
+            "--country",
+            help="Whose electricity the emissions are of (codecarbon), as in DEU "
+            "[env: UNIMP_BENCH_COUNTRY].",
+        ),
+    ] = None,
     help_settings: Annotated[
         bool, typer.Option("--help-settings", help="Print the settings of --model and end.")
     ] = False,
@@ -100,6 +136,7 @@ def run(
 ) -> None:
     """Fit if needed, predict, score and store; then show the runs and where they are stored."""
     from benchmark.host import processes
+    from benchmark.host.energy import set_country
     from benchmark.host.home import find_home
     from benchmark.report.missing import specs_of_table
     from benchmark.runs.fitting import assist
@@ -109,6 +146,9 @@ def run(
     if help_settings:
         _print_settings(model or [], as_json=as_json)
         return
+    if dry_run and not estimate:
+        raise UsageError("--dry-run belongs to --estimate.", fix="Give both, or leave it out.")
+    set_country(country)
     place = find_home(home)
     if not processes.is_main():
         with output_to_stderr():
@@ -141,10 +181,24 @@ def run(
                 tuned=tuned,
             )
             specs = require_tuned(specs, place)
+    found = None
+    if estimate:
+        found = estimate_runs(specs, place, seconds=estimate_seconds, force=force)
+        if as_json and dry_run:
+            print_json(found.to_json())
+        else:
+            print_estimate(found, aside=as_json)
+        if dry_run:
+            return
+    started = time.monotonic()
     with output_to_stderr():
         runs = _executed(specs, place, force=force)
         processes.tell(None)
-    _show(runs, table=table, data=data, home=home, as_json=as_json)
+    took = time.monotonic() - started
+    _show(runs, table=table, data=data, home=home, as_json=as_json, found=found)
+    if found is not None and not as_json:
+        print()
+        print_comparison(found, runs, took)
 
 
 def _print_settings(models: Sequence[str], *, as_json: bool) -> None:
@@ -159,8 +213,6 @@ def _print_settings(models: Sequence[str], *, as_json: bool) -> None:
 
 def _executed(specs: Sequence[RunSpec], home: Home, *, force: bool) -> list[StoredRun]:
     """The stored runs of ``specs``, whose datasets are opened once and prepared where needed."""
-    import time
-
     from benchmark.data.opening import ensure_dataset
     from benchmark.host.progress import part
     from benchmark.runs.runner import execute, warn_of_failures
@@ -185,13 +237,14 @@ def _show(
     data: str | None,
     home: Path | None,
     as_json: bool,
+    found: Estimate | None,
 ) -> None:
     from benchmark.commands.report import report
     from benchmark.report.side_by_side import render_learned, render_runs
     from benchmark.runs.runner import result_json
 
     if as_json:
-        results = [result_json(finished) for finished in runs]
+        results = [with_estimate(result_json(run), run, found) for run in runs]
         print_json(results[0] if len(results) == 1 else results)
         return
     if table is not None:
@@ -204,6 +257,8 @@ def _show(
         shares = render_learned(runs)
         print("\n\n".join(tables if shares is None else [*tables, shares]))
     if runs:
+        print()
+        print_costs(runs)
         print()
     for folder in dict.fromkeys(finished.folder for finished in runs):
         print(f"Stored: {folder}")

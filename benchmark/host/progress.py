@@ -4,6 +4,9 @@ Standard output stays clean for results. Where standard error is no terminal (a 
 a plain line is printed at most every ten seconds instead of a bar. Told to be quiet, there is
 neither; told to be verbose, each piece of work also says when it is done and how long it took.
 Work in several parts says which it is at: ``stage 2 of 6``.
+
+A :class:`Watcher` follows the work of others by its bars, without knowing what it is: so the
+cost of a run is told before it is paid (:mod:`benchmark.runs.estimating`).
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from benchmark.host import processes
 from benchmark.host.console import Volume, note, volume
@@ -27,14 +30,46 @@ T = TypeVar("T")
 #: ``stage 2 of 6`` and the like, the outermost first, of the work that is going on.
 _parts: tuple[str, ...] = ()
 
+#: Who follows the work, where somebody does.
+_watcher: Watcher | None = None
+
 _DELAY_SECONDS = 1.0
 _LINE_SECONDS = 10.0
+
+
+class CutShort(BaseException):
+    """Raised by a watcher to end a piece of work early: its bar ends as if all were done."""
+
+
+class Watcher(Protocol):
+    """Follows every piece of work that has a bar, also where none is shown."""
+
+    def began(self, bar: Bar) -> None:
+        """A piece of work begins."""
+
+    def moved(self, bar: Bar) -> None:
+        """Some of its steps are done; raise :class:`CutShort` to end it here."""
+
+    def ended(self, bar: Bar) -> None:
+        """It is over."""
+
+
+@contextmanager
+def watched(watcher: Watcher) -> Iterator[None]:
+    """Let ``watcher`` alone follow all that is done meanwhile."""
+    global _watcher
+    before, _watcher = _watcher, watcher
+    try:
+        yield
+    finally:
+        _watcher = before
 
 
 class Bar:
     """Shows one piece of long work: call :meth:`advance` as it goes, :meth:`say` to annotate it."""
 
     def __init__(self, label: str, total: int | None) -> None:
+        self.name = label
         self.label = ", ".join([*_parts, label])
         self.total = total
         self.done = 0
@@ -51,6 +86,8 @@ class Bar:
     def advance(self, steps: int = 1) -> None:
         """Count ``steps`` more as done and redraw when it is time."""
         self.done += steps
+        if _watcher is not None:
+            _watcher.moved(self)
         now = time.monotonic()
         if now - self._started < _DELAY_SECONDS or not _is_told():
             return
@@ -123,10 +160,18 @@ def _console() -> Console:
 def bar(label: str, total: int | None = None) -> Iterator[Bar]:
     """Show a bar meanwhile: ``with bar("training", total=100) as progress: progress.advance()``."""
     progress = Bar(label, total)
+    watcher = _watcher
+    if watcher is not None:
+        watcher.began(progress)
     try:
         yield progress
+    except CutShort:
+        if watcher is None:
+            raise
     finally:
         progress.close()
+        if watcher is not None:
+            watcher.ended(progress)
 
 
 @contextmanager

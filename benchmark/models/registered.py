@@ -78,8 +78,10 @@ class ModelEntry:
     data without reviews, so that tables do not ask it there. ``reads`` maps a variant's name,
     ``""`` for any other, to what it knows items by, any of :data:`MODALITIES`. ``space`` is what
     ``unimp-bench tune`` searches (:mod:`benchmark.tuning.space`): a setting's name, and a list of
-    values or ``{"low", "high", "log"}``. ``loaded`` is the class itself where ``target`` is no
-    module, but a file and a class in it, or where the class was handed over.
+    values or ``{"low", "high", "log"}``. ``brief`` are settings under which a fit goes through all
+    of its stages in little time and a prediction costs as much as ever: ``run --estimate`` fits by
+    them where the real fit cannot be ended early. ``loaded`` is the class itself where ``target``
+    is no module, but a file and a class in it, or where the class was handed over.
     """
 
     name: str
@@ -102,6 +104,7 @@ class ModelEntry:
     reads_reviews: bool = False
     reads: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     space: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    brief: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     loaded: type | None = field(default=None, compare=False)
 
     def why_not(self, variant: str | None = None) -> str | None:

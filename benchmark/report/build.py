@@ -11,6 +11,7 @@ from typing import Any
 from benchmark.compare.gathered import Gathered
 from benchmark.compare.kept import Kept
 from benchmark.compare.learnable import Learned, is_blind
+from benchmark.errors import UsageError
 from benchmark.host.home import Home
 from benchmark.host.progress import track
 from benchmark.metrics import metric_named
@@ -23,9 +24,10 @@ from benchmark.report.contents import (
     ReportRow,
     missing_runs,
 )
+from benchmark.report.cost_columns import COST, METRICS, with_costs
 from benchmark.report.dataset_table import build_dataset_report
 from benchmark.report.filling.answers import Answer, Answers, collect, require_known_models
-from benchmark.report.footnotes import footnotes
+from benchmark.report.footnotes import footnotes, seed_notes, simulated_note
 from benchmark.report.formats.sheet import METRIC_NUMBER
 from benchmark.report.table.listing import is_own
 from benchmark.report.table.paper import PaperNumber, paper_numbers
@@ -41,14 +43,20 @@ __all__ = ["build_report", "missing_runs", "report_of"]
 
 
 def build_report(
-    table: str, *, home: Home, data: str | None = None, beyond: bool = False
+    table: str,
+    *,
+    home: Home,
+    data: str | None = None,
+    beyond: bool = False,
+    kinds: Sequence[str] = (METRICS,),
 ) -> Report:
     """Build the report of ``table`` (paper number, name, or TOML path) over stored runs.
 
     ``data`` is the dataset of the measured columns; ``None`` takes the table's own. Where a
     table fixes its datasets, ``data`` keeps the columns of that one; a dataset the table does
     not name is asked the table's instances, and then no number of the paper stands beside it.
-    With ``beyond``, lists of recommendations are measured beyond accuracy too.
+    With ``beyond``, lists of recommendations are measured beyond accuracy too. ``kinds`` are the
+    columns wanted, of :data:`~benchmark.report.cost_columns.KINDS`.
 
     Raises :class:`~benchmark.errors.UsageError` for an unknown table, a broken file, a model
     nobody knows in a user's own file, and a ``data`` that is neither prepared, nor preparable
@@ -56,12 +64,23 @@ def build_report(
     """
     specification = load_table(table)
     if isinstance(specification, DatasetTable):
+        if COST in kinds:
+            raise UsageError(
+                f"Table {table} describes datasets, which cost nothing to run.",
+                fix="Leave out --columns cost.",
+            )
         return build_dataset_report(specification, home=home, data=data)
     answers = collect(specification, home=home, data=data)
     if is_own(table):
         require_known_models(specification, Path(table), answers.entries)
-    report = report_of(specification, answers, kept=Kept(home.comparisons))
-    return with_beyond_accuracy(report, answers, home) if beyond else report
+    report = (
+        report_of(specification, answers, kept=Kept(home.comparisons))
+        if METRICS in kinds
+        else _bare(specification, answers)
+    )
+    if beyond:
+        report = with_beyond_accuracy(report, answers, home)
+    return with_costs(report, answers) if COST in kinds else report
 
 
 def report_of(
@@ -110,6 +129,27 @@ def report_of(
         slots=tuple(answer.slot() for answer in answers.by_place.values()),
         simulated=tuple(name for name, simulated in answers.simulated.items() if simulated),
     )
+    return _with_missing(report)
+
+
+def _bare(table: ResultTable, answers: Answers) -> Report:
+    """The table's rows without a column yet, where its metrics are not asked for."""
+    simulated = tuple(name for name, simulated in answers.simulated.items() if simulated)
+    return _with_missing(
+        Report(
+            table=table.number or table.name,
+            title=_title(table, answers),
+            columns=(),
+            rows=tuple(ReportRow(row.system, row.model, row.role, ()) for row in answers.rows),
+            missing=(),
+            notes=(*map(simulated_note, simulated), *seed_notes(answers)),
+            slots=tuple(answer.slot() for answer in answers.by_place.values()),
+            simulated=simulated,
+        )
+    )
+
+
+def _with_missing(report: Report) -> Report:
     return replace(report, missing=tuple(spec.command() for spec in missing_runs(report)))
 
 

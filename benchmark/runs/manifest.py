@@ -45,6 +45,20 @@ class ModelFile(TypedDict):
     sha256: str
 
 
+class EnergyRecord(TypedDict, total=False):
+    """What was measured of the energy (:mod:`benchmark.host.energy`); absent is not measured."""
+
+    fit_kwh: float
+    """Of the fit behind the run, also where an earlier run made it."""
+    predict_kwh: float
+    fit_co2_kg: float
+    predict_co2_kg: float
+    country: str
+    """ISO 3166 code that the emissions hold for."""
+    meter: str
+    """Who measured, and its version."""
+
+
 class GitState(TypedDict):
     """The checkout that the run was made with."""
 
@@ -102,7 +116,9 @@ class Manifest(Environment):
     fit_processes: NotRequired[int]
     fit_peak_memory_mib: NotRequired[float]
     predict_seconds: float
+    score_seconds: NotRequired[float]
     peak_memory_mib: NotRequired[float]
+    energy: NotRequired[EnergyRecord]
     created: str
     """UTC, ISO 8601, to the second."""
     command: NotRequired[str]

@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +19,7 @@ import polars as pl
 from benchmark.data.dataset import Dataset
 from benchmark.data.instances.lazily import FrozenInstances
 from benchmark.errors import BenchError, UsageError
-from benchmark.host import provenance
+from benchmark.host import energy, provenance
 from benchmark.host.console import complain, note
 from benchmark.host.files import (
     cannot_write,
@@ -34,8 +34,9 @@ from benchmark.metrics import text
 from benchmark.models.building import BuiltModel, changed_settings, configure
 from benchmark.models.dividing import divide_settings
 from benchmark.models.from_file import split_name
-from benchmark.runs.fitting import Fitted, fit_or_load
-from benchmark.runs.manifest import MANIFEST, Manifest, TuningRecord, excerpt
+from benchmark.runs.account import energy_record, fit_with_account
+from benchmark.runs.fitting import Fitted
+from benchmark.runs.manifest import MANIFEST, EnergyRecord, Manifest, TuningRecord, excerpt
 from benchmark.runs.predictions import predict, shard_seconds
 from benchmark.runs.scoring import require_possible_scores, score_predictions, write_per_instance
 from benchmark.runs.spec import RunSpec
@@ -62,13 +63,58 @@ def execute(
     cannot be asked and :class:`BenchError` for what fails; then finished shards stay, and the
     same command resumes.
     """
+    home.check_writable()
+    plan = plan_run(spec, dataset, home)
+    folder, built = plan.folder, plan.built
+    with locked(folder.with_name(f".{folder.name}.lock"), f"executing run {folder.name}"):
+        if (folder / MANIFEST).is_file() and not force:
+            note(f"{built.label} on {spec.task}: the stored run is used, {folder}.")
+            return load_run(folder)
+        if force:
+            since = time.time() if since is None else since
+            shutil.rmtree(_partial(folder), ignore_errors=True)  # answers of an older fit
+        else:
+            since = None
+        try:
+            fitted, account = fit_with_account(built, dataset, spec.seed, home, since=since)
+            _execute(plan, dataset, fitted, account)
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+    return load_run(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run that can be executed: everything is settled but its answers.
+
+    ``folder`` is where it lies once finished; ``chosen`` is what a search chose for it.
+    """
+
+    spec: RunSpec
+    task: Task
+    built: BuiltModel
+    instances: FrozenInstances
+    identity: Mapping[str, Any]
+    folder: Path
+    chosen: Chosen | None = None
+
+    @property
+    def is_stored(self) -> bool:
+        """Return whether the run is finished."""
+        return (self.folder / MANIFEST).is_file()
+
+
+def plan_run(spec: RunSpec, dataset: Dataset, home: Home) -> Plan:
+    """Return what :func:`execute` would do, and where; nothing is fitted, asked or written.
+
+    Raises :class:`UsageError` for what cannot be asked.
+    """
     task, built = check(spec)
     if dataset.name != spec.data:
         raise UsageError(
             f"The run asks for dataset {spec.data!r}, but {dataset.name!r} was opened.",
             fix="Open the dataset that the run names.",
         )
-    home.check_writable()
     chosen = None
     if spec.tuned:
         chosen = chosen_settings(spec, dataset.sha256, home)
@@ -83,23 +129,8 @@ def execute(
     if chosen is not None:
         identity["tuning"] = chosen.record
     named = replace(spec, settings=changed_settings(built, spec.settings))
-    run_id = f"{named.slug()}-{sha256_json(identity)[:8]}"
-    folder = home.runs / run_id
-    with locked(home.runs / f".{run_id}.lock", f"executing run {run_id}"):
-        if (folder / MANIFEST).is_file() and not force:
-            note(f"{built.label} on {spec.task}: the stored run is used, {folder}.")
-            return load_run(folder)
-        if force:
-            since = time.time() if since is None else since
-            shutil.rmtree(_partial(folder), ignore_errors=True)  # answers of an older fit
-        else:
-            since = None
-        try:
-            fitted = fit_or_load(built, dataset, spec.seed, home, since=since)
-            _execute(spec, task, built, dataset, instances, identity, folder, fitted, chosen)
-        except OSError as error:
-            raise cannot_write(folder, error) from error
-    return load_run(folder)
+    folder = home.runs / f"{named.slug()}-{sha256_json(identity)[:8]}"
+    return Plan(spec, task, built, instances, identity, folder, chosen)
 
 
 def check(spec: RunSpec) -> tuple[Task, BuiltModel]:
@@ -142,26 +173,21 @@ def _identity(
     }
 
 
-def _execute(
-    spec: RunSpec,
-    task: Task,
-    built: BuiltModel,
-    dataset: Dataset,
-    instances: FrozenInstances,
-    identity: dict[str, Any],
-    folder: Path,
-    fitted: Fitted,
-    chosen: Chosen | None,
-) -> None:
-    partial = _partial(folder)
+def _execute(plan: Plan, dataset: Dataset, fitted: Fitted, account: Mapping[str, Any]) -> None:
+    spec, task, instances = plan.spec, plan.task, plan.instances
+    partial = _partial(plan.folder)
     partial.mkdir(parents=True, exist_ok=True)
-    answers = predict(
-        fitted.model, task, instances, dataset, partial, seed=spec.seed, label=built.label
-    )
+    resumed = any(partial.glob("shard-*.parquet"))
+    with energy.metered() as used:
+        answers = predict(
+            fitted.model, task, instances, dataset, partial, seed=spec.seed, label=plan.built.label
+        )
+    started = time.perf_counter()
     predictions = pl.read_parquet(answers)
     metrics, statistics = score_predictions(task, predictions, instances, dataset)
     scores = summarise(metrics, statistics, predictions["user_id"].to_list())
     require_possible_scores(scores, instances)
+    score_seconds = time.perf_counter() - started
     failures = predictions.filter(pl.col("status") != "ok")
     write_per_instance(partial / PER_INSTANCE, predictions, statistics)
     write_json(
@@ -174,30 +200,30 @@ def _execute(
             else f"{failures['instance_id'][0]}: {failures['problem'][0]}",
         },
     )
-    manifest = _manifest(spec, built, dataset, identity, fitted, partial)
-    if chosen is not None:
-        manifest["settings"] = dict(chosen.settings)
-        manifest["tuning"] = cast(TuningRecord, chosen.record)
-        write_json(partial / TRIALS, chosen.trials)
+    manifest = _manifest(plan, dataset, fitted, partial)
+    manifest["score_seconds"] = round(score_seconds, 3)
+    measured = dict(account.get("energy") or {})
+    if not resumed:  # of the last part alone it would say too little
+        measured |= energy_record("predict", used)
+    if measured:
+        manifest["energy"] = cast(EnergyRecord, measured)
+    if plan.chosen is not None:
+        manifest["settings"] = dict(plan.chosen.settings)
+        manifest["tuning"] = cast(TuningRecord, plan.chosen.record)
+        write_json(partial / TRIALS, plan.chosen.trials)
     write_json(partial / MANIFEST, manifest)
     for shard in partial.glob("shard-*.parquet"):
         shard.unlink()
-    shutil.rmtree(folder, ignore_errors=True)  # only a forced run finds an older one here
-    os.rename(partial, folder)
+    shutil.rmtree(plan.folder, ignore_errors=True)  # only a forced run finds an older one here
+    os.rename(partial, plan.folder)
 
 
 def _partial(folder: Path) -> Path:
     return folder.with_name(folder.name + ".partial")
 
 
-def _manifest(
-    spec: RunSpec,
-    built: BuiltModel,
-    dataset: Dataset,
-    identity: dict[str, Any],
-    fitted: Fitted,
-    partial: Path,
-) -> Manifest:
+def _manifest(plan: Plan, dataset: Dataset, fitted: Fitted, partial: Path) -> Manifest:
+    spec, built, identity = plan.spec, plan.built, plan.identity
     seconds = [shard_seconds(path) for path in sorted(partial.glob("shard-*.parquet"))]
     manifest: Manifest = {
         "format": 1,
@@ -256,6 +282,7 @@ def result_json(run: StoredRun) -> dict[str, Any]:
         "failure_rate": run.failure_rate,
         "fit_seconds": manifest["fit_seconds"],
         "predict_seconds": manifest["predict_seconds"],
+        **({"energy": manifest["energy"]} if "energy" in manifest else {}),
         **tuned,
     }
 

@@ -16,7 +16,8 @@ from leaderboards.site.standing import Standing, runs_behind
 #: What a board's rows say, before the metrics beside the ordering one.
 _COLUMNS = (
     "rank", "rank_worst", "tie_group", "model", "privileged", "metric", "value", "low", "high",
-    "share", "fit_seconds", "predict_seconds", "peak_memory_mib", "parameters", "failure_rate",
+    "share", "fit_seconds", "predict_seconds", "peak_memory_mib", "energy_wh",
+    "parameters", "failure_rate",
     "seeds", "badge", "created", "submission",
 )  # fmt: skip
 
@@ -39,6 +40,7 @@ def board_records(standing: Standing, compared: Compared) -> list[dict[str, Any]
             row.fit_seconds,
             row.predict_seconds,
             max(run.run.peak_memory_mib for run in runs_behind(standing, row)),
+            row.energy_wh,
             None if row.parameters is None else row.parameters[1],
             row.failure_rate,
             list(row.seeds),

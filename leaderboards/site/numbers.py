@@ -24,6 +24,11 @@ def seconds(value: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:,.0f}"
 
 
+def energy(value: float | None) -> str:
+    """Format watt-hours to three digits."""
+    return NOTHING if value is None else f"{value:,.3g}" if value < 1000 else f"{value:,.0f}"
+
+
 def count(value: int) -> str:
     """Format a number of parameters, short: 12.3 M."""
     for size, unit in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):

@@ -180,6 +180,7 @@ class Site:
             standing=standing,
             compared=compared,
             rows=rows,
+            measured_energy=any(view.row.energy_wh is not None for view in rows),
             plot=plot.plot_of(standing.rows),
             pairs=_json([_pair(pair) for pair in compared.pairs]),
             groups=sorted({view.group for view in rows}),
@@ -202,6 +203,7 @@ class Site:
             root="../",
             entry=entry,
             runs=runs,
+            measured_energy=any(run.energy is not None for run in submission.runs),
             items=_json(items) if items else "",
             check=shlex.join([*words, "--reproduce", submission.asked(submission.runs[0])]),
         )
@@ -413,6 +415,7 @@ def _environment() -> Environment:
         "score": numbers.score,
         "interval": numbers.interval,
         "seconds": numbers.seconds,
+        "energy": numbers.energy,
         "count": numbers.count,
         "rank": numbers.rank,
         "percent": numbers.percent,

@@ -26,6 +26,7 @@ from benchmark.metrics.families import family_of, is_variant
 from benchmark.stats import FEWEST_USERS, RankInterval, Score, ranks_of, summarise
 from leaderboards.boards import Board
 from leaderboards.site.entries import REPORTED, EnteredRun, Entry
+from leaderboards.submission.schema import SubmittedRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Row:
     """A submission on a board. ``rank`` and ``group`` are ``None`` where it is not ranked.
 
     ``values`` has the other metrics, ``fit_seconds`` and ``predict_seconds`` are means over
-    ``seeds``, ``parameters`` (trainable, total) is ``None`` where the model counts none.
+    ``seeds``, ``parameters`` (trainable, total) is ``None`` where the model counts none, and
+    ``energy_wh``, of fit and predictions, where not every run measured it.
     """
 
     entry: Entry
@@ -44,6 +46,7 @@ class Row:
     group: int | None
     fit_seconds: float
     predict_seconds: float
+    energy_wh: float | None
     parameters: tuple[int, int] | None
     seeds: tuple[int, ...]
     failure_rate: float
@@ -204,12 +207,20 @@ def _row(
         group=None,
         fit_seconds=fmean(run.fit_seconds for run in submitted),
         predict_seconds=fmean(run.predict_seconds for run in submitted),
+        energy_wh=_energy(submitted),
         parameters=None if counted is None else (counted.trainable, counted.total),
         seeds=tuple(run.seed for run in submitted),
         failure_rate=fmean(run.failure_rate for run in submitted),
         created=max(run.created for run in submitted)[:10],
         privileged=_privileged(runs),
     )
+
+
+def _energy(runs: Sequence[SubmittedRun]) -> float | None:
+    """The mean over ``runs`` of what all of them measured."""
+    measured = [None if run.energy is None else run.energy.watt_hours for run in runs]
+    known = [value for value in measured if value is not None]
+    return fmean(known) if len(known) == len(runs) else None
 
 
 def _primary_score(name: str, runs: Sequence[EnteredRun]) -> Score:

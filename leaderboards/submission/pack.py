@@ -36,7 +36,7 @@ _TIME = (1980, 1, 1, 0, 0, 0)
 _TAKEN = tuple(
     key
     for key in SubmittedRun.model_fields
-    if key in get_type_hints(Manifest) and key not in ("tuning", "file")
+    if key in get_type_hints(Manifest) and key not in ("tuning", "file", "energy")
 )
 
 
@@ -171,6 +171,7 @@ def _entry(run: StoredRun, name: str, rows_sha256: str) -> dict[str, Any]:
         **excerpt(run.manifest, _TAKEN),
         **({"tuning": tuning} if tuning else {}),
         **({"file": dict(run.manifest["file"])} if "file" in run.manifest else {}),
+        **({"energy": dict(run.manifest["energy"])} if "energy" in run.manifest else {}),
         "scores": {m: {k: score[k] for k in keys} for m, score in run.scores.items()},
         "failure_rate": run.failure_rate,
     }

@@ -227,6 +227,23 @@ class Parameters(_Strict):
         return self
 
 
+class Energy(_Strict):
+    """What was measured of the energy, in kWh and kg of CO2; absent is not measured."""
+
+    fit_kwh: float | None = Field(None, ge=0, le=1e9)
+    predict_kwh: float | None = Field(None, ge=0, le=1e9)
+    fit_co2_kg: float | None = Field(None, ge=0, le=1e9)
+    predict_co2_kg: float | None = Field(None, ge=0, le=1e9)
+    country: Annotated[str, _matching(r"[A-Z]{3}", "a country's code of ISO 3166")] | None = None
+    meter: Line | None = None
+
+    @property
+    def watt_hours(self) -> float | None:
+        """Return the energy of fit and predictions, as far as it was measured."""
+        measured = [kwh for kwh in (self.fit_kwh, self.predict_kwh) if kwh is not None]
+        return 1000 * sum(measured) if measured else None
+
+
 class Tuning(_Strict):
     """How ``run --tuned`` came by its settings: the best of ``trials`` by ``metric`` on validation.
 
@@ -269,6 +286,8 @@ class SubmittedRun(_Strict):
     fit_seconds: Seconds
     predict_seconds: Seconds
     peak_memory_mib: float = Field(ge=0, le=1e9)
+    energy: Energy | None = None
+    """Where it was measured."""
     processor: Line
     devices: list[Line] = Field(max_length=64)
     packages: dict[Name, Line] = Field(max_length=64)

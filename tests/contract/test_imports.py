@@ -35,15 +35,19 @@ ORDER = {
     """,
     "benchmark.commands": """
         completing options output printing removal run_file describing data cache compare doctor
-        export models report run runs tables tasks tune
+        export models report estimating run runs tables tasks tune
     """,
     "benchmark.data": """
         catalogue item_texts item_values schema frames raw queries simulator instances photos
         sources listing view perturbations dataset preparing unchanged verify opening
     """,
     "benchmark.report": """
-        contents table formats filling footnotes dataset_table beyond_columns build side_by_side
+        contents table formats filling footnotes dataset_table beyond_columns cost_columns build side_by_side
         two_runs figures missing
+    """,
+    "benchmark.runs": """
+        spec manifest store filters tuned ranked fitting predictions scoring account costs runner
+        listing cache removing dataset_removal estimating
     """,
     "benchmark.report.figures": """
         drawing page tabled journals generation tuning cost dots ranks robustness learning making

@@ -217,6 +217,8 @@ _CHANGES: list[tuple[Callable[[Manifest], None], str, str]] = [
     (_run("settings", to={f"s{n}": 1 for n in range(65)}), "manifest-size", "settings"),
     (_run("fit_seconds", to=-1.0), "manifest-range", "-1.0"),
     (_run("peak_memory_mib", to=1e300), "manifest-range", "1e+300"),
+    (_run("energy", to={"fit_kwh": -1.0}), "manifest-range", "-1.0"),
+    (_run("energy", to={"country": "Germany"}), "name", "'Germany'"),
     (_run("perturb", to=""), "name", "''"),
     (lambda m: m.pop("declaration"), "manifest-missing-field", "declaration"),
     (lambda m: m["runs"][0].pop("seed"), "manifest-missing-field", "seed"),

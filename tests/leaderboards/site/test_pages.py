@@ -18,7 +18,7 @@ import pytest
 from leaderboards.site.pages import PAPER, About, Site
 from leaderboards.site.plot import MARGIN, WIDTH, plot_of
 from leaderboards.site.standing import rank_entries
-from leaderboards.submission.schema import Declaration
+from leaderboards.submission.schema import Declaration, Energy
 
 HOSTILE = "\"'><script>alert(1)</script><img src=//evil.example/x onerror=alert(1)>{{7*7}}&lt;"
 #: Elements and attributes through which a page can load something.
@@ -259,6 +259,21 @@ def test_the_best_value_of_each_column_is_marked_among_ranked_rows(board, entrie
     assert text.count('class="p b"') == 1
     claimed = next(row for row in rows if 'data-b="reported"' in row)
     assert ' class="b"' not in claimed  # the best values of all, but nobody computed them
+
+
+def test_energy_stands_among_the_costs_where_a_run_measured_it(board, made):
+    measured = made(0.5, 7, energy=Energy(fit_kwh=0.002, predict_kwh=0.0005))
+    without = made(0.4, 8)
+    standing = rank_entries(board, [measured, without])
+    site = Site([standing], [measured, without])
+    page = site.board_page(standing)
+    assert '<th scope="col" data-cost="">Energy, Wh</th>' in page
+    assert '<td data-v="2.5">2.5</td>' in page
+    records = json.loads(site.files()[f"boards/{board.name}.json"])
+    assert [record["energy_wh"] for record in records] == [2.5, None]
+    assert "<td>2.5</td>" in site.submission_page(measured)
+    bare = Site([rank_entries(board, [without])], [without])
+    assert not any(isinstance(text, str) and "Energy" in text for text in bare.files().values())
 
 
 def test_downloads_have_every_row_and_no_formula(board, entries, made):

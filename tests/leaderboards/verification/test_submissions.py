@@ -39,6 +39,21 @@ def test_a_good_submission_is_accepted_and_scored_again(forge, stored, task) -> 
     )
 
 
+def test_energy_that_was_measured_is_carried_along(forge, stored) -> None:
+    run = stored("search")
+    measured = {
+        "fit_kwh": 0.002,
+        "fit_co2_kg": 0.001,
+        "country": "DEU",
+        "meter": "codecarbon 3.3.2",
+    }
+    manifest = {**run.manifest, "energy": measured}
+    files = files_of([replace(run, manifest=manifest)], DECLARATION)
+    assert json.loads(files[MANIFEST])["runs"][0]["energy"] == measured
+    result = forge.verify(forge.archive(files))
+    assert result.accepted, result.problems
+
+
 def test_all_tasks_of_a_model_make_one_submission(execute, data_home, tmp_path, forge) -> None:
     tasks = ("search", "recommendation")
     runs = [

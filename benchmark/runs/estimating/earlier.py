@@ -1,0 +1,80 @@
+"""Find what runs and fits of the same configuration took earlier, on this kind of machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from benchmark.host import provenance
+from benchmark.host.files import sha256_json
+from benchmark.host.home import Home
+from benchmark.runs.account import read_account
+from benchmark.runs.runner import Plan
+from benchmark.runs.store import FIT_RECORD, StoredRun, stored_runs
+
+
+class Earlier:
+    """The stored runs and accounts of a home that tell what a run will take."""
+
+    def __init__(self, home: Home) -> None:
+        here = (provenance.processor(), os.cpu_count())
+        self._runs = sorted(
+            (run for run in stored_runs(home) if _machine(run) == here),
+            key=lambda run: run.manifest["created"],
+        )
+        folders = (path.parent for path in sorted(home.fitted.glob(f"*/{FIT_RECORD}")))
+        self._accounts = [account for folder in folders if (account := read_account(folder))]
+
+    def fit(self, plan: Plan) -> StoredRun | None:
+        """Return the latest run whose fit was of the model, settings and data of ``plan``.
+
+        Its seed and the version of the code may be others.
+        """
+        found = self._of(plan)
+        return found[-1] if found else None
+
+    def predictions(self, plan: Plan) -> StoredRun | None:
+        """Return the latest such run of the same task; the cohort and number asked may differ."""
+        found = [run for run in self._of(plan) if run.manifest["task"] == plan.spec.task]
+        alike = [run for run in found if run.manifest["cohort"] == plan.spec.cohort]
+        return max(alike or found, key=lambda run: run.manifest["created"], default=None)
+
+    def share(self, label: str, stage: str, config: Mapping[str, Any]) -> float | None:
+        """Return the share of its steps that ``stage`` of the model took before it stopped.
+
+        The mean over the accounts of fits of these settings on any data; else of any settings;
+        ``None`` where there is none.
+        """
+        of_model = [account for account in self._accounts if account.get("model") == label]
+        digest = sha256_json(config)
+        same = [account for account in of_model if sha256_json(account.get("config")) == digest]
+        return _share(same, stage) or _share(of_model, stage)
+
+    def _of(self, plan: Plan) -> list[StoredRun]:
+        built = plan.built
+        config = sha256_json(built.config)
+        return [
+            run
+            for run in self._runs
+            if run.manifest["model"] == built.entry.name
+            and run.manifest["variant"] == built.variant
+            and run.manifest["dataset_sha256"] == plan.identity["dataset_sha256"]
+            and sha256_json(run.manifest.get("config")) == config
+        ]
+
+
+def _share(accounts: Sequence[Mapping[str, Any]], stage: str) -> float | None:
+    shares = [
+        told["done"] / told["total"]
+        for account in accounts
+        for told in account.get("stages", ())
+        if told["label"] == stage and told["total"]
+    ]
+    return fmean(shares) if shares else None
+
+
+def _machine(run: StoredRun) -> tuple[str | None, int | None]:
+    manifest = run.manifest
+    return manifest.get("processor"), manifest.get("cores")

@@ -1,0 +1,190 @@
+"""What runs will cost: from earlier ones, from a fit that is tried, and nothing stays behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmark.runs.account import ACCOUNT
+from benchmark.runs.estimating import estimate as estimating
+from benchmark.runs.estimating import measuring, probe
+from benchmark.runs.estimating.estimate import SHARED, STORED, estimate
+from benchmark.runs.estimating.mirror import mirrored
+from benchmark.runs.fitting import fit_folder
+from benchmark.runs.spec import RunSpec
+
+_MODEL = '''
+import json, os, time
+from pathlib import Path
+from pydantic import BaseModel
+from benchmark.host.progress import track
+from benchmark.instances import Ranking
+
+
+class Config(BaseModel):
+    steps: int = 400
+    fails: str = ""
+
+
+class Slow:
+    """Learns nothing in many equal steps; ``fails`` says where it fails."""
+
+    tasks = frozenset({"search", "recommendation"})
+    Config = Config
+
+    def __init__(self, config):
+        self.config = config
+
+    def fit(self, data, *, seed):
+        if self.config.fails == "fit":
+            raise ZeroDivisionError("no such luck")
+        if self.config.fails == "dies":
+            os._exit(3)
+        cache = data.features_folder / "slow"
+        cache.mkdir(parents=True, exist_ok=True)
+        (cache / "cached.bin").write_bytes(bytes(2**20))
+        done = sum(1 for _ in track(range(self.config.steps), "steps") if not time.sleep(0.01))
+        if self.config.fails == "when cut" and done < self.config.steps:
+            raise KeyError("the rest")
+        self.ids = list(data.catalogue.ids)
+
+    def predict(self, instances):
+        if self.config.fails == "predict":
+            raise ZeroDivisionError("no answer")
+        for instance in instances:
+            time.sleep(0.002)
+            ids = [i for i in self.ids if i not in instance.exclude][: instance.k]
+            scores = tuple(float(-place) for place in range(len(ids)))
+            yield Ranking(instance.instance_id, tuple(ids), scores)
+
+    def save(self, folder):
+        (folder / "state.json").write_text(json.dumps(self.ids))
+
+    def load(self, folder):
+        self.ids = json.loads((folder / "state.json").read_text())
+'''
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> str:
+    path = tmp_path / "slow.py"
+    path.write_text(_MODEL)
+    return f"{path}:Slow"
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Measure in this process: the process of its own is tested once, below."""
+
+    def measure(specs, dataset, home, fit, seconds):
+        reports = []
+        with mirrored(home, dataset, fit) as mirror:
+            cells = [measuring._for_json(spec) for spec in specs]
+            request = {"home": str(mirror.root), "cells": cells, "seconds": seconds}
+            probe.answer(
+                json.loads(json.dumps(request)), lambda r: reports.append({**r, "peak_mib": 1})
+            )
+        return measuring.understood(reports)
+
+    monkeypatch.setattr(estimating, "measure", measure)
+
+
+def specs(model, *tasks, **changes):
+    return [RunSpec(model, task, data="sim-xs", **changes) for task in tasks]
+
+
+def left_in(home) -> set[str]:
+    return {p.relative_to(home.root).as_posix() for p in home.root.rglob("*")}
+
+
+def test_a_fit_is_extrapolated_once_for_all_tasks_and_nothing_stays(slow, here, run_home, sim_xs):
+    run_home.check_writable()
+    before = left_in(run_home), {p.name for p in sim_xs.folder.rglob("*")}
+    asked = specs(slow, "search", "recommendation")
+    found = estimate(asked, {"sim-xs": sim_xs}, run_home, seconds=0.2)
+    first, second = found.cells
+    assert 400 * 0.01 <= first.fit.seconds < 3 * 400 * 0.01  # a busy machine sleeps longer
+    assert first.fit.bound == "at most"
+    assert first.fit.source.startswith("measured now on ")
+    assert (second.fit.seconds, second.fit.source) == (0.0, SHARED)
+    each = len(sim_xs.instances("search")) * 0.002
+    assert each <= first.predict.seconds < 3 * each
+    assert first.score.seconds is not None
+    assert first.disk_mib > 1 > second.disk_mib > 0
+    assert found.seconds == pytest.approx(first.seconds + second.seconds)
+    assert (left_in(run_home), {p.name for p in sim_xs.folder.rglob("*")}) == before
+
+
+def test_what_ran_earlier_is_told_instead(slow, here, execute, run_home, sim_xs):
+    run = execute(*specs(slow, "search", settings={"steps": 3}), run_home)
+    again = specs(slow, "search", settings={"steps": 3}, seed=1)
+    (cell,) = estimate(again, {"sim-xs": sim_xs}, run_home, seconds=0.1).cells
+    assert cell.fit.seconds == run.manifest["fit_seconds"]
+    assert cell.predict.seconds == pytest.approx(run.manifest["predict_seconds"])
+    assert cell.fit.source == cell.predict.source == f"measured earlier ({run.folder.name})"
+    assert cell.peak_mib >= run.manifest["peak_memory_mib"]
+    other = specs(slow, "recommendation", settings={"steps": 3})
+    (cell,) = estimate(other, {"sim-xs": sim_xs}, run_home, seconds=0.1).cells
+    assert (cell.fit.seconds, cell.fit.source) == (0.0, STORED)
+    assert cell.predict.source.startswith("measured now on ")
+
+
+def test_earlier_fits_tell_where_a_training_stops(slow, here, execute, run_home, sim_xs):
+    run = execute(*specs(slow, "search", settings={"steps": 4}), run_home)
+    file = fit_folder(run.manifest["fit_key"], run_home) / ACCOUNT
+    account = json.loads(file.read_text())
+    assert [(s["label"], s["done"], s["total"]) for s in account["stages"]] == [("steps", 4, 4)]
+    account["stages"][0]["done"] = 1
+    file.write_text(json.dumps(account))
+    (cell,) = estimate(specs(slow, "search"), {"sim-xs": sim_xs}, run_home, seconds=0.2).cells
+    assert cell.fit.bound == "about"
+    assert 100 * 0.01 <= cell.fit.seconds < 3 * 100 * 0.01
+
+
+@pytest.mark.parametrize(
+    ("fails", "fit", "problem"),
+    [
+        ("fit", None, "failed while fitting: ZeroDivisionError: no such luck"),
+        ("predict", "at most", "failed while predicting: ZeroDivisionError: no answer"),
+        ("when cut", "at least", "failed while fitting: KeyError: 'the rest'"),
+    ],
+)
+def test_a_model_that_fails_is_told_of_and_the_others_go_on(
+    slow, here, run_home, sim_xs, fails, fit, problem
+):
+    asked = specs(slow, "search", settings={"fails": fails}) + specs("popularity", "search")
+    bad, good = estimate(asked, {"sim-xs": sim_xs}, run_home, seconds=0.1).cells
+    assert problem in bad.problem
+    assert bad.predict.seconds is None
+    assert not bad.is_known
+    assert (None if bad.fit.seconds is None else bad.fit.bound) == fit
+    assert good.is_known
+
+
+@pytest.mark.parametrize("fails", ["", "dies"])
+def test_the_command_measures_in_a_process_of_its_own_and_compares(slow, cli, run_home, fails):
+    words = ["run", "--model", slow, "--task", "search", "--data", "sim-xs", "--estimate",
+             "--estimate-seconds", "0.2", "--set", f'fails="{fails}"']  # fmt: skip
+    if fails:
+        status, out, _ = cli(*words, "--dry-run", "--json", home=run_home)
+        (run,) = json.loads(out)["runs"]
+        assert (status, run["fit_seconds"]) == (0, None)
+        assert "the process ended" in run["problem"]
+    else:
+        status, out, _ = cli(*words, "--set", "steps=60", home=run_home)
+        assert status == 0
+        assert "measured now" in out
+        assert "Estimated and taken" in out
+        assert "; the estimate was" in out
+        status, out, _ = cli(*words, "--set", "steps=60", home=run_home)
+        assert "Nothing is missing: the run is stored." in out
+    assert not list(run_home.root.glob(".estimate-*"))
+
+
+def test_a_dry_run_is_one_of_an_estimate(cli, run_home):
+    words = ("run", "--model", "popularity", "--task", "search", "--dry-run")
+    status, _, err = cli(*words, home=run_home)
+    assert status == 2
+    assert "--dry-run belongs to --estimate." in err
