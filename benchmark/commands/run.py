@@ -28,6 +28,7 @@ app = typer.Typer()
     "unimp-bench run --model sasrec --model hgn --task recommendation --set sasrec:epochs=3;  "
     "unimp-bench run --model sasrec --task recommendation --tuned;  "
     "unimp-bench run --table search;  "
+    "unimp-bench run --table search --workers 4;  "
     "unimp-bench run --config mine.toml --seed 1"
 )
 def run(
@@ -92,6 +93,22 @@ def run(
             "--force/--no-force", "--refit", help="Run again what is stored, its fit included."
         ),
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", help="Execute the runs on so many processes of this machine."),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", help="Execute them on the Dask cluster at this address."),
+    ] = None,
+    resources: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--resources",
+            help="What a model's worker must offer: MODEL:NAME=AMOUNT, such as unimp:GPU=1 "
+            "(repeatable).",
+        ),
+    ] = None,
     help_settings: Annotated[
         bool, typer.Option("--help-settings", help="Print the settings of --model and end.")
     ] = False,
@@ -99,6 +116,7 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Fit if needed, predict, score and store; then show the runs and where they are stored."""
+    from benchmark.commands.workers import asked_cluster, executed_on, report_problems
     from benchmark.host import processes
     from benchmark.host.home import find_home
     from benchmark.report.missing import specs_of_table
@@ -110,6 +128,7 @@ def run(
         _print_settings(model or [], as_json=as_json)
         return
     place = find_home(home)
+    cluster = asked_cluster(workers, scheduler, resources or [])
     if not processes.is_main():
         with output_to_stderr():
             assist(place)
@@ -141,10 +160,15 @@ def run(
                 tuned=tuned,
             )
             specs = require_tuned(specs, place)
+    problems: list[str] = []
     with output_to_stderr():
-        runs = _executed(specs, place, force=force)
+        if cluster is None:
+            runs = _executed(specs, place, force=force)
+        else:
+            runs, problems = executed_on(cluster, specs, place, force=force)
         processes.tell(None)
     _show(runs, table=table, data=data, home=home, as_json=as_json)
+    report_problems(problems, len(specs))
 
 
 def _print_settings(models: Sequence[str], *, as_json: bool) -> None:

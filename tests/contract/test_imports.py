@@ -35,7 +35,7 @@ ORDER = {
     """,
     "benchmark.commands": """
         completing options output printing removal run_file describing data cache compare doctor
-        models report run runs tables tasks tune
+        models report workers run runs tables tasks tune
     """,
     "benchmark.data": """
         catalogue item_texts item_values schema frames raw queries simulator instances photos
