@@ -37,6 +37,7 @@ app = typer.Typer()
     "unimp-bench run --model sasrec --model hgn --task recommendation --set sasrec:epochs=3;  "
     "unimp-bench run --model sasrec --task recommendation --tuned;  "
     "unimp-bench run --table search --estimate;  "
+    "unimp-bench run --table search --workers 4;  "
     "unimp-bench run --config mine.toml --seed 1"
 )
 def run(
@@ -128,6 +129,22 @@ def run(
             "[env: UNIMP_BENCH_COUNTRY].",
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", help="Execute the runs on so many processes of this machine."),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", help="Execute them on the Dask cluster at this address."),
+    ] = None,
+    resources: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--resources",
+            help="What a model's worker must offer: MODEL:NAME=AMOUNT, such as unimp:GPU=1 "
+            "(repeatable).",
+        ),
+    ] = None,
     help_settings: Annotated[
         bool, typer.Option("--help-settings", help="Print the settings of --model and end.")
     ] = False,
@@ -135,6 +152,7 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Fit if needed, predict, score and store; then show the runs and where they are stored."""
+    from benchmark.commands.workers import asked_cluster, executed_on, report_problems
     from benchmark.host import processes
     from benchmark.host.energy import set_country
     from benchmark.host.home import find_home
@@ -150,6 +168,7 @@ def run(
         raise UsageError("--dry-run belongs to --estimate.", fix="Give both, or leave it out.")
     set_country(country)
     place = find_home(home)
+    cluster = asked_cluster(workers, scheduler, resources or [])
     if not processes.is_main():
         with output_to_stderr():
             assist(place)
@@ -191,14 +210,19 @@ def run(
         if dry_run:
             return
     started = time.monotonic()
+    problems: list[str] = []
     with output_to_stderr():
-        runs = _executed(specs, place, force=force)
+        if cluster is None:
+            runs = _executed(specs, place, force=force)
+        else:
+            runs, problems = executed_on(cluster, specs, place, force=force)
         processes.tell(None)
     took = time.monotonic() - started
     _show(runs, table=table, data=data, home=home, as_json=as_json, found=found)
     if found is not None and not as_json:
         print()
         print_comparison(found, runs, took)
+    report_problems(problems, len(specs))
 
 
 def _print_settings(models: Sequence[str], *, as_json: bool) -> None:

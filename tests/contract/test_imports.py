@@ -35,7 +35,7 @@ ORDER = {
     """,
     "benchmark.commands": """
         completing options output printing removal run_file describing data cache compare doctor
-        export models report estimating run runs tables tasks tune
+        export models report estimating workers run runs tables tasks tune
     """,
     "benchmark.data": """
         catalogue item_texts item_values schema frames raw queries simulator instances photos

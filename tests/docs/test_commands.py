@@ -27,8 +27,8 @@ PACKAGES = ("benchmark", "baselines", "unimp_model", "leaderboards")
 FOLDERS = (*PACKAGES, "speed", "docs", "tests", "configs")
 #: Words that stand for a path of the reader's own.
 PLACEHOLDER = re.compile(r"^(path/to/|\.\./|file\.py|<)|[<*]|\b[A-Z]+\b(?!\.md)")
-#: Of the launcher that starts several processes, not of this command line.
-LAUNCHERS = frozenset({"--cpu"})
+#: Of programs that start several processes, not of this command line.
+LAUNCHERS = frozenset({"--cpu", "--nthreads"})
 
 
 def problems(page: str, folder: Path = ROOT) -> list[str]:

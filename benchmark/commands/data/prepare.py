@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from benchmark.commands.options import HomeOption, JsonOption, SettingsOption
 from benchmark.commands.printing import print_nested
 from benchmark.errors import UsageError
 from benchmark.host.console import output_to_stderr, print_json
+
+if TYPE_CHECKING:
+    from benchmark.host.home import Home
 
 app = typer.Typer()
 
@@ -22,8 +25,8 @@ app = typer.Typer()
 def data_prepare(
     source: Annotated[str, typer.Argument(help="A source's name, see unimp-bench data sources.")],
     raw: Annotated[
-        Path | None,
-        typer.Option("--raw", help="Folder or file of your own download."),
+        str | None,
+        typer.Option("--raw", help="Folder or file of your own download, or its address."),
     ] = None,
     name: Annotated[
         str | None,
@@ -51,12 +54,13 @@ def data_prepare(
 
     if on_error not in ("raise", "skip"):
         raise UsageError(f"--on-error {on_error!r} is unknown.", fix="Give raise or skip.")
+    place = find_home(home)
     with output_to_stderr():
         dataset = prepare(
             source,
-            home=find_home(home),
+            home=place,
             name=name,
-            raw=raw,
+            raw=None if raw is None else _raw_files(raw, source, place),
             settings=parse_settings(settings or []),
             on_error="skip" if on_error == "skip" else "raise",
             allow_loss=allow_loss,
@@ -66,3 +70,16 @@ def data_prepare(
         print_json(stats(dataset))
     else:
         print_nested(stats(dataset))
+
+
+def _raw_files(raw: str, source: str, home: Home) -> Path:
+    """The file or folder that ``--raw`` names; what lies at an address is fetched."""
+    from benchmark.data.raw.fetched import fetched
+    from benchmark.data.sources import SOURCES
+    from benchmark.host.stores import is_address
+
+    if not is_address(raw):
+        return Path(raw)
+    if not SOURCES.get(source).needs_raw:
+        return Path(raw)  # refused by the build, before anything is fetched
+    return fetched(raw, home)
