@@ -23,7 +23,14 @@ def json_objects(path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, Any
 
     ``bad`` decides about lines that are no text, no JSON or no object.
     """
-    for number, line in lines(path, bad):
+    return objects_of(lines(path, bad), bad)
+
+
+def objects_of(
+    numbered: Iterable[tuple[int, str]], bad: BadLines
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number, object) of every one of ``numbered`` lines as :func:`json_objects`."""
+    for number, line in numbered:
         if not line or line.isspace():
             continue
         try:
