@@ -79,7 +79,9 @@ def content_sha256(frame: pl.DataFrame) -> str:
 
 def list_series(name: str, values: pl.Series, offsets: NDArray[np.int64]) -> pl.Series:
     """Build a list column: row ``i`` holds ``values[offsets[i]:offsets[i + 1]]``."""
-    array = pa.LargeListArray.from_arrays(pa.array(offsets), values.rechunk().to_arrow())
+    # Offsets go through polars: from an array, Arrow would first import pandas where it is there.
+    ends = pl.Series(offsets).to_arrow()
+    array = pa.LargeListArray.from_arrays(ends, values.rechunk().to_arrow())
     series = pl.from_arrow(array)
     assert isinstance(series, pl.Series)
     return series.rename(name)

@@ -31,11 +31,9 @@ BLOCK = 1 << 24
 #: at most so many lines.
 _PARTS, _FEW = 16, 64
 _LF, _CR, _OPEN, _CLOSE = b"\n\r{}"
-#: Numbers that Arrow takes and Python does not.
-_NOT_NUMBERS = re.compile(rb"Inf[\s,}\]]|-NaN")
 #: Python refuses a number of more digits, and nests no deeper than its own calls.
 _DIGITS = re.compile(rb"\d{4300}")
-_NESTED = 200
+_NESTED = 500
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ def _parsed(
 ) -> pl.DataFrame | None:
     """The fields of each line, or ``None`` where Python may see something else there."""
     longest = _longest(block, ends)
-    if longest is None or b"\0" in block or _NOT_NUMBERS.search(block) is not None:
+    if longest is None or b"\0" in block or _has_other_numbers(block):
         return None
     try:
         block.decode()
@@ -143,3 +141,13 @@ def _longest(block: bytes, ends: NDArray[np.int64]) -> int | None:
 
 def _has_digits(text: bytes) -> bool:
     return len(text) > 4300 and _DIGITS.search(text) is not None
+
+
+def _has_other_numbers(block: bytes) -> bool:
+    """Whether there may be a number that Arrow takes and Python does not: ``-NaN`` or ``Inf``."""
+    at = block.find(b"Inf")
+    while at >= 0:
+        if block[at + 3 : at + 4] in b" \t\r\n,]}":
+            return True
+        at = block.find(b"Inf", at + 3)
+    return b"-NaN" in block
