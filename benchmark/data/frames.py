@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +79,16 @@ def content_sha256(frame: pl.DataFrame) -> str:
 
 def list_series(name: str, values: pl.Series, offsets: NDArray[np.int64]) -> pl.Series:
     """Build a list column: row ``i`` holds ``values[offsets[i]:offsets[i + 1]]``."""
-    array = pa.LargeListArray.from_arrays(pa.array(offsets), values.rechunk().to_arrow())
+    # Offsets go through polars: from an array, Arrow would first import pandas where it is there.
+    ends = pl.Series(offsets).to_arrow()
+    array = pa.LargeListArray.from_arrays(ends, values.rechunk().to_arrow())
     series = pl.from_arrow(array)
     assert isinstance(series, pl.Series)
     return series.rename(name)
+
+
+def text_lists(name: str, rows: Sequence[Sequence[str]]) -> pl.Series:
+    """Build a list column of texts; polars would make a column of every row first."""
+    offsets = np.cumsum([0, *map(len, rows)], dtype=np.int64)
+    texts = pl.Series([text for row in rows for text in row], dtype=pl.String)
+    return list_series(name, texts, offsets)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from benchmark.data.frames import text_lists
 from benchmark.data.instances.seeded import below, chosen_share, stable_hash
 
 PERTURBATIONS = ("nt", "nv")
@@ -25,7 +26,8 @@ _PER_MILLE = 1000
 
 def draw_missing_attributes(items: pl.DataFrame, *, seed: int) -> pl.DataFrame:
     """Draw rows ``item_id, dropped`` (names of fields) for the items that lose something."""
-    rows: list[dict[str, object]] = []
+    losing: list[str] = []
+    lost: list[list[str]] = []
     for item in items.select("item_id", *FIELDS, "attributes").iter_rows(named=True):
         item_id = item["item_id"]
         present = [name for name in FIELDS if item[name] not in (None, "", [])]
@@ -36,8 +38,11 @@ def draw_missing_attributes(items: pl.DataFrame, *, seed: int) -> pl.DataFrame:
             if stable_hash(seed, "nt", item_id, name) % _PER_MILLE < SHARE * _PER_MILLE
         ]
         if dropped:
-            rows.append({"item_id": item_id, "dropped": dropped})
-    return pl.DataFrame(rows, schema={"item_id": pl.String, "dropped": pl.List(pl.String)})
+            losing.append(item_id)
+            lost.append(dropped)
+    return pl.DataFrame(
+        [pl.Series("item_id", losing, dtype=pl.String), text_lists("dropped", lost)]
+    )
 
 
 def draw_wrong_images(items: pl.DataFrame, *, seed: int) -> pl.DataFrame:

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from benchmark.data.catalogue import Catalogue
 
+#: What words consist of.
+_SIGNS = r"\p{L}\p{M}\p{N}"
+
 
 def copied_texts(rows: pl.DataFrame) -> NDArray[np.bool_]:
     """Return whether each row's review is one that its user had written before, bool (n,).
@@ -20,11 +23,17 @@ def copied_texts(rows: pl.DataFrame) -> NDArray[np.bool_]:
     """
     if rows["review"].null_count() == len(rows):
         return np.zeros(len(rows), dtype=bool)
-    words = pl.col("review").str.to_lowercase().str.replace_all(r"[^\p{L}\p{M}\p{N}]+", " ")
-    said = rows.select("user_id", words.str.strip_chars().alias("words"))
-    again = ~pl.struct("user_id", "words").is_first_distinct()
-    empty = pl.col("words").is_null() | (pl.col("words") == "")
-    return said.select(again & ~empty).to_series().to_numpy()
+    # A copy begins with the same word: only users' texts that do are compared as a whole.
+    lower = pl.col("review").str.to_lowercase()
+    begun = rows.select("user_id", lower, lower.str.extract(rf"([{_SIGNS}]+)").alias("first"))
+    alike = pl.struct("user_id", "first").is_duplicated() & pl.col("first").is_not_null()
+    begun = begun.with_row_index("row").filter(alike)
+    words = pl.col("review").str.replace_all(rf"[^{_SIGNS}]+", " ").str.strip_chars()
+    said = begun.select("row", "user_id", words.alias("words"))
+    again = said.filter(~pl.struct("user_id", "words").is_first_distinct())
+    copied = np.zeros(len(rows), dtype=bool)
+    copied[again["row"].to_numpy()] = True
+    return copied
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def item_words(row: Mapping[str, object]) -> frozenset[str]:
     for pair in _iterable(row.get("attributes")):
         assert isinstance(pair, Mapping)
         texts.append(str(pair["value"]))
-    return frozenset(_mentions(words(" ".join(texts))))
+    return frozenset(mentioned(words(" ".join(texts))))
 
 
 def best_sentence(review: str, mentions: frozenset[str]) -> str | None:
@@ -51,10 +51,11 @@ def best_sentence(review: str, mentions: frozenset[str]) -> str | None:
 def _said(sentence: str) -> frozenset[str] | None:
     """What a sentence may mention; ``None`` for one too short or too long. Many are repeated."""
     found = words(sentence)
-    return frozenset(_mentions(found)) if SHORTEST <= len(found) <= LONGEST else None
+    return frozenset(mentioned(found)) if SHORTEST <= len(found) <= LONGEST else None
 
 
-def _mentions(found: Iterable[str]) -> set[str]:
+def mentioned(found: Iterable[str]) -> set[str]:
+    """Return what the words ``found`` may mention, plurals as their singular."""
     return {
         _singular(word)
         for word in found

@@ -24,7 +24,8 @@ from benchmark.data.instances.building import Rules
 from benchmark.data.listing import DATASET_NAME, INFO
 from benchmark.data.perturbations import draw_missing_attributes, draw_wrong_images
 from benchmark.data.preparing.cleaning import clean
-from benchmark.data.preparing.explanations import best_sentence, item_words
+from benchmark.data.preparing.explanation_columns import best_sentences
+from benchmark.data.preparing.explanations import item_words
 from benchmark.data.preparing.freezing import freeze
 from benchmark.data.preparing.losses import MOST_LOST, check_losses
 from benchmark.data.preparing.parameters import LEAVE_OUT, SplitParams, parse_settings, recorded
@@ -40,7 +41,7 @@ from benchmark.errors import BenchError, UsageError, listed, shown
 from benchmark.host.console import note
 from benchmark.host.files import cannot_write, sha256_file, sha256_json, write_json
 from benchmark.host.home import Home
-from benchmark.host.progress import track
+from benchmark.host.progress import bar
 
 #: Unfinished folders of killed processes are swept when they have been idle this long.
 _STALE_SECONDS = 3600
@@ -288,13 +289,12 @@ def _with_images_and_queries(items: pl.DataFrame, images: Mapping[str, str]) -> 
 def _with_explanations(rows: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
     if rows["review"].null_count() == len(rows):
         return rows.with_columns(pl.lit(None, pl.String).alias("explanation"))
-    mentions = {row["item_id"]: item_words(row) for row in items.iter_rows(named=True)}
-    reviews = zip(rows["item_id"], rows["review"], strict=True)
-    sentences = [
-        None if review is None else best_sentence(review, mentions[item_id])
-        for item_id, review in track(reviews, "explanations", total=len(rows))
-    ]
-    return rows.with_columns(pl.Series("explanation", sentences, dtype=pl.String))
+    known = items.select("title", "brand", "category", "attributes").iter_rows(named=True)
+    codes = rows["item_id"].cast(pl.Enum(items["item_id"])).to_physical().cast(pl.Int64)
+    with bar("explanations", total=len(rows)) as progress:
+        mentions = [item_words(row) for row in known]
+        sentences = best_sentences(rows["review"], codes.to_numpy(), mentions, progress)
+    return rows.with_columns(sentences)
 
 
 @contextmanager

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from benchmark.data.frames import text_lists
 from benchmark.data.raw.text_files import BadLines, lines
 
 #: Rows held as Python objects before they become a frame: files have tens of millions.
@@ -23,7 +24,14 @@ def json_objects(path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, Any
 
     ``bad`` decides about lines that are no text, no JSON or no object.
     """
-    for number, line in lines(path, bad):
+    return objects_of(lines(path, bad), bad)
+
+
+def objects_of(
+    numbered: Iterable[tuple[int, str]], bad: BadLines
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number, object) of every one of ``numbered`` lines as :func:`json_objects`."""
+    for number, line in numbered:
         if not line or line.isspace():
             continue
         try:
@@ -55,6 +63,15 @@ def collect(rows: Iterable[tuple[Any, ...]], schema: Mapping[str, pl.DataType]) 
     stream = iter(rows)
     frames = [pl.DataFrame(schema=dict(schema))]
     while chunk := list(islice(stream, _CHUNK)):
-        columns = dict(zip(schema, zip(*chunk, strict=True), strict=True))
-        frames.append(pl.DataFrame(columns, schema=dict(schema)))
+        columns = [
+            _column(name, kind, values)
+            for (name, kind), values in zip(schema.items(), zip(*chunk, strict=True), strict=True)
+        ]
+        frames.append(pl.DataFrame(columns))
     return pl.concat(frames)
+
+
+def _column(name: str, kind: pl.DataType, values: Sequence[Any]) -> pl.Series:
+    if kind == pl.List(pl.String) and None not in values:
+        return text_lists(name, values)
+    return pl.Series(name, values, dtype=kind)

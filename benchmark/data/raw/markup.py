@@ -6,6 +6,9 @@ import html
 import re
 import unicodedata
 
+import numpy as np
+import polars as pl
+
 _BREAK = re.compile(r"<\s*(?:br|/?(?:p|div|li|ul|ol|tr|h[1-6]))\b[^<>]*>", re.IGNORECASE)
 #: A letter or slash must follow: "<3" and "5 < 6" are text.
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
@@ -20,6 +23,15 @@ _SCRAP = re.compile(
       | ^[^<>]*["']\s*/?> | ^\s*[.\#][\w-]+(?:[\s.,\#>][\w\s.,\#>-]*)?\{""",
     re.VERBOSE | re.IGNORECASE,
 )
+#: Characters that are frequent, no space and no markup, and that NFC leaves alone: ASCII's, letters
+#: of Latin and Cyrillic, quotation marks and dashes, kana, ideographs, pictures.
+_STEADY = (
+    r"!-%'-;=-~\x{A1}-\x{17F}\x{410}-\x{44F}\x{2010}-\x{2027}\x{2030}-\x{205E}"
+    r"\x{20AC}\x{2122}\x{3041}-\x{3096}\x{30A1}-\x{30FA}\x{4E00}-\x{9FFF}\x{1F300}-\x{1FAFF}"
+)
+#: What tells a text that may not be plain already: any other character, two brackets, two spaces
+#: or one at an end, nothing.
+_TOUCHED = rf"[^ {_STEADY}]|\[\[|  |^ | $|^$"
 
 
 def plain_text(text: str) -> str | None:
@@ -41,6 +53,18 @@ def plain_text(text: str) -> str | None:
         return " ".join(text.split()) or None
     lines = [" ".join(line.split()) for line in text.split("\n")]
     return "\n".join([line for line in lines if line]) or None
+
+
+def plain_texts(texts: pl.Series) -> pl.Series:
+    """Return :func:`plain_text` of each text, null where there is none."""
+    touched = texts.str.contains(_TOUCHED).fill_null(False)
+    if not touched.any():
+        return texts
+    others = [plain_text(text) for text in texts.filter(touched).to_list()]
+    place = np.arange(len(texts))
+    place[touched.to_numpy()] = len(texts) + np.arange(len(others))
+    both = pl.concat([texts, pl.Series(texts.name, others, dtype=pl.String)])
+    return both.gather(place)
 
 
 def is_scrap(text: str) -> bool:

@@ -20,25 +20,20 @@ import polars as pl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from benchmark.data.raw.cores import CORE_HELP, NO_CORE, CoreSetting, keep_core
-from benchmark.data.raw.json_fields import identifier, rating, text
+from benchmark.data.raw.json_columns import read_columns
+from benchmark.data.raw.json_fields import identifier
 from benchmark.data.raw.json_lines import collect, json_objects
 from benchmark.data.raw.photo_folder import photos_of_items
 from benchmark.data.raw.product_fields import is_placeholder
+from benchmark.data.raw.review_columns import SCALE, ReviewFields, review_columns
 from benchmark.data.raw.review_files import CategoryFiles, FileNames, Which, choose
 from benchmark.data.raw.source import OnError
 from benchmark.data.raw.text_files import BadLines
-from benchmark.data.raw.times import Unit, per_second, since_1970
-from benchmark.data.schema import INTERACTION_COLUMNS, ITEM_COLUMNS, RawDataset
+from benchmark.data.raw.times import Unit, per_second
+from benchmark.data.schema import ITEM_COLUMNS, RawDataset
 from benchmark.errors import BenchError
 from benchmark.host.progress import track
 
-#: Stars.
-SCALE = (1.0, 5.0)
-
-_REVIEW_COLUMNS: dict[str, pl.DataType] = {
-    name: INTERACTION_COLUMNS[name]
-    for name in ("user_id", "item_id", "timestamp", "rating", "review", "summary")
-}
 _ITEM_COLUMNS: dict[str, pl.DataType] = {
     name: ITEM_COLUMNS[name]
     for name in ("item_id", "title", "category", "brand", "price", "description")
@@ -85,18 +80,6 @@ class ReviewParams(BaseModel):
     def which(self) -> Which | None:
         """Return which file of a category's reviews is read, where there may be two."""
         return None
-
-
-@dataclass(frozen=True)
-class ReviewFields:
-    """Names the fields of a review."""
-
-    user: str
-    item: str
-    time: str
-    rating: str
-    text: str
-    summary: str
 
 
 #: What the metadata says of an item.
@@ -178,10 +161,11 @@ def _interactions(
 ) -> pl.DataFrame:
     """Reviews of all categories in time order, ties in the order of the files; times in seconds."""
     frames = []
+    wanted = review_columns(collection.fields, collection.unit)
     for files in chosen:
         bad = BadLines(files.reviews, on_error)
-        reviews = track(_reviews(files.reviews, bad, collection), f"reviews of {files.category}")
-        frame = collect(reviews, _REVIEW_COLUMNS)
+        label = f"reviews of {files.category}"
+        frame = read_columns(files.reviews, bad, wanted, label=label)
         frames.append(frame.with_columns(pl.lit(files.category).alias("domain")))
         notes |= bad.notes()
     rows = pl.concat(frames)
@@ -197,25 +181,6 @@ def _interactions(
     rows = _without_repeats(rows, params, notes)
     rows = _core_of_each(rows, params, notes)
     return rows.with_columns(pl.col("timestamp") // per_second(collection.unit))
-
-
-def _reviews(path: Path, bad: BadLines, collection: Collection) -> Iterator[tuple[Any, ...]]:
-    """Rows of ``_REVIEW_COLUMNS``, times in the collection's unit."""
-    fields = collection.fields
-    for number, entry in json_objects(path, bad):
-        try:
-            row = (
-                identifier(entry, fields.user),
-                identifier(entry, fields.item),
-                since_1970(entry, fields.time, collection.unit),
-                rating(entry, fields.rating, SCALE),
-                text(entry, fields.text),
-                text(entry, fields.summary),
-            )
-        except ValueError as error:
-            bad.report(number, str(error))
-        else:
-            yield row
 
 
 def _active_in_several(rows: pl.DataFrame) -> int:

@@ -7,7 +7,7 @@ import gzip
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
-from io import BufferedReader
+from io import BufferedReader, BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,8 @@ _CORRECT = "Correct it: no line of this file can be left out."
 _SKIP = "Correct it, or leave such lines out with --on-error skip."
 #: Most bytes of a line: a longer one is no record but a damaged file, and would fill the memory.
 LONGEST_LINE = 1 << 24
+#: Bytes decompressed at a time.
+_PIECE = 1 << 13
 
 
 def find_file(folder: Path, name: str, *, expected: str) -> Path:
@@ -50,38 +52,76 @@ def lines(
     before is all there is, as ``bad`` decides.
     """
     bad = BadLines(path, "raise", fix=_CORRECT) if bad is None else bad
-    number = 0
+    for first, block in blocks(path, bad):
+        yield from lines_of(first, block, bad, encoding=encoding)
+
+
+def blocks(path: Path, bad: BadLines, *, size: int = 1 << 16) -> Iterator[tuple[int, bytes]]:
+    """Yield (number of its first line, whole lines) for about ``size`` bytes of a file at a time.
+
+    Of a line longer than :data:`LONGEST_LINE` there is a piece longer than that. ``bad`` decides
+    about a file that cannot be read on; the whole lines before come first.
+    """
+    first = 1
     try:
         with _open(path) as stream:
-            for number, line in enumerate(_byte_lines(stream), start=1):
-                bad.read = number
-                if len(line) > LONGEST_LINE:
-                    bad.report(number, f"longer than {LONGEST_LINE:,} bytes")
-                    continue
-                if number == 1:
-                    line = line.removeprefix(BOM_UTF8)
-                try:
-                    text = line.decode(encoding)
-                except UnicodeDecodeError as error:
-                    byte = line[error.start]
-                    bad.report(number, f"not UTF-8 text (byte 0x{byte:02x})")
-                    continue
-                if "\0" in text:
-                    bad.report(number, "not UTF-8 text (a zero byte, as UTF-16 has)")
-                    continue
-                yield number, text.rstrip("\r\n")
+            for block in _whole_lines(stream, size):
+                yield first, block
+                first += block.count(b"\n")
     except (OSError, EOFError, zlib.error) as error:
         what = getattr(error, "strerror", None) or str(error)
-        bad.break_off(number, what, error)
+        bad.break_off(first - 1, what, error)
 
 
-def _byte_lines(stream: gzip.GzipFile | BufferedReader) -> Iterator[bytes]:
-    """Lines with their ends; of one longer than :data:`LONGEST_LINE` a piece longer than that."""
-    while line := stream.readline(LONGEST_LINE + 2):
-        piece = line
-        while len(piece) > LONGEST_LINE + 1 and not piece.endswith(b"\n"):
-            piece = stream.readline(LONGEST_LINE + 2)
-        yield line
+def _whole_lines(stream: gzip.GzipFile | BufferedReader, size: int) -> Iterator[bytes]:
+    # Decompressed in small pieces: of a damaged file all that stands before the damage is read.
+    most = _PIECE if isinstance(stream, gzip.GzipFile) else size
+    held = bytearray()
+    endless = False  # whether the line is too long: until its end, what comes is let go
+    try:
+        while piece := stream.read1(most):
+            if endless:
+                if b"\n" not in piece:
+                    continue
+                piece, endless = piece[piece.index(b"\n") :], False
+            held += piece
+            if len(held) >= size:
+                whole = held.rfind(b"\n") + 1
+                if whole:
+                    yield bytes(held[:whole])
+                    del held[:whole]
+                elif len(held) > LONGEST_LINE + 1:
+                    endless = True
+                    del held[LONGEST_LINE + 2 :]
+    except (OSError, EOFError, zlib.error):
+        if whole := held.rfind(b"\n") + 1:
+            yield bytes(held[:whole])
+        raise
+    if held:
+        yield bytes(held)
+
+
+def lines_of(
+    first: int, block: bytes, bad: BadLines, *, encoding: str = "utf-8"
+) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a block of :func:`blocks` as :func:`lines` does."""
+    for number, line in enumerate(BytesIO(block), start=first):
+        bad.read = number
+        if len(line) > LONGEST_LINE:
+            bad.report(number, f"longer than {LONGEST_LINE:,} bytes")
+            continue
+        if number == 1:
+            line = line.removeprefix(BOM_UTF8)
+        try:
+            text = line.decode(encoding)
+        except UnicodeDecodeError as error:
+            byte = line[error.start]
+            bad.report(number, f"not UTF-8 text (byte 0x{byte:02x})")
+            continue
+        if "\0" in text:
+            bad.report(number, "not UTF-8 text (a zero byte, as UTF-16 has)")
+            continue
+        yield number, text.rstrip("\r\n")
 
 
 class LeftOut(int):

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from benchmark.data.preparing.explanation_columns import best_sentences
 from benchmark.data.preparing.explanations import best_sentence, item_words
 from benchmark.data.queries import category_query
+from benchmark.host.progress import bar
 
 ITEM = {
     "title": "Summit Backpack 2",
@@ -62,3 +68,51 @@ def test_explanation_of_a_review(review, sentence) -> None:
 )
 def test_explanation_of_a_review_in_another_script(title, review, sentence) -> None:
     assert best_sentence(review, item_words({"title": title})) == sentence
+
+
+#: What a sentence may hold: words that are mentions or not, in several scripts, and what stands
+#: between words and sentences, odd spaces and the zero byte among it.
+PIECES = [
+    *("Cotton", "cotton's", "bags", "glass", "t-shirt", "it", "ΟΔΟΣ", "οδος", "cafe\u0301", "9"),
+    *("क्रीम", "面霜", "很柔软", "ภาษาไทย", "a\u200db", "\u0301"),
+    *(" ", " ", " ", " ", "  ", "\n", "\r\n", "\t", "\x1c", "\x85", "\xa0", "\u2028", "\0"),
+    *(". ", "! ", '." ', ".’) ", ".", "…", "?", "。", "！」", "।", "-", "'", "/", "’", ",", "_"),
+]
+KNOWN = [
+    item_words({"title": "Cotton bag, cafés of glass", "category": ["T-Shirts", "οδός οδος"]}),
+    item_words({"title": "柔软面霜 ภาษาไทย", "brand": "मुलायम क्रीम"}),
+    frozenset(),
+]
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.sampled_from(PIECES), max_size=60).map("".join) | st.none(),
+            st.integers(0, len(KNOWN) - 1),
+        ),
+        max_size=8,
+    )
+)
+def test_explanations_chosen_in_columns_are_those_chosen_one_by_one(asked) -> None:
+    reviews = pl.Series("review", [text for text, _ in asked], dtype=pl.String)
+    items = np.array([item for _, item in asked], dtype=np.int64)
+    with bar("explanations") as progress:
+        found = best_sentences(reviews, items, KNOWN, progress)
+    expected = [None if text is None else best_sentence(text, KNOWN[i]) for text, i in asked]
+    assert found.to_list() == expected
+
+
+def test_explanations_are_the_same_whatever_is_held_at_a_time(monkeypatch) -> None:
+    texts = [f"This {word} is a soft bag {n} of mine." for n in range(9) for word in "ab"] + [None]
+    reviews, items = pl.Series(texts), np.zeros(19, dtype=np.int64)
+    with bar("explanations") as progress:
+        at_once = best_sentences(reviews, items, KNOWN, progress)
+        monkeypatch.setattr("benchmark.data.preparing.explanation_columns._REVIEWS", 3)
+        in_batches = best_sentences(reviews, items, KNOWN, progress)
+        monkeypatch.setattr("benchmark.data.preparing.explanation_columns._PIECES", 5)
+        forgetting = best_sentences(reviews, items, KNOWN, progress)
+    assert at_once.to_list() == texts
+    assert at_once.equals(in_batches)
+    assert at_once.equals(forgetting)

@@ -1,0 +1,167 @@
+"""Choose the explanations of many reviews at a time, in columns.
+
+The sentences are those of :func:`~benchmark.data.preparing.explanations.best_sentence`. No word
+holds a space, so the words of a sentence are those of its pieces between spaces; the same pieces
+come again and again, and each is looked at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from benchmark.data.preparing.explanations import LONGEST, SHORTEST, best_sentence, mentioned
+from benchmark.data.queries import words
+
+if TYPE_CHECKING:
+    from benchmark.host.progress import Bar
+
+Ints = NDArray[np.int64]
+
+#: Reviews, and different pieces, held at a time.
+_REVIEWS, _PIECES = 1 << 14, 1 << 20
+_MARK = "\0"
+#: The sentence boundaries of ``best_sentence`` but those without a space; what looked behind there
+#: is kept here by its group. Unicode has no space for four that Python has.
+_SPACE = r"[\s\x1c-\x1f]"
+_BOUNDARY = rf"""([.!?؟।॥።])["'”’)]*{_SPACE}+|{_SPACE}*[\r\n]+{_SPACE}*"""
+#: Reviews that go one by one: with a boundary that needs no space, or with the mark itself.
+_ODD = rf"[。！？｡{_MARK}]"
+
+
+def best_sentences(
+    reviews: pl.Series, items: Ints, mentions: Sequence[frozenset[str]], progress: Bar
+) -> pl.Series:
+    """Return each review's explanation, null where it has none or there is no review.
+
+    ``reviews`` has n texts, ``items`` the place in ``mentions`` of the item that each is about;
+    ``mentions`` holds the words by which an item is known.
+    """
+    known = _Mentions(mentions)
+    pieces = _Pieces(known)
+    found = [pl.Series("explanation", [], dtype=pl.String)]
+    for low in range(0, len(reviews), _REVIEWS):
+        if len(pieces) > _PIECES:
+            pieces = _Pieces(known)
+        some, about = reviews[low : low + _REVIEWS], items[low : low + _REVIEWS]
+        chosen: list[str | None] = [None] * len(some)
+        odd = some.str.contains(_ODD).fill_null(False)
+        for row in odd.arg_true().to_list():
+            chosen[row] = best_sentence(some[row], mentions[about[row]])
+        plain = pl.DataFrame({"row": np.arange(len(some)), "text": some})
+        plain = plain.filter(~odd & some.is_not_null())
+        for row, sentence in _chosen(plain, about, pieces):
+            chosen[row] = " ".join(sentence.split())
+        found.append(pl.Series("explanation", chosen, dtype=pl.String))
+        progress.advance(len(some))
+    return pl.concat(found)
+
+
+def _chosen(texts: pl.DataFrame, about: Ints, pieces: _Pieces) -> Iterator[tuple[int, str]]:
+    """(row, sentence) of each text with an explanation."""
+    marked = pl.col("text").str.replace_all(_BOUNDARY, "${1}" + _MARK)
+    sentences = texts.select("row", marked.str.split(_MARK).alias("text")).explode("text")
+    if sentences.is_empty():
+        return
+    split = sentences["text"].str.split(" ")
+    lengths = split.list.len().to_numpy().astype(np.int64)
+    codes = pieces.codes(split.explode())
+    starts = np.cumsum(lengths) - lengths
+    said = np.add.reduceat(pieces.words[codes], starts)
+    fit = (said >= SHORTEST) & (said <= LONGEST)
+    speaking = np.flatnonzero(np.repeat(fit, lengths) & (pieces.mentions[codes] > 0))
+    sentence_of = np.searchsorted(starts, speaking, side="right") - 1
+    mention, of_piece = pieces.mentions_of(codes[speaking])
+    sentence = sentence_of[of_piece]
+    rows = sentences["row"].to_numpy()
+    of_item = pieces.known.has(about[rows[sentence]], mention)
+    pairs = np.unique(sentence[of_item] * pieces.known.size + mention[of_item])
+    best, count = np.unique(pairs // pieces.known.size, return_counts=True)
+    # The first row of each text is its best sentence: most mentions, then the earlier one.
+    order = np.lexsort((best, -count, rows[best]))
+    first = np.unique(rows[best][order], return_index=True)[1]
+    chosen = best[order][first]
+    yield from zip(rows[chosen].tolist(), sentences["text"].gather(chosen), strict=True)
+
+
+class _Mentions:
+    """Numbers the words by which items are known, and says which item is known by which."""
+
+    def __init__(self, mentions: Sequence[frozenset[str]]) -> None:
+        self.code: dict[str, int] = {}
+        flat = [self.code.setdefault(word, len(self.code)) for some in mentions for word in some]
+        self.size = max(len(self.code), 1)
+        item = np.repeat(np.arange(len(mentions)), [len(some) for some in mentions])
+        self._pairs = np.sort(item * self.size + np.array(flat, dtype=np.int64))
+        # Most pairs that are asked for are none: a table of bits says so without a search.
+        self._shift = np.uint64(64 - max(int(len(flat) * 16).bit_length(), 10))
+        self._table = np.zeros(1 << int(64 - self._shift), dtype=bool)
+        self._table[self._place(self._pairs)] = True
+
+    def _place(self, pairs: Ints) -> NDArray[np.uint64]:
+        mixed = pairs.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        return np.asarray(mixed >> self._shift)
+
+    def has(self, item: Ints, word: Ints) -> NDArray[np.bool_]:
+        """Return whether each item is known by the word beside it, bool (n,)."""
+        wanted = item * self.size + word
+        held = self._table[self._place(wanted)]
+        maybe = wanted[held]
+        at = np.minimum(np.searchsorted(self._pairs, maybe), len(self._pairs) - 1)
+        held[held] = self._pairs[at] == maybe
+        return np.asarray(held)
+
+
+class _Pieces:
+    """Knows of every different piece its number of words and which mentions are among them."""
+
+    def __init__(self, known: _Mentions) -> None:
+        self.known = known
+        self.words = np.zeros(0, dtype=np.int64)
+        """How many words each piece has, by its code; -1 where no piece has the code yet."""
+        self.mentions = np.zeros(0, dtype=np.int64)
+        """How many words of items."""
+        self._starts = np.zeros(0, dtype=np.int64)
+        self._flat = np.zeros(0, dtype=np.int64)
+        self._coded = pl.Categorical(pl.Categories.random())
+        self._held = pl.Series([], dtype=self._coded)  # codes last as long as a column of them
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def codes(self, pieces: pl.Series) -> Ints:
+        """Return a code for each of ``pieces``, n texts; new ones become known."""
+        codes = pieces.cast(self._coded).to_physical().to_numpy().astype(np.int64)
+        more = max(int(codes.max(initial=-1)) + 1 - len(self), 0)
+        self.words = np.concatenate([self.words, np.full(more, -1)])
+        self.mentions, self._starts = (
+            np.concatenate([column, np.zeros(more, dtype=np.int64)])
+            for column in (self.mentions, self._starts)
+        )
+        new = np.flatnonzero(self.words[codes] < 0)
+        if len(new):
+            self._learn(*np.unique(codes[new], return_index=True), pieces.gather(new))
+        return codes
+
+    def _learn(self, codes: Ints, first: Ints, pieces: pl.Series) -> None:
+        """Look at the pieces in the places ``first`` of ``pieces``, whose codes are ``codes``."""
+        flat: list[int] = []
+        code = self.known.code
+        for place, piece in zip(codes.tolist(), pieces.gather(first).to_list(), strict=True):
+            found = words(piece)
+            mentions = [code[word] for word in mentioned(found) if word in code]
+            self.words[place], self.mentions[place] = len(found), len(mentions)
+            self._starts[place] = len(self._flat) + len(flat)
+            flat += mentions
+        self._flat = np.concatenate([self._flat, np.array(flat, dtype=np.int64)])
+
+    def mentions_of(self, codes: Ints) -> tuple[Ints, Ints]:
+        """Return the words of items in the pieces ``codes``, and the place in ``codes`` of each."""
+        counts = self.mentions[codes]
+        place = np.repeat(np.arange(len(codes)), counts)
+        within = np.arange(len(place)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return self._flat[self._starts[codes][place] + within], place

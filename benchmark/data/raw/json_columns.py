@@ -1,0 +1,153 @@
+"""Read files of one JSON object a line in columns, a block of lines at a time.
+
+A block goes to Arrow's parser, which is as strict as Python's, and what little the two take for
+JSON differently is looked for before. Where a block holds anything else than the fields wanted, of
+the types wanted, its parts are tried, and at last the lines about it are read one by one as if
+there were no other way: what is reported of a line, skipped and counted is the same.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.json as arrow_json
+from numpy.typing import NDArray
+
+from benchmark.data.raw.json_lines import collect, objects_of
+from benchmark.data.raw.text_files import LONGEST_LINE, BadLines, blocks, lines_of
+from benchmark.host.progress import bar
+
+#: Bytes of a file that are in memory as text and as columns at a time.
+BLOCK = 1 << 24
+#: A block with something else is tried again in so many parts, and read line by line where it has
+#: at most so many lines.
+_PARTS, _FEW = 16, 64
+_LF, _CR, _OPEN, _CLOSE = b"\n\r{}"
+#: Python refuses a number of more digits, and nests no deeper than its own calls.
+_DIGITS = re.compile(rb"\d{4300}")
+_NESTED = 500
+
+
+@dataclass(frozen=True)
+class JsonColumns:
+    """Says what is read of each object, in columns and one by one."""
+
+    fields: Mapping[str, pa.DataType]
+    """The fields wanted, and the type of each; null where an object has none."""
+    columns: Callable[[pl.DataFrame], pl.DataFrame | None]
+    """Turns fields into columns of ``schema``; ``None`` where ``rows`` would report a line."""
+    rows: Callable[[Iterable[tuple[int, dict[str, Any]]], BadLines], Iterator[tuple[Any, ...]]]
+    """Turns (line number, object) into rows of ``schema``; reports those it cannot."""
+    schema: Mapping[str, pl.DataType]
+
+
+def read_columns(
+    path: Path, bad: BadLines, wanted: JsonColumns, *, label: str, block_size: int = BLOCK
+) -> pl.DataFrame:
+    """Return a file's lines as a frame with the columns ``wanted.schema``, in their order.
+
+    ``bad`` decides about lines that cannot be used. About five times ``block_size`` bytes are
+    held beside the frame. ``label`` names the work while it goes on.
+    """
+    frames = [pl.DataFrame(schema=dict(wanted.schema))]
+    with bar(label) as progress:
+        for first, block in blocks(path, bad, size=block_size):
+            frames += _frames(first, block, bad, wanted)
+            progress.advance(block.count(b"\n"))
+    return pl.concat(frames)
+
+
+def _frames(first: int, block: bytes, bad: BadLines, wanted: JsonColumns) -> Iterator[pl.DataFrame]:
+    """The frames of a block that begins with line ``first``."""
+    ends = _line_ends(block)
+    parsed = _parsed(block, ends, wanted.fields)
+    frame = None if parsed is None else wanted.columns(parsed)
+    if frame is not None:
+        bad.read = first + len(ends) - 1
+        yield frame.select(pl.col(name).cast(kind) for name, kind in wanted.schema.items())
+    elif len(ends) <= _FEW:
+        objects = objects_of(lines_of(first, block, bad), bad)
+        yield collect(wanted.rows(objects, bad), wanted.schema)
+    else:
+        step = -(-len(ends) // _PARTS)
+        begin = 0
+        for line in range(0, len(ends), step):
+            end = int(ends[min(line + step, len(ends)) - 1]) + 1
+            yield from _frames(first + line, block[begin:end], bad, wanted)
+            begin = end
+
+
+def _line_ends(block: bytes) -> NDArray[np.int64]:
+    """Where each line's end stands; behind the block where its last line has none."""
+    ends = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == _LF)
+    return ends if block.endswith(b"\n") else np.append(ends, len(block))
+
+
+def _parsed(
+    block: bytes, ends: NDArray[np.int64], fields: Mapping[str, pa.DataType]
+) -> pl.DataFrame | None:
+    """The fields of each line, or ``None`` where Python may see something else there."""
+    longest = _longest(block, ends)
+    if longest is None or b"\0" in block or _has_other_numbers(block):
+        return None
+    try:
+        block.decode()
+        table = arrow_json.read_json(
+            io.BytesIO(block),
+            read_options=arrow_json.ReadOptions(block_size=max(1 << 20, 2 * longest)),
+            parse_options=arrow_json.ParseOptions(
+                explicit_schema=pa.schema(list(fields.items())), unexpected_field_behavior="ignore"
+            ),
+        )
+    except (UnicodeDecodeError, pa.ArrowException):
+        return None
+    if len(table) != len(ends):
+        return None
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def _longest(block: bytes, ends: NDArray[np.int64]) -> int | None:
+    """Bytes of the longest line; ``None`` unless every line begins and ends like an object.
+
+    Then none is blank, and as many objects as lines are one a line: an object that went on after
+    a brace at a line's end would go on with a comma or a bracket. ``None`` also for lines with
+    what Python refuses for its length.
+    """
+    codes = np.frombuffer(block, dtype=np.uint8)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    sizes = ends - starts
+    if sizes.min() < 2 or sizes.max() >= LONGEST_LINE:
+        return None
+    last = ends - 1
+    last = last - (codes[last] == _CR)
+    if not ((codes[starts] == _OPEN) & (codes[last] == _CLOSE)).all():
+        return None
+    for line in np.flatnonzero(sizes > 2 * _NESTED).tolist():
+        text = block[starts[line] : ends[line]]
+        if text.count(b"[") + text.count(b"{") > _NESTED or _has_digits(text):
+            return None
+    return int(sizes.max())
+
+
+def _has_digits(text: bytes) -> bool:
+    return len(text) > 4300 and _DIGITS.search(text) is not None
+
+
+def _has_other_numbers(block: bytes) -> bool:
+    """Whether there may be a number that Arrow takes and Python does not: ``-NaN`` or ``Inf``."""
+    at = block.find(b"Inf")
+    while at >= 0:
+        if block[at + 3 : at + 4] in b" \t\r\n,]}":
+            return True
+        at = block.find(b"Inf", at + 3)
+    return b"-NaN" in block
