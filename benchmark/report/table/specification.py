@@ -37,6 +37,7 @@ from pydantic import (
 )
 
 from benchmark.errors import UsageError, unknown_name
+from benchmark.metrics import possible_metrics
 from benchmark.metrics.families import is_variant
 from benchmark.report.table.listing import find_table
 from benchmark.report.table.problems import complaint, explained, in_file
@@ -87,7 +88,7 @@ class ColumnGroup(_Strict):
         if self.task not in TASKS:
             unknown = unknown_name("task", self.task, TASKS)
             raise complaint(f"unknown task {self.task!r}", str(unknown.fix))
-        metrics = TASKS.get(self.task).possible_metrics
+        metrics = possible_metrics(TASKS.get(self.task))
         for column in self.metrics:
             if not any(is_variant(column.name, m) for m in metrics):
                 unknown = unknown_name("metric", column.name, metrics)
