@@ -10,6 +10,7 @@ are, and training ends with the last, whatever validation says. Lines come as th
 from __future__ import annotations
 
 import argparse
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from baselines.learning.ranker import CatalogueRanker
+from benchmark.commands.options import parse_settings
 from benchmark.data.dataset import Dataset
 from benchmark.data.instances.lazily import FrozenInstances
 from benchmark.data.opening import ensure_dataset
@@ -24,7 +26,6 @@ from benchmark.host.home import find_home
 from benchmark.metrics.ranking import summary
 from benchmark.models.building import configure
 from benchmark.ranking import rank_in_blocks
-from benchmark.commands.options import parse_settings
 
 
 class TrainingOver(Exception):
@@ -77,10 +78,8 @@ def curve(
                 raise TrainingOver
 
     print(f"{'epoch':>6}" + "".join(f"{metric:>11}" for metric in metrics), flush=True)
-    try:
+    with contextlib.suppress(TrainingOver):
         Watched(built.config).fit(dataset.training_view(), seed=seed)
-    except TrainingOver:
-        pass
 
 
 def main() -> None:
