@@ -55,7 +55,7 @@ def curve(
 ) -> None:
     """Train ``name`` and print a line for each of ``epochs``."""
     last = max(epochs)
-    long = {"epochs": last + 1, "min_epochs": last + 1}
+    long = {"epochs": last + 1, "min_epochs": last + 1, "validation_users": 1}
     built: Any = configure(name, {**settings, **long}).build()
     if not isinstance(built, CatalogueRanker):
         raise SystemExit(f"{name} does not learn by epochs that rank a catalogue.")
