@@ -178,8 +178,7 @@ def _cornac(name: str, model: Any, view: TrainingView) -> Contender:
         "seed": 0,
     }
     if name == "CausalRec":
-        mean = torch.from_numpy(features.mean(0, keepdims=True))
-        settings |= {"mean_feat": mean, "tanh": c.layers}
+        settings |= {"mean_feat": features.mean(0), "tanh": c.layers}
     made = getattr(models, name)
     return Contender(lambda: made(**settings).fit(rows), epochs=_CORNAC_EPOCHS)
 
