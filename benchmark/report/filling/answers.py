@@ -130,7 +130,7 @@ def _rows(table: ResultTable, groups: tuple[ColumnGroup, ...]) -> tuple[Row, ...
     """The rows of the groups' datasets; on data that the table does not name, all of them."""
     names = {group.data for group in groups}
     if names.isdisjoint(group.data or table.data for group in table.columns):
-        anywhere = {"data": None, "published": {}}
+        anywhere: dict[str, object] = {"data": None, "published": {}}
         return tuple(
             row if row.data is None else row.model_copy(update=anywhere) for row in table.rows
         )
