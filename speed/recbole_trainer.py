@@ -23,13 +23,14 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from recbole_training import training_stages
+from scipy.sparse import dok_matrix
 
 from baselines.learning.loop import train
 from baselines.recbole.sequential import SequenceModel
@@ -71,8 +72,8 @@ def _compare(
     name: str, view: TrainingView, settings: dict[str, object], epochs: int
 ) -> Iterator[tuple[str, float, float]]:
     ours = {
-        "ours": _our_epoch(f"{name}:prefixes", view, settings),
-        "all positions": _our_epoch(f"{name}:all-positions", view, settings),
+        "ours": our_epoch(f"{name}:prefixes", view, settings),
+        "all positions": our_epoch(f"{name}:all-positions", view, settings),
     }
     model = configure(f"{name}:prefixes", settings).build()
     assert isinstance(model, SequenceModel)
@@ -80,8 +81,8 @@ def _compare(
     model._know(view.catalogue.ids, timeline.users)
     model._size(view, timeline)
     contenders = {
-        "recbole": (True, _their_epoch(model, timeline)),
-        "recbole, without": (False, _their_epoch(model, timeline)),
+        "recbole": (True, their_epoch(model, timeline)),
+        "recbole, without": (False, their_epoch(model, timeline)),
         **{contender: (False, epoch) for contender, epoch in ours.items()},
     }
     seconds: dict[str, list[float]] = {contender: [] for contender in contenders}
@@ -96,7 +97,8 @@ def _compare(
         yield contender, statistics.median(taken[1:] or taken), losses[contender]
 
 
-def _our_epoch(name: str, view: TrainingView, settings: dict[str, object]) -> Callable[[], float]:
+def our_epoch(name: str, view: TrainingView, settings: Mapping[str, object]) -> Callable[[], float]:
+    """Return what trains ``name`` for another epoch and gives its mean loss."""
     model = configure(name, {**settings, "threads": 1}).build()
     (stage,) = training_stages(model, view)
 
@@ -107,20 +109,36 @@ def _our_epoch(name: str, view: TrainingView, settings: dict[str, object]) -> Ca
     return epoch
 
 
-def _their_epoch(model: SequenceModel, timeline: Timeline) -> Callable[[], float]:
+def their_epoch(model: SequenceModel, timeline: Timeline) -> Callable[[], float]:
     """RecBole's own pipeline on the same prefixes, in a folder of its own."""
-    with tempfile.TemporaryDirectory() as name, _inside(Path(name)):
+    with tempfile.TemporaryDirectory() as name, inside(Path(name)):
         folder = Path(name)
         _write(folder / "bench", model, timeline)
-        trainer, rows = _trainer(folder, model)
+        settings = {
+            key: value
+            for key, value in model.config.model_dump().items()
+            if key not in ("epochs", "patience", "batch_size", "targets", "threads", "window")
+        }
+        trainer, rows = trainer_of(
+            model.name,
+            folder,
+            {
+                **settings,
+                "load_col": {"inter": ["user_id", "item_id_list", "item_id"], "item": ["item_id"]},
+                "alias_of_item_id": ["item_id_list"],
+                "MAX_ITEM_LIST_LENGTH": model._sizes["window"],
+                "train_batch_size": model.config.batch_size,
+                "train_neg_sample_args": None,
+            },
+        )
+    return lambda: float(trainer._train_epoch(rows, 0)) / len(rows)
 
-    def epoch() -> float:
-        return float(trainer._train_epoch(rows, 0)) / len(rows)
 
-    return epoch
+def trainer_of(name: str, folder: Path, settings: Mapping[str, object]) -> tuple[Any, Any]:
+    """Return RecBole's trainer of model ``name`` and its rows, from files below ``folder``.
 
-
-def _trainer(folder: Path, model: SequenceModel) -> tuple[Any, Any]:
+    They lie in ``bench``, as :func:`write` and its like leave them, a file for each part.
+    """
     from recbole.config import Config
     from recbole.data import create_dataset, data_preparation
     from recbole.utils import get_model, get_trainer
@@ -132,37 +150,28 @@ def _trainer(folder: Path, model: SequenceModel) -> tuple[Any, Any]:
         np.object = object  # type: ignore[attr-defined]
 
     Config.compatibility_settings = aliases
-    ours = {
-        key: value
-        for key, value in model.config.model_dump().items()
-        if key not in ("epochs", "patience", "batch_size", "targets", "threads", "window")
-    }
-    settings = {
-        **ours,
+    if not hasattr(dok_matrix, "_update"):  # by which RecBole fills a graph; gone from scipy
+        dok_matrix._update = lambda self, entries: self._dict.update(entries)
+    chosen = {
+        **settings,
         "data_path": str(folder),
         "benchmark_filename": ["train", "valid", "test"],
-        "load_col": {"inter": ["user_id", "item_id_list", "item_id"], "item": ["item_id"]},
-        "alias_of_item_id": ["item_id_list"],
-        "MAX_ITEM_LIST_LENGTH": model._sizes["window"],
-        "train_batch_size": model.config.batch_size,
-        "train_neg_sample_args": None,
         "gpu_id": "",
         "show_progress": False,
     }
     arguments, sys.argv = sys.argv, sys.argv[:1]  # RecBole reads them as settings
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            config = Config(model=model.name, dataset="bench", config_dict=settings)
+            config = Config(model=name, dataset="bench", config_dict=chosen)
             rows, _, _ = data_preparation(config, create_dataset(config))
-            network = get_model(model.name)(config, rows.dataset).to(config["device"])
+            network = get_model(name)(config, rows.dataset).to(config["device"])
             return get_trainer(config["MODEL_TYPE"], config["model"])(config, network), rows
     finally:
         sys.argv = arguments
 
 
 def _write(folder: Path, model: Any, timeline: Timeline) -> None:
-    """RecBole's files: a row a prefix; valid and test rows are placeholders."""
-    folder.mkdir()
+    """RecBole's files: a row a prefix."""
     window = model._sizes["window"]
     header = "user_id:token\titem_id_list:token_seq\titem_id:token"
     lines = [header]
@@ -170,14 +179,21 @@ def _write(folder: Path, model: Any, timeline: Timeline) -> None:
         begin = max(int(timeline.start_of(row)), int(row) - window)
         prefix = " ".join(f"i{item}" for item in timeline.item[begin:row])
         lines.append(f"u{timeline.user[row]}\t{prefix}\ti{timeline.item[row]}")
+    write(folder, lines, items=len(model.item_ids))
+
+
+def write(folder: Path, lines: Sequence[str], *, items: int) -> None:
+    """Write RecBole's files of training ``lines``; valid and test rows are placeholders."""
+    folder.mkdir()
     for part, content in (("train", lines), ("valid", lines[:2]), ("test", lines[:2])):
         (folder / f"bench.{part}.inter").write_text("\n".join(content) + "\n")
-    items = ["item_id:token", *(f"i{item}" for item in range(len(model.item_ids)))]
-    (folder / "bench.item").write_text("\n".join(items) + "\n")
+    named = ["item_id:token", *(f"i{item}" for item in range(items))]
+    (folder / "bench.item").write_text("\n".join(named) + "\n")
 
 
 @contextlib.contextmanager
-def _inside(folder: Path) -> Iterator[None]:
+def inside(folder: Path) -> Iterator[None]:
+    """Work in ``folder``, where RecBole leaves its logs."""
     before = Path.cwd()
     os.chdir(folder)
     try:

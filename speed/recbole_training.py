@@ -68,8 +68,9 @@ def training_stages(model: Any, view: TrainingView) -> list[dict[str, Any]]:
     stages: list[dict[str, Any]] = []
 
     def caught(network: torch.nn.Module, **arguments: Any) -> Journal:
-        kept = ("batches", "steps", "loss", "settings", "label")
-        stages.append({"network": network, **{name: arguments[name] for name in kept}})
+        kept = ("batches", "steps", "loss", "settings", "label", "optimiser", "before_epoch")
+        given = {name: arguments[name] for name in kept if name in arguments}
+        stages.append({"network": network, **given})
         return Journal([{"stage": "training", "loss": 0.0}])
 
     with (

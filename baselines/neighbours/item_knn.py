@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -12,10 +13,10 @@ from scipy import sparse
 
 from baselines.neighbours.ranker import NeighbourRanker, NeighbourSettings, Recency, then_popular
 from benchmark.model import TrainingView
-from benchmark.ranking import top_k
+from benchmark.rounding import rounded
 
 #: Similarities held at once: at most 96 MB, whatever the catalogue's size.
-_BLOCK = 4_000_000
+_BLOCK = 1_000_000
 
 
 class ItemKNNConfig(NeighbourSettings):
@@ -86,20 +87,38 @@ def similarities(
     for first, last in _blocks(by_item, taken):
         together = sparse.csr_array(by_item[first:last] @ taken)
         together.sort_indices()  # by item index, which decides between ties
-        for row in range(last - first):
-            part = slice(together.indptr[row], together.indptr[row + 1])
-            item, others, shared = first + row, together.indices[part], together.data[part]
-            if not itself:
-                shared, others = shared[others != item], others[others != item]
-            cosine = shared / (norms[item] * norms[others] + shrinkage)
-            best, kept = top_k(cosine[None], k=min(neighbours, len(cosine)))
-            rows.append(np.full(len(kept[0]), item))
-            columns.append(others[best[0]])
-            values.append(kept[0])
+        item = np.arange(first, last).repeat(np.diff(together.indptr))
+        other, shared = together.indices, together.data
+        if not itself:
+            others = other != item
+            item, other, shared = item[others], other[others], shared[others]
+        cosine = rounded(
+            shared / (norms[item] * norms[other] + shrinkage), computed_in=np.float64
+        )  # as rankings are, so that equal ones are equal whatever their last bits
+        starts = np.searchsorted(item, np.arange(first, last + 1))
+        kept = np.concatenate(
+            [a + _first_best(cosine[a:b], neighbours) for a, b in itertools.pairwise(starts)]
+        )
+        rows.append(item[kept])
+        columns.append(other[kept])
+        values.append(cosine[kept])
     found = (np.concatenate(rows), np.concatenate(columns))
     return sparse.csr_array(
         sparse.coo_array((np.concatenate(values), found), (taken.shape[1],) * 2)
     )
+
+
+def _first_best(values: NDArray[np.float64], most: int) -> NDArray[np.int64]:
+    """Places of the ``most`` highest of ``values`` (n,), of equal ones the first; ascending.
+
+    One row at a time this is many times faster than selecting from a matrix of one row.
+    """
+    if len(values) <= most:
+        return np.arange(len(values))
+    least = np.partition(values, len(values) - most)[len(values) - most]
+    chosen = values > least
+    chosen[np.flatnonzero(values == least)[: most - np.count_nonzero(chosen)]] = True
+    return np.flatnonzero(chosen)
 
 
 def _blocks(by_item: sparse.csr_array, taken: sparse.csr_array) -> Iterator[tuple[int, int]]:

@@ -6,8 +6,24 @@ from benchmark.errors import UsageError
 from benchmark.metrics import image, ranking, rating, selection, text
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.metrics.families import FAMILIES, MetricFamily, family_of
+from benchmark.predictions import Ranking
+from benchmark.tasks.base import DEEPEST, Task
 
-__all__ = ["FAMILIES", "Metric", "MetricFamily", "Statistics", "family_of", "metric_named"]
+__all__ = [
+    "FAMILIES",
+    "Metric",
+    "MetricFamily",
+    "Statistics",
+    "family_of",
+    "metric_named",
+    "possible_metrics",
+]
+
+
+def possible_metrics(task: Task) -> tuple[str, ...]:
+    """Return what some dataset scores ``task`` by: deeper cut-offs, several positives."""
+    several = ranking.metrics_of_several(DEEPEST) if task.prediction is Ranking else ()
+    return (*task.possible_metrics, *several)
 
 
 def metric_named(name: str, *, scale: tuple[float, float] | None = None) -> Metric:

@@ -82,6 +82,8 @@ class MetricFamily:
 HR = MetricFamily("HR", "higher", by_cutoff=True)
 NDCG = MetricFamily("NDCG", "higher", by_cutoff=True)
 MRR = MetricFamily("MRR", "higher", by_cutoff=True)
+RECALL_AT = MetricFamily("Recall", "higher", by_cutoff=True)
+F1_AT = MetricFamily("F1", "higher", by_cutoff=True)
 MAE = MetricFamily("MAE", "lower", high=math.inf, members=("MAE",))
 RMSE = MetricFamily("RMSE", "lower", high=math.inf, members=("RMSE",))
 PRECISION = MetricFamily("Precision", "higher", members=("Precision",))
@@ -101,7 +103,7 @@ PERSONALIZATION_MARGIN = MetricFamily(
 
 #: Every metric the harness knows belongs to one of these.
 FAMILIES = (
-    *(HR, NDCG, MRR),
+    *(HR, NDCG, MRR, RECALL_AT, F1_AT),
     *(MAE, RMSE),
     *(PRECISION, RECALL, F1),
     *(BLEU, ROUGE, METEOR, BERTSCORE),

@@ -25,6 +25,9 @@ from one k to the next (of two positives one at rank 1: NDCG@1 = 1, NDCG@2 = 0.6
 either side of MRR (the same example, and two positives at ranks 2 and 3: 0.69 against 0.5). What
 stays is 0 < NDCG@k <= 1 where there is a hit and 0 where there is none: NDCG@k <= HR@k; and, as
 the ideal is at most I(k) = sum of 1 / log2(r + 1) over r <= k, NDCG@k >= HR@k / log2(k+1) / I(k).
+Precision and recall of the first k are likewise 0 without a hit and at most 1: their means are at
+most HR@k, and so is F1@k, the harmonic mean of the two, which is also less than twice either.
+Recall never falls with k; F1 may.
 
 These bounds look at two numbers at a time. Whether *all* numbers of a row fit one m >= 0 with
 sum m <= 1 is a linear programme, and it is asked last: it finds rows such as a triple HR@5,
@@ -62,7 +65,7 @@ from benchmark.metrics.families import BERTSCORE
 Positives = Literal["one", "several"]
 
 #: Six digits: no ranking is longer, and a hostile name must not cost memory.
-_RANKED = re.compile(r"(HR|NDCG|MRR)@([1-9][0-9]{0,5})", re.ASCII)
+_RANKED = re.compile(r"(HR|NDCG|MRR|Recall|F1)@([1-9][0-9]{0,5})", re.ASCII)
 #: Cosine similarities come from single precision and may exceed 1 by its rounding.
 _SINGLE_PRECISION = 1e-5
 #: The solver's own feasibility tolerance, with room to spare.
@@ -167,7 +170,9 @@ class _Ranked:
         tolerance: float,
         positives: Positives,
     ) -> None:
-        self._values: dict[str, dict[int, float]] = {"HR": {}, "NDCG": {}, "MRR": {}}
+        self._values: dict[str, dict[int, float]] = {
+            family: {} for family in ("HR", "NDCG", "MRR", "Recall", "F1")
+        }
         for name in scores:
             if parsed := _RANKED.fullmatch(name):
                 self._values[parsed[1]][int(parsed[2])] = scores[name]
@@ -177,7 +182,7 @@ class _Ranked:
             f"{family}@{k}"
             for family, values in self._values.items()
             for k in sorted(values)
-            if self._one or family != "NDCG"
+            if family in ("HR", "MRR") or (family == "NDCG" and self._one)
         ]
 
     def violations(self) -> Iterator[Violation]:
@@ -192,6 +197,7 @@ class _Ranked:
                     yield _exceeds(code, _words("MRR", j, k), mrr, _words("NDCG", j, k), ndcg)
         else:
             yield from self._ndcg_of_several()
+            yield from self._recall_of_several()
         yield from self._gains("MRR", lambda r: 1 / r)
 
     def fits_no_ranking(self) -> bool:
@@ -226,7 +232,7 @@ class _Ranked:
 
     def _falling(self) -> Iterator[Violation]:
         for family, values in self._values.items():
-            if family == "NDCG" and not self._one:
+            if family == "F1" or (family == "NDCG" and not self._one):
                 continue
             for j, k in itertools.pairwise(sorted(values)):
                 if values[k] + self._off(j) < values[j] - self._tolerance:
@@ -257,6 +263,15 @@ class _Ranked:
             if ndcg + self._slack < least - self._tolerance:
                 demand = f"what HR@{k} demands"
                 yield _exceeds("ndcg-too-low", demand, least, f"NDCG@{k}", ndcg)
+
+    def _recall_of_several(self) -> Iterator[Violation]:
+        for small, family, factor in (("Recall", "HR", 1), ("F1", "HR", 1), ("F1", "Recall", 2)):
+            for _, k in self._blocks(small, family):
+                value, most = self._values[small][k], factor * self._values[family][k]
+                if value - self._slack > most + factor * self._slack + self._tolerance:
+                    words = f"{family}@{k}" if factor == 1 else f"{factor} {family}@{k}"
+                    code = f"{small.lower()}-above-{family.lower()}"
+                    yield _exceeds(code, f"{small}@{k}", value, words, most)
 
     def _blocks(self, *families: str) -> Iterator[tuple[int, int]]:
         """(0, first), (first, second), ... of the cut-offs that all ``families`` have."""

@@ -1,14 +1,16 @@
-"""Ranking metrics: HR@k, NDCG@k and MRR@k, with one positive per instance or several.
+"""Ranking metrics: HR@k, NDCG@k and MRR@k; where instances have several positives, more.
 
 Items are integers. A row of ``predicted`` (n, K) holds distinct items best first, padded with
 -1 where a prediction failed or is too short; ``targets`` is (n,) or (n, P) padded with -2, so
 that padding never meets padding. Everything follows from the rank of each positive, which takes
 K+1 values: values are sums over a histogram of ranks, per-instance scores are table look-ups.
+Recall@k and F1@k say what HR@k does where an instance has one positive, so only data with several
+are measured by them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,9 @@ from numpy.typing import NDArray
 from benchmark.errors import BenchError, UsageError, unknown_name
 from benchmark.metrics import families
 from benchmark.metrics.base import Metric, Statistics
-from benchmark.tasks.base import RANKING_METRICS
+from benchmark.tasks.base import DEEPEST, RANKING_METRICS, ranking_metrics
+
+_FAMILIES = (families.HR, families.NDCG, families.MRR, families.RECALL_AT, families.F1_AT)
 
 #: Rows compared at a time: small enough that a block of ``predicted`` stays in the cache.
 BLOCK_ROWS = 8_192
@@ -53,11 +57,50 @@ class MRR(Metric):
         super().__init__(name=f"MRR@{k}", family=families.MRR)
 
 
-_KINDS: dict[str, type[HitRate] | type[NDCG] | type[MRR]] = {
+class RecallAt(Metric):
+    """Recall@k = positives among the first k items / all positives; averaged over instances.
+
+    (van Rijsbergen, Information Retrieval, 1979.)
+    """
+
+    def __init__(self, k: int) -> None:
+        super().__init__(name=f"Recall@{k}", family=families.RECALL_AT)
+
+
+class F1At(Metric):
+    """F1@k = 2 p r / (p + r) of the *mean* precision p and recall r of the first k items.
+
+    As UltraGCN's authors print it: their log's F1@20 and Recall@20 give whole numbers of hits by
+    this formula. Selection's F1 is the mean over instances of each one's own, another number.
+    The statistic of an instance is its precision, hits / k, and its recall.
+    """
+
+    def __init__(self, k: int) -> None:
+        super().__init__(name=f"F1@{k}", family=families.F1_AT, columns=2)
+
+    def value(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Compute the harmonic mean of ``mean`` (..., 2), 0 where there is no hit."""
+        total = mean.sum(axis=-1)
+        product = 2 * mean[..., 0] * mean[..., 1]
+        return np.asarray(np.divide(product, total, out=np.zeros_like(total), where=total > 0))
+
+
+_KINDS: dict[str, Callable[[int], Metric]] = {
     "HR": HitRate,
     "NDCG": NDCG,
     "MRR": MRR,
+    "Recall": RecallAt,
+    "F1": F1At,
 }
+
+
+def metrics_of_several(k: int) -> tuple[str, ...]:
+    """Return what rankings of ``k`` items are measured by, where instances have several positives.
+
+    These come beside :func:`~benchmark.tasks.base.ranking_metrics`, at the same cut-offs.
+    """
+    cutoffs = dict.fromkeys(name.partition("@")[2] for name in ranking_metrics(k))
+    return tuple(f"{family}@{cutoff}" for cutoff in cutoffs for family in ("Recall", "F1"))
 
 
 def metric(name: str) -> Metric:
@@ -119,6 +162,9 @@ def score(
     statistics: Statistics = {}
     for name in metrics:
         family, k = _parse(name)
+        if family in ("Recall", "F1"):
+            statistics[name] = _recall(found, number, name, k, width)
+            continue
         if family == "NDCG":
             ideal = _ideal(k, found.shape[1])
             gain = _gains(family, k, width)[found].sum(axis=1) / ideal[number]
@@ -138,7 +184,8 @@ def summary(
 
     With one positive an instance (``targets`` of shape (n,)) this is one histogram of ranks.
     """
-    if targets.ndim > 1 and targets.shape[1] > 1:
+    by_rank = all(_parse(name)[0] in ("HR", "NDCG", "MRR") for name in metrics)
+    if not by_rank or (targets.ndim > 1 and targets.shape[1] > 1):
         chosen, statistics = score(predicted, targets, metrics)
         return {m.name: float(m.value(statistics[m.name].mean(axis=0))) for m in chosen}
     target = targets.reshape(len(targets))
@@ -188,13 +235,27 @@ def _best(found: NDArray[np.uint16]) -> NDArray[np.uint16]:
     return best
 
 
-def _gains(family: str, k: int, width: int) -> NDArray[np.float64]:
-    """What rank 0 (absent), 1, ..., ``width`` contributes to a metric cut at ``k``."""
+def _recall(
+    found: NDArray[np.uint16], number: NDArray[np.int64], name: str, k: int, width: int
+) -> NDArray[np.float64]:
+    """Recall at ``k``, (n, 1), or for F1 precision and recall, (n, 2)."""
+    _require_width(name, k, width)
+    hits = ((found > 0) & (found <= k)).sum(axis=1)
+    recall = hits / number
+    return np.stack([hits / k, recall] if name.startswith("F1") else [recall], axis=1)
+
+
+def _require_width(name: str, k: int, width: int) -> None:
     if k > width:
         raise UsageError(
-            f"{family}@{k} was asked of rankings of {width} items.",
+            f"{name} was asked of rankings of {width} items.",
             fix=f"Ask for rankings of at least {k} items, or a cut-off of at most {width}.",
         )
+
+
+def _gains(family: str, k: int, width: int) -> NDArray[np.float64]:
+    """What rank 0 (absent), 1, ..., ``width`` contributes to a metric cut at ``k``."""
+    _require_width(f"{family}@{k}", k, width)
     rank = np.arange(1, k + 1)
     gains = np.zeros(width + 1)
     if family == "HR":
@@ -216,11 +277,11 @@ def _ideal(k: int, most: int) -> NDArray[np.float64]:
 
 def _parse(name: str) -> tuple[str, int]:
     """("NDCG", 5) of "NDCG@5"."""
-    for family in (families.HR, families.NDCG, families.MRR):
+    for family in _FAMILIES:
         cutoff = family.suffix(name)
         if cutoff is not None:
             return family.name, int(cutoff)
-    raise unknown_name("ranking metric", name, RANKING_METRICS)
+    raise unknown_name("ranking metric", name, (*RANKING_METRICS, *metrics_of_several(DEEPEST)))
 
 
 def _checked_shape(predicted: NDArray[np.integer], targets: NDArray[np.integer]) -> tuple[int, int]:

@@ -242,6 +242,8 @@ def _cell(
 def _printed(table: ResultTable, answer: Answer, paper_metric: str | None) -> PaperNumber | None:
     """The paper's number in this place, or one published elsewhere, if there is any."""
     group = answer.group
+    if answer.row.data not in (None, answer.spec.data):
+        return None
     if paper_metric in answer.row.published:
         value = answer.row.published[paper_metric]
         return PaperNumber(value, format(value, METRIC_NUMBER))

@@ -16,6 +16,7 @@ from benchmark.errors import BenchError
 from benchmark.instances import ImageGenerationInstance
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.metrics.gates import require_possible
+from benchmark.metrics.ranking import metrics_of_several
 from benchmark.predictions import Image, Ranking, Rating, Selection, Text
 from benchmark.registry import resolve
 from benchmark.stats import Score
@@ -47,13 +48,17 @@ def score_predictions(
 
 def require_possible_scores(scores: Mapping[str, Score], instances: FrozenInstances) -> None:
     """Raise :class:`BenchError` when no predictions can have ``scores``: scoring is broken."""
-    positives = instances.positives
-    several = positives is not None and bool((np.diff(positives[1]) > 1).any())
     require_possible(
         {name: score.value for name, score in scores.items()},
-        positives_per_instance="several" if several else "one",
+        positives_per_instance="several" if _have_several(instances) else "one",
         scale=instances.rating_scale,
     )
+
+
+def _have_several(instances: FrozenInstances) -> bool:
+    """Whether an instance has several positives."""
+    positives = instances.positives
+    return positives is not None and bool((np.diff(positives[1]) > 1).any())
 
 
 def write_per_instance(path: Path, predictions: pl.DataFrame, statistics: Statistics) -> None:
@@ -76,9 +81,11 @@ def _ranking_arguments(
     number = np.diff(starts)
     targets = np.full((len(number), max(int(number.max(initial=0)), 1)), -2, dtype=np.int64)
     targets[np.arange(targets.shape[1]) < number[:, None]] = indices
+    k = dataset.rules.k
+    several = metrics_of_several(k) if _have_several(instances) else ()
     return {
         "predicted": item_lists(predictions, dataset),
-        "metrics": ranking_metrics(dataset.rules.k),
+        "metrics": (*ranking_metrics(k), *several),
         "targets": targets,
     }
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.instances.lazily import FrozenInstances
-from benchmark.metrics import gates
+from benchmark.metrics import gates, possible_metrics
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.metrics.families import BERTSCORE, KMMD, family_of, is_variant
 from benchmark.runs.scoring import score_predictions
@@ -125,12 +125,12 @@ def claim_problems(
 def metric_problems(run: SubmittedRun, task: Task, where: str) -> Iterator[Finding]:
     """Yield a finding for each claimed metric the task lacks, and each it has unclaimed."""
     for name in run.scores:
-        if not any(is_variant(name, known) for known in task.possible_metrics):
+        if not any(is_variant(name, known) for known in possible_metrics(task)):
             message = f"{task.name} has no metric {shown(name)}."
             yield Finding("metric-unknown", place(where, "scores", name), message)
     if run.tuning is not None:
         name = run.tuning.metric
-        if not any(is_variant(name, known) for known in task.possible_metrics):
+        if not any(is_variant(name, known) for known in possible_metrics(task)):
             message = f"{task.name} has no metric {shown(name)}, by which settings were chosen."
             yield Finding("metric-unknown", place(where, "tuning", "metric"), message)
     for known in task.metrics:

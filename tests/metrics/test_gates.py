@@ -15,6 +15,7 @@ from benchmark.metrics.gates import problems, require_possible
 from benchmark.metrics.ranking import score
 
 CUTOFFS = (1, 2, 3, 5, 10)
+FAMILIES = ("HR", "NDCG", "MRR", "Recall", "F1")
 
 
 def _codes(scores: dict[str, float], **options: object) -> set[str]:
@@ -32,7 +33,7 @@ def _ranking_scores(seed: int, n: int, positives: int, catalogue: int) -> dict[s
     answers[rng.random(n) < 0.1] = -1  # failed predictions
     targets = np.stack([rng.permutation(catalogue)[:positives] for _ in range(n)])
     targets[:, 1:][rng.random((n, positives - 1)) < 0.3] = -2  # fewer positives here
-    names = [f"{family}@{k}" for k in CUTOFFS for family in ("HR", "NDCG", "MRR")]
+    names = [f"{family}@{k}" for k in CUTOFFS for family in FAMILIES]
     return _means(score(answers, targets, names))
 
 
@@ -187,3 +188,18 @@ def test_impossible_scores_are_an_error_that_names_them() -> None:
     require_possible({"HR@5": 0.2, "NDCG@5": 0.1, "MRR@5": 0.068})
     with pytest.raises(BenchError, match=r"mae-above-rmse: MAE \(2\) exceeds RMSE \(1\)"):
         require_possible({"MAE": 2.0, "RMSE": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("scores", "code"),
+    [
+        ({"HR@5": 0.4, "Recall@5": 0.5}, "recall-above-hr"),
+        ({"HR@5": 0.4, "F1@5": 0.5}, "f1-above-hr"),
+        ({"Recall@5": 0.1, "F1@5": 0.3}, "f1-above-recall"),
+        ({"Recall@5": 0.3, "Recall@10": 0.2}, "not-monotone"),
+    ],
+)
+def test_recall_and_f1_of_several_positives_are_bounded(
+    scores: dict[str, float], code: str
+) -> None:
+    assert _codes(scores, positives_per_instance="several") == {code}

@@ -405,3 +405,28 @@ def test_the_papers_rows_that_cannot_be_are_named(shelf: Any) -> None:
         "The paper's numbers for recommendation on hm",
         "The paper's numbers for recommendation on netflix",
     ]
+
+
+def test_a_row_of_one_dataset_is_asked_on_no_other(shelf: Any, tmp_path: Path) -> None:
+    path = tmp_path / "two.toml"
+    groups = "".join(
+        f'[[columns]]\ntask = "search"\ndata = "{data}"\nmetrics = ["HR@5"]\n'
+        for data in ("hm", "sim-s")
+    )
+    path.write_text(
+        f'name = "two"\ntitle = "Two"\npublished = "by others"\n{groups}'
+        '[[rows]]\nsystem = "BM25"\nmodel = "bm25"\ndata = "hm"\npublished = {"HR@5" = 0.5}\n'
+        '[[rows]]\nsystem = "Random"\nmodel = "random"\n'
+    )
+    for data in ("hm", "sim-s"):
+        shelf.ranked("bm25", chance=0.4, data=data)
+    report = build_report(str(path), home=shelf.home)
+    on_hm, on_sim = report.rows[0].cells
+    assert (on_hm.paper, on_sim.paper) == (0.5, None)
+    assert on_hm.value is not None
+    assert on_sim.value is None  # although such a run is stored
+    assert all("bm25" not in command for command in report.missing)
+    one = build_report(str(path), home=shelf.home, data="sim-s")
+    assert [row.system for row in one.rows] == ["Random"]
+    other = build_report(str(path), home=shelf.home, data="sim-m")
+    assert [row.system for row in other.rows] == ["BM25", "Random"]

@@ -10,7 +10,8 @@ from dataclasses import replace
 import polars as pl
 
 from benchmark.data.frames import conform
-from benchmark.data.raw.source import OnError
+from benchmark.data.preparing.given_split import has_given_split
+from benchmark.data.raw.source import GIVEN_PART, OnError
 from benchmark.data.raw.text_files import LeftOut
 from benchmark.data.schema import INTERACTION_COLUMNS, ITEM_COLUMNS, LONGEST_ID, RawDataset
 from benchmark.errors import BenchError, listed, shown
@@ -33,7 +34,8 @@ def clean(raw: RawDataset, *, on_error: OnError) -> RawDataset:
     """
     counts: dict[str, object] = dict(raw.notes)
     items = _clean_items(_conform(raw.items, RAW_ITEM_COLUMNS, "items"), on_error, counts)
-    rows = _conform(raw.interactions, RAW_INTERACTION_COLUMNS, "interactions")
+    given = {GIVEN_PART: pl.String()} if has_given_split(raw.interactions) else {}
+    rows = _conform(raw.interactions, {**RAW_INTERACTION_COLUMNS, **given}, "interactions")
     rows = rows.with_row_index(_ROW, offset=1)
     rows = _checked(rows, _absent("user_id"), "has no user_id", on_error, counts)
     rows = _checked(rows, _absent("item_id"), "has no item_id", on_error, counts)

@@ -15,6 +15,7 @@ from benchmark.data.frames import write_parquet
 from benchmark.data.instances.building import InstanceBuilder, Rules
 from benchmark.data.instances.tasks import DATA_TASKS
 from benchmark.data.instances.timeline import Timeline
+from benchmark.data.preparing.given_split import ABSENT, ONLY_TASK, given_targets
 from benchmark.data.schema import COHORTS
 from benchmark.host.progress import bar
 from benchmark.tasks import TASKS
@@ -29,6 +30,7 @@ def freeze(
     rules: Rules,
     *,
     written: Callable[[Path], None],
+    given: bool = False,
 ) -> dict[str, Any]:
     """Write ``tasks/<task>/<part>-<cohort>.parquet`` below ``folder``; report each by ``written``.
 
@@ -36,13 +38,16 @@ def freeze(
     reason), ``instances_left_out`` and ``instances_noted`` (task -> part-cohort -> reason or
     note -> number). A task is
     absent when the data lacks what it needs, or no seen user has a validation instance of it
-    (test interactions have no say in what a model gets to see).
+    (test interactions have no say in what a model gets to see). A ``given`` split has one task
+    (:mod:`benchmark.data.preparing.given_split`).
     """
     builder = InstanceBuilder(Timeline.of_frame(rows, catalogue), catalogue, rules)
     starts = builder.timeline.starts[:-1]
     of_user = rows["cohort"].gather(starts).to_numpy()
     cohorts = {c: np.flatnonzero(of_user == c).astype(np.int64) for c in COHORTS}
     lacking = {task: DATA_TASKS.get(task).lacks(rows, catalogue, rules) for task in TASKS}
+    if given:
+        lacking |= {task: ABSENT for task in TASKS if task != ONLY_TASK}
     absent = {task: why for task, why in lacking.items() if why is not None}
     counts: dict[str, dict[str, int]] = {}
     left_out: dict[str, dict[str, dict[str, int]]] = {}
@@ -55,7 +60,11 @@ def freeze(
                     if task in absent or not len(users):
                         continue
                     several = DATA_TASKS.get(task).several and cohort != "seen"
-                    targets = builder.last_of_users(users, part, behind=behind, several=several)
+                    targets = (
+                        given_targets(rows, part)
+                        if given
+                        else builder.last_of_users(users, part, behind=behind, several=several)
+                    )
                     targets, reasons = builder.answerable(task, targets)
                     label = f"{part}-{cohort}"
                     if label == "valid-seen" and not len(targets):

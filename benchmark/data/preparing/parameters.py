@@ -21,7 +21,7 @@ LEAVE_OUT = "leave-out"
 #: default: with it they are not recorded, so datasets from before there was a choice keep their
 #: hashes.
 _LATER: Mapping[str, object] = MappingProxyType(
-    {"k": DEFAULT_K, "posters": None, "copied_texts": LEAVE_OUT}
+    {"k": DEFAULT_K, "posters": None, "copied_texts": LEAVE_OUT, "test": None}
 )
 #: A split needs one interaction each for training, validation and test.
 LEAST_INTERACTIONS = 3

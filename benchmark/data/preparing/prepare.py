@@ -27,6 +27,7 @@ from benchmark.data.preparing.cleaning import clean
 from benchmark.data.preparing.explanation_columns import best_sentences
 from benchmark.data.preparing.explanations import item_words
 from benchmark.data.preparing.freezing import freeze
+from benchmark.data.preparing.given_split import has_given_split, keep_split
 from benchmark.data.preparing.losses import MOST_LOST, check_losses
 from benchmark.data.preparing.parameters import LEAVE_OUT, SplitParams, parse_settings, recorded
 from benchmark.data.preparing.photos import MISSING, copy_photos
@@ -190,7 +191,8 @@ def _write(
     def written(path: Path) -> None:
         hashes[path.relative_to(folder).as_posix()] = sha256_file(path)
 
-    rows, dropped = split(raw.interactions, params)
+    given = has_given_split(raw.interactions)
+    rows, dropped = (keep_split if given else split)(raw.interactions, params)
     notes: dict[str, Any] = {**raw.notes, **dropped}
     images = _write_photos(folder, raw, hashes, notes)
     items = _with_images_and_queries(raw.items, images)
@@ -217,7 +219,7 @@ def _write(
         path = folder / f"{key}.parquet"
         write_parquet(frame, path)
         written(path)
-    frozen = freeze(folder, rows, catalogue, rules, written=written)
+    frozen = freeze(folder, rows, catalogue, rules, written=written, given=given)
     for key, content in raw.attachments.items():
         path = folder / "attachments" / key
         try:

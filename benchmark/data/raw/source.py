@@ -19,12 +19,17 @@ from urllib.parse import quote
 #: What to do with a line or row that cannot be used: stop, or leave it out and count it.
 OnError = Literal["raise", "skip"]
 
+#: A column of raw interactions that gives a split: "train" or "test" in every row.
+GIVEN_PART = "part"
+
 
 class Reader(Protocol):
     """Parses raw files: ``read(raw, params, on_error=...)`` (``raw=None``: there are none).
 
     Raises :class:`~benchmark.errors.BenchError` naming file and line; with
-    ``on_error="skip"`` such lines are left out and counted in ``RawDataset.notes``.
+    ``on_error="skip"`` such lines are left out and counted in ``RawDataset.notes``. Where the raw
+    files say which rows are for testing, ``RawDataset.interactions`` has :data:`GIVEN_PART` beside
+    the columns that its docstring names.
     """
 
     def __call__(self, raw: Path | None, params: Any, *, on_error: OnError) -> RawDataset: ...

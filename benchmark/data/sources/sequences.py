@@ -4,6 +4,11 @@ The format of many sequential-recommendation repositories, with its companion
 ``{item: [attribute, ...]}`` JSON. Timestamps are positions (0, 1, 2, ...). Items are ordered
 by number where all ids are whole numbers, else as text: ties in a ranking are broken by this
 order, and an order of first appearance would depend on test interactions.
+
+Publications of collaborative systems come with two files of this form, one to train on and one
+with several test items a user, in an order that means nothing. ``--set test=FILE`` reads such a
+pair; a seeded hash then orders each user's items and so chooses one of those of training for
+validation (:mod:`benchmark.data.preparing.given_split`).
 """
 
 from __future__ import annotations
@@ -17,9 +22,10 @@ from pathlib import Path
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
-from benchmark.data.raw.source import OnError, Source
+from benchmark.data.raw.source import GIVEN_PART, OnError, Source
 from benchmark.data.raw.text_files import BadLines, is_file, lines
 from benchmark.data.schema import ITEM_COLUMNS, LONGEST_ID, RawDataset
+from benchmark.data.sources.unordered import in_time_order
 from benchmark.errors import BenchError, shown
 
 TERMS = "As the owner of the files states; only ids and their order are kept."
@@ -44,6 +50,12 @@ class SequencesParams(BaseModel):
         description="JSON {item: [attribute, ...]}; default: STEM_item2attributes.json beside "
         "the text file, where there is one",
     )
+    test: Path | None = Field(
+        None,
+        description="a second file of such lines: the test items of a given split, several a "
+        "user and in no order; --raw is then what to train on, in no order either",
+    )
+    seed: int = Field(0, ge=0, description="of the order of items in a given split")
 
 
 def read(raw: Path | None, params: SequencesParams, *, on_error: OnError) -> RawDataset:
@@ -58,7 +70,14 @@ def read(raw: Path | None, params: SequencesParams, *, on_error: OnError) -> Raw
         raise BenchError(f"{str(raw)!r} is not a file.", fix=f"Give --raw {_HELP}.")
     bad = BadLines(raw, on_error)
     users, items, positions = _rows(raw, bad)
-    catalogue = sorted(set(items))
+    notes = bad.notes()
+    interactions = pl.DataFrame(
+        {"user_id": users, "item_id": items, "timestamp": positions},
+        schema={"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Int64},
+    )
+    if params.test is not None:
+        interactions = _with_test_part(interactions, params.test, params.seed, notes, on_error)
+    catalogue = interactions["item_id"].unique().sort().to_list()
     if all(item.isdecimal() for item in catalogue):
         catalogue.sort(key=int)
     path = _attribute_file(raw, params)
@@ -77,19 +96,44 @@ def read(raw: Path | None, params: SequencesParams, *, on_error: OnError) -> Raw
     without = 0 if path is None else sum(not attributes.get(item) for item in catalogue)
     return RawDataset(
         items=pl.DataFrame(table, schema={key: ITEM_COLUMNS[key] for key in table}),
-        interactions=pl.DataFrame(
-            {"user_id": users, "item_id": items, "timestamp": positions},
-            schema={"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Int64},
-        ),
+        interactions=interactions,
         allow_repeats=False,
         rating_scale=None,
         terms=TERMS,
         notes={
-            **bad.notes(),
+            **notes,
             **({"items of the attribute file in no sequence": unused} if unused else {}),
             **({"items without an attribute": without} if without else {}),
         },
     )
+
+
+def _with_test_part(
+    train: pl.DataFrame, test: Path, seed: int, notes: dict[str, object], on_error: OnError
+) -> pl.DataFrame:
+    """``train`` and the rows of the file ``test``, with their ``part``, hashed into an order."""
+    if not is_file(test):
+        raise BenchError(f"{str(test)!r} is not a file.", fix="Correct --set test=PATH.")
+    bad = BadLines(test, on_error)
+    users, items, _ = _rows(test, bad)
+    notes |= bad.notes()
+    tested = pl.DataFrame(
+        {"user_id": users, "item_id": items},
+        schema={"user_id": pl.String, "item_id": pl.String},
+    )
+    both = pl.concat(
+        [
+            train.select("user_id", "item_id", pl.lit("train").alias(GIVEN_PART)),
+            tested.with_columns(pl.lit("test").alias(GIVEN_PART)),
+        ]
+    )
+    once = both.unique(["user_id", "item_id"], keep="first", maintain_order=True)
+    if len(once) < len(both):
+        notes["pairs left out: the user has the item already"] = len(both) - len(once)
+    late = (pl.col(GIVEN_PART) == "test").cast(pl.Int64).alias("timestamp")
+    hashed = in_time_order(once.with_columns(late), seed, {})  # ties are all there is
+    position = pl.int_range(pl.len()).over("user_id").cast(pl.Int64).alias("timestamp")
+    return hashed.with_columns(position)
 
 
 def _rows(raw: Path, bad: BadLines) -> tuple[list[str], list[str], list[int]]:
@@ -164,10 +208,10 @@ def _all_fields(raw: Path) -> Iterator[list[str]]:
 
 
 def files(raw: Path | None, params: SequencesParams) -> Mapping[str, Path]:
-    """Return the text file and the attribute file, where there is one."""
+    """Return the text file, that of the test part and that of attributes, where there are."""
     assert raw is not None
     path = _attribute_file(raw, params)
-    return {p.name: p for p in (raw, path) if p is not None}
+    return {p.name: p for p in (raw, params.test, path) if p is not None}
 
 
 def _attribute_file(raw: Path, params: SequencesParams) -> Path | None:

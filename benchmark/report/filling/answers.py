@@ -91,7 +91,7 @@ def collect(table: ResultTable, *, home: Home, data: str | None) -> Answers:
     by_place: dict[tuple[str, int], Answer] = {}
     left_out: dict[str, int] = {}
     rows = []
-    for row in table.rows:
+    for row in _rows(table, groups):
         here: dict[tuple[str, int], Answer] = {}
         for number, group in enumerate(groups):
             name = str(group.data)
@@ -99,9 +99,12 @@ def collect(table: ResultTable, *, home: Home, data: str | None) -> Answers:
             spec = RunSpec(
                 row.model, group.task, name, cohort, row.perturb, settings=row.set, tuned=row.tuned
             )
-            runs = shelf.pick(spec)
-            reason = None
-            if not runs:
+            elsewhere = row.data not in (None, name)
+            runs = () if elsewhere else shelf.pick(spec)
+            reason: Reason | None = None
+            if elsewhere:
+                reason = "a row of one dataset has no number on another", row.system
+            elif not runs:
                 reason = why_not(row.model, group.task, known)
                 reason = reason or dataset_lacks(name, infos[name], group.task, spec.cohort)
                 reason = reason or no_reviews(row.model, name, home, known)
@@ -111,7 +114,7 @@ def collect(table: ResultTable, *, home: Home, data: str | None) -> Answers:
             here[row.system, number] = Answer(
                 row, group, spec, runs, reason, rank(row.model, known)
             )
-            if shelf.left_out(spec):
+            if not elsewhere and shelf.left_out(spec):
                 left_out[name] = left_out.get(name, 0) + shelf.left_out(spec)
         # An oracle has a row only where some dataset's truth is known.
         if row.role != "ceiling" or any(simulated.values()) or any(a.runs for a in here.values()):
@@ -121,6 +124,17 @@ def collect(table: ResultTable, *, home: Home, data: str | None) -> Answers:
         name for name, info in infos.items() if info is None and name not in SELF_CONTAINED
     )
     return Answers(groups, tuple(rows), by_place, simulated, left_out, unprepared, known)
+
+
+def _rows(table: ResultTable, groups: tuple[ColumnGroup, ...]) -> tuple[Row, ...]:
+    """The rows of the groups' datasets; on data that the table does not name, all of them."""
+    names = {group.data for group in groups}
+    if names.isdisjoint(group.data or table.data for group in table.columns):
+        anywhere: dict[str, object] = {"data": None, "published": {}}
+        return tuple(
+            row if row.data is None else row.model_copy(update=anywhere) for row in table.rows
+        )
+    return tuple(row for row in table.rows if row.data is None or row.data in names)
 
 
 def _groups(table: ResultTable, data: str | None) -> tuple[ColumnGroup, ...]:

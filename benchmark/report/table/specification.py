@@ -16,7 +16,7 @@ checks::
     system = "BM25"
     model = "bm25"
     # perturb = "nt"  cohort = "new-user"  role = "trivial"  against = "Random"
-    # set = {k1 = 0.9}  tuned = true
+    # set = {k1 = 0.9}  tuned = true  data = "hm"
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from pydantic import (
 )
 
 from benchmark.errors import UsageError, unknown_name
+from benchmark.metrics import possible_metrics
 from benchmark.metrics.families import is_variant
 from benchmark.report.table.listing import find_table
 from benchmark.report.table.problems import complaint, explained, in_file
@@ -87,7 +88,7 @@ class ColumnGroup(_Strict):
         if self.task not in TASKS:
             unknown = unknown_name("task", self.task, TASKS)
             raise complaint(f"unknown task {self.task!r}", str(unknown.fix))
-        metrics = TASKS.get(self.task).possible_metrics
+        metrics = possible_metrics(TASKS.get(self.task))
         for column in self.metrics:
             if not any(is_variant(column.name, m) for m in metrics):
                 unknown = unknown_name("metric", column.name, metrics)
@@ -105,7 +106,8 @@ class Row(_Strict):
     numbers that others print for this row, by metric. ``against`` is the row it is compared
     with (the best other row where neither row nor table says). An ``ceiling`` knows the
     answer-making process: a ceiling, never a competitor. ``tuned`` rows show runs with the
-    settings that ``unimp-bench tune`` chose.
+    settings that ``unimp-bench tune`` chose. With ``data`` the row belongs to the columns of
+    that dataset alone.
     """
 
     system: str
@@ -117,6 +119,7 @@ class Row(_Strict):
     role: Literal["system", "trivial", "ceiling"] = "system"
     against: str | None = None
     tuned: bool = False
+    data: str | None = None
 
     @model_validator(mode="after")
     def _one_source_of_settings(self) -> Row:
@@ -155,6 +158,10 @@ class ResultTable(_Table):
         for named in (self.against, *(row.against for row in self.rows)):
             if named is not None and named not in systems:
                 raise ValueError(f"against = {named!r} is no row's system")
+        measured = {group.data or self.data for group in self.columns}
+        for row in self.rows:
+            if row.data is not None and row.data not in measured:
+                raise ValueError(f"data = {row.data!r} of row {row.system!r} is no column's")
         if self.published is None and any(row.published for row in self.rows):
             raise ValueError('published numbers need published = "whose they are"')
         return self

@@ -44,6 +44,11 @@ def test_a_metric_matches_its_variants_and_no_other_metric() -> None:
     ("change", "message", "fix"),
     [
         (
+            ('model = "bm25"', 'model = "bm25"\ndata = "hm"'),
+            ": data = 'hm' of row 'BM25' is no column's.",
+            "Correct that entry of the file.",
+        ),
+        (
             ("metrics =", "metricks ="),
             ", [[columns]] 1 ('search'): unknown key 'metricks'.",
             "Did you mean 'metrics'?",
