@@ -22,6 +22,8 @@ _GAP = 4.8
 _SMALL = 7 / 8
 #: How much wider bold digits are.
 _BOLD = 1.15
+#: Scales what follows in braces down to the line, where it is wider.
+_NO_WIDER = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 #: What stands over a block's measured values, where others stand beside them.
 _MEASURED = "here"
 
@@ -29,24 +31,21 @@ _MEASURED = "here"
 def draw_latex(sheet: Sheet) -> str:
     """Draw one ``table`` environment, or ``table*`` where it is wider than a column.
 
-    Intervals are left out where they do not fit, unless the sheet keeps them; what is still too
-    wide is scaled down. Needs booktabs, and graphicx where it is scaled. The commands that fill
-    the empty cells come behind it, as comments.
+    Intervals are left out where they do not fit, unless the sheet keeps them. LaTeX, which alone
+    knows its font, scales down what is still too wide. Needs booktabs and graphicx. The commands
+    that fill the empty cells come behind it, as comments.
     """
     if _points_across(sheet) > TEXT_WIDTH and not sheet.keep_intervals:
         sheet = without_intervals(sheet)
-    across = _points_across(sheet)
-    scaled = across > TEXT_WIDTH
-    packages = r"\usepackage{booktabs}" + (r" and \usepackage{graphicx}" if scaled else "")
-    lines = [rf"% {' '.join(sheet.title.split())}; needs {packages}."]
-    lines += _table(sheet, starred=across > COLUMN_WIDTH, scaled=scaled)
+    lines = [rf"% {' '.join(sheet.title.split())}; needs \usepackage{{booktabs,graphicx}}."]
+    lines += _table(sheet, starred=_points_across(sheet) > COLUMN_WIDTH)
     if sheet.commands:
         lines.append("% To fill the empty cells:")
         lines += [f"%   {line}" for command in sheet.commands for line in command.splitlines()]
     return "\n".join(lines)
 
 
-def _table(sheet: Sheet, *, starred: bool, scaled: bool) -> list[str]:
+def _table(sheet: Sheet, *, starred: bool) -> list[str]:
     environment = "table*" if starred else "table"
     # The document counts its own tables.
     caption = re.sub(r"^Table \w+\. ", "", sheet.title)
@@ -57,7 +56,7 @@ def _table(sheet: Sheet, *, starred: bool, scaled: bool) -> list[str]:
         rf"\label{{tab:{_label(sheet)}}}",
         r"\footnotesize",
         r"\setlength{\tabcolsep}{2.2pt}",
-        *([r"\resizebox{\linewidth}{!}{%"] if scaled else []),
+        _NO_WIDER,
         rf"\begin{{tabular}}{{@{{}}l{'r' * len(sheet.columns)}@{{}}}}",
         r"\toprule",
         *_headings(sheet.row_heading, sheet.blocks),
@@ -66,11 +65,10 @@ def _table(sheet: Sheet, *, starred: bool, scaled: bool) -> list[str]:
     for at, system in enumerate(sheet.rows):
         cells = (_cell(c.cells[at], c.printed) for c in sheet.columns)
         lines.append(_row([escaped(system), *cells]))
-    lines += [r"\bottomrule", r"\end{tabular}" + ("%" if scaled else "")]
-    lines += ["}"] if scaled else []
+    lines += [r"\bottomrule", r"\end{tabular}%", "}"]
     notes = (*sheet.legend, *sheet.notes, *_sources(sheet))
     if notes:
-        lines += ["", r"\medskip", r"\begin{minipage}{\linewidth}", r"\scriptsize"]
+        lines += ["", r"\medskip", r"\begin{minipage}{\linewidth}", r"\scriptsize\raggedright"]
         lines += [rf"{escaped(note)}\par" for note in notes]
         lines.append(r"\end{minipage}")
     return [*lines, rf"\end{{{environment}}}"]

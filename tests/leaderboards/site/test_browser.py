@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmark.host.home import Home
 from benchmark.vision import png
-from leaderboards.site import pages
+from leaderboards.site import pages, table_runs
 from leaderboards.site.pages import Site
 from leaderboards.site.standing import rank_entries
 from leaderboards.site.writing import write_site
@@ -115,10 +116,26 @@ class Visit:
         self._context.close()
 
 
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    """The page of the paper's widest table, empty: all its notes and commands stand on it."""
+    with pytest.MonkeyPatch.context() as patch:
+        wide = next(t for t in table_runs.list_tables() if t["name"] == "recommendation")
+        patch.setattr(table_runs, "list_tables", lambda: [wide])
+        return table_runs.table_pages([], Home(tmp_path_factory.mktemp("home")))
+
+
 @pytest.fixture
-def folder(tmp_path, board, entries):
-    write_site(Site([rank_entries(board, entries)], entries).files(), tmp_path / "site")
+def folder(tmp_path, board, entries, tables):
+    write_site(Site([rank_entries(board, entries)], entries, tables).files(), tmp_path / "site")
     return tmp_path / "site"
+
+
+@pytest.fixture
+def pages_of(folder, board, tables):
+    """One page of each kind."""
+    submission = page_of(folder, "system-1")
+    return ("index.html", f"boards/{board.name}.html", submission, tables[0].path)
 
 
 def page_of(folder, name):
@@ -380,9 +397,68 @@ def test_a_phone_shows_name_score_and_interval_first(browser, folder, board):
     visit.end()
 
 
+#: What moves by itself or by a script: nothing may, where motion is to be reduced.
+MOVING = """() => {
+  const seconds = (times) => times.split(",").some((time) => parseFloat(time) > 0);
+  const still = (style) => !seconds(style.transitionDuration) &&
+    (style.animationName === "none" || !seconds(style.animationDuration)) &&
+    style.scrollBehavior !== "smooth";
+  const all = [...document.querySelectorAll("*")];
+  return [...all.filter((e) => !["", "::before", "::after"].every((part) =>
+    still(getComputedStyle(e, part)))).map((e) => e.tagName), ...document.getAnimations()
+    .map((animation) => animation.playState)];
+}"""
+#: Names of what the keyboard reaches by Tab, without end; "" where nothing shows that it is there.
+FOCUSED = """() => {
+  const e = document.activeElement;
+  const style = getComputedStyle(e);
+  const shown = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+  const box = e.getBoundingClientRect();
+  const seen = box.width > 0 && box.right > 0 && box.bottom > 0 && box.top < innerHeight;
+  return [e === document.body, shown && seen, e.outerHTML.slice(0, 80)];
+}"""
+#: What can be used at all, by mouse or finger.
+USABLE = """() => {
+  const kinds = "a[href],button,input,select,summary,[tabindex='0']";
+  return [...document.querySelectorAll(kinds)].filter((e) =>
+    e.checkVisibility({ visibilityProperty: true }) && !e.disabled &&
+    !e.closest("details:not([open]) > :not(summary)")).length;
+}"""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_tab_reaches_all_that_can_be_used_and_nothing_moves(
+    browser, folder, pages_of, scheme, width
+):
+    visit = Visit(
+        browser,
+        folder,
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,
+        reduced_motion="reduce",
+    )
+    for name in pages_of:
+        page = visit.go(name)
+        assert page.evaluate(MOVING) == []
+        usable = page.evaluate(USABLE)
+        assert usable > 1
+        reached = 0
+        for _ in range(usable + 1):
+            page.keyboard.press("Tab")
+            past, shown, html = page.evaluate(FOCUSED)
+            if past:
+                break
+            assert shown, (name, html)
+            reached += 1
+        assert reached == usable, name
+        page.keyboard.press("Shift+Tab")  # and out again
+    visit.end()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_axe_finds_no_violation(browser, folder, board, scheme, width):
+def test_axe_finds_no_violation(browser, folder, pages_of, scheme, width):
     path = os.environ.get(AXE)
     if path is None:
         pytest.skip(f"no axe-core: npm pack axe-core, and ${AXE} = its axe.min.js")
@@ -395,16 +471,18 @@ def test_axe_finds_no_violation(browser, folder, board, scheme, width):
         reduced_motion="reduce",
         bypass_csp=True,
     )
-    for name in ("index.html", page_of(folder, "system-1"), f"boards/{board.name}.html"):
+    told = []
+    for name in pages_of:
         page = visit.go(name)
         if name.startswith("boards/"):
             page.get_by_label("Compare system-1").check()
             page.get_by_text("Columns", exact=True).click()
         page.evaluate(axe)
         found = page.evaluate("axe.run(document)")
-        told = [(v["id"], [n["html"] for n in v["nodes"]]) for v in found["violations"]]
-        assert not told, json.dumps(told)
+        told += [(name, v["id"], [n["html"] for n in v["nodes"]]) for v in found["violations"]]
         assert len(found["passes"]) > 10  # it looked
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert not told, json.dumps(told, indent=1)
     visit.end()
 
 
