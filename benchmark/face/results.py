@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.compare.pair import Comparison, compare_runs
+from benchmark.compare import pair
+from benchmark.compare.pair import Comparison
 from benchmark.data.dataset import Dataset
 from benchmark.exports import making
 from benchmark.face.runs import open_run
@@ -131,7 +132,7 @@ def compare_runs(
         run if isinstance(run, StoredRun) else open_run(run, home=home) for run in (first, second)
     )
     names = (metric,) if isinstance(metric, str) else tuple(metric)
-    return as_a(RunComparison, compare_runs(a, b, home=home_at(home), metrics=names))
+    return as_a(RunComparison, pair.compare_runs(a, b, home=home_at(home), metrics=names))
 
 
 def report_table(
