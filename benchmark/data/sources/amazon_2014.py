@@ -22,11 +22,11 @@ from benchmark.data.raw import reviews
 from benchmark.data.raw.json_fields import text
 from benchmark.data.raw.literals import literal_objects
 from benchmark.data.raw.product_fields import brand, levels, name, photo_addresses, price
+from benchmark.data.raw.review_columns import ReviewFields
 from benchmark.data.raw.review_files import FileNames
 from benchmark.data.raw.reviews import (
     Collection,
     Description,
-    ReviewFields,
     files_read,
 )
 from benchmark.data.raw.source import OnError, Source

@@ -19,11 +19,11 @@ from typing import Any
 from benchmark.data.raw import reviews
 from benchmark.data.raw.json_fields import text, texts
 from benchmark.data.raw.product_fields import brand, levels, name, photo_addresses, price
+from benchmark.data.raw.review_columns import ReviewFields
 from benchmark.data.raw.review_files import FileNames
 from benchmark.data.raw.reviews import (
     Collection,
     Description,
-    ReviewFields,
     files_read,
 )
 from benchmark.data.raw.source import OnError, Source

@@ -20,11 +20,11 @@ from pydantic import Field
 from benchmark.data.raw import reviews
 from benchmark.data.raw.json_fields import text, texts
 from benchmark.data.raw.product_fields import name, photo_addresses, price
+from benchmark.data.raw.review_columns import ReviewFields
 from benchmark.data.raw.review_files import FileNames
 from benchmark.data.raw.reviews import (
     Collection,
     Description,
-    ReviewFields,
     ReviewParams,
     files_read,
     read_collection,
