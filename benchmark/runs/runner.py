@@ -34,7 +34,7 @@ from benchmark.metrics import text
 from benchmark.models.building import BuiltModel, changed_settings, configure
 from benchmark.models.dividing import divide_settings
 from benchmark.models.from_file import split_name
-from benchmark.runs.fitting import Fitted, fit_or_load
+from benchmark.runs.fitting import Fitted, fit_folder, fit_key, fit_or_load
 from benchmark.runs.manifest import MANIFEST, Manifest, TuningRecord, excerpt
 from benchmark.runs.predictions import predict, shard_seconds
 from benchmark.runs.scoring import require_possible_scores, score_predictions, write_per_instance
@@ -85,9 +85,12 @@ def execute(
     named = replace(spec, settings=changed_settings(built, spec.settings))
     run_id = f"{named.slug()}-{sha256_json(identity)[:8]}"
     folder = home.runs / run_id
+    if not force:
+        home.fetch("runs", run_id)
     with locked(home.runs / f".{run_id}.lock", f"executing run {run_id}"):
         if (folder / MANIFEST).is_file() and not force:
             note(f"{built.label} on {spec.task}: the stored run is used, {folder}.")
+            home.send("runs", run_id)
             return load_run(folder)
         if force:
             since = time.time() if since is None else since
@@ -95,11 +98,29 @@ def execute(
         else:
             since = None
         try:
-            fitted = fit_or_load(built, dataset, spec.seed, home, since=since)
+            fitted = _fitted(built, dataset, spec.seed, home, since=since)
             _execute(spec, task, built, dataset, instances, identity, folder, fitted, chosen)
         except OSError as error:
             raise cannot_write(folder, error) from error
+    home.send("runs", run_id)
     return load_run(folder)
+
+
+def _fitted(
+    built: BuiltModel, dataset: Dataset, seed: int, home: Home, *, since: float | None
+) -> Fitted:
+    """The fit, which another machine that shares the home may have made."""
+    key = fit_key(built, dataset, seed)
+    shared = home.shared
+    if shared is not None and since is None:
+        for name in shared.names("fitted"):
+            if name.endswith(f"-{key}"):
+                shared.fetch("fitted", name)
+    fitted = fit_or_load(built, dataset, seed, home, since=since)
+    stored = fit_folder(key, home)
+    if shared is not None and stored is not None:
+        shared.send("fitted", stored.name)
+    return fitted
 
 
 def check(spec: RunSpec) -> tuple[Task, BuiltModel]:
