@@ -12,7 +12,9 @@ from benchmark.errors import UsageError
 
 HomeOption = Annotated[
     Path | None,
-    typer.Option("--home", help="Folder of datasets and runs [env: UNIMP_BENCH_HOME]."),
+    typer.Option(
+        "--home", help="Folder of datasets and runs, or its address [env: UNIMP_BENCH_HOME]."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 SettingsOption = Annotated[

@@ -81,6 +81,11 @@ def executed_on(
     from benchmark.runs.workers import Fleet, require_resources, require_same
 
     home.check_writable()
+    if home.address is not None and home.address.startswith("memory:"):
+        raise UsageError(
+            f"{home.address!r} is the memory of one process: no worker sees it.",
+            fix="Give a folder or another address as --home.",
+        )
     asked = resources_of(specs, cluster.resources)
     datasets = {
         name: ensure_dataset(name, home) for name in dict.fromkeys(spec.data for spec in specs)
@@ -91,7 +96,7 @@ def executed_on(
         told.tell(at, refused)
     if divided:
         with _connected(cluster, len(divided)) as client:
-            require_same(client, home.root)
+            require_same(client, None if home.address is not None else home.root)
             require_resources(client, cluster.resources)
             needs = [asked[places[0]] for _, places in divided]
             found = Fleet(client).perform([w for w, _ in divided], needs, told=told.of_piece)
@@ -156,6 +161,7 @@ def _stored(
         problem = outcome.problem
         if outcome.run is not None:
             try:
+                home.fetch("runs", outcome.run)
                 runs.append(load_run(home.runs / outcome.run))
                 warn_of_failures(runs[-1])
             except BenchError as error:

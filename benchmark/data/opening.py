@@ -16,6 +16,7 @@ def open_dataset(name: str, home: Home) -> Dataset:
     Raises :class:`UsageError` with the nearest names, and the command that prepares it where
     one is known.
     """
+    home.fetch("datasets", name)
     folder = home.datasets / name
     prepared = {path.name for path in dataset_folders(home)}
     if name in prepared:
@@ -32,6 +33,7 @@ def open_dataset(name: str, home: Home) -> Dataset:
 
 def ensure_dataset(name: str, home: Home) -> Dataset:
     """Open the dataset called ``name``; prepare a self-contained one on first use."""
+    home.fetch("datasets", name)
     if name not in SELF_CONTAINED or (home.datasets / name).exists():
         return open_dataset(name, home)
     from benchmark.data.preparing.prepare import prepare

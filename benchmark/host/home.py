@@ -1,12 +1,25 @@
-"""Where things are kept: ``--home``, else ``$UNIMP_BENCH_HOME``, else the platform's cache."""
+"""Where things are kept: ``--home``, else ``$UNIMP_BENCH_HOME``, else the platform's cache.
+
+Either may be an address (:mod:`benchmark.host.stores`): a home that machines share without a common
+file system. Its working copy on this machine lies below ``$UNIMP_BENCH_COPIES``, else in the
+platform's cache, and :mod:`benchmark.host.shared` copies between the two.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmark.errors import BenchError, UsageError
+from benchmark.host.stores import address_in
+
+if TYPE_CHECKING:
+    from benchmark.host.shared import Shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +27,37 @@ class Home:
     """Names the folder that holds prepared datasets, fitted models, runs and searches."""
 
     root: Path
+    address: str | None = None
+    """Where finished datasets, fits and runs are copied to and from; ``root`` is the working
+    copy."""
+
+    @property
+    def shared(self) -> Shared | None:
+        """Return what copies to and from the address, ``None`` for a home without one."""
+        return None if self.address is None else _shared(self.address, self.root)
+
+    def fetch(self, kind: str, name: str) -> None:
+        """Bring the working copy of a folder up to date; does nothing without an address."""
+        if (shared := self.shared) is not None:
+            shared.fetch(kind, name)
+
+    def send(self, kind: str, name: str) -> None:
+        """Copy a finished folder to the address; does nothing without one."""
+        if (shared := self.shared) is not None:
+            shared.send(kind, name)
+
+    def fetch_runs(self) -> None:
+        """Bring all runs up to date, once a process; does nothing without an address."""
+        if self.address is not None:
+            _fetch_runs(self.address, self.root)
+
+    def require_folder(self, command: str) -> None:
+        """Raise :class:`UsageError` where this is a home at an address."""
+        if self.address is not None:
+            raise UsageError(
+                f"{command} removes from a folder, not from {self.address!r}.",
+                fix="Remove there with the tools of that store; give a folder as --home here.",
+            )
 
     @property
     def datasets(self) -> Path:
@@ -64,12 +108,38 @@ class Home:
             ) from error
 
 
-def find_home(option: Path | None = None) -> Home:
-    """Return the home folder by the rule above; it need not exist yet.
+@cache
+def _shared(address: str, root: Path) -> Shared:
+    from benchmark.host.shared import Shared
+
+    return Shared(address, root)
+
+
+@cache
+def _fetch_runs(address: str, root: Path) -> None:
+    _shared(address, root).fetch_all("runs")
+
+
+def _working_copy(address: str) -> Path:
+    import platformdirs
+
+    given = os.environ.get("UNIMP_BENCH_COPIES")
+    copies = Path(given or platformdirs.user_cache_dir("unimp-bench-copies")).absolute()
+    last = re.sub(r"[^A-Za-z0-9.-]+", "-", address.rpartition("/")[2])[:60]
+    return copies / f"{last}-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
+
+
+def find_home(option: str | Path | None = None) -> Home:
+    """Return the home by the rule above; it need not exist yet.
 
     Raises :class:`UsageError` where it is a file.
     """
     variable = os.environ.get("UNIMP_BENCH_HOME")
+    address = address_in(option or variable or "")
+    if address is not None:
+        address = address.rstrip("/")
+        return Home(_working_copy(address), address)
+    option = None if option is None else Path(option)
     if option is not None:
         root = option.expanduser().absolute()
     elif variable:

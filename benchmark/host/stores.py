@@ -9,6 +9,7 @@ before an address is opened.
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import Any
 from benchmark.errors import BenchError, UsageError, in_one_line
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_LOST_SLASH = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/(.*)")
 
 
 def is_address(text: str) -> bool:
@@ -27,6 +29,20 @@ def is_address(text: str) -> bool:
 
 #: What the listings of stores say of a file's content or its last change, the surest first.
 _MARKS = ("ETag", "etag", "md5Hash", "content_md5", "LastModified", "mtime", "updated", "created")
+
+
+def address_in(path: str | Path) -> str | None:
+    """Return the address that ``path`` is, ``None`` for a folder of this machine.
+
+    A :class:`Path` made of an address has lost a slash, which is put back.
+    """
+    text = str(path)
+    if is_address(text):
+        return text
+    lost = _LOST_SLASH.match(text) if isinstance(path, Path) else None
+    if lost is None:
+        return None
+    return f"{lost[1]}://{'/' if lost[1] == 'file' else ''}{lost[2]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +103,42 @@ class Store:
         with self._asking():
             self._files.get_file(f"{self._root}/{path}" if path else self._root, str(to))
 
+    def names(self, below: str) -> list[str]:
+        """Return the names of the files directly in the folder ``below``, in order."""
+        with self._asking():
+            self._files.invalidate_cache()
+            try:
+                found = self._files.ls(f"{self._root}/{below}", detail=True)
+            except FileNotFoundError:
+                return []
+        return sorted(
+            str(said["name"]).rpartition("/")[2] for said in found if said["type"] == "file"
+        )
+
+    def read(self, path: str) -> bytes | None:
+        """Return the content of a small file, ``None`` where there is none."""
+        with self._asking():
+            try:
+                return bytes(self._files.cat_file(f"{self._root}/{path}"))
+            except FileNotFoundError:
+                return None
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write a small file: whoever reads it finds the old content or all of the new."""
+        place = f"{self._root}/{path}"
+        temporary = f"{place}.{uuid.uuid4().hex}.tmp"
+        with self._asking("written"):
+            self._files.makedirs(place.rpartition("/")[0], exist_ok=True)
+            self._files.pipe_file(temporary, content)
+            self._files.mv(temporary, place)
+
+    def send(self, file: Path, path: str) -> None:
+        """Copy ``file`` to ``path``, which nobody reads yet."""
+        place = f"{self._root}/{path}"
+        with self._asking("written"):
+            self._files.makedirs(place.rpartition("/")[0], exist_ok=True)
+            self._files.put_file(str(file), place)
+
     def _relative(self, path: str) -> str:
         relative = path.removeprefix(self._root).lstrip("/")
         if ".." in PurePosixPath(relative).parts or "\\" in relative:
@@ -97,7 +149,7 @@ class Store:
         return relative
 
     @contextmanager
-    def _asking(self) -> Iterator[None]:
+    def _asking(self, done: str = "read") -> Iterator[None]:
         """Stores fail in the ways of many packages: each becomes a :class:`BenchError`."""
         try:
             yield
@@ -105,6 +157,6 @@ class Store:
             raise
         except Exception as error:
             raise BenchError(
-                f"{self.address!r} cannot be read: {in_one_line(error)}.",
+                f"{self.address!r} cannot be {done}: {in_one_line(error)}.",
                 fix="Check the address, the network and your rights there.",
             ) from error

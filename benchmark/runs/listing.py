@@ -30,6 +30,7 @@ _SAID = ("model", "variant", "task", "data", "cohort", "perturb", "seed", "limit
 
 def run_folders(home: Home) -> Iterator[Path]:
     """Yield folders that are finished runs, or what is left of one, by name; links included."""
+    home.fetch_runs()
     if home.runs.is_dir():
         for folder in sorted(home.runs.iterdir()):
             hidden = folder.name.startswith(".") or folder.name.endswith(PARTIAL)

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TextIO
 
 from benchmark.data.dataset import Dataset
@@ -52,7 +51,7 @@ def divide(
             of_fit.setdefault(fit_of(spec, datasets[spec.data], home), []).append(at)
         except BenchError as error:
             refused[at] = Outcome(problem=str(error))
-    where, command = str(home.root), tuple(sys.argv)
+    where, command = home.address or str(home.root), tuple(sys.argv)
     work = [
         (Work(where, fit, tuple(_placed(specs[at]) for at in places), force, command), places)
         for fit, places in of_fit.items()
@@ -71,7 +70,7 @@ def _placed(spec: RunSpec) -> RunSpec:
 def perform(work: Work, results: TextIO) -> None:
     """Execute every run of ``work`` and write a line of :class:`Outcome` for each as it ends."""
     started = time.time()
-    home = find_home(Path(work.home))
+    home = find_home(work.home)
     for spec in work.specs:
         try:
             outcome = Outcome(run=_executed(spec, work, home, since=started))

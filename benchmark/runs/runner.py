@@ -35,7 +35,7 @@ from benchmark.models.building import BuiltModel, changed_settings, configure
 from benchmark.models.dividing import divide_settings
 from benchmark.models.from_file import split_name
 from benchmark.runs.account import energy_record, fit_with_account
-from benchmark.runs.fitting import Fitted
+from benchmark.runs.fitting import Fitted, fit_folder, fit_key
 from benchmark.runs.manifest import MANIFEST, EnergyRecord, Manifest, TuningRecord, excerpt
 from benchmark.runs.predictions import predict, shard_seconds
 from benchmark.runs.scoring import require_possible_scores, score_predictions, write_per_instance
@@ -66,9 +66,12 @@ def execute(
     home.check_writable()
     plan = plan_run(spec, dataset, home)
     folder, built = plan.folder, plan.built
+    if not force:
+        home.fetch("runs", folder.name)
     with locked(folder.with_name(f".{folder.name}.lock"), f"executing run {folder.name}"):
         if (folder / MANIFEST).is_file() and not force:
             note(f"{built.label} on {spec.task}: the stored run is used, {folder}.")
+            home.send("runs", folder.name)
             return load_run(folder)
         if force:
             since = time.time() if since is None else since
@@ -76,10 +79,11 @@ def execute(
         else:
             since = None
         try:
-            fitted, account = fit_with_account(built, dataset, spec.seed, home, since=since)
+            fitted, account = _fitted(built, dataset, spec.seed, home, since=since)
             _execute(plan, dataset, fitted, account)
         except OSError as error:
             raise cannot_write(folder, error) from error
+    home.send("runs", folder.name)
     return load_run(folder)
 
 
@@ -131,6 +135,23 @@ def plan_run(spec: RunSpec, dataset: Dataset, home: Home) -> Plan:
     named = replace(spec, settings=changed_settings(built, spec.settings))
     folder = home.runs / f"{named.slug()}-{sha256_json(identity)[:8]}"
     return Plan(spec, task, built, instances, identity, folder, chosen)
+
+
+def _fitted(
+    built: BuiltModel, dataset: Dataset, seed: int, home: Home, *, since: float | None
+) -> tuple[Fitted, Mapping[str, Any]]:
+    """The fit and its account, which another machine that shares the home may have made."""
+    key = fit_key(built, dataset, seed)
+    shared = home.shared
+    if shared is not None and since is None:
+        for name in shared.names("fitted"):
+            if name.endswith(f"-{key}"):
+                shared.fetch("fitted", name)
+    found = fit_with_account(built, dataset, seed, home, since=since)
+    stored = fit_folder(key, home)
+    if shared is not None and stored is not None:
+        shared.send("fitted", stored.name)
+    return found
 
 
 def check(spec: RunSpec) -> tuple[Task, BuiltModel]:

@@ -93,6 +93,7 @@ def _are_scores(value: Any) -> bool:
 
 def stored_runs(home: Home) -> Iterator[StoredRun]:
     """Yield every finished run of ``home``, by folder name. Unfinished ones have other names."""
+    home.fetch_runs()
     if not home.runs.is_dir():
         return
     for folder in sorted(home.runs.iterdir()):
@@ -130,6 +131,7 @@ def find_run(name: str, home: Home) -> StoredRun:
 
 
 def _finished(home: Home) -> list[str]:
+    home.fetch_runs()
     if not home.runs.is_dir():
         return []
     folders = (path for path in home.runs.iterdir() if (path / MANIFEST).is_file())

@@ -141,19 +141,17 @@ def _check_address(address: str) -> None:
         ) from error
 
 
-def require_same(client: Client, home: Path) -> None:
+def require_same(client: Client, home: Path | None) -> None:
     """Raise :class:`BenchError` where a worker has another version of anything, or another home.
+
+    ``home`` is the folder that all must see; ``None``: they share an address.
 
     A worker that comes later is told apart by the key of the fit
     (:mod:`benchmark.runs.performing`).
     """
     expected = versions()
-    probe = home / f".seen-by-workers-{uuid.uuid4().hex}"
-    probe.touch()
-    try:
-        answers = client.run(_described, str(probe), on_error="return")
-    finally:
-        probe.unlink(missing_ok=True)
+    with _probe(home) as probe:
+        answers = client.run(_described, probe, on_error="return")
     for worker, answer in sorted(answers.items()):
         if isinstance(answer, BaseException):
             raise BenchError(
@@ -174,12 +172,26 @@ def require_same(client: Client, home: Path) -> None:
         if not sees_home:
             raise BenchError(
                 f"Worker {worker} does not see the home folder {str(home)!r}.",
-                fix="Give a --home that all machines see at that path.",
+                fix="Give a --home that all machines see at that path, or an address.",
             )
 
 
-def _described(probe: str) -> tuple[dict[str, Any], bool]:
-    return versions(), os.path.exists(probe)
+@contextmanager
+def _probe(home: Path | None) -> Iterator[str | None]:
+    """A file in ``home`` that workers look for."""
+    if home is None:
+        yield None
+        return
+    probe = home / f".seen-by-workers-{uuid.uuid4().hex}"
+    probe.touch()
+    try:
+        yield str(probe)
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def _described(probe: str | None) -> tuple[dict[str, Any], bool]:
+    return versions(), probe is None or os.path.exists(probe)
 
 
 def require_resources(client: Client, wanted: Mapping[str, Resources]) -> None:

@@ -6,6 +6,7 @@ import importlib.util
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from typing import Any
 import psutil
 import pytest
 
-from benchmark.host.home import Home
+from benchmark.host.home import Home, find_home
 from benchmark.runs.performing import divide, perform
 from benchmark.runs.resources import parse_resources, resources_of
 from benchmark.runs.spec import RunSpec
@@ -212,6 +213,40 @@ def test_a_failing_run_stops_no_other_and_sees_no_gpu_that_it_did_not_ask_for(
     assert {each["model"] for each in json.loads(out)} == {"random", "popularity"}
     command = next(stored_runs(run_home)).manifest["command"]
     assert command.startswith("unimp-bench run --data sim-xs")
+
+
+@pytest.mark.slow
+def test_workers_without_a_common_folder_share_a_home_at_an_address(
+    cli, sim_xs, second_home, tmp_path, monkeypatch, request
+) -> None:
+    distributed = pytest.importorskip("distributed", reason="needs the extra cluster")
+    address = request.getfixturevalue("s3")
+    monkeypatch.setenv("UNIMP_BENCH_COPIES", str(tmp_path / "asking"))
+    asking = find_home(address)
+    shutil.copytree(sim_xs.folder, asking.datasets / "sim-xs")
+    asking.send("datasets", "sim-xs")
+    workers = {
+        at: {
+            "cls": distributed.Nanny,
+            "options": {
+                "nthreads": 1,
+                "env": {"UNIMP_BENCH_COPIES": str(tmp_path / f"worker{at}")},
+            },
+        }
+        for at in range(2)
+    }
+    scheduler = {"cls": distributed.Scheduler, "options": {"dashboard": False}}
+    words = ["run", "--data", "sim-xs", "--model", "random", "--model", "popularity"]
+    words += ["--task", "search", "--limit", "4"]
+    with distributed.SpecCluster(workers=workers, scheduler=scheduler) as cluster:
+        where = ["--home", address, "--scheduler", cluster.scheduler_address]
+        status, _, err = cli(*words, *where)
+    assert status == 0, err
+    assert len(list((tmp_path / "worker0").rglob("dataset.json"))) == 1
+    assert len(list((tmp_path / "worker1").rglob("dataset.json"))) == 1
+    assert cli(*words, home=second_home)[0] == 0
+    assert content(asking) == content(second_home)
+    assert len(content(asking)) == 2 * 3
 
 
 def command(home: Home, model: str, *words: str) -> list[str]:

@@ -32,6 +32,7 @@ def data_rm(
     from benchmark.runs.dataset_removal import describe_removal, remove_dataset
 
     place = find_home(home)
+    place.require_folder("data rm")
     described = describe_removal(name, place)
     if not (yes or dry_run):
         with output_to_stderr():

@@ -38,7 +38,9 @@ def runs_rm(
     from benchmark.host.home import find_home
     from benchmark.runs.removing import chosen_runs, remove_runs
 
-    folders = chosen_runs(run or [], filters, find_home(home))
+    place = find_home(home)
+    place.require_folder("runs rm")
+    folders = chosen_runs(run or [], filters, place)
     if folders and not (yes or dry_run):
         complain("\n".join(folder.name for folder in folders))
         many = "this run" if len(folders) == 1 else f"these {len(folders)} runs"

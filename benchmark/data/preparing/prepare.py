@@ -80,6 +80,7 @@ def prepare(
             fix="Use up to 100 letters, digits, dots, hyphens and underscores in --name.",
         )
     _check_reserved(name, source, source_params, split_params)
+    home.fetch("datasets", name)
     target = home.datasets / name
     _check_raw(source, raw, target)
     files = {} if source.needs_raw and raw is None else source.files(raw, source_params)
@@ -91,7 +92,9 @@ def prepare(
         "source_files": _hashes(files),
     }
     if target.exists() and not force:
-        return _told(_existing(target, request, compare_files=raw is not None))
+        existing = _existing(target, request, compare_files=raw is not None)
+        home.send("datasets", name)
+        return _told(existing)
     home.check_writable()
     with _unfinished(target) as folder:
         found = source.read(raw, source_params, on_error=on_error)
@@ -100,6 +103,7 @@ def prepare(
         check_losses(cleaned.notes, allow_loss)
         _write(folder, name, source, request, cleaned, split_params)
         _take_name(folder, target, force=force)
+    home.send("datasets", name)
     return _told(Dataset(target))
 
 

@@ -86,6 +86,8 @@ def collect(table: ResultTable, *, home: Home, data: str | None) -> Answers:
     shelf = RunShelf(home)
     if data is not None and data not in shelf.datasets:
         require_known_dataset(home, data)
+    for group in groups:
+        home.fetch("datasets", str(group.data))
     infos = {str(group.data): dataset_info(home, str(group.data)) for group in groups}
     simulated = {name: is_simulated(home, name) for name in infos}
     by_place: dict[tuple[str, int], Answer] = {}

@@ -48,6 +48,7 @@ def require_known_dataset(home: Home, name: str) -> None:
 
     A dataset is one that is prepared, or that a source prepares under that name.
     """
+    home.fetch("datasets", name)
     later = {*SELF_CONTAINED, *SOURCES}
     if dataset_info(home, name) is None and name not in later:
         raise unknown_name("dataset", name, {path.name for path in dataset_folders(home)} | later)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,35 +22,13 @@ FILES = {
 }
 
 
-@pytest.fixture
-def s3(monkeypatch) -> Iterator[str]:
-    """The address of a bucket of a server that this test starts."""
-    pytest.importorskip("s3fs", reason="needs the extra s3")
-    server = pytest.importorskip("moto.server", reason="needs moto[server]")
-    import s3fs
-
-    started = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    started.start()
-    try:
-        host, port = started.get_host_and_port()
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            monkeypatch.setenv(name, "testing")
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        s3fs.S3FileSystem.clear_instance_cache()
-        bucket = f"b-{uuid.uuid4().hex}"
-        s3fs.S3FileSystem().mkdir(bucket)
-        yield f"s3://{bucket}/raw"
-    finally:
-        started.stop()
-        s3fs.S3FileSystem.clear_instance_cache()
-
-
 @pytest.fixture(params=["memory", "file", "s3"])
 def address(request, tmp_path) -> str:
     """The address of a folder with :data:`FILES` in it."""
     places = {"memory": f"memory://{uuid.uuid4().hex}", "file": f"file://{tmp_path}/there"}
-    where = request.getfixturevalue("s3") if request.param == "s3" else places[request.param]
+    where = (
+        f"{request.getfixturevalue('s3')}/raw" if request.param == "s3" else places[request.param]
+    )
     for name, content in FILES.items():
         put(f"{where}/{name}", content)
     return where

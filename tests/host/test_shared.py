@@ -1,0 +1,110 @@
+"""A home at an address: what one machine finished, another finds whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmark.errors import BenchError
+from benchmark.host.home import Home, find_home
+
+fsspec = pytest.importorskip("fsspec")
+
+
+@pytest.fixture(params=["memory", "file", "s3"])
+def address(request, tmp_path) -> str:
+    places = {"memory": f"memory://{uuid.uuid4().hex}", "file": f"file://{tmp_path}/there"}
+    return request.getfixturevalue("s3") if request.param == "s3" else places[request.param]
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch) -> Callable[[str, str], Home]:
+    """``machine(name, address)``: that home as a machine with a working copy of its own sees it."""
+
+    def machine(name: str, address: str) -> Home:
+        monkeypatch.setenv("UNIMP_BENCH_COPIES", str(tmp_path / name))
+        return find_home(address)
+
+    return machine
+
+
+def leave(home: Home, name: str, **files: str) -> None:
+    for file, text in files.items():
+        path = home.runs / name / file.replace("_", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def held(home: Home, name: str) -> dict[str, str]:
+    folder = home.runs / name
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in files}
+
+
+def test_a_folder_that_one_machine_sent_is_the_same_on_another(address, machine) -> None:
+    first, second = machine("first", f"{address}/home/"), machine("second", f"{address}/home")
+    assert first.root != second.root
+    second.fetch("runs", "r=1")
+    assert not second.runs.exists()
+    leave(first, "r=1", a="1", b_c="2")
+    first.send("runs", "r=1")
+    second.fetch("runs", "r=1")
+    assert held(second, "r=1") == {"a": "1", "b/c": "2"}
+    # Another writer of that name: the later one counts, and is whole.
+    leave(second, "r=1", a="3")
+    shutil.rmtree(second.runs / "r=1" / "b")
+    second.send("runs", "r=1")
+    shared = machine("third", f"{address}/home").shared
+    assert shared is not None
+    assert shared.names("runs") == ["r=1"]
+    shared.fetch_all("runs")
+    first.fetch("runs", "r=1")
+    for home in (first, machine("third", f"{address}/home")):
+        assert held(home, "r=1") == {"a": "3"}
+
+
+def test_half_an_upload_and_a_spoilt_one_are_not_taken(machine, monkeypatch) -> None:
+    address = f"memory://{uuid.uuid4().hex}"
+    first, second = machine("first", address), machine("second", address)
+    leave(first, "r", a="1", b="2")
+    with monkeypatch.context() as broken:
+        broken.setattr("benchmark.host.stores.Store.write", lambda *_: 1 / 0)  # killed before it
+        with pytest.raises(ZeroDivisionError):
+            first.send("runs", "r")
+    second.fetch("runs", "r")
+    assert not second.runs.exists()
+    first.send("runs", "r")
+    files, root = fsspec.core.url_to_fs(address)
+    (file,) = (path for path in files.find(root) if path.endswith("/b"))
+    files.pipe_file(file, b"3")
+    with pytest.raises(BenchError, match="/b is not as it was written"):
+        second.fetch("runs", "r")
+    assert not (second.runs / "r").exists()
+
+
+def test_what_one_machine_ran_another_reports_and_goes_on_from(
+    machine, sim_xs, cli, tmp_path, monkeypatch
+) -> None:
+    address = f"memory://{uuid.uuid4().hex}"
+    monkeypatch.delenv("UNIMP_BENCH_HOME", raising=False)
+    first = machine("first", address)
+    shutil.copytree(sim_xs.folder, first.datasets / "sim-xs")
+    first.send("datasets", "sim-xs")
+    words = ["--model", "popularity", "--task", "search", "--data", "sim-xs", "--home", address]
+    status, _, err = cli("run", *words, "--limit", "4")
+    assert status == 0, err
+    machine("second", address)
+    status, out, err = cli("runs", "list", "--json", "--home", address)
+    (row,) = json.loads(out)
+    assert Path(row["run"]).is_relative_to(tmp_path / "second")
+    status, out, err = cli("run", *words, "--limit", "4")
+    assert (status, "the stored run is used" in err) == (0, True)
+    status, out, err = cli("run", *words, "--limit", "5")
+    assert (status, "the stored fit is used" in err) == (0, True)
+    status, out, err = cli("runs", "rm", "--yes", row["id"], "--home", address)
+    assert (status, f"not from '{address}'" in err) == (2, True)
