@@ -83,6 +83,6 @@ MODELS = (
             "dropout": {"low": 0.0, "high": 0.4},
         },
         # Where nothing passed the first stage, the others have nothing to begin with.
-        brief={"epochs": 1, "most_rows": 600, "encoder_steps": 20, "image_token_steps": 20},
+        brief={"epochs": 1, "most_rows": 240, "encoder_steps": 20, "image_token_steps": 20},
     ),
 )

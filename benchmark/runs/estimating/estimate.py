@@ -247,7 +247,7 @@ class _Group:
             return found, 0.0
         # A stage that was ended early left nothing to go on from: a fit of few rows goes through.
         brief = configure(built.asked, {**built.config, **built.entry.brief})
-        short = self._try(plans, seed, None, dict(brief.config))
+        short = self._try(plans, seed, None, dict(brief.config), cut=False)
         seen = {stage.label for stage in found.stages}
         later = [stage for stage in short.stages if stage.label not in seen]
         rest = sum(stage.expected() or 0.0 for stage in later)
@@ -258,13 +258,19 @@ class _Group:
         return found, rest
 
     def _try(
-        self, plans: Sequence[Plan], seed: int, fit: Path | None, settings: Mapping[str, Any]
+        self,
+        plans: Sequence[Plan],
+        seed: int,
+        fit: Path | None,
+        settings: Mapping[str, Any],
+        *,
+        cut: bool = True,
     ) -> Measured:
         specs = [
             replace(plan.spec, model=plan.built.asked, settings=settings, tuned=False, seed=seed)
             for plan in plans
         ]
-        return measure(specs, self._dataset, self._home, fit, self._seconds)
+        return measure(specs, self._dataset, self._home, fit, self._seconds, cut=cut)
 
     def _fit_figure(self, found: Measured, rest: float) -> Figure:
         """The seconds of the whole fit: as seen, and beyond that what is extrapolated."""

@@ -60,18 +60,25 @@ class Measured:
 
 
 def measure(
-    specs: Sequence[RunSpec], dataset: Dataset, home: Home, fit: Path | None, seconds: float
+    specs: Sequence[RunSpec],
+    dataset: Dataset,
+    home: Home,
+    fit: Path | None,
+    seconds: float,
+    *,
+    cut: bool = True,
 ) -> Measured:
     """Try the fit behind ``specs``, of one model, dataset and seed, and ask some instances of each.
 
-    A stored ``fit`` is taken instead. Stages are watched for ``seconds`` each. Nothing stays
-    behind, in ``home`` or elsewhere.
+    A stored ``fit`` is taken instead. Stages are watched for ``seconds`` each, unless none is to be
+    ``cut`` short. Nothing stays behind, in ``home`` or elsewhere.
     """
     with mirrored(home, dataset, fit) as mirror, tempfile.TemporaryFile() as said:
         request = {
             "home": str(mirror.root),
             "cells": [_for_json(spec) for spec in specs],
             "seconds": seconds,
+            "cut": cut,
         }
         process = subprocess.Popen(
             [sys.executable, "-m", "benchmark.runs.estimating.probe"],

@@ -7,6 +7,7 @@ standard output, which whatever the model prints does not reach. It may be kille
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import time
@@ -53,9 +54,9 @@ def main() -> None:
 
 
 def answer(request: Mapping[str, Any], say: Say) -> None:
-    """Fit and ask as ``request`` says: ``home, cells`` (fields of a spec), ``seconds``.
+    """Fit and ask as ``request`` says: ``home, cells`` (fields of a spec), ``seconds, cut``.
 
-    All cells are of one model, dataset and seed.
+    All cells are of one model, dataset and seed. With ``cut``, stages end after some ``seconds``.
     """
     home = Home(Path(request["home"]))
     specs = [RunSpec(**cell) for cell in request["cells"]]
@@ -63,7 +64,7 @@ def answer(request: Mapping[str, Any], say: Say) -> None:
         dataset = open_dataset(specs[0].data, home)
         plans = [plan_run(spec, dataset, home) for spec in specs]
         say({"kind": "fitting"})
-        with watched(Pacer(say, request["seconds"])):
+        with watched(Pacer(say, request["seconds"] if request["cut"] else math.inf)):
             fitted = fit_or_load(plans[0].built, dataset, specs[0].seed, home)
     except (Exception, SystemExit) as error:
         say({"kind": "failed", "why": _reason(error)})

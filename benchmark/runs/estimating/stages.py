@@ -64,12 +64,12 @@ class Pacer:
         self,
         say: Callable[[Mapping[str, Any]], None],
         seconds: float,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._say = say
         self._seconds = seconds
-        self._clock = clock
-        self._start = clock()
+        self._clock = clock or time.monotonic
+        self._start = self._clock()
         self._open: list[Bar] = []
         self._stage = Stage("", None, 0.0)
         self._steps = 0
