@@ -180,6 +180,7 @@ class Verifier:
                 on_rescored=keeper,
                 known=self._opened,
                 catalogue=self._catalogue,
+                boards=self._boards,
             )
         except BenchError as error:
             return _refused(path, "unreadable", error.message.replace("\n", " "))

@@ -70,13 +70,12 @@ def examples_of(asked: Asked, rescored: Rescored, metric: Metric) -> tuple[Shown
     """Return the drawn instances of a run with its answers, scored by ``metric``."""
     rows = drawn(rescored.users)
     open_data = bool(asked.dataset.info.get("simulated"))
-    targets = asked.instances.targets
     statistics = rescored.statistics[metric.name]
     return tuple(
         _shown(
             asked.instances[row],
             answered,
-            targets[row],
+            asked.instances[row : row + 1].targets[0],
             _value(metric, statistics[row]),
             open_data=open_data,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any, cast
 
 import pyarrow as pa
@@ -36,24 +36,13 @@ def id_problems(table: pa.Table, asked: FrozenInstances | None, where: str) -> l
     """Check that every instance is answered exactly once, under its user's name."""
     ids, users = table["instance_id"].to_pylist(), table["user_id"].to_pylist()
     found: list[Finding] = []
-    seen: set[str] = set()
+    seen: set[str | None] = set()
     owners = None if asked is None else dict(zip(asked.ids, asked.users, strict=True))
     for row, (instance_id, user_id) in enumerate(zip(ids, users, strict=True)):
-        here = place(where, f"row {row}")
-        if instance_id is None or user_id is None:
-            found.append(Finding("id-missing", here, "A row has no instance or user id."))
-        elif len(instance_id) > limits.ID_CHARACTERS or len(user_id) > limits.ID_CHARACTERS:
-            most = limits.ID_CHARACTERS
-            found.append(Finding("id-length", here, f"An id has more than {most} characters."))
-        elif instance_id in seen:
-            message = f"The instance {shown(instance_id)} is answered twice."
-            found.append(Finding("instance-repeated", here, message))
-        elif owners is not None and instance_id not in owners:
-            message = f"The dataset does not ask {shown(instance_id)}."
-            found.append(Finding("instance-unknown", here, message))
-        elif owners is not None and owners[instance_id] != user_id:
-            message = f"{shown(instance_id)} belongs to another user than {shown(user_id)}."
-            found.append(Finding("user-wrong", here, message))
+        problem = _id_problem(instance_id, user_id, seen, owners)
+        if problem is not None:
+            code, message = problem
+            found.append(Finding(code, place(where, f"row {row}"), message))
         seen.add(instance_id)
     if owners is not None:
         missing = [instance_id for instance_id in owners if instance_id not in seen]
@@ -62,6 +51,26 @@ def id_problems(table: pa.Table, asked: FrozenInstances | None, where: str) -> l
             for instance_id in missing
         ]
     return found
+
+
+def _id_problem(
+    instance_id: str | None,
+    user_id: str | None,
+    seen: Set[str | None],
+    owners: Mapping[str, str] | None,
+) -> Problem | None:
+    if instance_id is None or user_id is None:
+        return "id-missing", "A row has no instance or user id."
+    if len(instance_id) > limits.ID_CHARACTERS or len(user_id) > limits.ID_CHARACTERS:
+        return "id-length", f"An id has more than {limits.ID_CHARACTERS} characters."
+    if instance_id in seen:
+        return "instance-repeated", f"The instance {shown(instance_id)} is answered twice."
+    if owners is not None and instance_id not in owners:
+        return "instance-unknown", f"The dataset does not ask {shown(instance_id)}."
+    if owners is not None and owners[instance_id] != user_id:
+        message = f"{shown(instance_id)} belongs to another user than {shown(user_id)}."
+        return "user-wrong", message
+    return None
 
 
 def answer_problems(
@@ -128,22 +137,22 @@ def _last_word(
 def _ids(items: Sequence[str], known: Callable[[str], bool] | None) -> Problem | None:
     if len(items) > limits.ANSWER_ITEMS:
         return "answer-length", f"has {len(items)} items, at most {limits.ANSWER_ITEMS} allowed"
-    for item in items:
-        if len(item) > limits.ID_CHARACTERS:
-            return "id-length", f"names an item by {len(item)} characters"
-    repeated = first_repeated(items)
-    if repeated is not None:
-        return "item-repeated", f"has the item {shown(repeated)} twice"
-    if known is not None:
-        for item in items:
-            if not known(item):
-                return "item-unknown", f"has the item {shown(item)}, which the catalogue lacks"
+    longest = max(map(len, items), default=0)
+    if longest > limits.ID_CHARACTERS:
+        return "id-length", f"names an item by {longest} characters"
+    if len(set(items)) < len(items):
+        return "item-repeated", f"has the item {shown(first_repeated(items))} twice"
+    if known is not None and not all(map(known, items)):
+        unknown = next(item for item in items if not known(item))
+        return "item-unknown", f"has the item {shown(unknown)}, which the catalogue lacks"
     return None
 
 
 def _finite(scores: Sequence[float]) -> Problem | None:
-    wrong = next((score for score in scores if not math.isfinite(score)), None)
-    return None if wrong is None else ("score-not-finite", f"has the score {wrong}")
+    if all(map(math.isfinite, scores)):
+        return None
+    wrong = next(score for score in scores if not math.isfinite(score))
+    return "score-not-finite", f"has the score {wrong}"
 
 
 def _ranking(
@@ -160,10 +169,9 @@ def _ranking(
     for earlier, later in itertools.pairwise(scores):
         if later > earlier:
             return "scores-increase", f"has the score {later:g} after {earlier:g}"
-    if instance is not None:
-        for item in items:
-            if item in instance.exclude:
-                return "item-excluded", f"has the item {shown(item)}, which the user already had"
+    if instance is not None and not instance.exclude.isdisjoint(items):
+        had = next(item for item in items if item in instance.exclude)
+        return "item-excluded", f"has the item {shown(had)}, which the user already had"
     return None
 
 

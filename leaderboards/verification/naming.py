@@ -1,26 +1,25 @@
 """Checks a submission's names against the models that are listed here.
 
 A name of ours promises our code, our variants and our settings; a name that is taken for one of
-ours promises them too.
+ours promises them too. ``known`` are the listed models, by name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 
 from benchmark.errors import BenchError, UsageError
 from benchmark.models.building import BuiltModel, configure
-from benchmark.models.registered import entries
+from benchmark.models.registered import ModelEntry
 from leaderboards.submission.confusable import skeleton
 from leaderboards.submission.findings import Finding, place, shown
 from leaderboards.submission.schema import MANIFEST, Submission, SubmittedRun
 
 
-def name_problems(submission: Submission) -> Iterator[Finding]:
+def name_problems(submission: Submission, known: Mapping[str, ModelEntry]) -> Iterator[Finding]:
     """Yield a finding for a model name that looks like a listed one, and for a listed one whose
     variant does not exist."""
-    known = entries()
     if submission.model not in known:
         listed = {skeleton(name): name for name in known}
         if (name := listed.get(skeleton(submission.model))) is not None:
@@ -31,13 +30,15 @@ def name_problems(submission: Submission) -> Iterator[Finding]:
         yield Finding("variant-unknown", place(MANIFEST, "variant"), message)
 
 
-def code_problems(submission: Submission, run: SubmittedRun, where: str) -> Iterator[Finding]:
+def code_problems(
+    submission: Submission, run: SubmittedRun, where: str, known: Mapping[str, ModelEntry]
+) -> Iterator[Finding]:
     """Yield findings for a run under a listed name that the listed model cannot have made.
 
     A file of one's own under that name, a task or settings that the model does not take are
     refused.
     """
-    entry = entries().get(submission.model)
+    entry = known.get(submission.model)
     variant = submission.variant
     if entry is None or (variant is not None and variant not in entry.variants):
         return
@@ -58,12 +59,14 @@ def code_problems(submission: Submission, run: SubmittedRun, where: str) -> Iter
         return
 
 
-def code_doubts(submission: Submission, run: SubmittedRun, where: str) -> Iterator[Finding]:
+def code_doubts(
+    submission: Submission, run: SubmittedRun, where: str, known: Mapping[str, ModelEntry]
+) -> Iterator[Finding]:
     """Yield a warning for a run under a listed name by another code than this version's.
 
     Versions differ, so it is no more than a doubt, for answers that nothing else confirms.
     """
-    if submission.model not in entries() or run.file is not None:
+    if submission.model not in known or run.file is not None:
         return
     try:
         built = _built(submission.label)

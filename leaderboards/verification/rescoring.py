@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -143,8 +144,9 @@ def gate_problems(
     run: SubmittedRun, instances: FrozenInstances | None, where: str
 ) -> Iterator[Finding]:
     """Yield a finding for claimed scores that no predictions can have together."""
-    single = instances is not None and all(
-        not isinstance(target, tuple) or len(target) == 1 for target in instances.targets
+    positives = None if instances is None else instances.positives
+    single = instances is not None and (
+        positives is None or bool((np.diff(positives[1]) == 1).all())
     )
     scores = {name: score.value for name, score in run.scores.items()}
     for violation in gates.problems(

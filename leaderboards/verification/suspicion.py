@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,7 +18,7 @@ from benchmark.errors import BenchError
 from benchmark.host.home import Home
 from benchmark.metrics.families import family_of
 from benchmark.models.building import configure
-from benchmark.models.registered import entries
+from benchmark.models.registered import ModelEntry, entries
 from benchmark.runs.fitting import fit_or_load
 from benchmark.runs.predictions import predict
 from benchmark.stats import FEWEST_USERS, Score
@@ -85,10 +86,15 @@ class Catalogue:
         self._ceilings: dict[str, Mapping[str, Score]] = {}
         self._labels: dict[str, dict[str, str]] = {}
 
+    @cached_property
+    def listed(self) -> Mapping[str, ModelEntry]:
+        """Return the listed models, by name: finding what is installed takes a while."""
+        return entries()
+
     def ceiling(self, task: str, asked: Asked) -> Mapping[str, Score] | None:
         """Return the scores of :data:`CEILING`; ``None`` of data that are not simulated, and of
         tasks that it does not answer."""
-        if not asked.dataset.info["simulated"] or task not in entries()[CEILING].tasks:
+        if not asked.dataset.info["simulated"] or task not in self.listed[CEILING].tasks:
             return None
         key = asked.instances.sha256
         if key not in self._ceilings:
@@ -107,7 +113,7 @@ class Catalogue:
         key = asked.instances.sha256
         if key not in self._labels:
             found: dict[str, str] = {}
-            for label in _quick(task):
+            for label in self._quick(task):
                 with suppress(BenchError):  # this data lacks what the model looks at
                     answers = self._answers(label, task, asked)
                     found.setdefault(tables.fingerprint(answers, task), label)
@@ -130,12 +136,11 @@ class Catalogue:
             )
             return pq.read_table(path)
 
-
-def _quick(task: str) -> Iterator[str]:
-    """Labels of the listed models, and of their variants, that answer ``task`` without a fit to
-    speak of."""
-    for entry in entries().values():
-        quick = (entry.role == "trivial" and entry.cost == 0) or entry.name in _ALSO_QUICK
-        if quick and task in entry.tasks and entry.why_not() is None:
-            yield entry.name
-            yield from (f"{entry.name}:{variant}" for variant in entry.variants)
+    def _quick(self, task: str) -> Iterator[str]:
+        """Labels of the listed models, and of their variants, that answer ``task`` without a fit to
+        speak of."""
+        for entry in self.listed.values():
+            quick = (entry.role == "trivial" and entry.cost == 0) or entry.name in _ALSO_QUICK
+            if quick and task in entry.tasks and entry.why_not() is None:
+                yield entry.name
+                yield from (f"{entry.name}:{variant}" for variant in entry.variants)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -94,14 +94,15 @@ def verify(
     on_rescored: Listener | None = None,
     known: local_data.Found | None = None,
     catalogue: Catalogue | None = None,
+    boards: Sequence[Board] | None = None,
 ) -> Verification:
     """Check the submission at ``path``, a folder or a zip archive.
 
     ``strict`` turns warnings into problems. ``reproduce`` names a model, as ``run --model``
     does, that is fitted here and asked a sample; its code is run. ``on_rescored`` gets the
-    statistics, which are too large to be kept for a caller who does not ask. ``known``
-    and ``catalogue`` are for callers who verify many submissions, so that a dataset is opened
-    and listed models are asked once. Raises
+    statistics, which are too large to be kept for a caller who does not ask. ``known``,
+    ``catalogue`` and ``boards`` (by default ours) are for callers who verify many submissions, so
+    that a dataset is opened, listed models are asked and boards are read once. Raises
     :class:`UsageError` when there is nothing at ``path`` and :class:`BenchError` when that
     model fails.
     """
@@ -110,7 +111,7 @@ def verify(
     context = _Context(
         home,
         reproduce,
-        load_boards(),
+        load_boards() if boards is None else boards,
         on_rescored,
         known,
         catalogue or Catalogue(home),
@@ -146,7 +147,7 @@ class _Context:
 
     home: Home
     reproduce: str | None
-    boards: list[Board]
+    boards: Sequence[Board]
     on_rescored: Listener | None
     known: local_data.Found | None
     catalogue: Catalogue
@@ -162,13 +163,14 @@ def _check(
         if submission is None:
             return
         result.submission = submission
+        listed = context.catalogue.listed
         yield from _file_problems(opened.files, submission)
-        yield from naming.name_problems(submission)
+        yield from naming.name_problems(submission, listed)
         checks = []
         for number, run in enumerate(submission.runs):
             if run.predictions in opened.files:
                 where = place(MANIFEST, "runs", number)
-                yield from naming.code_problems(submission, run, where)
+                yield from naming.code_problems(submission, run, where, listed)
                 check = _Run(run, submission, where, context)
                 yield from check.ask()
                 if check.sound:
@@ -295,7 +297,7 @@ class _Run:
         label = catalogue.label_of(rescored.fingerprint, run.task, asked)
         yield from suspicion.known_answers(self._submission.model, label, where)
         if label != self._submission.label:
-            yield from naming.code_doubts(self._submission, run, where)
+            yield from naming.code_doubts(self._submission, run, where, catalogue.listed)
         if self._context.reproduce is not None:
             found = reproducing.rerun(
                 run,
