@@ -18,20 +18,11 @@ from benchmark.host.home import Home
 from benchmark.metrics import metric_named
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.metrics.families import is_variant
-from benchmark.runs.manifest import excerpt
+from benchmark.runs.manifest import SAME_INSTANCES, excerpt
 from benchmark.runs.store import PerInstance, StoredRun, read_per_instance
 from benchmark.stats import paired_difference, paired_effect
 from benchmark.tasks import TASKS
 
-#: Manifest entry -> what two runs must share, in words; in order of what explains the rest.
-_SHARED = {
-    "task": "tasks",
-    "data": "datasets",
-    "dataset_sha256": "versions of the dataset",
-    "cohort": "cohorts",
-    "limit": "--limit values",
-    "instances_sha256": "instances",
-}
 #: Scores of one instance closer than this are a tie.
 _TIE = 1e-12
 
@@ -60,7 +51,7 @@ def pair(a: StoredRun, b: StoredRun, names: tuple[str, ...] = ()) -> Pair:
         raise UsageError(
             f"Run {a.folder.name!r} was given twice.", fix="Give two different runs to compare."
         )
-    for key, what in _SHARED.items():
+    for key, what in SAME_INSTANCES.items():
         one, other = (excerpt(run.manifest, [key])[key] for run in (a, b))
         if one != other:
             raise UsageError(

@@ -23,7 +23,7 @@ from benchmark.exports.ids import NOTHING, written, written_lists
 from benchmark.host.files import sha256_file
 from benchmark.host.home import Home
 from benchmark.predictions import Ranking
-from benchmark.runs.manifest import excerpt
+from benchmark.runs.manifest import SAME_INSTANCES, excerpt
 from benchmark.runs.store import PREDICTIONS, StoredRun
 from benchmark.tasks import TASKS
 
@@ -33,15 +33,6 @@ _TOGETHER = 1 << 16
 _APART, _LEAST_APART = 2.0**-20, 1e-30
 #: Larger scores than this are written as this.
 _LARGEST = 1e38
-#: Manifest entry -> what runs in one folder share, in words.
-_SHARED = {
-    "task": "tasks",
-    "data": "datasets",
-    "dataset_sha256": "versions of the dataset",
-    "cohort": "cohorts",
-    "limit": "--limit values",
-    "instances_sha256": "instances",
-}
 
 
 @dataclass(frozen=True)
@@ -92,7 +83,7 @@ def asked_by(runs: Sequence[StoredRun], home: Home) -> Asked:
     first = runs[0]
     for run in runs:
         _check_ranks(run)
-        for key, what in _SHARED.items():
+        for key, what in SAME_INSTANCES.items():
             one, other = (excerpt(each.manifest, [key])[key] for each in (first, run))
             if one != other:
                 raise UsageError(
@@ -202,10 +193,9 @@ def _rows(frame: pl.DataFrame, told: Told) -> pl.DataFrame:
 def set_apart(scores: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return ``scores`` (n, k), best first, as 32-bit numbers that fall strictly along a row.
 
-    Their size is at most 1e38.
-    trec_eval keeps 32 bits of a score, and of items with equal scores it takes the last id first.
-    A score that is not less than the one before it by 2 ** -20 of that one's size is lowered until
-    it is; others stay.
+    ``scores`` lie between -1e38 and 1e38. trec_eval keeps 32 bits of a score, and of items with
+    equal scores it takes the last id first. A score that is not less than the one before it by
+    2 ** -20 of that one's size is lowered until it is; others stay.
     """
     apart = scores.copy()
     for column in range(1, apart.shape[1]):

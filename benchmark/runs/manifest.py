@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 MANIFEST = "manifest.json"
+#: Entry -> what runs of the same instances share, in words; in order of what explains the rest.
+SAME_INSTANCES = {
+    "task": "tasks",
+    "data": "datasets",
+    "dataset_sha256": "versions of the dataset",
+    "cohort": "cohorts",
+    "limit": "--limit values",
+    "instances_sha256": "instances",
+}
 
 
 class TuningRecord(TypedDict):
