@@ -47,7 +47,7 @@ ORDER = {
     """,
     "benchmark.runs": """
         spec manifest store filters tuned ranked fitting predictions scoring account costs runner
-        listing cache removing dataset_removal estimating
+        resources work performing workers listing cache removing dataset_removal estimating
     """,
     "benchmark.report.figures": """
         drawing page tabled journals generation tuning cost dots ranks robustness learning making
