@@ -40,7 +40,7 @@ class Score:
     name: str
     value: float
     stands_in: bool = False
-    """Whether it stands in for the task's metric, as the likelihood of what is generated does."""
+    """Whether it says too little of the task's metric to choose an epoch beside other scores."""
 
 
 #: Scores the network behind a reader on a fixed set of validation examples.
@@ -232,12 +232,12 @@ def target_items(example: Example) -> tuple[str, ...]:
     return example.target
 
 
-def likelihood(rows: Sequence[Row]) -> Scorer:
+def likelihood(rows: Sequence[Row], *, stands_in: bool = False) -> Scorer:
     """Score by the geometric mean probability of ``rows``' target tokens: no generation."""
 
     def score(reader: Reader) -> Score:
         value = float(np.exp(reader.log_likelihoods(rows).mean()))
-        return Score("likelihood", value, stands_in=True)
+        return Score("likelihood", value, stands_in=stands_in)
 
     return score
 

@@ -109,7 +109,11 @@ class ImageGenerationTask(UniMPTask[ImageGenerationInstance]):
         return DrawingExamples(data, interactions)
 
     def scorer(self, data: TaskData, examples: Sequence[Example], *, window: int) -> Scorer | None:
-        """Score by the geometric mean probability of an image token of the true photos."""
+        """Score by the geometric mean probability of an image token of the true photos.
+
+        They are asked for behind other items that the query fits, as no search has been made, so
+        the score says little of a drawing: it stands in.
+        """
         catalogue = data.view.catalogue
         fitting = items_by_query(catalogue)
         rows = []
@@ -124,7 +128,7 @@ class ImageGenerationTask(UniMPTask[ImageGenerationInstance]):
                 catalogue[alike[(number + step) % len(alike)]] for step in range(RETRIEVED)
             ]
             rows.append(drawing_row(data.template, instance, retrieved, answer=answer))
-        return likelihood(rows) if rows else None
+        return likelihood(rows, stands_in=True) if rows else None
 
     def predict(
         self, answerer: Answerer, instances: Sequence[ImageGenerationInstance]

@@ -371,8 +371,8 @@ def joint_score(scores: Sequence[Score]) -> float:
     """Return the geometric mean of the tasks' ``scores``, unlike as these are.
 
     Each counts by how much better it is than before: in an arithmetic mean an F1 of 0.8 moves
-    more than an NDCG of 0.1 can. A likelihood that stands in for a metric does not count beside
-    metrics: it rises many times over, and long after rankings are past their best.
+    more than an NDCG of 0.1 can. The likelihood of drawings does not count beside others: it rises
+    many times over, and long after rankings are past their best.
     """
     deciding = [s.value for s in scores if not s.stands_in] or [s.value for s in scores]
     return math.exp(sum(math.log(max(value, 1e-6)) for value in deciding) / len(deciding))

@@ -321,7 +321,7 @@ def test_an_epoch_is_scored_by_what_its_tasks_gain_relatively():
     assert 0 < score(0.0, 1.0) < 0.01
 
 
-def test_a_likelihood_chooses_an_epoch_only_where_no_metric_does():
+def test_what_stands_in_chooses_an_epoch_only_where_nothing_else_does():
     metric, likelihood = Score("NDCG@5", 0.2), Score("likelihood", 0.01, stands_in=True)
     assert joint_score([metric, likelihood]) == pytest.approx(0.2)
     assert joint_score([likelihood]) == pytest.approx(0.01)
