@@ -11,7 +11,7 @@ from benchmark.compare.learnable import Learned
 from benchmark.report.contents import ReportCell, ReportColumn, ReportRow
 from benchmark.report.filling.answers import Answer, Answers
 from benchmark.report.filling.availability import sentences
-from benchmark.report.formats.sheet import INTERVAL_NOTE
+from benchmark.report.formats.sheet import INTERVAL_NOTE, PAPER_NOTE, PAPERS_NUMBERS
 from benchmark.report.table.paper import violations
 from benchmark.report.table.specification import ResultTable
 from benchmark.runs.store import StoredRun, is_tuned
@@ -123,10 +123,7 @@ def _legends(table: ResultTable, cells: Sequence[ReportCell]) -> Iterator[str]:
     if table.published is not None:
         yield f"published: {table.published}."
     if any(cell.paper_data is not None for cell in cells):
-        yield (
-            "paper: the number the paper prints, on its own data; not comparable with the "
-            "measured one."
-        )
+        yield PAPER_NOTE
 
 
 def _impossible(
@@ -146,7 +143,7 @@ def _impossible(
         if systems:
             where = f" for {task} on {data}" if len(by_place) > 1 else ""
             yield (
-                f"The paper's numbers{where} that no predictions at all can have together (one "
+                f"{PAPERS_NUMBERS}{where} that no predictions at all can have together (one "
                 f"positive a ranking, rounding allowed for): {', '.join(systems)}."
             )
 

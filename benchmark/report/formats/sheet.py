@@ -18,6 +18,12 @@ SHARE_HEADING = "share"
 ABSENT = "-"
 #: What the numbers in brackets are.
 INTERVAL_NOTE = "[low, high]: 95% interval, bootstrap over users."
+#: Stands where a number of the paper does.
+PAPER_NOTE = (
+    "paper: the number the paper prints, on its own data; not comparable with the measured one."
+)
+#: How a note on them begins.
+PAPERS_NUMBERS = "The paper's numbers"
 
 #: What stands behind ±.
 SPREAD_NOTE = "±: standard deviation over seeds."
@@ -155,12 +161,20 @@ def sheet_of(report: Report, style: TableStyle | None = None) -> Sheet:
         row_heading="system" if any(row.model for row in report.rows) else "dataset",
         rows=tuple(row.system for row in report.rows),
         blocks=tuple(blocks),
-        notes=(*report.notes, *([SPREAD_NOTE] if spread else [])),
+        notes=(*_notes(report, style), *([SPREAD_NOTE] if spread else [])),
         commands=report.missing,
         name=report.table,
         keep_intervals=style.intervals is True,
     )
     return without_intervals(sheet) if style.intervals is False else sheet
+
+
+def _notes(report: Report, style: TableStyle) -> tuple[str, ...]:
+    """Those of ``report``; without the paper's numbers nothing is said of them."""
+    if style.paper:
+        return report.notes
+    of_paper = (PAPER_NOTE, PAPERS_NUMBERS)
+    return tuple(note for note in report.notes if not note.startswith(of_paper))
 
 
 def without_intervals(sheet: Sheet) -> Sheet:

@@ -15,7 +15,13 @@ from benchmark.report.build import build_report
 from benchmark.report.contents import Report, ReportCell, ReportColumn, ReportRow
 from benchmark.report.formats.latex import escaped
 from benchmark.report.formats.render import render
-from benchmark.report.formats.sheet import INTERVAL_NOTE, TableStyle
+from benchmark.report.formats.sheet import (
+    INTERVAL_NOTE,
+    PAPER_NOTE,
+    PAPERS_NUMBERS,
+    TableStyle,
+    sheet_of,
+)
 from benchmark.report.table.listing import list_tables
 
 TABLES = [table["number"] or table["name"] for table in list_tables()]
@@ -254,6 +260,13 @@ def test_digits_percent_and_paper_columns_are_chosen() -> None:
     (column,) = report().columns
     error = replace(report(), columns=(replace(column, metric="RMSE", higher_is_better=False),))
     assert "0.50" in render(error, "tex", style=TableStyle(decimals=2, percent=True))
+
+
+def test_without_the_papers_numbers_no_note_speaks_of_them() -> None:
+    notes = (PAPER_NOTE, f"{PAPERS_NUMBERS} that nobody can have.", "another note")
+    noted = replace(report(), notes=notes)
+    assert sheet_of(noted).notes == notes
+    assert sheet_of(noted, TableStyle(paper=False)).notes == ("another note",)
 
 
 def test_the_spread_over_seeds_takes_the_place_of_the_interval(shelf: Any) -> None:
