@@ -229,6 +229,7 @@ def test_questions_that_were_exchanged_are_not_scored(command, place) -> None:
 @pytest.mark.parametrize("file", ["manifest.json", "scores.json", "per_instance.parquet"])
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"scores": {"HR@5": {}}, "failure_rate": 0}'])
 def test_a_damaged_run_is_named_and_deleting_its_folder_helps(command, file, content) -> None:
+    assert command(*RUN, "popularity")[0] == 0  # whom a report compares it with
     _, out, _ = command(*RUN, "bm25", "--json")
     folder = Path(json.loads(out)["run"])
     (folder / file).write_text(content)

@@ -103,8 +103,12 @@ def _write_run(entry: Entry, entered: EnteredRun, folder: Path) -> None:
     run, evidence = entered.run, entered.evidence
     assert evidence is not None
     fields = run.model_dump(
-        exclude={"predictions", "predictions_sha256", "scores", "failure_rate", "file", "tuning"}
+        exclude={
+            *("predictions", "predictions_sha256", "scores", "failure_rate"),
+            *("file", "tuning", "energy"),
+        }
     )
+    energy = None if run.energy is None else run.energy.model_dump(exclude_none=True)
     manifest = {
         "model": entry.submission.model,
         "variant": entry.submission.variant,
@@ -112,6 +116,7 @@ def _write_run(entry: Entry, entered: EnteredRun, folder: Path) -> None:
         "simulated": SOURCES.get(SELF_CONTAINED[run.data][0]).simulated,
         "limit": None,
         **({} if run.tuning is None else {"tuning": run.tuning.model_dump()}),
+        **({"energy": energy} if energy else {}),
         **({} if run.file is None else {"role": "outside"}),
     }
     scores = {name: asdict(score) for name, score in evidence.scores.items()}
