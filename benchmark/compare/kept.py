@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from benchmark import metrics, rounding, stats
 from benchmark.compare import evidence, learnable
@@ -19,8 +19,6 @@ from benchmark.errors import BenchError
 from benchmark.host.files import read_json, sha256_json, write_json
 from benchmark.models.code import digest
 from benchmark.runs.store import PER_INSTANCE, SCORES, StoredRun
-
-T = TypeVar("T")
 
 
 class Kept:
