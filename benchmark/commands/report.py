@@ -109,8 +109,17 @@ def report(
     if metrics not in (None, "all"):
         raise unknown_name("value of --metrics", str(metrics), ["all"])
     if figure is not None:
-        for name, given in (("--metrics", metrics), ("--columns", columns)):
-            if given is not None:
+        of_tables = {
+            "--metrics": metrics is not None,
+            "--columns": columns is not None,
+            "--decimals": decimals is not None,
+            "--percent": percent,
+            "--intervals": intervals is not None,
+            "--no-paper": not paper,
+            "--std": spread,
+        }
+        for name, given in of_tables.items():
+            if given:
                 raise UsageError(
                     f"{name} belongs to a table, not to a figure.", fix="Leave out one of them."
                 )

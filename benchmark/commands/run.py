@@ -175,10 +175,12 @@ def run(
         return
     given = given_settings(context, settings)
     if table is not None:
-        if model or task or limit is not None or given or tuned:
+        decided = (model, task, limit is not None, given, tuned, cohort != "seen", perturb)
+        if any(decided):
             raise UsageError(
-                "--table decides models and tasks itself.",
-                fix="Leave out --model, --task, --limit, --set and --tuned, or leave out --table.",
+                "--table decides models, tasks, cohorts and perturbations itself.",
+                fix="Leave out --model, --task, --cohort, --perturb, --limit, --set and --tuned, "
+                "or leave out --table.",
             )
         specs = specs_of_table(table, data=data, seeds=seed or [0], home=place)
     else:

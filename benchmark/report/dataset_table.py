@@ -13,6 +13,7 @@ from benchmark.report.contents import Report, ReportCell, ReportColumn, ReportRo
 from benchmark.report.filling.availability import Reason, sentences
 from benchmark.report.filling.shelf import dataset_info, require_known_dataset
 from benchmark.report.footnotes import simulated_note
+from benchmark.report.formats.sheet import COUNTS_NOTE
 from benchmark.report.table.paper import paper_numbers
 from benchmark.report.table.specification import DatasetTable
 
@@ -60,7 +61,7 @@ def build_dataset_report(table: DatasetTable, *, home: Home, data: str | None) -
         if info is not None and info.get("simulated", False):
             simulated.append(name)
         rows.append(_row(table, name, name, info))
-    notes = ["paper: the counts printed in the paper, whose filtering rule is not published."]
+    notes = [COUNTS_NOTE]
     notes += table.notes
     notes += [simulated_note(name) for name in simulated]
     notes += sentences(reasons)

@@ -307,7 +307,7 @@ def _with_explanations(rows: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
 def _unfinished(target: Path) -> Iterator[Path]:
     """A hidden folder beside ``target``, removed unless it was renamed."""
     for stale in target.parent.glob(f".{target.name}.*.partial"):
-        if time.time() - stale.stat().st_mtime > _STALE_SECONDS:
+        if _idle_seconds(stale) > _STALE_SECONDS:
             shutil.rmtree(stale, ignore_errors=True)
     folder = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
@@ -321,6 +321,15 @@ def _unfinished(target: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _idle_seconds(folder: Path) -> float:
+    """How long ago something was made in ``folder`` or in a folder of it; 0 where it is gone."""
+    try:
+        times = [path.stat().st_mtime for path in (folder, *folder.iterdir())]
+    except OSError:  # finished or swept by another process meanwhile
+        return 0.0
+    return time.time() - max(times)
+
+
 def _take_name(folder: Path, target: Path, *, force: bool) -> None:
     """Give the finished ``folder`` its name; what another process finished first stays."""
     replaced = target.with_name(f".{target.name}.{os.getpid()}.replaced")
@@ -329,16 +338,21 @@ def _take_name(folder: Path, target: Path, *, force: bool) -> None:
             target.rename(replaced)
         try:
             folder.rename(target)
-        except OSError as error:
+        except OSError:
             if not (target / INFO).is_file():
-                raise cannot_write(target, error) from error
-            theirs, ours = Dataset(target).sha256, Dataset(folder).sha256
-            if theirs != ours:
-                raise BenchError(
-                    f"Another process prepared a different {target.name!r} meanwhile.",
-                    fix="Choose another --name, or replace it with --force.",
-                ) from error
+                if replaced.exists():  # a failed replacement costs nobody the old dataset
+                    replaced.rename(target)
+                raise
+            _require_same(Dataset(target), Dataset(folder))
     except OSError as error:
         raise cannot_write(target, error) from error
-    finally:
-        shutil.rmtree(replaced, ignore_errors=True)
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _require_same(theirs: Dataset, ours: Dataset) -> None:
+    """Raise :class:`BenchError` where another process prepared something else under the name."""
+    if theirs.sha256 != ours.sha256:
+        raise BenchError(
+            f"Another process prepared a different {theirs.name!r} meanwhile.",
+            fix="Choose another --name, or replace it with --force.",
+        )

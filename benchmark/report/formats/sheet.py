@@ -22,6 +22,8 @@ INTERVAL_NOTE = "[low, high]: 95% interval, bootstrap over users."
 PAPER_NOTE = (
     "paper: the number the paper prints, on its own data; not comparable with the measured one."
 )
+#: Stands where its counts of datasets do.
+COUNTS_NOTE = "paper: the counts printed in the paper, whose filtering rule is not published."
 #: How a note on them begins.
 PAPERS_NUMBERS = "The paper's numbers"
 
@@ -173,7 +175,7 @@ def _notes(report: Report, style: TableStyle) -> tuple[str, ...]:
     """Those of ``report``; without the paper's numbers nothing is said of them."""
     if style.paper:
         return report.notes
-    of_paper = (PAPER_NOTE, PAPERS_NUMBERS)
+    of_paper = (PAPER_NOTE, COUNTS_NOTE, PAPERS_NUMBERS)
     return tuple(note for note in report.notes if not note.startswith(of_paper))
 
 

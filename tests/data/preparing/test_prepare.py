@@ -70,6 +70,22 @@ def test_other_parameters_under_the_same_name_are_refused(build) -> None:
     assert [path.name for path in replaced.folder.parent.iterdir()] == ["shop"]
 
 
+def test_a_replacement_that_fails_leaves_the_old_dataset(build, monkeypatch) -> None:
+    before = content(build().folder)
+    rename = Path.rename
+
+    def failing(path: Path, target: Path) -> Path:
+        if path.name.endswith(".partial"):
+            raise OSError(5, "Input/output error")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(BenchError, match="Input/output error"):
+        build(settings={"history_window": "4"}, force=True)
+    (left,) = build().folder.parent.iterdir()
+    assert content(left) == before
+
+
 def test_the_command_of_a_message_prepares_the_same_dataset(build) -> None:
     settings = {"greeting": "it's me", "history_window": "2", "new_domains": "", "k": "20"}
     made = build(name="mine", settings=settings)
@@ -186,7 +202,8 @@ def test_a_killed_preparation_leaves_nothing_under_the_name(tmp_path, forked) ->
     process.join()
     assert not (datasets / "sim-xs").exists()
     (leftover,) = datasets.iterdir()
-    os.utime(leftover, (0, 0))  # long ago
+    for path in (leftover, *leftover.iterdir()):
+        os.utime(path, (0, 0))  # long ago
     prepare("sim", home=Home(tmp_path), settings={"size": "xs"})
     assert [path.name for path in datasets.iterdir()] == ["sim-xs"]
 

@@ -16,6 +16,7 @@ from benchmark.report.contents import Report, ReportCell, ReportColumn, ReportRo
 from benchmark.report.formats.latex import escaped
 from benchmark.report.formats.render import render
 from benchmark.report.formats.sheet import (
+    COUNTS_NOTE,
     INTERVAL_NOTE,
     PAPER_NOTE,
     PAPERS_NUMBERS,
@@ -263,7 +264,7 @@ def test_digits_percent_and_paper_columns_are_chosen() -> None:
 
 
 def test_without_the_papers_numbers_no_note_speaks_of_them() -> None:
-    notes = (PAPER_NOTE, f"{PAPERS_NUMBERS} that nobody can have.", "another note")
+    notes = (PAPER_NOTE, COUNTS_NOTE, f"{PAPERS_NUMBERS} that nobody can have.", "another note")
     noted = replace(report(), notes=notes)
     assert sheet_of(noted).notes == notes
     assert sheet_of(noted, TableStyle(paper=False)).notes == ("another note",)
