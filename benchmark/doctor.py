@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmark.data.opening import ensure_dataset
-from benchmark.errors import UsageError
+from benchmark.errors import UsageError, in_one_line
 from benchmark.host.home import Home
 from benchmark.host.provenance import environment
 from benchmark.instances import Instance
@@ -54,17 +54,20 @@ def describe_environment(home: Home) -> dict[str, Any]:
 
 
 def _torchvision() -> str:
-    """Whether torchvision's compiled operators fit the installed torch."""
+    """Whether torchvision can be imported beside the installed torch."""
     try:
         version = importlib.metadata.version("torchvision")
     except importlib.metadata.PackageNotFoundError:
         return "not installed"
     from benchmark.host.torch_setup import prepare_torch
 
-    prepare_torch()
-    import torchvision
+    try:
+        prepare_torch()
+        import torchvision
 
-    assert torchvision.__version__
+        assert torchvision.__version__
+    except Exception as error:  # built for another torch, it fails in any way: that is the answer
+        return f"{version} does not import: {in_one_line(error)}"
     return f"{version} imports"
 
 

@@ -83,6 +83,7 @@ def test_the_listings_print_the_promised_json(command, sim_xs) -> None:
         (["run", "--seed", "0,1"], 2, ["--seed 0,1", "Did you mean --seed 0 --seed 1?"]),
         (["run", "--model", "bm25,random", "--task", "search"], 2, ["'bm25' and 'random'"]),
         (["run", "--model", "bm25", "--task", "search,preference"], 2, ["'search' and 'pref"]),
+        (["run", "--model", "bm25", "--task", "search", "--seed", "4294967295"], 2, ["2147483647"]),
         (["-q", "tasks", "--verbose"], 2, ["contradict"]),
     ],
 )

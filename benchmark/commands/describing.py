@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmark.commands.printing import cell, print_wrapped, setting_text
+from benchmark.commands.printing import cell, print_wrapped
 from benchmark.host.console import output_to_stderr, print_json
+from benchmark.runs.spec import setting_text
 
 #: Columns of NAME=DEFAULT at most; a longer one has a line of its own.
 _WIDEST = 30

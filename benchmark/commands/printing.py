@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -70,11 +69,6 @@ def cell(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value)) or "-"
     return str(value)
-
-
-def setting_text(value: Any) -> str:
-    """Return a setting's value as ``--set`` takes it: text as it is, all else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def print_nested(value: Any, indent: str = "") -> None:

@@ -22,9 +22,7 @@ from benchmark.errors import UsageError
 from benchmark.host.console import output_to_stderr, print_json
 
 if TYPE_CHECKING:
-    from benchmark.host.home import Home
     from benchmark.runs.estimating.estimate import Estimate
-    from benchmark.runs.spec import RunSpec
     from benchmark.runs.store import StoredRun
 
 app = typer.Typer()
@@ -158,7 +156,7 @@ def run(
     from benchmark.host.home import find_home
     from benchmark.report.missing import specs_of_table
     from benchmark.runs.fitting import assist
-    from benchmark.runs.runner import specs_of_models
+    from benchmark.runs.runner import execute_all, specs_of_models
     from benchmark.runs.tuned import require_tuned
 
     if help_settings:
@@ -215,7 +213,7 @@ def run(
     problems: list[str] = []
     with output_to_stderr():
         if cluster is None:
-            runs = _executed(specs, place, force=force)
+            runs = execute_all(specs, place, force=force)
         else:
             runs, problems = executed_on(cluster, specs, place, force=force)
         processes.tell(None)
@@ -235,25 +233,6 @@ def _print_settings(models: Sequence[str], *, as_json: bool) -> None:
             "--help-settings describes one model.", fix="Give one --model NAME with it."
         )
     print_settings(models[0], as_json=as_json)
-
-
-def _executed(specs: Sequence[RunSpec], home: Home, *, force: bool) -> list[StoredRun]:
-    """The stored runs of ``specs``, whose datasets are opened once and prepared where needed."""
-    from benchmark.data.opening import ensure_dataset
-    from benchmark.host.progress import part
-    from benchmark.runs.runner import execute, warn_of_failures
-
-    started = time.time()
-    home.check_writable()
-    names = dict.fromkeys(spec.data for spec in specs)
-    datasets = {name: ensure_dataset(name, home) for name in names}
-    runs = []
-    for number, spec in enumerate(specs, 1):
-        with part("run", number, len(specs)):
-            finished = execute(spec, datasets[spec.data], home, force=force, since=started)
-        warn_of_failures(finished)
-        runs.append(finished)
-    return runs
 
 
 def _show(

@@ -17,7 +17,7 @@ from benchmark.host.home import Home
 from benchmark.metrics import beyond
 from benchmark.metrics.image import JudgedPhotos
 from benchmark.runs.scoring import item_lists
-from benchmark.runs.store import PREDICTIONS, StoredRun
+from benchmark.runs.store import StoredRun, read_predictions
 from benchmark.words import underscored_words
 
 #: The tasks whose predictions are lists of recommendations.
@@ -55,7 +55,7 @@ class BeyondAccuracy:
                 fix="Run it again.",
             )
         k, items = dataset.rules.k, len(dataset.catalogue())
-        lists = item_lists(_answers(run), dataset)
+        lists = item_lists(read_predictions(run.folder, ["items"]), dataset)
         popularity, users = self._popularity
         return {
             f"coverage@{k}": beyond.coverage(lists, items),
@@ -113,13 +113,3 @@ def beyond_accuracy(name: str, home: Home) -> BeyondAccuracy:
     Raises :class:`BenchError` where it is not.
     """
     return BeyondAccuracy(open_dataset(name, home))
-
-
-def _answers(run: StoredRun) -> pl.DataFrame:
-    try:
-        return pl.read_parquet(run.folder / PREDICTIONS, columns=["items"])
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise BenchError(
-            f"The predictions of run {run.folder.name!r} cannot be read: {error}.",
-            fix=f"Delete the folder {str(run.folder)!r} and run again.",
-        ) from error

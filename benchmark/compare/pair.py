@@ -18,8 +18,13 @@ from benchmark.host.home import Home
 from benchmark.metrics import metric_named
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.metrics.families import is_variant
-from benchmark.runs.manifest import SAME_INSTANCES, excerpt
-from benchmark.runs.store import PerInstance, StoredRun, read_per_instance
+from benchmark.runs.manifest import excerpt
+from benchmark.runs.store import (
+    PerInstance,
+    StoredRun,
+    read_per_instance,
+    require_same_instances,
+)
 from benchmark.stats import paired_difference, paired_effect
 from benchmark.tasks import TASKS
 
@@ -51,13 +56,9 @@ def pair(a: StoredRun, b: StoredRun, names: tuple[str, ...] = ()) -> Pair:
         raise UsageError(
             f"Run {a.folder.name!r} was given twice.", fix="Give two different runs to compare."
         )
-    for key, what in SAME_INSTANCES.items():
-        one, other = (excerpt(run.manifest, [key])[key] for run in (a, b))
-        if one != other:
-            raise UsageError(
-                f"These runs are over different {what}: {one!s:.40} and {other!s:.40}.",
-                fix="Compare runs of one task, dataset and cohort, asked the same instances.",
-            )
+    require_same_instances(
+        (a, b), fix="Compare runs of one task, dataset and cohort, asked the same instances."
+    )
     ours, theirs = read_per_instance(a.folder), read_per_instance(b.folder)
     if ours.ids != theirs.ids:
         first = min(set(ours.ids) ^ set(theirs.ids))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benchmark.data.dataset import Dataset
+from benchmark.data.perturbations import PERTURBATIONS
 from benchmark.data.schema import INSTANCE_COLUMNS, INTERACTION_COLUMNS, ITEM_COLUMNS
 from benchmark.tasks import TASKS
 
@@ -60,7 +61,7 @@ def configurations(dataset: Dataset) -> dict[str, dict[str, str]]:
         for task, labels in dataset.info["tasks"].items()
     }
     tables = {name: {WHOLE: f"{name}.parquet"} for name in ("interactions", "items")}
-    perturbed = {f"items-{p}": {WHOLE: f"perturbations/{p}.parquet"} for p in ("nt", "nv")}
+    perturbed = {f"items-{p}": {WHOLE: f"perturbations/{p}.parquet"} for p in PERTURBATIONS}
     return {**tables, **tasks, **perturbed}
 
 

@@ -23,8 +23,7 @@ from benchmark.exports.ids import NOTHING, written, written_lists
 from benchmark.host.files import sha256_file
 from benchmark.host.home import Home
 from benchmark.predictions import Ranking
-from benchmark.runs.manifest import SAME_INSTANCES, excerpt
-from benchmark.runs.store import PREDICTIONS, StoredRun
+from benchmark.runs.store import PREDICTIONS, StoredRun, require_same_instances
 from benchmark.tasks import TASKS
 
 #: Instances held at once.
@@ -83,13 +82,7 @@ def asked_by(runs: Sequence[StoredRun], home: Home) -> Asked:
     first = runs[0]
     for run in runs:
         _check_ranks(run)
-        for key, what in SAME_INSTANCES.items():
-            one, other = (excerpt(each.manifest, [key])[key] for each in (first, run))
-            if one != other:
-                raise UsageError(
-                    f"These runs are over different {what}: {one!s:.40} and {other!s:.40}.",
-                    fix="Export each to a folder of its own: they share no topics.",
-                )
+    require_same_instances(runs, fix="Export each to a folder of its own: they share no topics.")
     names = [run.folder.name for run in runs]
     for name in names:
         if names.count(name) > 1:

@@ -79,17 +79,12 @@ class FinishedSearch(Search):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        what = f"{self._label} on {self.identity['task']}, {self.identity['data']}"
+        what = f"{self.label} on {self.identity['task']}, {self.identity['data']}"
         best, trials = self.best, counted(len(self.trials), "trial")
         if best is None:
             return f"{what}: {trials}"
         found = f"{self.identity['metric']} {best.value:{METRIC_NUMBER}} on validation"
         return f"{what}: {found}, the best of {trials}, {dict(best.settings)}"
-
-    @property
-    def _label(self) -> str:
-        name, variant = self.identity["model"], self.identity["variant"]
-        return f"{name}:{variant}" if variant else str(name)
 
     def _repr_html_(self) -> str:
         best = self.best
@@ -104,7 +99,7 @@ class FinishedSearch(Search):
         )
         return draw_fragment(
             Sheet(
-                title=f"{self._label} on {self.identity['task']}, {self.identity['data']}",
+                title=f"{self.label} on {self.identity['task']}, {self.identity['data']}",
                 row_heading="trial",
                 rows=tuple(str(trial.number) for trial in self.trials),
                 blocks=((metric,), *((column,) for column in chosen)),

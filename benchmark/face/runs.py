@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from benchmark.data.frames import read_parquet
 from benchmark.errors import BenchError, UsageError
 from benchmark.face.shown import as_a, counted, home_at
 from benchmark.metrics.families import is_variant
 from benchmark.report.formats.html import draw_fragment
 from benchmark.report.formats.sheet import METRIC_NUMBER
 from benchmark.report.side_by_side import render_runs, sheet_of_runs
-from benchmark.runs.store import PREDICTIONS, StoredRun, find_run, read_per_instance
+from benchmark.runs.store import StoredRun, find_run, read_per_instance, read_predictions
 from benchmark.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -54,8 +53,11 @@ class Run(StoredRun):
     @overload
     def predictions(self, frame: Literal["pandas"]) -> pd.DataFrame: ...
     def predictions(self, frame: Frame = "polars") -> pl.DataFrame | pd.DataFrame:
-        """Return a row an instance: its id, its user, the answer, ``status`` and ``problem``."""
-        return _as_frame(read_parquet(self.folder / PREDICTIONS), frame)
+        """Return a row an instance: its id, its user, the answer, ``status`` and ``problem``.
+
+        Raises :class:`~benchmark.errors.BenchError` for a damaged table.
+        """
+        return _as_frame(read_predictions(self.folder), frame)
 
     def render(self, output_format: str = "text") -> str:
         """Return its scores as text, md, tex, html or json."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from benchmark.data.opening import ensure_dataset
 from benchmark.errors import BenchError, UsageError
 from benchmark.face.results import ReportTable, report_table
 from benchmark.face.runs import Run, Runs
-from benchmark.face.shown import as_a, home_at
+from benchmark.face.shown import home_at
 from benchmark.host import processes
 from benchmark.models.building import BuiltModel, configure
 from benchmark.models.calling import model_code
@@ -19,7 +19,7 @@ from benchmark.models.from_class import model_named
 from benchmark.report.missing import specs_of_table
 from benchmark.runs.fitting import Fitted, fit_or_load, seed_everything
 from benchmark.runs.predictions import borders
-from benchmark.runs.runner import execute, specs_of_models, warn_of_failures
+from benchmark.runs.runner import execute_all, specs_of_models
 from benchmark.runs.tuned import require_tuned
 
 if TYPE_CHECKING:
@@ -181,12 +181,6 @@ def _require_one_process() -> None:
         )
 
 
-def _executed(specs: Iterable[RunSpec], home: Home, *, force: bool) -> Runs:
+def _executed(specs: Sequence[RunSpec], home: Home, *, force: bool) -> Runs:
     _require_one_process()
-    started = time.time()
-    runs = []
-    for spec in specs:
-        finished = execute(spec, ensure_dataset(spec.data, home), home, force=force, since=started)
-        warn_of_failures(finished)
-        runs.append(as_a(Run, finished))
-    return Runs(runs)
+    return Runs(execute_all(specs, home, force=force))

@@ -7,16 +7,14 @@ platform's cache, and :mod:`benchmark.host.shared` copies between the two.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.errors import BenchError, UsageError
-from benchmark.host.stores import address_in
+from benchmark.host.stores import address_in, copy_name
 
 if TYPE_CHECKING:
     from benchmark.host.shared import Shared
@@ -80,6 +78,11 @@ class Home:
         return self.root / "tuning"
 
     @property
+    def raw(self) -> Path:
+        """Return the folder of raw files fetched from addresses."""
+        return self.root / "raw"
+
+    @property
     def stamps(self) -> Path:
         """Return the folder of stamps of unchanged files (:mod:`benchmark.host.stamps`)."""
         return self.root / "stamps"
@@ -125,8 +128,7 @@ def _working_copy(address: str) -> Path:
 
     given = os.environ.get("UNIMP_BENCH_COPIES")
     copies = Path(given or platformdirs.user_cache_dir("unimp-bench-copies")).absolute()
-    last = re.sub(r"[^A-Za-z0-9.-]+", "-", address.rpartition("/")[2])[:60]
-    return copies / f"{last}-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
+    return copies / copy_name(address)
 
 
 def find_home(option: str | Path | None = None) -> Home:

@@ -8,6 +8,7 @@ before an address is opened.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
 from collections.abc import Iterator, Mapping
@@ -43,6 +44,12 @@ def address_in(path: str | Path) -> str | None:
     if lost is None:
         return None
     return f"{lost[1]}://{'/' if lost[1] == 'file' else ''}{lost[2]}"
+
+
+def copy_name(address: str) -> str:
+    """Return the name of the folder that keeps a copy of what lies at ``address``."""
+    last = re.sub(r"[^A-Za-z0-9.-]+", "-", address.rpartition("/")[2])[:60]
+    return f"{last}-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True, slots=True)

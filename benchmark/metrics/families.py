@@ -101,9 +101,12 @@ PERSONALIZATION_MARGIN = MetricFamily(
     "personalization margin", "higher", low=-2.0, high=2.0, by_encoder=True
 )
 
+#: Those of rankings, each cut at k.
+RANKING = (HR, NDCG, MRR, RECALL_AT, F1_AT)
+
 #: Every metric the harness knows belongs to one of these.
 FAMILIES = (
-    *(HR, NDCG, MRR, RECALL_AT, F1_AT),
+    *RANKING,
     *(MAE, RMSE),
     *(PRECISION, RECALL, F1),
     *(BLEU, ROUGE, METEOR, BERTSCORE),

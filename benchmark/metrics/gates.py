@@ -51,7 +51,6 @@ from __future__ import annotations
 import itertools
 import math
 import numbers
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -60,12 +59,10 @@ import numpy as np
 
 from benchmark.errors import BenchError, UsageError
 from benchmark.metrics import metric_named
-from benchmark.metrics.families import BERTSCORE
+from benchmark.metrics.families import BERTSCORE, RANKING
 
 Positives = Literal["one", "several"]
 
-#: Six digits: no ranking is longer, and a hostile name must not cost memory.
-_RANKED = re.compile(r"(HR|NDCG|MRR|Recall|F1)@([1-9][0-9]{0,5})", re.ASCII)
 #: Cosine similarities come from single precision and may exceed 1 by its rounding.
 _SINGLE_PRECISION = 1e-5
 #: The solver's own feasibility tolerance, with room to spare.
@@ -170,12 +167,11 @@ class _Ranked:
         tolerance: float,
         positives: Positives,
     ) -> None:
-        self._values: dict[str, dict[int, float]] = {
-            family: {} for family in ("HR", "NDCG", "MRR", "Recall", "F1")
-        }
-        for name in scores:
-            if parsed := _RANKED.fullmatch(name):
-                self._values[parsed[1]][int(parsed[2])] = scores[name]
+        self._values: dict[str, dict[int, float]] = {family.name: {} for family in RANKING}
+        for name, value in scores.items():
+            for family in RANKING:
+                if (cutoff := family.suffix(name)) is not None:
+                    self._values[family.name][int(cutoff)] = value
         self._slack, self._tolerance, self._one = slack, tolerance, positives == "one"
         #: Names of the metrics that follow from the best positive's rank.
         self.determined = [

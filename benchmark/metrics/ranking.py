@@ -20,8 +20,6 @@ from benchmark.metrics import families
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.tasks.base import DEEPEST, RANKING_METRICS, ranking_metrics
 
-_FAMILIES = (families.HR, families.NDCG, families.MRR, families.RECALL_AT, families.F1_AT)
-
 #: Rows compared at a time: small enough that a block of ``predicted`` stays in the cache.
 BLOCK_ROWS = 8_192
 
@@ -277,7 +275,7 @@ def _ideal(k: int, most: int) -> NDArray[np.float64]:
 
 def _parse(name: str) -> tuple[str, int]:
     """("NDCG", 5) of "NDCG@5"."""
-    for family in _FAMILIES:
+    for family in families.RANKING:
         cutoff = family.suffix(name)
         if cutoff is not None:
             return family.name, int(cutoff)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from benchmark.errors import BenchError, UsageError, in_one_line, unknown_name
+from benchmark.errors import BenchError, UsageError, in_one_line, shown, unknown_name
 from benchmark.host.files import sha256_json
 from benchmark.model import Model
 from benchmark.models.calling import model_code
 from benchmark.models.code import code_digest
 from benchmark.models.registered import ModelEntry, find
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ def configure(name: str, settings: Mapping[str, Any]) -> BuiltModel:
     entry, variant = find(name)
     model_class = entry.load(variant)
     _check_methods(entry, model_class)
-    config_class = getattr(model_class, "Config", None)
+    config_class = entry.config_of(model_class)
     if config_class is None:
         if settings:
             raise UsageError(
@@ -71,16 +74,16 @@ def setting_names(name: str) -> tuple[str, ...]:
     Raises :class:`UsageError` for unknown models and variants.
     """
     entry, variant = find(name)
-    config_class = getattr(entry.load(variant), "Config", None)
-    return () if config_class is None else tuple(_fields(config_class, entry))
+    config_class = entry.config_of(entry.load(variant))
+    return () if config_class is None else tuple(config_class.model_fields)
 
 
 def changed_settings(built: BuiltModel, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of ``settings`` that change what ``built`` is without them, by name."""
     given = {name: built.config[name] for name in sorted(settings)}
-    if not given:
+    config_class = built.entry.config_of(built.model_class)
+    if not given or config_class is None:
         return {}
-    config_class = getattr(built.model_class, "Config", None)
     try:
         own = _validated(config_class, built.entry, built.entry.settings(built.variant))
     except UsageError:  # a setting without a default: there is no model without them
@@ -98,31 +101,25 @@ def _check_methods(entry: ModelEntry, model_class: type) -> None:
         )
 
 
-def _fields(config_class: Any, entry: ModelEntry) -> Mapping[str, Any]:
-    from pydantic import BaseModel
-
-    if not (isinstance(config_class, type) and issubclass(config_class, BaseModel)):
-        raise BenchError(
-            f"Config of model {entry.name!r} is not a pydantic model: {config_class!r}.",
-            fix="Derive it from pydantic.BaseModel, or leave it out where nothing can be set.",
-        )
-    return config_class.model_fields
-
-
-def _validated(config_class: Any, entry: ModelEntry, settings: dict[str, Any]) -> dict[str, Any]:
+def _validated(
+    config_class: type[BaseModel], entry: ModelEntry, settings: dict[str, Any]
+) -> dict[str, Any]:
     from pydantic import ValidationError
 
-    fields = _fields(config_class, entry)
+    fields = config_class.model_fields
     for key in settings:
         if key not in fields:
             raise unknown_name(f"setting of {entry.name}", key, fields)
     try:
-        config = dict(config_class(**settings).model_dump(mode="json"))
-    except ValidationError as error:
-        first = error.errors()[0]
+        with model_code(entry.name, "reading its settings"):  # its validators are code of its own
+            config = dict(config_class(**settings).model_dump(mode="json"))
+    except BenchError as error:
+        if not isinstance(error.__cause__, ValidationError):
+            raise
+        first = error.__cause__.errors()[0]
         where = str(first["loc"][0]) if first["loc"] else "the settings"
         raise UsageError(
-            f"Model {entry.name!r} refuses {where} = {first['input']!r}: {first['msg']}.",
+            f"Model {entry.name!r} refuses {where} = {shown(first['input'])}: {first['msg']}.",
             fix=f"Give --set {where}=VALUE another value.",
         ) from error
     try:

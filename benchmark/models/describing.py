@@ -6,7 +6,6 @@ import re
 from dataclasses import asdict
 from typing import Any
 
-from benchmark.errors import BenchError
 from benchmark.models.registered import ModelEntry, find
 from benchmark.settings import settings_of
 
@@ -61,14 +60,7 @@ def _summary(model: type | None) -> str | None:
 
 
 def _settings(model: type, entry: ModelEntry, variant: str | None) -> list[dict[str, Any]]:
-    from pydantic import BaseModel
-
-    config = getattr(model, "Config", None)
+    config = entry.config_of(model)
     if config is None:
         return []
-    if not (isinstance(config, type) and issubclass(config, BaseModel)):
-        raise BenchError(
-            f"Config of model {entry.name!r} is not a pydantic model: {config!r}.",
-            fix="Derive it from pydantic.BaseModel, or leave it out where nothing can be set.",
-        )
     return [asdict(setting) for setting in settings_of(config, entry.settings(variant))]

@@ -14,13 +14,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from benchmark.errors import BenchError, UsageError, in_one_line, unknown_name
 from benchmark.models.from_class import ClassName, target_of
 from benchmark.models.from_file import load_file, split_name
 from benchmark.registry import resolve
 from benchmark.tasks import TASKS
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 GROUP = "unimp_bench.models"
 
@@ -141,6 +144,21 @@ class ModelEntry:
                 f"{self.target!r} is not a class.", fix="Point the registry entry at the class."
             )
         return model
+
+    def config_of(self, model: type) -> type[BaseModel] | None:
+        """Return the pydantic class of the settings of ``model``, ``None`` where it has none.
+
+        Raises :class:`BenchError` for a ``Config`` that is no pydantic class.
+        """
+        from pydantic import BaseModel
+
+        config = getattr(model, "Config", None)
+        if config is None or (isinstance(config, type) and issubclass(config, BaseModel)):
+            return config
+        raise BenchError(
+            f"Config of model {self.name!r} is not a pydantic model: {config!r}.",
+            fix="Derive it from pydantic.BaseModel, or leave it out where nothing can be set.",
+        )
 
     def settings(self, variant: str | None) -> dict[str, Any]:
         """Return the settings of ``variant`` (``None``: the default), for ``Config``."""

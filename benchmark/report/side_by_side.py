@@ -31,7 +31,7 @@ from benchmark.report.formats.sheet import (
     share_cell,
 )
 from benchmark.runs.manifest import excerpt, role_of
-from benchmark.runs.store import StoredRun, is_tuned
+from benchmark.runs.store import StoredRun, is_tuned, require_same_instances
 from benchmark.stats import FEWEST_USERS, Share
 from benchmark.tasks import TASKS
 
@@ -134,20 +134,7 @@ def _mean(shares: Sequence[Share]) -> float:
 def _check_comparable(runs: Sequence[StoredRun]) -> None:
     if not runs:
         raise UsageError("There is no run to show.", fix="Name at least one run.")
-    for key, what in (
-        ("task", "tasks"),
-        ("dataset_sha256", "datasets"),
-        ("cohort", "cohorts"),
-        ("limit", "--limit values"),
-    ):
-        asked = [excerpt(run.manifest, [key])[key] for run in runs]
-        if len(set(asked)) > 1:
-            said = zip(runs, asked, strict=True)
-            values = dict.fromkeys(f"{run.label}: {value}" for run, value in said)
-            raise UsageError(
-                f"These runs are over different {what} ({', '.join(values)}).",
-                fix="Compare runs that answer the same instances.",
-            )
+    require_same_instances(runs, fix="Compare runs that answer the same instances.")
 
 
 def _labels(runs: Sequence[StoredRun], *, seeds: bool = True) -> list[str]:

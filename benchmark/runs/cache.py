@@ -18,8 +18,9 @@ from benchmark.data.listing import INFO, dataset_folders
 from benchmark.host.files import is_locked, locked_if_free
 from benchmark.host.home import Home
 from benchmark.host.removing import half_removed, remove, size_of
-from benchmark.runs.listing import PARTIAL, run_folders
-from benchmark.runs.store import FIT_RECORD
+from benchmark.runs.listing import run_folders
+from benchmark.runs.spec import name_words
+from benchmark.runs.store import FIT_RECORD, PARTIAL
 from benchmark.runs.tuned import SEARCH
 
 #: The folder of features in a prepared dataset.
@@ -114,6 +115,7 @@ def measure(home: Home) -> dict[str, Any]:
         _row("runs", run_folders(home), None),
         _row("unfinished", begun, "--partial"),
         _row("searches", _searches(home), None, without=trials),
+        _row("raw files", _folders(home.raw), None),
         _row("stamps", sorted(home.stamps.glob("*.json")), None),
         _row("verified", [part.path for part in verified(home)], "--verified"),
         _row("comparisons", [part.path for part in comparisons(home)], "--comparisons"),
@@ -169,7 +171,7 @@ def working_on(home: Home, data: str) -> Iterator[Path]:
 
     They are those of its runs and searches, and of every fit, whose name does not say its data.
     """
-    name = re.escape(re.sub(r"[^A-Za-z0-9.-]+", "-", data[:60]))
+    name = re.escape(name_words("", "", data)[-1])
     of_data = re.compile(rf"\..*_{name}[_-].*\.lock")
     for folder in (home.runs, home.tuning):
         yield from (path for path in sorted(folder.glob(".*.lock")) if of_data.match(path.name))

@@ -13,6 +13,7 @@ from benchmark.host.removing import size_of
 from benchmark.runs.filters import Filters, label_of
 from benchmark.runs.store import (
     MANIFEST,
+    PARTIAL,
     PER_INSTANCE,
     PREDICTIONS,
     SCORES,
@@ -21,7 +22,6 @@ from benchmark.runs.store import (
 )
 from benchmark.tasks import TASKS
 
-PARTIAL = ".partial"
 #: A folder that holds one of these is a run, or what is left of one.
 _PARTS = (MANIFEST, SCORES, PREDICTIONS, PER_INSTANCE)
 #: What a row says of a run that can be read.

@@ -18,6 +18,7 @@ import polars as pl
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.instances.lazily import FrozenInstances
+from benchmark.data.opening import ensure_dataset
 from benchmark.errors import BenchError, UsageError
 from benchmark.host import energy, provenance
 from benchmark.host.console import complain, note
@@ -30,6 +31,7 @@ from benchmark.host.files import (
     write_json,
 )
 from benchmark.host.home import Home
+from benchmark.host.progress import part
 from benchmark.metrics import text
 from benchmark.models.building import BuiltModel, changed_settings, configure
 from benchmark.models.dividing import divide_settings
@@ -40,10 +42,13 @@ from benchmark.runs.manifest import MANIFEST, EnergyRecord, Manifest, TuningReco
 from benchmark.runs.predictions import predict, shard_seconds
 from benchmark.runs.scoring import require_possible_scores, score_predictions, write_per_instance
 from benchmark.runs.spec import RunSpec
-from benchmark.runs.store import PER_INSTANCE, SCORES, StoredRun, is_tuned, load_run
+from benchmark.runs.store import PARTIAL, PER_INSTANCE, SCORES, StoredRun, is_tuned, load_run
 from benchmark.runs.tuned import TRIALS, Chosen, chosen_settings
 from benchmark.stats import summarise
 from benchmark.tasks import TASKS, Task
+
+#: Each shard of a run adds its number to the seed, and numpy takes no seed of 2^32 or more.
+_LARGEST_SEED = 2**31 - 1
 
 
 def execute(
@@ -169,8 +174,8 @@ def check(spec: RunSpec) -> tuple[Task, BuiltModel]:
         )
     if spec.limit is not None and spec.limit < 1:
         raise UsageError(f"--limit {spec.limit} keeps no instance.", fix="Give 1 or more.")
-    if not 0 <= spec.seed < 2**32:
-        raise UsageError(f"--seed {spec.seed} is out of range.", fix="Give 0 to 4294967295.")
+    if not 0 <= spec.seed <= _LARGEST_SEED:
+        raise UsageError(f"--seed {spec.seed} is out of range.", fix=f"Give 0 to {_LARGEST_SEED}.")
     if any(text.is_text(name) for name in task.metrics):
         text.check_packages()  # now, not when the model has answered
     return task, built
@@ -240,7 +245,7 @@ def _execute(plan: Plan, dataset: Dataset, fitted: Fitted, account: Mapping[str,
 
 
 def _partial(folder: Path) -> Path:
-    return folder.with_name(folder.name + ".partial")
+    return folder.with_name(folder.name + PARTIAL)
 
 
 def _manifest(plan: Plan, dataset: Dataset, fitted: Fitted, partial: Path) -> Manifest:
@@ -248,7 +253,7 @@ def _manifest(plan: Plan, dataset: Dataset, fitted: Fitted, partial: Path) -> Ma
     seconds = [shard_seconds(path) for path in sorted(partial.glob("shard-*.parquet"))]
     manifest: Manifest = {
         "format": 1,
-        "run_id": partial.name.removesuffix(".partial"),
+        "run_id": partial.name.removesuffix(PARTIAL),
         "model": built.entry.name,
         "variant": built.variant,
         "group": built.entry.group,
@@ -325,6 +330,25 @@ def warn_of_failures(run: StoredRun) -> None:
             f"No prediction of {run.label} is well formed; the run is kept in {run.folder}.",
             fix="Correct the model's predict; unimp-bench doctor --model checks a few instances.",
         )
+
+
+def execute_all(specs: Sequence[RunSpec], home: Home, *, force: bool) -> list[StoredRun]:
+    """Execute ``specs`` one after another; each dataset is opened once, or prepared where needed.
+
+    Forced runs share the fits that are made meanwhile. Raises what :func:`execute` and
+    :func:`warn_of_failures` raise.
+    """
+    started = time.time()
+    home.check_writable()
+    names = dict.fromkeys(spec.data for spec in specs)
+    datasets = {name: ensure_dataset(name, home) for name in names}
+    runs = []
+    for number, spec in enumerate(specs, 1):
+        with part("run", number, len(specs)):
+            finished = execute(spec, datasets[spec.data], home, force=force, since=started)
+        warn_of_failures(finished)
+        runs.append(finished)
+    return runs
 
 
 def specs_of_models(

@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmark.data.dataset import Dataset
+from benchmark.data.frames import write_parquet
 from benchmark.data.instances.lazily import FrozenInstances
 from benchmark.errors import BenchError
 from benchmark.instances import ImageGenerationInstance
@@ -62,14 +63,18 @@ def _have_several(instances: FrozenInstances) -> bool:
 
 
 def write_per_instance(path: Path, predictions: pl.DataFrame, statistics: Statistics) -> None:
-    """Write per_instance.parquet: ids and each metric's statistic (a list where it has several)."""
+    """Write per_instance.parquet: ids and each metric's statistic (a list where it has several).
+
+    Raises :class:`BenchError` when the disk is full.
+    """
     columns = {
         name: values[:, 0] if values.shape[1] == 1 else values
         for name, values in statistics.items()
     }
-    predictions.select("instance_id", "user_id").with_columns(
+    table = predictions.select("instance_id", "user_id").with_columns(
         *(pl.Series(name, values) for name, values in columns.items())
-    ).write_parquet(path, compression="zstd", statistics=False)
+    )
+    write_parquet(table, path)
 
 
 def _ranking_arguments(

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-#: Letters of a slug, and of the settings in it, at most.
-_LONGEST, _MOST_SETTINGS = 200, 60
+#: Letters of a slug, and of the settings and of a name in it, at most.
+_LONGEST, _MOST_SETTINGS, _MOST_NAME = 200, 60, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +48,50 @@ class RunSpec:
         if self.tuned:
             words.append("--tuned")
         for key, value in self.settings.items():
-            words += ["--set", f"{key}={_text(value)}"]
+            words += ["--set", f"{key}={setting_text(value)}"]
         return shlex.join(words)
 
     def slug(self) -> str:
         """Return a readable folder-name prefix, of at most 200 letters, digits and ``. = _ -``."""
-        # Cut where a name comes near what file systems take; the run's hash follows it.
-        model = self.model[-60:] + ("-tuned" if self.tuned else "")
-        parts = [model, self.task, self.data[:60], self.cohort]
+        words = name_words(self.model, self.task, self.data)
+        if self.tuned:
+            words[0] += "-tuned"
+        parts = [self.cohort]
         if self.perturb is not None:
             parts.append(self.perturb)
         parts.append(f"seed{self.seed}")
         if self.limit is not None:
             parts.append(f"limit{self.limit}")
-        asked = "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", part) for part in parts)
-        settings = (f"{key}={_text(value)}" for key, value in self.settings.items())
+        asked = "_".join([*words, *map(_plain, parts)])
+        settings = (f"{key}={setting_text(value)}" for key, value in self.settings.items())
         told = "_".join(re.sub(r"[^A-Za-z0-9.=-]+", "-", part).rstrip("-") for part in settings)
         room = min(_MOST_SETTINGS, _LONGEST - len(asked) - 1)
         return f"{asked}_{told[:room]}" if told and room > 0 else asked
 
 
-def _text(value: Any) -> str:
-    """A setting's value as ``--set`` takes it."""
-    return value if isinstance(value, str) else json.dumps(value, default=str)
+def name_words(model: str, task: str, data: str) -> list[str]:
+    """Return what folders of runs and searches are called by, each in letters, digits, ``.`` ``-``.
+
+    Names are cut where they come near what file systems take: of the model the end is kept, of the
+    dataset the beginning. A hash follows them.
+    """
+    return [_plain(model[-_MOST_NAME:]), _plain(task), _plain(data[:_MOST_NAME])]
+
+
+def _plain(part: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.-]+", "-", part)
+
+
+def setting_text(value: Any) -> str:
+    """Return a setting's value as ``--set`` takes it: JSON, or a text that is no JSON as it is."""
+    if isinstance(value, str) and not _is_json(value):
+        return value
+    return json.dumps(value, default=str)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.errors import BenchError, UsageError, in_one_line, unknown_name
+from benchmark.errors import BenchError, UsageError, in_one_line, listed, unknown_name
 from benchmark.host.files import read_json
 from benchmark.host.home import Home
 from benchmark.runs.manifest import MANIFEST as MANIFEST
-from benchmark.runs.manifest import Manifest, read_manifest
+from benchmark.runs.manifest import SAME_INSTANCES, Manifest, excerpt, read_manifest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SCORES = "scores.json"
 PREDICTIONS = "predictions.parquet"
 PER_INSTANCE = "per_instance.parquet"
+#: How the folder's name ends while the run is not finished.
+PARTIAL = ".partial"
 #: Beside the state of a fitted model, ``<home>/fitted/<name>/``: what it is, and its hashes.
 FIT_RECORD = "fitted.json"
 
@@ -50,6 +52,17 @@ class StoredRun:
 def is_tuned(run: StoredRun) -> bool:
     """Return whether the run's settings were chosen by a search (``run --tuned``)."""
     return run.manifest.get("tuning") is not None
+
+
+def require_same_instances(runs: Sequence[StoredRun], *, fix: str) -> None:
+    """Raise :class:`UsageError`, with ``fix``, where ``runs`` were not asked the same instances."""
+    for key, what in SAME_INSTANCES.items():
+        asked = dict.fromkeys(str(excerpt(run.manifest, [key])[key])[:40] for run in runs)
+        if len(asked) > 1:
+            raise UsageError(
+                f"These runs are over different {what}: {listed(asked, separator=' and ')}.",
+                fix=fix,
+            )
 
 
 def load_run(folder: Path) -> StoredRun:
@@ -97,7 +110,7 @@ def stored_runs(home: Home) -> Iterator[StoredRun]:
     if not home.runs.is_dir():
         return
     for folder in sorted(home.runs.iterdir()):
-        if (folder / MANIFEST).is_file() and not folder.name.endswith(".partial"):
+        if (folder / MANIFEST).is_file() and not folder.name.endswith(PARTIAL):
             yield load_run(folder)
 
 
@@ -135,7 +148,7 @@ def _finished(home: Home) -> list[str]:
     if not home.runs.is_dir():
         return []
     folders = (path for path in home.runs.iterdir() if (path / MANIFEST).is_file())
-    return sorted(path.name for path in folders if not path.name.endswith(".partial"))
+    return sorted(path.name for path in folders if not path.name.endswith(PARTIAL))
 
 
 def _is_folder(name: str) -> bool:
@@ -143,6 +156,22 @@ def _is_folder(name: str) -> bool:
         return bool(name) and Path(name).is_dir()
     except OSError:  # longer than a path can be
         return False
+
+
+def read_predictions(folder: Path, columns: list[str] | None = None) -> pl.DataFrame:
+    """Read ``columns`` (``None``: all) of the predictions of the run in ``folder``.
+
+    Raises :class:`BenchError` where they are missing or cannot be read.
+    """
+    import polars as pl  # here: listings of runs do without
+
+    try:
+        return pl.read_parquet(folder / PREDICTIONS, columns=columns, glob=False, memory_map=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise BenchError(
+            f"The predictions of run {folder.name!r} cannot be read: {in_one_line(error)}.",
+            fix=f"Delete the folder {str(folder)!r} and run again.",
+        ) from error
 
 
 _IDS = ("instance_id", "user_id")

@@ -59,6 +59,12 @@ class Search:
         return self.folder.name
 
     @property
+    def label(self) -> str:
+        """Return ``name`` or ``name:variant`` of the model searched for."""
+        name, variant = self.identity["model"], self.identity["variant"]
+        return f"{name}:{variant}" if variant else str(name)
+
+    @property
     def best(self) -> Trial | None:
         """Return the first trial with the best value; ``None`` where none has a value."""
         valued = [(trial.value, trial) for trial in self.trials if trial.value is not None]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
-from benchmark.runs.spec import RunSpec
+from benchmark.runs.spec import RunSpec, setting_text
 from benchmark.runs.tuned import Search, Trial
 
 #: Trials shown, best first.
@@ -54,9 +53,8 @@ def outcome_json(search: Search, model: str) -> dict[str, Any]:
 def outcome_text(search: Search, model: str) -> str:
     """Return the text of the best trials, of what failed, and of how to go on."""
     identity, trials = search.identity, search.trials
-    label = identity["model"] + (f":{identity['variant']}" if identity["variant"] else "")
     lines = [
-        f"{label} on {identity['task']}, {identity['data']}: {len(trials)} trials, "
+        f"{search.label} on {identity['task']}, {identity['data']}: {len(trials)} trials, "
         f"{identity['metric']} on validation"
     ]
     best = search.best
@@ -85,7 +83,7 @@ def _table(search: Search) -> list[str]:
     rows = [["trial", search.identity["metric"], "seconds", *names]]
     for trial in ranked[:_SHOWN]:
         seconds = f"as {trial.same_as}" if trial.same_as is not None else f"{trial.seconds:.1f}"
-        chosen = [_text(trial.settings[name]) for name in names]
+        chosen = [setting_text(trial.settings[name]) for name in names]
         rows.append([str(trial.number), f"{trial.value:.4f}", seconds, *chosen])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
@@ -98,8 +96,4 @@ def _table(search: Search) -> list[str]:
 
 
 def _settings(trial: Trial) -> str:
-    return ", ".join(f"{name}={_text(value)}" for name, value in trial.settings.items())
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return ", ".join(f"{name}={setting_text(value)}" for name, value in trial.settings.items())

@@ -6,7 +6,6 @@ where the space holds it, so that what is chosen is never worse on validation th
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,7 +24,7 @@ from benchmark.host.provenance import now
 from benchmark.metrics.families import family_of
 from benchmark.models.building import BuiltModel
 from benchmark.runs.runner import check
-from benchmark.runs.spec import RunSpec
+from benchmark.runs.spec import RunSpec, name_words
 from benchmark.runs.tuned import SEARCH, Search, Trial, read_search
 from benchmark.tasks import Task
 from benchmark.tuning.space import Space, defaults_in, points, space_for, space_json
@@ -111,8 +110,7 @@ def _identity(
 
 
 def _name(label: str, task: str, data: str, identity: Mapping[str, Any]) -> str:
-    parts = (re.sub(r"[^A-Za-z0-9.-]+", "-", part) for part in (label[-60:], task, data[:60]))
-    return f"{'_'.join(parts)}-{sha256_json(identity)[:8]}"
+    return f"{'_'.join(name_words(label, task, data))}-{sha256_json(identity)[:8]}"
 
 
 def _begun(folder: Path, identity: Mapping[str, Any]) -> Search:

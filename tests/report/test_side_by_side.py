@@ -58,7 +58,7 @@ def test_failures_and_trials_are_stated(shelf: Any) -> None:
 
 def test_runs_of_different_questions_are_refused(shelf: Any) -> None:
     runs = [shelf.ranked("bm25", chance=0.4), shelf.ranked("random", chance=0.4, cohort="new-user")]
-    with pytest.raises(UsageError, match="different cohorts \\(bm25: seen, random: new-user\\)"):
+    with pytest.raises(UsageError, match="different cohorts: seen and new-user"):
         render_runs(runs)
     with pytest.raises(UsageError, match="no run"):
         render_runs([])

@@ -36,10 +36,9 @@ def freeze(
 
     Returns ``tasks`` (task -> part-cohort -> number of instances), ``tasks_absent`` (task ->
     reason), ``instances_left_out`` and ``instances_noted`` (task -> part-cohort -> reason or
-    note -> number). A task is
-    absent when the data lacks what it needs, or no seen user has a validation instance of it
-    (test interactions have no say in what a model gets to see). A ``given`` split has one task
-    (:mod:`benchmark.data.preparing.given_split`).
+    note -> number). A task is absent when the data lacks what it needs, or no seen user has a
+    validation instance of it (test interactions have no say in what a model gets to see). A
+    ``given`` split has one task (:mod:`benchmark.data.preparing.given_split`).
     """
     builder = InstanceBuilder(Timeline.of_frame(rows, catalogue), catalogue, rules)
     starts = builder.timeline.starts[:-1]

@@ -6,8 +6,6 @@ changed, or where the copy is not what was fetched.
 
 from __future__ import annotations
 
-import hashlib
-import re
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ from benchmark.host.home import Home
 from benchmark.host.progress import track
 from benchmark.host.removing import for_people
 from benchmark.host.stamps import changed_files
-from benchmark.host.stores import Store, Stored
+from benchmark.host.stores import Store, Stored, copy_name
 
 _RECORD, _STAMPS, _FILES = "fetched.json", "stamps.json", "files"
 
@@ -36,9 +34,7 @@ def fetched(address: str, home: Home) -> Path:
     if store.is_file():
         beside, _, name = store.address.rpartition("/")
         store = Store(beside)
-    last = re.sub(r"[^A-Za-z0-9.-]+", "-", store.address.rpartition("/")[2])[:60]
-    known = hashlib.sha256(store.address.encode()).hexdigest()[:12]
-    folder = home.root / "raw" / f"{last}-{known}"
+    folder = home.raw / copy_name(store.address)
     with locked(folder.with_name(f".{folder.name}.lock"), f"fetching {store.address}"):
         _update(store, folder)
     return folder / _FILES / name

@@ -37,7 +37,6 @@ class HistoryFigure:
         from matplotlib.ticker import MaxNLocator
 
         identity, trials = self._search.identity, self._search.trials
-        label = identity["model"] + (f":{identity['variant']}" if identity["variant"] else "")
         failed = [trial.number for trial in trials if trial.value is None]
         keys = [Key("trial", _TRIAL), Key("best so far", _BEST)]
         if failed:
@@ -46,7 +45,7 @@ class HistoryFigure:
             page,
             _LEFT + _WIDTH,
             _HEIGHT + _FOOT,
-            title=f"Tuning {label} for {identity['task']} on {identity['data']}",
+            title=f"Tuning {self._search.label} for {identity['task']} on {identity['data']}",
             keys=keys,
             notes=["Values on validation: they chose the settings, and are no test results."],
         )

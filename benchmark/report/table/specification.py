@@ -104,10 +104,10 @@ class Row(_Strict):
     ``system`` is the label, spelt as in the paper where the paper has the row; ``model`` is
     what ``unimp-bench run --model`` takes, and ``set`` what ``--set`` does. ``published`` are
     numbers that others print for this row, by metric. ``against`` is the row it is compared
-    with (the best other row where neither row nor table says). An ``ceiling`` knows the
-    answer-making process: a ceiling, never a competitor. ``tuned`` rows show runs with the
-    settings that ``unimp-bench tune`` chose. With ``data`` the row belongs to the columns of
-    that dataset alone.
+    with (the best other row where neither row nor table says). The role ``ceiling``
+    is that of a model which knows the process behind simulated data and is no competitor.
+    ``tuned`` rows show runs with the settings that ``unimp-bench tune`` chose. With ``data`` the
+    row belongs to the columns of that dataset alone.
     """
 
     system: str

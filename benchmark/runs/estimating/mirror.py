@@ -30,7 +30,8 @@ def mirrored(home: Home, dataset: Dataset, fit: Path | None) -> Iterator[Home]:
     Mirrors that a killed process left are deleted too.
     """
     for left in home.root.glob(f"{_PREFIX}*"):
-        if not psutil.pid_exists(int(left.name.removeprefix(_PREFIX) or 0)):
+        process = left.name.removeprefix(_PREFIX)
+        if process.isdecimal() and not psutil.pid_exists(int(process)):
             shutil.rmtree(left, ignore_errors=True)
     root = home.root / f"{_PREFIX}{os.getpid()}"
     mirror = Home(root)
