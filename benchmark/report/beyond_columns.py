@@ -8,7 +8,7 @@ from dataclasses import replace
 from benchmark.compare.beyond import LEGEND, RANKED, BeyondAccuracy, beyond_accuracy
 from benchmark.errors import BenchError
 from benchmark.host.home import Home
-from benchmark.report.contents import Report, ReportCell, ReportColumn
+from benchmark.report.contents import Report, ReportCell, ReportColumn, extended
 from benchmark.report.filling.answers import Answer, Answers
 from benchmark.report.formats.sheet import METRIC_NUMBER
 from benchmark.report.table.specification import ColumnGroup
@@ -26,7 +26,7 @@ def with_beyond_accuracy(report: Report, answers: Answers, home: Home) -> Report
     for at, group in enumerate(answers.groups):
         if group.task not in RANKED:
             continue
-        here = {row.system: answers.by_place[row.system, at] for row in answers.rows}
+        here = answers.of_group(at)
         try:
             measures = beyond_accuracy(str(group.data), home)
         except BenchError as error:
@@ -38,14 +38,7 @@ def with_beyond_accuracy(report: Report, answers: Answers, home: Home) -> Report
         for system, answer in here.items():
             cells[system] += [_cell(answer, found[system].get(name, ())) for name in names]
         notes |= dict.fromkeys(measures.notes)
-    rows = tuple(replace(row, cells=(*row.cells, *cells[row.system])) for row in report.rows)
-    legend = (LEGEND,) if columns else ()
-    return replace(
-        report,
-        columns=(*report.columns, *columns),
-        rows=rows,
-        notes=(*report.notes, *legend, *notes),
-    )
+    return extended(report, columns, cells, [*([LEGEND] if columns else []), *notes])
 
 
 def _measured(

@@ -96,12 +96,12 @@ def report_of(
     cells: dict[str, list[ReportCell]] = {row.system: [] for row in answers.rows}
     work = [(at, wanted) for at, group in enumerate(answers.groups) for wanted in group.metrics]
     at_hand = [
-        Gathered({row.system: answers.by_place[row.system, at].runs for row in answers.rows}, kept)
+        Gathered({system: answer.runs for system, answer in answers.of_group(at).items()}, kept)
         for at in range(len(answers.groups))
     ]
     for at, wanted in track(work, f"table {table.name}"):
         group = answers.groups[at]
-        here = {row.system: answers.by_place[row.system, at] for row in answers.rows}
+        here = answers.of_group(at)
         for name, paper_metric, metric in _measured(here, wanted):
             made = {
                 system: _cell(table, answer, name, metric, paper_metric, at_hand[at])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -139,6 +140,21 @@ class Report:
             "missing": list(self.missing),
             "notes": list(self.notes),
         }
+
+
+def extended(
+    report: Report,
+    columns: Sequence[ReportColumn],
+    cells: Mapping[str, Sequence[ReportCell]],
+    notes: Iterable[str],
+) -> Report:
+    """Return ``report`` with ``columns`` behind its own, their ``cells`` by system, and ``notes``."""
+    return replace(
+        report,
+        columns=(*report.columns, *columns),
+        rows=tuple(replace(row, cells=(*row.cells, *cells[row.system])) for row in report.rows),
+        notes=(*report.notes, *notes),
+    )
 
 
 def _share(share: Share | None) -> dict[str, float | None] | None:

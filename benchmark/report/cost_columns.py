@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from benchmark.errors import unknown_name
-from benchmark.report.contents import Report, ReportCell, ReportColumn
+from benchmark.report.contents import Report, ReportCell, ReportColumn, extended
 from benchmark.report.filling.answers import Answer, Answers
 from benchmark.runs.costs import energy_wh, parameters, peak_mib, predict_seconds_per_1000
 from benchmark.runs.store import StoredRun
@@ -55,7 +55,7 @@ def with_costs(report: Report, answers: Answers) -> Report:
     columns: list[ReportColumn] = []
     cells: dict[str, list[ReportCell]] = {row.system: [] for row in report.rows}
     for at, group in enumerate(answers.groups):
-        here = {row.system: answers.by_place[row.system, at] for row in answers.rows}
+        here = answers.of_group(at)
         for heading, number, figure in _COLUMNS:
             found = {system: _cell(answer, figure) for system, answer in here.items()}
             if all(cell.value is None for cell in found.values()):
@@ -65,13 +65,7 @@ def with_costs(report: Report, answers: Answers) -> Report:
             )
             for system, cell in found.items():
                 cells[system].append(cell)
-    rows = tuple(replace(row, cells=(*row.cells, *cells[row.system])) for row in report.rows)
-    return replace(
-        report,
-        columns=(*report.columns, *columns),
-        rows=rows,
-        notes=(*report.notes, *((LEGEND,) if columns else ())),
-    )
+    return extended(report, columns, cells, [LEGEND] if columns else [])
 
 
 def _cell(answer: Answer, figure: Callable[[StoredRun], float | None]) -> ReportCell:

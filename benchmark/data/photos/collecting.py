@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmark.data.photos.fetching import Fetcher, NotFetchedError, TooLargeError
 from benchmark.data.photos.inspecting import (
+    BROKEN,
     GOOD,
     PLACEHOLDER,
     TOO_LARGE,
@@ -88,7 +89,7 @@ def take(
 ) -> list[Outcome]:
     """Judge the photo of each item in the folder ``source``, and copy the good ones to ``folder``.
 
-    ``folder`` ``None``: nothing is written. Photos that ``folder`` has are replaced.
+    ``folder`` ``None``: nothing is written. A photo that ``folder`` has of an item is replaced.
     """
     found = photos_of_items(source, items, on_error="skip", notes={})
     outcomes = []
@@ -100,11 +101,19 @@ def take(
     if folder is not None and folder.resolve() != source.resolve():
         journal = Journal(folder)
         paths = dict(found)
+        held = (
+            dict(photos_of_items(folder, items, on_error="skip", notes={}))
+            if folder.is_dir()
+            else {}
+        )
         for outcome in outcomes:
             if outcome.kind == GOOD and outcome.file is not None:
                 content = paths[outcome.item].read_bytes()
                 with atomic_path(folder / outcome.file) as temporary:
                     temporary.write_bytes(content)
+                before = held.get(outcome.item)
+                if before is not None and before.name != outcome.file:  # of another format
+                    before.unlink(missing_ok=True)
             journal.record(outcome)
     return outcomes
 
@@ -118,7 +127,10 @@ def counted(outcomes: Iterable[Outcome]) -> dict[str, int]:
 
 def _checked(item: str, path: Path, known: Outcome | None) -> Outcome:
     """The outcome of a photo in the folder: as the journal says while its bytes are the same."""
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        return _unreadable(item, path, error)
     sha256 = hashlib.sha256(content).hexdigest()
     if known is not None and known.sha256 == sha256 and known.file == path.name:
         return known
@@ -126,11 +138,18 @@ def _checked(item: str, path: Path, known: Outcome | None) -> Outcome:
     return Outcome(item, inspected.kind, inspected.why, file=path.name, sha256=sha256)
 
 
+def _unreadable(item: str, path: Path, error: OSError) -> Outcome:
+    """The outcome of a photo that is not there, or that the system does not let us read."""
+    if isinstance(error, FileNotFoundError):
+        return Outcome(item, NOT_THERE)
+    return Outcome(item, BROKEN, f"{path.name}: {error.strerror}")
+
+
 def _judged(item: str, path: Path) -> Outcome:
     try:
         content = path.read_bytes()
-    except FileNotFoundError:
-        return Outcome(item, NOT_THERE)
+    except OSError as error:
+        return _unreadable(item, path, error)
     inspected = inspect(content)
     sha256 = hashlib.sha256(content).hexdigest()
     name = None if inspected.extension is None else file_name(item, inspected.extension)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from benchmark.data.raw.attributes import attribute_pairs
 from benchmark.data.raw.column_map import ColumnMap, Items
 from benchmark.data.raw.source import OnError
 from benchmark.data.raw.tables import LIST_SEPARATOR, read_table
@@ -17,7 +18,6 @@ from benchmark.errors import BenchError
 #: The column of a table of items that holds what the map calls ``image``.
 IMAGE = "_image"
 _NO_PRICE = "prices that are no amount, treated as missing"
-_PAIR = pl.Struct({"key": pl.String(), "value": pl.String()})
 _ID_RULE = f"an id of 1 to {LONGEST_ID:,} characters"
 
 
@@ -125,10 +125,6 @@ def mapped_items(
 def _described(
     frame: pl.DataFrame, table: Items, single: Mapping[str, str], notes: dict[str, object]
 ) -> pl.DataFrame:
-    pairs = [
-        pl.struct(pl.lit(key).alias("key"), pl.col(column).alias("value"))
-        for key, column in table.attributes.items()
-    ]
     price = pl.col(single["price"]) if "price" in single else pl.lit(None, pl.String)
     items = frame.select(
         pl.col(table.columns.item).alias("item_id"),
@@ -141,9 +137,7 @@ def _described(
         .str.replace_all(r"(\d),(\d{3})\b", "${1}${2}")
         .cast(pl.Float64, strict=False)
         .alias("price"),
-        (pl.concat_list(pairs) if pairs else pl.lit([], pl.List(_PAIR)))
-        .list.filter(pl.element().struct.field("value").is_not_null())
-        .alias("attributes"),
+        attribute_pairs({key: pl.col(column) for key, column in table.attributes.items()}),
         (pl.col(single["image"]) if "image" in single else pl.lit(None, pl.String)).alias(IMAGE),
         price.alias("_price"),
     )

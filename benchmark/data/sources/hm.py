@@ -16,6 +16,7 @@ from pathlib import Path
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from benchmark.data.raw.attributes import attribute_pairs
 from benchmark.data.raw.source import OnError, Source
 from benchmark.data.raw.text_files import find_file, read_csv
 from benchmark.data.schema import RawDataset
@@ -83,19 +84,13 @@ def _articles(raw: Path, on_error: OnError) -> tuple[pl.DataFrame, dict[str, obj
         },
         on_error=on_error,
     )
-    pairs = [
-        pl.struct(pl.lit(key).alias("key"), pl.col(column).alias("value"))
-        for key, column in ATTRIBUTES.items()
-    ]
     items = frame.select(
         pl.col("article_id").alias("item_id"),
         pl.lit("fashion").alias("domain"),
         pl.col("prod_name").alias("title"),
         pl.concat_list(CATEGORY).list.drop_nulls().alias("category"),
         pl.col("detail_desc").alias("description"),
-        pl.concat_list(pairs)
-        .list.filter(pl.element().struct.field("value").is_not_null())
-        .alias("attributes"),
+        attribute_pairs({key: pl.col(column) for key, column in ATTRIBUTES.items()}),
     )
     return items, notes
 

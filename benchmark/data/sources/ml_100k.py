@@ -16,6 +16,7 @@ from pathlib import Path
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
+from benchmark.data.raw.attributes import attribute_pairs
 from benchmark.data.raw.photo_folder import photos_of_items
 from benchmark.data.raw.source import OnError, Source
 from benchmark.data.raw.text_files import read_csv
@@ -28,7 +29,7 @@ TERMS = (
 )
 
 
-class MovieLensParams(BaseModel):
+class Ml100kParams(BaseModel):
     """Validates the settings of the source."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,7 +52,7 @@ def folder() -> Path:
     )
 
 
-def read(raw: Path | None, params: MovieLensParams, *, on_error: OnError) -> RawDataset:
+def read(raw: Path | None, params: Ml100kParams, *, on_error: OnError) -> RawDataset:
     """Parse ``ml-100k.item`` and ``ml-100k.inter``."""
     movies, movie_notes = _movies(folder() / "ml-100k.item", on_error)
     ratings, rating_notes = _ratings(folder() / "ml-100k.inter", on_error)
@@ -70,7 +71,7 @@ def read(raw: Path | None, params: MovieLensParams, *, on_error: OnError) -> Raw
     )
 
 
-def files(raw: Path | None, params: MovieLensParams) -> Mapping[str, Path]:
+def files(raw: Path | None, params: Ml100kParams) -> Mapping[str, Path]:
     """Return the two tables read."""
     return {name: folder() / name for name in ("ml-100k.item", "ml-100k.inter")}
 
@@ -89,18 +90,12 @@ def _movies(path: Path, on_error: OnError) -> tuple[pl.DataFrame, dict[str, obje
         on_error=on_error,
         separator="\t",
     )
-    pairs = [
-        pl.struct(pl.lit(key).alias("key"), pl.col(column).alias("value"))
-        for key, column in (("genres", genres), ("year", year))
-    ]
     items = frame.select(
         pl.col(item).alias("item_id"),
         pl.lit("movies").alias("domain"),
         pl.col(title).alias("title"),
         pl.concat_list(genres).list.drop_nulls().alias("category"),
-        pl.concat_list(pairs)
-        .list.filter(pl.element().struct.field("value").is_not_null())
-        .alias("attributes"),
+        attribute_pairs({"genres": pl.col(genres), "year": pl.col(year)}),
     )
     return items, notes
 
@@ -137,7 +132,7 @@ SOURCE = Source(
     # Part of the identity of datasets that boards are about: kept as it was.
     summary="MovieLens-100k ratings, from the recbole package",
     needs_raw=False,
-    params=MovieLensParams,
+    params=Ml100kParams,
     read=read,
     files=files,
     default_name=lambda params: "ml-100k" if params.posters is None else "ml-100k-posters",

@@ -16,16 +16,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from benchmark.data.raw.cores import CORE_HELP, NO_CORE, CoreSetting, keep_core
+from benchmark.data.raw.attributes import attribute_pairs
 from benchmark.data.raw.matched_lines import matched_lines, without_unmatched
-from benchmark.data.raw.photo_folder import photos_of_items
 from benchmark.data.raw.source import OnError, Source
 from benchmark.data.raw.text_files import BadLines, encoding_of, find_file, read_csv
 from benchmark.data.raw.time_columns import SECONDS, plausible
 from benchmark.data.schema import RawDataset
-from benchmark.data.sources.unordered import in_time_order, latest_of_pairs, rated_only
+from benchmark.data.sources.movies import MovieParams, rated_movies
 from benchmark.errors import BenchError
 
 TERMS = (
@@ -41,15 +40,9 @@ _STARS = "a number of half stars from 0.5 to 5"
 _NO_GENRES = "(no genres listed)"
 
 
-class MovielensParams(BaseModel):
+class MovielensParams(MovieParams):
     """Validates the settings of the source."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    core: CoreSetting = Field(NO_CORE, description=CORE_HELP)
-    posters: Path | None = Field(
-        None, description="folder of posters, <movie id>.jpg; default: posters/, where there is one"
-    )
     seed: int = Field(0, ge=0, description="of the order of a user's ratings of one second")
 
 
@@ -67,20 +60,8 @@ def read(raw: Path | None, params: MovielensParams, *, on_error: OnError) -> Raw
     rows = ratings(find_file(raw, f"ratings.{end}", expected=_LAYOUT), on_error, notes)
     described = movies(find_file(raw, f"movies.{end}", expected=_LAYOUT), on_error, notes)
     halves = (rows["rating"] % 1 != 0).any()
-    rows = keep_core(latest_of_pairs(rows, notes, what="ratings"), params.core)
-    items = rated_only(described, rows, notes, domain="movies")
-    ids = items["item_id"].to_list()
-    folder = params.posters or raw / "posters"
-    posters = params.posters is not None or folder.is_dir()
-    return RawDataset(
-        items=items,
-        interactions=in_time_order(rows, params.seed, notes),
-        allow_repeats=False,
-        rating_scale=(0.5 if halves else 1.0, 5.0),
-        terms=TERMS,
-        photos=photos_of_items(folder, ids, on_error=on_error, notes=notes) if posters else (),
-        notes=notes,
-    )
+    scale = (0.5 if halves else 1.0, 5.0)
+    return rated_movies(raw, params, rows, described, scale, TERMS, on_error, notes)
 
 
 def files(raw: Path | None, params: MovielensParams) -> Mapping[str, Path]:
@@ -197,18 +178,12 @@ def _described(frame: pl.DataFrame) -> pl.DataFrame:
     genres = pl.col("genres").str.replace_all("|", ", ", literal=True)
     genres = pl.when(~pl.col("genres").is_in(["", _NO_GENRES])).then(genres)
     year = pl.col("title").str.extract(r"\((\d{4})\)\s*$")
-    pairs = [
-        pl.struct(pl.lit(key).alias("key"), value.alias("value"))
-        for key, value in (("genres", genres), ("year", year))
-    ]
     return frame.select(
         pl.col("item").alias("item_id"),
         pl.lit("movies").alias("domain"),
         pl.col("title").str.replace(r"\s*\(\d{4}\)\s*$", "").alias("title"),
         pl.concat_list(genres).list.drop_nulls().alias("category"),
-        pl.concat_list(pairs)
-        .list.filter(pl.element().struct.field("value").is_not_null())
-        .alias("attributes"),
+        attribute_pairs({"genres": genres, "year": year}),
     )
 
 

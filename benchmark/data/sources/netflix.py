@@ -18,15 +18,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from benchmark.data.raw.cores import CORE_HELP, NO_CORE, CoreSetting, keep_core
+from benchmark.data.raw.attributes import attribute_pairs
 from benchmark.data.raw.matched_lines import LINE, TEXT, matched_lines, without_unmatched
-from benchmark.data.raw.photo_folder import photos_of_items
 from benchmark.data.raw.source import OnError, Source
 from benchmark.data.raw.text_files import BadLines, encoding_of
 from benchmark.data.schema import RawDataset
-from benchmark.data.sources.unordered import in_time_order, latest_of_pairs, rated_only
+from benchmark.data.sources.movies import MovieParams, rated_movies
 from benchmark.errors import BenchError
 from benchmark.host.progress import track
 
@@ -51,15 +50,9 @@ _OF_FILE = re.compile(r"mv_0*(\d+)\.txt")
 _NO_MOVIE = 0
 
 
-class NetflixParams(BaseModel):
+class NetflixParams(MovieParams):
     """Validates the settings of the source."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    core: CoreSetting = Field(NO_CORE, description=CORE_HELP)
-    posters: Path | None = Field(
-        None, description="folder of posters, <movie id>.jpg; default: posters/, where there is one"
-    )
     seed: int = Field(0, ge=0, description="of the order of a customer's ratings of one day")
 
 
@@ -83,20 +76,7 @@ def read(raw: Path | None, params: NetflixParams, *, on_error: OnError) -> RawDa
         pl.lit("movies").alias("domain"),
     )
     del frames
-    rows = keep_core(latest_of_pairs(rows, notes, what="ratings"), params.core)
-    items = rated_only(described, rows, notes, domain="movies")
-    ids = items["item_id"].to_list()
-    folder = params.posters or raw / "posters"
-    posters = params.posters is not None or folder.is_dir()
-    return RawDataset(
-        items=items,
-        interactions=in_time_order(rows, params.seed, notes),
-        allow_repeats=False,
-        rating_scale=(1.0, 5.0),
-        terms=TERMS,
-        photos=photos_of_items(folder, ids, on_error=on_error, notes=notes) if posters else (),
-        notes=notes,
-    )
+    return rated_movies(raw, params, rows, described, (1.0, 5.0), TERMS, on_error, notes)
 
 
 def files(raw: Path | None, params: NetflixParams) -> Mapping[str, Path]:
@@ -194,14 +174,11 @@ def _movies(path: Path, on_error: OnError, notes: dict[str, object]) -> pl.DataF
     titles = pl.concat(frames) if frames else pl.DataFrame(schema=dict.fromkeys(
         (LINE, TEXT, "movie", "year", "title"), pl.String))  # fmt: skip
     year = pl.when(pl.col("year") != "NULL").then(pl.col("year"))
-    pair = pl.struct(pl.lit("year").alias("key"), year.alias("value"))
     return titles.select(
         pl.col("movie").alias("item_id"),
         pl.lit("movies").alias("domain"),
         pl.col("title"),
-        pl.concat_list(pair)
-        .list.filter(pl.element().struct.field("value").is_not_null())
-        .alias("attributes"),
+        attribute_pairs({"year": year}),
     )
 
 

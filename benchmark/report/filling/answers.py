@@ -75,6 +75,10 @@ class Answers:
     unprepared: tuple[str, ...]
     entries: Mapping[str, ModelEntry]
 
+    def of_group(self, at: int) -> dict[str, Answer]:
+        """Return the answers over the group of columns at place ``at``, by system."""
+        return {row.system: self.by_place[row.system, at] for row in self.rows}
+
 
 def collect(table: ResultTable, *, home: Home, data: str | None) -> Answers:
     """Find the stored runs of every cell of ``table``.

@@ -147,6 +147,16 @@ def test_a_folder_is_judged_and_its_good_photos_copied(tmp_path, photo_bytes, on
     assert take(items, source, None, most_alike=3) == found
 
 
+def test_a_photo_of_another_format_takes_the_place_of_the_old_one(tmp_path, photo_bytes) -> None:
+    source, folder = tmp_path / "own", tmp_path / "images"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(photo_bytes(1))
+    (source / "b.jpg").mkdir(parents=True)  # no file
+    (source / "a.png").write_bytes(photo_bytes(2, kind="PNG"))
+    assert kinds(take(["a", "b"], source, folder)) == {"a": "good", "b": "broken"}
+    assert {path.name for path in folder.iterdir()} == {"a.png", JOURNAL}
+
+
 MAP = """
 [interactions]
 file = "log.csv"
