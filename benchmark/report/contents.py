@@ -148,7 +148,7 @@ def extended(
     cells: Mapping[str, Sequence[ReportCell]],
     notes: Iterable[str],
 ) -> Report:
-    """Return ``report`` with ``columns`` behind its own, their ``cells`` by system, and ``notes``."""
+    """Return ``report`` with ``columns``, their ``cells`` by system, and ``notes`` added."""
     return replace(
         report,
         columns=(*report.columns, *columns),

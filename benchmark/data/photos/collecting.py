@@ -51,11 +51,7 @@ def download(
     """
     journal = Journal(folder)
     shared = Counter(address for item in items for address in set(addresses.get(item, ())))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(folder, error) from error
-    held = dict(photos_of_items(folder, items, on_error="skip", notes={}))
+    held = _photos_in(folder, items)
 
     def collect(item: str) -> None:
         known = journal.outcomes.get(item)
@@ -101,18 +97,14 @@ def take(
     if folder is not None and folder.resolve() != source.resolve():
         journal = Journal(folder)
         paths = dict(found)
-        held = (
-            dict(photos_of_items(folder, items, on_error="skip", notes={}))
-            if folder.is_dir()
-            else {}
-        )
+        held = _photos_in(folder, items)
         for outcome in outcomes:
             if outcome.kind == GOOD and outcome.file is not None:
                 content = paths[outcome.item].read_bytes()
                 with atomic_path(folder / outcome.file) as temporary:
                     temporary.write_bytes(content)
-                before = held.get(outcome.item)
-                if before is not None and before.name != outcome.file:  # of another format
+                before = held[outcome.item]
+                if before.name != outcome.file:  # of another format
                     before.unlink(missing_ok=True)
             journal.record(outcome)
     return outcomes
@@ -123,6 +115,15 @@ def counted(outcomes: Iterable[Outcome]) -> dict[str, int]:
     counts = Counter(outcome.kind for outcome in outcomes)
     order = sorted(counts, key=lambda kind: (kind != GOOD, -counts[kind], kind))
     return {kind: counts[kind] for kind in order}
+
+
+def _photos_in(folder: Path, items: Sequence[str]) -> dict[str, Path]:
+    """Where the photo of each item lies in ``folder``, or would lie; the folder is made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    return dict(photos_of_items(folder, items, on_error="skip", notes={}))
 
 
 def _checked(item: str, path: Path, known: Outcome | None) -> Outcome:
