@@ -2,24 +2,22 @@
 
 The rule for few users and all numbers of resamples stand here, and nowhere else.
 
-One user's instances are not independent, so users are what is resampled (Davison and Hinkley,
-*Bootstrap Methods and their Application*, 1997, section 3.8): statistics are summed per user,
-and a resample's mean is the resampled users' sums over their counts. Users with equal sums are
-interchangeable, so a resample of users is a multinomial draw over the *distinct* rows, which is
-the same distribution at a fraction of the cost: a ranking metric of a million users has eleven.
+Users are what is resampled (:mod:`benchmark.resampling`), since one user's instances are not
+independent; where all users have the same value, :mod:`benchmark.equal_users` says what that shows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from benchmark.equal_users import constant_difference, constant_interval, constant_p_value
 from benchmark.errors import BenchError
-from benchmark.host.progress import bar
 from benchmark.metrics.base import Metric, Statistics
+from benchmark.resampling import UserSums, numbered
 
 #: Below so many users there is no interval, no p value and no rank by tests, anywhere: a
 #: bootstrap over fewer promises more than it knows.
@@ -33,10 +31,6 @@ SCORE_RESAMPLES = 1_000
 DIFFERENCE_RESAMPLES = 4_000
 #: Behind ranks, and behind the ranks of more systems than MANY_SYSTEMS, where pairs are many.
 RANK_RESAMPLES, RANK_RESAMPLES_OF_MANY, MANY_SYSTEMS = 2_000, 500, 200
-#: Weights held at a time, as numbers of 8 bytes.
-WEIGHTS_AT_ONCE = 4_000_000
-#: A binomial draw costs about this many uniform integers.
-BINOMIAL_COST = 16
 #: A standard deviation below this is rounding.
 _NO_SPREAD = 1e-12
 
@@ -106,8 +100,9 @@ def summarise(
 ) -> dict[str, Score]:
     """Return value and percentile bootstrap interval of every metric, from one resampling.
 
-    A metric that is the same for every user has the interval of :func:`constant_interval`, and
-    below :data:`FEWEST_USERS` users none has any.
+    A metric that is the same for every user has the interval of
+    :func:`~benchmark.equal_users.constant_interval`, and below :data:`FEWEST_USERS` users none
+    has any.
 
     ``statistics[name]`` has shape (n, metric.columns), ``users`` (n,) names each instance's
     user. The same arguments give the same numbers. Raises :class:`BenchError` when there is
@@ -133,30 +128,6 @@ def summarise(
     return scores
 
 
-def constant_interval(
-    metric: Metric, mean: NDArray[np.float64], users: int, level: float = LEVEL
-) -> tuple[float, float] | None:
-    """Return the interval of a ``metric`` that is the same for each of ``users`` users.
-
-    No resample of equal users differs from them, so the bootstrap would claim certainty. What n
-    equal users do show: with probability ``level`` the share of users who are not like them is at
-    most P = 1 - (1 - level)^(1/n), about 3/n: the exact upper bound for none of n (Clopper and
-    Pearson, Biometrika 26:404, 1934; the rule of three of Hanley and Lippman-Hand, JAMA 249:1743,
-    1983). Those users may have any value in the metric's range, so a mean of c on [l, h] lies in
-    [c - P (c - l), c + P (h - c)]: for hits that nobody has [0, P], for hits that all have
-    [1 - P, 1]. A metric that is no mean is taken of the statistics mixed so
-    (:meth:`~benchmark.metrics.base.Metric.extremes`). ``mean`` (columns,) holds the mean
-    statistics. ``None`` where the range has no end.
-    """
-    ends = metric.extremes(mean)
-    if ends is None:
-        return None
-    share = _unlike(users, level)
-    value = float(metric.value(mean))
-    mixed = [float(metric.value((1 - share) * mean + share * end)) for end in ends]
-    return min(value, *mixed), max(value, *mixed)
-
-
 def paired_difference(
     metric: Metric,
     statistics_a: Statistics,
@@ -172,9 +143,8 @@ def paired_difference(
     Row i of both statistics (n, columns) and ``users[i]`` belong to the same instance. The p
     value is twice the smaller tail of the resampled difference beyond 0, counted as
     (r + 1) / (resamples + 1), so it is never 0 and agrees with the percentile interval. Where
-    all users differ by the same amount, both follow from the argument of
-    :func:`constant_interval`. Below :data:`FEWEST_USERS` users there is neither. Raises as
-    :func:`summarise` does.
+    all users differ by the same amount, both are those of :mod:`benchmark.equal_users`. Below
+    :data:`FEWEST_USERS` users there is neither. Raises as :func:`summarise` does.
     """
     a, b = _checked(metric, statistics_a), _checked(metric, statistics_b)
     sample = UserSums.of([a, b], users)
@@ -189,8 +159,8 @@ def paired_difference(
             tail = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
             p_value = min(1.0, 2 * (tail + 1) / (resamples + 1))
         else:
-            ends = _constant_difference(metric, value, sample.users, level)
-            p_value = _constant_p_value(metric, value, sample.users)
+            ends = constant_difference(metric, value, sample.users, level)
+            p_value = constant_p_value(metric, value, sample.users)
     low, high = (None, None) if ends is None else ends
     return Difference(metric.name, value, low, high, p_value, sample.n, sample.users)
 
@@ -320,7 +290,7 @@ def significantly_better(
         largest = np.maximum(largest, deviation.max(axis=1))
         alike = np.zeros(len(rows))  # without spread all users differ by one amount
         for j in np.flatnonzero(~spread & (np.abs(gap) > _NO_SPREAD)):
-            if _constant_p_value(metric, float(gap[j]), sample.users) < share:
+            if constant_p_value(metric, float(gap[j]), sample.users) < share:
                 alike[j] = np.copysign(np.inf, gap[j])
         distance[i] = sign * np.where(spread, gap / scale, alike)
     critical = float(np.quantile(largest, level))
@@ -330,7 +300,7 @@ def significantly_better(
 
 def enough_users(users: ArrayLike | Sequence[str]) -> bool:
     """Return whether ``users``, one for each instance, are :data:`FEWEST_USERS` or more."""
-    return _codes(users)[1] >= FEWEST_USERS
+    return numbered(users)[1] >= FEWEST_USERS
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
@@ -343,84 +313,6 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     adjusted = np.empty_like(p)
     adjusted[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)).clip(max=1.0)
     return adjusted
-
-
-@dataclass(frozen=True, slots=True)
-class UserSums:
-    """Statistics summed by user, with users whose sums are equal in one group.
-
-    ``rows`` (groups, columns + 1) has the number of instances last, ``multiplicity`` (groups,)
-    is the number of users in each group. Equal users are interchangeable in a resample.
-    """
-
-    rows: NDArray[np.float64]
-    multiplicity: NDArray[np.int64]
-    n: int
-    users: int
-
-    @classmethod
-    def of(cls, statistics: Sequence[NDArray[np.float64]], users: ArrayLike) -> UserSums:
-        """Sum by user, then group equal users. Group order depends on values alone."""
-        import polars as pl
-
-        owner, number = _codes(users)
-        for rows in statistics:
-            if len(rows) != len(owner):
-                raise BenchError(
-                    f"{len(rows)} rows of statistics do not fit {len(owner)} user ids.",
-                    fix="Give one user id per instance.",
-                )
-        if not len(owner):
-            raise BenchError("There is no instance to score.", fix="Score at least one instance.")
-        columns = [column for rows in statistics for column in rows.T]
-        sums = [np.bincount(owner, weights=column, minlength=number) for column in columns]
-        sums.append(np.bincount(owner, minlength=number).astype(np.float64))
-        frame = pl.DataFrame({str(i): column for i, column in enumerate(sums)})
-        names = frame.columns
-        groups = frame.group_by(names).agg(pl.len().alias("users")).sort(names)
-        return cls(
-            rows=groups.select(names).to_numpy(),
-            multiplicity=groups["users"].cast(pl.Int64).to_numpy(),
-            n=len(owner),
-            users=number,
-        )
-
-    def resampled_means(self, resamples: int, seed: int) -> NDArray[np.float64]:
-        """Draw bootstrap resamples of users; return mean statistics (resamples, columns)."""
-        rng = np.random.default_rng(seed)
-        blocks: list[NDArray[np.float64]] = []
-        with bar("bootstrap", total=resamples) as progress:
-            for weights in self._weights(resamples, rng):
-                totals = weights @ self.rows
-                blocks.append(totals[:, :-1] / totals[:, -1:])
-                progress.advance(len(weights))
-        return np.concatenate(blocks)
-
-    def _weights(self, resamples: int, rng: np.random.Generator) -> Iterator[NDArray[np.float64]]:
-        """How often each group is drawn, (some, groups) at a time so that memory is bounded."""
-        groups = len(self.multiplicity)
-        few_groups = groups * BINOMIAL_COST <= self.users
-        owner = None if few_groups else np.repeat(np.arange(groups), self.multiplicity)
-        size = max(1, WEIGHTS_AT_ONCE // groups)
-        for start in range(0, resamples, size):
-            count = min(size, resamples - start)
-            if owner is None:
-                share = self.multiplicity / self.users
-                yield rng.multinomial(self.users, share, size=count).astype(np.float64)
-            else:
-                weights = np.empty((count, groups))
-                for row in range(count):
-                    drawn = owner[rng.integers(0, self.users, size=self.users)]
-                    weights[row] = np.bincount(drawn, minlength=groups)
-                yield weights
-
-
-def _codes(users: ArrayLike | Sequence[str]) -> tuple[NDArray[np.int64], int]:
-    """A number (n,) for every user id, in order of appearance, and how many there are."""
-    ids = users.tolist() if isinstance(users, np.ndarray) else list(users)  # type: ignore[arg-type]
-    numbers: dict[object, int] = {}
-    codes = [numbers.setdefault(user, len(numbers)) for user in ids]
-    return np.array(codes, dtype=np.int64), len(numbers)
 
 
 def _checked(metric: Metric, statistics: Statistics) -> NDArray[np.float64]:
@@ -447,44 +339,6 @@ def _checked(metric: Metric, statistics: Statistics) -> NDArray[np.float64]:
 def _slices(rows: Sequence[NDArray[np.float64]]) -> list[slice]:
     ends = np.cumsum([row.shape[1] for row in rows]).tolist()
     return [slice(end - row.shape[1], end) for row, end in zip(rows, ends, strict=True)]
-
-
-def _unlike(users: int, level: float) -> float:
-    """At most this share of users, at ``level``, is unlike ``users`` users who are all alike."""
-    return float(1 - (1 - level) ** (1 / users))
-
-
-def _constant_difference(
-    metric: Metric, value: float, users: int, level: float
-) -> tuple[float, float] | None:
-    """The interval of a difference ``value`` that all users have.
-
-    As in :func:`constant_interval`; a difference ranges over the metric's width both ways.
-    """
-    width = _difference_width(metric)
-    if not np.isfinite(width):
-        return None
-    share = _unlike(users, level)
-    return value - share * (value + width), value + share * (width - value)
-
-
-def _constant_p_value(metric: Metric, value: float, users: int) -> float:
-    """The p value of a difference ``value`` that all users have; below 1 - level exactly where
-    the interval excludes 0.
-
-    For a mean of 0, a share of at least q = |d| / (|d| + width) of users must differ the other
-    way as far as the metric allows; that none of n users does has probability (1 - q)^n.
-    """
-    width = _difference_width(metric)
-    if not np.isfinite(width):
-        return 1.0
-    return float((1 - abs(value) / (abs(value) + width)) ** users)
-
-
-def _difference_width(metric: Metric) -> float:
-    """How far two users' values can be apart; infinite where a user's share in it is not linear."""
-    plain_mean = type(metric).value is Metric.value
-    return metric.high - metric.low if plain_mean else float("inf")
 
 
 def _varies(drawn: NDArray[np.float64]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmark import stats
+from benchmark import resampling, stats
 from benchmark.errors import BenchError
 from benchmark.metrics import metric_named
 from benchmark.metrics.base import Metric, Statistics
@@ -91,7 +91,7 @@ def test_clusters_widen_the_interval() -> None:
 def test_drawing_groups_has_the_distribution_of_drawing_users() -> None:
     scipy_stats = pytest.importorskip("scipy.stats")
     values = _bernoulli(2000, 0.1, seed=0)
-    sample = stats.UserSums.of([values[:, None]], np.arange(2000))
+    sample = resampling.UserSums.of([values[:, None]], np.arange(2000))
     assert len(sample.rows) == 2  # two distinct rows, so groups are drawn
     grouped = sample.resampled_means(4000, seed=0)[:, 0]
     rng = np.random.default_rng(1)
@@ -102,9 +102,9 @@ def test_drawing_groups_has_the_distribution_of_drawing_users() -> None:
 
 def test_both_ways_of_drawing_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(0).integers(0, 3, size=600).astype(float)
-    sample = stats.UserSums.of([values[:, None]], np.arange(600))
+    sample = resampling.UserSums.of([values[:, None]], np.arange(600))
     groups = sample.resampled_means(4000, seed=0)[:, 0]
-    monkeypatch.setattr(stats, "BINOMIAL_COST", 10**9)
+    monkeypatch.setattr(resampling, "BINOMIAL_COST", 10**9)
     users = sample.resampled_means(4000, seed=0)[:, 0]
     assert groups.mean() == pytest.approx(users.mean(), abs=4 * users.std() / 4000**0.5)
     assert groups.std() == pytest.approx(users.std(), rel=0.05)
@@ -113,7 +113,7 @@ def test_both_ways_of_drawing_agree(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_chunks_do_not_change_a_draw(monkeypatch: pytest.MonkeyPatch) -> None:
     statistics = _one(MAE, np.random.default_rng(0).random(50))
     whole = stats.summarise([MAE], statistics, np.arange(50))
-    monkeypatch.setattr(stats, "WEIGHTS_AT_ONCE", 50 * 7)
+    monkeypatch.setattr(resampling, "WEIGHTS_AT_ONCE", 50 * 7)
     assert stats.summarise([MAE], statistics, np.arange(50))["MAE"].low == pytest.approx(
         whole["MAE"].low, abs=1e-12
     )

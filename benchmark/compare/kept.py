@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmark import metrics, rounding, stats
+from benchmark import equal_users, metrics, resampling, rounding, stats
 from benchmark.compare import evidence, learnable
 from benchmark.errors import BenchError
 from benchmark.host.files import read_json, sha256_json, write_json
@@ -71,6 +71,7 @@ def _identity(run: StoredRun) -> list[Any]:
 @cache
 def _code() -> str:
     """The digest of the code that findings follow from."""
-    files = [Path(str(module.__file__)) for module in (stats, rounding, evidence, learnable)]
+    modules = (stats, resampling, equal_users, rounding, evidence, learnable)
+    files = [Path(str(module.__file__)) for module in modules]
     files += sorted(Path(str(metrics.__file__)).parent.glob("*.py"))
     return digest({f"{file.parent.name}/{file.name}": file for file in files})

@@ -99,7 +99,9 @@ COVERED = (
     "benchmark.data.simulator",
     "benchmark.data.sources",
     "benchmark.data.verify",
+    "benchmark.equal_users",
     "benchmark.metrics",
+    "benchmark.resampling",
     "benchmark.runs.scoring",
     "benchmark.stats",
 )

@@ -12,7 +12,8 @@ from benchmark.compare.evidence import Evidence
 from benchmark.compare.learnable import is_blind, learned
 from benchmark.metrics.base import Metric
 from benchmark.models.registered import ModelEntry
-from benchmark.stats import DIFFERENCE_RESAMPLES, LEVEL, UserSums, enough_users
+from benchmark.resampling import UserSums
+from benchmark.stats import DIFFERENCE_RESAMPLES, LEVEL, enough_users
 from leaderboards.site.standing import Row, Standing, evidence_behind, runs_behind
 
 #: Rows whose differences stand on a board's page: pairs grow with their square.

@@ -1,0 +1,102 @@
+"""Resample users: the bootstrap over clusters of instances.
+
+One user's instances are not independent, so users are what is resampled (Davison and Hinkley,
+*Bootstrap Methods and their Application*, 1997, section 3.8): statistics are summed per user,
+and a resample's mean is the resampled users' sums over their counts. Users with equal sums are
+interchangeable, so a resample of users is a multinomial draw over the *distinct* rows, which is
+the same distribution at a fraction of the cost: a ranking metric of a million users has eleven.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from benchmark.errors import BenchError
+from benchmark.host.progress import bar
+
+#: Weights held at a time, as numbers of 8 bytes.
+WEIGHTS_AT_ONCE = 4_000_000
+#: A binomial draw costs about this many uniform integers.
+BINOMIAL_COST = 16
+
+
+@dataclass(frozen=True, slots=True)
+class UserSums:
+    """Statistics summed by user, with users whose sums are equal in one group.
+
+    ``rows`` (groups, columns + 1) has the number of instances last, ``multiplicity`` (groups,)
+    is the number of users in each group. Equal users are interchangeable in a resample.
+    """
+
+    rows: NDArray[np.float64]
+    multiplicity: NDArray[np.int64]
+    n: int
+    users: int
+
+    @classmethod
+    def of(cls, statistics: Sequence[NDArray[np.float64]], users: ArrayLike) -> UserSums:
+        """Sum by user, then group equal users. Group order depends on values alone."""
+        import polars as pl
+
+        owner, number = numbered(users)
+        for rows in statistics:
+            if len(rows) != len(owner):
+                raise BenchError(
+                    f"{len(rows)} rows of statistics do not fit {len(owner)} user ids.",
+                    fix="Give one user id per instance.",
+                )
+        if not len(owner):
+            raise BenchError("There is no instance to score.", fix="Score at least one instance.")
+        columns = [column for rows in statistics for column in rows.T]
+        sums = [np.bincount(owner, weights=column, minlength=number) for column in columns]
+        sums.append(np.bincount(owner, minlength=number).astype(np.float64))
+        frame = pl.DataFrame({str(i): column for i, column in enumerate(sums)})
+        names = frame.columns
+        groups = frame.group_by(names).agg(pl.len().alias("users")).sort(names)
+        return cls(
+            rows=groups.select(names).to_numpy(),
+            multiplicity=groups["users"].cast(pl.Int64).to_numpy(),
+            n=len(owner),
+            users=number,
+        )
+
+    def resampled_means(self, resamples: int, seed: int) -> NDArray[np.float64]:
+        """Draw bootstrap resamples of users; return mean statistics (resamples, columns)."""
+        rng = np.random.default_rng(seed)
+        blocks: list[NDArray[np.float64]] = []
+        with bar("bootstrap", total=resamples) as progress:
+            for weights in self._weights(resamples, rng):
+                totals = weights @ self.rows
+                blocks.append(totals[:, :-1] / totals[:, -1:])
+                progress.advance(len(weights))
+        return np.concatenate(blocks)
+
+    def _weights(self, resamples: int, rng: np.random.Generator) -> Iterator[NDArray[np.float64]]:
+        """How often each group is drawn, (some, groups) at a time so that memory is bounded."""
+        groups = len(self.multiplicity)
+        few_groups = groups * BINOMIAL_COST <= self.users
+        owner = None if few_groups else np.repeat(np.arange(groups), self.multiplicity)
+        size = max(1, WEIGHTS_AT_ONCE // groups)
+        for start in range(0, resamples, size):
+            count = min(size, resamples - start)
+            if owner is None:
+                share = self.multiplicity / self.users
+                yield rng.multinomial(self.users, share, size=count).astype(np.float64)
+            else:
+                weights = np.empty((count, groups))
+                for row in range(count):
+                    drawn = owner[rng.integers(0, self.users, size=self.users)]
+                    weights[row] = np.bincount(drawn, minlength=groups)
+                yield weights
+
+
+def numbered(users: ArrayLike | Sequence[str]) -> tuple[NDArray[np.int64], int]:
+    """Number (n,) the user ids in order of appearance; return that, and how many there are."""
+    ids = users.tolist() if isinstance(users, np.ndarray) else list(users)  # type: ignore[arg-type]
+    numbers: dict[object, int] = {}
+    codes = [numbers.setdefault(user, len(numbers)) for user in ids]
+    return np.array(codes, dtype=np.int64), len(numbers)
