@@ -58,12 +58,16 @@ def _nothing(stored: int) -> str:
 
 
 def print_comparison(found: Estimate, runs: Sequence[StoredRun], seconds: float) -> None:
-    """Print what was estimated beside what it took: each run's parts, and all in ``seconds``."""
-    if not found.cells:
-        return
+    """Print what was estimated beside what it took: each run's parts, and all in ``seconds``.
+
+    Runs that failed took nothing that is known, and are left out.
+    """
     by_folder = {run.folder: run for run in runs}
+    finished = [cell for cell in found.cells if cell.plan.folder in by_folder]
+    if not finished:
+        return
     rows = []
-    for cell in found.cells:
+    for cell in finished:
         manifest = by_folder[cell.plan.folder].manifest
         rows.append(
             {

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from benchmark.errors import BenchError, UsageError
 from benchmark.face.shown import as_a, counted, home_at
-from benchmark.metrics.families import is_variant
 from benchmark.report.formats.html import draw_fragment
 from benchmark.report.formats.sheet import METRIC_NUMBER
 from benchmark.report.side_by_side import render_runs, sheet_of_runs
 from benchmark.runs.store import StoredRun, find_run, read_per_instance, read_predictions
-from benchmark.tasks import TASKS
 
 if TYPE_CHECKING:
     import os
@@ -65,8 +63,7 @@ class Run(StoredRun):
 
     def __repr__(self) -> str:
         manifest = self.manifest
-        primary = TASKS.get(manifest["task"]).primary
-        name = next((name for name in self.scores if is_variant(name, primary)), None)
+        name = self.primary
         simulated = " (simulated)" if manifest["simulated"] else ""
         words = [f"{self.label} on {manifest['task']}", f"{manifest['data']}{simulated}"]
         words += [] if manifest["cohort"] == "seen" else [f"cohort {manifest['cohort']}"]

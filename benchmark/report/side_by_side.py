@@ -167,10 +167,9 @@ def _metric_names(runs: Sequence[StoredRun]) -> list[str]:
 
 def _best_first(runs: Sequence[StoredRun]) -> list[int]:
     """By the primary metric; runs under different variants of it stay apart, those without last."""
-    primary = TASKS.get(runs[0].manifest["task"]).primary
 
     def key(i: int) -> tuple[bool, str, float]:
-        name = next((name for name in runs[i].scores if is_variant(name, primary)), None)
+        name = runs[i].primary
         if name is None:
             return True, "", 0.0
         sign = -1 if metric_named(name).higher_is_better else 1

@@ -42,8 +42,8 @@ def list_runs(home: Home, filters: Filters | None = None) -> list[dict[str, Any]
     """Return one row a stored run, by id, that ``filters`` let through.
 
     Keys: ``run`` (its folder), ``id, model, variant, task, data, cohort, perturb, seed, limit,
-    created, metric`` (the task's primary one), ``value, low, high, failure_rate, bytes``. A run
-    that cannot be read has empty values and ``problem``, the reason.
+    created, metric`` (the task's primary one, as it was measured), ``value, low, high,
+    failure_rate, bytes``. A run that cannot be read has empty values and ``problem``, the reason.
     """
     rows = [_row(folder) for folder in run_folders(home)]
     if filters is None:
@@ -56,17 +56,17 @@ def _row(folder: Path) -> dict[str, Any]:
     names: dict[str, Any] = {"run": str(folder), "id": folder.name}
     try:
         run = load_run(folder)
-        task = TASKS.get(run.manifest["task"])
+        metric = run.primary
     except BenchError as error:
         keys = (*_SAID, "metric", "value", "low", "high", "failure_rate")
         empty = dict.fromkeys(keys)
         return {**names, **empty, "bytes": size_of(folder), "problem": error.message}
-    score = run.scores.get(task.primary, {})
+    score = {} if metric is None else run.scores[metric]
     said: Mapping[str, Any] = run.manifest
     return {
         **names,
         **{key: said[key] for key in _SAID},
-        "metric": task.primary,
+        "metric": metric,
         **{key: score.get(key) for key in ("value", "low", "high")},
         "failure_rate": run.failure_rate,
         "bytes": size_of(folder),

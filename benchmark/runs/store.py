@@ -12,6 +12,7 @@ from benchmark.host.files import read_json
 from benchmark.host.home import Home
 from benchmark.runs.manifest import MANIFEST as MANIFEST
 from benchmark.runs.manifest import SAME_INSTANCES, Manifest, excerpt, read_manifest
+from benchmark.tasks import TASKS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,6 +48,17 @@ class StoredRun:
         """Return ``name`` or ``name:variant``."""
         model, variant = self.manifest["model"], self.manifest["variant"]
         return model if variant is None else f"{model}:{variant}"
+
+    @property
+    def primary(self) -> str | None:
+        """Return the name under which the task's primary metric was measured, if it was.
+
+        Raises :class:`UsageError` for a task that nobody knows.
+        """
+        from benchmark.metrics.families import is_variant  # numpy, which a listing does without
+
+        primary = TASKS.get(self.manifest["task"]).primary
+        return next((name for name in self.scores if is_variant(name, primary)), None)
 
 
 def is_tuned(run: StoredRun) -> bool:

@@ -83,6 +83,17 @@ def test_a_misspelt_filter_is_no_empty_answer(command, five, what, option, value
     assert near in err
 
 
+def test_the_primary_score_is_listed_under_the_name_it_was_measured_by(
+    command, place, leave_run
+) -> None:
+    name = "target similarity-judge"
+    score = {"value": 0.25, "low": 0.2, "high": 0.3, "n": 40, "users": 40}
+    leave_run(place.runs / "drawn", {"KMMD-judge": score, name: score}, task="image-generation")
+    (row,) = json.loads(command("runs", "list", "--json")[1])
+    assert (row["metric"], row["value"]) == (name, 0.25)
+    assert f"{name} 0.2500" in " ".join(command("runs", "list")[1].split())
+
+
 def test_an_empty_home_has_no_runs(command) -> None:
     assert command("runs", "list", "--json") == (0, "[]\n", "")
     status, out, err = command("runs", "list")

@@ -45,12 +45,12 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
     value = row["value"]
     return {
         "run": row["id"],
-        "score": "damaged" if "problem" in row else f"{row['metric']} {_number(value)}",
+        "score": "damaged" if "problem" in row else _score(row["metric"], value),
         "instances": None if "problem" in row else row["limit"] or "all",
         "age": age(row["created"]),
         "size": for_people(row["bytes"]),
     }
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+def _score(metric: str | None, value: float | None) -> str | None:
+    return None if value is None else f"{metric} {value:.4f}"

@@ -6,14 +6,16 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from benchmark.commands.estimating import print_comparison
 from benchmark.models.building import configure
 from benchmark.runs.account import ACCOUNT
 from benchmark.runs.estimating import estimate as estimating
 from benchmark.runs.estimating import measuring, probe
-from benchmark.runs.estimating.estimate import SHARED, STORED, estimate
+from benchmark.runs.estimating.estimate import SHARED, STORED, CellCost, Estimate, estimate
 from benchmark.runs.estimating.mirror import mirrored
 from benchmark.runs.fitting import fit_folder
 from benchmark.runs.spec import RunSpec
@@ -213,3 +215,9 @@ def test_a_dry_run_is_one_of_an_estimate(cli, run_home):
     status, _, err = cli(*words, home=run_home)
     assert status == 2
     assert "--dry-run belongs to --estimate." in err
+
+
+def test_a_run_that_failed_is_left_out_of_what_was_taken(capsys, tmp_path):
+    failed = CellCost(SimpleNamespace(folder=tmp_path / "failed"))
+    print_comparison(Estimate([failed]), [], 1.0)
+    assert capsys.readouterr().out == ""
