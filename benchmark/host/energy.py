@@ -83,13 +83,7 @@ def country() -> str | None:
     Raises :class:`~benchmark.errors.UsageError` for what is no such code.
     """
     code = os.environ.get(VARIABLE)
-    if not code:
-        return None
-    if not re.fullmatch("[A-Z]{3}", code):
-        raise UsageError(
-            f"{code!r} is no country's code.", fix="Give its three letters of ISO 3166, as in DEU."
-        )
-    return code
+    return _checked(code) if code else None
 
 
 def set_country(code: str | None) -> None:
@@ -99,10 +93,18 @@ def set_country(code: str | None) -> None:
     codecarbon does not know.
     """
     if code is not None:
-        os.environ[VARIABLE] = code
+        os.environ[VARIABLE] = _checked(code)
     chosen = country()
     if chosen is not None and (known := _known_countries()) and chosen not in known:
         raise unknown_name("country", chosen, known)
+
+
+def _checked(code: str) -> str:
+    if not re.fullmatch("[A-Z]{3}", code):
+        raise UsageError(
+            f"{code!r} is no country's code.", fix="Give its three letters of ISO 3166, as in DEU."
+        )
+    return code
 
 
 @functools.cache

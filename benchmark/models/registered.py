@@ -268,6 +268,10 @@ def _entry_of_file(path: Path, attribute: str) -> ModelEntry:
     module = load_file(path)
     model = getattr(module, attribute, None)
     if not isinstance(model, type):
-        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
-        raise unknown_name(f"class in {path.name}", attribute, classes)
+        own = [
+            key
+            for key, value in vars(module).items()
+            if isinstance(value, type) and value.__module__ == module.__name__
+        ]
+        raise unknown_name(f"class in {path.name}", attribute, own)
     return _entry_of_class(model, name=attribute, target=f"{path.name}:{attribute}", keep=True)

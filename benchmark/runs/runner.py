@@ -19,7 +19,9 @@ import polars as pl
 from benchmark.data.dataset import Dataset
 from benchmark.data.instances.lazily import FrozenInstances
 from benchmark.data.opening import ensure_dataset
-from benchmark.errors import BenchError, UsageError
+from benchmark.data.perturbations import PERTURBATIONS
+from benchmark.data.schema import COHORTS
+from benchmark.errors import BenchError, UsageError, unknown_name
 from benchmark.host import energy, provenance
 from benchmark.host.console import complain, note
 from benchmark.host.files import (
@@ -172,6 +174,10 @@ def check(spec: RunSpec) -> tuple[Task, BuiltModel]:
             f"Model {built.label!r} does not answer {spec.task!r}.",
             fix=f"It answers: {', '.join(built.entry.tasks)}.",
         )
+    if spec.cohort not in COHORTS:
+        raise unknown_name("cohort", spec.cohort, COHORTS)
+    if spec.perturb is not None and spec.perturb not in PERTURBATIONS:
+        raise unknown_name("perturbation", spec.perturb, PERTURBATIONS)
     if spec.limit is not None and spec.limit < 1:
         raise UsageError(f"--limit {spec.limit} keeps no instance.", fix="Give 1 or more.")
     if not 0 <= spec.seed <= _LARGEST_SEED:

@@ -11,14 +11,18 @@ from benchmark.errors import BenchError, UsageError
 MOST_LOST = 0.05
 
 
+def check_share(allowed: float) -> None:
+    """Raise :class:`UsageError` where ``allowed`` is no share."""
+    if not 0 <= allowed <= 1:
+        raise UsageError(f"--allow-loss {allowed:g} is no share.", fix="Give one from 0 to 1.")
+
+
 def check_losses(notes: Mapping[str, object], allowed: float) -> None:
     """Raise :class:`BenchError` where more than the share ``allowed`` was left out as unusable.
 
     ``notes`` are a raw dataset's; what a rule leaves out (repeats, users with too few rows) is no
-    loss. Raises :class:`UsageError` where ``allowed`` is no share.
+    loss.
     """
-    if not 0 <= allowed <= 1:
-        raise UsageError(f"--allow-loss {allowed:g} is no share.", fix="Give one from 0 to 1.")
     for what, count in notes.items():
         if isinstance(count, LeftOut) and count > allowed * count.of:
             share = count / count.of

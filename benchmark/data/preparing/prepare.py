@@ -28,7 +28,7 @@ from benchmark.data.preparing.explanation_columns import best_sentences
 from benchmark.data.preparing.explanations import item_words
 from benchmark.data.preparing.freezing import freeze
 from benchmark.data.preparing.given_split import has_given_split, keep_split
-from benchmark.data.preparing.losses import MOST_LOST, check_losses
+from benchmark.data.preparing.losses import MOST_LOST, check_losses, check_share
 from benchmark.data.preparing.parameters import LEAVE_OUT, SplitParams, parse_settings, recorded
 from benchmark.data.preparing.photos import MISSING, copy_photos
 from benchmark.data.preparing.split import split
@@ -72,6 +72,7 @@ def prepare(
     under the name.
     """
     source = SOURCES.get(source_name)
+    check_share(allow_loss)
     source_params, split_params = parse_settings(source, settings)
     name = source.default_name(source_params) if name is None else name
     if not DATASET_NAME.fullmatch(name):

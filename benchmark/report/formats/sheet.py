@@ -279,7 +279,8 @@ def panels(
     """Divide the columns into few tables of like size that fit beside the row labels.
 
     ``room`` is what the row labels leave, in the unit of ``width_of``. Columns of one block
-    stay together; a block that is wider than ``room`` by itself gets a table of its own.
+    stay together; a block that is wider than ``room`` by itself gets a table of its own. Without
+    columns there is one table, of row labels.
     """
     needed = [sum(map(width_of, block)) for block in sheet.blocks]
     parts = [slice(0, len(needed))]
@@ -289,7 +290,7 @@ def panels(
             break
     smallest = max(-(-len(needed) // len(parts)), 1)  # as many tables, evenly filled
     even = [slice(at, at + smallest) for at in range(0, len(needed), smallest)]
-    if all(sum(needed[part]) <= room for part in even):
+    if even and all(sum(needed[part]) <= room for part in even):
         parts = even
     return [_columns(sheet.blocks[part]) for part in parts]
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from benchmark.report.formats.sheet import SheetCell, ranked, standings
+import pytest
+
+from benchmark.report.formats.render import draw
+from benchmark.report.formats.sheet import Sheet, SheetCell, ranked, standings
 
 
 def test_best_and_second_are_the_highest_where_higher_is_better() -> None:
@@ -32,3 +35,10 @@ def test_values_that_print_alike_are_a_tie() -> None:
     drawn = ranked(cells, values, True)
     assert [cell.best for cell in drawn] == [True, True, False, False]
     assert [cell.second for cell in drawn] == [False, False, True, False]
+
+
+@pytest.mark.parametrize("output_format", ["text", "md", "tex", "html"])
+def test_a_table_without_columns_has_its_title_and_rows(output_format: str) -> None:
+    drawn = draw(Sheet("The title", "system", ("BM25",), ()), output_format, styled=False)
+    assert "The title" in drawn
+    assert "BM25" in drawn
