@@ -12,7 +12,6 @@ from benchmark.instances import History, PreferenceInstance
 from unimp_model.network.decoding import Reader, expected_ratings
 from unimp_model.sequence.tokens import Vocabulary, rating_levels
 from unimp_model.tasks.base import question_row
-from unimp_model.tasks.rating import Calibration, best_calibration, best_temperature
 
 LEVELS = (1.0, 2.0, 3.0, 4.0, 5.0)
 
@@ -93,48 +92,6 @@ def test_certain_probabilities_stay_finite():
         assert expected_ratings(p, (1.0, 2.0, 3.0), t).tolist() == pytest.approx([3.0, 1.0])
 
 
-def test_thebest_temperature_has_the_least_error_of_all_tried():
-    generator = np.random.default_rng(2)
-    p = generator.dirichlet(np.ones(5), 300)
-    truth = expected_ratings(p, LEVELS, 0.5)
-    error, temperature = best_temperature(p, truth, LEVELS)
-    assert temperature == 0.5
-    assert error == pytest.approx(0.0, abs=1e-12)
-    worse = [np.abs(expected_ratings(p, LEVELS, t) - truth).mean() for t in (0.45, 0.55, 1.0)]
-    assert min(worse) > error
-
-
-def test_the_calibration_undoes_what_flattens_and_shifts():
-    generator = np.random.default_rng(3)
-    p = generator.dirichlet(np.ones(5), 400)
-    truth = (1.5 * (expected_ratings(p, LEVELS, 1.0) - 3) + 3.4).clip(1, 5)
-    found = best_calibration(p, truth, LEVELS)
-    assert np.abs(found(p, LEVELS) - truth).mean() < 0.02
-    assert np.abs(expected_ratings(p, LEVELS, 1.0) - truth).mean() > 0.3
-
-
-def test_the_calibration_serves_both_errors():
-    """No calibration that was tried is better by MAE plus RMSE, each as a share of a constant's."""
-    generator = np.random.default_rng(4)
-    p = generator.dirichlet(np.ones(5), 300)
-    truth = np.array([generator.choice(LEVELS, p=row**2 / (row**2).sum()) for row in p])
-
-    def error(values):
-        mae = np.abs(values - truth).mean() / np.abs(truth - np.median(truth)).mean()
-        return mae + np.sqrt(np.square(values - truth).mean()) / truth.std()
-
-    best = error(best_calibration(p, truth, LEVELS)(p, LEVELS))
-    for other in (Calibration(), Calibration(0.2), Calibration(1.0, 2.0, -3.0)):
-        assert best < error(other(p, LEVELS))
-
-
-def test_calibrated_ratings_stay_on_the_scale():
-    p = np.random.default_rng(5).dirichlet(np.ones(5), 100)
-    values = Calibration(0.1, 2.0, -2.0)(p, LEVELS)
-    assert values.min() >= 1
-    assert values.max() <= 5
-
-
 def test_the_asked_items_photo_changes_its_rating(world):
     w = world(levels=LEVELS)
     reader = Reader(w.network, w.photos, slots=5)
@@ -182,3 +139,18 @@ def test_a_rating_in_the_history_is_read(world):
     first, second, third = reader.rating_probabilities(rows, w.vocabulary)
     assert not np.allclose(first, second)
     assert not np.allclose(first, third)
+
+
+def test_like_items_have_like_directions_and_a_changed_photo_another_one(world):
+    w = world(levels=LEVELS)
+    w.template.remember(w.items)
+    own = [w.vocabulary.item(item.item_id) for item in w.items]
+    changed = w.template.token(replace(w.items[4], image="/photos/b2.png"))
+    reader = Reader(w.network, w.photos, slots=5, variants=w.template.variants)
+    vectors = reader.item_vectors([*own, changed], w.vocabulary.first_item)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, rtol=1e-5)
+    rows = reader.tables.input[-7:-1].numpy()  # a1 ... f6, and the changed e5 behind them
+    centred = rows - rows.mean(0)
+    by_hand = centred[0] @ centred[5] / np.linalg.norm(centred[0]) / np.linalg.norm(centred[5])
+    assert vectors[0] @ vectors[5] == pytest.approx(by_hand, abs=1e-5)
+    assert not np.allclose(vectors[6], vectors[4])
