@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -16,7 +16,7 @@ from benchmark.errors import UsageError, shown, unknown_name
 M = TypeVar("M", bound=BaseModel)
 
 #: What becomes of copied texts where a source says nothing else.
-LEAVE_OUT = "leave-out"
+LEAVE_OUT: Final = "leave-out"
 #: Settings that came later, and the value by which all is as before, unless a source has another
 #: default: with it they are not recorded, so datasets from before there was a choice keep their
 #: hashes.
@@ -68,7 +68,7 @@ class SplitParams(BaseModel):
         10, description="items a ranking holds; with 20, metrics at 20 are added"
     )
     copied_texts: Literal["leave-out", "keep"] = Field(
-        "leave-out",
+        LEAVE_OUT,
         description="instances of preference and explanation whose review the user had written of "
         "an earlier item, word for word: left out and counted, or kept",
     )
