@@ -64,9 +64,9 @@ class _Selection:
 
     def best(self) -> tuple[Ints, NDArray[np.float64]]:
         """Return the best columns (rows, k) and their rounded scores (rows, k)."""
-        maxima = self._maxima()
         if not self.rows or not self.k:
             return np.empty((self.rows, self.k), np.int64), np.empty((self.rows, self.k))
+        maxima = self._maxima()
         threshold = self._threshold(maxima)
         least = _just_below(threshold, kept_bits(self.computed_in))
         reaching = maxima >= least[:, None]

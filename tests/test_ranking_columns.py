@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,6 +12,7 @@ import pytest
 from benchmark.data.instances.lazily import FrozenInstances
 from benchmark.errors import BenchError
 from benchmark.instances import History, RecommendationInstance, SearchInstance
+from benchmark.predictions import Rating, Selection, Text
 from benchmark.ranking import KeyedRanker, Rankings, queries, rank_in_blocks
 from benchmark.runs.predictions import predict_shard
 from benchmark.tasks import TASKS
@@ -129,3 +131,25 @@ def test_columns_are_stored_and_refused_as_objects_are(asked, sim_xs, tmp_path, 
     assert tables[0].equals(tables[1])
     failed = [i for i, status in enumerate(tables[0]["status"].to_pylist()) if status != "ok"]
     assert failed == {"none": [], "order": [3, 4]}.get(fault, [3])
+
+
+@pytest.mark.parametrize(
+    ("task", "sound", "odd"),
+    [
+        ("preference", lambda i: Rating(i, 3.0), lambda i: Rating(i, Fraction(7, 2))),
+        ("explanation", lambda i: Text(i, "Fine."), lambda i: Text(i, "Half a letter: \ud800")),
+        (
+            "selection",
+            lambda i: Selection(i, (), (0,) * 7),
+            lambda i: Selection(i, (), (10**400,) * 7),
+        ),
+    ],
+)
+def test_an_answer_that_no_table_holds_has_failed_and_others_stand(
+    sim_xs, tmp_path, task, sound, odd
+) -> None:
+    instances = sim_xs.instances(task)[:3]
+    first, second, third = instances.ids
+    answers, path = [sound(first), odd(second), sound(third)], tmp_path / "shard.parquet"
+    predict_shard(Answering(answers), TASKS.get(task), instances, lambda item: True, path, "x")
+    assert pq.read_table(path)["status"].to_pylist() == ["ok", "failed", "ok"]

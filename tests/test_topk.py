@@ -118,3 +118,8 @@ def test_what_cannot_be_ranked_is_an_error(items: int) -> None:
     scores[1, -1] = np.nan
     with pytest.raises(BenchError, match="NaN"):
         top_k(scores, exclude=[[], [items - 1]], k=3)
+
+
+@pytest.mark.parametrize("rows", [0, 2])
+def test_no_item_can_be_asked_for(rows: int) -> None:
+    assert [part.shape for part in top_k(np.zeros((rows, 5)), k=0)] == [(rows, 0)] * 2

@@ -71,8 +71,9 @@ class RawDataset:
     """Holds what a source hands to preparation: rows in file order, nothing split yet.
 
     ``items`` has :data:`ITEM_COLUMNS` without ``image`` and ``query``; ``interactions`` has
-    the columns of :data:`INTERACTION_COLUMNS` up to ``summary`` and ``domain`` (no part, no
-    cohort, no explanation), in file order. ``photos`` yields ``(item_id, file or encoded
+    the columns of :data:`INTERACTION_COLUMNS` up to ``summary`` and ``domain``, in file order (no
+    cohort, no explanation, and a part only where the raw files give a split:
+    :data:`benchmark.data.raw.source.GIVEN_PART`). ``photos`` yields ``(item_id, file or encoded
     bytes)``; unreadable ones are counted and treated as missing.
     """
 

@@ -7,7 +7,7 @@ from benchmark.metrics import image, ranking, rating, selection, text
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.metrics.families import FAMILIES, MetricFamily, family_of
 from benchmark.predictions import Ranking
-from benchmark.tasks.base import DEEPEST, Task
+from benchmark.tasks.base import DEEPEST, Task, ranking_metrics
 
 __all__ = [
     "FAMILIES",
@@ -22,8 +22,9 @@ __all__ = [
 
 def possible_metrics(task: Task) -> tuple[str, ...]:
     """Return what some dataset scores ``task`` by: deeper cut-offs, several positives."""
-    several = ranking.metrics_of_several(DEEPEST) if task.prediction is Ranking else ()
-    return (*task.possible_metrics, *several)
+    if task.prediction is not Ranking:
+        return task.metrics
+    return (*ranking_metrics(DEEPEST), *ranking.metrics_of_several(DEEPEST))
 
 
 def metric_named(name: str, *, scale: tuple[float, float] | None = None) -> Metric:

@@ -32,6 +32,9 @@ from benchmark.tasks import Task
 #: Instances per shard: what a kill can cost.
 SHARD = 256
 
+#: What values raise that no column holds: half a character, a number that is no float.
+_UNSTORABLE = (pa.ArrowException, ValueError, TypeError, OverflowError)
+
 _STRINGS = pa.list_(pa.string())
 _FLOATS = pa.list_(pa.float64())
 
@@ -88,12 +91,28 @@ def predict_shard(
         ok = {"status": ["ok"] * len(instances), "problem": [None] * len(instances)}
         table = pa.table({**columns, **ok}, schema=schema)
     else:
-        table = pa.Table.from_pylist(
-            _rows(task, instances, _each(answers, label), known, label), schema=schema
-        )
+        table = _table(_rows(task, instances, _each(answers, label), known, label), schema)
     seconds = time.perf_counter() - started
     with atomic_path(path) as temporary:
         pq.write_table(table.replace_schema_metadata({"seconds": f"{seconds:.6f}"}), temporary)
+
+
+def _table(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    """``rows`` as a table, in which an answer that none can hold has failed."""
+    try:
+        return pa.Table.from_pylist(rows, schema=schema)
+    except _UNSTORABLE:
+        return pa.Table.from_pylist([_storable(row, schema) for row in rows], schema=schema)
+
+
+def _storable(row: dict[str, Any], schema: pa.Schema) -> dict[str, Any]:
+    try:
+        pa.Table.from_pylist([row], schema=schema)
+    except _UNSTORABLE as error:
+        ids = {name: row[name] for name in ("instance_id", "user_id")}
+        problem = f"the answer cannot be stored: {in_one_line(error)}"
+        return {**ids, "status": "failed", "problem": problem}
+    return row
 
 
 def _rows(
@@ -173,7 +192,7 @@ def _problem(
 ) -> str | None:
     try:
         return task.problem(instance, prediction, known)
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
         return f"the answer has a field of the wrong type: {error}"
 
 

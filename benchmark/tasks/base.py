@@ -55,11 +55,6 @@ class Task:
     prompt: Callable[[Any], list[PromptPart]]
     check: Callable[[Any, Any, Callable[[str], bool]], str | None]
 
-    @property
-    def possible_metrics(self) -> tuple[str, ...]:
-        """Return ``metrics`` and those that only some datasets ask for."""
-        return ranking_metrics(DEEPEST) if self.metrics == RANKING_METRICS else self.metrics
-
     def problem(
         self, instance: Any, prediction: Prediction, known: Callable[[str], bool]
     ) -> str | None:
