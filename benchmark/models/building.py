@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from benchmark.errors import BenchError, UsageError, in_one_line, shown, unknown_name
+from benchmark.errors import BenchError, UsageError, in_one_line, unknown_name
 from benchmark.host.files import sha256_json
 from benchmark.model import Model
 from benchmark.models.calling import model_code
@@ -64,7 +64,8 @@ def configure(name: str, settings: Mapping[str, Any]) -> BuiltModel:
             )
         config: dict[str, Any] = {}
     else:
-        config = _validated(config_class, entry, {**entry.settings(variant), **settings})
+        with model_code(entry.name, "reading its settings"):  # its validators are its own code
+            config = _validated(config_class, entry, {**entry.settings(variant), **settings})
     return BuiltModel(name, entry, variant, model_class, config, code_digest(model_class))
 
 
@@ -111,15 +112,12 @@ def _validated(
         if key not in fields:
             raise unknown_name(f"setting of {entry.name}", key, fields)
     try:
-        with model_code(entry.name, "reading its settings"):  # its validators are code of its own
-            config = dict(config_class(**settings).model_dump(mode="json"))
-    except BenchError as error:
-        if not isinstance(error.__cause__, ValidationError):
-            raise
-        first = error.__cause__.errors()[0]
+        config = dict(config_class(**settings).model_dump(mode="json"))
+    except ValidationError as error:
+        first = error.errors()[0]
         where = str(first["loc"][0]) if first["loc"] else "the settings"
         raise UsageError(
-            f"Model {entry.name!r} refuses {where} = {shown(first['input'])}: {first['msg']}.",
+            f"Model {entry.name!r} refuses {where} = {first['input']!r}: {first['msg']}.",
             fix=f"Give --set {where}=VALUE another value.",
         ) from error
     try:

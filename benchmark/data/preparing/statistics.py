@@ -21,7 +21,6 @@ def count(items: pl.DataFrame, rows: pl.DataFrame, *, copies: bool = True) -> di
     import polars as pl
 
     from benchmark.data.instances.timeline import copied_texts
-    from benchmark.data.schema import COHORTS, PARTS
 
     users, catalogue = rows["user_id"].n_unique(), len(items)
     per_user = rows.group_by("user_id").len()["len"]
@@ -64,9 +63,9 @@ def count(items: pl.DataFrame, rows: pl.DataFrame, *, copies: bool = True) -> di
     statistics["cohorts"] = {
         cohort: {
             "users": frame["user_id"].n_unique(),
-            **{part: int((frame["part"] == part).sum()) for part in PARTS},
+            **{part: int((frame["part"] == part).sum()) for part in ("train", "valid", "test")},
         }
-        for cohort in COHORTS
+        for cohort in ("seen", "new-user", "new-domain")
         if len(frame := rows.filter(pl.col("cohort") == cohort))
     }
     return statistics
