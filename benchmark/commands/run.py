@@ -173,20 +173,14 @@ def run(
         return
     given = given_settings(context, settings)
     if table is not None:
-        decided = (model, task, limit is not None, given, tuned, cohort != "seen", perturb)
-        if any(decided):
-            raise UsageError(
-                "--table decides models, tasks, cohorts and perturbations itself.",
-                fix="Leave out --model, --task, --cohort, --perturb, --limit, --set and --tuned, "
-                "or leave out --table.",
-            )
+        _check_table_alone(model, task, limit is not None, given, tuned, cohort != "seen", perturb)
         specs = specs_of_table(table, data=data, seeds=seed or [0], home=place)
+    elif not model or not task:
+        raise UsageError(
+            "run needs --model and --task, or --table.",
+            fix="For instance: unimp-bench run --model unimp --task search",
+        )
     else:
-        if not model or not task:
-            raise UsageError(
-                "run needs --model and --task, or --table.",
-                fix="For instance: unimp-bench run --model unimp --task search",
-            )
         with output_to_stderr():  # a model's file is imported
             specs = specs_of_models(
                 model,
@@ -223,6 +217,16 @@ def run(
         print()
         print_comparison(found, runs, took)
     report_problems(problems, len(specs))
+
+
+def _check_table_alone(*others: object) -> None:
+    """Raise :class:`UsageError` where one of ``others``, which a table decides, is given too."""
+    if any(others):
+        raise UsageError(
+            "--table decides models, tasks, cohorts and perturbations itself.",
+            fix="Leave out --model, --task, --cohort, --perturb, --limit, --set and --tuned, or "
+            "leave out --table.",
+        )
 
 
 def _print_settings(models: Sequence[str], *, as_json: bool) -> None:

@@ -53,6 +53,21 @@ def _row(folder: Path) -> dict[str, Any]:
         return {"name": folder.name, **empty, "tasks": [], "problem": reason}
 
 
+def dataset_info(home: Home, name: str) -> dict[str, Any] | None:
+    """Read ``dataset.json`` of the dataset ``name``; ``None`` when it is not prepared.
+
+    Raises :class:`BenchError` where it cannot be read or does not describe a dataset.
+    """
+    path = home.datasets / name / INFO
+    if not path.is_file():
+        return None
+    fix = f"Prepare it again: {prepare_command(name, {})} --force"
+    info = read_json(path, fix=fix)
+    if not isinstance(info, dict) or not info.keys() >= {"sha256", "tasks"}:
+        raise BenchError(f"{str(path)!r} does not describe a dataset.", fix=fix)
+    return info
+
+
 def prepare_command(name: str, info: dict[str, Any]) -> str:
     """Return the command that prepares dataset ``name`` again as its dataset.json ``info`` says.
 

@@ -6,12 +6,12 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from benchmark.data.listing import list_datasets
+from benchmark.data.listing import dataset_info, list_datasets
 from benchmark.data.sources import SOURCES
 from benchmark.host.home import Home
 from benchmark.report.contents import Report, ReportCell, ReportColumn, ReportRow
 from benchmark.report.filling.availability import Reason, sentences
-from benchmark.report.filling.shelf import dataset_info, require_known_dataset
+from benchmark.report.filling.shelf import require_known_dataset
 from benchmark.report.footnotes import simulated_note
 from benchmark.report.formats.sheet import COUNTS_NOTE
 from benchmark.report.table.paper import paper_numbers

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from benchmark.data.listing import INFO, prepare_command
+from benchmark.data.listing import dataset_info
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.console import note
 from benchmark.host.files import read_json, write_json
@@ -204,15 +204,11 @@ def require_tuned(specs: Iterable[RunSpec], home: Home) -> list[RunSpec]:
 
 
 def _is_searched(spec: RunSpec, home: Home) -> bool:
-    info = home.datasets / spec.data / INFO
-    if not info.is_file():
+    info = dataset_info(home, spec.data)
+    if info is None:
         return False
-    fix = f"Prepare it again: {prepare_command(spec.data, {})} --force"
-    described = read_json(info, fix=fix)
-    if not isinstance(described, dict) or "sha256" not in described:
-        raise BenchError(f"{str(info)!r} does not describe a dataset.", fix=fix)
     try:
-        chosen_settings(spec, described["sha256"], home)
+        chosen_settings(spec, info["sha256"], home)
     except _Untuned:
         return False
     return True

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark.data.listing import dataset_info
 from benchmark.data.sources import SELF_CONTAINED
 from benchmark.errors import unknown_name
 from benchmark.host.home import Home
@@ -22,7 +23,6 @@ from benchmark.report.filling.availability import (
 from benchmark.report.filling.shelf import (
     RunShelf,
     class_in_file,
-    dataset_info,
     is_simulated,
     require_known_dataset,
 )

@@ -14,10 +14,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from benchmark.data.listing import INFO, dataset_folders
+from benchmark.data.listing import dataset_folders, dataset_info
 from benchmark.data.sources import SELF_CONTAINED, SOURCES
-from benchmark.errors import BenchError, unknown_name
-from benchmark.host.files import read_json
+from benchmark.errors import unknown_name
 from benchmark.host.home import Home
 from benchmark.models.from_file import split_name
 from benchmark.runs.manifest import role_of
@@ -27,20 +26,6 @@ from benchmark.tasks import TASKS
 
 #: Model label, task, dataset, cohort, perturbation, settings as JSON or that they are tuned.
 _Key = tuple[str, str, str, str, str | None, str]
-
-
-def dataset_info(home: Home, name: str) -> dict[str, Any] | None:
-    """Read ``dataset.json`` of a prepared dataset; ``None`` when it is not prepared."""
-    path = home.datasets / name / INFO
-    if not path.is_file():
-        return None
-    info = read_json(path, fix=f"Prepare dataset {name!r} again with --force.")
-    if not isinstance(info, dict) or "sha256" not in info:
-        raise BenchError(
-            f"{str(path)!r} does not describe a dataset.",
-            fix=f"Prepare dataset {name!r} again with --force.",
-        )
-    return dict(info)
 
 
 def require_known_dataset(home: Home, name: str) -> None:

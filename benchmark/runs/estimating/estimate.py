@@ -212,15 +212,13 @@ class _Group:
         cell.disk_mib = (cell.disk_mib or 0.0) + size_of(run.folder) / 2**20 * scale
 
     def _tell_measured(self, fits: Sequence[CellCost], asked: Sequence[CellCost]) -> None:
-        """Measure one fit for all seeds, and of each question one cell."""
+        """Measure one fit for all seeds, and one cell of those that ask the same instances."""
         seed, fit = next(iter(self._stored.items()), (self._cells[0].plan.spec.seed, None))
-        questions: dict[tuple[Any, ...], list[CellCost]] = {}
+        alike: dict[tuple[Any, ...], list[CellCost]] = {}
         for cell in asked:
             spec = cell.plan.spec
-            questions.setdefault((spec.task, spec.cohort, spec.perturb, spec.limit), []).append(
-                cell
-            )
-        firsts = [cells[0] for cells in questions.values()] or [self._cells[0]]
+            alike.setdefault((spec.task, spec.cohort, spec.perturb, spec.limit), []).append(cell)
+        firsts = [cells[0] for cells in alike.values()] or [self._cells[0]]
         try:
             found, rest = self._measured([cell.plan for cell in firsts], seed, fit)
         except BenchError as error:
@@ -229,7 +227,7 @@ class _Group:
         for cell in fits:
             if cell.fit.seconds is None:
                 cell.fit = replace(figure)
-        for number, cells in enumerate(questions.values()):
+        for number, cells in enumerate(alike.values()):
             for cell in cells:
                 self._tell_asked(cell, found.cells.get(number), found)
         for cell in (*fits, *asked):
