@@ -70,6 +70,16 @@ def test_other_parameters_under_the_same_name_are_refused(build) -> None:
     assert [path.name for path in replaced.folder.parent.iterdir()] == ["shop"]
 
 
+def test_a_dataset_that_is_a_link_is_replaced_and_what_it_led_to_stays(build, tmp_path) -> None:
+    folder = build().folder
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    build(settings={"history_window": "4"}, force=True)
+    (left,) = folder.parent.iterdir()
+    assert not left.is_symlink()
+    assert (tmp_path / "elsewhere" / "dataset.json").is_file()
+
+
 def test_a_replacement_that_fails_leaves_the_old_dataset(build, monkeypatch) -> None:
     before = content(build().folder)
     rename = Path.rename
