@@ -43,7 +43,6 @@ from benchmark.host.console import note
 from benchmark.host.files import cannot_write, sha256_file, sha256_json, write_json
 from benchmark.host.home import Home
 from benchmark.host.progress import bar
-from benchmark.host.removing import erase
 
 #: Unfinished folders of killed processes are swept when they have been idle this long.
 _STALE_SECONDS = 3600
@@ -348,7 +347,9 @@ def _take_name(folder: Path, target: Path, *, force: bool) -> None:
             _require_same(Dataset(target), Dataset(folder))
     except OSError as error:
         raise cannot_write(target, error) from error
-    erase(replaced)
+    if replaced.is_symlink():  # which rmtree does not touch
+        replaced.unlink()
+    shutil.rmtree(replaced, ignore_errors=True)
 
 
 def _require_same(theirs: Dataset, ours: Dataset) -> None:
