@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from benchmark.data.opening import ensure_dataset
@@ -37,21 +36,24 @@ def prepare(
 ) -> Dataset:
     """Build a dataset from raw files: split, instances, photos, all hashed.
 
-    ``raw`` is the folder or file of your own download, ``name`` the dataset's name (default: the
-    source's), ``settings`` are those of ``--set``; ``force`` replaces a dataset of that name. With
-    ``on_error="skip"`` up to the share ``allow_loss`` of a file's lines may be unusable.
+    ``raw`` is the folder or file of your own download, or its address; ``name`` is the dataset's
+    name (default: the source's), ``settings`` are those of ``--set``; ``force`` replaces a dataset
+    of that name. With ``on_error="skip"`` up to the share ``allow_loss`` of a file's lines may be
+    unusable.
     """
     from benchmark.data.preparing.prepare import prepare as build
+    from benchmark.data.preparing.raw_files import raw_files
 
     words = {
         key: value if isinstance(value, str) else json.dumps(value)
         for key, value in (settings or {}).items()
     }
+    place = home_at(home)
     return build(
         source,
-        home=home_at(home),
+        home=place,
         name=name,
-        raw=None if raw is None else Path(raw),
+        raw=None if raw is None else raw_files(raw, source, place),
         settings=words,
         on_error=on_error,
         allow_loss=allow_loss,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,9 +10,6 @@ from benchmark.commands.options import HomeOption, JsonOption, SettingsOption
 from benchmark.commands.printing import print_nested
 from benchmark.errors import UsageError
 from benchmark.host.console import output_to_stderr, print_json
-
-if TYPE_CHECKING:
-    from benchmark.host.home import Home
 
 app = typer.Typer()
 
@@ -49,6 +45,7 @@ def data_prepare(
     """Build a dataset from raw files: split, instances, photos, all hashed."""
     from benchmark.commands.options import parse_settings
     from benchmark.data.preparing.prepare import prepare
+    from benchmark.data.preparing.raw_files import raw_files
     from benchmark.data.preparing.statistics import stats
     from benchmark.host.home import find_home
 
@@ -60,7 +57,7 @@ def data_prepare(
             source,
             home=place,
             name=name,
-            raw=None if raw is None else _raw_files(raw, source, place),
+            raw=None if raw is None else raw_files(raw, source, place),
             settings=parse_settings(settings or []),
             on_error="skip" if on_error == "skip" else "raise",
             allow_loss=allow_loss,
@@ -70,16 +67,3 @@ def data_prepare(
         print_json(stats(dataset))
     else:
         print_nested(stats(dataset))
-
-
-def _raw_files(raw: str, source: str, home: Home) -> Path:
-    """The file or folder that ``--raw`` names; what lies at an address is fetched."""
-    from benchmark.data.raw.fetched import fetched
-    from benchmark.data.sources import SOURCES
-    from benchmark.host.stores import is_address
-
-    if not is_address(raw):
-        return Path(raw)
-    if not SOURCES.get(source).needs_raw:
-        return Path(raw)  # refused by the build, before anything is fetched
-    return fetched(raw, home)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from benchmark.data.schema import RawDataset
-import hashlib
-import re
-from urllib.parse import quote
 
 #: What to do with a line or row that cannot be used: stop, or leave it out and count it.
 OnError = Literal["raise", "skip"]
