@@ -45,13 +45,13 @@ class Watcher(Protocol):
     """Follows every piece of work that has a bar, also where none is shown."""
 
     def began(self, bar: Bar) -> None:
-        """A piece of work begins."""
+        """Note that a piece of work begins."""
 
     def moved(self, bar: Bar) -> None:
-        """Some of its steps are done; raise :class:`CutShort` to end it here."""
+        """Note that some of its steps are done; raise :class:`CutShort` to end it here."""
 
     def ended(self, bar: Bar) -> None:
-        """It is over."""
+        """Note that it is over."""
 
 
 @contextmanager

@@ -42,7 +42,7 @@ class Judge(Protocol):
 
     @property
     def name(self) -> str:
-        """The judge's name, which every metric measured in its space carries."""
+        """Return the judge's name, which every metric measured in its space carries."""
 
     def images(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
         """Encode RGB images (3, h, w) of any size as unit vectors (n, e)."""

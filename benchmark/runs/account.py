@@ -27,7 +27,7 @@ ACCOUNT = "account.json"
 
 @dataclass(slots=True)
 class Stage:
-    """One piece of a fit that told of its progress."""
+    """Holds how far one stage of a fit went, and how long it took."""
 
     label: str
     total: int | None

@@ -27,7 +27,7 @@ class FigureKind(Protocol):
     """Builds one kind of figure from a run."""
 
     def __call__(self, home: Home, *, data: str | None, model: str | None) -> Drawing:
-        """The figure over dataset ``data`` and ``model``; ``None`` takes the figure's own default.
+        """Build it over dataset ``data`` and ``model``; ``None`` takes the figure's own default.
 
         Raises :class:`~benchmark.errors.UsageError` for unknown names and
         :class:`~benchmark.errors.BenchError` where no stored run can be drawn.
@@ -38,7 +38,7 @@ class TableFigureKind(Protocol):
     """Builds one kind of figure from the runs of a table."""
 
     def __call__(self, home: Home, *, table: str, data: str | None) -> Drawing:
-        """The figure over ``table`` (paper number, name, or TOML path) on dataset ``data``.
+        """Build it over ``table`` (paper number, name, or TOML path) on dataset ``data``.
 
         ``data`` is as in :func:`benchmark.report.build.build_report`, and errors are as above.
         """
