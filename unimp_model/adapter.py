@@ -266,7 +266,7 @@ class UniMP:
         self._tasks = tuple(record["tasks"])
         self._data = record["data"]
         self._trained = Trained(Journal.load(folder), own)
-        self._chosen = Chosen(**record["chosen"], casing=record["casing"])
+        self._chosen = Chosen.of_record(record["chosen"], casing=record["casing"])
         self._answerer = None
 
     def _saved_config(self, record: Mapping[str, Any], folder: Path) -> UniMPConfig:

@@ -35,7 +35,7 @@ MatchPart = Literal[
 _TASK_SHARES: dict[TaskName, float] = {
     "recommendation": 1.0,
     "search": 1.0,
-    "preference": 1.0,
+    "preference": 0.25,
     "selection": 0.06,
     "explanation": 0.1,
     "image-generation": 0.03,
@@ -340,7 +340,10 @@ class UniMPConfig(BaseModel):
         if isinstance(values, dict):
             named = values.get("language_model") is not None
             preset = values.get("preset", "pretrained" if named else "tiny")
-            return {**PRESETS.get(preset, {}), "preset": preset, **values}
+            filled = {**PRESETS.get(preset, {}), "preset": preset, **values}
+            if filled.get("matching"):  # its votes are learned from ratings; the network's are not
+                filled.setdefault("task_shares", {**_TASK_SHARES, "preference": 1.0})
+            return filled
         return values
 
     @field_validator("fusion", "exclusive_attention", "attend_last_image")

@@ -43,7 +43,7 @@ from unimp_model.network.model import UniMPNetwork, trainable_parameters
 from unimp_model.sequence.tokens import Vocabulary
 
 #: Version of the files of a saved model; others are refused.
-FORMAT = 7
+FORMAT = 8
 _RECORD = "unimp.json"
 _WEIGHTS = "model.safetensors"
 _PHOTOS = "photos.safetensors"

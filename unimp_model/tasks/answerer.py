@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from benchmark.instances import Item
 from unimp_model.config import UniMPConfig
 from unimp_model.network.decoding import Reader
 from unimp_model.parts import Parts
+from unimp_model.tasks.calibration import Calibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +23,19 @@ class Chosen:
 
     taken: float = 1.0
     """How many candidates of a selection are taken on average."""
+    selection_power: float = 0.0
+    """How much their probabilities under recommendation count beside those of the answer."""
     selection_temperature: float = 1.0
-    """Of the candidates' probabilities."""
-    temperature: float = 1.0
-    """Of rating probabilities."""
-    rating_slope: float = 1.0
-    rating_offset: float = 0.0
-    """A rating is the mean under these probabilities, times the slope, plus the offset."""
+    """Of the product of both."""
+    rating: Calibration = field(default_factory=Calibration)
+    """Makes ratings of what the model knows."""
     casing: Mapping[str, str] = field(default_factory=dict)
     """Lower-case word -> its usual form, for a model that writes lower case."""
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any], *, casing: Mapping[str, str]) -> Chosen:
+        """Restore what ``dataclasses.asdict`` made of a choice, without its casing."""
+        return cls(**{**record, "rating": Calibration(**record["rating"])}, casing=casing)
 
 
 class Answerer:

@@ -1,25 +1,30 @@
-"""Preference prediction: the mean of the rating tokens' probabilities (section 2.3).
+"""Preference prediction: the mean of the rating tokens' probabilities (section 2.3), calibrated.
 
-Focal re-weighting trains probabilities that are too even, and a mean of levels keeps to the middle
-of the scale; a temperature, a slope and an offset, chosen on validation, undo that. One answer is
-measured by MAE and by RMSE, so both count in the choice. Validated by 1 - MAE / (width of the
-scale).
+Two more things that the model knows of user and item stand beside that mean: how probable its own
+recommendation finds the item among its category, and the mean of the ratings it was shown. How
+much each counts is chosen on validation (:mod:`unimp_model.tasks.calibration`). Validated by
+1 - MAE / (width of the scale).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.host.progress import bar
-from benchmark.instances import Example, History, Item, PreferenceInstance
+from benchmark.instances import (
+    Example,
+    History,
+    Item,
+    PreferenceInstance,
+    RecommendationInstance,
+)
 from benchmark.model import TrainingView
 from benchmark.predictions import Prediction, Rating
-from benchmark.rounding import rounded
-from unimp_model.network.decoding import Reader, expected_ratings
+from unimp_model.network.decoding import Reader
 from unimp_model.sequence.template import Branch, Row, Template
 from unimp_model.tasks.answerer import Answerer, Chosen
 from unimp_model.tasks.base import (
@@ -29,14 +34,13 @@ from unimp_model.tasks.base import (
     TaskData,
     TaskExamples,
     UniMPTask,
+    question_row,
     spread,
 )
+from unimp_model.tasks.calibration import Evidence, best_calibration, best_temperature
 
-#: What is tried on rating probabilities, and on their mean: slopes about the middle, and shifts in
-#: shares of the scale's width.
-_TEMPERATURES = tuple(step / 20 for step in range(2, 41))
-_SLOPES = tuple(step / 20 for step in range(10, 41))
-_SHIFTS = tuple(step / 200 for step in range(-6, 7))
+#: An item's probability is compared with those of so many others at most.
+_MOST_PEERS = 100
 
 
 class RatingExamples(TaskExamples):
@@ -99,82 +103,94 @@ class PreferenceTask(UniMPTask[PreferenceInstance]):
         examples = spread(view.examples(self.name, "valid"), config.choosing_users)
         if not examples:
             return answerer.chosen
-        rows, targets = self._asked(template, examples, config.history_items)
-        with bar("calibrating ratings", len(rows)) as progress:
-            p = answerer.reader.rating_probabilities(rows, template.vocabulary, progress.advance)
-        found = best_calibration(p, targets, template.vocabulary.levels)
+        instances = [_instance(example) for example in examples]
+        targets = np.array([example.target for example in examples], np.float64)
+        with bar("calibrating ratings", 2 * len(instances)) as progress:
+            evidence = self._evidence(answerer, instances, progress.advance)
         return replace(
             answerer.chosen,
-            temperature=found.temperature, rating_slope=found.slope, rating_offset=found.offset,
-        )  # fmt: skip
+            rating=best_calibration(evidence, targets, template.vocabulary.levels),
+        )
 
     def predict(
         self, answerer: Answerer, instances: Sequence[PreferenceInstance]
     ) -> list[Prediction]:
-        """Predict each mean rating under the chosen calibration."""
-        vocabulary, chosen = answerer.parts.vocabulary, answerer.chosen
-        calibration = Calibration(chosen.temperature, chosen.rating_slope, chosen.rating_offset)
-        p = answerer.reader.rating_probabilities(self.rows(answerer, instances), vocabulary)
-        values = calibration(p, vocabulary.levels)
+        """Predict each rating under the chosen calibration."""
+        evidence = self._evidence(answerer, instances)
+        values = answerer.chosen.rating(evidence, answerer.parts.vocabulary.levels)
         return [Rating(i.instance_id, float(v)) for i, v in zip(instances, values, strict=True)]
+
+    def _evidence(
+        self,
+        answerer: Answerer,
+        instances: Sequence[PreferenceInstance],
+        advance: Callable[[int], None] | None = None,
+    ) -> Evidence:
+        """Return what ratings of instances are made of, under the weights in use."""
+        template, window = answerer.parts.template, answerer.config.history_items
+        vocabulary, reader = template.vocabulary, answerer.reader
+        rows = self.rows(answerer, instances)
+        liking, choices = [], []
+        peers = Peers(answerer.parts.items, template)
+        for instance in instances:
+            asked = RecommendationInstance("", instance.user_id, instance.history)
+            liking.append(question_row(template, "recommendation", asked, window=window))
+            choices.append(peers(instance.item))
+        p = reader.rating_probabilities(rows, vocabulary, advance)
+        among = reader.choices(liking, choices, advance)
+        relative = [np.log(max(float(q[0]), 1e-12) * len(q)) for q in among]
+        shown = [_mean(instance.history.ratings[-window:]) for instance in instances]
+        return Evidence(p, np.array(relative), np.array(shown, np.float64))
 
     def _asked(
         self, template: Template, examples: Sequence[Example], window: int
     ) -> tuple[list[Row], NDArray[np.float64]]:
         """Return rows of examples, and their ratings (n,)."""
-        rows = []
-        for example in examples:
-            assert isinstance(example.instance, PreferenceInstance)
-            rows.append(self.row(template, example.instance, window=window))
+        rows = [self.row(template, _instance(example), window=window) for example in examples]
         return rows, np.array([e.target for e in examples], np.float64)
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """Makes ratings of probabilities: their tempered mean, times a slope, plus an offset."""
+class Peers:
+    """Finds what an item's probability is compared with: its category, as tokens.
 
-    temperature: float = 1.0
-    slope: float = 1.0
-    offset: float = 0.0
-
-    def __call__(self, p: NDArray[np.float64], levels: Sequence[float]) -> NDArray[np.float64]:
-        """Return ratings (n,), within the scale, of probabilities ``p`` (n, L) of ``levels``."""
-        means = expected_ratings(p, levels, self.temperature)
-        return (self.slope * means + self.offset).clip(levels[0], levels[-1])
-
-
-def best_calibration(
-    p: NDArray[np.float64], targets: NDArray[np.float64], levels: Sequence[float]
-) -> Calibration:
-    """Return the calibration of the least error: MAE plus RMSE, each as a share of a constant's.
-
-    The constants are the median and the mean of ``targets`` (n,), true ratings; ``p`` (n, L) are
-    probabilities of the ``levels`` (L,).
+    ``items`` is the catalogue by item id. Large categories, and the whole catalogue for an item
+    whose category is not shown or has no other, are represented by evenly spaced items.
     """
-    width, centre = levels[-1] - levels[0], float(targets.mean())
-    mae = max(float(np.abs(targets - np.median(targets)).mean()), 1e-9)
-    rmse = max(float(targets.std()), 1e-9)
-    tried, errors = [], []
-    for temperature in _TEMPERATURES[::2]:
-        means = expected_ratings(p, levels, temperature)
-        for slope in _SLOPES:
-            for shift in _SHIFTS:
-                offset = centre + shift * width - slope * float(means.mean())
-                values = (slope * means + offset).clip(levels[0], levels[-1])
-                error = np.abs(values - targets).mean() / mae
-                error += np.sqrt(np.square(values - targets).mean()) / rmse
-                tried.append(Calibration(temperature, slope, offset))
-                errors.append(error)
-    return tried[int(np.argmin(rounded(np.array(errors), computed_in=np.float32)))]
+
+    def __init__(self, items: Mapping[str, Item], template: Template) -> None:
+        self._template = template
+        by_category: dict[tuple[str, ...], list[str]] = {}
+        for item in items.values():
+            by_category.setdefault(item.category, []).append(item.item_id)
+        self._all = _evenly(list(items))
+        self._peers = {c: _evenly(ids) for c, ids in by_category.items() if c and len(ids) > 1}
+
+    def __call__(self, item: Item) -> tuple[int, ...]:
+        """Return the item's token, as it is shown, and those of its peers behind it.
+
+        An item outside the catalogue has no token: then there is one of a peer alone, which says
+        nothing (a probability of 1 among one).
+        """
+        own = self._template.token(item)
+        ids = self._peers.get(item.category, self._all)
+        tokens = [self._template.vocabulary.item(i) for i in ids if i != item.item_id]
+        known = [token for token in tokens if token is not None]
+        return tuple(known[:1]) if own is None else (own, *known)
 
 
-def best_temperature(
-    p: NDArray[np.float64], targets: NDArray[np.float64], levels: Sequence[float]
-) -> tuple[float, float]:
-    """Return the least mean absolute error over 0.1, 0.15, ... 2, and its temperature.
+def _evenly(ids: list[str]) -> list[str]:
+    """Return at most :data:`_MOST_PEERS` of ``ids``, evenly spaced."""
+    if len(ids) <= _MOST_PEERS:
+        return ids
+    return [ids[int(i)] for i in np.linspace(0, len(ids) - 1, _MOST_PEERS)]
 
-    ``p`` (n, L) are probabilities of the ``levels`` (L,), ``targets`` (n,) true ratings.
-    """
-    errors = [np.abs(expected_ratings(p, levels, t) - targets).mean() for t in _TEMPERATURES]
-    best = int(np.argmin(rounded(np.array(errors), computed_in=np.float32)))
-    return float(errors[best]), _TEMPERATURES[best]
+
+def _mean(ratings: Sequence[float | None]) -> float:
+    """Return the mean of the ratings there are, NaN without one."""
+    known = [rating for rating in ratings if rating is not None]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def _instance(example: Example) -> PreferenceInstance:
+    assert isinstance(example.instance, PreferenceInstance)
+    return example.instance

@@ -1,7 +1,10 @@
 """Selection: the candidates' item tokens compete with each other, and the best few are selected.
 
-How many is what the probabilities say: as many as promise the best F1. Their temperature is chosen
-by mean F1 on validation, which is also the task's validation score.
+Two distributions over the candidates are multiplied: that of the answer to the task's prompt, and
+that of the model's own recommendation, which was trained on many more examples, to a power. How
+many are selected is what the product says: as many as promise the best F1. The power and a
+temperature are chosen by mean F1 on validation; the best F1 of the answer alone is the task's
+validation score.
 """
 
 from __future__ import annotations
@@ -13,12 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.host.progress import bar
-from benchmark.instances import Example, History, Item, SelectionInstance
+from benchmark.instances import (
+    Example,
+    History,
+    Item,
+    RecommendationInstance,
+    SelectionInstance,
+)
 from benchmark.model import TrainingView
 from benchmark.predictions import Prediction, Selection
 from benchmark.rounding import rounded
 from unimp_model.network.decoding import Reader
-from unimp_model.sequence.template import Branch, Template
+from unimp_model.sequence.template import Branch, Row, Template
 from unimp_model.tasks.answerer import Answerer, Chosen
 from unimp_model.tasks.base import (
     Interactions,
@@ -27,12 +36,15 @@ from unimp_model.tasks.base import (
     TaskData,
     TaskExamples,
     UniMPTask,
+    question_row,
     spread,
     target_items,
 )
 
 #: Temperatures tried on the candidates' probabilities.
 _TEMPERATURES = tuple(step / 10 for step in range(3, 31))
+#: Powers tried on their probabilities under recommendation.
+_POWERS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 
 
 class SelectionExamples(TaskExamples):
@@ -87,25 +99,35 @@ class SelectionTask(UniMPTask[SelectionInstance]):
     def scorer(self, data: TaskData, examples: Sequence[Example], *, window: int) -> Scorer | None:
         """Score by mean F1 at the best temperature."""
 
+        rows, choices, taken = [], [], []
+        for example in examples:
+            instance = _instance(example)
+            rows.append(self.row(data.template, instance, window=window))
+            choices.append(candidate_tokens(data.template, instance))
+            taken.append(_taken(example))
+
         def score(reader: Reader) -> Score:
-            p, taken = self._probabilities(reader, data.template, examples, window)
-            return Score("F1", best_selection_temperature(p, taken)[1])
+            p = reader.choices(rows, choices)
+            return Score("F1", best_temperature(p, taken)[1])
 
         return score
 
     def choose(self, view: TrainingView, answerer: Answerer) -> Chosen:
-        """Choose the temperature of the best mean F1 on validation; as it was without examples."""
+        """Choose power and temperature of the best mean F1; as they were without examples."""
         config = answerer.config
         examples = spread(view.examples(self.name, "valid"), config.choosing_users)
         if not examples:
             return answerer.chosen
-        with bar("choosing the temperature of selection", len(examples)) as progress:
-            p, taken = self._probabilities(
-                answerer.reader, answerer.parts.template, examples, config.history_items,
-                progress.advance,
-            )  # fmt: skip
-        temperature, _ = best_selection_temperature(p, taken)
-        return replace(answerer.chosen, taken=_mean_taken(taken), selection_temperature=temperature)
+        with bar("choosing how to select", 2 * len(examples)) as progress:
+            p, liking = self._probabilities(
+                answerer, [_instance(example) for example in examples], progress.advance
+            )
+        taken = [_taken(example) for example in examples]
+        power, temperature = best_power(p, liking, taken)
+        return replace(
+            answerer.chosen,
+            taken=_mean_taken(taken), selection_power=power, selection_temperature=temperature,
+        )  # fmt: skip
 
     def predict(
         self, answerer: Answerer, instances: Sequence[SelectionInstance]
@@ -114,34 +136,32 @@ class SelectionTask(UniMPTask[SelectionInstance]):
 
         Scores are all probabilities.
         """
-        rows = self.rows(answerer, instances)
-        choices = [candidate_tokens(answerer.parts.template, instance) for instance in instances]
         chosen = answerer.chosen
         found: list[Prediction] = []
-        for instance, p in zip(instances, answerer.reader.choices(rows, choices), strict=True):
-            best = selected(tempered(p, chosen.selection_temperature), chosen.taken)
+        both = zip(*self._probabilities(answerer, instances), strict=True)
+        for instance, (p, liking) in zip(instances, both, strict=True):
+            scores = rounded(joined(p, liking, chosen.selection_power), computed_in=np.float32)
+            best = selected(tempered(scores, chosen.selection_temperature), chosen.taken)
             ids = tuple(c.item_id for c, x in zip(instance.candidates, best, strict=True) if x)
-            found.append(Selection(instance.instance_id, ids, tuple(float(x) for x in p)))
+            found.append(Selection(instance.instance_id, ids, tuple(float(x) for x in scores)))
         return found
 
     def _probabilities(
         self,
-        reader: Reader,
-        template: Template,
-        examples: Sequence[Example],
-        window: int,
+        answerer: Answerer,
+        instances: Sequence[SelectionInstance],
         advance: Callable[[int], None] | None = None,
-    ) -> tuple[list[NDArray[np.float64]], list[NDArray[np.bool_]]]:
-        """Probabilities of each example's candidates, and which of them are taken."""
-        rows, choices, taken = [], [], []
-        for example in examples:
-            instance = example.instance
-            assert isinstance(instance, SelectionInstance)
-            rows.append(self.row(template, instance, window=window))
-            choices.append(candidate_tokens(template, instance))
-            wanted = target_items(example)
-            taken.append(np.array([c.item_id in wanted for c in instance.candidates]))
-        return reader.choices(rows, choices, advance), taken
+    ) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
+        """Probabilities of each instance's candidates: as answers, and as what comes next."""
+        template, window = answerer.parts.template, answerer.config.history_items
+        rows = self.rows(answerer, instances)
+        liking: list[Row] = []
+        for instance in instances:
+            asked = RecommendationInstance("", instance.user_id, instance.history)
+            liking.append(question_row(template, "recommendation", asked, window=window))
+        choices = [candidate_tokens(template, instance) for instance in instances]
+        reader = answerer.reader
+        return reader.choices(rows, choices, advance), reader.choices(liking, choices, advance)
 
 
 def candidate_tokens(template: Template, instance: SelectionInstance) -> tuple[int, ...]:
@@ -173,7 +193,31 @@ def selected(p: NDArray[np.float64], taken: float) -> NDArray[np.bool_]:
     return best
 
 
-def best_selection_temperature(
+def joined(
+    p: NDArray[np.float64], liking: NDArray[np.float64], power: float
+) -> NDArray[np.float64]:
+    """Return the distribution (candidates,) proportional to ``p`` x ``liking`` ^ ``power``."""
+    product = np.maximum(p, 1e-300) * np.maximum(liking, 1e-300) ** power
+    total = product.sum()
+    return p if total <= 0 else product / total
+
+
+def best_power(
+    p: Sequence[NDArray[np.float64]],
+    liking: Sequence[NDArray[np.float64]],
+    taken: Sequence[NDArray[np.bool_]],
+) -> tuple[float, float]:
+    """Return the power, of 0 to 3, and the temperature of the best mean F1."""
+    found = []
+    for power in _POWERS:
+        both = [joined(a, b, power) for a, b in zip(p, liking, strict=True)]
+        found.append((power, *best_temperature(both, taken)))
+    scores = rounded(np.array([f1 for *_, f1 in found]), computed_in=np.float32)
+    power, temperature, _ = found[int(np.argmax(scores))]
+    return power, temperature
+
+
+def best_temperature(
     p: Sequence[NDArray[np.float64]], taken: Sequence[NDArray[np.bool_]]
 ) -> tuple[float, float]:
     """Return the temperature, of 0.3, 0.4, ... 3, of the best mean F1, and that F1."""
@@ -193,3 +237,14 @@ def best_selection_temperature(
 
 def _mean_taken(taken: Sequence[NDArray[np.bool_]]) -> float:
     return float(np.mean([wanted.sum() for wanted in taken]))
+
+
+def _instance(example: Example) -> SelectionInstance:
+    assert isinstance(example.instance, SelectionInstance)
+    return example.instance
+
+
+def _taken(example: Example) -> NDArray[np.bool_]:
+    """Return which of an example's candidates are taken."""
+    wanted = target_items(example)
+    return np.array([c.item_id in wanted for c in _instance(example).candidates])

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.instances import History, PreferenceInstance
+from benchmark.instances import History, Item, PreferenceInstance
 from unimp_model.network.decoding import Reader, expected_ratings
 from unimp_model.sequence.tokens import Vocabulary, rating_levels
 from unimp_model.tasks.base import question_row
-from unimp_model.tasks.rating import Calibration, best_calibration, best_temperature
+from unimp_model.tasks.rating import Peers
 
 LEVELS = (1.0, 2.0, 3.0, 4.0, 5.0)
 
@@ -93,48 +93,6 @@ def test_certain_probabilities_stay_finite():
         assert expected_ratings(p, (1.0, 2.0, 3.0), t).tolist() == pytest.approx([3.0, 1.0])
 
 
-def test_thebest_temperature_has_the_least_error_of_all_tried():
-    generator = np.random.default_rng(2)
-    p = generator.dirichlet(np.ones(5), 300)
-    truth = expected_ratings(p, LEVELS, 0.5)
-    error, temperature = best_temperature(p, truth, LEVELS)
-    assert temperature == 0.5
-    assert error == pytest.approx(0.0, abs=1e-12)
-    worse = [np.abs(expected_ratings(p, LEVELS, t) - truth).mean() for t in (0.45, 0.55, 1.0)]
-    assert min(worse) > error
-
-
-def test_the_calibration_undoes_what_flattens_and_shifts():
-    generator = np.random.default_rng(3)
-    p = generator.dirichlet(np.ones(5), 400)
-    truth = (1.5 * (expected_ratings(p, LEVELS, 1.0) - 3) + 3.4).clip(1, 5)
-    found = best_calibration(p, truth, LEVELS)
-    assert np.abs(found(p, LEVELS) - truth).mean() < 0.02
-    assert np.abs(expected_ratings(p, LEVELS, 1.0) - truth).mean() > 0.3
-
-
-def test_the_calibration_serves_both_errors():
-    """No calibration that was tried is better by MAE plus RMSE, each as a share of a constant's."""
-    generator = np.random.default_rng(4)
-    p = generator.dirichlet(np.ones(5), 300)
-    truth = np.array([generator.choice(LEVELS, p=row**2 / (row**2).sum()) for row in p])
-
-    def error(values):
-        mae = np.abs(values - truth).mean() / np.abs(truth - np.median(truth)).mean()
-        return mae + np.sqrt(np.square(values - truth).mean()) / truth.std()
-
-    best = error(best_calibration(p, truth, LEVELS)(p, LEVELS))
-    for other in (Calibration(), Calibration(0.2), Calibration(1.0, 2.0, -3.0)):
-        assert best < error(other(p, LEVELS))
-
-
-def test_calibrated_ratings_stay_on_the_scale():
-    p = np.random.default_rng(5).dirichlet(np.ones(5), 100)
-    values = Calibration(0.1, 2.0, -2.0)(p, LEVELS)
-    assert values.min() >= 1
-    assert values.max() <= 5
-
-
 def test_the_asked_items_photo_changes_its_rating(world):
     w = world(levels=LEVELS)
     reader = Reader(w.network, w.photos, slots=5)
@@ -182,3 +140,17 @@ def test_a_rating_in_the_history_is_read(world):
     first, second, third = reader.rating_probabilities(rows, w.vocabulary)
     assert not np.allclose(first, second)
     assert not np.allclose(first, third)
+
+
+def test_an_items_peers_are_its_category_and_it_stands_first_as_it_is_shown(world):
+    w = world(levels=LEVELS)
+    w.template.remember(w.items)
+    peers = Peers({item.item_id: item for item in w.items}, w.template)
+    own = w.vocabulary.item
+    assert peers(w.items[3]) == (own("d4"), own("a1"), own("e5"), own("f6"))
+    lonely = peers(w.items[1])  # the only chair: the whole catalogue
+    assert (lonely[0], len(lonely)) == (own("b2"), 6)
+    bare = peers(replace(w.items[3], category=()))  # a variant behind the vocabulary, not d4's
+    assert bare[0] >= w.vocabulary.size
+    assert set(bare[1:]) == {own(i) for i in ("a1", "b2", "c3", "e5", "f6")}
+    assert len(peers(Item("new", category=("Kitchen", "Mugs")))) == 1

@@ -17,8 +17,10 @@ from unimp_model.sequence.template import Branch
 from unimp_model.tasks import ALL_TASKS
 from unimp_model.tasks.base import question_row
 from unimp_model.tasks.selecting import (
-    best_selection_temperature,
+    best_power,
+    best_temperature,
     candidate_tokens,
+    joined,
     selected,
     tempered,
 )
@@ -146,7 +148,7 @@ def test_the_temperature_of_selection_is_the_best_of_those_tried():
     generator = np.random.default_rng(0)
     p = list(generator.dirichlet(np.full(7, 0.5), 300))
     wanted = [np.arange(7) == generator.choice(7, p=x**0.5 / (x**0.5).sum()) for x in p]
-    temperature, f1 = best_selection_temperature(p, wanted)
+    temperature, f1 = best_temperature(p, wanted)
 
     def mean_f1(t):
         found = [selected(tempered(x, t), 1.0) for x in p]
@@ -155,6 +157,22 @@ def test_the_temperature_of_selection_is_the_best_of_those_tried():
     assert temperature > 1
     assert f1 == pytest.approx(mean_f1(temperature))
     assert f1 > mean_f1(0.5)
+
+
+def test_the_power_of_recommendation_follows_what_it_tells():
+    """Answers that are noise beside a recommendation that is true, and the other way round."""
+    generator = np.random.default_rng(1)
+    true, noise = (list(generator.dirichlet(np.full(7, 0.5), 300)) for _ in range(2))
+    wanted = [np.arange(7) == generator.choice(7, p=x) for x in true]
+    assert best_power(noise, true, wanted)[0] >= 1.5
+    assert best_power(true, noise, wanted)[0] <= 0.25
+
+
+def test_joined_distributions_by_hand():
+    p, liking = np.array([0.2, 0.8]), np.array([0.9, 0.1])
+    assert joined(p, liking, 0.0).tolist() == pytest.approx([0.2, 0.8])
+    assert joined(p, liking, 1.0).tolist() == pytest.approx([0.18 / 0.26, 0.08 / 0.26])
+    assert joined(p, np.array([0.0, 0.0]), 3.0).sum() == pytest.approx(1.0)
 
 
 def test_no_word_and_no_other_item_competes_with_a_candidate(w):

@@ -1,0 +1,88 @@
+"""What the model knows of a rating becomes a rating, by weights chosen on validation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from unimp_model.network.decoding import expected_ratings
+from unimp_model.tasks.calibration import (
+    Calibration,
+    Evidence,
+    best_calibration,
+    best_temperature,
+)
+
+LEVELS = (1.0, 2.0, 3.0, 4.0, 5.0)
+
+
+def evidence(seed: int, n: int = 400) -> Evidence:
+    generator = np.random.default_rng(seed)
+    p = generator.dirichlet(np.ones(5), n)
+    return Evidence(p, generator.normal(size=n), generator.uniform(1, 5, n))
+
+
+def test_the_best_temperature_has_the_least_error_of_all_tried():
+    generator = np.random.default_rng(2)
+    p = generator.dirichlet(np.ones(5), 300)
+    truth = expected_ratings(p, LEVELS, 0.5)
+    error, temperature = best_temperature(p, truth, LEVELS)
+    assert temperature == 0.5
+    assert error == pytest.approx(0.0, abs=1e-12)
+    worse = [np.abs(expected_ratings(p, LEVELS, t) - truth).mean() for t in (0.45, 0.55, 1.0)]
+    assert min(worse) > error
+
+
+def test_a_calibration_by_hand():
+    known = Evidence(np.array([[0, 0, 1.0, 0, 0]]), np.array([2.0]), np.array([5.0]))
+    chosen = Calibration(mean=0.5, relative=0.25, shown=0.1, centre=4.0, offset=1.0)
+    assert chosen(known, LEVELS).tolist() == pytest.approx([0.5 * 3 + 0.25 * 2 + 0.1 * 1 + 1])
+
+
+def test_the_calibration_undoes_what_flattens_and_shifts():
+    known = evidence(3)
+    truth = (1.5 * (expected_ratings(known.p, LEVELS, 1.0) - 3) + 3.4).clip(1, 5)
+    found = best_calibration(known, truth, LEVELS)
+    assert np.abs(found(known, LEVELS) - truth).mean() < 0.02
+    assert np.abs(expected_ratings(known.p, LEVELS, 1.0) - truth).mean() > 0.3
+
+
+@pytest.mark.parametrize("part", ["relative", "shown"])
+def test_what_tells_ratings_is_weighed_and_the_rest_is_not(part):
+    known = evidence(6)
+    truth = 3 + 0.4 * (getattr(known, part) - getattr(known, part).mean())
+    found = best_calibration(known, truth.clip(1, 5), LEVELS)
+    assert getattr(found, part) == pytest.approx(0.4, abs=0.05)
+    other = {"relative": "shown", "shown": "relative"}[part]
+    assert abs(getattr(found, other)) < 0.05
+    assert abs(found.mean) < 0.1
+
+
+def test_a_history_without_ratings_counts_as_one_of_middling_ratings():
+    known = evidence(7)
+    known.shown[:3] = np.nan
+    chosen = Calibration(mean=0.0, shown=1.0, centre=3.5, offset=3.5)
+    assert chosen(known, LEVELS)[:3].tolist() == [3.5] * 3
+    truth = np.nan_to_num(known.shown, nan=3.0)
+    assert np.isfinite(best_calibration(known, truth, LEVELS)(known, LEVELS)).all()
+
+
+def test_the_calibration_serves_both_errors():
+    """No calibration that was tried is better by MAE plus RMSE, each as a share of a constant's."""
+    generator = np.random.default_rng(4)
+    known = evidence(4)
+    truth = np.array([generator.choice(LEVELS, p=row**2 / (row**2).sum()) for row in known.p])
+
+    def error(values):
+        mae = np.abs(values - truth).mean() / np.abs(truth - np.median(truth)).mean()
+        return mae + np.sqrt(np.square(values - truth).mean()) / truth.std()
+
+    best = error(best_calibration(known, truth, LEVELS)(known, LEVELS))
+    for other in (Calibration(), Calibration(0.2), Calibration(1.0, 2.0, offset=-3.0)):
+        assert best < error(other(known, LEVELS))
+
+
+def test_calibrated_ratings_stay_on_the_scale():
+    values = Calibration(0.1, 2.0, 0.5, 0.5, 3.0, -2.0)(evidence(5), LEVELS)
+    assert values.min() >= 1
+    assert values.max() <= 5

@@ -1,0 +1,108 @@
+"""Make ratings of what the model knows, by a few weights chosen on validation.
+
+Focal re-weighting trains probabilities that are too even, and a mean of levels keeps to the middle
+of the scale: a temperature and weights undo that. One answer is measured by MAE and by RMSE, so
+both count in the choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.rounding import rounded
+from unimp_model.network.decoding import expected_ratings
+
+#: What is tried on rating probabilities, and on the weighted sum: stretches about its mean, and
+#: shifts in shares of the scale's width.
+_TEMPERATURES = tuple(step / 20 for step in range(2, 41))
+_STRETCHES = tuple(step / 20 for step in range(14, 29))
+_SHIFTS = tuple(step / 200 for step in range(-6, 7))
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the model knows of n ratings."""
+
+    p: NDArray[np.float64]
+    """Probabilities of the rating tokens (n, L)."""
+    relative: NDArray[np.float64]
+    """Log of how many times as probable as its peers' the item is to come next (n,)."""
+    shown: NDArray[np.float64]
+    """Mean of the ratings shown in the history (n,); NaN where it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Makes ratings of evidence: a weighted sum of its three parts, plus an offset."""
+
+    temperature: float = 1.0
+    """Of the rating tokens' probabilities, whose mean is the first part."""
+    mean: float = 1.0
+    relative: float = 0.0
+    shown: float = 0.0
+    """Weights of the tokens' mean, of the relative probability, and of the shown ratings'
+    deviation from :attr:`centre`."""
+    centre: float = 0.0
+    offset: float = 0.0
+
+    def __call__(self, evidence: Evidence, levels: Sequence[float]) -> NDArray[np.float64]:
+        """Return ratings (n,) within the scale from its lowest to its highest level."""
+        parts = _parts(evidence, levels, self.temperature, self.centre)
+        values = parts @ np.array([self.mean, self.relative, self.shown]) + self.offset
+        within: NDArray[np.float64] = values.clip(levels[0], levels[-1])
+        return within
+
+
+def best_calibration(
+    evidence: Evidence, targets: NDArray[np.float64], levels: Sequence[float]
+) -> Calibration:
+    """Return the calibration of the least error: MAE plus RMSE, each as a share of a constant's.
+
+    The constants are the median and the mean of ``targets`` (n,), true ratings. For each
+    temperature the weights are those of least squares; their sum is then stretched and shifted.
+    """
+    width, centre = levels[-1] - levels[0], float(targets.mean())
+    mae = max(float(np.abs(targets - np.median(targets)).mean()), 1e-9)
+    rmse = max(float(targets.std()), 1e-9)
+    tried, errors = [], []
+    for temperature in _TEMPERATURES[::2]:
+        parts = _parts(evidence, levels, temperature, centre)
+        means = parts.mean(0)
+        weights, *_ = np.linalg.lstsq(parts - means, targets - centre, rcond=1e-6)
+        for stretch in _STRETCHES:
+            scaled = stretch * weights
+            plain = (parts - means) @ scaled + centre
+            for shift in _SHIFTS:
+                values = (plain + shift * width).clip(levels[0], levels[-1])
+                error = np.abs(values - targets).mean() / mae
+                error += np.sqrt(np.square(values - targets).mean()) / rmse
+                offset = centre + shift * width - float(means @ scaled)
+                mean, relative, shown = (float(weight) for weight in scaled)
+                tried.append(Calibration(temperature, mean, relative, shown, centre, offset))
+                errors.append(error)
+    return tried[int(np.argmin(rounded(np.array(errors), computed_in=np.float32)))]
+
+
+def best_temperature(
+    p: NDArray[np.float64], targets: NDArray[np.float64], levels: Sequence[float]
+) -> tuple[float, float]:
+    """Return the least mean absolute error over 0.1, 0.15, ... 2, and its temperature.
+
+    ``p`` (n, L) are probabilities of the ``levels`` (L,), ``targets`` (n,) true ratings.
+    """
+    errors = [np.abs(expected_ratings(p, levels, t) - targets).mean() for t in _TEMPERATURES]
+    best = int(np.argmin(rounded(np.array(errors), computed_in=np.float32)))
+    return float(errors[best]), _TEMPERATURES[best]
+
+
+def _parts(
+    evidence: Evidence, levels: Sequence[float], temperature: float, centre: float
+) -> NDArray[np.float64]:
+    """Return the three parts (n, 3); no shown rating counts as ``centre``."""
+    shown = np.nan_to_num(evidence.shown - centre, nan=0.0)
+    mean = expected_ratings(evidence.p, levels, temperature)
+    return np.column_stack([mean, evidence.relative, shown])
