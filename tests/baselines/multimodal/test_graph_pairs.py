@@ -12,6 +12,7 @@ import torch
 from baselines.multimodal.mmgcl import MMGCL
 from baselines.multimodal.mmssl import MMSSL
 from benchmark.errors import BenchError
+from tests.baselines.same import same_tensors
 
 
 class PapersMMSSL(MMSSL):
@@ -157,9 +158,7 @@ def test_a_file_whose_tables_do_not_fit_is_refused(system, photo_shop, tmp_path)
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_a_killed_fit_goes_on_and_ends_with_the_same_weights(
-    system, photo_shop, killed_after, same_tensors
-):
+def test_a_killed_fit_goes_on_and_ends_with_the_same_weights(system, photo_shop, killed_after):
     view = photo_shop().view
     expected = fitted(system, view, epochs=4)
     killed_after(2, lambda: fitted(system, view, epochs=4))
