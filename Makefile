@@ -21,7 +21,7 @@ test-slow: $(VENV)/.dev models  ## minutes of training, pretrained models, real 
 
 INVARIANCE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "invariance and not slow"
 
-test-arithmetic: $(VENV)/.dev  ## answers hang on no batch, under settings that stand for two processors
+test-arithmetic: $(VENV)/.dev  ## answers depend on no batch, under settings that stand for two processors
 	$(MAKE) --jobs=2 --output-sync=target under-compatible under-default
 
 under-compatible:

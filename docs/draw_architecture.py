@@ -19,7 +19,7 @@ PACKAGES = ("benchmark", "baselines", "unimp_model", "leaderboards")
 
 
 def imports(package: str, root: Path = ROOT) -> Iterator[tuple[str, str]]:
-    """(importer, imported) as dotted modules, of every import statement of a package.
+    """Return (importer, imported) as dotted modules, of every import statement of a package.
 
     Imports inside functions count, those for type checkers and the strings of registries do not.
     A package's own file is ``package.__init__``.
@@ -39,7 +39,7 @@ def _full(module: Module) -> str:
 
 
 def arrows(found: Iterable[tuple[str, str]]) -> Mapping[str, Mapping[tuple[str, str], list[str]]]:
-    """Folder -> (room, room that it imports) -> the imports behind that, ``"a.b -> a.c"``.
+    """Return folder -> (room, room that it imports) -> the imports behind that, ``"a.b -> a.c"``.
 
     A room is a folder or a file directly in the folder; ``""`` is the folder of the packages.
     """

@@ -46,8 +46,9 @@ from benchmark.runs.spec import RunSpec
 from benchmark.tasks import TASKS
 from leaderboards.boards import Board
 from leaderboards.site.building import build_site
+from leaderboards.site.drawing import board_path
 from leaderboards.site.entries import Verifier
-from leaderboards.site.pages import INDEX, board_path
+from leaderboards.site.pages import INDEX
 from leaderboards.submission import pack, tables
 from leaderboards.submission.limits import Budget
 from leaderboards.submission.schema import MANIFEST, digest_of, manifest_bytes

@@ -110,7 +110,7 @@ def our_epoch(name: str, view: TrainingView, settings: Mapping[str, object]) -> 
 
 
 def their_epoch(model: SequenceModel, timeline: Timeline) -> Callable[[], float]:
-    """RecBole's own pipeline on the same prefixes, in a folder of its own."""
+    """Return an epoch of RecBole's own pipeline, on the same prefixes, in a folder of its own."""
     with tempfile.TemporaryDirectory() as name, inside(Path(name)):
         folder = Path(name)
         _write(folder / "bench", model, timeline)
@@ -144,7 +144,7 @@ def trainer_of(name: str, folder: Path, settings: Mapping[str, object]) -> tuple
     from recbole.utils import get_model, get_trainer
 
     def aliases(self: Any) -> None:
-        """What RecBole still asks of numpy; its own list asks numpy for names that are gone."""
+        """Give numpy the names that RecBole asks for; its own list asks for some that are gone."""
         np.float = float  # type: ignore[attr-defined]
         np.bool = bool  # type: ignore[misc, assignment]
         np.object = object  # type: ignore[attr-defined]

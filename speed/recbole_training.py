@@ -101,7 +101,7 @@ def _compare(model: Any, stage: dict[str, Any], *, epochs: int) -> tuple[float, 
     clock = time.process_time()
 
     def directs_turn() -> float:
-        """Called after each of our epochs, where ``fit`` would validate."""
+        """Time the direct way after each of our epochs, where ``fit`` would validate."""
         nonlocal clock
         seconds["ours"].append(time.process_time() - clock)
         mode = torch.get_deterministic_debug_mode()

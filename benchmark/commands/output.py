@@ -16,9 +16,8 @@ _ENDINGS = {
 def chosen_format(output_format: str | None, out: Path | None, *, as_json: bool) -> str:
     """Return the format asked for: by ``--json``, ``--format`` or the ending of ``--out``.
 
-    ``text`` where nothing is said; an ending that is no format's says nothing. Raises
-    :class:`UsageError` where they contradict each other, ``out`` is a folder, or the format is
-    unknown.
+    ``text`` where nothing is said. Raises :class:`UsageError` where they contradict each other,
+    ``out`` is a folder, the format is unknown, or the ending alone is to say it and is no format's.
     """
     from benchmark.report.formats.render import check_format
 
@@ -31,7 +30,13 @@ def chosen_format(output_format: str | None, out: Path | None, *, as_json: bool)
             f"--json contradicts --format {output_format}.", fix="Leave out one of them."
         )
     asked = "json" if as_json else output_format
-    ending = None if out is None else _ENDINGS.get(out.suffix.lower().removeprefix("."))
+    suffix = "" if out is None else out.suffix.lower().removeprefix(".")
+    ending = _ENDINGS.get(suffix)
+    if asked is None and suffix and ending is None:
+        raise UsageError(
+            f"--out {str(out)!r} ends in .{suffix}, which is no format of a table.",
+            fix=f"Give a name that ends in {', '.join(f'.{e}' for e in _ENDINGS)}, or --format.",
+        )
     if asked is not None and ending is not None and asked != ending:
         said = "--json" if as_json else f"--format {asked}"
         raise UsageError(

@@ -113,7 +113,7 @@ def run(
     force: bool = False,
     home: str | os.PathLike[str] | None = None,
 ) -> Run:
-    """Fit if needed, predict, score and store; a stored run of the same question is returned.
+    """Fit if needed, predict, score and store; what is stored already is returned.
 
     ``model`` is ``NAME``, ``NAME:VARIANT``, ``FILE.py:CLASS`` or a class; the other arguments are
     the options of ``unimp-bench run``, ``settings`` those of ``--set``.

@@ -11,8 +11,9 @@ from benchmark.data.opening import ensure_dataset
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.home import Home
 from leaderboards.boards import Board, load_boards
+from leaderboards.site.drawing import About
 from leaderboards.site.entries import Collection, collect
-from leaderboards.site.pages import About, Site
+from leaderboards.site.pages import Site
 from leaderboards.site.showcase import Showcase
 from leaderboards.site.standing import rank_entries
 from leaderboards.site.table_runs import table_pages
@@ -44,13 +45,14 @@ def build_site(
             fix="Choose another --out.",
         )
     check_replaceable(out)  # before the work
+    today = _today()
     boards = load_boards() if boards is None else boards
     absent = prepare_datasets(boards, home) if prepare else {}
     found = collect(submissions, home, boards)
     found.absent.update(absent)
     standings = [rank_entries(board, found.entries) for board in boards]
     tables = table_pages(found.entries, home) if with_tables else []
-    about = About(built=_today(), repository=repository)
+    about = About(built=today, repository=repository)
     site = Site(standings, found.entries, tables, about=about, showcase=Showcase(home))
     write_site(site.files(), out)
     return found
@@ -73,5 +75,10 @@ def prepare_datasets(boards: Sequence[Board], home: Home) -> dict[str, str]:
 def _today() -> str:
     """The day of the build, or that of $SOURCE_DATE_EPOCH, as reproducible builds set it."""
     said = os.environ.get("SOURCE_DATE_EPOCH")
-    moment = datetime.fromtimestamp(int(said), UTC) if said else datetime.now(UTC)
+    try:
+        moment = datetime.fromtimestamp(int(said), UTC) if said else datetime.now(UTC)
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(
+            f"$SOURCE_DATE_EPOCH is {said!r}, no time.", fix="Give seconds since 1970, or unset it."
+        ) from None
     return moment.date().isoformat()

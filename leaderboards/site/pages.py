@@ -1,62 +1,40 @@
-"""Draws every page of the site. Nothing is loaded from elsewhere, every word is escaped."""
+"""Draws every page of the site, and says which files it has."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment
 from markupsafe import Markup
 
-from benchmark import __version__
 from benchmark.metrics.families import family_of, is_variant
 from benchmark.models import registered
 from benchmark.models.registered import ModelEntry
-from benchmark.report.formats.templating import html_environment
 from benchmark.runs.spec import RunSpec
 from benchmark.stats import FEWEST_USERS
 from benchmark.tasks import TASKS
 from leaderboards.boards import Board
 from leaderboards.site import numbers, plot
-from leaderboards.site.comparing import Compared, Pair, compare_rows
+from leaderboards.site.comparing import Pair, compare_rows
 from leaderboards.site.downloads import as_csv, as_json, board_records, overview_records
+from leaderboards.site.drawing import SUBMISSIONS, About, asset, board_path, draw, entry_path
 from leaderboards.site.entries import EnteredRun, Entry
 from leaderboards.site.examples import Answer, ShownInstance
 from leaderboards.site.overview import SHADES, overviews
+from leaderboards.site.rows import row_views
 from leaderboards.site.showcase import Showcase
-from leaderboards.site.standing import Row, Standing, runs_behind
+from leaderboards.site.standing import Row, Standing
 from leaderboards.submission.schema import SubmittedRun
 from leaderboards.verification.verify import BADGES
 
-TEMPLATES = Path(__file__).parent / "templates"
 INDEX, OVERVIEW = "index.html", "overview"
-#: The paper whose tables the project implements.
-PAPER = "https://arxiv.org/abs/2403.10667"
 #: Rows that a board shows until more are asked for: thousands take a browser seconds to lay out.
 MOST_ROWS = 100
-#: Where submissions lie in the repository; pages name this place wherever they were built.
-SUBMISSIONS = "leaderboards/submissions"
 #: Upper ends of the filter by parameters.
 _SIZES = ((10**6, "up to 1 M"), (10**8, "up to 100 M"), (10**9, "up to 1 G"))
-#: What stands for the ordering metric among a row's best columns, and for its share.
-_ORDERING, _SHARE = "", "share"
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What all pages say of the site: its version, when it was built, where the code lies."""
-
-    version: str = __version__
-    built: str | None = None
-    repository: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +56,6 @@ class TablePage:
     def beside(self, ending: str) -> str:
         """Return where the table lies as ``html``, ``csv`` or ``json``."""
         return f"tables/{self.name}.{ending}"
-
-
-@dataclass(frozen=True, slots=True)
-class _RowView:
-    """A row on its board's page; ``best`` are the columns it has the best value of."""
-
-    row: Row
-    share: float | None
-    memory: float
-    group: str
-    reads: tuple[str, ...]
-    best: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,22 +125,24 @@ class Site:
 
     def index_page(self) -> str:
         """Draw the home page."""
-        return self._draw(
+        return draw(
             "index.html",
+            self._about,
             standings=self._standings,
             entries=self._entries,
             tables=self._tables,
             overviews=overviews(self._standings, self.compared),
             shades=SHADES,
-            citation=_asset("cite.bib").rstrip().replace("VERSION", self._about.version),
+            citation=asset("cite.bib").rstrip().replace("VERSION", self._about.version),
         )
 
     def board_page(self, standing: Standing) -> str:
         """Draw the page of one board."""
         compared = self.compared[standing.board.name]
-        rows = self._row_views(standing, compared)
-        return self._draw(
+        rows = row_views(standing, compared, self._models)
+        return draw(
             "board.html",
+            self._about,
             "board.js" if rows else "",
             root="../",
             standing=standing,
@@ -197,8 +165,9 @@ class Site:
         items: dict[str, list[str | None]] = {}
         runs = [self._run_view(entry, entered, items) for entered in entry.runs]
         words = ["unimp-bench", "verify", f"{SUBMISSIONS}/{entry.name}"]
-        return self._draw(
+        return draw(
             "submission.html",
+            self._about,
             "instances.js" if any(run.instances for run in runs) else "",
             root="../",
             entry=entry,
@@ -207,36 +176,6 @@ class Site:
             items=_json(items) if items else "",
             check=shlex.join([*words, "--reproduce", submission.asked(submission.runs[0])]),
         )
-
-    def _row_views(self, standing: Standing, compared: Compared) -> list[_RowView]:
-        best = _best_values(standing, compared)
-        views = []
-        for row, share in zip(standing.rows, compared.shares, strict=True):
-            entry, variant = self._known(row.entry)
-            values: dict[str, float | None] = {
-                _ORDERING: row.primary.value,
-                _SHARE: share,
-                **row.values,
-            }
-            views.append(
-                _RowView(
-                    row=row,
-                    share=share,
-                    memory=max(run.run.peak_memory_mib for run in runs_behind(standing, row)),
-                    group="other" if entry is None else entry.group,
-                    reads=() if entry is None else entry.modalities(variant),
-                    best=frozenset(
-                        name
-                        for name, value in values.items()
-                        if row.rank is not None and value is not None and value == best.get(name)
-                    ),
-                )
-            )
-        return views
-
-    def _known(self, entry: Entry) -> tuple[ModelEntry | None, str | None]:
-        said = entry.submission
-        return self._models.get(said.model), said.variant
 
     def _run_view(
         self, entry: Entry, entered: EnteredRun, items: dict[str, list[str | None]]
@@ -306,65 +245,9 @@ class Site:
             return {"picture": f"../{self._showcase.picture(answer)}"}
         return answer
 
-    def _draw(self, template: str, script: str = "", *, root: str = "", **values: Any) -> str:
-        scripts = [_asset(name) for name in ("site.js", script) if name]
-        styles = {"style": _asset("style.css")}
-        if script == "board.js":
-            styles["unscripted"] = _asset("unscripted.css")
-        policy = [
-            "default-src 'none'",
-            "base-uri 'none'",
-            "form-action 'none'",
-            f"script-src {' '.join(map(_source, scripts))}",
-            f"style-src {' '.join(map(_source, styles.values()))}",
-        ]
-        if script == "instances.js":
-            policy.append("img-src 'self' file:")  # from the disk, 'self' means nothing
-        values |= {"root": root, "policy": "; ".join(policy), "about": self._about}
-        values |= {**styles, "scripts": scripts}
-        return _environment().get_template(template).render(values)
-
-
-def board_path(board: Board) -> str:
-    """Return where the page of ``board`` lies, relative to the site's root."""
-    return f"boards/{board.name}.html"
-
-
-def entry_path(entry: Entry) -> str:
-    """Return where the page of ``entry`` lies, relative to the site's root.
-
-    The name shows the model; the digest tells submissions of one name apart.
-    """
-    label = re.sub(r"[^A-Za-z0-9.-]+", "-", entry.submission.label)[:60]
-    return f"submissions/{label}-{entry.submission.digest[:24]}.html"
-
 
 def _downloads(stem: str, records: Sequence[dict[str, Any]]) -> dict[str, str | bytes]:
     return {f"{stem}.csv": as_csv(records), f"{stem}.json": as_json(records)}
-
-
-def _best_values(standing: Standing, compared: Compared) -> dict[str, float]:
-    """The best value of each column among ranked rows."""
-    columns: dict[str, list[float]] = {}
-    for row, share in zip(standing.rows, compared.shares, strict=True):
-        if row.rank is not None:
-            values: dict[str, float | None] = {
-                _ORDERING: row.primary.value,
-                _SHARE: share,
-                **row.values,
-            }
-            for name, value in values.items():
-                if value is not None:
-                    columns.setdefault(name, []).append(value)
-    higher = {_ORDERING: standing.higher_is_better, _SHARE: True}
-    return {
-        name: max(values) if (higher[name] if name in higher else _higher(name)) else min(values)
-        for name, values in columns.items()
-    }
-
-
-def _higher(metric: str) -> bool:
-    return family_of(metric).higher_is_better
 
 
 def _pair(pair: Pair) -> list[float | int | None]:
@@ -406,50 +289,3 @@ def _words(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_words(entry) for entry in value)
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-@cache
-def _environment() -> Environment:
-    environment = html_environment(TEMPLATES)
-    filters: dict[str, Callable[..., object]] = {
-        "score": numbers.score,
-        "interval": numbers.interval,
-        "seconds": numbers.seconds,
-        "energy": numbers.energy,
-        "count": numbers.count,
-        "rank": numbers.rank,
-        "percent": numbers.percent,
-        "share": numbers.share,
-        "short": numbers.short,
-        "board_path": board_path,
-        "entry_path": entry_path,
-        "first_direction": _first_direction,
-    }
-    environment.filters.update(filters)
-    environment.globals |= {"badge": _badge, "submissions": SUBMISSIONS, "paper": PAPER}
-    return environment
-
-
-def _badge(name: str) -> Markup:
-    return Markup('<span class="badge {0}">{0}</span>').format(name)
-
-
-def _first_direction(metric: str) -> str:
-    """Which way a column is sorted at the first click: best values first."""
-    return "descending" if _higher(metric) else "ascending"
-
-
-@cache
-def _asset(name: str) -> Markup:
-    """A file of ours that is part of a page as it is."""
-    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
-
-
-@cache
-def _source(content: str) -> str:
-    """A Content-Security-Policy source that allows ``content`` alone.
-
-    ``'self'`` would mean nothing for a page that is opened from a disk.
-    """
-    digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
-    return f"'sha256-{digest}'"

@@ -14,7 +14,6 @@ import polars as pl
 import pytest
 import torch
 
-from baselines.learning.ranker import CatalogueRanker
 from benchmark.data.catalogue import Catalogue
 from benchmark.data.schema import INTERACTION_COLUMNS, ITEM_COLUMNS
 from benchmark.instances import History, Item, SearchInstance
@@ -192,14 +191,3 @@ def killed_after(monkeypatch) -> Callable[[int, Callable[[], object]], None]:
                 fit()
 
     return run
-
-
-@pytest.fixture
-def same_tensors() -> Callable[[CatalogueRanker[Any], CatalogueRanker[Any]], bool]:
-    """Whether two models learnt the same, to the bit."""
-
-    def same(a: CatalogueRanker[Any], b: CatalogueRanker[Any]) -> bool:
-        left, right = a.tensors(), b.tensors()
-        return left.keys() == right.keys() and all(torch.equal(left[n], right[n]) for n in left)
-
-    return same

@@ -130,9 +130,10 @@ def test_a_format_is_asked_for_or_follows_from_the_files_name(
         (["--json", "--format", "md"], ["--json", "--format md"]),
         (["--format", "docx"], ["'docx'", "html"]),
         (["--out", "."], ["'.'", "folder"]),
+        (["--out", "x.pdf"], ["'x.pdf'", ".pdf, which is no format", ".tex"]),
     ],
 )
-def test_formats_that_contradict_each_other_are_refused(
+def test_formats_that_contradict_each_other_or_are_unknown_are_refused(
     command: Any, runs: list[Any], words: list[str], said: list[str], tmp_path: Any,
     monkeypatch: Any,
 ) -> None:  # fmt: skip

@@ -235,6 +235,21 @@ def _link_problems(target: str, page: str, folder: Path) -> Iterator[str]:
             yield f"a link leads to {target!r}, where no heading is called that"
 
 
+def test_every_page_and_picture_is_reached_from_the_readme_by_links() -> None:
+    reached, ahead = set[Path](), [ROOT / "README.md"]
+    while ahead:
+        page = ahead.pop().resolve()
+        if page in reached:
+            continue
+        reached.add(page)
+        if page.suffix != ".md" or not page.exists():
+            continue
+        text = _without_blocks(page.read_text(encoding="utf-8"))
+        ahead += [page.parent / link for link in re.findall(r"\]\(([^)#\s]+)", text)]
+    pictures = {*(ROOT / "docs").rglob("*.png"), *(ROOT / "docs").rglob("*.svg")}
+    assert {*PAGES, *pictures} <= reached
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_what_a_page_names_exists(page) -> None:
     assert problems(page.read_text(encoding="utf-8"), page.parent) == []

@@ -30,7 +30,8 @@ def runs_list(
     if as_json:
         print_json(rows)
     elif rows:
-        print_rows([_shown(row) for row in rows], ["run", "score", "instances", "age", "size"])
+        columns = ["run", "score", "instances", "age", "size"]
+        print_rows([_shown(row) for row in rows], columns, whole=columns)
         for row in rows:
             if "problem" in row:
                 note(f"{row['id']}: {row['problem']}")

@@ -145,5 +145,5 @@ def read_map(path: Path) -> ColumnMap:
         raise BenchError(f"{path}: {key}{value}: {what}.".replace(": : ", ": "), fix=_FIX) from None
 
 
-_GUIDE = "docs/add-a-dataset.md shows a whole one"
+_GUIDE = "docs/your-own-tables.md shows a whole one"
 _FIX = f"Correct the map: {_GUIDE}."

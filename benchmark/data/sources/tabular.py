@@ -1,9 +1,9 @@
 """Anyone's tables: CSV, TSV or Parquet, with a map in TOML that says which column is what.
 
 ``--raw`` is the map, or a folder with ``columns.toml`` in it
-(:class:`~benchmark.data.raw.column_map.ColumnMap` lists its keys; docs/add-a-dataset.md shows one).
-Photos lie in a folder, named after the items or as a column says. Ids and texts lose the spaces
-around them and take one Unicode form (NFC), so that ids that look alike are alike.
+(:class:`~benchmark.data.raw.column_map.ColumnMap` lists its keys, docs/your-own-tables.md shows
+one). Photos lie in a folder, named after the items or as a column says. Ids and texts lose the
+spaces around them and take one Unicode form (NFC), so that ids that look alike are alike.
 
 Ties in time are broken by a seeded hash of user and item, or keep the order of the file with
 ``ties=file``, which is right only where the file keeps the order of events.

@@ -12,6 +12,7 @@ from baselines.learning.factors import Batch
 from benchmark.errors import BenchError, UsageError
 from benchmark.models.building import configure
 from benchmark.training.validation import RankingValidation
+from tests.baselines.same import same_tensors
 
 SMALL = {"epochs": 4, "threads": 1, "embedding_size": 4}
 
@@ -104,9 +105,7 @@ def test_a_large_c_ranks_what_its_gate_calls_popular_last(view, ask):
     assert np.argsort(row).tolist() == np.argsort(-popular).tolist()
 
 
-def test_a_killed_fit_goes_on_and_ends_with_the_same_weights_and_c(
-    sim_view, killed_after, same_tensors, capsys
-):
+def test_a_killed_fit_goes_on_and_ends_with_the_same_weights_and_c(sim_view, killed_after, capsys):
     settings = {"validation_users": 20}
     expected = _fit(sim_view, **settings)
     killed_after(2, lambda: _fit(sim_view, **settings))
@@ -119,7 +118,7 @@ def test_a_killed_fit_goes_on_and_ends_with_the_same_weights_and_c(
 # --- what it answers
 
 
-def test_a_saved_model_has_its_c_and_answers_the_same(view, ask, tmp_path, same_tensors):
+def test_a_saved_model_has_its_c_and_answers_the_same(view, ask, tmp_path):
     model, loaded = _fit(view, c=(2.5,)), MACR()
     model.save(tmp_path)
     loaded.load(tmp_path)

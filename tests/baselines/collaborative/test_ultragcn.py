@@ -15,6 +15,7 @@ from baselines.learning.factors import Batch
 from baselines.learning.loop import train
 from baselines.learning.negatives import NegativeSampler
 from benchmark.models.building import configure
+from tests.baselines.same import same_tensors
 
 SMALL = {"epochs": 4, "min_epochs": 0, "threads": 1, "embedding_size": 4, "negatives": 3}
 
@@ -169,9 +170,7 @@ def test_negatives_are_drawn_from_what_the_setting_says(view, sifted):
     assert set(drawn.ravel()) == ({1, 2, 4, 5} if sifted else set(range(6)))
 
 
-def test_a_killed_fit_goes_on_and_ends_with_the_same_weights(
-    sim_view, killed_after, same_tensors, capsys
-):
+def test_a_killed_fit_goes_on_and_ends_with_the_same_weights(sim_view, killed_after, capsys):
     settings = {"batch_size": 1024, "validation_users": 20}
     expected = _fit(sim_view, **settings)
     killed_after(2, lambda: _fit(sim_view, **settings))
@@ -184,7 +183,7 @@ def test_a_killed_fit_goes_on_and_ends_with_the_same_weights(
 # --- what it answers
 
 
-def test_a_saved_model_answers_the_same(view, ask, tmp_path, same_tensors):
+def test_a_saved_model_answers_the_same(view, ask, tmp_path):
     model, loaded = _fit(view), UltraGCN()
     model.save(tmp_path)
     loaded.load(tmp_path)

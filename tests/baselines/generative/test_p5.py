@@ -16,6 +16,7 @@ from benchmark.errors import BenchError
 from benchmark.host.files import read_json, sha256_file, write_json
 from benchmark.instances import History, SearchInstance
 from benchmark.report.figures.journals import read_journal, validation_curves
+from tests.baselines.same import same_tensors
 
 TASKS = ("recommendation", "preference", "explanation", "selection")
 
@@ -34,11 +35,6 @@ def asked(dataset, task: str, most: int = 12, **which):
 def told(model, task: str, instance) -> str:
     source = model.known.asker.source(task, instance)
     return model.known.pieces.decode(source.tokens)
-
-
-def same(a, b) -> bool:
-    left, right = a.tensors(), b.tensors()
-    return left.keys() == right.keys() and all(torch.equal(left[n], right[n]) for n in left)
 
 
 # numbers
@@ -73,7 +69,7 @@ def test_items_called_otherwise_are_answered_alike(sim_xs, view, renamed, fit_on
     other = dataset.training_view()
     other.features_folder = tmp_path / "other"
     one, two = fit_on(view), fit_on(other)
-    assert same(one, two)
+    assert same_tensors(one, two)
     for first, second in zip(
         one.predict(asked(sim_xs, "recommendation")),
         two.predict(asked(dataset, "recommendation")),
@@ -201,7 +197,7 @@ def test_a_killed_fit_goes_on_and_ends_with_the_same_weights(
     resumed = fit_on(view, epochs=2)
     assert resumed.journal == undisturbed.journal
     assert resumed.threshold == undisturbed.threshold
-    assert same(resumed, undisturbed)
+    assert same_tensors(resumed, undisturbed)
     assert not list((view.features_folder / "training").glob("*"))
 
 

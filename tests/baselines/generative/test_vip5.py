@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-import torch
 
 from baselines.generative.vip5 import VIP5
 from benchmark.errors import BenchError
+from tests.baselines.same import same_tensors
 
 PHOTO = {"encoder_steps": 3, "text_epochs": 1, "learning_rate": 0.01}
 TASKS = ("recommendation", "preference", "explanation", "selection")
@@ -48,11 +48,6 @@ def undisturbed(sim_xs, fit_on, features):
 
 def asked(dataset, task: str, most: int = 12, **which):
     return list(dataset.instances(task, limit=most, **which)[:])
-
-
-def same(a, b) -> bool:
-    left, right = a.tensors(), b.tensors()
-    return left.keys() == right.keys() and all(torch.equal(left[n], right[n]) for n in left)
 
 
 @pytest.mark.parametrize("task", ["recommendation", "selection"])
@@ -141,7 +136,7 @@ def test_a_fit_killed_in_either_stage_ends_with_the_same_weights(
     killed_after(writes, lambda: fit_on(view, VIP5, **LONGER))
     resumed = fit_on(view, VIP5, **LONGER)
     assert resumed.journal == undisturbed.journal
-    assert same(resumed, undisturbed)
+    assert same_tensors(resumed, undisturbed)
 
 
 def test_a_saved_model_needs_no_photos_to_answer(sim_xs, vip5, tmp_path):

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
 
 pytest.importorskip("recbole")
 
@@ -23,6 +22,7 @@ from baselines.search.hem import HEM
 from baselines.search.zam import ZAM
 from benchmark.training import checkpoint
 from benchmark.training.checkpoint import Checkpoint
+from tests.baselines.same import same_tensors
 
 SETTINGS = {
     "epochs": 4, "threads": 1, "batch_size": 1024, "weight_decay": 0.01, "validation_users": 20,
@@ -48,11 +48,6 @@ def fit(model_class, view, **settings):
     model = model_class(model_class.Config(**{**SETTINGS, **settings}))
     model.fit(view, seed=3)
     return model
-
-
-def same(a, b) -> bool:
-    left, right = a.tensors(), b.tensors()
-    return left.keys() == right.keys() and all(torch.equal(left[n], right[n]) for n in left)
 
 
 def kill_after(writes: int, monkeypatch) -> None:
@@ -104,7 +99,7 @@ def test_a_killed_fit_goes_on_and_ends_with_the_same_weights(
     resumed = fit(model_class, view, **settings)
     pretraining = settings.get("pretrain_epochs", 0)
     assert len(epochs) == len(expected.journal.epochs) - writes
-    assert same(resumed, expected)
+    assert same_tensors(resumed, expected)
     assert resumed.journal == expected.journal
     if model_class is S3Rec:
         assert resumed.threshold == expected.threshold is not None
@@ -125,7 +120,7 @@ def test_training_that_waited_for_a_better_epoch_goes_on_waiting(view, monkeypat
                 fit(SASRec, view, **settings)
         resumed = fit(SASRec, view, **settings)
         assert resumed.journal == expected.journal
-        assert same(resumed, expected)
+        assert same_tensors(resumed, expected)
 
 
 def test_other_settings_seeds_and_data_find_no_checkpoint(view, monkeypatch):
@@ -149,7 +144,7 @@ def test_a_broken_file_is_begun_anew(view, monkeypatch):
             fit(SASRec, view, **SMALL)
     (file,) = (view.features_folder / "training").glob("*.safetensors")
     file.write_bytes(file.read_bytes()[:1000])
-    assert same(fit(SASRec, view, **SMALL), expected)
+    assert same_tensors(fit(SASRec, view, **SMALL), expected)
 
 
 def test_short_epochs_write_nothing(view, monkeypatch):

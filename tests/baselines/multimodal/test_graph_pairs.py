@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import random
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ import torch
 
 from baselines.multimodal.mmgcl import MMGCL
 from baselines.multimodal.mmssl import MMSSL
-from benchmark.errors import BenchError
 
 
 class PapersMMSSL(MMSSL):
@@ -42,15 +40,6 @@ def test_sums_of_known_users_are_what_their_items_hand_on(system, photos, photo_
     own = known["sums"] - by_degree * (matrix @ known["messages"])
     assert own.std(0).max() > 1e-3
     assert own.mean(0).tolist() == pytest.approx(known["alone"].tolist(), abs=1e-5)
-
-
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_a_shop_without_photos_is_ranked_by_ids_and_words(system, photo_shop):
-    shop = photo_shop(photos=False)
-    model = fitted(system, shop.view)
-    (ranking,) = model.predict([shop.ask("u", shop.item("a"))])
-    assert len(set(ranking.items)) == 3
-    assert not (shop.view.features_folder / "baseline-encoders").exists()
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -105,32 +94,6 @@ def test_words_of_another_item_are_that_items_words(system, photo_shop):
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_a_photo_that_the_fit_never_saw_is_named(system, photo_shop, tmp_path):
-    shop = photo_shop()
-    model = fitted(system, shop.view)
-    stranger = dataclasses.replace(shop.item("a"), image=str(tmp_path / "other.png"))
-    with pytest.raises(BenchError, match=r"Photo 'other\.png' of item 'a' was not in"):
-        model.scores([shop.ask("u", stranger)])
-
-
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_users_in_another_order_change_no_score(system, photo_shop):
-    shop = photo_shop()
-    model = fitted(system, shop.view)
-    worded = dataclasses.replace(shop.item("c"), title="mug c d")
-    asked = [
-        shop.ask(user, shop.item(item), other)
-        for user in ("u", "v", "w", "s", "new")
-        for item, other in (("a", shop.item("b", photo_of="c")), ("f", worded))
-    ]
-    together = model.scores(asked)
-    order = random.Random(1).sample(range(len(asked)), len(asked))
-    assert np.array_equal(model.scores([asked[i] for i in order]), together[order])
-    alone = np.concatenate([model.scores([one]) for one in asked])
-    assert np.array_equal(alone, together)
-
-
-@pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize("scaling", ["unit", "centred"])
 @pytest.mark.parametrize("photos", [True, False])
 def test_a_loaded_model_reads_what_is_shown_as_the_saved_one(
@@ -145,27 +108,6 @@ def test_a_loaded_model_reads_what_is_shown_as_the_saved_one(
     asked = [shop.ask(user, shown) for user in ("u", "new")]
     assert np.array_equal(loaded.scores(asked), model.scores(asked))
     assert loaded.parameter_counts() == model.parameter_counts()
-
-
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_a_file_whose_tables_do_not_fit_is_refused(system, photo_shop, tmp_path):
-    model = fitted(system, photo_shop().view)
-    model.item_ids = model.item_ids[:2]
-    model.save(tmp_path)
-    with pytest.raises(BenchError, match=f"holds no {model.name}"):
-        system().load(tmp_path)
-
-
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_a_killed_fit_goes_on_and_ends_with_the_same_weights(
-    system, photo_shop, killed_after, same_tensors
-):
-    view = photo_shop().view
-    expected = fitted(system, view, epochs=4)
-    killed_after(2, lambda: fitted(system, view, epochs=4))
-    resumed = fitted(system, view, epochs=4)
-    assert same_tensors(resumed, expected)
-    assert resumed.journal == expected.journal
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

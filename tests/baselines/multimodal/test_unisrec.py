@@ -20,6 +20,7 @@ from baselines.multimodal.unisrec import UniSRec
 from benchmark.data.instances.timeline import Timeline
 from benchmark.errors import BenchError
 from benchmark.instances import Item, SelectionInstance
+from tests.baselines.same import same_tensors
 
 CLOSE = {"rtol": 1e-6, "atol": 1e-8}
 BLOCK = {
@@ -267,7 +268,7 @@ def test_a_pre_trained_encoder_stays_as_it_is_and_one_from_scratch_learns(shop, 
     assert encoder <= seen["scratch"]
 
 
-def test_a_killed_fit_goes_on_and_ends_with_the_same_weights(shop, killed_after, same_tensors):
+def test_a_killed_fit_goes_on_and_ends_with_the_same_weights(shop, killed_after):
     expected = fitted(shop.view)
     for writes in (1, 3):  # in pre-training, in fine-tuning
         killed_after(writes, lambda: fitted(shop.view))

@@ -5,18 +5,13 @@ from __future__ import annotations
 import shutil
 
 import pytest
-import torch
 
 from baselines.reviews.mrg import MRG
 from baselines.reviews.sancl import SANCL
 from benchmark.errors import BenchError, UsageError
+from tests.baselines.same import same_tensors
 
 BOTH = [MRG, SANCL]
-
-
-def same(a, b) -> bool:
-    left, right = a.tensors(), b.tensors()
-    return left.keys() == right.keys() and all(torch.equal(left[n], right[n]) for n in left)
 
 
 def asked(shop):
@@ -72,7 +67,7 @@ def test_a_fit_killed_after_an_epoch_ends_with_the_same_weights(
     killed_after(2, lambda: fit(model_class, shop, **settings))
     resumed = fit(model_class, shop, **settings)
     assert resumed.journal == expected.journal
-    assert same(resumed, expected)
+    assert same_tensors(resumed, expected)
 
 
 @pytest.mark.parametrize("model_class", BOTH)

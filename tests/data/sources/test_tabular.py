@@ -165,7 +165,7 @@ def test_a_wrong_map_is_refused_with_the_key(raw, old, new, message) -> None:
 
 
 def test_a_folder_without_a_map_says_where_one_is_shown(tmp_path) -> None:
-    with pytest.raises(BenchError, match=r"no column map .*columns\.toml'[\s\S]*add-a-dataset"):
+    with pytest.raises(BenchError, match=r"no column map .*columns\.toml'[\s\S]*your-own-tables"):
         parsed(tmp_path)
 
 

@@ -14,7 +14,7 @@ from benchmark.report.build import build_report
 from benchmark.report.table.listing import list_tables
 from benchmark.runs.spec import RunSpec
 from leaderboards.boards import Board
-from leaderboards.site import building, commands, table_runs
+from leaderboards.site import building, table_runs
 from leaderboards.site.building import build_site
 from leaderboards.site.entries import collect
 from leaderboards.site.examples import NUMBER
@@ -160,7 +160,6 @@ def test_the_command_lists_what_it_refuses(submissions, board, tmp_path, monkeyp
     document = json.loads(out)
     assert [entry["submission"] for entry in document["submissions"]] == ["a-good"]
     assert len(document["refused"]) == 3
-    assert commands.app.registered_commands  # both are there
     (tmp_path / "site" / "mine").touch()
     status, out, err = call()
     assert (status, out) == (2, "")
@@ -174,6 +173,16 @@ def test_folders_inside_each_other_are_refused(tmp_path, data_home):
             build_site(tmp_path / "submissions", out, home=data_home)
     with pytest.raises(UsageError, match="There is no folder"):
         build_site(tmp_path / "absent", tmp_path / "site", home=data_home)
+
+
+@pytest.mark.parametrize("day", ["today", "9" * 30])
+def test_a_day_of_the_build_that_is_none_is_refused_before_the_work(
+    tmp_path, data_home, monkeypatch, day
+):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", day)
+    (tmp_path / "submissions").mkdir()
+    with pytest.raises(UsageError, match=f"SOURCE_DATE_EPOCH is '{day}'"):
+        build_site(tmp_path / "submissions", tmp_path / "site", home=data_home)
 
 
 @pytest.mark.parametrize(

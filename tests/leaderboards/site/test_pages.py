@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from leaderboards.site.pages import PAPER, About, Site
+from leaderboards.site.drawing import PAPER, About
+from leaderboards.site.pages import Site
 from leaderboards.site.plot import MARGIN, WIDTH, plot_of
 from leaderboards.site.standing import rank_entries
 from leaderboards.submission.schema import Declaration, Energy
