@@ -106,9 +106,8 @@ class AttributeCounts:
         self._counts = count(timeline, leaves, len(self._reader.leaves))
         learner = Learner(self, data, timeline, np.random.default_rng(seed))
         with processor_threads(1):
-            self.weights = {
-                task: learner.weights(task) for task in sorted(self.tasks & {*data.tasks})
-            }
+            learnt = {task: learner.weights(task) for task in sorted(self.tasks & {*data.tasks})}
+        self.weights = {task: weights for task, weights in learnt.items() if weights is not None}
         self.threshold = None
         if "selection" in self.weights:
             most = self.config.validation_users
@@ -246,8 +245,8 @@ class AttributeCounts:
     def _learnt(self, task: str) -> NDArray[np.float64]:
         if task not in self.weights:
             raise BenchError(
-                f"This {self.name} was fitted without {task!r}.",
-                fix="Fit it on a dataset that supports the task.",
+                f"This {self.name} was fitted without a training example of {task!r}.",
+                fix="Fit it on a dataset that supports the task, with longer histories.",
             )
         return self.weights[task]
 

@@ -38,10 +38,15 @@ class Learner:
         self._user = {user: i for i, user in enumerate(timeline.users)}
         self._answering: dict[str, NDArray[np.int64]] = {}
 
-    def weights(self, task: str) -> NDArray[np.float64]:
-        """Return the weights of ``task``, its penalty chosen on validation."""
+    def weights(self, task: str) -> NDArray[np.float64] | None:
+        """Return the weights of ``task``, its penalty chosen on validation.
+
+        ``None`` where nobody has a training example of it: histories of one item make none.
+        """
         config = self._model.config
         train = spread(self._data.examples(task, "train"), config.examples)
+        if not train:
+            return None
         valid = spread(self._data.examples(task, "valid"), config.validation_users)
         if task == "preference":
             return best_ridge(self._rated(train, "train"), self._rated(valid, "valid"))
@@ -55,6 +60,8 @@ class Learner:
         return half_of(np.array(users, np.int64))
 
     def _rated(self, examples: Sequence[Example], part: str) -> Rated:
+        if not examples:
+            return Rated(np.zeros((0, 1), np.float32), np.zeros(0))
         asked = [cast(PreferenceInstance, example.instance) for example in examples]
         pairs = [(instance.history, instance.item) for instance in asked]
         x, usual = self._model.votes(pairs, self._folds(examples, part))

@@ -154,6 +154,20 @@ def test_unfitted_and_untrainable_models_say_so(make_view):
         AttributeCounts().fit(make_view([{"item_id": "a"}]), seed=0)
 
 
+def test_a_task_without_examples_is_said_and_one_without_validation_is_learnt(sim_xs):
+    view = sim_xs.training_view()
+    lacking, examples = {("recommendation", "train"), ("preference", "valid")}, view.examples
+    view.examples = lambda task, part="train": (
+        [] if (task, part) in lacking else examples(task, part)
+    )
+    few = AttributeCountsConfig(image_encoder="none", examples=40, validation_users=20)
+    model = AttributeCounts(few)
+    model.fit(view, seed=0)
+    assert [*model.weights] == ["preference", "search", "selection"]
+    with pytest.raises(BenchError, match="without a training example of 'recommendation'"):
+        list(model.predict(asked(sim_xs, "recommendation")[:1]))
+
+
 LOG = [("u", "a", 5.0), ("u", "b", 1.0), ("v", "a", 3.0), ("v", "c", 3.0), ("w", "a", 4.0)]
 
 
