@@ -9,23 +9,22 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from safetensors.numpy import load_file
 
-from baselines.choice.counted import Counts, count, half_of
-from baselines.choice.logit import Choices, best_fit
+from baselines.choice.counted import Counts, count
+from baselines.choice.learner import Learner
 from baselines.choice.matches import Histories, Kinds, Shown, in_blocks, statistics
 from baselines.choice.reader import Reader, Told
-from baselines.choice.votes import Rated, best_ridge, predicted, votes
-from baselines.learning.past import save_arrays
+from baselines.choice.votes import predicted, votes
+from baselines.learning.arrays import load_arrays, save_arrays
+from baselines.learning.blocks import ROWS
 from baselines.learning.queries import answering
-from baselines.learning.selecting import choose_threshold, selections
+from baselines.learning.selecting import among_themselves, choose_share, select
 from baselines.multimodal.features import Features, image_features
 from benchmark.data.instances.timeline import Timeline
 from benchmark.errors import BenchError
 from benchmark.host.files import read_json, write_json
 from benchmark.host.threads import processor_threads
 from benchmark.instances import (
-    Example,
     History,
     Instance,
     Item,
@@ -34,15 +33,18 @@ from benchmark.instances import (
     SelectionInstance,
 )
 from benchmark.model import TrainingView
-from benchmark.predictions import Prediction, Rating, Selection
-from benchmark.ranking import RankingInstance, rank_in_blocks
-from benchmark.training.validation import spread
+from benchmark.predictions import Prediction, Rating
+from benchmark.ranking import RankingInstance, queries, rank_in_blocks
 from benchmark.vision.encoder_names import AUTO
 from benchmark.vision.encoder_names import DESCRIPTION as ENCODERS
 
 _RECORD, _ARRAYS = "items.json", "learnt.safetensors"
 NO_PHOTOS = "none"
 _CHOICES = ("recommendation", "search", "selection")
+#: Matches (histories of a block, their items, alternatives) held at once: 256 MB of float32.
+MATCHES_HELD = 2**26
+#: Selections whose candidates are held at once.
+_SELECTIONS = 256
 
 
 class AttributeCountsConfig(BaseModel):
@@ -102,17 +104,14 @@ class AttributeCounts:
         )
         leaves = self._reader.catalogue.leaves
         self._counts = count(timeline, leaves, len(self._reader.leaves))
-        learner = _Learner(self, data, timeline, np.random.default_rng(seed))
+        learner = Learner(self, data, timeline, np.random.default_rng(seed))
         with processor_threads(1):
-            self.weights = {
-                task: learner.weights(task) for task in sorted(self.tasks & {*data.tasks})
-            }
+            learnt = {task: learner.weights(task) for task in sorted(self.tasks & {*data.tasks})}
+        self.weights = {task: weights for task, weights in learnt.items() if weights is not None}
         self.threshold = None
         if "selection" in self.weights:
             most = self.config.validation_users
-            self.threshold = choose_threshold(
-                data, self._of_candidates, self.reader.index, most=most
-            )
+            self.threshold = choose_share(data, self.shares, most=most)
 
     def predict(self, instances: Sequence[Instance]) -> Iterator[Prediction]:
         """Yield one prediction per instance; all instances belong to one task."""
@@ -122,7 +121,8 @@ class AttributeCounts:
         if isinstance(first, PreferenceInstance):
             yield from self._rate(cast(Sequence[PreferenceInstance], instances))
         elif isinstance(first, SelectionInstance):
-            yield from self._select(cast(Sequence[SelectionInstance], instances))
+            candidates = cast(Sequence[SelectionInstance], instances)
+            yield from select(candidates, self.shares(candidates), self.threshold)
         else:
             asked = cast(Sequence[RankingInstance], instances)
             yield from rank_in_blocks(asked, self.scores, self.reader.item_ids)
@@ -131,12 +131,20 @@ class AttributeCounts:
         """Return utilities (n, items) in catalogue order; what answers a query is put before all
         others."""
         search = isinstance(instances[0], SearchInstance)
-        everything = self.reader.catalogue.at(np.s_[None])
+        everything = self.reader.catalogue
         weights = self._learnt("search" if search else "recommendation")
-        scores = self.utilities([i.history for i in instances], everything, weights)
-        for row, instance in zip(scores, instances, strict=True):
-            if isinstance(instance, SearchInstance):
-                row[answering(instance.query, self._queries)] += 1 + row.max() - row.min()
+        histories = [instance.history for instance in instances]
+        step = max(1, MATCHES_HELD // (ROWS * self._width))
+        parts = [
+            self.utilities(histories, everything.at(np.s_[None, start : start + step]), weights)
+            for start in range(0, len(everything.numbers), step)
+        ]
+        scores: NDArray[np.floating] = parts[0] if len(parts) == 1 else np.concatenate(parts, 1)
+        asked = queries(instances)
+        fitting = {q: answering(q, self._queries) for q in dict.fromkeys(asked) if q is not None}
+        for row, query in zip(scores, asked, strict=True):
+            if query is not None:
+                row[fitting[query]] += 1 + row.max() - row.min()
         return scores
 
     def utilities(
@@ -218,7 +226,7 @@ class AttributeCounts:
 
     def load(self, folder: Path) -> None:
         """Read what :meth:`save` wrote."""
-        record, arrays = read_json(folder / _RECORD), load_file(folder / _ARRAYS)
+        record, arrays = read_json(folder / _RECORD), load_arrays(folder / _ARRAYS)
         self._width, self._repeats = record["width"], record["repeats"]
         self._queries, self.threshold = tuple(record["queries"]), record["threshold"]
         self._reader = Reader.restore(record["reader"], _named(arrays, "reader."))
@@ -237,23 +245,30 @@ class AttributeCounts:
     def _learnt(self, task: str) -> NDArray[np.float64]:
         if task not in self.weights:
             raise BenchError(
-                f"This {self.name} was fitted without {task!r}.",
-                fix="Fit it on a dataset that supports the task.",
+                f"This {self.name} was fitted without a training example of {task!r}.",
+                fix="Fit it on a dataset that supports the task, with longer histories.",
             )
         return self.weights[task]
 
-    def _of_candidates(self, instances: Sequence[SelectionInstance]) -> NDArray[np.floating]:
-        """Utilities (n, items) of the candidates as shown; others' have no meaning."""
-        candidates, allowed = self.candidates([i.candidates for i in instances])
-        found = self.utilities(
-            [i.history for i in instances], candidates, self._learnt("selection")
-        )
-        least = found.min(1, keepdims=True)
-        scores: NDArray[np.floating] = least.repeat(len(self.reader.item_ids), axis=1)
-        known = allowed & (candidates.numbers > 0)
-        rows = np.nonzero(known)[0]
-        scores[rows, candidates.numbers[known] - 1] = found[known]
-        return scores
+    def shares(self, instances: Sequence[SelectionInstance]) -> Iterator[NDArray[np.float64]]:
+        """Yield for each instance the softmax of its candidates' utilities, as they are shown.
+
+        A candidate outside the catalogue gets the instance's lowest utility.
+        """
+        weights = self._learnt("selection")
+        for start in range(0, len(instances), _SELECTIONS):
+            block = instances[start : start + _SELECTIONS]
+            size = np.array([len(instance.candidates) for instance in block])
+            found: dict[int, NDArray[np.float64]] = {}
+            for most in np.unique(size):  # one width each: no row's arithmetic hangs on company
+                rows = np.flatnonzero(size == most).tolist()
+                some = [block[row] for row in rows]
+                shown, _ = self.candidates([instance.candidates for instance in some])
+                values = self.utilities([i.history for i in some], shown, weights)
+                values = np.where(shown.numbers > 0, values, values.min(1, keepdims=True))
+                for row, of_row in zip(rows, values, strict=True):
+                    found[row] = among_themselves(of_row.tolist(), computed_in=values.dtype)
+            yield from (found[row] for row in range(len(block)))
 
     def candidates(self, shown: Sequence[Sequence[Item]]) -> tuple[Shown, NDArray[np.bool_]]:
         """Return lists of items as (n, A), filled up, and which of them are true, (n, A)."""
@@ -262,9 +277,6 @@ class AttributeCounts:
         found = self.reader.shown([item for items in filled for item in items])
         allowed = np.arange(most) < np.array([len(items) for items in shown])[:, None]
         return found.at(np.arange(len(shown) * most).reshape(len(shown), most)), allowed
-
-    def _select(self, instances: Sequence[SelectionInstance]) -> Iterator[Selection]:
-        return selections(instances, self._of_candidates, self.reader.index, self.threshold)
 
     def _rate(self, instances: Sequence[PreferenceInstance]) -> Iterator[Rating]:
         weights = self._learnt("preference")
@@ -291,102 +303,6 @@ class AttributeCounts:
             self.counts.rating[folds].mean(1),
         ).astype(np.float64)
         return votes(shown, items.at(np.s_[:, None]), self.kinds), usual
-
-
-class _Learner:
-    """Makes examples of a task numbers, and weights of these."""
-
-    def __init__(
-        self,
-        model: AttributeCounts,
-        data: TrainingView,
-        timeline: Timeline,
-        rng: np.random.Generator,
-    ) -> None:
-        self._model, self._data, self._rng = model, data, rng
-        self._taken = np.unique(timeline.item)
-        self._user = {user: i for i, user in enumerate(timeline.users)}
-        self._answering: dict[str, NDArray[np.int64]] = {}
-
-    def weights(self, task: str) -> NDArray[np.float64]:
-        """Return the weights of ``task``, its penalty chosen on validation."""
-        config = self._model.config
-        train = spread(self._data.examples(task, "train"), config.examples)
-        valid = spread(self._data.examples(task, "valid"), config.validation_users)
-        if task == "preference":
-            return best_ridge(self._rated(train, "train"), self._rated(valid, "valid"))
-        return best_fit(self._choices(train, "train"), self._choices(valid, "valid"))
-
-    def _folds(self, examples: Sequence[Example], part: str) -> NDArray[np.int64]:
-        """Counts without the user's half for training; all of them for validation."""
-        if part == "valid":
-            return np.zeros(len(examples), np.int64)
-        users = [self._user[example.instance.user_id] for example in examples]
-        return half_of(np.array(users, np.int64))
-
-    def _rated(self, examples: Sequence[Example], part: str) -> Rated:
-        asked = [cast(PreferenceInstance, example.instance) for example in examples]
-        pairs = [(instance.history, instance.item) for instance in asked]
-        x, usual = self._model.votes(pairs, self._folds(examples, part))
-        given = np.array([cast(float, example.target) for example in examples], np.float64)
-        return Rated(x, given - usual)
-
-    def _choices(self, examples: Sequence[Example], part: str) -> Choices:
-        if not examples:
-            return Choices(
-                np.zeros((0, 1, 1), np.float32),
-                np.zeros((0, 1), bool),
-                np.zeros((0, 1), np.float32),
-            )
-        alternatives, allowed, taken = self._alternatives(examples)
-        histories = [example.instance.history for example in examples]
-        folds = self._folds(examples, part)
-
-        def block(rows: NDArray[np.int64]) -> NDArray[np.floating]:
-            some = [histories[i] for i in rows]
-            parts = self._model.columns(some, alternatives.at(rows), folds[rows])
-            return np.concatenate(list(parts), axis=2)
-
-        x = in_blocks(len(examples), block).astype(np.float32, copy=False)
-        return Choices(x, allowed, taken / taken.sum(1, keepdims=True))
-
-    def _alternatives(
-        self, examples: Sequence[Example]
-    ) -> tuple[Shown, NDArray[np.bool_], NDArray[np.float32]]:
-        if isinstance(examples[0].instance, SelectionInstance):
-            asked = [cast(SelectionInstance, example.instance).candidates for example in examples]
-            shown, allowed = self._model.candidates(asked)
-            targets = [cast(tuple[str, ...], example.target) for example in examples]
-            taken = np.zeros(allowed.shape, np.float32)
-            for row, (candidates, target) in enumerate(zip(asked, targets, strict=True)):
-                taken[row, : len(candidates)] = [item.item_id in target for item in candidates]
-            return shown, allowed, taken
-        rows = [self._drawn(example) for example in examples]
-        width = max(map(len, rows))
-        numbers = np.stack([np.pad(row, (0, width - len(row)), "edge") for row in rows])
-        allowed = np.arange(width) < np.array([len(row) for row in rows])[:, None]
-        taken = np.zeros(allowed.shape, np.float32)
-        taken[:, 0] = 1
-        return self._model.reader.catalogue.at(numbers), allowed, taken
-
-    def _drawn(self, example: Example) -> NDArray[np.int64]:
-        """The item taken, and others that the user might have taken: as many as are drawn."""
-        instance = cast(RankingInstance, example.instance)
-        index = self._model.reader.index
-        pool = self._taken
-        if isinstance(instance, SearchInstance):
-            pool = self._of_query(instance.query)
-        most = self._model.config.alternatives - 1
-        others = self._rng.choice(pool, most, replace=False) if len(pool) > most else pool
-        target = index[cast(tuple[str, ...], example.target)[0]]
-        barred = [target, *(index[item_id] for item_id in instance.exclude if item_id in index)]
-        return np.concatenate([[target], others[~np.isin(others, barred)]]).astype(np.int64)
-
-    def _of_query(self, query: str) -> NDArray[np.int64]:
-        if query not in self._answering:
-            items = np.flatnonzero(answering(query, self._data.catalogue.queries))
-            self._answering[query] = items[np.isin(items, self._taken)]
-        return self._answering[query]
 
 
 def _named(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

@@ -21,12 +21,9 @@ _SHRINKAGE = 20.0
 #: Ratings at the mean that an item is taken to have had.
 _DAMPING = 10.0
 
-#: Folds: 0 is everyone, f = 1, 2 everyone but the users of that half.
-FOLDS = 3
-
 
 class Counts(NamedTuple):
-    """Tables for each of the F folds."""
+    """Tables for each of the F = 3 folds: 0 is everyone, 1 and 2 all but the users of that half."""
 
     popularity: Floats
     """(F, items): log(1 + c). An item that nobody took counts as the least that somebody took."""
@@ -35,11 +32,6 @@ class Counts(NamedTuple):
     an unknown one."""
     rating: Floats
     """(F, items): an item's mean rating, drawn towards the mean of all."""
-
-    @property
-    def mean(self) -> float:
-        """Return the mean rating where no item is rated otherwise."""
-        return float(self.rating[0].mean())
 
 
 def half_of(users: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from baselines.learning.blocks import ROWS
+
 Floats = NDArray[np.float32]
 
 #: Statistics of a kind of match.
@@ -108,11 +110,6 @@ def shared_values(one: NDArray[np.int32], other: NDArray[np.int32]) -> Floats:
         return shared
     union = (one > 0).sum(2)[:, :, None] + (other > 0).sum(2)[:, None, :] - shared
     return np.asarray(shared / np.maximum(union, 1), np.float32)
-
-
-#: Rows whose statistics are computed at once: always so many, so that no row's last bit depends
-#: on its company.
-ROWS = 64
 
 
 def in_blocks(

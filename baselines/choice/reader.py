@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.choice.matches import Floats, Histories, Shown
-from baselines.multimodal.features import Features, photo_name
+from baselines.multimodal.features import Features, photo_row
 from benchmark.data.catalogue import Catalogue
 from benchmark.data.item_values import Codebook, codebook, price_edges, shown_values
-from benchmark.errors import BenchError
 from benchmark.instances import History, Item
 
 #: Values by key of each item, by id.
@@ -180,16 +179,7 @@ class Reader:
         )
 
     def _photo_row(self, item: Item) -> int:
-        name = photo_name(item)
-        if name is None or not self.photo_names:
-            return 0
-        if name not in self._photo:
-            raise BenchError(
-                f"Photo {name!r} of item {item.item_id!r} was not in the catalogue that "
-                "attribute-counts was fitted on.",
-                fix="Fit the model on this dataset.",
-            )
-        return self._photo[name]
+        return photo_row(item, self._photo, "attribute-counts") if self.photo_names else 0
 
     def _blank(self, *shape: int) -> Shown:
         return Shown(

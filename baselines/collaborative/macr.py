@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from baselines.learning.factors import Batch, FactorModel, FactorSettings, Vectors
 from benchmark.data.instances.timeline import Timeline
-from benchmark.errors import BenchError
 from benchmark.model import TrainingView
 from benchmark.training.reproducible import compute_device
 from benchmark.training.validation import RankingValidation
@@ -147,6 +146,7 @@ class MACR(FactorModel):
         return (states @ items.T).sub_(self.c).mul_(of_item).mul_(of_user)
 
     def tensors(self) -> Mapping[str, Tensor]:
+        """Return the vectors of users and items, and the directions (d,) of their gates."""
         user_gate, item_gate = self.gates
         return {**super().tensors(), "user_gate": user_gate, "item_gate": item_gate}
 
@@ -166,7 +166,7 @@ class MACR(FactorModel):
     def gates(self) -> Vectors:
         """Return the directions (d,) of users' and of items' gates; raises before a fit."""
         if self._gates is None:
-            raise BenchError(f"{self.name} is not fitted.", fix="Call fit or load first.")
+            raise self.not_fitted()
         return self._gates
 
 

@@ -148,6 +148,7 @@ class UltraGCN(FactorModel):
     def negatives(
         self, user: NDArray[np.int64], sampler: NegativeSampler, rng: np.random.Generator
     ) -> NDArray[np.int64]:
+        """Draw ``negatives`` items for each pair of ``user`` (B,): (B, n)."""
         shape = (len(user), self.config.negatives)
         if not self.config.sifted:
             return rng.integers(len(self.item_ids), size=shape)

@@ -14,6 +14,7 @@ from baselines.generative.network import P5Network
 from baselines.generative.settings import P5Settings
 from baselines.generative.sources import Batch, Source, same_shape
 from baselines.generative.trie import Gate, Trie
+from baselines.learning.blocks import filled
 from baselines.learning.selecting import among_themselves, select
 from benchmark.errors import BenchError
 from benchmark.instances import (
@@ -101,7 +102,7 @@ class Answerer:
         sources = [known.asker.source("explanation", instance) for instance in instances]
         texts = [""] * len(sources)
         for places, _, rows in same_shape(sources, [1] * len(sources), room=_ROOM, most=_ROWS):
-            batch = self._batch([sources[place] for place in decoding.filled(places, rows)])
+            batch = self._batch([sources[place] for place in filled(places, rows)])
             written = decoding.write(
                 self._network,
                 batch,
@@ -151,7 +152,7 @@ class Answerer:
         sources = [self._known.asker.source(task, instance) for instance in instances]
         found: list[Found | None] = [None] * len(sources)
         for places, many, rows in same_shape(sources, beams, room=_ROOM, most=_ROWS):
-            chosen = decoding.filled(places, rows)
+            chosen = filled(places, rows)
             results = decoding.search(
                 self._network,
                 self._batch([sources[place] for place in chosen]),

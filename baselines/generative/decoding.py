@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -132,8 +132,3 @@ def write(
             break
         written = best[:, None]
     return texts
-
-
-def filled(items: Sequence[Any], rows: int) -> list[Any]:
-    """Return ``rows`` items: ``items``, filled up with the last one."""
-    return [*items, *[items[-1]] * (rows - len(items))]

@@ -3,7 +3,7 @@ Prompt & Predict Paradigm" (RecSys 2022)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,30 +20,28 @@ from baselines.generative.pieces import Pieces
 from baselines.generative.pretrained import load_t5
 from baselines.generative.settings import P5Settings
 from baselines.generative.sources import Batch, Source, collate
-from baselines.learning.loop import Pace, train
+from baselines.learning.fitted import FittedNetwork
+from baselines.learning.loop import Pace, TrainingSettings, train
 from baselines.learning.selecting import choose_share
 from benchmark.errors import BenchError
-from benchmark.host.files import read_json, write_json
+from benchmark.host.files import atomic_path
 from benchmark.host.threads import processor_threads
 from benchmark.instances import Instance
 from benchmark.model import TrainingView
-from benchmark.models.code import code_digest
 from benchmark.predictions import Prediction
 from benchmark.training.checkpoint import Checkpoints
 from benchmark.training.journal import Journal
-from benchmark.training.reproducible import compute_device, reproducible
+from benchmark.training.reproducible import compute_device
 from benchmark.training.schedules import linear
-from benchmark.training.stored import REFIT, load_tensors, reading, save_tensors
 
-_FORMAT = 1
-_RECORD, _WEIGHTS, _TOKENIZER = "p5.json", "model.safetensors", "tokenizer.json"
+_TOKENIZER = "tokenizer.json"
 #: Instances answered between two yields of predictions.
 _ASKED_AT_ONCE = 2048
 #: What training is stopped by: task and metric of the journal.
 _MEASURE = "all-tasks likelihood"
 
 
-class P5:
+class P5(FittedNetwork):
     """One T5 for recommendation, preference, explanation and selection.
 
     Items and users are numbers in digits, read and written as text; a whole-word vector on every
@@ -55,18 +53,15 @@ class P5:
     training.
     """
 
-    Config: ClassVar[type[P5Settings]] = P5Settings
+    Config: ClassVar[type[TrainingSettings]] = P5Settings
     tasks = frozenset(TASKS)
     name = "P5"
+    record_file, record_format = "p5.json", 1
 
     def __init__(self, config: P5Settings | None = None) -> None:
-        self.config: Any = config or self.Config()
-        self.journal = Journal()
-        self.threshold: float | None = None
-        """The least share of a candidate that is selected."""
+        super().__init__(config)
         self._likelihoods: dict[str, float] = {}  # of the last validation, by task
         self._known: Known | None = None
-        self._network: P5Network | None = None
 
     # fitted
 
@@ -84,14 +79,11 @@ class P5:
                 "tasks.",
                 fix="Use another dataset: unimp-bench data list.",
             )
-        rng = np.random.default_rng(seed)
-        checkpoints = Checkpoints(self, data, code=code_digest(type(self)), seed=seed, rng=rng)
-        with reproducible(seed, self.config.threads):
+        with self._training(data, seed=seed) as (rng, checkpoints):
             self._prepare(data, tasks, seed=seed)
             self.journal = self._learn(data, rng, checkpoints)
             most = self.config.validation_users
             self.threshold = choose_share(data, self._answerer.shares, most=most)
-        checkpoints.remove()
 
     def _prepare(self, data: TrainingView, tasks: tuple[str, ...], *, seed: int) -> None:
         """Number the data, and build or load the network that training starts from."""
@@ -137,6 +129,12 @@ class P5:
         examples = TrainingExamples(data, known.tasks, known.asker)
         valid = validation_pairs(data, known.tasks, known.asker)
         steps = examples.steps
+        if not steps:
+            raise BenchError(
+                f"No user of dataset {data.name!r} has two training interactions, so there is no "
+                f"example for {self.name} to learn from.",
+                fix="Use a dataset with longer histories, or mf and lightgcn.",
+            )
         self._likelihoods = {}
 
         def batches() -> Iterator[Batch]:
@@ -211,40 +209,30 @@ class P5:
     # stored
 
     def save(self, folder: Path) -> None:
-        """Write weights as safetensors, the tokenizer as its library does, all else as JSON."""
-        known, network = self.known, self.network
-        record = {
-            "format": _FORMAT,
-            "model": self.name,
-            "config": self.config.model_dump(mode="json"),
-            "network": network.shape(),
+        """Write the tokenizer, as its library does, beside weights and record."""
+        super().save(folder)
+        with atomic_path(folder / _TOKENIZER) as temporary:
+            temporary.write_text(self.known.pieces.tokenizer.to_str(), encoding="utf-8")
+
+    def _record(self) -> Mapping[str, Any]:
+        return {
+            "network": self.network.shape(),
             "threshold": self.threshold,
-            **known.to_json(),
+            **self.known.to_json(),
             **self._further_record(),
         }
-        save_tensors({**dict(network.named_parameters()), **self._further_tensors()},
-                     folder / _WEIGHTS)  # fmt: skip
-        (folder / _TOKENIZER).write_text(known.pieces.tokenizer.to_str(), encoding="utf-8")
-        write_json(folder / _RECORD, record)
-        self.journal.save(folder)
 
-    def load(self, folder: Path) -> None:
-        """Read what :meth:`save` wrote; :class:`BenchError` when it is something else or broken."""
-        record = read_json(folder / _RECORD, fix=REFIT)
-        with reading(folder, self.name):
-            if (record["format"], record["model"]) != (_FORMAT, self.name):
-                raise ValueError(f"it holds {record['model']} in format {record['format']}")
-            self.config = self.Config(**record["config"])
-            told = (folder / _TOKENIZER).read_text(encoding="utf-8")
-            pieces = Pieces(Tokenizer.from_str(told))
-            self._known = Known.from_json(record, self.config, pieces)
-            tensors = load_tensors(folder / _WEIGHTS)
-            self._restore_further(record, tensors)
-            network = self._new_network(build_t5(record["network"]))
-            _put(network, tensors)
-            self._network = network.to(compute_device()).eval()
-            self.threshold = record["threshold"]
-            self.journal = Journal.load(folder)
+    def _stored_tensors(self) -> Mapping[str, Tensor]:
+        return {**self.tensors(), **self._further_tensors()}
+
+    def _take(self, record: Mapping[str, Any], tensors: dict[str, Tensor], folder: Path) -> None:
+        pieces = Pieces(Tokenizer.from_str((folder / _TOKENIZER).read_text(encoding="utf-8")))
+        self._known = Known.from_json(record, self.config, pieces)
+        self._restore_further(record, tensors)
+        network = self._new_network(build_t5(record["network"]))
+        _put(network, tensors)
+        self._network = network.to(compute_device()).eval()
+        self.threshold = record["threshold"]
 
     def _further_record(self) -> dict[str, Any]:
         return {}
@@ -252,7 +240,7 @@ class P5:
     def _further_tensors(self) -> dict[str, Tensor]:
         return {}
 
-    def _restore_further(self, record: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    def _restore_further(self, record: Mapping[str, Any], tensors: dict[str, Tensor]) -> None:
         """Take out of ``tensors`` what :meth:`_further_tensors` put in."""
 
     def tensors(self) -> dict[str, Tensor]:
@@ -269,18 +257,8 @@ class P5:
     def known(self) -> Known:
         """Return what it knows of its data; :class:`BenchError` before ``fit`` or ``load``."""
         if self._known is None:
-            raise self._not_fitted()
+            raise self.not_fitted()
         return self._known
-
-    @property
-    def network(self) -> P5Network:
-        """Return the fitted network; :class:`BenchError` before ``fit`` or ``load``."""
-        if self._network is None:
-            raise self._not_fitted()
-        return self._network
-
-    def _not_fitted(self) -> BenchError:
-        return BenchError(f"{self.name} is not fitted.", fix="Call fit or load first.")
 
 
 def _put(network: P5Network, tensors: dict[str, Tensor]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from baselines.generative.numbering import Numbering
+from baselines.learning.heads import heads_divide
 from baselines.learning.loop import TrainingSettings
 
 #: Where the hub keeps the weights of P5's smaller size.
@@ -83,11 +84,7 @@ class P5Settings(TrainingSettings):
             return {"learning_rate": 1e-3, **given}
         return given
 
-    @model_validator(mode="after")
-    def _heads_divide(self) -> P5Settings:
-        if self.width % self.heads:
-            raise ValueError(f"width {self.width} is no multiple of heads {self.heads}")
-        return self
+    _heads_divide = heads_divide(width="width", heads="heads")
 
     @property
     def pretrained(self) -> str | None:

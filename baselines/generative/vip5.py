@@ -3,7 +3,7 @@ EMNLP 2023)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -17,8 +17,8 @@ from baselines.generative.network import P5Network
 from baselines.generative.p5 import P5
 from baselines.generative.settings import P5Settings
 from baselines.generative.visual import VIP5Network
-from baselines.multimodal.features import Features, Scaling, image_features, photo_name
-from benchmark.errors import BenchError
+from baselines.learning.loop import TrainingSettings
+from baselines.multimodal.features import Features, Scaling, image_features, photo_row
 from benchmark.instances import Item
 from benchmark.model import TrainingView
 from benchmark.training.checkpoint import Checkpoints
@@ -70,7 +70,7 @@ class VIP5(P5):
     prompts; it is asked as P5 asks it, with the photo.
     """
 
-    Config: ClassVar[type[P5Settings]] = VIP5Settings
+    Config: ClassVar[type[TrainingSettings]] = VIP5Settings
     name = "VIP5"
 
     def __init__(self, config: VIP5Settings | None = None) -> None:
@@ -113,6 +113,7 @@ class VIP5(P5):
         return journal
 
     def load(self, folder: Path) -> None:
+        """Read what :meth:`save` wrote, and freeze what training froze."""
         super().load(folder)
         self._freeze()
 
@@ -127,21 +128,10 @@ class VIP5(P5):
     def _photos(self, items: Sequence[Item]) -> Tensor | None:
         if not items:
             return None
-        rows = np.array([self._row(item) for item in items], np.int64)
+        known = self.features.rows
+        rows = np.array([photo_row(item, known, self.name) for item in items], np.int64)
         scaling: Scaling = self.config.scaling
         return self.features.vectors(rows, scaling)
-
-    def _row(self, item: Item) -> int:
-        name = photo_name(item)
-        if name is None:
-            return 0
-        if name not in self.features.rows:
-            raise BenchError(
-                f"Photo {name!r} of item {item.item_id!r} was not in the catalogue that "
-                f"{self.name} was fitted on.",
-                fix="Fit the model on this dataset.",
-            )
-        return self.features.rows[name]
 
     def _further_record(self) -> dict[str, Any]:
         return {_PHOTOS: list(self.features.rows)}
@@ -149,7 +139,7 @@ class VIP5(P5):
     def _further_tensors(self) -> dict[str, Tensor]:
         return {_PHOTOS: torch.from_numpy(np.array(self.features.table))}
 
-    def _restore_further(self, record: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    def _restore_further(self, record: Mapping[str, Any], tensors: dict[str, Tensor]) -> None:
         table, names = tensors.pop(_PHOTOS).numpy(), record[_PHOTOS]
         if len(table) != len(names) + 1:
             raise ValueError(f"{len(table)} rows for {len(names)} photos")
@@ -160,5 +150,5 @@ class VIP5(P5):
     def features(self) -> Features:
         """Return the features of photos; :class:`BenchError` before ``fit`` or ``load``."""
         if self._features is None:
-            raise self._not_fitted()
+            raise self.not_fitted()
         return self._features

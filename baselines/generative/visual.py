@@ -47,6 +47,7 @@ class VIP5Network(P5Network):
         self.adapters = add_adapters(t5, reduction=reduction)
 
     def embed(self, batch: Batch) -> Tensor:
+        """Return what the encoder reads (B, W, d), photos' vectors in the places of slots."""
         pieces: Tensor = self.t5.shared(batch.tokens)
         is_photo = (batch.tokens == self.slot) & batch.real
         if batch.photos is not None and len(batch.photos):

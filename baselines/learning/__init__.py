@@ -1,1 +1,1 @@
-"""What learned baselines share: the loop, the ranker, factors, negatives, windows and losses."""
+"""What learned baselines share: loop, fitted networks, rankers, factors, negatives and losses."""

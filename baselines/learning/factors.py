@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
+from baselines.learning.blocks import ROWS
 from baselines.learning.loop import TrainingSettings
 from baselines.learning.negatives import NegativeSampler
-from baselines.learning.ranker import ROWS, Asked, CatalogueRanker
+from baselines.learning.ranker import Asked, CatalogueRanker
 from baselines.learning.windows import known_items
 from benchmark.data.instances.timeline import Timeline
-from benchmark.errors import BenchError
 from benchmark.instances import Instance
 from benchmark.model import TrainingView
 from benchmark.training.checkpoint import Checkpoints
@@ -177,5 +177,5 @@ class FactorModel(PairModel):
     def vectors(self) -> Vectors:
         """Return user vectors (users, d) and item vectors (items, d); raises before a fit."""
         if self._vectors is None:
-            raise BenchError(f"{self.name} is not fitted.", fix="Call fit or load first.")
+            raise self.not_fitted()
         return self._vectors

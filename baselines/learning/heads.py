@@ -1,16 +1,22 @@
-"""Attention heads share a layer's width evenly: one check for the settings that name both."""
+"""Attention heads share a layer's width evenly: one check for all settings that name both."""
 
 from __future__ import annotations
 
-from pydantic import ValidationInfo
+from typing import Any
+
+from pydantic import model_validator
 
 
-def heads_divide_the_width(width: int, info: ValidationInfo) -> int:
-    """Return ``width``, the value of the field that this validates.
+def heads_divide(*, width: str = "hidden_size", heads: str = "n_heads") -> Any:
+    """Return a validator of settings whose fields have these names.
 
-    Raises :class:`ValueError` where ``n_heads``, declared before it, does not divide it.
+    It refuses a width that is no multiple of the heads.
     """
-    heads = info.data.get("n_heads")  # absent when it was refused itself
-    if heads and width % heads:
-        raise ValueError(f"it is no multiple of n_heads {heads}")
-    return width
+
+    def check(settings: Any) -> Any:
+        given, shared_by = getattr(settings, width), getattr(settings, heads)
+        if given % shared_by:
+            raise ValueError(f"{width} {given} is no multiple of {heads} {shared_by}")
+        return settings
+
+    return model_validator(mode="after")(check)

@@ -9,12 +9,12 @@ from typing import Literal
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
 
+from baselines.learning.arrays import load_arrays, save_arrays
 from baselines.learning.windows import known_items
 from benchmark.data.catalogue import Catalogue
 from benchmark.data.instances.timeline import Timeline
-from benchmark.host.files import atomic_path, read_json, write_json
+from benchmark.host.files import read_json, write_json
 from benchmark.instances import Instance
 from benchmark.model import TrainingView
 
@@ -79,12 +79,5 @@ class Pasts:
     @classmethod
     def load(cls, folder: Path) -> Pasts:
         """Read what :meth:`save` wrote."""
-        arrays = load_file(folder / _ITEMS)
+        arrays = load_arrays(folder / _ITEMS)
         return cls(read_json(folder / _USERS), arrays["starts"], arrays["items"])
-
-
-def save_arrays(arrays: Mapping[str, NDArray[np.generic]], path: Path) -> None:
-    """Write arrays by name as safetensors, atomically."""
-    plain = {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
-    with atomic_path(path) as temporary:
-        save_file(plain, temporary)

@@ -7,7 +7,7 @@ protocol.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar, cast
@@ -17,12 +17,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from baselines.learning.blocks import ROWS
+from baselines.learning.fitted import FittedNetwork
 from baselines.learning.loop import TrainingSettings, adam, train
 from baselines.learning.selecting import choose_threshold, selections
 from baselines.learning.windows import known_items
 from benchmark.data.instances.timeline import Timeline
 from benchmark.errors import BenchError
-from benchmark.host.files import read_json, write_json
 from benchmark.host.threads import processor_threads
 from benchmark.instances import (
     Instance,
@@ -31,23 +32,14 @@ from benchmark.instances import (
     SelectionInstance,
 )
 from benchmark.model import TrainingView
-from benchmark.models.code import code_digest
 from benchmark.predictions import Prediction
 from benchmark.ranking import RankingInstance, rank_in_blocks
 from benchmark.tasks import recommendation
 from benchmark.tasks.base import Task
 from benchmark.training.checkpoint import Checkpoints
 from benchmark.training.journal import Journal
-from benchmark.training.reproducible import compute_device, reproducible
-from benchmark.training.stored import REFIT, load_tensors, reading, save_tensors
+from benchmark.training.reproducible import compute_device
 from benchmark.training.validation import RankingValidation
-
-_FORMAT = 3
-_RECORD, _WEIGHTS = "ranker.json", "model.safetensors"
-
-#: Instances per forward pass. Always exactly so many, padded: then no row's arithmetic depends
-#: on its company, and the same instance gets the same bits.
-ROWS = 64
 
 #: Of the tasks that ask for rankings.
 _INSTANCES: Mapping[str, type[Instance]] = {
@@ -63,26 +55,21 @@ Material = TypeVar("Material")
 Each = TypeVar("Each")
 
 
-class CatalogueRanker(ABC, Generic[Material]):
+class CatalogueRanker(FittedNetwork, Generic[Material]):
     """A network that gives every item of the catalogue a score for an instance."""
 
     tasks: ClassVar[frozenset[str]] = frozenset({"recommendation"})
     validated_on: ClassVar[Task] = recommendation.TASK
     """The task of rankings that it answers, and whose validation instances stop training."""
-    Config: ClassVar[type[TrainingSettings]]
-    name: ClassVar[str]
+    record_file, record_format = "ranker.json", 3
     scored_in: ClassVar[type[np.floating]] = np.float32
 
     def __init__(self, config: TrainingSettings | None = None) -> None:
-        self.config: Any = config or self.Config()
+        super().__init__(config)
         self.item_ids: tuple[str, ...] = ()
-        self.journal = Journal()
-        self.threshold: float | None = None
-        """Of selection, chosen on validation: the share from which on a candidate is taken."""
         self._index: dict[str, int] = {}
         self._users: dict[str, int] = {}
         self._popularity = np.zeros(0)  # (items,) training interactions
-        self._network: nn.Module | None = None
 
     def fit(self, data: TrainingView, *, seed: int) -> None:
         """Train; validation instances only stop training, and choose what :meth:`_choose` does.
@@ -100,13 +87,9 @@ class CatalogueRanker(ABC, Generic[Material]):
         self._know(data.catalogue.ids, timeline.users)
         self._popularity = np.bincount(timeline.item, minlength=len(self.item_ids)).astype(float)
         material = self._read(data, timeline)
-        rng = np.random.default_rng(seed)
-        code = code_digest(type(self))
-        checkpoints = Checkpoints(self, data, code=code, seed=seed, rng=rng)
-        with reproducible(seed, self.config.threads):
+        with self._training(data, seed=seed) as (rng, checkpoints):
             self.journal = self._learn(data, material, rng, checkpoints)
             self._choose(data)
-        checkpoints.remove()
 
     def predict(self, instances: Sequence[Instance]) -> Iterator[Prediction]:
         """Yield whole-catalogue rankings; :class:`BenchError` for another task's instances.
@@ -144,40 +127,22 @@ class CatalogueRanker(ABC, Generic[Material]):
                 out[row] = self._popularity
         return out
 
-    def save(self, folder: Path) -> None:
-        """Write weights as safetensors; configuration, ids and the journal as JSON."""
-        record = {
-            "format": _FORMAT,
-            "model": self.name,
-            "config": self.config.model_dump(mode="json"),
+    def _record(self) -> Mapping[str, Any]:
+        return {
             "items": self.item_ids,
             "users": tuple(self._users),
             "shape": self._shape(),
             "threshold": self.threshold,
         }
-        counts = torch.from_numpy(self._popularity)
-        save_tensors({"popularity": counts, **self.tensors()}, folder / _WEIGHTS)
-        write_json(folder / _RECORD, record)
-        self.journal.save(folder)
 
-    def load(self, folder: Path) -> None:
-        """Read what :meth:`save` wrote; :class:`BenchError` when it is something else or broken."""
-        record = read_json(folder / _RECORD, fix=REFIT)
-        with reading(folder, self.name):
-            if (record["format"], record["model"]) != (_FORMAT, self.name):
-                raise ValueError(f"it holds {record['model']} in format {record['format']}")
-            self.config = self.Config(**record["config"])
-            self._know(record["items"], record["users"])
-            self.journal = Journal.load(folder)
-            tensors = load_tensors(folder / _WEIGHTS)
-            self._popularity = tensors.pop("popularity").numpy()
-            self._restore(tensors, record["shape"])
-            self.threshold = record["threshold"]
+    def _stored_tensors(self) -> Mapping[str, Tensor]:
+        return {"popularity": torch.from_numpy(self._popularity), **self.tensors()}
 
-    def parameter_counts(self) -> dict[str, int]:
-        """Return how many weights are ``trainable`` and how many in ``total``: all are trained."""
-        total = sum(p.numel() for p in self.network.parameters())
-        return {"trainable": total, "total": total}
+    def _take(self, record: Mapping[str, Any], tensors: dict[str, Tensor], folder: Path) -> None:
+        self._know(record["items"], record["users"])
+        self._popularity = tensors.pop("popularity").numpy()
+        self._restore(tensors, record["shape"])
+        self.threshold = record["threshold"]
 
     @abstractmethod
     def _read(self, data: TrainingView, timeline: Timeline) -> Material:
@@ -208,11 +173,6 @@ class CatalogueRanker(ABC, Generic[Material]):
     @abstractmethod
     def _restore(self, tensors: dict[str, Tensor], shape: Mapping[str, Any]) -> None:
         """Take back what :meth:`tensors` and :meth:`_shape` gave."""
-
-    def tensors(self) -> Mapping[str, Tensor]:
-        """Return what was learnt by name: all that :meth:`_restore` needs."""
-        state: dict[str, Tensor] = self.network.state_dict()
-        return state
 
     def _choose(self, data: TrainingView) -> None:
         """Choose on validation data what only a trained network can be asked for."""
@@ -272,20 +232,8 @@ class CatalogueRanker(ABC, Generic[Material]):
     def _has_known_history(self, instance: Instance) -> bool:
         return bool(known_items(instance.history, self._index))
 
-    @property
-    def network(self) -> Any:
-        """Return the fitted network; :class:`BenchError` before ``fit`` or ``load``."""
-        if self._network is None:
-            raise BenchError(f"{self.name} is not fitted.", fix="Call fit or load first.")
-        return self._network
-
 
 def on_device(columns: Columns) -> Batch:
     """Return a batch's columns as tensors on the device that computes."""
     device = compute_device()
     return {name: torch.from_numpy(column).to(device) for name, column in columns.items()}
-
-
-def filled(block: Asked) -> list[Any]:
-    """Return ``ROWS`` instances: ``block``, filled up with its last one."""
-    return [*block, *[block[-1]] * (ROWS - len(block))]

@@ -21,8 +21,9 @@ Score = Callable[[Sequence[SelectionInstance]], NDArray[np.floating]]
 #: Gives the shares of each instance's candidates.
 Shares = Callable[[Sequence[SelectionInstance]], Iterable[NDArray[np.float64]]]
 
-#: Instances scored at once: with 100,000 items 200 MB of float64.
-_BLOCK = 256
+#: Scores held at once, 64 MB of float64; and the fewest instances scored together: as many as
+#: networks read at once.
+_SCORES, _FEWEST = 8_000_000, 64
 
 
 def shares(
@@ -36,8 +37,9 @@ def shares(
     Shares are rounded as scores are (:mod:`benchmark.rounding`): what equals the threshold but
     for its last digits reaches it.
     """
-    for start in range(0, len(instances), _BLOCK):
-        block = instances[start : start + _BLOCK]
+    rows = max(_FEWEST, _SCORES // max(len(index), 1))
+    for start in range(0, len(instances), rows):
+        block = instances[start : start + rows]
         for instance, row in zip(block, score(block), strict=True):
             lowest = float(row.min())
             values = [
@@ -104,7 +106,7 @@ def select(
     """Select as :func:`selections` does, by shares that are given, an array an instance."""
     if threshold is None:
         raise BenchError(
-            "The model has no threshold: its dataset has no validation questions of selection.",
+            "The model has no threshold: its dataset has no validation instances of selection.",
             fix="Fit it on a dataset that supports selection: unimp-bench data list.",
         )
     for instance, values in zip(instances, shares_of_each, strict=True):

@@ -10,16 +10,16 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.multimodal.photo_pairs import (
+from baselines.multimodal.photo_network import (
     Items,
     PhotoNetwork,
-    PhotoPairs,
     Photos,
     PhotoSettings,
     Users,
     drawn_projection,
     item_vectors,
 )
+from baselines.multimodal.photo_pairs import PhotoPairs
 
 
 class CausalSettings(PhotoSettings):

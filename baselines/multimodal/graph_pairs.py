@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
+from baselines.learning.blocks import ROWS
 from baselines.learning.factors import FactorSettings, PairModel
-from baselines.learning.ranker import ROWS, Asked
+from baselines.learning.ranker import Asked
 from baselines.multimodal.bipartite import Bipartite
 from baselines.multimodal.features import Features, image_features, photo_row, text_features
 from baselines.multimodal.shown_texts import ShownTexts
 from benchmark.data.instances.timeline import Timeline
-from benchmark.errors import BenchError
 from benchmark.instances import Instance, Item
 from benchmark.model import TrainingView
 from benchmark.training.reproducible import compute_device
@@ -142,7 +142,7 @@ class GraphPairs(PairModel):
     def edges(self) -> Bipartite:
         """Return the training pairs; :class:`BenchError` before ``fit`` or ``load``."""
         if self._edges is None:
-            raise BenchError(f"{self.name} is not fitted.", fix="Call fit or load first.")
+            raise self.not_fitted()
         return self._edges
 
     def item_features(self) -> dict[Kind, Tensor]:
@@ -240,7 +240,7 @@ class GraphPairs(PairModel):
     def tables(self) -> Mapping[str, Tensor]:
         """Return what was learned, by name; :class:`BenchError` before ``fit`` or ``load``."""
         if not self._tables:
-            raise BenchError(f"{self.name} is not fitted.", fix="Call fit or load first.")
+            raise self.not_fitted()
         return self._tables
 
     def tensors(self) -> Mapping[str, Tensor]:

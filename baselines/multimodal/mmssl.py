@@ -8,11 +8,12 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from baselines.learning.factors import Batch
+from baselines.learning.heads import heads_divide
 from baselines.learning.negatives import NegativeSampler
 from baselines.multimodal.bipartite import Bipartite
 from baselines.multimodal.discriminator import check_memory, discriminator_loss
@@ -81,13 +82,7 @@ class MMSSLSettings(GraphSettings):
         4.0, gt=0, description="memory that its training may take; more is refused"
     )
 
-    @field_validator("heads")
-    @classmethod
-    def _heads_divide_the_width(cls, heads: int, info: ValidationInfo) -> int:
-        width = info.data.get("embedding_size")  # declared before; absent when refused itself
-        if width and width % heads:
-            raise ValueError(f"embedding_size {width} is no multiple of it")
-        return heads
+    _heads_divide = heads_divide(width="embedding_size", heads="heads")
 
 
 class MMSSL(GraphPairs):

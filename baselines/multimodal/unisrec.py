@@ -9,16 +9,17 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from baselines.learning.blocks import ROWS, filled
 from baselines.learning.catalogue_loss import catalogue_cross_entropy
-from baselines.learning.heads import heads_divide_the_width
+from baselines.learning.heads import heads_divide
 from baselines.learning.loop import train
 from baselines.learning.negatives import NegativeSampler
 from baselines.learning.padding import without_padding
-from baselines.learning.ranker import ROWS, Asked, Batch, filled, on_device
+from baselines.learning.ranker import Asked, Batch, on_device
 from baselines.multimodal.features import Features, text_features, word_dropped_features
 from baselines.multimodal.shown_texts import ShownTexts
 from baselines.multimodal.text_sequences import TextSequences, in_batch_contrast
@@ -53,9 +54,7 @@ class UniSRecSettings(CausalSettings):
     )
     n_layers: int = Field(2, ge=1, le=64, description="blocks")
     n_heads: int = Field(2, ge=1, le=64, description="attention heads")
-    hidden_size: int = Field(
-        300, ge=1, le=8192, validate_default=True, description="width of items and states"
-    )
+    hidden_size: int = Field(300, ge=1, le=8192, description="width of items and states")
     inner_size: int = Field(256, ge=1, le=32768, description="width inside the feed-forward part")
     hidden_dropout_prob: float = Field(0.5, ge=0, lt=1, description="dropout of states")
     attn_dropout_prob: float = Field(0.5, ge=0, lt=1, description="dropout of attention")
@@ -87,7 +86,13 @@ class UniSRecSettings(CausalSettings):
     )
     encoder_steps: int = Field(330, ge=0, le=100_000, description="training steps of own encoder")
 
-    _checked = field_validator("hidden_size")(heads_divide_the_width)
+    _heads_divide = heads_divide()
+
+    @model_validator(mode="after")
+    def _freezes_what_was_trained(self) -> UniSRecSettings:
+        if self.freeze and not self.pretrain_epochs:
+            raise ValueError("freeze keeps a pre-trained encoder, and pretrain_epochs is 0")
+        return self
 
 
 class UniSRec(CausalModel):

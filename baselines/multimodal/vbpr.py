@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-from baselines.multimodal.photo_pairs import PhotoNetwork, PhotoPairs, Photos, PhotoSettings
+from baselines.multimodal.photo_network import PhotoNetwork, Photos, PhotoSettings
+from baselines.multimodal.photo_pairs import PhotoPairs
 
 
 class VBPRNetwork(PhotoNetwork):

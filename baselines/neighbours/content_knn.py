@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from safetensors.numpy import load_file
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from baselines.learning.past import save_arrays, training_counts
+from baselines.learning.arrays import load_arrays, save_arrays
+from baselines.learning.past import training_counts
 from baselines.neighbours.ranker import Recency, then_popular
 from benchmark.data.catalogue import own_words
 from benchmark.errors import BenchError
@@ -93,7 +93,7 @@ class ContentKNN:
 
     def load(self, folder: Path) -> None:
         """Read what :meth:`save` wrote."""
-        record, arrays = read_json(folder / _RECORD), load_file(folder / _ARRAYS)
+        record, arrays = read_json(folder / _RECORD), load_arrays(folder / _ARRAYS)
         self.item_ids, self.counts = tuple(record["items"]), arrays["counts"]
         self._vectorizer = _vectorizer(record["words"])
         self._vectorizer.idf_ = arrays["rarity"]

@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from safetensors.numpy import load_file
 
-from baselines.learning.past import save_arrays, training_counts
-from baselines.multimodal.features import Scaling, image_features, photo_name
+from baselines.learning.arrays import load_arrays, save_arrays
+from baselines.learning.past import training_counts
+from baselines.multimodal.features import Scaling, image_features, photo_row
 from baselines.neighbours.ranker import Recency
-from benchmark.errors import BenchError
 from benchmark.host.files import read_json, write_json
 from benchmark.model import TrainingView
 from benchmark.predictions import Ranking
@@ -96,22 +95,17 @@ class PhotoKNN:
 
     def load(self, folder: Path) -> None:
         """Read what :meth:`save` wrote."""
-        record, arrays = read_json(folder / _RECORD), load_file(folder / _ARRAYS)
+        record, arrays = read_json(folder / _RECORD), load_arrays(folder / _ARRAYS)
         self.item_ids, self.counts = tuple(record["items"]), arrays["counts"]
         self.vectors, self._of_items = arrays["vectors"], arrays["of_items"]
         self._rows = {name: row for row, name in enumerate(record["photos"], start=1)}
 
     def _profile(self, instance: RankingInstance) -> NDArray[np.float32]:
         """The direction (e,) of the history's photos, of length 1, or zero."""
-        names = [photo_name(item) for item in instance.history.items[::-1]]
-        known = [(age, name) for age, name in enumerate(names) if name is not None]
-        if missing := [name for _, name in known if name not in self._rows]:
-            raise BenchError(
-                f"Photo {missing[0]!r} was not in the catalogue that photo-knn was fitted on.",
-                fix="Fit the model on this dataset.",
-            )
         mixed = np.zeros((1, self.vectors.shape[1]), np.float32)
-        for age, name in known:
-            mixed += np.float32(self.config.recency**age) * self.vectors[self._rows[name]]
+        for age, item in enumerate(reversed(instance.history.items)):
+            row = photo_row(item, self._rows, "photo-knn")
+            if row:
+                mixed += np.float32(self.config.recency**age) * self.vectors[row]
         profile: NDArray[np.float32] = unit(mixed)[0]
         return profile

@@ -10,10 +10,10 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from safetensors.numpy import load_file
 from scipy import sparse
 
-from baselines.learning.past import Pasts, Reach, save_arrays, training_counts
+from baselines.learning.arrays import load_arrays, save_arrays
+from baselines.learning.past import Pasts, Reach, training_counts
 from benchmark.errors import BenchError
 from benchmark.host.files import read_json, write_json
 from benchmark.model import TrainingView
@@ -108,7 +108,7 @@ class NeighbourRanker(ABC, Generic[Settings]):
 
     def load(self, folder: Path) -> None:
         """Read what :meth:`save` wrote."""
-        arrays = load_file(folder / _ARRAYS)
+        arrays = load_arrays(folder / _ARRAYS)
         self._know(read_json(folder / _RECORD)["items"], arrays.pop("counts"))
         self._restore(arrays)
         if self.config.past == "whole":

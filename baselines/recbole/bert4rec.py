@@ -117,20 +117,20 @@ class BERT4Rec(SequenceModel):
         hidden: NDArray[np.bool_] = np.where(just_last[:, None], last, drawn)
         return hidden
 
-    def _question(self, block: Asked) -> dict[str, NDArray[np.int64]]:
+    def _asked_columns(self, block: Asked) -> dict[str, NDArray[np.int64]]:
         """RecBole puts the mask behind the row and drops the row's first place.
 
         The first place is therefore padding here: else a history of one item would lose it.
         """
-        question = super()._question(block)
-        items = question[recbole_fixes.ITEMS]
+        columns = super()._asked_columns(block)
+        items = columns[recbole_fixes.ITEMS]
         length = (items > 0).sum(1)
         full = length == items.shape[1]
         shifted = np.pad(items, ((0, 0), (1, 0)))[:, :-1]
         # A full row loses its oldest item to the mask either way.
-        question[recbole_fixes.ITEMS] = np.where(full[:, None], items, shifted)
-        question[recbole_fixes.LENGTH] = np.where(full, length, length + 1)
-        return question
+        columns[recbole_fixes.ITEMS] = np.where(full[:, None], items, shifted)
+        columns[recbole_fixes.LENGTH] = np.where(full, length, length + 1)
+        return columns
 
 
 def _places(hidden: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from baselines.learning.heads import heads_divide_the_width
+from baselines.learning.heads import heads_divide
 from baselines.recbole.sequential import SequenceSettings
 
 
@@ -13,9 +13,7 @@ class EncoderSettings(SequenceSettings):
 
     n_layers: int = Field(2, ge=1, le=64, description="blocks")
     n_heads: int = Field(2, ge=1, le=64, description="attention heads")
-    hidden_size: int = Field(
-        64, ge=1, le=8192, validate_default=True, description="width of items and states"
-    )
+    hidden_size: int = Field(64, ge=1, le=8192, description="width of items and states")
     inner_size: int = Field(256, ge=1, le=32768, description="width inside the feed-forward part")
     hidden_dropout_prob: float = Field(0.5, ge=0, lt=1, description="dropout of states")
     attn_dropout_prob: float = Field(0.5, ge=0, lt=1, description="dropout of attention")
@@ -24,4 +22,4 @@ class EncoderSettings(SequenceSettings):
     layer_norm_eps: float = Field(1e-12, gt=0, le=1e-3, description="of layer normalisation")
     initializer_range: float = Field(0.02, gt=0, le=1, description="std of initial weights")
 
-    _checked = field_validator("hidden_size")(heads_divide_the_width)
+    _heads_divide = heads_divide()

@@ -64,11 +64,15 @@ class S3Rec(SequenceModel):
     tasks = frozenset({"recommendation", "selection"})
     right_aligned = True
 
+    def __init__(self, config: S3RecSettings | None = None) -> None:
+        super().__init__(config)
+        self._attributes = np.zeros((1, 0), np.int64)  # (items + 1, most), by token
+
     def _size(self, data: TrainingView, timeline: Timeline) -> None:
         super()._size(data, timeline)
         table = attribute_table(data.catalogue, most=self.config.most_attributes)
         self._sizes["attributes"] = len(table.names)
-        self._attributes = np.pad(table.of_item, ((1, 0), (0, 0)))  # (items + 1, most), by token
+        self._attributes = np.pad(table.of_item, ((1, 0), (0, 0)))
 
     def _network_settings(self) -> dict[str, Any]:
         # RecBole fine-tunes by loading a pickle into a new network; here it is the same one.

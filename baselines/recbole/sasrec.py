@@ -16,7 +16,7 @@ class SASRecSettings(EncoderSettings, CausalSettings):
     """
 
     batch_size: int = Field(128, ge=1, le=1_000_000, description="training rows a step")
-    hidden_size: int = Field(50, ge=1, le=8192, validate_default=True, description="width d")
+    hidden_size: int = Field(50, ge=1, le=8192, description="width d")
     n_heads: int = Field(1, ge=1, le=64, description="attention heads")
     inner_size: int = Field(50, ge=1, le=32768, description="width inside the feed-forward part")
 

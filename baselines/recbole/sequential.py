@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
+from baselines.learning.blocks import filled
 from baselines.learning.loop import TrainingSettings
 from baselines.learning.negatives import NegativeSampler
-from baselines.learning.ranker import Asked, Batch, CatalogueRanker, filled, on_device
+from baselines.learning.ranker import Asked, Batch, CatalogueRanker, on_device
 from baselines.learning.windows import history_windows, windows
 from baselines.recbole import recbole_fixes
 from benchmark.data.instances.timeline import Timeline
@@ -176,7 +177,7 @@ class SequenceModel(CatalogueRanker[Timeline]):
             return np.full_like(length, self._sizes["window"])
         return np.maximum(length, 1)  # an empty row is read as one padding item
 
-    def _question(self, block: Asked) -> dict[str, NDArray[np.int64]]:
+    def _asked_columns(self, block: Asked) -> dict[str, NDArray[np.int64]]:
         """The columns that RecBole scores from, (len(block),) or (len(block), window)."""
         items, length = history_windows(
             [instance.history for instance in block],
@@ -192,7 +193,7 @@ class SequenceModel(CatalogueRanker[Timeline]):
         }
 
     def _block_scores(self, block: Asked) -> NDArray[np.float32]:
-        batch = on_device(self._question(filled(block)))
+        batch = on_device(self._asked_columns(filled(block)))
         scores: Tensor = self.network.full_sort_predict(batch)
         return scores[:, 1 : len(self.item_ids) + 1].cpu().numpy()
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
+from baselines.learning.blocks import ROWS, filled
 from baselines.reviews.mrg_network import (
     END,
     PAD,
@@ -22,7 +23,7 @@ from baselines.reviews.mrg_network import (
     MRGNetwork,
 )
 from baselines.reviews.sentences import Words, spoken
-from baselines.reviews.system import ROWS, ReviewSettings, ReviewSystem, filled, in_batches
+from baselines.reviews.system import ReviewSettings, ReviewSystem, in_batches
 from benchmark.data.instances.timeline import Timeline
 from benchmark.instances import Example, ExplanationInstance, PreferenceInstance
 from benchmark.model import TrainingView
@@ -31,7 +32,6 @@ from benchmark.tasks.explanation import MAX_CHARACTERS
 from benchmark.training.reproducible import compute_device
 from benchmark.training.validation import spread
 
-AskedInstance = ExplanationInstance | PreferenceInstance
 #: Of a user, or an item, that nothing was learned about.
 _NOBODY = -1
 
@@ -318,5 +318,8 @@ def _padded(numbers: Sequence[Sequence[int]]) -> Tensor:
 def _vectors(table: nn.Embedding, numbers: Sequence[int]) -> Tensor:
     """Vectors (n, d) of ``numbers``, of :data:`_NOBODY` the mean of all."""
     chosen = torch.tensor(numbers, device=table.weight.device)
-    known = table.weight[chosen.clamp(min=0)]
-    return torch.where((chosen == _NOBODY)[:, None], table.weight.mean(0), known)
+    vectors = table.weight[chosen.clamp(min=0)]
+    strange = chosen == _NOBODY
+    if strange.any():  # a mean over everybody is worth saving where nobody needs it
+        vectors = torch.where(strange[:, None], table.weight.mean(0), vectors)
+    return vectors

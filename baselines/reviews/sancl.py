@@ -11,12 +11,13 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field
 from torch import Tensor, nn
 
-from baselines.learning.heads import heads_divide_the_width
+from baselines.learning.blocks import ROWS, filled
+from baselines.learning.heads import heads_divide
 from baselines.reviews.sancl_network import Read, SANCLNetwork
-from baselines.reviews.system import ROWS, ReviewSettings, ReviewSystem, filled, in_batches
+from baselines.reviews.system import ReviewSettings, ReviewSystem, in_batches
 from baselines.reviews.told import Told, probed
 from baselines.search.texts import Vocabulary, WordLists
 from benchmark.data.catalogue import Catalogue
@@ -44,9 +45,7 @@ class SANCLSettings(ReviewSettings):
     learning_rate: float = Field(5e-4, gt=0, le=10, description="of Adam")
     word_size: int = Field(64, ge=1, le=8192, description="width of word vectors")
     n_heads: int = Field(4, ge=1, le=64, description="attention heads over regions")
-    hidden_size: int = Field(
-        128, ge=1, le=8192, validate_default=True, description="width of texts and photos"
-    )
+    hidden_size: int = Field(128, ge=1, le=8192, description="width of texts and photos")
     inner_size: int = Field(256, ge=1, le=32768, description="width inside the feed-forward part")
     n_layers: int = Field(3, ge=1, le=64, description="blocks over regions")
     common_size: int = Field(64, ge=1, le=8192, description="width of the two common spaces")
@@ -60,7 +59,7 @@ class SANCLSettings(ReviewSettings):
     review_words: int = Field(40, ge=1, le=10_000, description="first words read of each")
     product_words: int = Field(40, ge=1, le=10_000, description="first words of the product's text")
 
-    _checked = field_validator("hidden_size")(heads_divide_the_width)
+    _heads_divide = heads_divide()
 
 
 class Source(NamedTuple):

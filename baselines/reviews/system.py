@@ -6,7 +6,7 @@ stopping, checkpoints and files are here.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
@@ -16,27 +16,20 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from baselines.learning.blocks import ROWS
+from baselines.learning.fitted import FittedNetwork
 from baselines.learning.loop import TrainingSettings, train
 from baselines.multimodal.regions import MOST_GRID, Regions, photo_regions
 from benchmark.errors import BenchError, UsageError
-from benchmark.host.files import read_json, write_json
 from benchmark.host.threads import processor_threads
 from benchmark.instances import Instance
 from benchmark.model import TrainingView
-from benchmark.models.code import code_digest
 from benchmark.predictions import Prediction
-from benchmark.training.checkpoint import Checkpoints
-from benchmark.training.journal import Journal
-from benchmark.training.reproducible import compute_device, reproducible
-from benchmark.training.stored import REFIT, load_tensors, reading, save_tensors
+from benchmark.training.reproducible import compute_device
 from benchmark.vision.encoder_names import AUTO
 from benchmark.vision.encoder_names import DESCRIPTION as ENCODERS
 
-_FORMAT = 1
-_RECORD, _WEIGHTS, _REGIONS = "reviews.json", "model.safetensors", "regions.npy"
-#: Instances per forward pass: always exactly so many, filled up with the last one, so that no
-#: row's arithmetic depends on its company.
-ROWS = 64
+_REGIONS = "regions.npy"
 
 Material = TypeVar("Material")
 Batch = TypeVar("Batch")
@@ -57,23 +50,20 @@ class ReviewSettings(TrainingSettings):
     )  # fmt: skip
 
 
-class ReviewSystem(ABC, Generic[Material, Batch]):
+class ReviewSystem(FittedNetwork, Generic[Material, Batch]):
     """A network that reads photos by their regions and answers about one item."""
 
-    Config: ClassVar[type[ReviewSettings]]
-    name: ClassVar[str]
+    record_file, record_format = "reviews.json", 1
     answers: ClassVar[Mapping[str, type[Instance]]]
     """The instances of each task that it answers."""
     learns_from: ClassVar[str]
     """What a dataset must have, for messages."""
 
     def __init__(self, config: ReviewSettings | None = None) -> None:
-        self.config: Any = config or self.Config()
-        self.journal = Journal()
+        super().__init__(config)
         self.learned: tuple[str, ...] = ()
         """The tasks that the data it was fitted on teaches."""
         self._regions: Regions | None = None
-        self._network: nn.Module | None = None
 
     def fit(self, data: TrainingView, *, seed: int) -> None:
         """Train; validation instances only stop training.
@@ -89,9 +79,8 @@ class ReviewSystem(ABC, Generic[Material, Batch]):
                 f"{data.name!r} has none.",
                 fix="Use another dataset: unimp-bench data list.",
             )
-        config, rng = self.config, np.random.default_rng(seed)
-        checkpoints = Checkpoints(self, data, code=code_digest(type(self)), seed=seed, rng=rng)
-        with reproducible(seed, config.threads):
+        config = self.config
+        with self._training(data, seed=seed) as (rng, checkpoints):
             self._regions = photo_regions(
                 data, config.image_encoder, grid=config.grid, steps=config.encoder_steps
             )
@@ -111,7 +100,6 @@ class ReviewSystem(ABC, Generic[Material, Batch]):
                 more=self._further_scores,
             )
             self.network.eval()
-        checkpoints.remove()
 
     @abstractmethod
     def _learnable(self, data: TrainingView) -> tuple[str, ...]:
@@ -175,35 +163,27 @@ class ReviewSystem(ABC, Generic[Material, Batch]):
         """Answer at most :data:`ROWS` instances."""
 
     def save(self, folder: Path) -> None:
-        """Write weights as safetensors, the regions of photos as npy, all else as JSON."""
-        record = {
-            "format": _FORMAT,
-            "model": self.name,
-            "config": self.config.model_dump(mode="json"),
+        """Write the regions of photos as npy beside weights and record."""
+        super().save(folder)
+        self.regions.save(folder / _REGIONS)
+
+    def _record(self) -> Mapping[str, Any]:
+        return {
             "learned": self.learned,
             "photos": self.regions.names,
             "known": self._to_json(),
         }
-        save_tensors({**self.tensors(), **self._further_tensors()}, folder / _WEIGHTS)
-        self.regions.save(folder / _REGIONS)
-        write_json(folder / _RECORD, record)
-        self.journal.save(folder)
 
-    def load(self, folder: Path) -> None:
-        """Read what :meth:`save` wrote; :class:`BenchError` when it is something else or broken."""
-        record = read_json(folder / _RECORD, fix=REFIT)
-        with reading(folder, self.name):
-            if (record["format"], record["model"]) != (_FORMAT, self.name):
-                raise ValueError(f"it holds {record['model']} in format {record['format']}")
-            self.config = self.Config(**record["config"])
-            self.learned = tuple(record["learned"])
-            self._regions = Regions.load(folder / _REGIONS, record["photos"])
-            tensors = load_tensors(folder / _WEIGHTS)
-            self._from_json(record["known"], tensors)
-            network = self._new_network()
-            network.load_state_dict(tensors)
-            self._network = network.to(compute_device()).eval()
-            self.journal = Journal.load(folder)
+    def _stored_tensors(self) -> Mapping[str, Tensor]:
+        return {**self.tensors(), **self._further_tensors()}
+
+    def _take(self, record: Mapping[str, Any], tensors: dict[str, Tensor], folder: Path) -> None:
+        self.learned = tuple(record["learned"])
+        self._regions = Regions.load(folder / _REGIONS, record["photos"])
+        self._from_json(record["known"], tensors)
+        network = self._new_network()
+        network.load_state_dict(tensors)
+        self._network = network.to(compute_device()).eval()
 
     @abstractmethod
     def _to_json(self) -> Mapping[str, Any]:
@@ -217,38 +197,12 @@ class ReviewSystem(ABC, Generic[Material, Batch]):
     def _from_json(self, known: Mapping[str, Any], tensors: dict[str, Tensor]) -> None:
         """Take back what both gave, out of ``tensors`` too."""
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Return what was learnt by name."""
-        state: dict[str, Tensor] = self.network.state_dict()
-        return state
-
-    def parameter_counts(self) -> dict[str, int]:
-        """Return how many weights are ``trainable`` and how many in ``total``: all are trained."""
-        total = sum(p.numel() for p in self.network.parameters())
-        return {"trainable": total, "total": total}
-
-    @property
-    def network(self) -> Any:
-        """Return the fitted network; :class:`BenchError` before ``fit`` or ``load``."""
-        if self._network is None:
-            raise self.not_fitted()
-        return self._network
-
     @property
     def regions(self) -> Regions:
         """Return the regions of photos; :class:`BenchError` before ``fit`` or ``load``."""
         if self._regions is None:
             raise self.not_fitted()
         return self._regions
-
-    def not_fitted(self) -> BenchError:
-        """Return the error of a model that was neither fitted nor loaded."""
-        return BenchError(f"{self.name} is not fitted.", fix="Call fit or load first.")
-
-
-def filled(some: Sequence[Any]) -> list[Any]:
-    """Return :data:`ROWS` entries: ``some``, filled up with the last one."""
-    return [*some, *[some[-1]] * (ROWS - len(some))]
 
 
 def in_batches(order: np.ndarray[Any, np.dtype[np.int64]], size: int) -> Iterator[Any]:

@@ -12,8 +12,8 @@ from baselines.search.bm25 import BM25
 from benchmark.instances import History, SearchInstance
 from benchmark.model import TrainingView
 
-#: Orders of queries kept; beyond that all are forgotten.
-_KEPT = 1000
+#: Item numbers held in the orders of queries (128 MB); beyond that all orders are forgotten.
+NUMBERS_KEPT = 2**24
 
 
 class BM25Order:
@@ -38,12 +38,12 @@ class BM25Order:
     def of(self, query: str) -> NDArray[np.int64]:
         """Return the item numbers (items,) in BM25's order, best first."""
         if query not in self._orders:
-            if len(self._orders) >= _KEPT:
+            if (len(self._orders) + 1) * len(self._ids) > NUMBERS_KEPT:
                 self._orders.clear()
-            question = SearchInstance("", "", History(), query, k=len(self._ids))
-            (answer,) = self._model.predict([question])
+            asked = SearchInstance("", "", History(), query, k=len(self._ids))
+            (ranking,) = self._model.predict([asked])
             score = np.empty(len(self._ids))
-            score[[self._index[item_id] for item_id in answer.items]] = answer.scores
+            score[[self._index[item_id] for item_id in ranking.items]] = ranking.scores
             self._orders[query] = np.lexsort((-self._popularity, -score))
         return self._orders[query]
 

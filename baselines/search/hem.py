@@ -32,11 +32,12 @@ class HEMNetwork(VectorNetwork):
         self.users = vector_table(users, width)
         self.query_weight = query_weight
 
-    def question(self, batch: Batch) -> Tensor:
+    def intent(self, batch: Batch) -> Tensor:
         """Return M (B, d) from ``query`` (B, most) and ``user`` (B,), where -1 is the mean user."""
         query = self.encode_query(batch["query"], self.words.weight)  # (B, d)
-        known = (batch["user"] >= 0)[:, None]
-        user = self.users(batch["user"].clamp(min=0)).where(known, self.users.weight.mean(0))
+        user, known = self.users(batch["user"].clamp(min=0)), batch["user"] >= 0
+        if not known.all():  # in training all are: no mean over everybody each step
+            user = user.where(known[:, None], self.users.weight.mean(0))
         mixed: Tensor = (1 - self.query_weight) * user + self.query_weight * query
         return mixed
 
@@ -94,7 +95,7 @@ class HEM(VectorModel):
         words, wrong = self._drawn_words(by_user, user, rng)
         return {**columns, "user": user, "user_words": words, "wrong_user_words": wrong}
 
-    def _question(self, block: Asked) -> Mapping[str, NDArray[np.integer]]:
+    def _asked_columns(self, block: Asked) -> Mapping[str, NDArray[np.integer]]:
         return {"user": np.array([self._users.get(i.user_id, -1) for i in block], np.int64)}
 
     def _knows_user(self, instance: SearchInstance) -> bool:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
+from baselines.learning.heads import heads_divide
 from baselines.learning.negatives import NegativeSampler
 from baselines.learning.ranker import Asked
 from baselines.search.adapter import SearchModel, SearchSettings
@@ -66,6 +67,8 @@ class RTMSettings(SearchSettings):
         "candidates", description="where items not taken are drawn from in training"
     )
 
+    _heads_divide = heads_divide(width="embedding_size", heads="heads")
+
 
 class RTM(SearchModel):
     """Review-based transformer model.
@@ -85,8 +88,8 @@ class RTM(SearchModel):
     item's at a fixed place. Theirs is ``rtm:pre-norm`` (:mod:`baselines.search.pre_norm`), which
     reads the oldest review first.
 
-    The transformer runs once an item and question, so it ranks the first ``candidates`` items of
-    BM25 that the question does not bar, and all others follow in BM25's order. With
+    The transformer runs once an item and instance, so it ranks the first ``candidates`` items of
+    BM25 that the instance does not bar, and all others follow in BM25's order. With
     ``candidates`` as large as the catalogue it ranks everything. Items not taken are drawn from the
     same candidates, which is what it has to tell apart; the paper draws from the catalogue.
 
@@ -100,12 +103,6 @@ class RTM(SearchModel):
 
     def __init__(self, config: RTMSettings | None = None) -> None:
         super().__init__(config)
-        if self.config.embedding_size % self.config.heads:
-            raise BenchError(
-                f"embedding_size={self.config.embedding_size} is no multiple of "
-                f"heads={self.config.heads}.",
-                fix="Change one of them with --set.",
-            )
         self._documents: Documents | None = None
         self._order = BM25Order()
         self._sampler: NegativeSampler | None = None
@@ -187,13 +184,13 @@ class RTM(SearchModel):
         }
 
     def _block_scores(self, block: Asked) -> NDArray[np.float64]:
-        return np.stack([self._of_question(instance) for instance in block])
+        return np.stack([self._of_instance(instance) for instance in block])
 
     def _can_score(self, instance: SearchInstance) -> bool:
         return True  # BM25's order holds where nothing was learnt
 
-    def _of_question(self, instance: SearchInstance) -> NDArray[np.float64]:
-        """Scores (items,); its own forward pass, so that no question depends on another."""
+    def _of_instance(self, instance: SearchInstance) -> NDArray[np.float64]:
+        """Scores (items,); its own forward pass, so that no instance depends on another."""
         order = self._order.of(instance.query)
         barred = np.zeros(len(order), bool)
         barred[[self._index[i] for i in instance.exclude if i in self._index]] = True

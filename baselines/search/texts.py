@@ -111,7 +111,7 @@ class SearchTexts:
                 f"Dataset {data.name!r} has no training purchase of an item with a query.",
                 fix="Use a dataset that supports search: unimp-bench data list.",
             )
-        texts = [tokens(item_text(item)) for item in data.catalogue]
+        texts = [tokens(_text_of(item)) for item in data.catalogue]
         reviews = [tokens(review or "") for review in rows["review"].to_list()]
         distinct = list(dict.fromkeys(query for query in queries if query))
         vocabulary, counts = _vocabulary([*texts, *reviews], distinct, min_count)
@@ -151,8 +151,8 @@ def tokens(text: str) -> list[str]:
     return [word for word in words(text) if word not in STOP_WORDS]
 
 
-def item_text(item: Item) -> str:
-    """Join title, category, brand and description of an item."""
+def _text_of(item: Item) -> str:
+    """Title, category, brand and description of an item, the fields that BM25 reads too."""
     parts = [item.title, *item.category, item.brand, item.description]
     return " ".join(part for part in parts if part)
 

@@ -1,6 +1,6 @@
-"""Search in one space of words and items: a question becomes a vector, items are its neighbours.
+"""Search in one space of words and items: who asks for what is a vector among the items'.
 
-What HEM and ZAM share; they differ in how the user enters the question.
+What HEM and ZAM share; they differ in how the user enters it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
 
-from baselines.learning.ranker import Asked, Batch, filled, on_device
+from baselines.learning.blocks import filled
+from baselines.learning.ranker import Asked, Batch, on_device
 from baselines.search.adapter import SearchModel, SearchSettings
 from baselines.search.noise import Noise, negative_sampling_loss
 from baselines.search.texts import SearchTexts, WordLists, tokens
@@ -68,8 +69,8 @@ class QueryEncoder(nn.Module):
 class VectorNetwork(nn.Module, ABC):
     """Word and item vectors, the query encoder, and the losses that both models have.
 
-    A word is as likely for an item, and an item as likely for a question, as the product of
-    their vectors is large.
+    A word is as likely for an item, and an item as likely for a user with a query, as the product
+    of their vectors is large.
     """
 
     def __init__(
@@ -84,16 +85,16 @@ class VectorNetwork(nn.Module, ABC):
         self.l2 = l2
 
     @abstractmethod
-    def question(self, batch: Batch) -> Tensor:
-        """Return the vector (B, d) that items are compared with."""
+    def intent(self, batch: Batch) -> Tensor:
+        """Return M (B, d): the intents of users with queries, which items are compared with."""
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the mean over purchases of the losses of item, words and vector lengths."""
-        question = self.question(batch)  # (B, d)
+        intent = self.intent(batch)  # (B, d)
         item = self.items(batch["item"])  # (B, d)
         wrong = self.items(batch["wrong_items"])  # (B, N, d)
-        right_score = (question * item).sum(-1)
-        wrong_score = (wrong @ question[:, :, None]).squeeze(-1)  # (B, N)
+        right_score = (intent * item).sum(-1)
+        wrong_score = (wrong @ intent[:, :, None]).squeeze(-1)  # (B, N)
         right_score = _with_bias(right_score, self.item_biases, batch["item"])
         wrong_score = _with_bias(wrong_score, self.item_biases, batch["wrong_items"])
         loss = negative_sampling_loss(right_score, wrong_score)
@@ -146,7 +147,7 @@ def vector_table(rows: int, width: int, padding_idx: int | None = None) -> nn.Em
 class VectorModel(SearchModel):
     """Scores are products with item vectors.
 
-    A question that nothing is known of, neither a word nor a user, gets training counts.
+    An instance that nothing is known of, neither a word nor the user, gets training counts.
     """
 
     Config = VectorSettings
@@ -191,7 +192,7 @@ class VectorModel(SearchModel):
         return words, self._word_noise.draw((*words.shape, self.config.negatives), rng)
 
     @abstractmethod
-    def _question(self, block: Asked) -> Mapping[str, NDArray[np.integer]]:
+    def _asked_columns(self, block: Asked) -> Mapping[str, NDArray[np.integer]]:
         """The columns, beside ``query``, that the network makes the vectors of ``block`` from."""
 
     @abstractmethod
@@ -201,8 +202,8 @@ class VectorModel(SearchModel):
     def _block_scores(self, block: Asked) -> NDArray[np.float32]:
         network, asked = self.network, filled(block)
         query = self.vocabulary.padded([instance.query for instance in asked])
-        batch = on_device({"query": query, **self._question(asked)})
-        scores: Tensor = network.question(batch) @ network.items.weight.T  # (ROWS, items)
+        batch = on_device({"query": query, **self._asked_columns(asked)})
+        scores: Tensor = network.intent(batch) @ network.items.weight.T  # (ROWS, items)
         if self.config.biases == "ranked":
             scores = scores + network.item_biases.weight[:, 0]
         return scores.cpu().numpy()

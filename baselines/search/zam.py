@@ -40,7 +40,7 @@ class ZAMNetwork(VectorNetwork):
         self.attend = nn.Linear(width, width * units)  # W_f and b
         self.combine = nn.Linear(units, 1, bias=False)  # W_h
 
-    def question(self, batch: Batch) -> Tensor:
+    def intent(self, batch: Batch) -> Tensor:
         """Return M (B, d) from ``query`` (B, most) and ``history`` (B, T), padded with 0."""
         query: Tensor = self.encode_query(batch["query"], self.words.weight)  # (B, d)
         history = batch["history"]
@@ -66,7 +66,7 @@ class ZAM(VectorModel):
 
     Ai et al., "A Zero Attention Model for Personalized Product Search" (CIKM 2019): the user is
     nothing but an attention of the query over their past purchases, in which a zero vector of
-    score 0 competes, so that a query may ask for no personalisation. Items from questions and
+    score 0 competes, so that a query may ask for no personalisation. Items from intents and
     words from items are learnt as in HEM. The past at a training purchase are the user's earlier
     training purchases; a new user is answered from the history that the instance shows, an empty
     history by the query alone, a query without a known word (q = 0) by the history.
@@ -94,7 +94,7 @@ class ZAM(VectorModel):
         history, _ = windows(timeline.item + 1, begin, rows, self._width())
         return {**super().training_columns(texts, rows, rng), "history": history}
 
-    def _question(self, block: Asked) -> Mapping[str, NDArray[np.integer]]:
+    def _asked_columns(self, block: Asked) -> Mapping[str, NDArray[np.integer]]:
         histories = [instance.history for instance in block]
         history, _ = history_windows(histories, self._index, self._width())
         return {"history": history}

@@ -40,7 +40,7 @@ class MajorityCategory:
             yield Selection(instance.instance_id, chosen, scores)
 
     def save(self, folder: Path) -> None:
-        """There is no state."""
+        """Write nothing: there is no state."""
 
     def load(self, folder: Path) -> None:
-        """There is no state."""
+        """Read nothing: there is no state."""

@@ -174,7 +174,7 @@ class _Estimate:
     def user_offsets(
         self, item_offsets: NDArray[np.float64], damping: float
     ) -> NDArray[np.float64]:
-        """b_u (users,) given b_i (items,)."""
+        """Return b_u (users,) given b_i (items,)."""
         residual = self._residual - item_offsets[self._item]
         return _damped_mean(residual, self._user, len(self.users), damping)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
 
+from baselines.learning.arrays import load_arrays, save_arrays
 from benchmark.data.catalogue import Catalogue
 from benchmark.errors import BenchError
 from benchmark.instances import ImageGenerationInstance
@@ -48,10 +48,9 @@ def drawn(instance: ImageGenerationInstance, item_id: str, photos: Photos) -> Im
 
 def save_photos(photos: Photos, path: Path) -> None:
     """Write ``photos`` as safetensors."""
-    save_file({item_id: np.ascontiguousarray(pixels) for item_id, pixels in photos.items()}, path)
+    save_arrays(photos, path)
 
 
 def load_photos(path: Path) -> Photos:
     """Read back what :func:`save_photos` wrote."""
-    photos: Photos = load_file(path)
-    return photos
+    return load_arrays(path)

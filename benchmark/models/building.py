@@ -115,7 +115,13 @@ def _validated(
         config = dict(config_class(**settings).model_dump(mode="json"))
     except ValidationError as error:
         first = error.errors()[0]
-        where = str(first["loc"][0]) if first["loc"] else "the settings"
+        if not first["loc"]:  # settings that do not go together
+            reason = first["msg"].removeprefix("Value error, ")
+            raise UsageError(
+                f"Model {entry.name!r} refuses its settings: {reason}.",
+                fix="Change one of them with --set.",
+            ) from error
+        where = str(first["loc"][0])
         raise UsageError(
             f"Model {entry.name!r} refuses {where} = {first['input']!r}: {first['msg']}.",
             fix=f"Give --set {where}=VALUE another value.",

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from baselines.choice import attribute_counts
 from baselines.choice.attribute_counts import (
     AttributeCounts,
     AttributeCountsConfig,
@@ -72,6 +73,20 @@ def test_candidates_and_asked_items_count_as_they_are_shown(text, sim_xs):
     (one,) = text.predict([preference])
     (other,) = text.predict([replace(preference, item=replace(preference.item, brand=None))])
     assert one.value != other.value
+
+
+def test_a_large_catalogue_is_compared_a_stretch_at_a_time(text, sim_xs, monkeypatch):
+    some = asked(sim_xs, "recommendation")[:2]
+    whole = text.scores(some)
+    monkeypatch.setattr(attribute_counts, "MATCHES_HELD", 64 * 50 * sim_xs.info["history_window"])
+    assert len(text.reader.item_ids) > 50
+    assert (text.scores(some) == whole).all()
+
+
+def test_a_selection_does_not_depend_on_one_of_more_candidates(photos, sim_xs):
+    one, most = asked(sim_xs, "selection")[:2]
+    few = replace(one, candidates=one.candidates[:3])
+    assert list(photos.predict([few, most])) == [*photos.predict([few]), *photos.predict([most])]
 
 
 def test_what_answers_the_query_comes_first(text, sim_xs):
@@ -137,6 +152,20 @@ def test_unfitted_and_untrainable_models_say_so(make_view):
         AttributeCounts().reader.shown([])
     with pytest.raises(BenchError, match="no training interactions"):
         AttributeCounts().fit(make_view([{"item_id": "a"}]), seed=0)
+
+
+def test_a_task_without_examples_is_said_and_one_without_validation_is_learnt(sim_xs):
+    view = sim_xs.training_view()
+    lacking, examples = {("recommendation", "train"), ("preference", "valid")}, view.examples
+    view.examples = lambda task, part="train": (
+        [] if (task, part) in lacking else examples(task, part)
+    )
+    few = AttributeCountsConfig(image_encoder="none", examples=40, validation_users=20)
+    model = AttributeCounts(few)
+    model.fit(view, seed=0)
+    assert [*model.weights] == ["preference", "search", "selection"]
+    with pytest.raises(BenchError, match="without a training example of 'recommendation'"):
+        list(model.predict(asked(sim_xs, "recommendation")[:1]))
 
 
 LOG = [("u", "a", 5.0), ("u", "b", 1.0), ("v", "a", 3.0), ("v", "c", 3.0), ("w", "a", 4.0)]

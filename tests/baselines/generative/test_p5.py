@@ -271,6 +271,13 @@ def test_a_folder_that_holds_no_t5_is_refused(view, t5_folder, fit_on, damage, m
         fit_on(view, language_model=str(t5_folder))
 
 
+def test_data_without_a_training_example_is_refused(view, fit_on):
+    examples = view.examples
+    view.examples = lambda task, part="train": examples(task, part) if part == "valid" else []
+    with pytest.raises(BenchError, match="two training interactions"):
+        fit_on(view)
+
+
 def test_a_saved_model_that_is_something_else_is_refused(fitted, tmp_path):
     fitted.save(tmp_path)
     (tmp_path / "tokenizer.json").write_text("{}")

@@ -31,6 +31,21 @@ def test_a_candidate_outside_the_catalogue_gets_the_lowest_score():
     assert values == pytest.approx([5 / 6, 1 / 6])
 
 
+def test_of_a_large_catalogue_fewer_instances_are_scored_at_once():
+    class Large(dict):
+        def __len__(self):
+            return 1_000_000
+
+    asked = []
+
+    def score(instances):
+        asked.append(len(instances))
+        return _score(instances)
+
+    assert len(list(shares([_ask("abc")] * 100, score, Large(INDEX)))) == 100
+    assert max(asked) == 64
+
+
 def test_candidates_at_the_threshold_are_taken():
     (answer,) = selections([_ask("abc")], _score, INDEX, 0.25)
     assert answer.chosen == ("b", "c")
@@ -38,7 +53,7 @@ def test_candidates_at_the_threshold_are_taken():
 
 
 def test_a_model_without_a_threshold_says_why():
-    with pytest.raises(BenchError, match="no validation questions of selection"):
+    with pytest.raises(BenchError, match="no validation instances of selection"):
         list(selections([_ask("abc")], _score, INDEX, None))
 
 

@@ -17,7 +17,7 @@ from numpy.testing import assert_allclose
 
 from baselines.learning.factors import Batch
 from baselines.multimodal.causalrec import CausalRec, CausalRecNetwork, debiased
-from baselines.multimodal.photo_pairs import Items, Users, all_with_all, item_vectors, parts
+from baselines.multimodal.photo_network import Items, Users, all_with_all, item_vectors, parts
 from baselines.multimodal.vbpr import VBPR, VBPRNetwork
 
 DATA = Path(__file__).parents[2] / "golden" / "data"

@@ -322,5 +322,5 @@ def test_batches_are_distinct_users_each_with_an_item_taken_and_one_not(photo_sh
 
 
 def test_heads_that_do_not_divide_the_width_are_refused():
-    with pytest.raises(ValueError, match="embedding_size 6 is no multiple of it"):
+    with pytest.raises(ValueError, match="embedding_size 6 is no multiple of heads 4"):
         MMSSL.Config(embedding_size=6, heads=4)

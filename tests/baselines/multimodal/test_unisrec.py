@@ -316,5 +316,10 @@ def test_a_file_whose_tables_do_not_fit_is_refused(shop, tmp_path):
 
 
 def test_heads_that_do_not_divide_the_width_are_refused():
-    with pytest.raises(ValueError, match="it is no multiple of n_heads 2"):
+    with pytest.raises(ValueError, match="hidden_size 7 is no multiple of n_heads 2"):
         UniSRec.Config(hidden_size=7)
+
+
+def test_nothing_is_frozen_without_a_pre_training():
+    with pytest.raises(ValueError, match="pretrain_epochs is 0"):
+        UniSRec.Config(freeze=True, pretrain_epochs=0)

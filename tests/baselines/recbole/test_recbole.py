@@ -11,7 +11,7 @@ import torch
 
 pytest.importorskip("recbole")
 
-from baselines.learning.ranker import ROWS
+from baselines.learning.blocks import ROWS
 from baselines.recbole import recbole_fixes
 from baselines.recbole.bert4rec import BERT4Rec
 from baselines.recbole.gru4rec import GRU4Rec

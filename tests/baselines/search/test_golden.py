@@ -76,7 +76,7 @@ def test_losses_and_scores_of_hem_are_the_authors(golden, agrees):
     }  # fmt: skip
     of_items = network.loss(batch) - sum(loss.mean() for loss in losses.values())
     agrees(of_items * len(users), wanted["loss_items_from_question"])
-    scores = network.question(batch) @ network.items.weight.T
+    scores = network.intent(batch) @ network.items.weight.T
     agrees(scores, wanted["scores_product"])
     agrees(scores + network.item_biases.weight[:, 0], wanted["scores_bias_product"])
     query = network.encode_query(batch["query"], network.words.weight)

@@ -69,7 +69,7 @@ def test_hem_mixes_user_and_query(hem):
     user = [a["users.weight"][2], a["users.weight"][1], a["users.weight"].mean(0)]
     query = [_query(a, words) for words in batch["query"].tolist()]
     expected = 0.7 * np.array(user) + 0.3 * np.array(query)
-    assert hem.question(batch).detach().numpy() == pytest.approx(expected, abs=1e-6)
+    assert hem.intent(batch).detach().numpy() == pytest.approx(expected, abs=1e-6)
 
 
 def test_hems_loss_is_the_item_the_users_words_the_items_words_and_the_lengths(hem):
@@ -104,13 +104,13 @@ def test_zam_attends_to_the_past_and_a_zero_vector(zam):
     f = np.array([a["combine.weight"][0] @ (items[i] @ keys) for i in past])
     user = (np.exp(f)[:, None] * items[past]).sum(0) / (1 + np.exp(f).sum())
     batch = {"query": torch.tensor([[1, 4]]), "history": torch.tensor([[2, 4, 1, 0]])}
-    assert zam.question(batch)[0].detach().numpy() == pytest.approx(query + user, abs=1e-6)
+    assert zam.intent(batch)[0].detach().numpy() == pytest.approx(query + user, abs=1e-6)
 
 
 def test_zam_without_a_past_is_the_query_alone(zam):
     a = _arrays(zam)
     batch = {"query": torch.tensor([[1, 4]]), "history": torch.tensor([[0, 0]])}
-    answer = zam.question(batch)[0].detach().numpy()
+    answer = zam.intent(batch)[0].detach().numpy()
     assert answer == pytest.approx(_query(a, [1, 4]), abs=1e-6)
 
 

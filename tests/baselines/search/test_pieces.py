@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from baselines.learning.negatives import NegativeSampler
+from baselines.search import candidates
 from baselines.search.candidates import BM25Order
 from baselines.search.documents import Documents, narrow
 from baselines.search.noise import Noise, negative_sampling_loss
@@ -141,6 +142,16 @@ def test_a_history_is_read_through_reviews_or_the_texts_of_its_items(shop):
 def test_narrow_takes_padding_off_the_right():
     assert narrow(np.array([[1, 0, 0], [2, 3, 0]])).tolist() == [[1, 0], [2, 3]]
     assert narrow(np.zeros((2, 3), np.int64)).shape == (2, 0)
+
+
+def test_an_order_that_was_forgotten_is_made_again(shop, monkeypatch):
+    monkeypatch.setattr(candidates, "NUMBERS_KEPT", 4)  # one order of four items
+    order = BM25Order()
+    order.fit(shop.view(), np.array([1.0, 2.0, 0.0, 1.0]), seed=0)
+    first = order.of("home mugs")
+    assert order.of("kites").tolist() == [2, 1, 0, 3]
+    assert order.of("home mugs").tolist() == first.tolist()
+    assert order.of("home mugs") is not first
 
 
 def test_bm25s_order_breaks_ties_by_purchases(shop, tmp_path):

@@ -220,5 +220,5 @@ def test_data_without_reviews_is_refused(shop):
 
 
 def test_a_width_that_the_heads_do_not_divide_is_refused():
-    with pytest.raises(BenchError, match="embedding_size=10 is no multiple of heads=4"):
-        RTM(RTMSettings(embedding_size=10, heads=4))
+    with pytest.raises(ValueError, match="embedding_size 10 is no multiple of heads 4"):
+        RTMSettings(embedding_size=10, heads=4)
