@@ -10,7 +10,7 @@ import io
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,7 +190,7 @@ def _light(pattern: str, rng: np.random.Generator) -> Pixels:
     return _tall(pattern, shift_x)[_STEP - shift_y :][:_FINE]
 
 
-@lru_cache(maxsize=None)  # _STEP times as many as there are patterns
+@cache  # _STEP times as many as there are patterns
 def _tall(pattern: str, shift_x: int) -> Pixels:
     """A pattern ``shift_x`` to the right, a period higher than a photo, (_FINE + _STEP, _FINE)."""
     canvas = Image.new("L", (_FINE, _FINE + _STEP), 0)
