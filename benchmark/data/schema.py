@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Protocol
 
 import polars as pl
 
@@ -66,6 +66,17 @@ INSTANCE_COLUMNS: dict[str, pl.DataType] = {
 }
 
 
+class PhotoFile(Protocol):
+    """Gives a photo's bytes when asked: a path, or what is drawn only then."""
+
+    @property
+    def name(self) -> str:
+        """Return how messages name it."""
+
+    def read_bytes(self) -> bytes:
+        """Return the encoded image; :class:`FileNotFoundError` where there is none."""
+
+
 @dataclass(frozen=True)
 class RawDataset:
     """Holds what a source hands to preparation: rows in file order, nothing split yet.
@@ -82,7 +93,7 @@ class RawDataset:
     allow_repeats: bool
     rating_scale: tuple[float, float] | None
     terms: str
-    photos: Iterable[tuple[str, Path | bytes]] = ()
+    photos: Iterable[tuple[str, PhotoFile | bytes]] = ()
     source_files: Mapping[str, str] = field(default_factory=dict)
     """Raw file name -> SHA-256."""
     attachments: Mapping[str, bytes] = field(default_factory=dict)

@@ -16,7 +16,6 @@ from benchmark.host.home import Home
 from benchmark.host.progress import track
 from benchmark.metrics import metric_named
 from benchmark.metrics.base import Metric
-from benchmark.report.beyond_columns import with_beyond_accuracy
 from benchmark.report.contents import (
     Report,
     ReportCell,
@@ -79,6 +78,8 @@ def build_report(
         else _bare(specification, answers)
     )
     if beyond:
+        from benchmark.report.beyond_columns import with_beyond_accuracy  # opens datasets
+
         report = with_beyond_accuracy(report, answers, home)
     return with_costs(report, answers) if COST in kinds else report
 

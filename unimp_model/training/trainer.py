@@ -416,7 +416,10 @@ def plan_epoch(
 
 def _joint_score(journal: Journal, task: str) -> float:
     """The validation score of ``task`` at the joint stage's kept epoch, whose weights its own
-    fine-tuning starts from; minus infinity where it has none."""
+    fine-tuning starts from; minus infinity where it has none, or the stage ended (as an estimate
+    lets it) within its first epoch."""
+    if not journal.epochs:
+        return -math.inf
     epoch = journal.epochs[max(0, journal.kept["joint"])]
     scores = [value for name, value in epoch.items() if name.startswith(f"valid {task} ")]
     return scores[0] if scores else -math.inf

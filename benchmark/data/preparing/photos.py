@@ -16,6 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from benchmark.data.photos.inspecting import EXTENSIONS
 from benchmark.data.raw.source import file_name
+from benchmark.data.schema import PhotoFile
 from benchmark.host.files import cannot_write
 from benchmark.host.progress import bar
 from benchmark.vision.photos import flattened
@@ -38,7 +39,7 @@ class Copied(NamedTuple):
 
 
 def copy_photos(
-    photos: Iterable[tuple[str, Path | bytes]], folder: Path, *, total: int | None = None
+    photos: Iterable[tuple[str, PhotoFile | bytes]], folder: Path, *, total: int | None = None
 ) -> Iterator[Copied]:
     """Write every readable photo to ``folder/<item_id>.<ext>``, in order.
 
@@ -56,7 +57,7 @@ def copy_photos(
                 progress.advance()
 
 
-def _copy(item_id: str, photo: Path | bytes, folder: Path) -> Copied:
+def _copy(item_id: str, photo: PhotoFile | bytes, folder: Path) -> Copied:
     try:
         content = photo if isinstance(photo, bytes) else photo.read_bytes()
         extension = _readable(content)

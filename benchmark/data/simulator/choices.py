@@ -182,11 +182,7 @@ class _StandingSums:
             step = max(1, CACHED // truth.n_items)
             for start in range(0, len(rows), step):
                 some = rows[start : start + step]
-                weights = truth.appeal(users[some])
-                weights -= weights.max(axis=1, keepdims=True)
-                weights /= truth.weights.temperature
-                np.exp(weights, out=weights)
-                sums = np.cumsum(weights, axis=1)
+                sums = np.cumsum(truth.odds(users[some]), axis=1)
                 self._sums[some, here.start + 1 : here.stop + 1] = sums
                 self._sums[some, here.stop + 1 :] = sums[:, -1:]
 

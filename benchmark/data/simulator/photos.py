@@ -9,11 +9,14 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
-from PIL import Image, ImageChops, ImageDraw, ImageFilter
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
 
+from benchmark.data.schema import PhotoFile
 from benchmark.data.simulator.truth import ItemFactors, item_name
 from benchmark.data.simulator.vocabulary import COLOURS, PATTERNS, SHAPES
 
@@ -22,15 +25,33 @@ _FINE = 3 * SIZE
 #: The light part of a pattern, and the ground, before tinting.
 _LIGHT = (250, 248, 244)
 _STRIPE = _FINE // 8
+#: Pixels after which a pattern repeats itself.
+_STEP = 2 * _STRIPE
 _RIM = 3
-#: Lookup table that keeps full values only.
-_FULL_ONLY = [0] * 255 + [255]
 
 Point = tuple[float, float]
+Pixels = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Undrawn:
+    """Draws one item's PNG when its bytes are asked for, by whichever thread copies it."""
+
+    photos: Photos
+    index: int
+
+    @property
+    def name(self) -> str:
+        """Return the item's id."""
+        return item_name(self.index)
+
+    def read_bytes(self) -> bytes:
+        """Draw the photo."""
+        return self.photos.draw(self.index)
 
 
 class Photos:
-    """Yields ``(item id, PNG bytes)`` of every item, drawn while iterating, always the same."""
+    """Yields ``(item id, photo)`` of every item, drawn when read, always the same."""
 
     def __init__(self, items: ItemFactors, *, seed: int) -> None:
         self._items = items
@@ -39,9 +60,9 @@ class Photos:
     def __len__(self) -> int:
         return len(self._items.colour)
 
-    def __iter__(self) -> Iterator[tuple[str, Path | bytes]]:
+    def __iter__(self) -> Iterator[tuple[str, PhotoFile]]:
         for index in range(len(self)):
-            yield item_name(index), self.draw(index)
+            yield item_name(index), _Undrawn(self, index)
 
     def draw(self, index: int) -> bytes:
         """Draw the PNG of one item."""
@@ -67,18 +88,34 @@ def draw_photo(colour: str, shape: str, pattern: str, rng: np.random.Generator) 
     centre = (_FINE * rng.uniform(0.45, 0.55), _FINE * rng.uniform(0.45, 0.55))
     angle = math.radians(rng.uniform(-12, 12))
 
-    mask = Image.new("L", (_FINE, _FINE), 0)
-    _SHAPES[shape](ImageDraw.Draw(mask), lambda x, y: _place(x, y, centre, radius, angle))
-    fill = _paint(pattern, rgb, rng)
-    photo = Image.new("RGB", (_FINE, _FINE), ground)
-    photo.paste(fill, mask=mask)
-    # A thin rim keeps light patterns from melting into the ground.
-    inner = mask.filter(ImageFilter.BoxBlur(_RIM)).point(_FULL_ONLY)
-    photo.paste(rgb, mask=ImageChops.subtract(mask, inner))
+    canvas = Image.new("L", (_FINE, _FINE), 0)
+    _SHAPES[shape](ImageDraw.Draw(canvas), lambda x, y: _place(x, y, centre, radius, angle))
+    product = np.asarray(canvas) > 0  # (_FINE, _FINE)
+    pixels = np.where(product, _packed(rgb), _packed(ground))
+    if pattern != "plain":
+        # A thin rim keeps light patterns from melting into the ground.
+        np.copyto(pixels, _packed(_LIGHT), where=_light(pattern, rng) & _eroded(product))
 
+    photo = Image.frombuffer("RGBX", (_FINE, _FINE), pixels, "raw", "RGBX", 0, 1)
     stream = io.BytesIO()
-    photo.reduce(_FINE // SIZE).save(stream, format="PNG", optimize=False)
+    photo.reduce(_FINE // SIZE).convert("RGB").save(stream, format="PNG", optimize=False)
     return stream.getvalue()
+
+
+def _packed(rgb: tuple[int, ...]) -> np.uint32:
+    """A colour as one number whose bytes in memory are red, green, blue and nothing."""
+    return np.frombuffer(bytes((*rgb, 0)), np.uint32)[0]
+
+
+def _eroded(product: Pixels) -> Pixels:
+    """The pixels that are at least ``_RIM`` from what is not the product."""
+    inner = product.copy()
+    for axis in (0, 1):
+        across, before = inner.swapaxes(0, axis), inner.swapaxes(0, axis).copy()
+        for step in range(1, _RIM + 1):
+            across[step:] &= before[:-step]
+            across[:-step] &= before[step:]
+    return inner
 
 
 def _place(x: float, y: float, centre: Point, radius: float, angle: float) -> Point:
@@ -147,36 +184,41 @@ _SHAPES: dict[str, Callable[[ImageDraw.ImageDraw, Place], None]] = {
 }
 
 
-def _paint(pattern: str, rgb: tuple[int, ...], rng: np.random.Generator) -> Image.Image:
-    """A canvas filled with the pattern in ``rgb`` and light."""
-    canvas = Image.new("RGB", (_FINE, _FINE), rgb)
-    if pattern == "plain":
-        return canvas
+def _light(pattern: str, rng: np.random.Generator) -> Pixels:
+    """Where the pattern is light, (_FINE, _FINE)."""
+    shift_x, shift_y = (int(value) for value in rng.integers(0, _STEP, 2))
+    return _tall(pattern, shift_x)[_STEP - shift_y :][:_FINE]
+
+
+@cache  # _STEP times as many as there are patterns
+def _tall(pattern: str, shift_x: int) -> Pixels:
+    """A pattern ``shift_x`` to the right, a period higher than a photo, (_FINE + _STEP, _FINE)."""
+    canvas = Image.new("L", (_FINE, _FINE + _STEP), 0)
     draw = ImageDraw.Draw(canvas)
-    shift_x, shift_y = (int(value) for value in rng.integers(0, 2 * _STRIPE, 2))
-    step = 2 * _STRIPE
-    starts_x = range(shift_x - step, _FINE, step)
-    starts_y = range(shift_y - step, _FINE, step)
+    starts_x = range(shift_x - _STEP, _FINE, _STEP)
+    starts_y = range(0, _FINE + _STEP, _STEP)
     if pattern == "striped":
         for y in starts_y:
-            draw.rectangle((0, y, _FINE, y + _STRIPE - 1), fill=_LIGHT)
+            draw.rectangle((0, y, _FINE, y + _STRIPE - 1), fill=255)
     elif pattern == "dotted":
         inset = _STRIPE // 4
         for x in starts_x:
             for y in starts_y:
-                box = (x + inset, y + inset, x + step - 2 * inset, y + step - 2 * inset)
-                draw.ellipse(box, fill=_LIGHT)
+                box = (x + inset, y + inset, x + _STEP - 2 * inset, y + _STEP - 2 * inset)
+                draw.ellipse(box, fill=255)
     elif pattern == "checked":
         for x in starts_x:
             for y in starts_y:
-                draw.rectangle((x, y, x + _STRIPE - 1, y + _STRIPE - 1), fill=_LIGHT)
+                draw.rectangle((x, y, x + _STRIPE - 1, y + _STRIPE - 1), fill=255)
                 corner = (x + _STRIPE, y + _STRIPE)
-                draw.rectangle((*corner, x + step - 1, y + step - 1), fill=_LIGHT)
+                draw.rectangle((*corner, x + _STEP - 1, y + _STEP - 1), fill=255)
     elif pattern == "zigzag":
-        for y in range(shift_y - 2 * step, _FINE + step, step):
-            xs = range(shift_x - step, _FINE + step, _STRIPE)
+        for y in range(-2 * _STEP, _FINE + 2 * _STEP, _STEP):
+            xs = range(shift_x - _STEP, _FINE + _STEP, _STRIPE)
             teeth = [(x, y + (k % 2) * _STRIPE) for k, x in enumerate(xs)]
-            draw.line(teeth, fill=_LIGHT, width=_STRIPE // 2, joint="curve")
+            draw.line(teeth, fill=255, width=_STRIPE // 2, joint="curve")
     else:
         raise ValueError(f"unknown pattern {pattern!r}")
-    return canvas
+    light = np.asarray(canvas) > 0
+    light.flags.writeable = False
+    return light

@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -120,31 +121,62 @@ class Truth:
 
     def looks(self, users: Ints) -> Floats:
         """Return the utility of what the photos show, (users, items)."""
-        u, i = self.users, self.items
         # Few looks differ: their sums are taken once a user, then dealt out to the items.
+        sums, code = self._look_sums(users)
+        return np.take(sums, code, axis=1)
+
+    def _look_sums(self, users: Ints) -> tuple[Floats, Ints]:
+        """Utilities of every look, (users, looks), and the look of every item."""
+        u = self.users
         sums = u.colour[users].astype(np.float64)[:, :, None, None]
         sums = sums + u.shape[users][:, None, :, None] + u.pattern[users][:, None, None, :]
-        code = np.ravel_multi_index((i.colour, i.shape, i.pattern), sums.shape[1:])
-        return np.take(sums.reshape(len(users), -1), code, axis=1)
+        return sums.reshape(len(users), -1), self._codes[0]
 
     def words(self, users: Ints) -> Floats:
         """Return the utility of brand, material and price, which texts tell, (users, items)."""
-        u, i = self.users, self.items
-        sums = u.brand[users].astype(np.float64)[:, :, None] + u.material[users][:, None, :]
-        code = np.ravel_multi_index((i.brand, i.material), sums.shape[1:])
-        total: Floats = np.take(sums.reshape(len(users), -1), code, axis=1)
-        gap = u.price[users][:, None].astype(np.float64) - i.price[None, :]
+        sums, code = self._word_sums(users)
+        total: Floats = np.take(sums, code, axis=1)
+        gap = self.users.price[users][:, None].astype(np.float64) - self.items.price[None, :]
         gap *= gap
         gap *= self.weights.price
         gap /= 2
         total -= gap
         return total
 
+    def _word_sums(self, users: Ints) -> tuple[Floats, Ints]:
+        """Utilities of every brand and material together, (users, pairs), and every item's."""
+        u = self.users
+        sums = u.brand[users].astype(np.float64)[:, :, None] + u.material[users][:, None, :]
+        return sums.reshape(len(users), -1), self._codes[1]
+
+    @cached_property
+    def _codes(self) -> tuple[Ints, Ints, Ints]:
+        """The look, the brand and material, and the leaf category of every item, as one number."""
+        u, i = self.users, self.items
+        looks = (u.colour.shape[1], u.shape.shape[1], u.pattern.shape[1])
+        return (
+            np.ravel_multi_index((i.colour, i.shape, i.pattern), looks),
+            np.ravel_multi_index((i.brand, i.material), (u.brand.shape[1], u.material.shape[1])),
+            i.leaf.astype(np.int64),
+        )
+
+    @cached_property
+    def _fixed_odds(self) -> tuple[Floats, Floats]:
+        """Prices and what all users think of the items, in units of the temperature."""
+        i = self.items
+        return i.price.astype(np.float64), (
+            i.quality.astype(np.float64) + i.exposure
+        ) / self.weights.temperature
+
     def need(self, users: Ints) -> Floats:
         """Return the utility of the leaf category, (users, items)."""
-        liked = np.zeros((len(users), len(self.complements)))  # (users, leaves)
+        return np.take(self._leaf_gains(users), self.items.leaf, axis=1)
+
+    def _leaf_gains(self, users: Ints) -> Floats:
+        """Utilities of the leaf categories, (users, leaves)."""
+        liked = np.zeros((len(users), len(self.complements)))
         np.put_along_axis(liked, self.users.leaves[users].astype(np.int64), self.need_gain, axis=1)
-        return np.take(liked, self.items.leaf, axis=1)
+        return liked
 
     def on_sale(self, users: Ints) -> NDArray[np.bool_]:
         """Return which items the users' shops sell, (users, items)."""
@@ -169,6 +201,28 @@ class Truth:
         total += self.need(users)
         total += self.items.quality
         total += self.items.exposure
+        return total
+
+    def odds(self, users: Ints) -> Floats:
+        """Return ``exp(appeal / temperature)``, (users, items), to a few units in the last place.
+
+        Causes of few values are raised to a power once a value; a price differs for every pair.
+        """
+        temperature = self.weights.temperature
+        price, common = self._fixed_odds
+        gap = self.users.price[users][:, None].astype(np.float64) - price
+        gap *= gap
+        gap *= -self.weights.price / (2 * temperature)
+        gap += common
+        total: Floats = np.exp(gap, out=gap)
+        dealt = np.empty_like(total)
+        for table, code in (
+            self._look_sums(users),
+            self._word_sums(users),
+            (self._leaf_gains(users), self._codes[2]),
+        ):
+            powers = np.exp(table / temperature)
+            total *= np.take(powers, code, axis=1, out=dealt, mode="clip")
         return total
 
     def with_items(self, indices: Ints) -> Truth:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-
-from jinja2 import Template
+from typing import TYPE_CHECKING
 
 from benchmark.report.formats.sheet import Sheet
-from benchmark.report.formats.templating import html_environment
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
 @cache
 def _template(name: str) -> Template:
+    from benchmark.report.formats.templating import html_environment  # jinja2
+
     return html_environment(TEMPLATES).get_template(name)
 
 

@@ -48,9 +48,9 @@ def _fingerprint(raw: RawDataset) -> str:
     digest = hashlib.sha256(raw.attachments[ATTACHMENT])
     digest.update(raw.items.write_json().encode())
     digest.update(raw.interactions.write_csv().encode())
-    for item_id, png in raw.photos:
-        assert isinstance(png, bytes)
-        digest.update(item_id.encode() + png)
+    for item_id, photo in raw.photos:
+        assert not isinstance(photo, bytes)
+        digest.update(item_id.encode() + photo.read_bytes())
     return digest.hexdigest()
 
 

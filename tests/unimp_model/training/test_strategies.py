@@ -8,6 +8,7 @@ import pytest
 import torch
 import transformers
 
+from benchmark.host.progress import CutShort, watched
 from benchmark.host.torch_setup import prepare_torch
 from benchmark.instances import PreferenceInstance
 from benchmark.model import TrainingView
@@ -325,3 +326,31 @@ def test_what_stands_in_chooses_an_epoch_only_where_nothing_else_does():
     metric, likelihood = Score("NDCG@5", 0.2), Score("likelihood", 0.01, stands_in=True)
     assert joint_score([metric, likelihood]) == pytest.approx(0.2)
     assert joint_score([likelihood]) == pytest.approx(0.01)
+
+
+class _Impatient:
+    """Ends every training stage at its first step, as an estimate may."""
+
+    def __init__(self) -> None:
+        self.began_at: list[str] = []
+
+    def began(self, bar):
+        if bar.name.startswith("training"):
+            self.began_at.append(bar.name)
+
+    def moved(self, bar):
+        if bar.name.startswith("training"):
+            raise CutShort
+
+    def ended(self, bar):
+        pass
+
+
+@pytest.mark.slow
+def test_stages_that_are_ended_at_once_leave_a_model_that_answers(fit, view, sim_xs):
+    watcher = _Impatient()
+    with watched(watcher):
+        model = fit(view)
+    assert len(watcher.began_at) == 1 + len(TASKS)
+    instances = sim_xs.instances("search")[:2]
+    assert len(list(model.predict(instances))) == 2

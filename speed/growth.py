@@ -1,0 +1,169 @@
+"""How time and memory grow with the number of users: prepare, run, score, report.
+
+    python speed/growth.py --users 1000 --users 10000 --users 100000 --plot docs/results/growth.svg
+
+Each stage runs in a process of its own, whose processor time and largest resident memory are
+printed. Data are of the simulated shop with the catalogue of size m, so that users alone grow;
+`popularity` answers, so that what is measured is everything but a model. "a user" is processor
+time beyond that of the smallest number, a further user; where growth is linear it stays the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+DATA, TABLE = "growing", "ablation"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a stage took."""
+
+    seconds: float
+    """Of the processor."""
+    mib: float
+
+
+def prepare(home: str, users: int) -> None:
+    """Prepare a simulated shop of ``users`` users, a tenth of them of new domains."""
+    from benchmark.data.preparing.prepare import prepare as prepare_dataset
+    from benchmark.data.simulator.parameters import SCALES
+    from benchmark.host.home import find_home
+
+    shop = SCALES["m"]
+    assert shop.annex is not None
+    annex = replace(shop.annex, users=users // 10)
+    SCALES["m"] = replace(shop, users=users - annex.users, annex=annex)
+    prepare_dataset("sim", home=find_home(Path(home)), name=DATA, settings={"size": "m"})
+
+
+def run(home: str, users: int) -> None:
+    """Fit ``popularity`` and answer all instances, scores included."""
+    from benchmark.data.opening import open_dataset
+    from benchmark.host.home import find_home
+    from benchmark.runs.runner import execute
+    from benchmark.runs.spec import RunSpec
+
+    where = find_home(Path(home))
+    execute(RunSpec("popularity", "recommendation", DATA), open_dataset(DATA, where), where)
+
+
+def score(home: str, users: int) -> None:
+    """Score the stored answers again, with intervals."""
+    import polars as pl
+
+    from benchmark.data.opening import open_dataset
+    from benchmark.host.home import find_home
+    from benchmark.runs.scoring import score_predictions
+    from benchmark.runs.store import PREDICTIONS, stored_runs
+    from benchmark.stats import summarise
+    from benchmark.tasks import TASKS
+
+    where = find_home(Path(home))
+    dataset = open_dataset(DATA, where)
+    (stored,) = stored_runs(where)
+    predictions = pl.read_parquet(stored.folder / PREDICTIONS)
+    task = TASKS.get("recommendation")
+    found = score_predictions(task, predictions, dataset.instances(task.name), dataset)
+    summarise(*found, predictions["user_id"].to_list())
+
+
+def report(home: str, users: int) -> None:
+    """Print a table that has the run."""
+    from benchmark.host.home import find_home
+    from benchmark.report.build import build_report
+    from benchmark.report.formats.render import render
+
+    render(build_report(TABLE, home=find_home(Path(home)), data=DATA), "text")
+
+
+STAGES: dict[str, Callable[[str, int], None]] = {
+    "prepare": prepare,
+    "run": run,
+    "score": score,
+    "report": report,
+}
+
+
+def cost(stage: str, home: str, users: int) -> Cost:
+    """Run a stage in a process of its own."""
+    command = [sys.executable, __file__, "--stage", stage, "--home", home, "--users", str(users)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{stage} of {users:,} users failed.")
+    scale = 2**20 if sys.platform == "darwin" else 2**10
+    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / scale)
+
+
+def measured(sizes: list[int]) -> dict[str, list[Cost]]:
+    """Return the costs of every stage, by size; a line is printed as each is known."""
+    costs: dict[str, list[Cost]] = {stage: [] for stage in STAGES}
+    print(f"{'users':>10}  {'stage':8}{'seconds':>10}{'a user':>10}{'memory':>11}")
+    for users in sizes:
+        with tempfile.TemporaryDirectory() as home:
+            for stage, before in costs.items():
+                now = cost(stage, home, users)
+                more = ""
+                if before:
+                    each = (now.seconds - before[0].seconds) / (users - sizes[0])
+                    more = f"{each * 1e6:.0f} us"
+                before.append(now)
+                line = f"{users:10,}  {stage:8}{now.seconds:8.1f} s{more:>10}{now.mib:7,.0f} MiB"
+                print(line, flush=True)
+    return costs
+
+
+def draw(sizes: list[int], costs: dict[str, list[Cost]], path: Path) -> None:
+    """Draw seconds and memory against users, both axes logarithmic."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    matplotlib.rcParams["svg.hashsalt"] = "growth"
+    figure, (times, memory) = pyplot.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
+    for (stage, found), marker in zip(costs.items(), "os^D", strict=True):
+        times.plot(sizes, [each.seconds for each in found], marker=marker, label=stage)
+        memory.plot(sizes, [each.mib for each in found], marker=marker, label=stage)
+    for axes, what in ((times, "processor seconds"), (memory, "largest resident memory, MiB")):
+        axes.set(xscale="log", yscale="log", xlabel="users", ylabel=what)
+        axes.grid(alpha=0.3)
+    times.legend(frameon=False)
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+
+
+def main() -> None:
+    """Measure every size, print the costs and draw them."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--users", type=int, action="append", help="repeatable")
+    parser.add_argument("--plot", type=Path, help="file of the plot")
+    parser.add_argument("--json", type=Path, help="file of the numbers")
+    parser.add_argument("--stage", choices=list(STAGES), help=argparse.SUPPRESS)
+    parser.add_argument("--home", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    sizes = sorted(set(options.users or [1_000, 10_000, 100_000]))
+    if options.stage is not None:
+        STAGES[options.stage](options.home, sizes[0])
+        return
+    costs = measured(sizes)
+    if options.plot is not None:
+        draw(sizes, costs, options.plot)
+    if options.json is not None:
+        told = {stage: [vars(each) for each in found] for stage, found in costs.items()}
+        options.json.write_text(json.dumps({"users": sizes, **told}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
