@@ -10,34 +10,26 @@ both are counted. The catalogue is ordered by id: the order of the files may fol
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import polars as pl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from benchmark.data.raw.cores import CORE_HELP, NO_CORE, CoreSetting, keep_core
-from benchmark.data.raw.json_columns import read_columns
-from benchmark.data.raw.json_fields import identifier
-from benchmark.data.raw.json_lines import collect, json_objects
+from benchmark.data.raw.json_columns import Objects, read_columns
+from benchmark.data.raw.json_lines import objects_of
 from benchmark.data.raw.photo_folder import photos_of_items
-from benchmark.data.raw.product_fields import is_placeholder
+from benchmark.data.raw.product_columns import COLUMNS, ProductFields, Products
 from benchmark.data.raw.review_columns import SCALE, ReviewFields, review_columns
 from benchmark.data.raw.review_files import CategoryFiles, FileNames, Which, choose
 from benchmark.data.raw.source import OnError
-from benchmark.data.raw.text_files import BadLines
+from benchmark.data.raw.text_files import BadLines, lines
 from benchmark.data.raw.times import Unit, per_second
-from benchmark.data.schema import ITEM_COLUMNS, RawDataset
+from benchmark.data.schema import RawDataset
 from benchmark.errors import BenchError
-from benchmark.host.progress import track
-
-_ITEM_COLUMNS: dict[str, pl.DataType] = {
-    name: ITEM_COLUMNS[name]
-    for name in ("item_id", "title", "category", "brand", "price", "description")
-}
 
 
 def _names(value: object) -> object:
@@ -82,10 +74,6 @@ class ReviewParams(BaseModel):
         return None
 
 
-#: What the metadata says of an item.
-Description = tuple[str | None, list[str], str | None, float | None, str | None]
-
-
 @dataclass(frozen=True)
 class Collection:
     """Says what is particular to one collection."""
@@ -95,13 +83,11 @@ class Collection:
     fields: ReviewFields
     unit: Unit
     """Of the times."""
-    describe: Callable[[Mapping[str, Any], str, Any, Counter[str]], Description]
-    """``describe(record, category, params, counts)``: title, category path, brand, price and
-    description of an item; ``counts`` takes what is wrong with them."""
-    objects: Callable[[Path, BadLines], Iterator[tuple[int, dict[str, Any]]]] = json_objects
-    """Reads the file of metadata."""
-    addresses: Callable[[Mapping[str, Any]], list[str]] = lambda record: []
-    """The addresses of an item's photos that its metadata names, best first."""
+    products: ProductFields
+    objects: Objects = objects_of
+    """Reads lines of the metadata one by one."""
+    rewritten: Callable[[bytes], bytes | None] = lambda block: block
+    """Turns a block of these lines into JSON; ``None`` where it cannot."""
 
 
 def read_collection(
@@ -239,14 +225,20 @@ def _items(
 ) -> tuple[pl.DataFrame, set[str]]:
     """The reviewed items, by id; and those that have no photo of their own."""
     reviewed = rows.group_by("item_id").agg(pl.col("domain").min())
-    reader = _Metadata(params, collection, set(reviewed["item_id"]))
-    frames = [pl.DataFrame(schema={**_ITEM_COLUMNS, "domain": pl.String()})]
+    reader = Products(
+        collection.products,
+        params,
+        collection.objects,
+        collection.rewritten,
+        wanted=set(reviewed["item_id"]),
+    )
+    frames = [pl.DataFrame(schema={**COLUMNS, "domain": pl.String()})]
     for files in chosen:
         if files.metadata is None:
             continue
         bad = BadLines(files.metadata, on_error)
-        found = track(reader.rows(files, bad), f"items of {files.category}")
-        frame = collect(found, _ITEM_COLUMNS)
+        wanted = reader.columns_of(files.category)
+        frame = read_columns(files.metadata, bad, wanted, label=f"items of {files.category}")
         frames.append(frame.with_columns(pl.lit(files.category).alias("domain")))
         notes |= bad.notes()
     described = pl.concat(frames)
@@ -255,44 +247,6 @@ def _items(
         reader.counts["reviewed items without metadata"] = len(bare)
     notes |= dict(sorted(reader.counts.items()))
     return pl.concat([described, bare], how="diagonal").sort("item_id"), reader.unpictured
-
-
-class _Metadata:
-    """Reads the items of several files: the first description of each ``wanted`` one counts."""
-
-    def __init__(self, params: ReviewParams, collection: Collection, wanted: set[str]) -> None:
-        self.params = params
-        self.collection = collection
-        self.wanted = wanted
-        self.had: set[str] = set()
-        self.unpictured: set[str] = set()
-        self.counts: Counter[str] = Counter()
-
-    def rows(self, files: CategoryFiles, bad: BadLines) -> Iterator[tuple[Any, ...]]:
-        """Yield rows of ``_ITEM_COLUMNS``."""
-        assert files.metadata is not None
-        collection = self.collection
-        for number, record in collection.objects(files.metadata, bad):
-            try:
-                item = identifier(record, collection.fields.item)
-                if item not in self.wanted:
-                    self.counts["items left out: no reviews"] += 1
-                    continue
-                if item in self.had:
-                    self.counts["items left out: described already"] += 1
-                    continue
-                wrong: Counter[str] = Counter()
-                described = collection.describe(record, files.category, self.params, wrong)
-                named = collection.addresses(record)
-                if named and all(is_placeholder(address) for address in named):
-                    wrong["items whose photo is a placeholder, treated as without"] += 1
-                    self.unpictured.add(item)
-            except ValueError as error:
-                bad.report(number, str(error))
-            else:
-                self.counts += wrong
-                self.had.add(item)
-                yield (item, *described)
 
 
 def photo_folder(raw: Path, params: ReviewParams) -> Path:
@@ -314,13 +268,14 @@ def photo_addresses(
         which=params.which,
         metadata=True,
     )
+    products = collection.products
     for files in chosen:
         assert files.metadata is not None
         bad = BadLines(files.metadata, "skip")
-        for _, record in collection.objects(files.metadata, bad):
-            item = record.get(collection.fields.item)
+        for _, record in collection.objects(lines(files.metadata, bad), bad):
+            item = record.get(products.item)
             if isinstance(item, str):
-                yield from ((item, address) for address in collection.addresses(record))
+                yield from ((item, address) for address in products.read_photos(record))
 
 
 def _photos(
