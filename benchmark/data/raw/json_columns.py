@@ -58,17 +58,24 @@ class JsonColumns:
 
 
 def read_columns(
-    path: Path, bad: BadLines, wanted: JsonColumns, *, label: str, block_size: int = BLOCK
+    path: Path,
+    bad: BadLines,
+    wanted: JsonColumns,
+    *,
+    label: str,
+    block_size: int = BLOCK,
+    take: Callable[[pl.DataFrame], pl.DataFrame] = lambda frame: frame,
 ) -> pl.DataFrame:
     """Return a file's lines as a frame with the columns ``wanted.schema``, in their order.
 
+    ``take`` makes of each piece of this frame what is kept of it.
     ``bad`` decides about lines that cannot be used. About five times ``block_size`` bytes are
     held beside the frame. ``label`` names the work while it goes on.
     """
-    frames = [pl.DataFrame(schema=dict(wanted.schema))]
+    frames = [take(pl.DataFrame(schema=dict(wanted.schema)))]
     with bar(label) as progress:
         for first, block in blocks(path, bad, size=block_size):
-            frames += _frames(first, block, bad, wanted)
+            frames += map(take, _frames(first, block, bad, wanted))
             progress.advance(block.count(b"\n"))
     return pl.concat(frames)
 

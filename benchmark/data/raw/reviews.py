@@ -18,18 +18,27 @@ from typing import Annotated, Literal
 import polars as pl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from benchmark.data.raw.coded_reviews import CodedReviews
 from benchmark.data.raw.cores import CORE_HELP, NO_CORE, CoreSetting, keep_core
 from benchmark.data.raw.json_columns import Objects, read_columns
 from benchmark.data.raw.json_lines import objects_of
+from benchmark.data.raw.kept_texts import KeptTexts, RawReviews
 from benchmark.data.raw.photo_folder import photos_of_items
 from benchmark.data.raw.product_columns import COLUMNS, ProductFields, Products
+from benchmark.data.raw.repeats import Repeats, in_time_order, without_copies, without_repeats
 from benchmark.data.raw.review_columns import SCALE, ReviewFields, review_columns
 from benchmark.data.raw.review_files import CategoryFiles, FileNames, Which, choose
 from benchmark.data.raw.source import OnError
 from benchmark.data.raw.text_files import BadLines, lines
 from benchmark.data.raw.times import Unit, per_second
-from benchmark.data.schema import RawDataset
 from benchmark.errors import BenchError
+
+#: What makes a review a repeat, by the setting, for notes.
+_REPEATED: Mapping[Repeats, str] = {
+    "same-time": "user, item and time of an earlier one",
+    "first": "user and item of an earlier one",
+    "last": "user and item of a later one",
+}
 
 
 def _names(value: object) -> object:
@@ -52,7 +61,7 @@ class ReviewParams(BaseModel):
         True, description="whether metadata is read; without it items have their id alone"
     )
     core: CoreSetting = Field(NO_CORE, description=f"in each category by itself, {CORE_HELP}")
-    repeats: Literal["same-time", "first", "last"] = Field(
+    repeats: Repeats = Field(
         "first",
         description="of several reviews of one item by one user: the first or the last in time "
         "stays, or (same-time) all that differ in time",
@@ -92,7 +101,7 @@ class Collection:
 
 def read_collection(
     raw: Path | None, params: ReviewParams, collection: Collection, *, on_error: OnError
-) -> RawDataset:
+) -> RawReviews:
     """Parse the categories of the folder ``raw``; broken lines are named by file and number.
 
     Broken is a line that is no record, lacks a user, an item or a time in the collection's unit,
@@ -107,10 +116,10 @@ def read_collection(
         which=params.which,
         metadata=params.metadata,
     )
-    rows = _interactions(chosen, params, collection, on_error, notes)
+    rows, texts = _interactions(chosen, params, collection, on_error, notes)
     items, unpictured = _items(chosen, rows, params, collection, on_error, notes)
     pictured = [item for item in items["item_id"] if item not in unpictured]
-    return RawDataset(
+    return RawReviews(
         items=items,
         interactions=rows,
         allow_repeats=False,
@@ -118,6 +127,7 @@ def read_collection(
         terms=collection.terms,
         photos=_photos(photo_folder(raw, params), pictured, on_error, notes),
         notes=notes,
+        texts=texts,
     )
 
 
@@ -144,54 +154,57 @@ def _interactions(
     collection: Collection,
     on_error: OnError,
     notes: dict[str, object],
-) -> pl.DataFrame:
+) -> tuple[pl.DataFrame, KeptTexts]:
     """Reviews of all categories in time order, ties in the order of the files; times in seconds."""
-    frames = []
+    coded, frames = CodedReviews(), []
+    domains = pl.Enum([files.category for files in chosen])
     wanted = review_columns(collection.fields, collection.unit)
     for files in chosen:
         bad = BadLines(files.reviews, on_error)
-        label = f"reviews of {files.category}"
-        frame = read_columns(files.reviews, bad, wanted, label=label)
-        frames.append(frame.with_columns(pl.lit(files.category).alias("domain")))
+        frame = read_columns(
+            files.reviews,
+            bad,
+            wanted,
+            label=f"reviews of {files.category}",
+            take=lambda frame, domain=files.category: coded.take(_of_domain(frame, domain, params)),
+        )
+        frames.append(frame.with_columns(pl.lit(files.category, domains).alias("domain")))
         notes |= bad.notes()
-    rows = pl.concat(frames)
-    del frames
-    if params.users == "per-domain":
-        rows = rows.with_columns(pl.format("{}@{}", "user_id", "domain").alias("user_id"))
-    elif active := _active_in_several(rows):
+    rows = coded.together(frames)
+    frames.clear()
+    if params.users == "one" and (active := _active_in_several(rows)):
         notes["users with reviews in several categories"] = active
     # Sorted while times are in the collection's unit: tables hold seconds, where ties keep this.
     # Where the order of lines says nothing, it does not say which of two repeats stays either.
-    content = [] if params.file_order else ["user_id", "item_id", "rating", "review", "summary"]
-    rows = rows.sort("timestamp", *content, maintain_order=True)
-    rows = _without_repeats(rows, params, notes)
+    rows = in_time_order(rows, coded.texts, file_order=params.file_order)
+    rows = _without_repeats(rows, coded.texts, params, notes)
     rows = _core_of_each(rows, params, notes)
-    return rows.with_columns(pl.col("timestamp") // per_second(collection.unit))
+    return rows.with_columns(pl.col("timestamp") // per_second(collection.unit)), coded.texts
+
+
+def _of_domain(frame: pl.DataFrame, domain: str, params: ReviewParams) -> pl.DataFrame:
+    if params.users == "one":
+        return frame
+    return frame.with_columns(pl.format("{}@{}", "user_id", pl.lit(domain)).alias("user_id"))
 
 
 def _active_in_several(rows: pl.DataFrame) -> int:
+    if rows["domain"].n_unique() < 2:
+        return 0
     domains = rows.select("user_id", "domain").unique().group_by("user_id").len()
     return len(domains.filter(pl.col("len") > 1))
 
 
 def _without_repeats(
-    rows: pl.DataFrame, params: ReviewParams, notes: dict[str, object]
+    rows: pl.DataFrame, texts: KeptTexts, params: ReviewParams, notes: dict[str, object]
 ) -> pl.DataFrame:
     """``rows``, which are in time order, as the setting ``repeats`` asks."""
-    same = [name for name in rows.columns if name != "domain"]
-    distinct = rows.unique(subset=same, keep="first", maintain_order=True)
+    distinct = without_copies(rows, texts)
     if len(distinct) < len(rows):
         notes["reviews left out: the same as an earlier line"] = len(rows) - len(distinct)
-    pair = ["user_id", "item_id"]
-    if params.repeats == "same-time":
-        what, subset, keep = "user, item and time of an earlier one", [*pair, "timestamp"], "first"
-    elif params.repeats == "first":
-        what, subset, keep = "user and item of an earlier one", pair, "first"
-    else:
-        what, subset, keep = "user and item of a later one", pair, "last"
-    kept = distinct.unique(subset=subset, keep=keep, maintain_order=True)  # type: ignore[arg-type]
+    kept = without_repeats(distinct, params.repeats)
     if len(kept) < len(distinct):
-        notes[f"reviews left out: {what}"] = len(distinct) - len(kept)
+        notes[f"reviews left out: {_REPEATED[params.repeats]}"] = len(distinct) - len(kept)
     return kept
 
 
@@ -224,7 +237,8 @@ def _items(
     notes: dict[str, object],
 ) -> tuple[pl.DataFrame, set[str]]:
     """The reviewed items, by id; and those that have no photo of their own."""
-    reviewed = rows.group_by("item_id").agg(pl.col("domain").min())
+    places = rows.select("item_id", "domain").unique().cast(pl.String)
+    reviewed = places.group_by("item_id").agg(pl.col("domain").min())
     reader = Products(
         collection.products,
         params,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 from pydantic import Field
@@ -21,6 +21,7 @@ from benchmark.data.raw import reviews
 from benchmark.data.raw.json_fields import text, texts
 from benchmark.data.raw.product_columns import TEXT, TEXTS, ProductFields
 from benchmark.data.raw.product_fields import photo_addresses
+from benchmark.data.raw.repeats import Repeats
 from benchmark.data.raw.review_columns import ReviewFields
 from benchmark.data.raw.review_files import FileNames
 from benchmark.data.raw.reviews import (
@@ -40,7 +41,7 @@ _SIZES = ("hi_res", "large", "thumb")
 class Amazon2023Params(ReviewParams):
     """Validates the settings of the source."""
 
-    repeats: Literal["same-time", "first", "last"] = Field(
+    repeats: Repeats = Field(
         "same-time", description=str(ReviewParams.model_fields["repeats"].description)
     )
 
