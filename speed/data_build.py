@@ -154,18 +154,26 @@ def _reviews(
 
 def our_tables(raw: Path, out: Path) -> int:
     """Do the table part by this project's functions; return the number of rows."""
-    from benchmark.data.frames import write_parquet
+    from benchmark.data.frames import conform, write_parquet
     from benchmark.data.preparing.cleaning import clean
+    from benchmark.data.preparing.finishing import in_slices
     from benchmark.data.preparing.parameters import parse_settings
     from benchmark.data.preparing.split import split
+    from benchmark.data.preparing.streaming import streamed_parquet
+    from benchmark.data.raw.kept_texts import RawReviews, temporary_files_in
+    from benchmark.data.schema import INTERACTION_COLUMNS
     from benchmark.data.sources import SOURCES
 
     source = SOURCES.get("amazon2023")
     params, split_params = parse_settings(source, {"new_users": "0"})
-    cleaned = clean(source.read(raw, params, on_error="raise"), on_error="raise")
-    rows, _ = split(cleaned.interactions, split_params)
-    write_parquet(cleaned.items, out / "items.parquet")
-    write_parquet(rows, out / "interactions.parquet")
+    with temporary_files_in(out):
+        cleaned = clean(source.read(raw, params, on_error="raise"), on_error="raise")
+        assert isinstance(cleaned, RawReviews)
+        rows, _ = split(cleaned.interactions, split_params)
+        write_parquet(cleaned.items, out / "items.parquet")
+        with streamed_parquet(out / "interactions.parquet") as write:
+            for part in in_slices(rows, cleaned.texts):
+                write(conform(part, INTERACTION_COLUMNS))
     return len(rows)
 
 

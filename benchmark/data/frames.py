@@ -6,6 +6,7 @@ import errno
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,14 @@ from numpy.typing import NDArray
 from benchmark.errors import BenchError
 from benchmark.host.files import cannot_write
 
+#: How tables are written.
+PARQUET: dict[str, Any] = {
+    "compression": "zstd",
+    "compression_level": 3,
+    "statistics": True,
+    "row_group_size": 1 << 18,
+}
+
 
 def write_parquet(frame: pl.DataFrame, path: Path) -> None:
     """Write ``frame``; the same content gives the same bytes.
@@ -23,14 +32,16 @@ def write_parquet(frame: pl.DataFrame, path: Path) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        frame.rechunk().write_parquet(
-            path, compression="zstd", compression_level=3, statistics=True, row_group_size=1 << 18
-        )
+        frame.rechunk().write_parquet(path, **PARQUET)
     except OSError as error:
         raise cannot_write(path, error) from error
     except pl.exceptions.PolarsError as error:
-        # polars wraps a failing disk in its own error type.
-        raise cannot_write(path, OSError(errno.EIO, str(error))) from error
+        raise failed_write(path, error) from error
+
+
+def failed_write(path: Path, error: pl.exceptions.PolarsError) -> BenchError:
+    """Return the error for a failed write of ``path``; polars has an error type of its own."""
+    return cannot_write(path, OSError(errno.EIO, str(error)))
 
 
 def read_parquet(path: Path, columns: list[str] | None = None) -> pl.DataFrame:

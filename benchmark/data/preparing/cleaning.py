@@ -5,12 +5,15 @@ Row numbers in messages count the source's interactions from 1 in file order.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import polars as pl
 
 from benchmark.data.frames import conform
 from benchmark.data.preparing.given_split import has_given_split
+from benchmark.data.raw.kept_texts import RawReviews
+from benchmark.data.raw.repeats import without_copies
 from benchmark.data.raw.source import GIVEN_PART, OnError
 from benchmark.data.raw.text_files import LeftOut
 from benchmark.data.schema import INTERACTION_COLUMNS, ITEM_COLUMNS, LONGEST_ID, RawDataset
@@ -35,14 +38,18 @@ def clean(raw: RawDataset, *, on_error: OnError) -> RawDataset:
     counts: dict[str, object] = dict(raw.notes)
     items = _clean_items(_conform(raw.items, RAW_ITEM_COLUMNS, "items"), on_error, counts)
     given = {GIVEN_PART: pl.String()} if has_given_split(raw.interactions) else {}
-    rows = _conform(raw.interactions, {**RAW_INTERACTION_COLUMNS, **given}, "interactions")
+    rows = raw.interactions
+    if not isinstance(raw, RawReviews):
+        rows = _conform(rows, {**RAW_INTERACTION_COLUMNS, **given}, "interactions")
     rows = rows.with_row_index(_ROW, offset=1)
-    rows = _checked(rows, _absent("user_id"), "has no user_id", on_error, counts)
-    rows = _checked(rows, _absent("item_id"), "has no item_id", on_error, counts)
-    rows = _checked(rows, _endless("user_id"), f"has a user_id {_TOO_LONG}", on_error, counts)
+    rows = _checked(rows, _ids(rows, "user_id", _absent), "has no user_id", on_error, counts)
+    rows = _checked(rows, _ids(rows, "item_id", _absent), "has no item_id", on_error, counts)
+    endless = _ids(rows, "user_id", _endless)
+    rows = _checked(rows, endless, f"has a user_id {_TOO_LONG}", on_error, counts)
     rows = _checked(rows, pl.col("timestamp").is_null(), "has no timestamp", on_error, counts)
-    known = pl.col("item_id").is_in(items["item_id"].implode())
-    rows = _checked(rows, ~known, "is about an item the catalogue lacks", on_error, counts)
+    known = items["item_id"].implode()
+    unknown = _ids(rows, "item_id", lambda name: ~pl.col(name).is_in(known))
+    rows = _checked(rows, unknown, "is about an item the catalogue lacks", on_error, counts)
     if raw.rating_scale is None:
         rows = rows.with_columns(pl.lit(None, pl.Float64).alias("rating"))
     else:
@@ -54,8 +61,11 @@ def clean(raw: RawDataset, *, on_error: OnError) -> RawDataset:
         rows = _checked(rows, ~inside, rule, on_error, counts)
     if not raw.allow_repeats:
         before = len(rows)
-        same = [name for name in rows.columns if name != _ROW]
-        rows = rows.unique(subset=same, keep="first", maintain_order=True)
+        if isinstance(raw, RawReviews):
+            rows = without_copies(rows, raw.texts, domains=True)
+        else:
+            same = [name for name in rows.columns if name != _ROW]
+            rows = rows.unique(subset=same, keep="first", maintain_order=True)
         if len(rows) < before:
             counts["duplicate rows left out"] = before - len(rows)
     if rows.is_empty():
@@ -76,6 +86,15 @@ def _conform(frame: pl.DataFrame, columns: dict[str, pl.DataType], what: str) ->
             f"The source's {what} do not fit the schema: {listed(str(error).splitlines()[:1])}.",
             fix="Check the column types of the raw files.",
         ) from error
+
+
+def _ids(rows: pl.DataFrame, column: str, test: Callable[[str], pl.Expr]) -> pl.Expr | pl.Series:
+    """Whether ``test`` holds of each row's id; of coded ids it looks at each name once."""
+    kind = rows.schema[column]
+    if not isinstance(kind, pl.Enum):
+        return test(column)
+    of_name = kind.categories.rename(column).to_frame().select(test(column)).to_series()
+    return of_name.gather(rows[column].to_physical())
 
 
 def _absent(column: str) -> pl.Expr:
@@ -104,7 +123,11 @@ def _clean_items(items: pl.DataFrame, on_error: OnError, counts: dict[str, objec
 
 
 def _checked(
-    rows: pl.DataFrame, bad: pl.Expr, what: str, on_error: OnError, counts: dict[str, object]
+    rows: pl.DataFrame,
+    bad: pl.Expr | pl.Series,
+    what: str,
+    on_error: OnError,
+    counts: dict[str, object],
 ) -> pl.DataFrame:
     wrong = rows.filter(bad)
     if wrong.is_empty():

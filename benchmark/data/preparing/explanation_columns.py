@@ -7,8 +7,8 @@ come again and again, and each is looked at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from array import array
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import polars as pl
@@ -16,9 +16,6 @@ from numpy.typing import NDArray
 
 from benchmark.data.preparing.explanations import LONGEST, SHORTEST, best_sentence, mentioned
 from benchmark.data.queries import words
-
-if TYPE_CHECKING:
-    from benchmark.host.progress import Bar
 
 Ints = NDArray[np.int64]
 
@@ -33,32 +30,35 @@ _BOUNDARY = rf"""([.!?؟।॥።])["'”’)]*{_SPACE}+|{_SPACE}*[\r\n]+{_SPACE
 _ODD = rf"[。！？｡{_MARK}]"
 
 
-def best_sentences(
-    reviews: pl.Series, items: Ints, mentions: Sequence[frozenset[str]], progress: Bar
-) -> pl.Series:
-    """Return each review's explanation, null where it has none or there is no review.
+class Explanations:
+    """Chooses the explanations of reviews about items known by the words ``mentions``."""
 
-    ``reviews`` has n texts, ``items`` the place in ``mentions`` of the item that each is about;
-    ``mentions`` holds the words by which an item is known.
-    """
-    known = _Mentions(mentions)
-    pieces = _Pieces(known)
-    found = [pl.Series("explanation", [], dtype=pl.String)]
-    for low in range(0, len(reviews), _REVIEWS):
-        if len(pieces) > _PIECES:
-            pieces = _Pieces(known)
-        some, about = reviews[low : low + _REVIEWS], items[low : low + _REVIEWS]
-        chosen: list[str | None] = [None] * len(some)
-        odd = some.str.contains(_ODD).fill_null(False)
+    def __init__(self, mentions: Iterable[frozenset[str]]) -> None:
+        self._known = _Mentions(mentions)
+        self._pieces = _Pieces(self._known)
+
+    def of(self, reviews: pl.Series, items: Ints) -> pl.Series:
+        """Return each review's explanation, null where it has none or there is no review.
+
+        ``reviews`` has n texts, ``items`` the place in ``mentions`` of the item that each is about.
+        """
+        found = [pl.Series("explanation", [], dtype=pl.String)]
+        for low in range(0, len(reviews), _REVIEWS):
+            if len(self._pieces) > _PIECES:
+                self._pieces = _Pieces(self._known)
+            found.append(self._some(reviews[low : low + _REVIEWS], items[low : low + _REVIEWS]))
+        return pl.concat(found)
+
+    def _some(self, reviews: pl.Series, items: Ints) -> pl.Series:
+        chosen: list[str | None] = [None] * len(reviews)
+        odd = reviews.str.contains(_ODD).fill_null(False)
         for row in odd.arg_true().to_list():
-            chosen[row] = best_sentence(some[row], mentions[about[row]])
-        plain = pl.DataFrame({"row": np.arange(len(some)), "text": some})
-        plain = plain.filter(~odd & some.is_not_null())
-        for row, sentence in _chosen(plain, about, pieces):
+            chosen[row] = best_sentence(reviews[row], self._known.words_of(items[row]))
+        plain = pl.DataFrame({"row": np.arange(len(reviews)), "text": reviews})
+        plain = plain.filter(~odd & reviews.is_not_null())
+        for row, sentence in _chosen(plain, items, self._pieces):
             chosen[row] = " ".join(sentence.split())
-        found.append(pl.Series("explanation", chosen, dtype=pl.String))
-        progress.advance(len(some))
-    return pl.concat(found)
+        return pl.Series("explanation", chosen, dtype=pl.String)
 
 
 def _chosen(texts: pl.DataFrame, about: Ints, pieces: _Pieces) -> Iterator[tuple[int, str]]:
@@ -91,12 +91,16 @@ def _chosen(texts: pl.DataFrame, about: Ints, pieces: _Pieces) -> Iterator[tuple
 class _Mentions:
     """Numbers the words by which items are known, and says which item is known by which."""
 
-    def __init__(self, mentions: Sequence[frozenset[str]]) -> None:
+    def __init__(self, mentions: Iterable[frozenset[str]]) -> None:
         self.code: dict[str, int] = {}
-        flat = [self.code.setdefault(word, len(self.code)) for some in mentions for word in some]
+        flat, counts = array("q"), array("q")
+        for some in mentions:
+            flat.extend([self.code.setdefault(word, len(self.code)) for word in some])
+            counts.append(len(some))
         self.size = max(len(self.code), 1)
-        item = np.repeat(np.arange(len(mentions)), [len(some) for some in mentions])
+        item = np.repeat(np.arange(len(counts)), np.array(counts, dtype=np.int64))
         self._pairs = np.sort(item * self.size + np.array(flat, dtype=np.int64))
+        self._words = list(self.code)
         # Most pairs that are asked for are none: a table of bits says so without a search.
         self._shift = np.uint64(64 - max(int(len(flat) * 16).bit_length(), 10))
         self._table = np.zeros(1 << int(64 - self._shift), dtype=bool)
@@ -105,6 +109,11 @@ class _Mentions:
     def _place(self, pairs: Ints) -> NDArray[np.uint64]:
         mixed = pairs.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         return np.asarray(mixed >> self._shift)
+
+    def words_of(self, item: int) -> frozenset[str]:
+        """Return the words by which an item is known."""
+        low, high = np.searchsorted(self._pairs, [item * self.size, (item + 1) * self.size])
+        return frozenset(self._words[pair % self.size] for pair in self._pairs[low:high].tolist())
 
     def has(self, item: Ints, word: Ints) -> NDArray[np.bool_]:
         """Return whether each item is known by the word beside it, bool (n,)."""

@@ -15,6 +15,7 @@ from benchmark.data.frames import write_parquet
 from benchmark.data.instances.building import InstanceBuilder, Rules
 from benchmark.data.instances.tasks import DATA_TASKS
 from benchmark.data.instances.timeline import Timeline
+from benchmark.data.preparing.finishing import Finished
 from benchmark.data.preparing.given_split import ABSENT, ONLY_TASK, given_targets
 from benchmark.data.schema import COHORTS
 from benchmark.host.progress import bar
@@ -25,7 +26,7 @@ _BEHIND = {"valid": 1, "test": 0}
 
 def freeze(
     folder: Path,
-    rows: pl.DataFrame,
+    finished: Finished,
     catalogue: Catalogue,
     rules: Rules,
     *,
@@ -40,9 +41,11 @@ def freeze(
     validation instance of it (test interactions have no say in what a model gets to see). A
     ``given`` split has one task (:mod:`benchmark.data.preparing.given_split`).
     """
-    builder = InstanceBuilder(Timeline.of_frame(rows, catalogue), catalogue, rules)
-    starts = builder.timeline.starts[:-1]
-    of_user = rows["cohort"].gather(starts).to_numpy()
+    rows = finished.rows
+    timeline = Timeline.of_frame(rows, catalogue)
+    vars(timeline)["copied"] = finished.copied  # the property would look at texts again
+    builder = InstanceBuilder(timeline, catalogue, rules)
+    of_user = rows["cohort"].gather(timeline.starts[:-1]).cast(pl.String).to_numpy()
     cohorts = {c: np.flatnonzero(of_user == c).astype(np.int64) for c in COHORTS}
     lacking = {task: DATA_TASKS.get(task).lacks(rows, catalogue, rules) for task in TASKS}
     if given:

@@ -24,8 +24,7 @@ from benchmark.data.instances.building import Rules
 from benchmark.data.listing import DATASET_NAME, INFO
 from benchmark.data.perturbations import draw_missing_attributes, draw_wrong_images
 from benchmark.data.preparing.cleaning import clean
-from benchmark.data.preparing.explanation_columns import best_sentences
-from benchmark.data.preparing.explanations import item_words
+from benchmark.data.preparing.finishing import finish
 from benchmark.data.preparing.freezing import freeze
 from benchmark.data.preparing.given_split import has_given_split, keep_split
 from benchmark.data.preparing.losses import MOST_LOST, check_losses, check_share
@@ -34,15 +33,15 @@ from benchmark.data.preparing.photos import MISSING, copy_photos
 from benchmark.data.preparing.split import split
 from benchmark.data.preparing.statistics import count
 from benchmark.data.queries import category_query
+from benchmark.data.raw.kept_texts import RawReviews, temporary_files_in
 from benchmark.data.raw.source import OnError, Source
 from benchmark.data.raw.text_files import is_file
-from benchmark.data.schema import FORMAT_VERSION, INTERACTION_COLUMNS, ITEM_COLUMNS, RawDataset
+from benchmark.data.schema import FORMAT_VERSION, ITEM_COLUMNS, RawDataset
 from benchmark.data.sources import SELF_CONTAINED, SOURCES
 from benchmark.errors import BenchError, UsageError, listed, shown
 from benchmark.host.console import note
 from benchmark.host.files import cannot_write, sha256_file, sha256_json, write_json
 from benchmark.host.home import Home
-from benchmark.host.progress import bar
 
 #: Unfinished folders of killed processes are swept when they have been idle this long.
 _STALE_SECONDS = 3600
@@ -97,7 +96,7 @@ def prepare(
         home.send("datasets", name)
         return _told(existing)
     home.check_writable()
-    with _unfinished(target) as folder:
+    with _unfinished(target) as folder, temporary_files_in(folder):
         found = source.read(raw, source_params, on_error=on_error)
         check_losses(found.notes, allow_loss)
         cleaned = clean(found, on_error=on_error)
@@ -201,7 +200,10 @@ def _write(
     notes: dict[str, Any] = {**raw.notes, **dropped}
     images = _write_photos(folder, raw, hashes, notes)
     items = _with_images_and_queries(raw.items, images)
-    rows = conform(_with_explanations(rows, items), INTERACTION_COLUMNS)
+    texts = raw.texts if isinstance(raw, RawReviews) else None
+    finished = finish(rows, texts, items, folder / "interactions.parquet")
+    written(folder / "interactions.parquet")
+    rows = finished.rows
     catalogue = Catalogue(items, images=folder / "images")
     # Said only where there is a text, so that other datasets stay what they were.
     own_words = params.copied_texts == LEAVE_OUT and rows["review"].null_count() < len(rows)
@@ -216,7 +218,6 @@ def _write(
     )
     tables = {
         "items": items,
-        "interactions": rows,
         "perturbations/nt": draw_missing_attributes(items, seed=params.seed),
         "perturbations/nv": draw_wrong_images(items, seed=params.seed),
     }
@@ -224,7 +225,7 @@ def _write(
         path = folder / f"{key}.parquet"
         write_parquet(frame, path)
         written(path)
-    frozen = freeze(folder, rows, catalogue, rules, written=written, given=given)
+    frozen = freeze(folder, finished, catalogue, rules, written=written, given=given)
     for key, content in raw.attachments.items():
         path = folder / "attachments" / key
         try:
@@ -239,7 +240,7 @@ def _write(
         **request,
         "source_files": {**raw.source_files, **request["source_files"]},
         "simulated": source.simulated,
-        "statistics": count(items, rows, copies=not source.simulated),
+        "statistics": count(items, rows, copied=None if source.simulated else finished.copied),
         **frozen,
         "allow_repeats": raw.allow_repeats,
         "rating_scale": raw.rating_scale,
@@ -291,17 +292,6 @@ def _with_images_and_queries(items: pl.DataFrame, images: Mapping[str, str]) -> 
     columns = {"image": image, "query": query}
     added = [pl.Series(key, values, dtype=pl.String) for key, values in columns.items()]
     return conform(items.with_columns(added), ITEM_COLUMNS)
-
-
-def _with_explanations(rows: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
-    if rows["review"].null_count() == len(rows):
-        return rows.with_columns(pl.lit(None, pl.String).alias("explanation"))
-    known = items.select("title", "brand", "category", "attributes").iter_rows(named=True)
-    codes = rows["item_id"].cast(pl.Enum(items["item_id"])).to_physical().cast(pl.Int64)
-    with bar("explanations", total=len(rows)) as progress:
-        mentions = [item_words(row) for row in known]
-        sentences = best_sentences(rows["review"], codes.to_numpy(), mentions, progress)
-    return rows.with_columns(sentences)
 
 
 @contextmanager

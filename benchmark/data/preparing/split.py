@@ -13,6 +13,7 @@ import polars as pl
 
 from benchmark.data.instances.seeded import chosen_share
 from benchmark.data.preparing.parameters import LEAST_INTERACTIONS, SplitParams
+from benchmark.data.schema import COHORTS, PARTS
 from benchmark.errors import BenchError, unknown_name
 
 
@@ -28,12 +29,11 @@ def split(rows: pl.DataFrame, params: SplitParams) -> tuple[pl.DataFrame, dict[s
     """
     notes: dict[str, object] = {}
     rows, away = _reserve(rows, params.new_domains, notes)
-    names = pl.Enum(rows["user_id"].unique(maintain_order=True))
-    code = pl.col("user_id").cast(names).to_physical().alias("_user")
-    rows = rows.with_columns(code)
+    names, code = _users(rows["user_id"])
+    rows = rows.with_columns(code.alias("_user"))
     rows = rows.sort("_user", "timestamp", maintain_order=True)
     users = rows["_user"].to_numpy()
-    counts = np.bincount(users, minlength=len(names.categories))
+    counts = np.bincount(users, minlength=len(names))
     keep = counts >= params.min_interactions
     if not keep.all():
         gone = keep[users]
@@ -47,18 +47,35 @@ def split(rows: pl.DataFrame, params: SplitParams) -> tuple[pl.DataFrame, dict[s
     ends = np.cumsum(counts[keep]) - 1  # the last row of each kept user
     part = np.zeros(len(rows), dtype=np.uint8)
     part[ends - 1], part[ends] = 1, 2
-    kept = [name for name in names.categories.filter(pl.Series(keep)) if name not in away]
+    kept = [name for name in names.filter(pl.Series(keep)) if name not in away]
     held_back = chosen_share(kept, params.new_users, params.seed, "new-user")
-    parts = pl.Series("part", ["train", "valid", "test"]).gather(part)
-    cohort = (
-        pl.when(pl.col("user_id").is_in(list(away)))
-        .then(pl.lit("new-domain"))
-        .when(pl.col("user_id").is_in(list(held_back)))
-        .then(pl.lit("new-user"))
-        .otherwise(pl.lit("seen"))
-        .alias("cohort")
+    parts = pl.Series("part", PARTS, dtype=pl.Enum(PARTS)).gather(part)
+    user = pl.col("user")
+    of_user = (
+        names.alias("user")
+        .to_frame()
+        .select(
+            pl.when(user.is_in(list(away)))
+            .then(pl.lit("new-domain"))
+            .when(user.is_in(list(held_back)))
+            .then(pl.lit("new-user"))
+            .otherwise(pl.lit("seen"))
+            .cast(pl.Enum(COHORTS))
+            .alias("cohort")
+        )
     )
+    cohort = of_user.to_series().gather(rows["_user"])
     return rows.drop("_user").with_columns(parts, cohort), notes
+
+
+def _users(ids: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """The names of users in the order of their first row, and each row's place among them."""
+    names = ids.unique(maintain_order=True)
+    if not isinstance(ids.dtype, pl.Enum):
+        return names, ids.cast(pl.Enum(names)).to_physical()
+    place = np.zeros(len(ids.dtype.categories), dtype=np.uint32)
+    place[names.to_physical().to_numpy()] = np.arange(len(names), dtype=np.uint32)
+    return names.cast(pl.String), pl.Series(place[ids.to_physical().to_numpy()])
 
 
 def _reserve(
@@ -67,7 +84,7 @@ def _reserve(
     """``rows`` without those of other users in ``domains``, and the users of nothing else."""
     if not domains:
         return rows, set()
-    known = rows["domain"].drop_nulls().unique().sort().to_list()
+    known = rows["domain"].drop_nulls().unique().cast(pl.String).sort().to_list()
     for domain in domains:
         if domain not in known:
             raise unknown_name("domain in new_domains", domain, known)

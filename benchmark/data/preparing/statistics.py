@@ -5,22 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
+    from numpy.typing import NDArray
 
     from benchmark.data.dataset import Dataset
 
 
-def count(items: pl.DataFrame, rows: pl.DataFrame, *, copies: bool = True) -> dict[str, Any]:
+def count(
+    items: pl.DataFrame, rows: pl.DataFrame, *, copied: NDArray[np.bool_] | None
+) -> dict[str, Any]:
     """Return statistics of the split interactions ``rows`` over the catalogue ``items``.
 
     ``density`` is interactions / (users x items), ``sparsity`` is 1 - density; ``items`` is
     the whole catalogue, ``items_interacted`` those that occur in an interaction. ``copied_texts``,
-    where ``copies`` asks for them and there are any, are reviews that their user had written
+    where ``copied``, bool (n,), says so of any row, are reviews that their user had written
     before, word for word: of how many users, and of how many the last one is such a copy.
     """
     import polars as pl
-
-    from benchmark.data.instances.timeline import copied_texts
 
     users, catalogue = rows["user_id"].n_unique(), len(items)
     per_user = rows.group_by("user_id").len()["len"]
@@ -52,12 +54,12 @@ def count(items: pl.DataFrame, rows: pl.DataFrame, *, copies: bool = True) -> di
             ),
             "counts": {f"{level:g}": int(n) for level, n in levels.iter_rows()},
         }
-    copied = pl.Series(copied_texts(rows)) if copies else pl.Series(dtype=pl.Boolean)
-    if copied.any():
-        of_last = copied & (rows["part"] == "test")
+    if copied is not None and copied.any():
+        copies = pl.Series(copied)
+        of_last = copies & (rows["part"] == "test")
         statistics["copied_texts"] = {
-            "reviews": int(copied.sum()),
-            "users": rows.filter(copied)["user_id"].n_unique(),
+            "reviews": int(copies.sum()),
+            "users": rows.filter(copies)["user_id"].n_unique(),
             "users_last_review": int(of_last.sum()),
         }
     statistics["cohorts"] = {

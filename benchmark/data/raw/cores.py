@@ -83,7 +83,7 @@ def keep_core(rows: pl.DataFrame, rule: CoreRule) -> pl.DataFrame:
     """
     if rule == NO_CORE or rows.is_empty():
         return rows
-    codes = rows.select(_code("user_id"), _code("item_id"))
+    codes = rows.select(_code(rows, "user_id"), _code(rows, "item_id"))
     pairs = codes.unique(maintain_order=True)
     users, items = (pairs[name].to_numpy() for name in ("user_id", "item_id"))
     kept = np.arange(len(pairs), dtype=np.int64)
@@ -101,5 +101,7 @@ def _frequent(codes: NDArray[np.int64], least: int) -> NDArray[np.bool_]:
     return np.asarray(np.bincount(codes)[codes] >= least)
 
 
-def _code(column: str) -> pl.Expr:
+def _code(rows: pl.DataFrame, column: str) -> pl.Expr:
+    if isinstance(rows.schema[column], pl.Enum):
+        return pl.col(column).to_physical().cast(pl.Int64)
     return (pl.col(column).rank("dense") - 1).cast(pl.Int64)

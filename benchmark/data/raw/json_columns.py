@@ -36,6 +36,9 @@ _DIGITS = re.compile(rb"\d{4300}")
 _NESTED = 500
 
 
+Objects = Callable[[Iterable[tuple[int, str]], BadLines], Iterator[tuple[int, dict[str, Any]]]]
+
+
 @dataclass(frozen=True)
 class JsonColumns:
     """Says what is read of each object, in columns and one by one."""
@@ -47,20 +50,32 @@ class JsonColumns:
     rows: Callable[[Iterable[tuple[int, dict[str, Any]]], BadLines], Iterator[tuple[Any, ...]]]
     """Turns (line number, object) into rows of ``schema``; reports those it cannot."""
     schema: Mapping[str, pl.DataType]
+    rewritten: Callable[[bytes], bytes | None] = lambda block: block
+    """Turns a block into as many lines of JSON that have the types of ``fields`` more often;
+    ``None`` where it cannot."""
+    objects: Objects | None = None
+    """Reads lines one by one where they are no JSON (:func:`objects_of`)."""
 
 
 def read_columns(
-    path: Path, bad: BadLines, wanted: JsonColumns, *, label: str, block_size: int = BLOCK
+    path: Path,
+    bad: BadLines,
+    wanted: JsonColumns,
+    *,
+    label: str,
+    block_size: int = BLOCK,
+    take: Callable[[pl.DataFrame], pl.DataFrame] = lambda frame: frame,
 ) -> pl.DataFrame:
     """Return a file's lines as a frame with the columns ``wanted.schema``, in their order.
 
+    ``take`` makes of each piece of this frame what is kept of it.
     ``bad`` decides about lines that cannot be used. About five times ``block_size`` bytes are
     held beside the frame. ``label`` names the work while it goes on.
     """
-    frames = [pl.DataFrame(schema=dict(wanted.schema))]
+    frames = [take(pl.DataFrame(schema=dict(wanted.schema)))]
     with bar(label) as progress:
         for first, block in blocks(path, bad, size=block_size):
-            frames += _frames(first, block, bad, wanted)
+            frames += map(take, _frames(first, block, bad, wanted))
             progress.advance(block.count(b"\n"))
     return pl.concat(frames)
 
@@ -68,13 +83,13 @@ def read_columns(
 def _frames(first: int, block: bytes, bad: BadLines, wanted: JsonColumns) -> Iterator[pl.DataFrame]:
     """The frames of a block that begins with line ``first``."""
     ends = _line_ends(block)
-    parsed = _parsed(block, ends, wanted.fields)
+    parsed = _parsed(block, ends, wanted)
     frame = None if parsed is None else wanted.columns(parsed)
     if frame is not None:
         bad.read = first + len(ends) - 1
         yield frame.select(pl.col(name).cast(kind) for name, kind in wanted.schema.items())
     elif len(ends) <= _FEW:
-        objects = objects_of(lines_of(first, block, bad), bad)
+        objects = (wanted.objects or objects_of)(lines_of(first, block, bad), bad)
         yield collect(wanted.rows(objects, bad), wanted.schema)
     else:
         step = -(-len(ends) // _PARTS)
@@ -91,12 +106,17 @@ def _line_ends(block: bytes) -> NDArray[np.int64]:
     return ends if block.endswith(b"\n") else np.append(ends, len(block))
 
 
-def _parsed(
-    block: bytes, ends: NDArray[np.int64], fields: Mapping[str, pa.DataType]
-) -> pl.DataFrame | None:
+def _parsed(block: bytes, ends: NDArray[np.int64], wanted: JsonColumns) -> pl.DataFrame | None:
     """The fields of each line, or ``None`` where Python may see something else there."""
+    if b"\0" in block or np.diff(ends, prepend=-1).max() > LONGEST_LINE:
+        return None
+    rewritten = wanted.rewritten(block)
+    if rewritten is None:
+        return None
+    if rewritten is not block:
+        block, ends = rewritten, _line_ends(rewritten)
     longest = _longest(block, ends)
-    if longest is None or b"\0" in block or _has_other_numbers(block):
+    if longest is None or _has_other_numbers(block):
         return None
     try:
         block.decode()
@@ -104,7 +124,8 @@ def _parsed(
             io.BytesIO(block),
             read_options=arrow_json.ReadOptions(block_size=max(1 << 20, 2 * longest)),
             parse_options=arrow_json.ParseOptions(
-                explicit_schema=pa.schema(list(fields.items())), unexpected_field_behavior="ignore"
+                explicit_schema=pa.schema(list(wanted.fields.items())),
+                unexpected_field_behavior="ignore",
             ),
         )
     except (UnicodeDecodeError, pa.ArrowException):

@@ -11,7 +11,7 @@ import ast
 import json
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,14 @@ def literal_objects(path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, 
 
     ``bad`` decides about lines that are no text, no dictionary, or have a text that no table holds.
     """
-    for number, line in lines(path, bad):
+    return literals_of(lines(path, bad), bad)
+
+
+def literals_of(
+    numbered: Iterable[tuple[int, str]], bad: BadLines
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number, object) of ``numbered`` lines as :func:`literal_objects`."""
+    for number, line in numbered:
         if not line or line.isspace():
             continue
         try:
@@ -69,6 +76,20 @@ def literal(line: str) -> object:
         return json.loads(_as_json(line))
     except (ValueError, RecursionError):
         return _evaluated(line)
+
+
+def json_of_block(block: bytes) -> bytes | None:
+    """Return a block of lines as lines of JSON of the same values.
+
+    ``None`` where a line is no text, or may say something that JSON cannot. Whether the others are
+    JSON is left to a parser, as is whether a line that begins like JSON is.
+    """
+    try:
+        lines = [line.strip() for line in block.decode().split("\n")]
+        json_lines = [line if line.startswith('{"') else _as_json(line) for line in lines]
+    except ValueError:  # an error of decoding is one
+        return None
+    return "\n".join(json_lines).encode()
 
 
 def _as_json(line: str) -> str:

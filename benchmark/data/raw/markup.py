@@ -31,7 +31,7 @@ _STEADY = (
 )
 #: What tells a text that may not be plain already: any other character, two brackets, two spaces
 #: or one at an end, nothing.
-_TOUCHED = rf"[^ {_STEADY}]|\[\[|  |^ | $|^$"
+TOUCHED = rf"[^ {_STEADY}]|\[\[|  |^ | $|^$"
 
 
 def plain_text(text: str) -> str | None:
@@ -57,7 +57,7 @@ def plain_text(text: str) -> str | None:
 
 def plain_texts(texts: pl.Series) -> pl.Series:
     """Return :func:`plain_text` of each text, null where there is none."""
-    touched = texts.str.contains(_TOUCHED).fill_null(False)
+    touched = texts.str.contains(TOUCHED).fill_null(False)
     if not touched.any():
         return texts
     others = [plain_text(text) for text in texts.filter(touched).to_list()]

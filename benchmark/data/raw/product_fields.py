@@ -14,7 +14,7 @@ from benchmark.errors import shown
 #: "by", a line end and spaces, as a page shows it before a brand.
 _BY = re.compile(r"\s*by\s*\n\s*", re.IGNORECASE)
 #: Pictures that stand for "no picture", by their addresses.
-_PLACEHOLDER = re.compile(
+PLACEHOLDER = re.compile(
     r"no[-_]?(?:img|image|photo|picture|poster)(?![a-z])|place[-_]?holder"
     r"|(?:image|photo|picture)[-_]?not[-_]?(?:available|found)|coming[-_]?soon"
     r"|/(?:blank|spacer|transparent[-_]?pixel)\.",
@@ -67,7 +67,7 @@ def levels(path: Iterable[object], key: str) -> list[str]:
 
 def is_placeholder(address: object) -> bool:
     """Return whether ``address`` is of a picture that stands for "no picture"."""
-    return isinstance(address, str) and _PLACEHOLDER.search(address) is not None
+    return isinstance(address, str) and PLACEHOLDER.search(address) is not None
 
 
 def photo_addresses(*values: object) -> list[str]:

@@ -10,33 +10,34 @@ both are counted. The catalogue is ordered by id: the order of the files may fol
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import polars as pl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from benchmark.data.raw.coded_reviews import CodedReviews
 from benchmark.data.raw.cores import CORE_HELP, NO_CORE, CoreSetting, keep_core
-from benchmark.data.raw.json_columns import read_columns
-from benchmark.data.raw.json_fields import identifier
-from benchmark.data.raw.json_lines import collect, json_objects
+from benchmark.data.raw.json_columns import Objects, read_columns
+from benchmark.data.raw.json_lines import objects_of
+from benchmark.data.raw.kept_texts import KeptTexts, RawReviews
 from benchmark.data.raw.photo_folder import photos_of_items
-from benchmark.data.raw.product_fields import is_placeholder
+from benchmark.data.raw.product_columns import COLUMNS, ProductFields, Products
+from benchmark.data.raw.repeats import Repeats, in_time_order, without_copies, without_repeats
 from benchmark.data.raw.review_columns import SCALE, ReviewFields, review_columns
 from benchmark.data.raw.review_files import CategoryFiles, FileNames, Which, choose
 from benchmark.data.raw.source import OnError
-from benchmark.data.raw.text_files import BadLines
+from benchmark.data.raw.text_files import BadLines, lines
 from benchmark.data.raw.times import Unit, per_second
-from benchmark.data.schema import ITEM_COLUMNS, RawDataset
 from benchmark.errors import BenchError
-from benchmark.host.progress import track
 
-_ITEM_COLUMNS: dict[str, pl.DataType] = {
-    name: ITEM_COLUMNS[name]
-    for name in ("item_id", "title", "category", "brand", "price", "description")
+#: What makes a review a repeat, by the setting, for notes.
+_REPEATED: Mapping[Repeats, str] = {
+    "same-time": "user, item and time of an earlier one",
+    "first": "user and item of an earlier one",
+    "last": "user and item of a later one",
 }
 
 
@@ -60,7 +61,7 @@ class ReviewParams(BaseModel):
         True, description="whether metadata is read; without it items have their id alone"
     )
     core: CoreSetting = Field(NO_CORE, description=f"in each category by itself, {CORE_HELP}")
-    repeats: Literal["same-time", "first", "last"] = Field(
+    repeats: Repeats = Field(
         "first",
         description="of several reviews of one item by one user: the first or the last in time "
         "stays, or (same-time) all that differ in time",
@@ -82,10 +83,6 @@ class ReviewParams(BaseModel):
         return None
 
 
-#: What the metadata says of an item.
-Description = tuple[str | None, list[str], str | None, float | None, str | None]
-
-
 @dataclass(frozen=True)
 class Collection:
     """Says what is particular to one collection."""
@@ -95,18 +92,16 @@ class Collection:
     fields: ReviewFields
     unit: Unit
     """Of the times."""
-    describe: Callable[[Mapping[str, Any], str, Any, Counter[str]], Description]
-    """``describe(record, category, params, counts)``: title, category path, brand, price and
-    description of an item; ``counts`` takes what is wrong with them."""
-    objects: Callable[[Path, BadLines], Iterator[tuple[int, dict[str, Any]]]] = json_objects
-    """Reads the file of metadata."""
-    addresses: Callable[[Mapping[str, Any]], list[str]] = lambda record: []
-    """The addresses of an item's photos that its metadata names, best first."""
+    products: ProductFields
+    objects: Objects = objects_of
+    """Reads lines of the metadata one by one."""
+    rewritten: Callable[[bytes], bytes | None] = lambda block: block
+    """Turns a block of these lines into JSON; ``None`` where it cannot."""
 
 
 def read_collection(
     raw: Path | None, params: ReviewParams, collection: Collection, *, on_error: OnError
-) -> RawDataset:
+) -> RawReviews:
     """Parse the categories of the folder ``raw``; broken lines are named by file and number.
 
     Broken is a line that is no record, lacks a user, an item or a time in the collection's unit,
@@ -121,10 +116,10 @@ def read_collection(
         which=params.which,
         metadata=params.metadata,
     )
-    rows = _interactions(chosen, params, collection, on_error, notes)
+    rows, texts = _interactions(chosen, params, collection, on_error, notes)
     items, unpictured = _items(chosen, rows, params, collection, on_error, notes)
     pictured = [item for item in items["item_id"] if item not in unpictured]
-    return RawDataset(
+    return RawReviews(
         items=items,
         interactions=rows,
         allow_repeats=False,
@@ -132,6 +127,7 @@ def read_collection(
         terms=collection.terms,
         photos=_photos(photo_folder(raw, params), pictured, on_error, notes),
         notes=notes,
+        texts=texts,
     )
 
 
@@ -158,54 +154,57 @@ def _interactions(
     collection: Collection,
     on_error: OnError,
     notes: dict[str, object],
-) -> pl.DataFrame:
+) -> tuple[pl.DataFrame, KeptTexts]:
     """Reviews of all categories in time order, ties in the order of the files; times in seconds."""
-    frames = []
+    coded, frames = CodedReviews(), []
+    domains = pl.Enum([files.category for files in chosen])
     wanted = review_columns(collection.fields, collection.unit)
     for files in chosen:
         bad = BadLines(files.reviews, on_error)
-        label = f"reviews of {files.category}"
-        frame = read_columns(files.reviews, bad, wanted, label=label)
-        frames.append(frame.with_columns(pl.lit(files.category).alias("domain")))
+        frame = read_columns(
+            files.reviews,
+            bad,
+            wanted,
+            label=f"reviews of {files.category}",
+            take=lambda frame, domain=files.category: coded.take(_of_domain(frame, domain, params)),
+        )
+        frames.append(frame.with_columns(pl.lit(files.category, domains).alias("domain")))
         notes |= bad.notes()
-    rows = pl.concat(frames)
-    del frames
-    if params.users == "per-domain":
-        rows = rows.with_columns(pl.format("{}@{}", "user_id", "domain").alias("user_id"))
-    elif active := _active_in_several(rows):
+    rows = coded.together(frames)
+    frames.clear()
+    if params.users == "one" and (active := _active_in_several(rows)):
         notes["users with reviews in several categories"] = active
     # Sorted while times are in the collection's unit: tables hold seconds, where ties keep this.
     # Where the order of lines says nothing, it does not say which of two repeats stays either.
-    content = [] if params.file_order else ["user_id", "item_id", "rating", "review", "summary"]
-    rows = rows.sort("timestamp", *content, maintain_order=True)
-    rows = _without_repeats(rows, params, notes)
+    rows = in_time_order(rows, coded.texts, file_order=params.file_order)
+    rows = _without_repeats(rows, coded.texts, params, notes)
     rows = _core_of_each(rows, params, notes)
-    return rows.with_columns(pl.col("timestamp") // per_second(collection.unit))
+    return rows.with_columns(pl.col("timestamp") // per_second(collection.unit)), coded.texts
+
+
+def _of_domain(frame: pl.DataFrame, domain: str, params: ReviewParams) -> pl.DataFrame:
+    if params.users == "one":
+        return frame
+    return frame.with_columns(pl.format("{}@{}", "user_id", pl.lit(domain)).alias("user_id"))
 
 
 def _active_in_several(rows: pl.DataFrame) -> int:
+    if rows["domain"].n_unique() < 2:
+        return 0
     domains = rows.select("user_id", "domain").unique().group_by("user_id").len()
     return len(domains.filter(pl.col("len") > 1))
 
 
 def _without_repeats(
-    rows: pl.DataFrame, params: ReviewParams, notes: dict[str, object]
+    rows: pl.DataFrame, texts: KeptTexts, params: ReviewParams, notes: dict[str, object]
 ) -> pl.DataFrame:
     """``rows``, which are in time order, as the setting ``repeats`` asks."""
-    same = [name for name in rows.columns if name != "domain"]
-    distinct = rows.unique(subset=same, keep="first", maintain_order=True)
+    distinct = without_copies(rows, texts)
     if len(distinct) < len(rows):
         notes["reviews left out: the same as an earlier line"] = len(rows) - len(distinct)
-    pair = ["user_id", "item_id"]
-    if params.repeats == "same-time":
-        what, subset, keep = "user, item and time of an earlier one", [*pair, "timestamp"], "first"
-    elif params.repeats == "first":
-        what, subset, keep = "user and item of an earlier one", pair, "first"
-    else:
-        what, subset, keep = "user and item of a later one", pair, "last"
-    kept = distinct.unique(subset=subset, keep=keep, maintain_order=True)  # type: ignore[arg-type]
+    kept = without_repeats(distinct, params.repeats)
     if len(kept) < len(distinct):
-        notes[f"reviews left out: {what}"] = len(distinct) - len(kept)
+        notes[f"reviews left out: {_REPEATED[params.repeats]}"] = len(distinct) - len(kept)
     return kept
 
 
@@ -238,15 +237,22 @@ def _items(
     notes: dict[str, object],
 ) -> tuple[pl.DataFrame, set[str]]:
     """The reviewed items, by id; and those that have no photo of their own."""
-    reviewed = rows.group_by("item_id").agg(pl.col("domain").min())
-    reader = _Metadata(params, collection, set(reviewed["item_id"]))
-    frames = [pl.DataFrame(schema={**_ITEM_COLUMNS, "domain": pl.String()})]
+    places = rows.select("item_id", "domain").unique().cast(pl.String)
+    reviewed = places.group_by("item_id").agg(pl.col("domain").min())
+    reader = Products(
+        collection.products,
+        params,
+        collection.objects,
+        collection.rewritten,
+        wanted=set(reviewed["item_id"]),
+    )
+    frames = [pl.DataFrame(schema={**COLUMNS, "domain": pl.String()})]
     for files in chosen:
         if files.metadata is None:
             continue
         bad = BadLines(files.metadata, on_error)
-        found = track(reader.rows(files, bad), f"items of {files.category}")
-        frame = collect(found, _ITEM_COLUMNS)
+        wanted = reader.columns_of(files.category)
+        frame = read_columns(files.metadata, bad, wanted, label=f"items of {files.category}")
         frames.append(frame.with_columns(pl.lit(files.category).alias("domain")))
         notes |= bad.notes()
     described = pl.concat(frames)
@@ -255,44 +261,6 @@ def _items(
         reader.counts["reviewed items without metadata"] = len(bare)
     notes |= dict(sorted(reader.counts.items()))
     return pl.concat([described, bare], how="diagonal").sort("item_id"), reader.unpictured
-
-
-class _Metadata:
-    """Reads the items of several files: the first description of each ``wanted`` one counts."""
-
-    def __init__(self, params: ReviewParams, collection: Collection, wanted: set[str]) -> None:
-        self.params = params
-        self.collection = collection
-        self.wanted = wanted
-        self.had: set[str] = set()
-        self.unpictured: set[str] = set()
-        self.counts: Counter[str] = Counter()
-
-    def rows(self, files: CategoryFiles, bad: BadLines) -> Iterator[tuple[Any, ...]]:
-        """Yield rows of ``_ITEM_COLUMNS``."""
-        assert files.metadata is not None
-        collection = self.collection
-        for number, record in collection.objects(files.metadata, bad):
-            try:
-                item = identifier(record, collection.fields.item)
-                if item not in self.wanted:
-                    self.counts["items left out: no reviews"] += 1
-                    continue
-                if item in self.had:
-                    self.counts["items left out: described already"] += 1
-                    continue
-                wrong: Counter[str] = Counter()
-                described = collection.describe(record, files.category, self.params, wrong)
-                named = collection.addresses(record)
-                if named and all(is_placeholder(address) for address in named):
-                    wrong["items whose photo is a placeholder, treated as without"] += 1
-                    self.unpictured.add(item)
-            except ValueError as error:
-                bad.report(number, str(error))
-            else:
-                self.counts += wrong
-                self.had.add(item)
-                yield (item, *described)
 
 
 def photo_folder(raw: Path, params: ReviewParams) -> Path:
@@ -314,13 +282,14 @@ def photo_addresses(
         which=params.which,
         metadata=True,
     )
+    products = collection.products
     for files in chosen:
         assert files.metadata is not None
         bad = BadLines(files.metadata, "skip")
-        for _, record in collection.objects(files.metadata, bad):
-            item = record.get(collection.fields.item)
+        for _, record in collection.objects(lines(files.metadata, bad), bad):
+            item = record.get(products.item)
             if isinstance(item, str):
-                yield from ((item, address) for address in collection.addresses(record))
+                yield from ((item, address) for address in products.read_photos(record))
 
 
 def _photos(

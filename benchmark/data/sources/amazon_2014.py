@@ -10,25 +10,20 @@ interactions included.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from benchmark.data.queries import words
 from benchmark.data.raw import reviews
-from benchmark.data.raw.json_fields import text
-from benchmark.data.raw.literals import literal_objects
-from benchmark.data.raw.product_fields import brand, levels, name, photo_addresses, price
+from benchmark.data.raw.literals import json_of_block, literals_of
+from benchmark.data.raw.product_columns import LISTS, ProductFields
+from benchmark.data.raw.product_fields import brand, levels, photo_addresses
 from benchmark.data.raw.review_columns import ReviewFields
 from benchmark.data.raw.review_files import FileNames
-from benchmark.data.raw.reviews import (
-    Collection,
-    Description,
-    files_read,
-)
+from benchmark.data.raw.reviews import Collection, files_read
 from benchmark.data.raw.source import OnError, Source
 from benchmark.data.schema import RawDataset
 from benchmark.data.sources.dated_reviews import DatedParams, read_dated
@@ -70,18 +65,22 @@ def _key(category: str) -> list[str]:
     return [word for word in words(category.replace("_", " ")) if word != "and"]
 
 
-def _describe(
-    record: Mapping[str, Any], category: str, params: Amazon2014Params, counts: Counter[str]
-) -> Description:
-    return (
-        name(record, "title", counts),
-        category_path(record.get("categories"), category, params.category_path),
-        brand(record, "brand", counts),
-        price(record, "price", counts),
-        text(record, "description"),
-    )
-
-
+#: The fields of its metadata.
+PRODUCTS = ProductFields(
+    item="asin",
+    title="title",
+    brand="brand",
+    price="price",
+    description=("description",),
+    path=("categories",),
+    photos=("imUrl",),
+    types={"categories": LISTS},
+    read_path=lambda record, category, params: category_path(
+        record.get("categories"), category, params.category_path
+    ),
+    read_brand=brand,
+    read_photos=lambda record: photo_addresses(record.get("imUrl")),
+)
 _COLLECTION = Collection(
     names=_NAMES,
     terms="Amazon reviews of 2014 (UC San Diego; McAuley, Targett, Shi & van den Hengel, 2015): "
@@ -89,9 +88,9 @@ _COLLECTION = Collection(
     "redistributed.",
     fields=ReviewFields("reviewerID", "asin", "unixReviewTime", "overall", "reviewText", "summary"),
     unit="seconds",
-    describe=_describe,
-    objects=literal_objects,
-    addresses=lambda record: photo_addresses(record.get("imUrl")),
+    products=PRODUCTS,
+    objects=literals_of,
+    rewritten=json_of_block,
 )
 
 

@@ -11,21 +11,17 @@ made, test interactions included.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmark.data.raw import reviews
-from benchmark.data.raw.json_fields import text, texts
-from benchmark.data.raw.product_fields import brand, levels, name, photo_addresses, price
+from benchmark.data.raw.json_fields import texts
+from benchmark.data.raw.product_columns import TEXTS, ProductFields
+from benchmark.data.raw.product_fields import brand, levels, photo_addresses
 from benchmark.data.raw.review_columns import ReviewFields
 from benchmark.data.raw.review_files import FileNames
-from benchmark.data.raw.reviews import (
-    Collection,
-    Description,
-    files_read,
-)
+from benchmark.data.raw.reviews import Collection, files_read
 from benchmark.data.raw.source import OnError, Source
 from benchmark.data.schema import RawDataset
 from benchmark.data.sources.dated_reviews import DatedParams, read_dated
@@ -36,30 +32,34 @@ _NAMES = FileNames(metadata="meta_{}.json", all="{}.json", core="{}_5.json")
 _PHOTOS = ("imageURLHighRes", "imageURL", "image")
 
 
-def _describe(
-    record: Mapping[str, Any], category: str, params: DatedParams, counts: Counter[str]
-) -> Description:
+def _path(record: Mapping[str, Any], category: str, params: DatedParams) -> list[str]:
     path = record.get("category")
     if path is not None and not isinstance(path, list):
         raise ValueError(f"category is {shown(path)}, not a list")
-    parts = (text(record, "feature"), text(record, "description"))
-    return (
-        name(record, "title", counts),
-        levels(path or (), "category") or texts(record, "main_cat"),
-        brand(record, "brand", counts),
-        price(record, "price", counts),
-        "\n".join(part for part in parts if part) or None,
-    )
+    return levels(path or (), "category") or texts(record, "main_cat")
 
 
+#: The fields of its metadata.
+PRODUCTS = ProductFields(
+    item="asin",
+    title="title",
+    brand="brand",
+    price="price",
+    description=("feature", "description"),
+    path=("category", "main_cat"),
+    photos=_PHOTOS,
+    types=dict.fromkeys(("category", "feature", "description", *_PHOTOS), TEXTS),
+    read_path=_path,
+    read_brand=brand,
+    read_photos=lambda record: photo_addresses(*(record.get(key) for key in _PHOTOS)),
+)
 _COLLECTION = Collection(
     names=_NAMES,
     terms="Amazon Reviews 2018 (UC San Diego; Ni, Li & McAuley, 2019): for research, with "
     "citation; reviews and photos remain their owners' and are not to be redistributed.",
     fields=ReviewFields("reviewerID", "asin", "unixReviewTime", "overall", "reviewText", "summary"),
     unit="seconds",
-    describe=_describe,
-    addresses=lambda record: photo_addresses(*(record.get(key) for key in _PHOTOS)),
+    products=PRODUCTS,
 )
 
 

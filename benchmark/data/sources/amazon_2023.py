@@ -10,21 +10,22 @@ they were counted when the files were made, test interactions included.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+import pyarrow as pa
 from pydantic import Field
 
 from benchmark.data.raw import reviews
 from benchmark.data.raw.json_fields import text, texts
-from benchmark.data.raw.product_fields import name, photo_addresses, price
+from benchmark.data.raw.product_columns import TEXT, TEXTS, ProductFields
+from benchmark.data.raw.product_fields import photo_addresses
+from benchmark.data.raw.repeats import Repeats
 from benchmark.data.raw.review_columns import ReviewFields
 from benchmark.data.raw.review_files import FileNames
 from benchmark.data.raw.reviews import (
     Collection,
-    Description,
     ReviewParams,
     files_read,
     read_collection,
@@ -33,26 +34,15 @@ from benchmark.data.raw.source import OnError, Source
 from benchmark.data.schema import RawDataset
 
 _NAMES = FileNames(metadata="meta_{}.jsonl", all="{}.jsonl")
+#: Of an image: what its addresses are called, the larger before the smaller.
+_SIZES = ("hi_res", "large", "thumb")
 
 
 class Amazon2023Params(ReviewParams):
     """Validates the settings of the source."""
 
-    repeats: Literal["same-time", "first", "last"] = Field(
+    repeats: Repeats = Field(
         "same-time", description=str(ReviewParams.model_fields["repeats"].description)
-    )
-
-
-def _describe(
-    record: Mapping[str, Any], category: str, params: Amazon2023Params, counts: Counter[str]
-) -> Description:
-    parts = (text(record, "features"), text(record, "description"))
-    return (
-        name(record, "title", counts),
-        texts(record, "categories") or texts(record, "main_category"),
-        text(record, "store"),
-        price(record, "price", counts),
-        "\n".join(part for part in parts if part) or None,
     )
 
 
@@ -63,18 +53,35 @@ def _addresses(record: Mapping[str, Any]) -> list[str]:
         [image for image in images if isinstance(image, dict)] if isinstance(images, list) else []
     )
     shown.sort(key=lambda image: image.get("variant") != "MAIN")
-    sizes = ("hi_res", "large", "thumb")
-    return photo_addresses(*(image.get(size) for image in shown for size in sizes))
+    return photo_addresses(*(image.get(size) for image in shown for size in _SIZES))
 
 
+#: The fields of its metadata.
+PRODUCTS = ProductFields(
+    item="parent_asin",
+    title="title",
+    brand="store",
+    price="price",
+    description=("features", "description"),
+    path=("categories", "main_category"),
+    photos=("images",),
+    types={
+        **dict.fromkeys(("features", "description", "categories"), TEXTS),
+        "images": pa.list_(pa.struct([(key, TEXT) for key in (*_SIZES, "variant")])),
+    },
+    read_path=lambda record, category, params: (
+        texts(record, "categories") or texts(record, "main_category")
+    ),
+    read_brand=lambda record, key, counts: text(record, key),
+    read_photos=_addresses,
+)
 _COLLECTION = Collection(
     names=_NAMES,
     terms="Amazon Reviews 2023 (McAuley Lab, UC San Diego; Hou et al., 2024): for research, with "
     "citation; reviews and photos remain their owners' and are not to be redistributed.",
     fields=ReviewFields("user_id", "parent_asin", "timestamp", "rating", "text", "title"),
     unit="milliseconds",
-    describe=_describe,
-    addresses=_addresses,
+    products=PRODUCTS,
 )
 
 

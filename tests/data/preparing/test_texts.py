@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.data.preparing.explanation_columns import best_sentences
+from benchmark.data.preparing.explanation_columns import Explanations
 from benchmark.data.preparing.explanations import best_sentence, item_words
 from benchmark.data.queries import category_query
-from benchmark.host.progress import bar
 
 ITEM = {
     "title": "Summit Backpack 2",
@@ -98,8 +97,7 @@ KNOWN = [
 def test_explanations_chosen_in_columns_are_those_chosen_one_by_one(asked) -> None:
     reviews = pl.Series("review", [text for text, _ in asked], dtype=pl.String)
     items = np.array([item for _, item in asked], dtype=np.int64)
-    with bar("explanations") as progress:
-        found = best_sentences(reviews, items, KNOWN, progress)
+    found = Explanations(KNOWN).of(reviews, items)
     expected = [None if text is None else best_sentence(text, KNOWN[i]) for text, i in asked]
     assert found.to_list() == expected
 
@@ -107,12 +105,12 @@ def test_explanations_chosen_in_columns_are_those_chosen_one_by_one(asked) -> No
 def test_explanations_are_the_same_whatever_is_held_at_a_time(monkeypatch) -> None:
     texts = [f"This {word} is a soft bag {n} of mine." for n in range(9) for word in "ab"] + [None]
     reviews, items = pl.Series(texts), np.zeros(19, dtype=np.int64)
-    with bar("explanations") as progress:
-        at_once = best_sentences(reviews, items, KNOWN, progress)
-        monkeypatch.setattr("benchmark.data.preparing.explanation_columns._REVIEWS", 3)
-        in_batches = best_sentences(reviews, items, KNOWN, progress)
-        monkeypatch.setattr("benchmark.data.preparing.explanation_columns._PIECES", 5)
-        forgetting = best_sentences(reviews, items, KNOWN, progress)
+    chosen = Explanations(KNOWN)
+    at_once = chosen.of(reviews, items)
+    monkeypatch.setattr("benchmark.data.preparing.explanation_columns._REVIEWS", 3)
+    in_batches = chosen.of(reviews, items)
+    monkeypatch.setattr("benchmark.data.preparing.explanation_columns._PIECES", 5)
+    forgetting = chosen.of(reviews, items)
     assert at_once.to_list() == texts
     assert at_once.equals(in_batches)
     assert at_once.equals(forgetting)

@@ -1,0 +1,84 @@
+"""Finish split interactions: add texts and explanations, some users at a time, and write them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from benchmark.data.frames import conform
+from benchmark.data.instances.timeline import copied_texts
+from benchmark.data.preparing.explanation_columns import Explanations
+from benchmark.data.preparing.explanations import item_words
+from benchmark.data.preparing.streaming import streamed_parquet
+from benchmark.data.raw.kept_texts import NUMBER, TEXTS, KeptTexts
+from benchmark.data.schema import INTERACTION_COLUMNS
+from benchmark.host.progress import bar
+
+#: Rows held with their texts at a time, more where one user has more.
+_ROWS = 1 << 16
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Holds of the finished interactions what freezing and counting need."""
+
+    rows: pl.DataFrame
+    """As in interactions.parquet; ``review`` may be true or null, and a training row's
+    ``explanation`` is null."""
+    copied: NDArray[np.bool_]
+    """Whether the review is one that the user had written before, (n,)."""
+
+
+def finish(
+    rows: pl.DataFrame, texts: KeptTexts | None, items: pl.DataFrame, path: Path
+) -> Finished:
+    """Write interactions.parquet from split ``rows`` over the catalogue ``items``.
+
+    ``texts`` holds reviews and summaries where ``rows`` do not. Raises
+    :class:`~benchmark.errors.BenchError` when the disk is full.
+    """
+    reviewed = rows["review"].null_count() < len(rows)
+    explanations = [pl.Series("explanation", [], dtype=pl.String)]
+    copied = [np.zeros(0, dtype=bool)]
+    with bar("explanations", total=len(rows)) as progress, streamed_parquet(path) as write:
+        chosen = Explanations(map(item_words, _known_by(items))) if reviewed else None
+        codes = pl.Enum(items["item_id"])
+        for part in in_slices(rows, texts):
+            if chosen is None:
+                found = pl.Series("explanation", [None] * len(part), dtype=pl.String)
+                copied.append(np.zeros(len(part), dtype=bool))
+            else:
+                about = part["item_id"].cast(codes).to_physical().cast(pl.Int64).to_numpy()
+                found = chosen.of(part["review"], about)
+                copied.append(copied_texts(part))
+            write(conform(part.with_columns(found), INTERACTION_COLUMNS))
+            target = part.select(pl.when(pl.col("part") != "train").then(found))
+            explanations.append(target.to_series().alias("explanation"))
+            progress.advance(len(part))
+    there = pl.when(pl.col("review").is_not_null()).then(True).alias("review")
+    rows = rows.with_columns(pl.concat(explanations), there)
+    return Finished(rows, np.concatenate(copied))
+
+
+def in_slices(rows: pl.DataFrame, texts: KeptTexts | None) -> Iterator[pl.DataFrame]:
+    """Yield ``rows``, users behind each other, some whole users at a time, with their texts."""
+    starts = np.flatnonzero(rows["user_id"].rle_id().diff().fill_null(1).to_numpy())
+    ends = np.append(starts[1:], len(rows)).astype(np.int64)
+    ends = ends[np.append(np.diff(ends // _ROWS) > 0, True)]
+    lows = np.concatenate([[0], ends[:-1]]).tolist()
+    if texts is None:
+        yield from (rows[low:high] for low, high in zip(lows, ends.tolist(), strict=True))
+        return
+    numbers = rows[NUMBER].cast(pl.Int64).to_numpy()
+    said = texts.in_slices(numbers, ends)
+    for low, high, slice_texts in zip(lows, ends.tolist(), said, strict=True):
+        yield rows[low:high].drop(NUMBER).with_columns(slice_texts.select(TEXTS))
+
+
+def _known_by(items: pl.DataFrame) -> Iterator[dict[str, object]]:
+    return items.select("title", "brand", "category", "attributes").iter_rows(named=True)
