@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import resource
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import benchmark
+from benchmark.host.installed import versions
 from benchmark.host.torch_setup import arithmetic
 
 #: Distributions whose version can change a number.
@@ -62,13 +62,7 @@ def environment() -> dict[str, Any]:
 
 def package_versions() -> dict[str, str]:
     """Return the installed versions of :data:`PACKAGES`; absent ones are left out."""
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
+    return dict(versions(PACKAGES))
 
 
 def git_state() -> dict[str, Any] | None:
