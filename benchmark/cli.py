@@ -6,11 +6,12 @@ imported inside the commands that need them, so that ``--help`` and the listings
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import sys
 from collections.abc import Collection, Sequence
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import typer
 from typer.completion import shell_complete
@@ -157,12 +158,18 @@ def _volume(common: Collection[str]) -> Volume:
     return Volume.VERBOSE if "--verbose" in common else Volume.NORMAL
 
 
+@functools.cache
+def _command() -> Any:
+    """All commands, put together once however often :func:`main` is called."""
+    return typer.main.get_command(app)
+
+
 def _run_command(arguments: Sequence[str]) -> int:
     """The exit status. All exceptions come through, interrupts and closed pipes included:
 
     Typer's own ``main`` would turn those into exit statuses without a word.
     """
-    command = typer.main.get_command(app)
+    command = _command()
     instruction = os.environ.get(_COMPLETE)  # asked by the shell whenever Tab is pressed
     if instruction:
         offer_values(command)

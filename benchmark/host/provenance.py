@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import resource
@@ -10,11 +9,11 @@ import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import benchmark
+from benchmark.host.installed import versions
 from benchmark.host.torch_setup import arithmetic
 
 #: Distributions whose version can change a number.
@@ -63,16 +62,7 @@ def environment() -> dict[str, Any]:
 
 def package_versions() -> dict[str, str]:
     """Return the installed versions of :data:`PACKAGES`; absent ones are left out."""
-    found = {name: _version(name) for name in PACKAGES}
-    return {name: version for name, version in found.items() if version is not None}
-
-
-@cache  # reading a package's metadata takes milliseconds, and every fit's key asks for all
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+    return dict(versions(PACKAGES))
 
 
 def git_state() -> dict[str, Any] | None:

@@ -70,6 +70,7 @@ PLUMBING = (
     "benchmark.host.files",
     "benchmark.host.finite",
     "benchmark.host.home",
+    "benchmark.host.installed",
     "benchmark.host.processes",
     "benchmark.host.progress",
     "benchmark.host.provenance",

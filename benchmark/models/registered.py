@@ -7,16 +7,17 @@ packages have) or straight to a model class. ``--model path/to/file.py:Class`` n
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from benchmark.errors import BenchError, UsageError, in_one_line, unknown_name
+from benchmark.host.installed import entry_points
 from benchmark.models.from_class import ClassName, target_of
 from benchmark.models.from_file import load_file, split_name
 from benchmark.registry import resolve
@@ -172,7 +173,7 @@ class ModelEntry:
 def entries() -> dict[str, ModelEntry]:
     """Return every announced model by name, in order of announcement."""
     found: dict[str, ModelEntry] = {}
-    for point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda p: p.value):
+    for point in sorted(entry_points(GROUP), key=lambda p: p.value):
         for entry in _announced(point):
             if found.get(entry.name, entry) != entry:
                 raise BenchError(
@@ -184,7 +185,7 @@ def entries() -> dict[str, ModelEntry]:
     return found
 
 
-def _announced(point: importlib.metadata.EntryPoint) -> Sequence[ModelEntry]:
+def _announced(point: EntryPoint) -> Sequence[ModelEntry]:
     try:
         announced = point.load()
     except (Exception, SystemExit) as error:

@@ -22,10 +22,8 @@ TASKS = ("recommendation", "preference", "explanation", "selection")
 
 
 @pytest.fixture
-def view(sim_xs, tmp_path):
-    view = sim_xs.training_view()
-    view.features_folder = tmp_path / "features"
-    return view
+def view(sim_xs, tmp_path, view_of):
+    return view_of(sim_xs, tmp_path / "features")
 
 
 def asked(dataset, task: str, most: int = 12, **which):
@@ -64,11 +62,11 @@ def renamed(sim_xs, tmp_path) -> tuple[Dataset, dict[str, str]]:
     return Dataset(folder), become
 
 
-def test_items_called_otherwise_are_answered_alike(sim_xs, view, renamed, fit_on, tmp_path):
+def test_items_called_otherwise_are_answered_alike(
+    sim_xs, view, renamed, view_of, fit_on, tmp_path
+):
     dataset, become = renamed
-    other = dataset.training_view()
-    other.features_folder = tmp_path / "other"
-    one, two = fit_on(view), fit_on(other)
+    one, two = fit_on(view), fit_on(view_of(dataset, tmp_path / "other"))
     assert same_tensors(one, two)
     for first, second in zip(
         one.predict(asked(sim_xs, "recommendation")),
@@ -181,11 +179,9 @@ def test_every_task_has_a_learning_curve(fitted, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(sim_xs, fit_on, tmp_path_factory):
+def undisturbed(sim_xs, view_of, fit_on, tmp_path_factory):
     """A fit of two epochs that nothing interrupts."""
-    view = sim_xs.training_view()
-    view.features_folder = tmp_path_factory.mktemp("features")
-    return fit_on(view, epochs=2)
+    return fit_on(view_of(sim_xs, tmp_path_factory.mktemp("features")), epochs=2)
 
 
 @pytest.mark.parametrize("writes", [1, 2])

@@ -25,25 +25,19 @@ def features(tmp_path_factory):
 
 
 @pytest.fixture
-def view(sim_xs, features):
-    view = sim_xs.training_view()
-    view.features_folder = features
-    return view
+def view(sim_xs, features, view_of):
+    return view_of(sim_xs, features)
 
 
 @pytest.fixture(scope="module")
-def vip5(sim_xs, fit_on, features):
-    view = sim_xs.training_view()
-    view.features_folder = features
-    return fit_on(view, VIP5, **PHOTO)
+def vip5(sim_xs, fit_on, features, view_of):
+    return fit_on(view_of(sim_xs, features), VIP5, **PHOTO)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(sim_xs, fit_on, features):
+def undisturbed(sim_xs, fit_on, features, view_of):
     """A longer fit that nothing interrupts."""
-    view = sim_xs.training_view()
-    view.features_folder = features
-    return fit_on(view, VIP5, **LONGER)
+    return fit_on(view_of(sim_xs, features), VIP5, **LONGER)
 
 
 def asked(dataset, task: str, most: int = 12, **which):

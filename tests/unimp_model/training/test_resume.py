@@ -19,8 +19,9 @@ from unimp_model.config import UniMPConfig
 
 SETTINGS = {
     "width": 16, "depth": 1, "heads": 2, "encoder_steps": 2, "image_token_steps": 2, "epochs": 3,
-    "most_rows": 12, "own_rows": 6, "batch_rows": 4, "validation_users": 8, "validation_others": 4,
-    "history_items": 3, "targets_per_row": 2, "words_per_attribute": 4, "choosing_users": 8,
+    "most_rows": 12, "own_rows": 4, "batch_rows": 4, "validation_users": 4, "validation_others": 2,
+    "history_items": 3, "targets_per_row": 2, "words_per_attribute": 4, "choosing_users": 4,
+    "answer_tokens": 6,
 }  # fmt: skip
 #: One that ranks, one that writes and one whose rows stand alone.
 TASKS = ("search", "explanation", "image-generation")
