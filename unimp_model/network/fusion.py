@@ -93,8 +93,8 @@ class GatedCrossAttention(nn.Module):
 class EarlyFusion(nn.Module):
     """Adds images to input embeddings: ``x_t + tanh(g) * mean_c x_v`` of the token's own image.
 
-    The resampler that makes ``x_v`` is the projection; a gate g that starts at zero, as in Eq. 4,
-    leaves the difference to the paper's model to be the place where images come in.
+    The resampler that makes ``x_v`` is the projection; a gate g, as in Eq. 4, leaves the difference
+    to the paper's model to be the place where images come in.
     """
 
     def __init__(self, gate: float = 0.0) -> None:

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmark.instances import Example, History, RecommendationInstance, SearchInstance
 from benchmark.predictions import Prediction
-from benchmark.ranking import rankings, top_k
+from benchmark.ranking import rank_in_blocks, top_k
 from unimp_model.config import UniMPConfig
 from unimp_model.network.decoding import Reader
 from unimp_model.sequence.template import Branch, Flat
@@ -101,8 +102,11 @@ class RankingTask(UniMPTask[R]):
 
     def predict(self, answerer: Answerer, instances: Sequence[R]) -> list[Prediction]:
         """Rank the whole catalogue by one forward pass each."""
-        scores = answerer.reader.item_scores(self.rows(answerer, instances))
-        return list(rankings(instances, scores, answerer.parts.vocabulary.item_ids))
+
+        def score(block: Sequence[Any]) -> NDArray[np.float32]:
+            return answerer.reader.item_scores(self.rows(answerer, block))
+
+        return list(rank_in_blocks(instances, score, answerer.parts.vocabulary.item_ids))
 
 
 class RecommendationTask(RankingTask[RecommendationInstance]):

@@ -210,6 +210,9 @@ def share_of(rows: Sequence[Row], number: int, count: int) -> list[Row]:
 
 
 def unasked(row: Row) -> Row:
-    """Return ``row`` without its reads."""
+    """Return ``row`` without its reads, and without what belongs to one of them."""
     nothing = np.empty(0, np.int32)
-    return replace(row, reads=nothing, targets=nothing, kinds=nothing, choices=nothing)
+    return replace(
+        row, reads=nothing, targets=nothing, kinds=nothing, choices=nothing,
+        barred=row.barred[:0], pointed=row.pointed[:0],
+    )  # fmt: skip
