@@ -136,7 +136,7 @@ class _Table(_Strict):
 
     @property
     def heading(self) -> str:
-        """Return the title, as ``Table 2d. Personalized multi-modal search`` where it has a number."""
+        """Return the title behind the paper's number: ``Table 2d. Personalized ...``."""
         return self.title if self.number is None else f"Table {self.number}. {self.title}"
 
 
