@@ -122,6 +122,22 @@ class Reader:
         return out
 
     @torch.inference_mode()
+    def item_vectors(self, tokens: Sequence[int], first_item: int) -> NDArray[np.float32]:
+        """Return directions (len(tokens), d) in which like items are alike, of length 1.
+
+        They are the rows by which items are read, as shown, less the catalogue's mean row;
+        ``first_item`` is the catalogue's first item token.
+        """
+        self._add_variants()
+        first = len(self.tables.input) - len(self.network.items.output_delta)
+        first -= len(self.tables.shown)
+        items = self.tables.input[first:].float()
+        mean = items[: len(items) - len(self.tables.shown)].mean(0)
+        numbers = torch.as_tensor(tokens, device=items.device) - first_item
+        rows = torch.nn.functional.normalize(items[numbers] - mean, dim=-1)
+        return rows.cpu().numpy()
+
+    @torch.inference_mode()
     def choices(
         self,
         rows: Sequence[Row],

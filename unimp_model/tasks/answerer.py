@@ -35,7 +35,12 @@ class Chosen:
     @classmethod
     def of_record(cls, record: Mapping[str, Any], *, casing: Mapping[str, str]) -> Chosen:
         """Restore what ``dataclasses.asdict`` made of a choice, without its casing."""
-        return cls(**{**record, "rating": Calibration(**record["rating"])}, casing=casing)
+        rating = record["rating"]
+        calibration = Calibration(
+            rating["temperature"], tuple(rating["weights"]), tuple(rating["centres"]),
+            rating["offset"],
+        )  # fmt: skip
+        return cls(**{**record, "rating": calibration}, casing=casing)
 
 
 class Answerer:

@@ -29,30 +29,29 @@ class Evidence:
 
     p: NDArray[np.float64]
     """Probabilities of the rating tokens (n, L)."""
-    relative: NDArray[np.float64]
-    """Log of how many times as probable as its peers' the item is to come next (n,)."""
-    shown: NDArray[np.float64]
-    """Mean of the ratings shown in the history (n,); NaN where it has none."""
+    beside: NDArray[np.float64]
+    """What counts beside them (n, 3): the mean cosine of the asked item and the shown ones; the sum
+    of the shown ratings' deviations from their mean, times the positive cosines; that mean. NaN
+    where there is nothing to tell."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Makes ratings of evidence: a weighted sum of its three parts, plus an offset."""
+    """Makes ratings of evidence: a weighted sum of four parts, plus an offset.
+
+    The parts are the mean of the rating tokens at a temperature, and the three of
+    :attr:`Evidence.beside`, as deviations from ``centres``.
+    """
 
     temperature: float = 1.0
-    """Of the rating tokens' probabilities, whose mean is the first part."""
-    mean: float = 1.0
-    relative: float = 0.0
-    shown: float = 0.0
-    """Weights of the tokens' mean, of the relative probability, and of the shown ratings'
-    deviation from :attr:`centre`."""
-    centre: float = 0.0
+    weights: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
+    centres: tuple[float, float, float] = (0.0, 0.0, 0.0)
     offset: float = 0.0
 
     def __call__(self, evidence: Evidence, levels: Sequence[float]) -> NDArray[np.float64]:
         """Return ratings (n,) within the scale from its lowest to its highest level."""
-        parts = _parts(evidence, levels, self.temperature, self.centre)
-        values = parts @ np.array([self.mean, self.relative, self.shown]) + self.offset
+        parts = _parts(evidence, levels, self.temperature, self.centres)
+        values = parts @ np.array(self.weights) + self.offset
         within: NDArray[np.float64] = values.clip(levels[0], levels[-1])
         return within
 
@@ -68,9 +67,12 @@ def best_calibration(
     width, centre = levels[-1] - levels[0], float(targets.mean())
     mae = max(float(np.abs(targets - np.median(targets)).mean()), 1e-9)
     rmse = max(float(targets.std()), 1e-9)
+    told = np.isfinite(evidence.beside)
+    totals = np.where(told, evidence.beside, 0.0).sum(0)
+    a, b, c = (float(x) for x in totals / np.maximum(told.sum(0), 1))
     tried, errors = [], []
     for temperature in _TEMPERATURES[::2]:
-        parts = _parts(evidence, levels, temperature, centre)
+        parts = _parts(evidence, levels, temperature, (a, b, c))
         means = parts.mean(0)
         weights, *_ = np.linalg.lstsq(parts - means, targets - centre, rcond=1e-6)
         for stretch in _STRETCHES:
@@ -81,8 +83,8 @@ def best_calibration(
                 error = np.abs(values - targets).mean() / mae
                 error += np.sqrt(np.square(values - targets).mean()) / rmse
                 offset = centre + shift * width - float(means @ scaled)
-                mean, relative, shown = (float(weight) for weight in scaled)
-                tried.append(Calibration(temperature, mean, relative, shown, centre, offset))
+                w = (float(scaled[0]), float(scaled[1]), float(scaled[2]), float(scaled[3]))
+                tried.append(Calibration(temperature, w, (a, b, c), offset))
                 errors.append(error)
     return tried[int(np.argmin(rounded(np.array(errors), computed_in=np.float32)))]
 
@@ -100,9 +102,11 @@ def best_temperature(
 
 
 def _parts(
-    evidence: Evidence, levels: Sequence[float], temperature: float, centre: float
+    evidence: Evidence,
+    levels: Sequence[float],
+    temperature: float,
+    centres: tuple[float, float, float],
 ) -> NDArray[np.float64]:
-    """Return the three parts (n, 3); no shown rating counts as ``centre``."""
-    shown = np.nan_to_num(evidence.shown - centre, nan=0.0)
-    mean = expected_ratings(evidence.p, levels, temperature)
-    return np.column_stack([mean, evidence.relative, shown])
+    """Return the four parts (n, 4); what is not known deviates from nothing."""
+    beside = np.nan_to_num(evidence.beside - np.array(centres), nan=0.0)
+    return np.column_stack([expected_ratings(evidence.p, levels, temperature), beside])

@@ -1,27 +1,21 @@
 """Preference prediction: the mean of the rating tokens' probabilities (section 2.3), calibrated.
 
-Two more things that the model knows of user and item stand beside that mean: how probable its own
-recommendation finds the item among its category, and the mean of the ratings it was shown. How
-much each counts is chosen on validation (:mod:`unimp_model.tasks.calibration`). Validated by
-1 - MAE / (width of the scale).
+Three more things that the model knows of user and item stand beside that mean: how like the items
+it was shown the asked one is, by the model's own item rows, how the like ones were rated, and the
+mean of the shown ratings. How much each counts is chosen on validation
+(:mod:`unimp_model.tasks.calibration`). Validated by 1 - MAE / (width of the scale).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.host.progress import bar
-from benchmark.instances import (
-    Example,
-    History,
-    Item,
-    PreferenceInstance,
-    RecommendationInstance,
-)
+from benchmark.instances import Example, History, Item, PreferenceInstance
 from benchmark.model import TrainingView
 from benchmark.predictions import Prediction, Rating
 from unimp_model.network.decoding import Reader
@@ -34,13 +28,9 @@ from unimp_model.tasks.base import (
     TaskData,
     TaskExamples,
     UniMPTask,
-    question_row,
     spread,
 )
 from unimp_model.tasks.calibration import Evidence, best_calibration, best_temperature
-
-#: An item's probability is compared with those of so many others at most.
-_MOST_PEERS = 100
 
 
 class RatingExamples(TaskExamples):
@@ -105,7 +95,7 @@ class PreferenceTask(UniMPTask[PreferenceInstance]):
             return answerer.chosen
         instances = [_instance(example) for example in examples]
         targets = np.array([example.target for example in examples], np.float64)
-        with bar("calibrating ratings", 2 * len(instances)) as progress:
+        with bar("calibrating ratings", len(instances)) as progress:
             evidence = self._evidence(answerer, instances, progress.advance)
         return replace(
             answerer.chosen,
@@ -129,18 +119,26 @@ class PreferenceTask(UniMPTask[PreferenceInstance]):
         """Return what ratings of instances are made of, under the weights in use."""
         template, window = answerer.parts.template, answerer.config.history_items
         vocabulary, reader = template.vocabulary, answerer.reader
-        rows = self.rows(answerer, instances)
-        liking, choices = [], []
-        peers = Peers(answerer.parts.items, template)
-        for instance in instances:
-            asked = RecommendationInstance("", instance.user_id, instance.history)
-            liking.append(question_row(template, "recommendation", asked, window=window))
-            choices.append(peers(instance.item))
-        p = reader.rating_probabilities(rows, vocabulary, advance)
-        among = reader.choices(liking, choices, advance)
-        relative = [np.log(max(float(q[0]), 1e-12) * len(q)) for q in among]
-        shown = [_mean(instance.history.ratings[-window:]) for instance in instances]
-        return Evidence(p, np.array(relative), np.array(shown, np.float64))
+        p = reader.rating_probabilities(self.rows(answerer, instances), vocabulary, advance)
+        pairs = [_as_tokens(template, instance, window) for instance in instances]
+        used = {asked for asked, _ in pairs if asked is not None}
+        used |= {token for _, shown in pairs for token, _ in shown}
+        place = {token: i for i, token in enumerate(sorted(used))}
+        vectors = reader.item_vectors(list(place), vocabulary.first_item)
+        found = []
+        for (asked, shown), instance in zip(pairs, instances, strict=True):
+            level = _mean(instance.history.ratings[-window:])
+            if asked is None or not shown:
+                found.append((np.nan, 0.0, level))
+                continue
+            cosines = vectors[[place[token] for token, _ in shown]] @ vectors[place[asked]]
+            votes = sum(
+                max(float(cosine), 0.0) * (rating - level)
+                for cosine, (_, rating) in zip(cosines, shown, strict=True)
+                if rating is not None
+            )
+            found.append((float(cosines.mean()), votes, level))
+        return Evidence(p, np.array(found, np.float64))
 
     def _asked(
         self, template: Template, examples: Sequence[Example], window: int
@@ -150,39 +148,16 @@ class PreferenceTask(UniMPTask[PreferenceInstance]):
         return rows, np.array([e.target for e in examples], np.float64)
 
 
-class Peers:
-    """Finds what an item's probability is compared with: its category, as tokens.
-
-    ``items`` is the catalogue by item id. Large categories, and the whole catalogue for an item
-    whose category is not shown or has no other, are represented by evenly spaced items.
-    """
-
-    def __init__(self, items: Mapping[str, Item], template: Template) -> None:
-        self._template = template
-        by_category: dict[tuple[str, ...], list[str]] = {}
-        for item in items.values():
-            by_category.setdefault(item.category, []).append(item.item_id)
-        self._all = _evenly(list(items))
-        self._peers = {c: _evenly(ids) for c, ids in by_category.items() if c and len(ids) > 1}
-
-    def __call__(self, item: Item) -> tuple[int, ...]:
-        """Return the item's token, as it is shown, and those of its peers behind it.
-
-        An item outside the catalogue has no token: then there is one of a peer alone, which says
-        nothing (a probability of 1 among one).
-        """
-        own = self._template.token(item)
-        ids = self._peers.get(item.category, self._all)
-        tokens = [self._template.vocabulary.item(i) for i in ids if i != item.item_id]
-        known = [token for token in tokens if token is not None]
-        return tuple(known[:1]) if own is None else (own, *known)
-
-
-def _evenly(ids: list[str]) -> list[str]:
-    """Return at most :data:`_MOST_PEERS` of ``ids``, evenly spaced."""
-    if len(ids) <= _MOST_PEERS:
-        return ids
-    return [ids[int(i)] for i in np.linspace(0, len(ids) - 1, _MOST_PEERS)]
+def _as_tokens(
+    template: Template, instance: PreferenceInstance, window: int
+) -> tuple[int | None, list[tuple[int, float | None]]]:
+    """Return the tokens, as shown, of the asked item and of the history's last ``window`` items
+    with their ratings; items outside the catalogue have none."""
+    history = instance.history
+    last = zip(history.items[-window:], history.ratings[-window:], strict=True)
+    shown = [(template.token(item), rating) for item, rating in last]
+    known = [(token, rating) for token, rating in shown if token is not None]
+    return template.token(instance.item), known
 
 
 def _mean(ratings: Sequence[float | None]) -> float:

@@ -19,7 +19,8 @@ LEVELS = (1.0, 2.0, 3.0, 4.0, 5.0)
 def evidence(seed: int, n: int = 400) -> Evidence:
     generator = np.random.default_rng(seed)
     p = generator.dirichlet(np.ones(5), n)
-    return Evidence(p, generator.normal(size=n), generator.uniform(1, 5, n))
+    beside = np.column_stack([generator.normal(size=(n, 2)), generator.uniform(1, 5, n)])
+    return Evidence(p, beside)
 
 
 def test_the_best_temperature_has_the_least_error_of_all_tried():
@@ -34,9 +35,10 @@ def test_the_best_temperature_has_the_least_error_of_all_tried():
 
 
 def test_a_calibration_by_hand():
-    known = Evidence(np.array([[0, 0, 1.0, 0, 0]]), np.array([2.0]), np.array([5.0]))
-    chosen = Calibration(mean=0.5, relative=0.25, shown=0.1, centre=4.0, offset=1.0)
-    assert chosen(known, LEVELS).tolist() == pytest.approx([0.5 * 3 + 0.25 * 2 + 0.1 * 1 + 1])
+    known = Evidence(np.array([[0, 0, 1.0, 0, 0]]), np.array([[0.6, -1.0, 5.0]]))
+    chosen = Calibration(1.0, (0.5, 0.25, 0.2, 0.1), (0.2, 0.0, 4.0), 1.0)
+    by_hand = 0.5 * 3 + 0.25 * 0.4 - 0.2 + 0.1 * 1 + 1
+    assert chosen(known, LEVELS).tolist() == pytest.approx([by_hand])
 
 
 def test_the_calibration_undoes_what_flattens_and_shifts():
@@ -47,23 +49,24 @@ def test_the_calibration_undoes_what_flattens_and_shifts():
     assert np.abs(expected_ratings(known.p, LEVELS, 1.0) - truth).mean() > 0.3
 
 
-@pytest.mark.parametrize("part", ["relative", "shown"])
+@pytest.mark.parametrize("part", [0, 1, 2])
 def test_what_tells_ratings_is_weighed_and_the_rest_is_not(part):
     known = evidence(6)
-    truth = 3 + 0.4 * (getattr(known, part) - getattr(known, part).mean())
+    told = known.beside[:, part]
+    truth = 3 + 0.4 * (told - told.mean())
     found = best_calibration(known, truth.clip(1, 5), LEVELS)
-    assert getattr(found, part) == pytest.approx(0.4, abs=0.05)
-    other = {"relative": "shown", "shown": "relative"}[part]
-    assert abs(getattr(found, other)) < 0.05
-    assert abs(found.mean) < 0.1
+    weights = list(found.weights[1:])
+    assert weights.pop(part) == pytest.approx(0.4, abs=0.05)
+    assert np.abs(weights).max() < 0.05
+    assert abs(found.weights[0]) < 0.1
 
 
-def test_a_history_without_ratings_counts_as_one_of_middling_ratings():
+def test_what_is_not_known_counts_as_middling():
     known = evidence(7)
-    known.shown[:3] = np.nan
-    chosen = Calibration(mean=0.0, shown=1.0, centre=3.5, offset=3.5)
+    known.beside[:3] = np.nan
+    chosen = Calibration(1.0, (0.0, 1.0, 1.0, 1.0), (0.1, 0.2, 3.5), 3.5)
     assert chosen(known, LEVELS)[:3].tolist() == [3.5] * 3
-    truth = np.nan_to_num(known.shown, nan=3.0)
+    truth = np.nan_to_num(known.beside[:, 2], nan=3.0)
     assert np.isfinite(best_calibration(known, truth, LEVELS)(known, LEVELS)).all()
 
 
@@ -78,11 +81,15 @@ def test_the_calibration_serves_both_errors():
         return mae + np.sqrt(np.square(values - truth).mean()) / truth.std()
 
     best = error(best_calibration(known, truth, LEVELS)(known, LEVELS))
-    for other in (Calibration(), Calibration(0.2), Calibration(1.0, 2.0, offset=-3.0)):
+    for other in (
+        Calibration(),
+        Calibration(0.2),
+        Calibration(1.0, (2.0, 0.0, 0.0, 0.0), offset=-3.0),
+    ):
         assert best < error(other(known, LEVELS))
 
 
 def test_calibrated_ratings_stay_on_the_scale():
-    values = Calibration(0.1, 2.0, 0.5, 0.5, 3.0, -2.0)(evidence(5), LEVELS)
+    values = Calibration(0.1, (2.0, 0.5, 0.5, 0.5), (0.0, 0.0, 3.0), -2.0)(evidence(5), LEVELS)
     assert values.min() >= 1
     assert values.max() <= 5

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.instances import History, Item, PreferenceInstance
+from benchmark.instances import History, PreferenceInstance
 from unimp_model.network.decoding import Reader, expected_ratings
 from unimp_model.sequence.tokens import Vocabulary, rating_levels
 from unimp_model.tasks.base import question_row
-from unimp_model.tasks.rating import Peers
 
 LEVELS = (1.0, 2.0, 3.0, 4.0, 5.0)
 
@@ -142,15 +141,16 @@ def test_a_rating_in_the_history_is_read(world):
     assert not np.allclose(first, third)
 
 
-def test_an_items_peers_are_its_category_and_it_stands_first_as_it_is_shown(world):
+def test_like_items_have_like_directions_and_a_changed_photo_another_one(world):
     w = world(levels=LEVELS)
     w.template.remember(w.items)
-    peers = Peers({item.item_id: item for item in w.items}, w.template)
-    own = w.vocabulary.item
-    assert peers(w.items[3]) == (own("d4"), own("a1"), own("e5"), own("f6"))
-    lonely = peers(w.items[1])  # the only chair: the whole catalogue
-    assert (lonely[0], len(lonely)) == (own("b2"), 6)
-    bare = peers(replace(w.items[3], category=()))  # a variant behind the vocabulary, not d4's
-    assert bare[0] >= w.vocabulary.size
-    assert set(bare[1:]) == {own(i) for i in ("a1", "b2", "c3", "e5", "f6")}
-    assert len(peers(Item("new", category=("Kitchen", "Mugs")))) == 1
+    own = [w.vocabulary.item(item.item_id) for item in w.items]
+    changed = w.template.token(replace(w.items[4], image="/photos/b2.png"))
+    reader = Reader(w.network, w.photos, slots=5, variants=w.template.variants)
+    vectors = reader.item_vectors([*own, changed], w.vocabulary.first_item)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, rtol=1e-5)
+    rows = reader.tables.input[-7:-1].numpy()  # a1 ... f6, and the changed e5 behind them
+    centred = rows - rows.mean(0)
+    by_hand = centred[0] @ centred[5] / np.linalg.norm(centred[0]) / np.linalg.norm(centred[5])
+    assert vectors[0] @ vectors[5] == pytest.approx(by_hand, abs=1e-5)
+    assert not np.allclose(vectors[6], vectors[4])
