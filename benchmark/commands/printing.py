@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmark.host import console
@@ -11,17 +11,14 @@ from benchmark.host import console
 _GAP = 2
 
 
-def print_rows(
-    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, whole: Collection[str] = ()
-) -> None:
+def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """Print an aligned listing; lists are joined.
 
-    Where it is wider than the terminal, its widest columns are wrapped between words, those of
-    ``whole`` aside. Nothing is cut: a name that does not fit stands out.
+    Where it is wider than the terminal, its widest columns are wrapped between words. Nothing is
+    cut: a name that does not fit stands out.
     """
     lines = [list(columns), *([cell(row[column]) for column in columns] for row in rows)]
-    room = console.width() - _GAP * (len(columns) - 1)
-    widths = _widths(lines, room, [name in whole for name in columns])
+    widths = _widths(lines, console.width() - _GAP * (len(columns) - 1))
     for line in lines:
         wrapped = [_wrapped(text, width) for text, width in zip(line, widths, strict=True)]
         for at in range(max(map(len, wrapped))):
@@ -30,13 +27,12 @@ def print_rows(
             print((" " * _GAP).join(padded).rstrip())
 
 
-def _widths(lines: Sequence[Sequence[str]], room: int, whole: Sequence[bool]) -> list[int]:
+def _widths(lines: Sequence[Sequence[str]], room: int) -> list[int]:
     """Widths of the columns: those of their longest cells, the widest one less as need be."""
     columns = list(zip(*lines, strict=True))
     widths = [max(map(len, column)) for column in columns]
     least = [
-        width if kept else max(len(word) for text in column for word in text.split() or [""])
-        for column, width, kept in zip(columns, widths, whole, strict=True)
+        max(len(word) for text in column for word in text.split() or [""]) for column in columns
     ]
     while sum(widths) > room:
         slack = [width if width > low else 0 for width, low in zip(widths, least, strict=True)]

@@ -20,7 +20,7 @@ from benchmark.metrics.base import Metric
 from leaderboards.verification.local_data import Asked
 from leaderboards.verification.rescoring import Rescored
 
-#: Instances that a page shows, and what their draw hangs on beside the users' ids.
+#: Instances that a page shows, and what their draw depends on beside the users' ids.
 NUMBER, SEED = 50, 0
 #: Items shown of a history (its latest) and of a ranking (its first).
 MOST_ITEMS = 10

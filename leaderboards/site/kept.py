@@ -1,6 +1,6 @@
 """Keeps what verification found of a submission, by the content of its files.
 
-The key is over the submission's bytes and over all that the outcome hangs on besides: our code,
+The key is over the submission's bytes and over all that the outcome depends on besides: our code,
 the versions of libraries, the prepared datasets, the boards and the encoders. Anything that
 changes is another key, so nothing is ever out of date.
 """

@@ -66,13 +66,6 @@ def test_a_listing_has_score_age_and_size(command, store, place) -> None:
     assert days > 2000
 
 
-def test_a_run_is_one_line_however_long_its_name(command, store, monkeypatch) -> None:
-    monkeypatch.setenv("COLUMNS", "60")
-    store("popularity-within-query_search_sim-s_seen_seed0-97d4d0d3")
-    _, out, _ = command("runs", "list")
-    assert len(out.splitlines()) == 2
-
-
 @pytest.mark.parametrize(
     ("option", "value", "near"),
     [

@@ -30,8 +30,7 @@ def runs_list(
     if as_json:
         print_json(rows)
     elif rows:
-        columns = ["run", "score", "instances", "age", "size"]
-        print_rows([_shown(row) for row in rows], columns, whole=columns)
+        print_rows([_shown(row) for row in rows], ["run", "score", "instances", "age", "size"])
         for row in rows:
             if "problem" in row:
                 note(f"{row['id']}: {row['problem']}")
