@@ -5,7 +5,8 @@
 A real step is taken once and what enters every layer is kept; then each layer alone goes forward
 and backward over that several times. "Gflop" are its products, counted. "product" is the rate of a
 plain float32 product of the layer's own largest shape, on this machine; the share is the layer's
-rate of that. "the rest" is the step's time that no layer accounts for.
+rate of that. "the rest" is the step's time that no layer accounts for. Times are of the processor,
+all threads together, so that other work on the machine disturbs them little.
 """
 
 from __future__ import annotations
@@ -163,9 +164,9 @@ def seconds_of(run: Callable[[], Any], repeats: int) -> float:
     run()
     times = []
     for _ in range(repeats):
-        started = time.perf_counter()
+        started = time.process_time()
         run()
-        times.append(time.perf_counter() - started)
+        times.append(time.process_time() - started)
     return min(times)
 
 

@@ -104,7 +104,8 @@ def draw_photo(colour: str, shape: str, pattern: str, rng: np.random.Generator) 
 
 def _packed(rgb: tuple[int, ...]) -> np.uint32:
     """A colour as one number whose bytes in memory are red, green, blue and nothing."""
-    return np.frombuffer(bytes((*rgb, 0)), np.uint32)[0]
+    packed: np.uint32 = np.frombuffer(bytes((*rgb, 0)), np.uint32)[0]
+    return packed
 
 
 def _eroded(product: Pixels) -> Pixels:
