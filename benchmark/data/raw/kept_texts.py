@@ -139,6 +139,7 @@ class _Parts:
         try:
             self._places.append(_Place(self._file.seek(0, io.SEEK_END), len(content)))
             self._file.write(content)
+            self._file.flush()
         except OSError as error:
             raise cannot_write(_folder.get() or Path(tempfile.gettempdir()), error) from error
 

@@ -106,6 +106,7 @@ class Products:
             schema=COLUMNS,
             rewritten=self._quoted,
             objects=self.objects,
+            in_order=True,
         )
 
     def _quoted(self, block: bytes) -> bytes | None:
