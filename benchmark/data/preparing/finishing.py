@@ -60,8 +60,9 @@ def finish(
         for part, (found, copies) in mapped_ahead(looked_at, in_slices(rows, texts)):
             copied.append(copies)
             write(conform(part.with_columns(found), INTERACTION_COLUMNS))
-            target = part.select(pl.when(pl.col("part") != "train").then(found))
-            explanations.append(target.to_series().alias("explanation"))
+            target = part.select(pl.when(pl.col("part") != "train").then(found)).to_series()
+            # Through Python, or what is left out would stay in memory behind what is kept.
+            explanations.append(pl.Series("explanation", target.to_list(), dtype=pl.String))
             progress.advance(len(part))
     there = pl.when(pl.col("review").is_not_null()).then(True).alias("review")
     rows = rows.with_columns(pl.concat(explanations), there)
