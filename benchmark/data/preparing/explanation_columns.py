@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator
+from threading import Lock
 
 import numpy as np
 import polars as pl
@@ -31,7 +32,10 @@ _ODD = rf"[。！？｡{_MARK}]"
 
 
 class Explanations:
-    """Chooses the explanations of reviews about items known by the words ``mentions``."""
+    """Chooses the explanations of reviews about items known by the words ``mentions``.
+
+    Several threads may ask one object.
+    """
 
     def __init__(self, mentions: Iterable[frozenset[str]]) -> None:
         self._known = _Mentions(mentions)
@@ -44,19 +48,21 @@ class Explanations:
         """
         found = [pl.Series("explanation", [], dtype=pl.String)]
         for low in range(0, len(reviews), _REVIEWS):
-            if len(self._pieces) > _PIECES:
-                self._pieces = _Pieces(self._known)
-            found.append(self._some(reviews[low : low + _REVIEWS], items[low : low + _REVIEWS]))
+            pieces = self._pieces
+            if len(pieces) > _PIECES:
+                pieces = self._pieces = _Pieces(self._known)
+            high = low + _REVIEWS
+            found.append(self._some(reviews[low:high], items[low:high], pieces))
         return pl.concat(found)
 
-    def _some(self, reviews: pl.Series, items: Ints) -> pl.Series:
+    def _some(self, reviews: pl.Series, items: Ints, pieces: _Pieces) -> pl.Series:
         chosen: list[str | None] = [None] * len(reviews)
         odd = reviews.str.contains(_ODD).fill_null(False)
         for row in odd.arg_true().to_list():
             chosen[row] = best_sentence(reviews[row], self._known.words_of(items[row]))
         plain = pl.DataFrame({"row": np.arange(len(reviews)), "text": reviews})
         plain = plain.filter(~odd & reviews.is_not_null())
-        for row, sentence in _chosen(plain, items, self._pieces):
+        for row, sentence in _chosen(plain, items, pieces):
             chosen[row] = " ".join(sentence.split())
         return pl.Series("explanation", chosen, dtype=pl.String)
 
@@ -136,6 +142,7 @@ class _Pieces:
         """How many words of items."""
         self._starts = np.zeros(0, dtype=np.int64)
         self._flat = np.zeros(0, dtype=np.int64)
+        self._learning = Lock()
         self._coded = pl.Categorical(pl.Categories.random())
         self._held = pl.Series([], dtype=self._coded)  # codes last as long as a column of them
 
@@ -145,15 +152,16 @@ class _Pieces:
     def codes(self, pieces: pl.Series) -> Ints:
         """Return a code for each of ``pieces``, n texts; new ones become known."""
         codes = pieces.cast(self._coded).to_physical().to_numpy().astype(np.int64)
-        more = max(int(codes.max(initial=-1)) + 1 - len(self), 0)
-        self.words = np.concatenate([self.words, np.full(more, -1)])
-        self.mentions, self._starts = (
-            np.concatenate([column, np.zeros(more, dtype=np.int64)])
-            for column in (self.mentions, self._starts)
-        )
-        new = np.flatnonzero(self.words[codes] < 0)
-        if len(new):
-            self._learn(*np.unique(codes[new], return_index=True), pieces.gather(new))
+        with self._learning:
+            more = max(int(codes.max(initial=-1)) + 1 - len(self), 0)
+            self.words = np.concatenate([self.words, np.full(more, -1)])
+            self.mentions, self._starts = (
+                np.concatenate([column, np.zeros(more, dtype=np.int64)])
+                for column in (self.mentions, self._starts)
+            )
+            new = np.flatnonzero(self.words[codes] < 0)
+            if len(new):
+                self._learn(*np.unique(codes[new], return_index=True), pieces.gather(new))
         return codes
 
     def _learn(self, codes: Ints, first: Ints, pieces: pl.Series) -> None:

@@ -17,10 +17,11 @@ from benchmark.data.preparing.explanations import item_words
 from benchmark.data.preparing.streaming import streamed_parquet
 from benchmark.data.raw.kept_texts import NUMBER, TEXTS, KeptTexts
 from benchmark.data.schema import INTERACTION_COLUMNS
+from benchmark.host.ahead import mapped_ahead
 from benchmark.host.progress import bar
 
-#: Rows held with their texts at a time, more where one user has more.
-_ROWS = 1 << 16
+#: Rows whose texts are held together, more where one user has more; a few such slices at a time.
+_ROWS = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -48,17 +49,20 @@ def finish(
     with bar("explanations", total=len(rows)) as progress, streamed_parquet(path) as write:
         chosen = Explanations(map(item_words, _known_by(items))) if reviewed else None
         codes = pl.Enum(items["item_id"])
-        for part in in_slices(rows, texts):
+
+        def looked_at(part: pl.DataFrame) -> tuple[pl.Series, NDArray[np.bool_]]:
             if chosen is None:
-                found = pl.Series("explanation", [None] * len(part), dtype=pl.String)
-                copied.append(np.zeros(len(part), dtype=bool))
-            else:
-                about = part["item_id"].cast(codes).to_physical().cast(pl.Int64).to_numpy()
-                found = chosen.of(part["review"], about)
-                copied.append(copied_texts(part))
+                none = pl.Series("explanation", [None] * len(part), dtype=pl.String)
+                return none, np.zeros(len(part), dtype=bool)
+            about = part["item_id"].cast(codes).to_physical().cast(pl.Int64).to_numpy()
+            return chosen.of(part["review"], about), copied_texts(part)
+
+        for part, (found, copies) in mapped_ahead(looked_at, in_slices(rows, texts)):
+            copied.append(copies)
             write(conform(part.with_columns(found), INTERACTION_COLUMNS))
-            target = part.select(pl.when(pl.col("part") != "train").then(found))
-            explanations.append(target.to_series().alias("explanation"))
+            target = part.select(pl.when(pl.col("part") != "train").then(found)).to_series()
+            # Through Python, or what is left out would stay in memory behind what is kept.
+            explanations.append(pl.Series("explanation", target.to_list(), dtype=pl.String))
             progress.advance(len(part))
     there = pl.when(pl.col("review").is_not_null()).then(True).alias("review")
     rows = rows.with_columns(pl.concat(explanations), there)

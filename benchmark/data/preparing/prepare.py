@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,11 +98,15 @@ def prepare(
         return _told(existing)
     home.check_writable()
     with _unfinished(target) as folder, temporary_files_in(folder):
+        # One name for all: what came before must not stay in memory.
         found = source.read(raw, source_params, on_error=on_error)
         check_losses(found.notes, allow_loss)
-        cleaned = clean(found, on_error=on_error)
-        check_losses(cleaned.notes, allow_loss)
-        _write(folder, name, source, request, cleaned, split_params)
+        found = clean(found, on_error=on_error)
+        check_losses(found.notes, allow_loss)
+        given = has_given_split(found.interactions)
+        rows, dropped = (keep_split if given else split)(found.interactions, split_params)
+        found = replace(found, interactions=rows, notes={**found.notes, **dropped})
+        _write(folder, name, source, request, found, split_params, given=given)
         _take_name(folder, target, force=force)
     home.send("datasets", name)
     return _told(Dataset(target))
@@ -189,19 +194,20 @@ def _write(
     request: Mapping[str, Any],
     raw: RawDataset,
     params: SplitParams,
+    *,
+    given: bool,
 ) -> None:
+    """Write the dataset of ``raw``, whose interactions are split."""
     hashes: dict[str, str] = {}
 
     def written(path: Path) -> None:
         hashes[path.relative_to(folder).as_posix()] = sha256_file(path)
 
-    given = has_given_split(raw.interactions)
-    rows, dropped = (keep_split if given else split)(raw.interactions, params)
-    notes: dict[str, Any] = {**raw.notes, **dropped}
+    notes: dict[str, Any] = dict(raw.notes)
     images = _write_photos(folder, raw, hashes, notes)
     items = _with_images_and_queries(raw.items, images)
     texts = raw.texts if isinstance(raw, RawReviews) else None
-    finished = finish(rows, texts, items, folder / "interactions.parquet")
+    finished = finish(raw.interactions, texts, items, folder / "interactions.parquet")
     written(folder / "interactions.parquet")
     rows = finished.rows
     catalogue = Catalogue(items, images=folder / "images")

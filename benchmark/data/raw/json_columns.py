@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 
 from benchmark.data.raw.json_lines import collect, objects_of
 from benchmark.data.raw.text_files import LONGEST_LINE, BadLines, blocks, lines_of
+from benchmark.host.ahead import mapped_ahead
 from benchmark.host.progress import bar
 
 #: Bytes of a file that are in memory as text and as columns at a time.
-BLOCK = 1 << 24
+BLOCK = 1 << 23
 #: A block with something else is tried again in so many parts, and read line by line where it has
 #: at most so many lines.
 _PARTS, _FEW = 16, 64
@@ -55,6 +56,8 @@ class JsonColumns:
     ``None`` where it cannot."""
     objects: Objects | None = None
     """Reads lines one by one where they are no JSON (:func:`objects_of`)."""
+    in_order: bool = False
+    """Whether ``columns`` must be asked of lines in their order, as what it says depends on it."""
 
 
 def read_columns(
@@ -69,22 +72,34 @@ def read_columns(
     """Return a file's lines as a frame with the columns ``wanted.schema``, in their order.
 
     ``take`` makes of each piece of this frame what is kept of it.
-    ``bad`` decides about lines that cannot be used. About five times ``block_size`` bytes are
-    held beside the frame. ``label`` names the work while it goes on.
+    ``bad`` decides about lines that cannot be used. Blocks are parsed on all cores, at most five
+    at a time, each with about five times ``block_size`` bytes beside the frame. ``label`` names
+    the work while it goes on.
     """
     frames = [take(pl.DataFrame(schema=dict(wanted.schema)))]
     with bar(label) as progress:
-        for first, block in blocks(path, bad, size=block_size):
-            frames += map(take, _frames(first, block, bad, wanted))
+        read = mapped_ahead(
+            lambda numbered: _columns(numbered[1], wanted), blocks(path, bad, size=block_size)
+        )
+        for (first, block), columns in read:
+            frames += map(take, _frames(first, block, bad, wanted, columns))
             progress.advance(block.count(b"\n"))
     return pl.concat(frames)
 
 
-def _frames(first: int, block: bytes, bad: BadLines, wanted: JsonColumns) -> Iterator[pl.DataFrame]:
-    """The frames of a block that begins with line ``first``."""
+def _columns(block: bytes, wanted: JsonColumns) -> pl.DataFrame | None:
+    """What of a block's columns does not depend on the blocks before."""
+    parsed = _parsed(block, _line_ends(block), wanted)
+    return parsed if parsed is None or wanted.in_order else wanted.columns(parsed)
+
+
+def _frames(
+    first: int, block: bytes, bad: BadLines, wanted: JsonColumns, frame: pl.DataFrame | None
+) -> Iterator[pl.DataFrame]:
+    """The frames of a block that begins with line ``first``; ``frame`` is its :func:`_columns`."""
     ends = _line_ends(block)
-    parsed = _parsed(block, ends, wanted)
-    frame = None if parsed is None else wanted.columns(parsed)
+    if frame is not None and wanted.in_order:
+        frame = wanted.columns(frame)
     if frame is not None:
         bad.read = first + len(ends) - 1
         yield frame.select(pl.col(name).cast(kind) for name, kind in wanted.schema.items())
@@ -96,7 +111,8 @@ def _frames(first: int, block: bytes, bad: BadLines, wanted: JsonColumns) -> Ite
         begin = 0
         for line in range(0, len(ends), step):
             end = int(ends[min(line + step, len(ends)) - 1]) + 1
-            yield from _frames(first + line, block[begin:end], bad, wanted)
+            part = block[begin:end]
+            yield from _frames(first + line, part, bad, wanted, _columns(part, wanted))
             begin = end
 
 
@@ -122,7 +138,9 @@ def _parsed(block: bytes, ends: NDArray[np.int64], wanted: JsonColumns) -> pl.Da
         block.decode()
         table = arrow_json.read_json(
             io.BytesIO(block),
-            read_options=arrow_json.ReadOptions(block_size=max(1 << 20, 2 * longest)),
+            read_options=arrow_json.ReadOptions(
+                use_threads=False, block_size=max(1 << 20, 2 * longest)
+            ),
             parse_options=arrow_json.ParseOptions(
                 explicit_schema=pa.schema(list(wanted.fields.items())),
                 unexpected_field_behavior="ignore",

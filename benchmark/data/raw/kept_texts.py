@@ -25,7 +25,7 @@ Ints = NDArray[np.int64]
 TEXTS = ("review", "summary")
 NUMBER = "text"
 #: Bytes of texts that are held in memory before they go to a file.
-HELD = 1 << 26
+HELD = 1 << 24
 
 _SCHEMA = {name: INTERACTION_COLUMNS[name] for name in TEXTS}
 _AT = "_at"
@@ -126,7 +126,10 @@ class _Parts:
 
     def __init__(self) -> None:
         # Open as long as there are frames to be read: no block of code knows when that ends.
-        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(HELD, dir=_folder.get())  # noqa: SIM115
+        folder = _folder.get()
+        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(  # noqa: SIM115
+            HELD, dir=None if folder is None else str(folder)
+        )
         self._places: list[_Place] = []
 
     def __len__(self) -> int:
@@ -139,6 +142,7 @@ class _Parts:
         try:
             self._places.append(_Place(self._file.seek(0, io.SEEK_END), len(content)))
             self._file.write(content)
+            self._file.flush()
         except OSError as error:
             raise cannot_write(_folder.get() or Path(tempfile.gettempdir()), error) from error
 

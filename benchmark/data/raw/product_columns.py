@@ -106,6 +106,7 @@ class Products:
             schema=COLUMNS,
             rewritten=self._quoted,
             objects=self.objects,
+            in_order=True,
         )
 
     def _quoted(self, block: bytes) -> bytes | None:
@@ -182,7 +183,8 @@ class Products:
         known: dict[str, tuple[float | None, Counter[str]]],
         counts: Counter[str],
     ) -> list[float | None]:
-        key, found = self.fields.price, []
+        key = self.fields.price
+        found: list[float | None] = []
         for said in column.to_list():
             if said is None:
                 found.append(None)
@@ -269,9 +271,8 @@ def _texts(
 def _any_of(column: pl.Expr, kind: pl.DataType, pattern: str) -> pl.Expr:
     """Whether the pattern is found in any text of a column of texts, lists or structs of texts."""
     if isinstance(kind, pl.List):
-        return (
-            column.list.eval(_any_of(pl.element(), kind.inner, pattern)).list.any().fill_null(False)
-        )  # type: ignore[arg-type]
+        found = _any_of(pl.element(), kind.inner, pattern)  # type: ignore[arg-type]
+        return column.list.eval(found).list.any().fill_null(False)
     if isinstance(kind, pl.Struct):
         return pl.any_horizontal(
             _any_of(column.struct.field(each.name), each.dtype, pattern)  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -166,7 +167,7 @@ def _interactions(
             bad,
             wanted,
             label=f"reviews of {files.category}",
-            take=lambda frame, domain=files.category: coded.take(_of_domain(frame, domain, params)),
+            take=partial(_taken, coded=coded, domain=files.category, params=params),
         )
         frames.append(frame.with_columns(pl.lit(files.category, domains).alias("domain")))
         notes |= bad.notes()
@@ -182,10 +183,13 @@ def _interactions(
     return rows.with_columns(pl.col("timestamp") // per_second(collection.unit)), coded.texts
 
 
-def _of_domain(frame: pl.DataFrame, domain: str, params: ReviewParams) -> pl.DataFrame:
-    if params.users == "one":
-        return frame
-    return frame.with_columns(pl.format("{}@{}", "user_id", pl.lit(domain)).alias("user_id"))
+def _taken(
+    frame: pl.DataFrame, *, coded: CodedReviews, domain: str, params: ReviewParams
+) -> pl.DataFrame:
+    if params.users == "per-domain":
+        user = pl.format("{}@{}", "user_id", pl.lit(domain))
+        frame = frame.with_columns(user.alias("user_id"))
+    return coded.take(frame)
 
 
 def _active_in_several(rows: pl.DataFrame) -> int:

@@ -61,7 +61,8 @@ def _hashes(names: pl.Series, seed: int, kind: str) -> NDArray[np.uint64]:
     """A 64-bit hash of every name; each is hashed once."""
     if not isinstance(names.dtype, pl.Enum):
         names = names.cast(pl.Enum(names.unique(maintain_order=True)))
-    known = names.dtype.categories  # type: ignore[attr-defined]
+    assert isinstance(names.dtype, pl.Enum)
+    known = names.dtype.categories
     hashes = np.array([stable_hash("tie", seed, kind, n) for n in known], dtype=np.uint64)
     codes = names.to_physical().to_numpy()
     hashed: NDArray[np.uint64] = hashes[codes]
