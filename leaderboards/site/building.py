@@ -11,7 +11,7 @@ from benchmark.data.opening import ensure_dataset
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.home import Home
 from leaderboards.boards import Board, load_boards
-from leaderboards.site.entries import Collection, collect
+from leaderboards.site.entries import Collection, collect, require_folder
 from leaderboards.site.pages import About, Site
 from leaderboards.site.showcase import Showcase
 from leaderboards.site.standing import rank_entries
@@ -43,6 +43,7 @@ def build_site(
             f"--out {str(out)!r} and --submissions {str(submissions)!r} lie in each other.",
             fix="Choose another --out.",
         )
+    require_folder(submissions)
     check_replaceable(out)  # before the work
     boards = load_boards() if boards is None else boards
     absent = prepare_datasets(boards, home) if prepare else {}
