@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.host.home import Home
+from benchmark.runs.spec import RunSpec
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -226,10 +227,22 @@ def test_questions_that_were_exchanged_are_not_scored(command, place) -> None:
     assert_short(err, "search/test-seen.parquet", "not as it was prepared")
 
 
+@pytest.fixture(scope="module")
+def two_runs(execute, home_with, sim_xs, tmp_path_factory) -> Home:
+    """A home with finished runs of BM25 and of popularity, whom a report compares it with."""
+    home = home_with(tmp_path_factory.mktemp("runs") / "home", sim_xs)
+    for name in ("popularity", "bm25"):
+        execute(RunSpec(name, "search", data="sim-xs"), home)
+    return home
+
+
 @pytest.mark.parametrize("file", ["manifest.json", "scores.json", "per_instance.parquet"])
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"scores": {"HR@5": {}}, "failure_rate": 0}'])
-def test_a_damaged_run_is_named_and_deleting_its_folder_helps(command, file, content) -> None:
-    assert command(*RUN, "popularity")[0] == 0  # whom a report compares it with
+def test_a_damaged_run_is_named_and_deleting_its_folder_helps(
+    command, place, two_runs, file, content
+) -> None:
+    shutil.copytree(two_runs.runs, place / "runs")
+    shutil.copytree(two_runs.fitted, place / "fitted")
     _, out, _ = command(*RUN, "bm25", "--json")
     folder = Path(json.loads(out)["run"])
     (folder / file).write_text(content)

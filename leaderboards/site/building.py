@@ -12,7 +12,7 @@ from benchmark.errors import BenchError, UsageError
 from benchmark.host.home import Home
 from leaderboards.boards import Board, load_boards
 from leaderboards.site.drawing import About
-from leaderboards.site.entries import Collection, collect
+from leaderboards.site.entries import Collection, collect, require_folder
 from leaderboards.site.pages import Site
 from leaderboards.site.showcase import Showcase
 from leaderboards.site.standing import rank_entries
@@ -44,6 +44,7 @@ def build_site(
             f"--out {str(out)!r} and --submissions {str(submissions)!r} lie in each other.",
             fix="Choose another --out.",
         )
+    require_folder(submissions)
     check_replaceable(out)  # before the work
     today = _today()
     boards = load_boards() if boards is None else boards

@@ -209,6 +209,14 @@ def _refused(path: Path, code: str, message: str) -> Found:
     return Found(None, None, (Finding(code, place(path.name), message),), ())
 
 
+def require_folder(folder: Path) -> None:
+    """Raise :class:`UsageError` where there is no such folder of submissions."""
+    if not folder.is_dir():
+        raise UsageError(
+            f"There is no folder {str(folder)!r}.", fix="Give --submissions a folder of them."
+        )
+
+
 def collect(folder: Path, home: Home, boards: Sequence[Board]) -> Collection:
     """Verify every submission of ``folder``: all that lies there, hidden entries aside.
 
@@ -219,10 +227,7 @@ def collect(folder: Path, home: Home, boards: Sequence[Board]) -> Collection:
     Raises :class:`UsageError` when there is no such folder and
     :class:`~benchmark.errors.BenchError` for a broken ``reproduced.toml``.
     """
-    if not folder.is_dir():
-        raise UsageError(
-            f"There is no folder {str(folder)!r}.", fix="Give --submissions a folder of them."
-        )
+    require_folder(folder)
     reproduced = read_reproduced(folder)
     known: dict[str, str] = {}
     answered: dict[tuple[str, str, str], str] = {}

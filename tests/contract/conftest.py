@@ -27,8 +27,8 @@ FAST: dict[str, object] = {
     "validation_users": 40,
 }
 _FAST_P5: dict[str, object] = {
-    "epochs": 1, "width": 32, "depth": 1, "heads": 2, "task_share": 0.3, "beams": 12,
-    "answer_pieces": 12, "validation_users": 20, "pieces": 400,
+    "epochs": 1, "width": 16, "depth": 1, "heads": 2, "task_share": 0.1, "beams": 10,
+    "answer_pieces": 8, "source_pieces": 64, "validation_users": 10, "pieces": 400,
 }  # fmt: skip
 _FAST_COUNTS: dict[str, object] = {"examples": 100, "alternatives": 12, "most_keys": 4}
 #: What single models need beside or instead.
@@ -65,16 +65,16 @@ FAST_OF: dict[str, dict[str, object]] = {
         "image_token_steps": 2,
         "image_token_batch": 4,
         "most_rows": 16,
-        "own_rows": 8,
+        "own_rows": 4,
         "batch_rows": 8,
         "history_items": 3,
         "targets_per_row": 2,
         "words_per_attribute": 4,
         "other_attributes": 1,
-        "validation_users": 8,
-        "validation_others": 8,
-        "choosing_users": 10,
-        "answer_tokens": 12,
+        "validation_users": 4,
+        "validation_others": 4,
+        "choosing_users": 6,
+        "answer_tokens": 8,
     },
 }
 

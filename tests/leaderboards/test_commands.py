@@ -48,7 +48,7 @@ def _answers(page: Path, command, monkeypatch) -> dict[str, str]:
     for line in _commands(page):
         program, *words = shlex.split(line)
         if program == "python":
-            monkeypatch.setattr("sys.argv", [*words[1:-1], "50"])  # mutants, of thousands
+            monkeypatch.setattr("sys.argv", [*words[1:-1], "20"])  # mutants, of thousands
             with pytest.raises(SystemExit) as ended:
                 fuzzing.main()
             assert ended.value.code == 0, line

@@ -105,7 +105,7 @@ def test_in_a_tiny_world_it_agrees_with_weighing_users_of_the_prior(rated: str) 
     chain, chains = Chain(burn=20, draws=40, thin=2), 25
     several = histories[np.repeat(np.arange(4), chains)]
     drawn = with_users(truth, Sampler(truth, chain, prior=TINY).draw(several, range(4 * chains)))
-    many = 200_000
+    many = 120_000
     prior = with_users(truth, tiny_users(many, rng))
     everyone, asked = np.arange(many), 5
     for row in range(4):

@@ -166,7 +166,8 @@ def test_the_command_lists_what_it_refuses(submissions, board, tmp_path, monkeyp
     assert "'mine'" in err
 
 
-def test_folders_inside_each_other_are_refused(tmp_path, data_home):
+def test_folders_inside_each_other_are_refused(tmp_path, data_home, monkeypatch):
+    monkeypatch.setattr(building, "ensure_dataset", None)  # before datasets are prepared
     (tmp_path / "submissions").mkdir()
     for out in (tmp_path, tmp_path / "submissions", tmp_path / "submissions" / "site"):
         with pytest.raises(UsageError, match="lie in each other"):
