@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,6 +49,12 @@ def submit(
         str | None,
         typer.Option("--contact", help="Whom to ask."),
     ] = None,
+    levels: Annotated[
+        int | None,
+        typer.Option(
+            "--levels", min=2, max=128, help="Round pictures to so many levels of each colour."
+        ),
+    ] = None,
     terms_allow: Annotated[
         bool,
         typer.Option("--terms-allow", help="The data's owner lets you share predictions on it."),
@@ -59,8 +66,9 @@ def submit(
     """Pack runs of one model for the leaderboard, and verify the pack."""
     from benchmark.host.home import find_home
     from benchmark.runs.store import find_run
-    from leaderboards.submission.pack import files_of, write_submission
+    from leaderboards.submission.pack import Reduction, files_of, write_submission
     from leaderboards.submission.terms import check_terms
+    from leaderboards.verification.rescoring import scores_of_run
     from leaderboards.verification.verify import verify
 
     place = find_home(home)
@@ -74,7 +82,9 @@ def submit(
         stored = [find_run(run, place) for run in runs]
         if not terms_allow:
             check_terms(stored, place)
-        files = files_of(stored, declaration, description=description)
+        rescored = partial(scores_of_run, home=place)
+        reduction = None if levels is None else Reduction(levels, rescored)
+        files = files_of(stored, declaration, description=description, reduction=reduction)
         write_submission(files, out, force=force)
         result = verify(out, home=place)
     if as_json:

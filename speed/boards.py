@@ -1,15 +1,16 @@
-"""A leaderboard of thousands: made, built twice and opened in a browser, in one run.
+"""A leaderboard of thousands: made, built three times and opened in a browser, in one run.
 
     python speed/boards.py --submissions 2000
 
 Simulates a shop of which 900 shoppers are asked, and makes submissions to its board of search, each
 of a model that finds a share of the targets; every one is scored and packed as `submit` does it.
 All lies in a temporary home. The board is then built as `leaderboard build` does it: once with
-nothing kept, which verifies and re-scores every submission, and once more with what the first build
-kept. Sizes are those of the site's files. Last, Debian's chromium opens the board from the disk,
-again and again, each time without a cache: how long by the clock from the start of the navigation
-to the table sorted once, and to a filter applied after that, the changed table on the screen both
-times. Playwright (`pip install playwright`) drives the browser (`apt-get install chromium`);
+nothing kept, which verifies and re-scores every submission, once more over that site, and once to
+another folder, with what the first build kept, so that all is ranked and drawn again. Sizes are
+those of the site's files. Last, Debian's chromium opens the board from the disk, again and again,
+each time without a cache: how long by the clock from the start of the navigation to the table
+sorted once, and to a filter applied after that, the changed table on the screen both times.
+Playwright (`pip install playwright`) drives the browser (`apt-get install chromium`);
 `--visits 0` goes without.
 
 Files of predictions are the slow part to make, so `--distinct` of them serve all submissions,
@@ -208,8 +209,12 @@ def main() -> None:
         if options.profile:
             profile(submissions, home)
             return
-        for words in ("verified, re-scored, ranked and drawn", "the same, verified before"):
-            print(f"{words} in {build(submissions, out, home, options.submissions)}", flush=True)
+        for words, to in (
+            ("verified, re-scored, ranked and drawn", out),
+            ("nothing new, the site is there", out),
+            ("verified before, ranked and drawn again", out.with_name("another")),
+        ):
+            print(f"{words}: {build(submissions, to, home, options.submissions)}", flush=True)
         print_sizes(out)
         if not options.visits:
             return

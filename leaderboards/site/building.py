@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmark.data.listing import list_datasets
 from benchmark.data.opening import ensure_dataset
 from benchmark.errors import BenchError, UsageError
+from benchmark.host.files import read_json, sha256_file, sha256_json, write_json
 from benchmark.host.home import Home
+from benchmark.models import registered
 from leaderboards.boards import Board, load_boards
-from leaderboards.site.drawing import About
+from leaderboards.site.drawing import TEMPLATES, About
 from leaderboards.site.entries import Collection, collect, require_folder
 from leaderboards.site.pages import Site
 from leaderboards.site.showcase import Showcase
 from leaderboards.site.standing import rank_entries
 from leaderboards.site.table_runs import table_pages
-from leaderboards.site.writing import check_replaceable, write_site
+from leaderboards.site.writing import check_replaceable, sha256_at, sha256_of, write_site
+from leaderboards.verification.surroundings import surroundings
 
 
 def build_site(
@@ -51,12 +57,42 @@ def build_site(
     absent = prepare_datasets(boards, home) if prepare else {}
     found = collect(submissions, home, boards)
     found.absent.update(absent)
+    about = About(built=today, repository=repository)
+    state = _state(found, home, boards, about, with_tables=with_tables)
+    drawn = home.verified / f"{state}.json"  # the hash of the site that follows from all this
+    with suppress(BenchError):
+        if read_json(drawn, fix="") == sha256_at(out):
+            return found
     standings = [rank_entries(board, found.entries) for board in boards]
     tables = table_pages(found.entries, home) if with_tables else []
-    about = About(built=today, repository=repository)
     site = Site(standings, found.entries, tables, about=about, showcase=Showcase(home))
-    write_site(site.files(), out)
+    files = site.files()
+    write_site(files, out)
+    with suppress(BenchError):
+        write_json(drawn, sha256_of(files))
     return found
+
+
+def _state(
+    found: Collection, home: Home, boards: Sequence[Board], about: About, *, with_tables: bool
+) -> str:
+    """The hash of all that the site follows from.
+
+    Datasets count for the tables, and for the photos that pages show.
+    """
+    templates = {path.name: sha256_file(path) for path in sorted(TEMPLATES.iterdir())}
+    return sha256_json(
+        {
+            **surroundings(),
+            "evidence": found.evidence_sha256,
+            "boards": [board.model_dump() for board in boards],
+            "datasets": [[row["name"], row["sha256"]] for row in list_datasets(home)],
+            "models": sorted(registered.entries()),
+            "about": asdict(about),
+            "tables": with_tables,
+            "templates": templates,
+        }
+    )
 
 
 def prepare_datasets(boards: Sequence[Board], home: Home) -> dict[str, str]:

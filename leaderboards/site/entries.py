@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -135,6 +136,8 @@ class Collection:
     entries: list[Entry] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)
+    evidence_sha256: str = ""
+    """Over the names of the accepted and all that verification found of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,8 +234,8 @@ def collect(folder: Path, home: Home, boards: Sequence[Board]) -> Collection:
     reproduced = read_reproduced(folder)
     known: dict[str, str] = {}
     answered: dict[tuple[str, str, str], str] = {}
-    collection = Collection()
-    for name, found in _found(sorted(_submissions(folder)), home, boards):
+    collection, digest = Collection(), hashlib.sha256()
+    for name, found, packed in _found(sorted(_submissions(folder)), home, boards):
         problems, submission, badge = list(found.problems), found.submission, found.badge
         if submission is not None and submission.digest in known:
             message = f"It is the same as {shown(known[submission.digest])}."
@@ -241,6 +244,7 @@ def collect(folder: Path, home: Home, boards: Sequence[Board]) -> Collection:
             collection.refusals.append(Refusal(name, tuple(problems)))
             continue
         known[submission.digest] = name
+        digest.update(f"{name}\n".encode() + hashlib.sha256(packed).digest())
         warnings = [*found.warnings, *_repeated_answers(submission, found, name, answered)]
         if badge == RESCORED and submission.digest in reproduced:
             badge = REPRODUCED
@@ -249,25 +253,35 @@ def collect(folder: Path, home: Home, boards: Sequence[Board]) -> Collection:
             for run in submission.runs
             if run.predictions not in found.refused_runs
         ]
+        digest.update(f"{badge}\n".encode())
         collection.entries.append(Entry(name, submission, badge, tuple(runs), tuple(warnings)))
+    collection.evidence_sha256 = digest.hexdigest()
     return collection
 
 
 def _found(
     paths: Sequence[Path], home: Home, boards: Sequence[Board]
-) -> Iterator[tuple[str, Found]]:
-    """What was found of each of ``paths``, by name, in their order; those of no name first."""
+) -> Iterator[tuple[str, Found, bytes]]:
+    """What was found of each of ``paths``, by name, and the same packed, in their order; those of
+    no name first."""
     for path in paths:
         if not re.fullmatch(_NAME, path.name):
             message = f"{shown(path.name)} is not a name of letters, digits and . _ -"
-            yield path.name, _refused(path, "name", message)
+            yield path.name, _refused(path, "name", message), b""
     named = [path for path in paths if re.fullmatch(_NAME, path.name)]
-    for path, packed in spread(partial(Verifier, home, boards), named):
+    kept = Kept(home, boards)
+    before = {path: kept.get(kept.key(path)) for path in named}
+    new = [path for path in named if before[path] is None]
+    done = spread(partial(Verifier, home, boards), new)
+    for path in named:
+        packed = before.pop(path)
+        if packed is None:
+            _, packed = next(done)
         if packed is None:
             message = "A process that verified it died, of memory perhaps."
-            yield path.name, _refused(path, "verification-failed", message)
+            yield path.name, _refused(path, "verification-failed", message), b""
         else:
-            yield path.name, cast(Found, unpack(packed))
+            yield path.name, cast(Found, unpack(packed)), packed
 
 
 def _repeated_answers(

@@ -8,25 +8,19 @@ changes is another key, so nothing is ever out of date.
 from __future__ import annotations
 
 import hashlib
-import os
-import platform
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 
 from benchmark.data.listing import list_datasets
 from benchmark.errors import BenchError
 from benchmark.host.files import atomic_path, sha256_json
 from benchmark.host.home import Home
-from benchmark.host.provenance import package_versions
-from benchmark.metrics import bertscore, image_judge
 from leaderboards.boards import Board
 from leaderboards.submission import limits
+from leaderboards.verification.surroundings import surroundings
 
-#: Folders of our code, beside each other in a checkout and where it is installed.
-_CODE = ("baselines", "benchmark", "leaderboards")
 _SUFFIX = ".npz"
 
 
@@ -37,12 +31,9 @@ class Kept:
         self._folder = home.verified
         self._surroundings = sha256_json(
             {
-                "code": _code_sha256(),
-                "python": platform.python_version(),
-                "packages": package_versions(),
+                **surroundings(),
                 "datasets": [[row["name"], row["sha256"]] for row in list_datasets(home)],
                 "boards": [board.model_dump() for board in boards],
-                "encoders": [_text_encoder(), os.environ.get(image_judge.VARIABLE)],
             }
         )
 
@@ -71,24 +62,6 @@ class Kept:
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}{_SUFFIX}"
-
-
-def _text_encoder() -> str | None:
-    try:
-        encoder = bertscore.find_encoder()
-    except BenchError as error:
-        return error.message
-    return None if encoder is None else f"{encoder.name} {encoder.folder}"
-
-
-@cache
-def _code_sha256() -> str:
-    root = Path(__file__).resolve().parents[2]
-    digest = hashlib.sha256()
-    for package in _CODE:
-        for path in sorted((root / package).rglob("*.py")):
-            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
 
 
 def _contents(path: Path) -> Iterator[tuple[str, bytes]]:

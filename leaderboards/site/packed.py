@@ -12,6 +12,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,8 @@ def _encoded(value: Any, arrays: dict[str, NDArray[Any]]) -> Any:
         name = f"array{len(arrays)}"
         arrays[name] = _as_array(value) if isinstance(value, bytes) else value
         return {"bytes" if isinstance(value, bytes) else "array": name}
+    if isinstance(value, tuple) and value and all(type(entry) is str for entry in value):
+        return {"texts": value}  # users, items: as JSON has them
     if isinstance(value, (list, tuple)):
         return {type(value).__name__: [_encoded(entry, arrays) for entry in value]}
     if isinstance(value, Mapping):
@@ -93,6 +96,8 @@ def _decoded(document: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
             return arrays[name].tobytes()
         case {"array": name}:
             return arrays[name]
+        case {"texts": entries}:
+            return tuple(entries)
         case {"list": entries}:
             return [_decoded(entry, arrays) for entry in entries]
         case {"tuple": entries}:
@@ -109,6 +114,7 @@ def _decoded(document: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
     raise ValueError("unknown form")
 
 
+@cache
 def _class(of: str, base: type = object) -> Any:
     module, _, name = of.partition(":")
     if not module.startswith(_PACKAGES):

@@ -277,7 +277,8 @@ def _run_command(model: str, run: SubmittedRun) -> str:
 
 def _manifest(run: SubmittedRun) -> list[tuple[str, str]]:
     """What the manifest says of a run besides its scores, in words."""
-    fields = run.model_dump(exclude={"scores"})
+    rare = {"levels"} if run.levels is None else set()
+    fields = run.model_dump(exclude={"scores", *rare})
     return [(key.replace("_", " "), _words(value)) for key, value in fields.items()]
 
 

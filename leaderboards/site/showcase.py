@@ -36,6 +36,7 @@ class Showcase:
         self.files: dict[str, bytes] = {}
         self._home = home
         self._datasets: dict[str, Dataset | None] = {}
+        self._shown: dict[tuple[str, str], ShownItem] = {}
 
     def items(self, dataset_sha256: str, ids: Iterable[str]) -> dict[str, ShownItem]:
         """Return what may be shown of ``ids``: nothing unless the dataset is here and simulated."""
@@ -43,9 +44,14 @@ class Showcase:
         if dataset is None:
             return {}
         catalogue = dataset.catalogue()
-        return {
-            item_id: self._item(dataset, item_id) for item_id in ids if item_id in catalogue.index
-        }
+        found = {}
+        for item_id in ids:
+            if item_id in catalogue.index:
+                key = (dataset_sha256, item_id)
+                if key not in self._shown:  # pages of one dataset show the same items
+                    self._shown[key] = self._item(dataset, item_id)
+                found[item_id] = self._shown[key]
+        return found
 
     def picture(self, png: bytes) -> str:
         """Keep a drawn picture; return where it lies."""

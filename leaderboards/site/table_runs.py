@@ -105,7 +105,7 @@ def _write_run(entry: Entry, entered: EnteredRun, folder: Path) -> None:
     fields = run.model_dump(
         exclude={
             *("predictions", "predictions_sha256", "scores", "failure_rate"),
-            *("file", "tuning", "energy"),
+            *("file", "tuning", "energy", "levels"),
         }
     )
     energy = None if run.energy is None else run.energy.model_dump(exclude_none=True)

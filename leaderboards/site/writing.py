@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -76,6 +77,25 @@ def read_marker(folder: Path) -> set[str] | None:
     if not isinstance(files, list) or not all(isinstance(name, str) for name in files):
         return None
     return set(files)
+
+
+def sha256_of(pages: Mapping[str, str | bytes]) -> str:
+    """Return the hash of all files of a site, by path."""
+    digest = hashlib.sha256()
+    for path in sorted(pages):
+        content = pages[path]
+        raw = content.encode() if isinstance(content, str) else content
+        digest.update(f"{path}\n{hashlib.sha256(raw).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def sha256_at(folder: Path) -> str | None:
+    """Return :func:`sha256_of` the site in ``folder``; ``None`` when it is none, or not whole."""
+    listed = read_marker(folder)
+    try:
+        return None if listed is None else sha256_of({n: (folder / n).read_bytes() for n in listed})
+    except (OSError, ValueError):
+        return None
 
 
 def _marker(pages: Mapping[str, str | bytes]) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import BenchError
+from benchmark.tasks import TASKS
 from leaderboards.submission import limits, tables
 from leaderboards.submission.cage import RESULT
 from leaderboards.submission.findings import Refused
@@ -42,11 +43,12 @@ def serve() -> None:
 
 def warm_up() -> None:
     """Have libraries load what they load when they are first used: once, not in every child."""
-    table = tables.schema_for("search").empty_table()
-    content = tables.encode(table)
-    tables.decode(content, "search", ".", limits.Budget())
-    tables.is_plain(content, table)
-    tables.rows_sha256(table)
+    for task in TASKS:
+        table = tables.schema_for(task).empty_table()
+        content = tables.encode(table)
+        tables.decode(content, task, ".", limits.Budget())
+        tables.is_plain(content, table)
+        tables.rows_sha256(table)
 
 
 def _work(request: dict[str, Any]) -> None:

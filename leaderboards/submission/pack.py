@@ -7,8 +7,9 @@ import os
 import re
 import shutil
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -18,7 +19,8 @@ import pyarrow.parquet as pq
 from benchmark.errors import BenchError, UsageError, in_one_line
 from benchmark.runs.manifest import Manifest, excerpt
 from benchmark.runs.store import PREDICTIONS, StoredRun, is_tuned
-from leaderboards.submission import limits, tables
+from benchmark.stats import Score
+from leaderboards.submission import levels, limits, tables
 from leaderboards.submission.schema import (
     FORMAT,
     MANIFEST,
@@ -40,26 +42,43 @@ _TAKEN = tuple(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """How many ``levels`` of each colour pictures keep, and who scores a run's reduced ones."""
+
+    levels: int
+    rescored: Callable[[StoredRun, pa.Table], Mapping[str, Score]]
+
+
 def files_of(
     runs: Sequence[StoredRun],
     declaration: Mapping[str, str | None],
     *,
     description: str | None = None,
+    reduction: Reduction | None = None,
 ) -> dict[str, bytes]:
     """Pack ``runs``: name -> content of every file of the submission.
 
-    ``declaration`` has the fields of :class:`leaderboards.submission.schema.Declaration`. Raises
-    :class:`UsageError` for runs that do not belong together or a declaration that would be
-    refused, :class:`BenchError` for a damaged run.
+    ``declaration`` has the fields of :class:`leaderboards.submission.schema.Declaration`. Pictures
+    are reduced by ``reduction``, and the run's claims are then what the reduced ones score. Raises
+    :class:`UsageError` for runs that do not belong together, a declaration that would be
+    refused or a reduction of no pictures, :class:`BenchError` for a damaged run.
     """
     _check_together(runs)
     files: dict[str, bytes] = {}
     entries = []
     for run in runs:
         name = _file_name(run, files)
-        table = _predictions(run)
+        table, scores, kept = _predictions(run), run.scores, None
+        if reduction is not None and levels.has_pictures(table):
+            kept = reduction.levels
+            table = levels.with_levels(table, kept)
+            scores = {m: asdict(score) for m, score in reduction.rescored(run, table).items()}
         files[name] = tables.encode(table)
-        entries.append(_entry(run, name, tables.rows_sha256(table)))
+        entry = _entry(run, name, tables.rows_sha256(table), scores)
+        entries.append(entry if kept is None else {**entry, "levels": kept})
+    if reduction is not None and not any("levels" in entry for entry in entries):
+        raise UsageError("No run answers by pictures.", fix="Leave out --levels.")
     first = runs[0].manifest
     manifest: dict[str, Any] = {
         "format": FORMAT,
@@ -161,7 +180,9 @@ def _predictions(run: StoredRun) -> pa.Table:
         ) from error
 
 
-def _entry(run: StoredRun, name: str, rows_sha256: str) -> dict[str, Any]:
+def _entry(
+    run: StoredRun, name: str, rows_sha256: str, scores: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
     keys = ("value", "low", "high", "n", "users")
     chosen: Mapping[str, Any] = run.manifest["tuning"] if is_tuned(run) else {}
     tuning = {key: chosen[key] for key in Tuning.model_fields if chosen}
@@ -172,7 +193,7 @@ def _entry(run: StoredRun, name: str, rows_sha256: str) -> dict[str, Any]:
         **({"tuning": tuning} if tuning else {}),
         **({"file": dict(run.manifest["file"])} if "file" in run.manifest else {}),
         **({"energy": dict(run.manifest["energy"])} if "energy" in run.manifest else {}),
-        "scores": {m: {k: score[k] for k in keys} for m, score in run.scores.items()},
+        "scores": {m: {k: score[k] for k in keys} for m, score in scores.items()},
         "failure_rate": run.failure_rate,
     }
 

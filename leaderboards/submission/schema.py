@@ -281,6 +281,9 @@ class SubmittedRun(_Strict):
     scores: dict[MetricName, ClaimedScore] = Field(min_length=1, max_length=64)
     failure_rate: float = Field(ge=0, le=1)
     parameters: Parameters | None
+    levels: int | None = Field(None, ge=2, le=128)
+    """Of each colour, where the submitter rounded pictures
+    (:mod:`leaderboards.submission.levels`)."""
     attachments: list[Line] = Field(max_length=16)
     """Files of the dataset that are not for ordinary models (the oracle's)."""
     fit_seconds: Seconds

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -130,6 +131,7 @@ def _check_footer(file: pq.ParquetFile, task: str, where: str, budget: Budget) -
         raise Refused("parquet-schema", where, message)
 
 
+@cache
 def _stored(task: str) -> pa.Schema:
     """The columns as a Parquet file names their types."""
     with pq.ParquetFile(pa.BufferReader(encode(schema_for(task).empty_table()))) as file:

@@ -27,6 +27,7 @@ from benchmark.runs.predictions import SHARD, as_row
 from benchmark.stats import Difference, paired_difference
 from benchmark.tasks import TASKS
 from benchmark.vision import png
+from leaderboards.submission import levels
 from leaderboards.submission.findings import Finding, place, shown
 from leaderboards.submission.schema import SubmittedRun
 from leaderboards.verification import rescoring
@@ -72,6 +73,10 @@ def rerun(
     fitted = fit_or_load(built, asked.dataset, run.seed, home)
     rows = sample(len(asked.instances), seed)
     answers = _answers(run, asked, fitted.model, built.label, rows)
+    if run.levels is not None:  # the submission's pictures are reduced ones
+        for answer in answers:
+            if answer.get("png") is not None:
+                answer["png"] = levels.picture(answer["png"], run.levels)
     same = sum(
         _same(ours, theirs)
         for ours, theirs in zip(answers, table.take(rows).to_pylist(), strict=True)

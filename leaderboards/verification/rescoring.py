@@ -18,10 +18,14 @@ import pyarrow as pa
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.instances.lazily import FrozenInstances
+from benchmark.data.opening import open_dataset
+from benchmark.errors import BenchError
+from benchmark.host.home import Home
 from benchmark.metrics import gates, possible_metrics
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.metrics.families import BERTSCORE, KMMD, family_of, is_variant
 from benchmark.runs.scoring import score_predictions
+from benchmark.runs.store import StoredRun
 from benchmark.stats import Score, summarise
 from benchmark.tasks import TASKS, Task
 from leaderboards.submission import tables
@@ -76,6 +80,24 @@ def rescore(table: pa.Table, task: Task, instances: FrozenInstances, dataset: Da
         tables.fingerprint(table, task.name),
         table,
     )
+
+
+def scores_of_run(run: StoredRun, table: pa.Table, home: Home) -> Mapping[str, Score]:
+    """Return what the answers in ``table`` score where ``run`` was asked.
+
+    Raises :class:`BenchError` where its dataset is not in ``home`` as it was.
+    """
+    asked = run.manifest
+    dataset = open_dataset(asked["data"], home)
+    instances = dataset.instances(asked["task"], cohort=asked["cohort"], perturb=asked["perturb"])
+    if instances.sha256 != asked["instances_sha256"]:
+        raise BenchError(
+            f"{asked['data']!r} asks other instances than {run.folder.name} answers.",
+            fix="Run it again with --force.",
+        )
+    rows = {instance_id: row for row, instance_id in enumerate(table["instance_id"].to_pylist())}
+    ordered = table.take([rows[instance_id] for instance_id in instances.ids])
+    return rescore(ordered, TASKS.get(asked["task"]), instances, dataset).scores
 
 
 def primary_of(task: str, rescored: Rescored) -> Metric:

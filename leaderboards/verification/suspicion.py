@@ -6,15 +6,18 @@ All are warnings: a maintainer looks, and ``verify --strict`` refuses.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmark.errors import BenchError
+from benchmark.host.files import locked, read_json, sha256_json, write_json
 from benchmark.host.home import Home
 from benchmark.metrics.families import family_of
 from benchmark.models.building import configure
@@ -29,12 +32,15 @@ from leaderboards.submission.schema import SubmittedRun
 from leaderboards.verification import rescoring
 from leaderboards.verification.local_data import Asked
 from leaderboards.verification.rescoring import Rescored
+from leaderboards.verification.surroundings import surroundings
 
 #: Knows the process behind simulated data and its users; nobody else can be as good.
 CEILING = "oracle"
 #: Listed models whose answers are known beside the trivial ones.
 _ALSO_QUICK = ("bm25", CEILING)
 MOST_INSTANCES = 20_000
+#: Of the file in which the home keeps what they answer.
+SUFFIX = ".json"
 
 
 def perfection(run: SubmittedRun, rescored: Rescored, where: str) -> Iterator[Finding]:
@@ -78,13 +84,14 @@ def known_answers(model: str, label: str | None, where: str) -> Iterator[Finding
 class Catalogue:
     """What listed models answer and reach, each computed when it is first asked for.
 
-    One serves many submissions: what it found is kept by the instances' hash.
+    One serves many submissions: what it found is kept by the instances' hash, and in the home, so
+    that no other process computes it again.
     """
 
     def __init__(self, home: Home) -> None:
         self._home = home
         self._ceilings: dict[str, Mapping[str, Score]] = {}
-        self._labels: dict[str, dict[str, str]] = {}
+        self._labels: dict[str, Mapping[str, str]] = {}
 
     @cached_property
     def listed(self) -> Mapping[str, ModelEntry]:
@@ -98,9 +105,8 @@ class Catalogue:
             return None
         key = asked.instances.sha256
         if key not in self._ceilings:
-            table = self._answers(CEILING, task, asked)
-            found = rescoring.rescore(table, TASKS.get(task), asked.instances, asked.dataset)
-            self._ceilings[key] = found.scores
+            found = self._kept([CEILING], task, asked, self._ceiling)
+            self._ceilings[key] = {name: Score(**score) for name, score in found.items()}
         return self._ceilings[key]
 
     def label_of(self, fingerprint: str, task: str, asked: Asked) -> str | None:
@@ -112,13 +118,48 @@ class Catalogue:
             return None
         key = asked.instances.sha256
         if key not in self._labels:
-            found: dict[str, str] = {}
-            for label in self._quick(task):
-                with suppress(BenchError):  # this data lacks what the model looks at
-                    answers = self._answers(label, task, asked)
-                    found.setdefault(tables.fingerprint(answers, task), label)
-            self._labels[key] = found
+            labels = list(self._quick(task))
+            self._labels[key] = self._kept(labels, task, asked, self._fingerprints)
         return self._labels[key].get(fingerprint)
+
+    def _kept(
+        self,
+        labels: list[str],
+        task: str,
+        asked: Asked,
+        find: Callable[[list[str], str, Asked], dict[str, Any]],
+    ) -> dict[str, Any]:
+        """What ``find`` returns, from the home where it was found before.
+
+        A process waits for another that finds it. A home that cannot be written to keeps nothing.
+        """
+        what = [find.__name__, labels, task, asked.dataset.sha256, asked.instances.sha256]
+        folder, key = self._home.verified, sha256_json([what, surroundings()])
+        file = folder / f"{key}{SUFFIX}"
+        if (found := _read(file)) is not None:
+            return found
+        with ExitStack() as stack:
+            with suppress(BenchError):
+                lock = folder / f".{asked.instances.sha256[:16]}.lock"
+                stack.enter_context(locked(lock, f"asking listed models for {task}"))
+            if (found := _read(file)) is None:
+                found = find(labels, task, asked)
+                with suppress(BenchError):
+                    write_json(file, found)
+        return found
+
+    def _ceiling(self, labels: list[str], task: str, asked: Asked) -> dict[str, Any]:
+        table = self._answers(labels[0], task, asked)
+        found = rescoring.rescore(table, TASKS.get(task), asked.instances, asked.dataset)
+        return {name: asdict(score) for name, score in found.scores.items()}
+
+    def _fingerprints(self, labels: list[str], task: str, asked: Asked) -> dict[str, Any]:
+        found: dict[str, str] = {}
+        for label in labels:
+            with suppress(BenchError):  # this data lacks what the model looks at
+                answers = self._answers(label, task, asked)
+                found.setdefault(tables.fingerprint(answers, task), label)
+        return found
 
     def _answers(self, label: str, task: str, asked: Asked) -> pa.Table:
         """What the model answers here with seed 0, in the instances' order."""
@@ -144,3 +185,12 @@ class Catalogue:
             if quick and task in entry.tasks and entry.why_not() is None:
                 yield entry.name
                 yield from (f"{entry.name}:{variant}" for variant in entry.variants)
+
+
+def _read(file: Path) -> dict[str, Any] | None:
+    """What was kept in ``file``; ``None`` where nothing was, or it can no longer be read."""
+    try:
+        found = read_json(file, fix="")
+    except BenchError:
+        return None
+    return found if isinstance(found, dict) else None

@@ -19,6 +19,7 @@ from benchmark.errors import BenchError
 from benchmark.host.home import Home
 from benchmark.tasks import TASKS
 from leaderboards.boards import Board, boards_of, load_boards
+from leaderboards.submission import levels as levels_of_colour
 from leaderboards.submission import limits, opening
 from leaderboards.submission.findings import Finding, Refused, place, shown
 from leaderboards.submission.limits import Budget
@@ -273,6 +274,10 @@ class _Run:
         ):
             sound = False
             yield finding
+        if sound:  # pictures can be decoded
+            for finding in levels_of_colour.problems(table, run.levels, place(run.predictions)):
+                sound = False
+                yield finding
         if sound and asked is not None:
             yield from self._scores(table, asked, result)
 

@@ -73,7 +73,7 @@ def _tree(folder):
 
 
 def test_only_sound_submissions_get_on_and_all_is_repeatable(
-    submissions, data_home, board, tmp_path
+    submissions, data_home, board, tmp_path, monkeypatch
 ):
     folder, digest = submissions
     out = tmp_path / "site"
@@ -104,6 +104,14 @@ def test_only_sound_submissions_get_on_and_all_is_repeatable(
     again = build_site(folder, out, home=data_home, boards=[board], with_tables=False)
     assert [entry.badge for entry in again.entries] == ["reproduced"]
     (folder / FILE).unlink()
+    build_site(folder, out, home=data_home, boards=[board], with_tables=False)
+    assert _tree(out) == first
+
+    with monkeypatch.context() as patch:
+        patch.setattr(building, "Site", None)  # nothing is drawn where nothing changed
+        build_site(folder, out, home=data_home, boards=[board], with_tables=False)
+    assert _tree(out) == first
+    (out / "index.html").write_text("edited")
     build_site(folder, out, home=data_home, boards=[board], with_tables=False)
     assert _tree(out) == first
 
