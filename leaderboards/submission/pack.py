@@ -69,14 +69,15 @@ def files_of(
     entries = []
     for run in runs:
         name = _file_name(run, files)
-        table, scores, kept = _predictions(run), run.scores, None
+        table = _predictions(run)
+        scores: Mapping[str, Mapping[str, Any]] = run.scores
+        kept: dict[str, int] = {}
         if reduction is not None and levels.has_pictures(table):
-            kept = reduction.levels
-            table = levels.with_levels(table, kept)
+            kept = {"levels": reduction.levels}
+            table = levels.with_levels(table, reduction.levels)
             scores = {m: asdict(score) for m, score in reduction.rescored(run, table).items()}
         files[name] = tables.encode(table)
-        entry = _entry(run, name, tables.rows_sha256(table), scores)
-        entries.append(entry if kept is None else {**entry, "levels": kept})
+        entries.append({**_entry(run, name, tables.rows_sha256(table), scores), **kept})
     if reduction is not None and not any("levels" in entry for entry in entries):
         raise UsageError("No run answers by pictures.", fix="Leave out --levels.")
     first = runs[0].manifest
