@@ -19,9 +19,12 @@ from typing import Any
 import psutil
 import pytest
 
+from benchmark.errors import BenchError
 from benchmark.host.home import Home, find_home
+from benchmark.runs import performing
 from benchmark.runs.performing import divide, perform
 from benchmark.runs.resources import parse_resources, resources_of
+from benchmark.runs.runner import execute
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import PER_INSTANCE, PREDICTIONS, SCORES, stored_runs
 from benchmark.runs.work import Outcome, Work
@@ -64,12 +67,19 @@ def performed(work: Work) -> list[Outcome]:
     return [Outcome.from_json(line) for line in results.getvalue().splitlines()]
 
 
-def test_a_run_that_fails_leaves_the_others_of_its_fit(sim_xs, run_home) -> None:
-    specs = [RANDOM, replace(RANDOM, cohort="no-such"), replace(RANDOM, task="recommendation")]
+def test_a_run_that_fails_leaves_the_others_of_its_fit(sim_xs, run_home, monkeypatch) -> None:
+    specs = [RANDOM, replace(RANDOM, limit=3), replace(RANDOM, task="recommendation")]
     ((work, _),), refused = divide(specs, {"sim-xs": sim_xs}, run_home, force=False)
     assert not refused
+
+    def failing(spec, *args, **kwargs):
+        if spec.limit == 3:
+            raise BenchError("The disk is full.", fix="Make room.")
+        return execute(spec, *args, **kwargs)
+
+    monkeypatch.setattr(performing, "execute", failing)
     first, second, third = performed(work)
-    assert "no-such" in str(second.problem)
+    assert "The disk is full." in str(second.problem)
     assert [run.folder.name for run in stored_runs(run_home)] == sorted([first.run, third.run])
 
 

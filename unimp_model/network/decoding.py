@@ -122,7 +122,7 @@ class Reader:
         return out
 
     @torch.inference_mode()
-    def item_vectors(self, tokens: Sequence[int], first_item: int) -> NDArray[np.float32]:
+    def item_vectors(self, tokens: Sequence[int], first_item: int) -> NDArray[np.float64]:
         """Return directions (len(tokens), d) in which like items are alike, of length 1.
 
         They are the rows by which items are read, as shown, less the catalogue's mean row;
@@ -131,11 +131,12 @@ class Reader:
         self._add_variants()
         first = len(self.tables.input) - len(self.network.items.output_delta)
         first -= len(self.tables.shown)
-        items = self.tables.input[first:].float()
+        items = self.tables.input[first:].double().cpu().numpy()
         mean = items[: len(items) - len(self.tables.shown)].mean(0)
-        numbers = torch.as_tensor(tokens, device=items.device) - first_item
-        rows = torch.nn.functional.normalize(items[numbers] - mean, dim=-1)
-        return rows.cpu().numpy()
+        rows = items[np.asarray(tokens, np.int64) - first_item] - mean
+        lengths = np.sqrt(np.square(rows).sum(1, keepdims=True))
+        found: NDArray[np.float64] = rows / np.maximum(lengths, 1e-12)
+        return found
 
     @torch.inference_mode()
     def choices(

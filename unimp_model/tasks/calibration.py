@@ -51,7 +51,9 @@ class Calibration:
     def __call__(self, evidence: Evidence, levels: Sequence[float]) -> NDArray[np.float64]:
         """Return ratings (n,) within the scale from its lowest to its highest level."""
         parts = _parts(evidence, levels, self.temperature, self.centres)
-        values = parts @ np.array(self.weights) + self.offset
+        values = np.full(len(parts), self.offset)
+        for weight, part in zip(self.weights, parts.T, strict=True):
+            values += weight * part  # a matrix product's last digits depend on how many rows it has
         within: NDArray[np.float64] = values.clip(levels[0], levels[-1])
         return within
 

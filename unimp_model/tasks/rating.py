@@ -18,6 +18,7 @@ from benchmark.host.progress import bar
 from benchmark.instances import Example, History, Item, PreferenceInstance
 from benchmark.model import TrainingView
 from benchmark.predictions import Prediction, Rating
+from benchmark.rounding import rounded
 from unimp_model.network.decoding import Reader
 from unimp_model.sequence.template import Branch, Row, Template
 from unimp_model.tasks.answerer import Answerer, Chosen
@@ -131,7 +132,8 @@ class PreferenceTask(UniMPTask[PreferenceInstance]):
             if asked is None or not shown:
                 found.append((np.nan, 0.0, level))
                 continue
-            cosines = vectors[[place[token] for token, _ in shown]] @ vectors[place[asked]]
+            like = vectors[[place[token] for token, _ in shown]] * vectors[place[asked]]
+            cosines = rounded(like.sum(1), computed_in=np.float32)
             votes = sum(
                 max(float(cosine), 0.0) * (rating - level)
                 for cosine, (_, rating) in zip(cosines, shown, strict=True)

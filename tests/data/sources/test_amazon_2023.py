@@ -7,10 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from PIL import Image
 
 from benchmark.data.preparing.prepare import prepare
+from benchmark.data.raw.kept_texts import NUMBER
 from benchmark.data.sources.amazon_2023 import Amazon2023Params, files, read
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.home import Home
@@ -85,6 +87,13 @@ def parsed(raw: Path, *, on_error: Any = "raise", **settings: Any) -> Any:
     return read(raw, Amazon2023Params.model_validate(settings), on_error=on_error)
 
 
+def with_texts(data: Any) -> pl.DataFrame:
+    """The interactions with their reviews and summaries in place of numbers."""
+    rows = data.interactions
+    texts = data.texts.of(rows[NUMBER].to_numpy())
+    return rows.drop("review", NUMBER).hstack(texts)
+
+
 def append(path: Path, *entries: dict[str, Any] | bytes) -> None:
     with open(path, "ab") as stream:
         for entry in entries:
@@ -110,7 +119,7 @@ def test_every_field_of_an_item_has_its_column(raw) -> None:
 
 
 def test_a_review_joins_its_item_by_parent_asin_and_keeps_seconds(raw) -> None:
-    first = parsed(raw).interactions.row(0, named=True)
+    first = with_texts(parsed(raw)).row(0, named=True)
     assert first == {
         "user_id": "u0",
         "item_id": "i0",
@@ -280,7 +289,7 @@ def test_a_review_of_the_same_user_item_and_time_is_left_out_the_first_stays(raw
     append(raw / "Mugs.jsonl", review("u0", "i0", 0.001, text="A millisecond later."))
     data = parsed(raw)
     assert data.notes == {"reviews left out: user, item and time of an earlier one": 1}
-    texts = data.interactions.filter(user_id="u0", item_id="i0")["review"].to_list()
+    texts = with_texts(data).filter(user_id="u0", item_id="i0")["review"].to_list()
     assert texts == ["I like this i0 mug.", "A millisecond later."]
 
 

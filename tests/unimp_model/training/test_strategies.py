@@ -18,6 +18,7 @@ from unimp_model.network.model import last_layer, trainable_parameters
 from unimp_model.sequence.tokens import train_tokenizer
 from unimp_model.tasks.answerer import Answerer, Chosen
 from unimp_model.tasks.base import Score
+from unimp_model.tasks.calibration import Calibration
 from unimp_model.training.trainer import joint_score, tempered
 from unimp_model.training.validation import Validation
 
@@ -256,12 +257,14 @@ def test_validation_chooses_how_selections_and_ratings_are_read(fitted):
     chosen = fitted.chosen
     assert chosen.taken >= 1
     assert 0.3 <= chosen.selection_temperature <= 3.0
-    assert 0.5 <= chosen.rating_slope <= 2.0
-    assert 0.1 <= chosen.temperature <= 2.0
+    assert 0.0 <= chosen.selection_power <= 3.0
+    assert chosen.rating != Calibration()
+    assert 0.1 <= chosen.rating.temperature <= 2.0
 
 
-def _rated(model, asked, **chosen) -> list[float]:
-    answerer = Answerer(model.parts, {}, model.config, chosen=Chosen(**chosen))
+def _rated(model, asked, **rating) -> list[float]:
+    chosen = Chosen(rating=Calibration(**rating))
+    answerer = Answerer(model.parts, {}, model.config, chosen=chosen)
     return [r.value for r in unimp_tasks.TASKS["preference"].predict(answerer, asked)]
 
 
@@ -269,8 +272,10 @@ def test_the_calibration_of_ratings_is_used(joint, sim_xs):
     asked: list[PreferenceInstance] = list(sim_xs.instances("preference", limit=4))
     cold, warm = (_rated(joint, asked, temperature=t) for t in (0.1, 2.0))
     assert cold != warm
-    flatter = _rated(joint, asked, temperature=2.0, rating_slope=0.5, rating_offset=1.25)
+    flatter = _rated(joint, asked, temperature=2.0, weights=(0.5, 0.0, 0.0, 0.0), offset=1.25)
     assert flatter == pytest.approx([0.5 * value + 1.25 for value in warm])
+    liked = _rated(joint, asked, weights=(0.0, 1.0, 0.0, 0.0), offset=3.0)
+    assert len(set(liked)) > 1  # how like the shown items the asked one is differs
 
 
 SHARES = {"search": 1.0, "preference": 0.5, "explanation": 0.2}
