@@ -30,6 +30,7 @@ from baselines.multimodal.encoders import (
 from benchmark.data.catalogue import own_words
 from benchmark.errors import BenchError
 from benchmark.host.files import atomic_path, locked, sha256_file, sha256_json
+from benchmark.host.mapped import mapped_array
 from benchmark.instances import Item
 from benchmark.model import TrainingView
 from benchmark.vision.encoder_names import chosen_encoder, parts_of
@@ -100,7 +101,7 @@ def image_features(data: TrainingView, encoder: str, *, steps: int) -> Features:
     encoder is loaded.
     """
     files = {Path(item.image).name: item.image for item in data.catalogue if item.image is not None}
-    names = [photo_name(item) for item in data.catalogue]
+    names = [item.photo_name for item in data.catalogue]
     if not files:
         return _features(np.zeros((1, 1), np.float16), [], names)
     contents = [f"{name} {sha256_file(Path(path))}" for name, path in files.items()]
@@ -164,17 +165,12 @@ def _without_words(text: str, share: float) -> str:
     return " ".join(kept or parts[:1]) or text
 
 
-def photo_name(item: Item) -> str | None:
-    """Return the file name of an item's photo, which is what a photo is known by."""
-    return None if item.image is None else Path(item.image).name
-
-
 def photo_row(item: Item, rows: Mapping[str, int], system: str) -> int:
     """Return the row of the photo that an item shows, 0 for none.
 
     Raises :class:`BenchError` for a photo that ``rows`` of the fitted ``system`` do not know.
     """
-    name = photo_name(item)
+    name = item.photo_name
     if name is None:
         return 0
     if name not in rows:
@@ -212,8 +208,7 @@ def _table(file: Path, keys: list[str], encode: Encode) -> NDArray[np.float16]:
         if not file.is_file():
             with atomic_path(file) as temporary:
                 _write(temporary, keys, encode)
-    table: NDArray[np.float16] = np.load(file, mmap_mode="r", allow_pickle=False)
-    return table
+    return mapped_array(file, rows=len(keys) + 1)
 
 
 def _write(file: Path, keys: list[str], encode: Encode) -> None:
