@@ -35,6 +35,7 @@ from benchmark.instances import Item
 from benchmark.model import TrainingView
 from benchmark.vision.encoder_names import chosen_encoder, parts_of
 from benchmark.vision.photo_table import join_vectors
+from benchmark.vision.photos import photo_files
 
 #: Photos or texts encoded, and rows averaged, at once.
 _BLOCK = 4096
@@ -100,17 +101,17 @@ def image_features(data: TrainingView, encoder: str, *, steps: int) -> Features:
     the own one. On a dataset without photos every item has the zero vector, of width 1, and no
     encoder is loaded.
     """
-    files = {Path(item.image).name: item.image for item in data.catalogue if item.image is not None}
+    files = photo_files(data.catalogue)
     names = [item.photo_name for item in data.catalogue]
     if not files:
         return _features(np.zeros((1, 1), np.float16), [], names)
-    contents = [f"{name} {sha256_file(Path(path))}" for name, path in files.items()]
+    contents = [f"{name} {sha256_file(path)}" for name, path in files.items()]
     parts, hashes = [], []
     for part in parts_of(chosen_encoder(encoder, data)):
         frozen = image_encoder(part, data, steps=steps)
 
         def encode(some: Sequence[str], frozen: PhotoEncoder = frozen) -> NDArray[np.floating]:
-            return frozen.photos([Path(files[name]) for name in some])
+            return frozen.photos([files[name] for name in some])
 
         hashes.append(frozen.sha256())
         file = _file(data.features_folder, "photos", hashes[-1], contents)

@@ -34,7 +34,7 @@ from benchmark.vision.efficientnet import lite_encoder
 from benchmark.vision.encoder_names import LITE0, OWN, chosen_encoder, parts_of
 from benchmark.vision.patches import check_gives_patches, patch_tokens
 from benchmark.vision.photo_table import pool_to_grid
-from benchmark.vision.photos import load_photo, normalise
+from benchmark.vision.photos import load_photo, normalise, photo_files
 from benchmark.vision.stored_arrays import stored_arrays
 
 #: Photos encoded at once, always as many: then the bits do not depend on company.
@@ -118,7 +118,7 @@ def photo_regions(data: TrainingView, encoder: str, *, grid: int, steps: int) ->
     the own encoder. An encoder that is joined of several (``own+efficientnet-lite0``) puts their
     features side by side. Without photos there is one region of width 1, and no encoder is loaded.
     """
-    files = {Path(item.image).name: Path(item.image) for item in data.catalogue if item.image}
+    files = photo_files(data.catalogue)
     if not files:
         return Regions((np.zeros((1, 1, 1), np.float16),), (1.0,), 1, ())
     names = parts_of(chosen_encoder(encoder, data))

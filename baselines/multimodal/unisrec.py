@@ -371,4 +371,5 @@ class UniSRec(CausalModel):
 def _tokens_in(batch: Batch, *columns: str) -> Tensor:
     """The distinct tokens (r,) in columns of a batch, that of padding among them."""
     found = [batch[column].flatten() for column in columns]
-    return torch.cat([found[0].new_zeros(1), *found]).unique()
+    distinct: Tensor = torch.unique(torch.cat([found[0].new_zeros(1), *found]))
+    return distinct
