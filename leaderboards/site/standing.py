@@ -25,8 +25,9 @@ from benchmark.metrics.base import Metric
 from benchmark.metrics.families import family_of, is_variant
 from benchmark.stats import FEWEST_USERS, RankInterval, Score, ranks_of, summarise
 from leaderboards.boards import Board
-from leaderboards.site.entries import REPORTED, EnteredRun, Entry
+from leaderboards.site.entries import EnteredRun, Entry
 from leaderboards.submission.schema import SubmittedRun
+from leaderboards.verification.verify import REPORTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,9 @@ class Row:
     """A submission on a board. ``rank`` and ``group`` are ``None`` where it is not ranked.
 
     ``values`` has the other metrics, ``fit_seconds`` and ``predict_seconds`` are means over
-    ``seeds``, ``parameters`` (trainable, total) is ``None`` where the model counts none, and
-    ``energy_wh``, of fit and predictions, where not every run measured it.
+    ``seeds`` and ``peak_memory_mib`` is the largest. ``parameters`` (trainable, total) is ``None``
+    where the model counts none, and ``energy_wh``, of fit and predictions, where not every run
+    measured it.
     """
 
     entry: Entry
@@ -46,6 +48,7 @@ class Row:
     group: int | None
     fit_seconds: float
     predict_seconds: float
+    peak_memory_mib: float
     energy_wh: float | None
     parameters: tuple[int, int] | None
     seeds: tuple[int, ...]
@@ -207,6 +210,7 @@ def _row(
         group=None,
         fit_seconds=fmean(run.fit_seconds for run in submitted),
         predict_seconds=fmean(run.predict_seconds for run in submitted),
+        peak_memory_mib=max(run.peak_memory_mib for run in submitted),
         energy_wh=_energy(submitted),
         parameters=None if counted is None else (counted.trainable, counted.total),
         seeds=tuple(run.seed for run in submitted),

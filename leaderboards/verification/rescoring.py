@@ -95,8 +95,7 @@ def scores_of_run(run: StoredRun, table: pa.Table, home: Home) -> Mapping[str, S
             f"{asked['data']!r} asks other instances than {run.folder.name} answers.",
             fix="Run it again with --force.",
         )
-    rows = {instance_id: row for row, instance_id in enumerate(table["instance_id"].to_pylist())}
-    ordered = table.take([rows[instance_id] for instance_id in instances.ids])
+    ordered = tables.in_order(table, instances.ids)
     return rescore(ordered, TASKS.get(asked["task"]), instances, dataset).scores
 
 
