@@ -88,8 +88,10 @@ def rank_entries(board: Board, entries: Sequence[Entry]) -> Standing:
     competing, above = _compared(board, [runs for _, runs in placed])
     ranks = dict(zip(competing, ranks_of(above), strict=True))
     rows = [_row(board, entry, runs, ranks.get(at)) for at, (entry, runs) in enumerate(placed)]
-    # A board may name a family, "target similarity"; its runs say by which encoder.
-    metric = next((_primary_name(board, runs[0]) for _, runs in placed), board.primary)
+    # A board may name a family, "target similarity"; runs scored here say by which encoder, and
+    # where there are none those that are only reported.
+    firsts = sorted((runs[0] for _, runs in placed), key=lambda run: run.evidence is None)
+    metric = next((_primary_name(board, run) for run in firsts), board.primary)
     higher = family_of(board.primary).higher_is_better
 
     def order(at: int) -> tuple[object, ...]:

@@ -301,25 +301,40 @@ class _Run:
         yield from suspicion.above_ceiling(run, asked, rescored, catalogue, where)
         label = catalogue.label_of(rescored.fingerprint, run.task, asked)
         yield from suspicion.known_answers(self._submission.model, label, where)
-        if label != self._submission.label:
-            yield from naming.code_doubts(self._submission, run, where, catalogue.listed)
+        yield from self._listed_doubts(label, asked, rescored)
         if self._context.reproduce is not None:
-            found = reproducing.rerun(
-                run,
-                table,
-                asked,
-                self._context.reproduce,
-                self._context.home,
-                secrets.randbits(32),
-            )
-            result.reproductions.append(found)
-            wrong = [
-                *reproducing.file_problems(run, self._context.reproduce, where),
-                *reproducing.problems(found, where),
-            ]
-            yield from wrong
-            if not wrong:
-                self.badge = REPRODUCED
+            yield from self._rerun(self._context.reproduce, table, asked, result)
+
+    def _listed_doubts(
+        self, answers_of: str | None, asked: Asked, rescored: Rescored
+    ) -> Iterator[Finding]:
+        """Doubts of a run under a listed name: known to answer otherwise, or by unknown code.
+
+        ``answers_of`` is the listed model that gives its answers, if there is one.
+        """
+        run, label, catalogue = self.run, self._submission.label, self._context.catalogue
+        expected = None
+        if run.file is None and run.levels is None and not run.settings:
+            expected = catalogue.fingerprint_of(label, run.task, asked, run.seed)
+        found = rescored.fingerprint
+        yield from suspicion.other_answers(label, run, expected, found, self._where)
+        if found != expected and answers_of != label:
+            yield from naming.code_doubts(self._submission, run, self._where, catalogue.listed)
+
+    def _rerun(
+        self, model: str, table: pa.Table, asked: Asked, result: Verification
+    ) -> Iterator[Finding]:
+        """Fit ``model`` here and compare what it answers; earns the badge where all is alike."""
+        run, seed = self.run, secrets.randbits(32)
+        found = reproducing.rerun(run, table, asked, model, self._context.home, seed)
+        result.reproductions.append(found)
+        wrong = [
+            *reproducing.file_problems(run, model, self._where),
+            *reproducing.problems(found, self._where),
+        ]
+        yield from wrong
+        if not wrong:
+            self.badge = REPRODUCED
 
 
 def _cautions(run: SubmittedRun, where: str) -> Iterator[Finding]:
