@@ -57,11 +57,9 @@ def _tell_answers(accepted: Sequence[Answered], found: list[list[Finding]]) -> N
         if len(group) < 2:
             continue
         for at, number in group:
-            other, run = group[1] if (at, number) == group[0] else group[0]
-            seed = accepted[other].submission.runs[run].seed
-            message = (
-                f"Its answers are those of {accepted[other].name} with seed {seed}, whatever their "
-                "scores."
-            )
+            other, its_number = group[1] if (at, number) == group[0] else group[0]
+            seed = accepted[other].submission.runs[its_number].seed
+            who = f"{accepted[other].name} with seed {seed}"
+            message = f"Its answers are those of {who}, whatever their scores."
             where = place(MANIFEST, "runs", number)
             found[at].append(Finding("answers-repeated", where, message, True))
