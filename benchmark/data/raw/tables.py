@@ -55,7 +55,7 @@ def _read_parquet(
                 fix="Correct the column's name in the map.",
             )
         frame = pl.read_parquet(path, columns=list(columns))
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise BenchError(
             f"{path} cannot be read as Parquet: {listed(str(error).splitlines()[:1])}.",
             fix="The file is damaged or incomplete: get it again.",
