@@ -36,6 +36,11 @@ def main() -> int:
             with contextlib.redirect_stderr(io.StringIO()):
                 fuzzes[name].run(number)
             done += 1
+            if done % 1_000 == 0:
+                print(
+                    f"{done:,} mutants, {sum(len(f.wrong) for f in fuzzes.values())} wrong",
+                    flush=True,
+                )
     for name, fuzz in fuzzes.items():
         print(f"{name:22}", ", ".join(f"{n:,} {end}" for end, n in sorted(fuzz.ends.items())))
     print(
