@@ -39,9 +39,7 @@ def combined(network: Any, batch: Batch) -> Tensor:
     """Return the mean main loss over all combinations of a pair's match with a pair's gates."""
     user, taken, other = (
         table(number)
-        for table, number in zip(
-            (network.users, network.items, network.items), batch, strict=True
-        )
+        for table, number in zip((network.users, network.items, network.items), batch, strict=True)
     )
     gate = (user @ network.user_gate).sigmoid()  # (B, 1)
     right = (user * taken).sum(-1) * (taken @ network.item_gate).sigmoid() * gate  # (B, B)
