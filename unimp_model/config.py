@@ -33,7 +33,7 @@ _TASK_SHARES: dict[TaskName, float] = {
     "preference": 0.25,
     "selection": 0.06,
     "explanation": 0.1,
-    "image-generation": 0.03,
+    "image-generation": 0.3,
 }
 _TASK_WEIGHTS: dict[TaskName, float] = {
     "recommendation": 0.5,
