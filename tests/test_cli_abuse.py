@@ -196,18 +196,20 @@ def _rewrite(path: Path, change: Callable[[dict], object]) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage",
+    ("damage", "repaired"),
     [
-        lambda path: path.write_text("["),
-        lambda path: path.write_text("[]"),
-        lambda path: path.write_bytes(b"\xff"),
-        lambda path: path.unlink(),
-        lambda path: _rewrite(path, lambda info: info.pop("files")),
-        lambda path: _rewrite(path, lambda info: info.pop("sha256")),
-        lambda path: _rewrite(path, lambda info: info["statistics"].update(users=1)),
+        (lambda path: path.write_text("["), True),
+        (lambda path: path.write_text("[]"), True),
+        (lambda path: path.unlink(), True),
+        (lambda path: path.write_bytes(b"\xff"), False),
+        (lambda path: _rewrite(path, lambda info: info.pop("files")), False),
+        (lambda path: _rewrite(path, lambda info: info.pop("sha256")), False),
+        (lambda path: _rewrite(path, lambda info: info["statistics"].update(users=1)), False),
     ],
 )
-def test_a_damaged_dataset_json_is_refused_and_force_repairs_it(command, place, damage) -> None:
+def test_a_damaged_dataset_json_is_refused_and_force_repairs_it(
+    command, place, damage, repaired
+) -> None:
     damage(place / "datasets" / "sim-xs" / "dataset.json")
     for arguments in ((*RUN, "popularity"), ("data", "verify", "sim-xs")):
         status, _, err = command(*arguments)
@@ -216,8 +218,9 @@ def test_a_damaged_dataset_json_is_refused_and_force_repairs_it(command, place, 
             assert_short(err, "dataset", "--force")
         assert "Unexpected" not in err
     assert command("data", "list")[0] == 0
-    assert command("data", "prepare", "sim", "--set", "size=xs", "--force")[0] == 0
-    assert command(*RUN, "popularity")[0] == 0
+    if repaired:  # of each kind of damage one: to prepare takes most of this test
+        assert command("data", "prepare", "sim", "--set", "size=xs", "--force")[0] == 0
+        assert command(*RUN, "popularity")[0] == 0
 
 
 def test_questions_that_were_exchanged_are_not_scored(command, place) -> None:
