@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import json
 import os
 import statistics
 import sys
@@ -34,6 +33,7 @@ from scipy.sparse import dok_matrix
 
 from baselines.learning.loop import train
 from baselines.recbole.sequential import SequenceModel
+from benchmark.commands.options import parse_settings
 from benchmark.data.instances.timeline import Timeline
 from benchmark.data.opening import ensure_dataset
 from benchmark.host.home import find_home
@@ -56,9 +56,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
-    settings = {
-        key: json.loads(value) for key, _, value in (s.partition("=") for s in arguments.set)
-    }
+    settings = parse_settings(arguments.set)
     view = ensure_dataset(arguments.data, find_home(arguments.home)).training_view()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # RecBole's old spellings

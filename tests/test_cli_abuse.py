@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from benchmark.host.home import Home
@@ -195,18 +196,20 @@ def _rewrite(path: Path, change: Callable[[dict], object]) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage",
+    ("damage", "repaired"),
     [
-        lambda path: path.write_text("["),
-        lambda path: path.write_text("[]"),
-        lambda path: path.write_bytes(b"\xff"),
-        lambda path: path.unlink(),
-        lambda path: _rewrite(path, lambda info: info.pop("files")),
-        lambda path: _rewrite(path, lambda info: info.pop("sha256")),
-        lambda path: _rewrite(path, lambda info: info["statistics"].update(users=1)),
+        (lambda path: path.write_text("["), True),
+        (lambda path: path.write_text("[]"), True),
+        (lambda path: path.unlink(), True),
+        (lambda path: path.write_bytes(b"\xff"), False),
+        (lambda path: _rewrite(path, lambda info: info.pop("files")), False),
+        (lambda path: _rewrite(path, lambda info: info.pop("sha256")), False),
+        (lambda path: _rewrite(path, lambda info: info["statistics"].update(users=1)), False),
     ],
 )
-def test_a_damaged_dataset_json_is_refused_and_force_repairs_it(command, place, damage) -> None:
+def test_a_damaged_dataset_json_is_refused_and_force_repairs_it(
+    command, place, damage, repaired
+) -> None:
     damage(place / "datasets" / "sim-xs" / "dataset.json")
     for arguments in ((*RUN, "popularity"), ("data", "verify", "sim-xs")):
         status, _, err = command(*arguments)
@@ -215,8 +218,9 @@ def test_a_damaged_dataset_json_is_refused_and_force_repairs_it(command, place, 
             assert_short(err, "dataset", "--force")
         assert "Unexpected" not in err
     assert command("data", "list")[0] == 0
-    assert command("data", "prepare", "sim", "--set", "size=xs", "--force")[0] == 0
-    assert command(*RUN, "popularity")[0] == 0
+    if repaired:  # of each kind of damage one: to prepare takes most of this test
+        assert command("data", "prepare", "sim", "--set", "size=xs", "--force")[0] == 0
+        assert command(*RUN, "popularity")[0] == 0
 
 
 def test_questions_that_were_exchanged_are_not_scored(command, place) -> None:
@@ -236,8 +240,15 @@ def two_runs(execute, home_with, sim_xs, tmp_path_factory) -> Home:
     return home
 
 
-@pytest.mark.parametrize("file", ["manifest.json", "scores.json", "per_instance.parquet"])
-@pytest.mark.parametrize("content", ["", "{}", "[]", '{"scores": {"HR@5": {}}, "failure_rate": 0}'])
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        *[(file, content) for file in ("manifest.json", "scores.json") for content in ("", "[]")],
+        ("manifest.json", "{}"),
+        ("scores.json", '{"scores": {"HR@5": {}}, "failure_rate": 0}'),
+        ("per_instance.parquet", ""),
+    ],
+)
 def test_a_damaged_run_is_named_and_deleting_its_folder_helps(
     command, place, two_runs, file, content
 ) -> None:
@@ -252,6 +263,30 @@ def test_a_damaged_run_is_named_and_deleting_its_folder_helps(
         assert_short(err, file, f"Delete the folder '{folder}'")
     shutil.rmtree(folder)
     assert command(*RUN, "bm25")[0] == 0
+
+
+@pytest.mark.parametrize("file", ["scores.json", "per_instance.parquet"])
+def test_a_run_whose_numbers_were_changed_is_told_by_all_that_show_them(
+    command, place, two_runs, file
+) -> None:
+    shutil.copytree(two_runs.runs, place / "runs")
+    changed, other = sorted(
+        (path for path in (place / "runs").iterdir() if path.is_dir()), key=lambda p: p.name
+    )
+    if file == "scores.json":
+        scores = json.loads((changed / file).read_text())
+        scores["scores"]["HR@5"]["value"] = 0.9
+        (changed / file).write_text(json.dumps(scores))
+    else:
+        table = pl.read_parquet(changed / file)
+        table.with_columns(pl.lit(1.0).alias("HR@5")).write_parquet(changed / file)
+    for arguments in (
+        ("report", "--table", "search", "--data", "sim-xs"),
+        ("compare", other.name, changed.name),
+    ):
+        status, _, err = command(*arguments)
+        assert status == 1
+        assert_short(err, file, "not as the run wrote it", f"Delete the folder '{changed}'")
 
 
 @pytest.mark.parametrize("file", ["fitted.json", "state/items.json", "state"])

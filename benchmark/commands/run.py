@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,7 +22,10 @@ from benchmark.errors import UsageError
 from benchmark.host.console import output_to_stderr, print_json
 
 if TYPE_CHECKING:
+    from benchmark.commands.workers import Cluster
+    from benchmark.host.home import Home
     from benchmark.runs.estimating.estimate import Estimate
+    from benchmark.runs.spec import RunSpec
     from benchmark.runs.store import StoredRun
 
 app = typer.Typer()
@@ -150,14 +153,12 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Fit if needed, predict, score and store; then show the runs and where they are stored."""
-    from benchmark.commands.workers import asked_cluster, executed_on, report_problems
+    from benchmark.commands.workers import asked_cluster, report_problems
     from benchmark.host import processes
     from benchmark.host.energy import set_country
     from benchmark.host.home import find_home
     from benchmark.report.missing import specs_of_table
     from benchmark.runs.fitting import assist
-    from benchmark.runs.runner import execute_all, specs_of_models
-    from benchmark.runs.tuned import require_tuned
 
     if help_settings:
         _print_settings(model or [], as_json=as_json)
@@ -171,52 +172,79 @@ def run(
         with output_to_stderr():
             assist(place)
         return
-    given = given_settings(context, settings)
+    given, seeds = given_settings(context, settings), seed or [0]
     if table is not None:
         _check_table_alone(model, task, limit is not None, given, tuned, cohort != "seen", perturb)
-        specs = specs_of_table(table, data=data, seeds=seed or [0], home=place)
-    elif not model or not task:
-        raise UsageError(
-            "run needs --model and --task, or --table.",
-            fix="For instance: unimp-bench run --model unimp --task search",
-        )
+        specs = specs_of_table(table, data=data, seeds=seeds, home=place)
     else:
-        with output_to_stderr():  # a model's file is imported
-            specs = specs_of_models(
-                model,
-                task,
-                data="sim-s" if data is None else data,
-                cohort=cohort,
-                perturb=perturb,
-                seeds=seed or [0],
-                limit=limit,
-                settings=given,
-                tuned=tuned,
-            )
-            specs = require_tuned(specs, place)
+        specs = _specs(
+            model,
+            task,
+            place,
+            data="sim-s" if data is None else data,
+            cohort=cohort,
+            perturb=perturb,
+            seeds=seeds,
+            limit=limit,
+            settings=given,
+            tuned=tuned,
+        )
     found = None
     if estimate:
         found = estimate_runs(specs, place, seconds=estimate_seconds, force=force)
-        if as_json and dry_run:
-            print_json(found.to_json())
-        else:
-            print_estimate(found, aside=as_json)
+        _print_estimate(found, as_json=as_json, alone=dry_run)
         if dry_run:
             return
     started = time.monotonic()
-    problems: list[str] = []
-    with output_to_stderr():
-        if cluster is None:
-            runs = execute_all(specs, place, force=force)
-        else:
-            runs, problems = executed_on(cluster, specs, place, force=force)
-        processes.tell(None)
+    runs, problems = _executed(specs, place, cluster, force=force)
     took = time.monotonic() - started
     _show(runs, table=table, data=data, home=home, as_json=as_json, found=found)
     if found is not None and not as_json:
         print()
         print_comparison(found, runs, took)
     report_problems(problems, len(specs))
+
+
+def _specs(
+    models: list[str] | None, tasks: list[str] | None, home: Home, *, tuned: bool, **asked: Any
+) -> list[RunSpec]:
+    """The runs of every model on every task; :class:`UsageError` where either is not given."""
+    from benchmark.runs.runner import specs_of_models
+    from benchmark.runs.tuned import require_tuned
+
+    if not models or not tasks:
+        raise UsageError(
+            "run needs --model and --task, or --table.",
+            fix="For instance: unimp-bench run --model unimp --task search",
+        )
+    with output_to_stderr():  # a model's file is imported
+        return require_tuned(specs_of_models(models, tasks, tuned=tuned, **asked), home)
+
+
+def _print_estimate(found: Estimate, *, as_json: bool, alone: bool) -> None:
+    """Print an estimate: beside the results to come, unless it is all that is asked for."""
+    if as_json and alone:
+        print_json(found.to_json())
+    else:
+        print_estimate(found, aside=as_json)
+
+
+def _executed(
+    specs: list[RunSpec], home: Home, cluster: Cluster | None, *, force: bool
+) -> tuple[list[StoredRun], list[str]]:
+    """Execute the runs here or on a cluster, whose failures are returned in words."""
+    from benchmark.commands.workers import executed_on
+    from benchmark.host import processes
+    from benchmark.runs.runner import execute_all
+
+    with output_to_stderr():
+        problems: list[str] = []
+        if cluster is None:
+            runs = execute_all(specs, home, force=force)
+        else:
+            runs, problems = executed_on(cluster, specs, home, force=force)
+        processes.tell(None)
+    return runs, problems
 
 
 def _check_table_alone(*others: object) -> None:

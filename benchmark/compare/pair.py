@@ -22,6 +22,7 @@ from benchmark.runs.manifest import excerpt
 from benchmark.runs.store import (
     PerInstance,
     StoredRun,
+    as_written,
     read_per_instance,
     require_same_instances,
 )
@@ -59,7 +60,7 @@ def pair(a: StoredRun, b: StoredRun, names: tuple[str, ...] = ()) -> Pair:
     require_same_instances(
         (a, b), fix="Compare runs of one task, dataset and cohort, asked the same instances."
     )
-    ours, theirs = read_per_instance(a.folder), read_per_instance(b.folder)
+    ours, theirs = (read_per_instance(as_written(run).folder) for run in (a, b))
     if ours.ids != theirs.ids:
         first = min(set(ours.ids) ^ set(theirs.ids))
         raise UsageError(

@@ -131,6 +131,8 @@ class Manifest(Environment):
     created: str
     """UTC, ISO 8601, to the second."""
     command: NotRequired[str]
+    files: NotRequired[dict[str, str]]
+    """SHA-256 of the run's scores and of its table by instance, by file name."""
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -44,7 +44,15 @@ from benchmark.runs.manifest import MANIFEST, EnergyRecord, Manifest, TuningReco
 from benchmark.runs.predictions import predict, shard_seconds
 from benchmark.runs.scoring import require_possible_scores, score_predictions, write_per_instance
 from benchmark.runs.spec import RunSpec
-from benchmark.runs.store import PARTIAL, PER_INSTANCE, SCORES, StoredRun, is_tuned, load_run
+from benchmark.runs.store import (
+    PARTIAL,
+    PER_INSTANCE,
+    SCORES,
+    StoredRun,
+    as_written,
+    is_tuned,
+    load_run,
+)
 from benchmark.runs.tuned import TRIALS, Chosen, chosen_settings
 from benchmark.stats import summarise
 from benchmark.tasks import TASKS, Task
@@ -79,7 +87,7 @@ def execute(
         if (folder / MANIFEST).is_file() and not force:
             note(f"{built.label} on {spec.task}: the stored run is used, {folder}.")
             home.send("runs", folder.name)
-            return load_run(folder)
+            return as_written(load_run(folder))
         if force:
             since = time.time() if since is None else since
             shutil.rmtree(_partial(folder), ignore_errors=True)  # answers of an older fit
@@ -239,6 +247,7 @@ def _execute(plan: Plan, dataset: Dataset, fitted: Fitted, account: Mapping[str,
         measured |= energy_record("predict", used)
     if measured:
         manifest["energy"] = cast(EnergyRecord, measured)
+    manifest["files"] = {name: sha256_file(partial / name) for name in (SCORES, PER_INSTANCE)}
     if plan.chosen is not None:
         manifest["settings"] = dict(plan.chosen.settings)
         manifest["tuning"] = cast(TuningRecord, plan.chosen.record)

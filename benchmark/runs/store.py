@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import BenchError, UsageError, in_one_line, listed, unknown_name
-from benchmark.host.files import read_json
+from benchmark.host.files import read_json, sha256_file
 from benchmark.host.home import Home
 from benchmark.runs.manifest import MANIFEST as MANIFEST
 from benchmark.runs.manifest import SAME_INSTANCES, Manifest, excerpt, read_manifest
@@ -91,6 +91,21 @@ def load_run(folder: Path) -> StoredRun:
         raise BenchError(f"{str(folder / SCORES)!r} holds no scores of a run.", fix=fix)
     kept = {name: _without_false_interval(score) for name, score in scores["scores"].items()}
     return StoredRun(folder, manifest, kept, scores["failure_rate"])
+
+
+def as_written(run: StoredRun) -> StoredRun:
+    """Return ``run``; :class:`BenchError` where its scores or their table by instance changed.
+
+    Runs of versions that wrote no hashes down are taken as they are.
+    """
+    for name, sha256 in run.manifest.get("files", {}).items():
+        file = run.folder / name
+        if not file.is_file() or sha256_file(file) != sha256:
+            raise BenchError(
+                f"{str(file)!r} is not as the run wrote it.",
+                fix=f"Delete the folder {str(run.folder)!r} and run again.",
+            )
+    return run
 
 
 def _without_false_interval(score: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ import importlib
 import itertools
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import typer
 
 from benchmark.cli import app
 from benchmark.errors import UsageError
-from benchmark.models.registered import entries
+from benchmark.models.registered import ModelEntry, entries
 from benchmark.report.table.listing import find_table
 from benchmark.tasks import TASKS
 
@@ -105,6 +105,7 @@ def _command_problems(words: list[str]) -> Iterator[str]:
         yield from _path_problems(word)
 
 
+@cache
 def _options_of_script(script: Path) -> set[str]:
     """The options an ``argparse`` script declares, read without running it."""
     calls = [n for n in ast.walk(ast.parse(script.read_text())) if isinstance(n, ast.Call)]
@@ -147,7 +148,7 @@ def _value_problems(option: str, value: str) -> Iterator[str]:
         yield f"there is no task {value!r}"
     elif option in ("--model", "--reproduce"):
         name, _, variant = value.partition(":")
-        if name not in entries() or (variant and variant not in entries()[name].variants):
+        if name not in _models() or (variant and variant not in _models()[name].variants):
             yield f"there is no model {value!r}"
     elif option == "--table" and not value.endswith(".toml"):
         try:
@@ -157,19 +158,29 @@ def _value_problems(option: str, value: str) -> Iterator[str]:
 
 
 def _span_problems(span: str) -> Iterator[str]:
-    if re.match(r"--[a-z][a-z-]+( |$)", span) and span.split()[0] not in LAUNCHERS:
-        every = [_root(), *_commands_of(_root()).values()]
-        every += [c for group in every[1:] for c in _commands_of(group).values()]
-        scripts = (ROOT / "speed").glob("*.py")
-        known = {"--debug"}.union(*map(_options_of, every), *map(_options_of_script, scripts))
-        if span.split()[0] not in known:
-            yield f"nothing has an option {span.split()[0]}"
+    if re.match(r"--[a-z][a-z-]+( |$)", span):
+        option = span.split()[0]
+        if option not in LAUNCHERS and option not in _all_options():
+            yield f"nothing has an option {option}"
     if re.match(rf"({'|'.join(PACKAGES)})(\.\w+)+", span):
         name = re.match(r"[\w.]+", span)[0].rstrip(".")
         if not _exists(name):
             yield f"there is no {name}"
     if " " not in span:
         yield from _path_problems(span)
+
+
+@cache
+def _all_options() -> frozenset[str]:
+    every = [_root(), *_commands_of(_root()).values()]
+    every += [c for group in every[1:] for c in _commands_of(group).values()]
+    scripts = (ROOT / "speed").glob("*.py")
+    return frozenset({"--debug"}.union(*map(_options_of, every), *map(_options_of_script, scripts)))
+
+
+@cache
+def _models() -> Mapping[str, ModelEntry]:
+    return entries()
 
 
 def _path_problems(word: str) -> Iterator[str]:

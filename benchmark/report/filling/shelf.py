@@ -12,6 +12,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from benchmark.data.listing import dataset_folders, dataset_info
@@ -21,7 +22,7 @@ from benchmark.host.home import Home
 from benchmark.models.from_file import split_name
 from benchmark.runs.manifest import role_of
 from benchmark.runs.spec import RunSpec
-from benchmark.runs.store import StoredRun, is_tuned, stored_runs
+from benchmark.runs.store import StoredRun, as_written, is_tuned, stored_runs
 from benchmark.tasks import TASKS
 
 #: Model label, task, dataset, cohort, perturbation, settings as JSON or that they are tuned.
@@ -53,6 +54,7 @@ class RunShelf:
     def __init__(self, home: Home) -> None:
         self._runs: dict[_Key, list[StoredRun]] = defaultdict(list)
         self._left_out: dict[_Key, int] = defaultdict(int)
+        self._checked: set[Path] = set()
         candidates = [run for run in stored_runs(home) if _is_whole(run)]
         hashes = _current_hashes(home, candidates)
         for run in candidates:
@@ -68,12 +70,20 @@ class RunShelf:
         return {data for _, _, data, *_ in (*self._runs, *self._left_out)}
 
     def pick(self, spec: RunSpec) -> tuple[StoredRun, ...]:
-        """Return the latest run of each seed that answers ``spec`` (whose seed is ignored)."""
+        """Return the latest run of each seed that answers ``spec`` (whose seed is ignored).
+
+        Raises :class:`~benchmark.errors.BenchError` for one whose files have changed since.
+        """
         latest: dict[int, StoredRun] = {}
         for run in sorted(self._runs.get(_asked(spec), ()), key=_created):
             if _may_be(run, spec):
                 latest[int(run.manifest["seed"])] = run
-        return tuple(latest[seed] for seed in sorted(latest))
+        return tuple(self._as_written(latest[seed]) for seed in sorted(latest))
+
+    def _as_written(self, run: StoredRun) -> StoredRun:
+        if run.folder not in self._checked:
+            self._checked.add(as_written(run).folder)
+        return run
 
     def left_out(self, spec: RunSpec) -> int:
         """Count the runs that answer ``spec`` over other bytes of the dataset or an older task."""

@@ -260,31 +260,20 @@ def test_users_in_another_order_change_no_score(shop):
     assert np.array_equal(alone, together)
 
 
-def test_a_pre_trained_encoder_stays_as_it_is_and_one_from_scratch_learns(shop, monkeypatch):
-    seen = {}
+def test_fine_tuning_leaves_a_frozen_encoder_as_it_is_and_moves_a_free_one(shop):
+    def moved(**settings):
+        """The weights that depend on which items the loss of fine-tuning is over."""
+        one, other = (
+            fitted(shop.view, contrasted=contrasted, **settings).tensors()
+            for contrasted in ("taken", "all")
+        )
+        return {name for name, value in one.items() if not torch.equal(value, other[name])}
 
-    def fit(**settings):
-        states = []
-        inner = UniSRec._before_training
-
-        def before(self, *arguments):
-            journal = inner(self, *arguments)
-            states.append({n: w.detach().clone() for n, w in self.network.named_parameters()})
-            return journal
-
-        with monkeypatch.context() as patch:
-            patch.setattr(UniSRec, "_before_training", before)
-            model = fitted(shop.view, **settings)
-        after = dict(model.network.named_parameters())
-        return {name for name, weight in states[0].items() if not torch.equal(weight, after[name])}
-
-    seen["frozen"] = fit(freeze=True)
-    seen["free"], seen["scratch"] = fit(), fit(pretrain_epochs=0)
-    assert "adaptor.weight" in seen["frozen"] & seen["free"] & seen["scratch"]
-    encoder = {name for name in seen["free"] if name.startswith(("blocks.", "positions."))}
+    frozen, free = moved(freeze=True), moved()
+    assert "network.adaptor.weight" in frozen & free
+    encoder = {name for name in free if name.startswith(("network.blocks.", "network.positions."))}
     assert encoder
-    assert not encoder & seen["frozen"]
-    assert encoder <= seen["scratch"]
+    assert not encoder & frozen
 
 
 def test_a_killed_fit_goes_on_and_ends_with_the_same_weights(shop, killed_after):

@@ -116,6 +116,15 @@ class Visit:
         self._context.close()
 
 
+def still(scheme, width):
+    """What a browser is told so that a page has these colours and this width, and nothing moves."""
+    return {
+        "viewport": {"width": width, "height": 900},
+        "color_scheme": scheme,
+        "reduced_motion": "reduce",
+    }
+
+
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
     """The page of the paper's widest table, empty: all its notes and commands stand on it."""
@@ -431,13 +440,7 @@ USABLE = """() => {
 def test_tab_reaches_all_that_can_be_used_and_nothing_moves(
     browser, folder, pages_of, scheme, width
 ):
-    visit = Visit(
-        browser,
-        folder,
-        viewport={"width": width, "height": 900},
-        color_scheme=scheme,
-        reduced_motion="reduce",
-    )
+    visit = Visit(browser, folder, **still(scheme, width))
     for name in pages_of:
         page = visit.go(name)
         assert page.evaluate(MOVING) == []
@@ -463,14 +466,7 @@ def test_axe_finds_no_violation(browser, folder, pages_of, scheme, width):
     if path is None:
         pytest.skip(f"no axe-core: npm pack axe-core, and ${AXE} = its axe.min.js")
     axe = Path(path).read_text(encoding="utf-8")
-    visit = Visit(
-        browser,
-        folder,
-        viewport={"width": width, "height": 900},
-        color_scheme=scheme,
-        reduced_motion="reduce",
-        bypass_csp=True,
-    )
+    visit = Visit(browser, folder, **still(scheme, width), bypass_csp=True)
     told = []
     for name in pages_of:
         page = visit.go(name)
