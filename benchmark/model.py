@@ -101,11 +101,17 @@ class TrainingView(Protocol):
     def features_folder(self) -> Path:
         """Return the folder to cache frozen vectors of images or texts in; runs share it."""
 
-    def interactions(self, part: Literal["train", "valid"] = "train") -> pl.DataFrame:
+    def interactions(
+        self,
+        part: Literal["train", "valid"] = "train",
+        *,
+        columns: Sequence[str] | None = None,
+    ) -> pl.DataFrame:
         """Return the interactions of a part, one a row.
 
-        Columns ``user_id, item_id, timestamp, rating, review, summary, explanation, domain``.
-        Users are contiguous and each user's rows are in time order.
+        Columns ``user_id, item_id, timestamp, rating, review, summary, explanation, domain``;
+        ``columns`` names some of them, and the others are not read. Users are contiguous and each
+        user's rows are in time order.
         """
 
     def examples(self, task: str, part: Literal["train", "valid"] = "train") -> Sequence[Example]:

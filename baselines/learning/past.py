@@ -27,7 +27,8 @@ _USERS, _ITEMS = "pasts.json", "pasts.safetensors"
 
 def training_counts(data: TrainingView) -> NDArray[np.int64]:
     """Return the training interactions of every catalogue item (items,)."""
-    counts = dict(data.interactions("train")["item_id"].value_counts().iter_rows())
+    items = data.interactions("train", columns=["item_id"])["item_id"]
+    counts = dict(items.value_counts().iter_rows())
     return np.array([counts.get(item_id, 0) for item_id in data.catalogue.ids], np.int64)
 
 

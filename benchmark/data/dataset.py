@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ _KEYS = [
     "rating_scale",
     "history_window",
 ]
+_INTERACTIONS = "interactions.parquet"
 #: What dataset.json's own ``sha256`` does not cover.
 _OUTSIDE_IDENTITY = ("name", "sha256")
 
@@ -50,6 +51,20 @@ def why_absent(dataset: Dataset) -> str:
     for task, why in dataset.info.get("tasks_absent", {}).items():
         tasks.setdefault(why, []).append(task)
     return "; ".join(f"{', '.join(names)}: {why}" for why, names in tasks.items())
+
+
+def _shown_rows(
+    path: Path, columns: Sequence[str] | None = None, *, part: str | None = None
+) -> pl.DataFrame:
+    """The interactions that a model may see, of one part or of both."""
+    parts = ["train", "valid"] if part is None else [part]
+    shown = (pl.col("cohort") == "seen") & pl.col("part").is_in(parts)
+    return read_parquet(path, columns, where=shown)
+
+
+def _read_instances(path: Path, task: str, catalogue: Catalogue, rules: Rules) -> InstanceTable:
+    frame = read_parquet(path)
+    return InstanceTable.of_frame(task, frame, catalogue, rules.rating_scale, rules.k)
 
 
 class Dataset:
@@ -117,7 +132,7 @@ class Dataset:
 
     def interactions(self) -> pl.DataFrame:
         """Return the interactions of every part and cohort; for the harness, not for models."""
-        return read_parquet(self.folder / "interactions.parquet")
+        return read_parquet(self.folder / _INTERACTIONS)
 
     def instances(
         self,
@@ -137,7 +152,7 @@ class Dataset:
         name = f"tasks/{task}/{part}-{cohort}.parquet"
         self._check_unchanged(name)
         catalogue = self.catalogue()
-        table = self._table(task, name, catalogue)
+        table = _read_instances(self.folder / name, task, catalogue, self.rules)
         shown = catalogue if perturb is None else self.catalogue(perturb)
         instances = FrozenInstances(table, shown, sha256=self.info["files"][name])
         return instances if limit is None else instances[:limit]
@@ -159,9 +174,6 @@ class Dataset:
 
     def training_view(self) -> DatasetView:
         """Return what a model may see: training and validation data of the ``seen`` cohort."""
-        rows = self.interactions().filter(
-            (pl.col("cohort") == "seen") & pl.col("part").is_in(["train", "valid"])
-        )
         catalogue = self.catalogue()
         folder = self.folder.absolute()
         files: dict[str, str] = self.info["files"]
@@ -170,9 +182,15 @@ class Dataset:
         return DatasetView(
             name=self.name,
             catalogue=catalogue,
-            rows=rows,
+            rows=partial(_shown_rows, folder / _INTERACTIONS),
             valid={
-                task: self._table(task, f"tasks/{task}/valid-seen.parquet", catalogue)
+                task: partial(
+                    _read_instances,
+                    folder / f"tasks/{task}/valid-seen.parquet",
+                    task,
+                    catalogue,
+                    self.rules,
+                )
                 for task in self.tasks
             },
             rules=self.rules,
@@ -181,10 +199,6 @@ class Dataset:
             hashes={k: v for k, v in files.items() if k.startswith(visible)},
             simulated=bool(self.info.get("simulated")),
         )
-
-    def _table(self, task: str, name: str, catalogue: Catalogue) -> InstanceTable:
-        frame = read_parquet(self.folder / name)
-        return InstanceTable.of_frame(task, frame, catalogue, self.rules.rating_scale, self.rules.k)
 
     def _require(self, task: str, cohort: str, part: str) -> None:
         if task not in TASKS:

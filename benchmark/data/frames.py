@@ -44,10 +44,19 @@ def failed_write(path: Path, error: pl.exceptions.PolarsError) -> BenchError:
     return cannot_write(path, OSError(errno.EIO, str(error)))
 
 
-def read_parquet(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
-    """Read a file of a prepared dataset; raises :class:`BenchError` when it cannot be read."""
+def read_parquet(
+    path: Path, columns: Sequence[str] | None = None, *, where: pl.Expr | None = None
+) -> pl.DataFrame:
+    """Read a file of a prepared dataset: all of it, or some ``columns`` of the rows ``where``.
+
+    Rows that are left out take no memory. Raises :class:`BenchError` when it cannot be read.
+    """
     try:
-        return pl.read_parquet(path, columns=columns, glob=False, memory_map=False)
+        if where is None:
+            names = None if columns is None else list(columns)
+            return pl.read_parquet(path, columns=names, glob=False, memory_map=False)
+        rows = pl.scan_parquet(path, glob=False).filter(where)
+        return (rows if columns is None else rows.select(columns)).collect()
     except (OSError, pl.exceptions.PolarsError) as error:
         raise BenchError(
             f"Cannot read {str(path)!r}: {str(error).splitlines()[0]}.",

@@ -1,18 +1,19 @@
 """Show what a model may see of a dataset (:class:`benchmark.model.TrainingView`).
 
-The view is built from rows that are already filtered. It keeps no dataset, no path to the
-interactions file and no test instance, so no call on it can lead to a test interaction.
+Rows and validation instances are read when they are asked for, through functions that give
+nothing else. The view keeps no dataset and no test instance, so no call on it can lead to a test
+interaction.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import polars as pl
@@ -40,10 +41,19 @@ _VISIBLE = (
 )
 
 
+class Rows(Protocol):
+    """Reads the interactions that a model may see."""
+
+    def __call__(
+        self, columns: Sequence[str] | None = None, *, part: str | None = None
+    ) -> pl.DataFrame:
+        """Return all columns or some, of both parts or one."""
+
+
 class DatasetView:
     """Shows training and validation data of the ``seen`` cohort, and the catalogue.
 
-    ``rows`` are the train and valid rows of interactions.parquet; ``valid`` holds the frozen
+    ``rows`` reads the train and valid rows of interactions.parquet; ``valid`` reads the frozen
     validation instances by task; ``hashes`` of the catalogue and its photos stand for them in
     ``sha256``. ``opened`` lists the attachments a model asked for.
     """
@@ -53,8 +63,8 @@ class DatasetView:
         *,
         name: str,
         catalogue: Catalogue,
-        rows: pl.DataFrame,
-        valid: Mapping[str, InstanceTable],
+        rows: Rows,
+        valid: Mapping[str, Callable[[], InstanceTable]],
         rules: Rules,
         features_folder: Path,
         attachments: Mapping[str, Path],
@@ -72,7 +82,7 @@ class DatasetView:
         self.opened: list[str] = []
         self._rows = rows
         self._valid = valid
-        self._training: dict[str, InstanceTable] = {}
+        self._tables: dict[tuple[str, str], InstanceTable] = {}
         self._rules = rules
         self._attachments = dict(attachments)
         self._hashes = dict(hashes)
@@ -81,17 +91,28 @@ class DatasetView:
     def sha256(self) -> str:
         """Return the hash of all that this view shows, computed from the content itself."""
         parts = {
-            "rows": content_sha256(self._rows),
+            "rows": content_sha256(self._rows()),
             "rules": asdict(self._rules),
             "simulated": self.simulated,
         }
         text = json.dumps([parts, sorted(self._hashes.items()), self.tasks], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def interactions(self, part: Literal["train", "valid"] = "train") -> pl.DataFrame:
-        """Return the rows of one part; users contiguous, each user's rows in time order."""
+    def interactions(
+        self,
+        part: Literal["train", "valid"] = "train",
+        *,
+        columns: Sequence[str] | None = None,
+    ) -> pl.DataFrame:
+        """Return the rows of one part; users contiguous, each user's rows in time order.
+
+        ``columns``: those alone, which spares reading the others.
+        """
         _check_part(part)
-        return self._rows.filter(pl.col("part") == part).select(_VISIBLE)
+        for name in columns or ():
+            if name not in _VISIBLE:
+                raise unknown_name("column of the interactions", name, _VISIBLE)
+        return self._rows(_VISIBLE if columns is None else columns, part=part)
 
     def examples(self, task: str, part: Literal["train", "valid"] = "train") -> Sequence[Example]:
         """Return instances with targets; raises :class:`UsageError` for a task the data lacks."""
@@ -101,14 +122,16 @@ class DatasetView:
                 f"Dataset {self.name!r} does not support task {shown(task)}.",
                 fix=supported(self.name, self.tasks),
             )
-        if part == "valid":
-            return Examples(self._valid[task], self.catalogue)
-        if task not in self._training:
-            builder = self._builder
-            targets = builder.training(self._train_end, several=DATA_TASKS.get(task).several)
-            targets, _ = builder.answerable(task, targets)
-            self._training[task] = builder.table(task, targets)
-        return Examples(self._training[task], self.catalogue)
+        if (task, part) not in self._tables:
+            made = self._valid[task]() if part == "valid" else self._training(task)
+            self._tables[task, part] = made
+        return Examples(self._tables[task, part], self.catalogue)
+
+    def _training(self, task: str) -> InstanceTable:
+        builder = self._builder
+        targets = builder.training(self._train_end, several=DATA_TASKS.get(task).several)
+        targets, _ = builder.answerable(task, targets)
+        return builder.table(task, targets)
 
     def attachment(self, name: str) -> Path:
         """Return a file the source left; raises :class:`BenchError` for a name it has not."""
@@ -124,7 +147,7 @@ class DatasetView:
 
     @cached_property
     def _builder(self) -> InstanceBuilder:
-        timeline = Timeline.of_frame(self._rows, self.catalogue)
+        timeline = Timeline.of_frame(self._rows(), self.catalogue)
         return InstanceBuilder(timeline, self.catalogue, self._rules)
 
     @property

@@ -38,8 +38,10 @@ class HandMadeView:
     history_window: int = 20
     tasks: tuple[str, ...] = field(default=("recommendation", "search"))
 
-    def interactions(self, part: str = "train") -> pl.DataFrame:
-        return self.parts[part]
+    def interactions(
+        self, part: str = "train", *, columns: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        return self.parts[part].select(columns or pl.all())
 
 
 def _interactions(rows: Sequence[dict[str, object]]) -> pl.DataFrame:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import polars as pl
+import pytest
 
 from benchmark.data.dataset import Dataset
+from benchmark.errors import BenchError, UsageError
 
 
 def shown(dataset: Dataset) -> dict[str, object]:
@@ -81,7 +83,23 @@ def test_the_view_keeps_neither_dataset_nor_test_rows(build) -> None:
         (pl.col("part") == "test") | (pl.col("cohort") != "seen")
     )
     pairs = set(hidden.select("user_id", "item_id").iter_rows())
-    for value in vars(view).values():
-        assert not isinstance(value, Dataset)
-        if isinstance(value, pl.DataFrame):
-            assert pairs.isdisjoint(value.select("user_id", "item_id").iter_rows())
+    assert not any(isinstance(value, Dataset) for value in vars(view).values())
+    for part in ("train", "valid"):
+        given = view.interactions(part, columns=["user_id", "item_id"])
+        assert given.rows() == view.interactions(part).select("user_id", "item_id").rows()
+        assert not given.is_empty()
+        assert pairs.isdisjoint(given.iter_rows())
+
+
+def test_a_column_that_models_do_not_see_is_refused(build) -> None:
+    with pytest.raises(UsageError, match="cohort"):
+        build().training_view().interactions(columns=["cohort"])
+
+
+def test_only_the_validation_instances_asked_for_are_read(build) -> None:
+    dataset = build()
+    view = dataset.training_view()
+    (dataset.folder / "tasks" / "search" / "valid-seen.parquet").unlink()
+    assert view.examples("recommendation", "valid")
+    with pytest.raises(BenchError, match="valid-seen"):
+        view.examples("search", "valid")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import overload
 
 import numpy as np
@@ -91,7 +92,7 @@ class FrozenInstances(Sequence[Instance]):
         """Return the number of items a ranking holds."""
         return self._table.k
 
-    @property
+    @cached_property
     def excluded(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return what may not be predicted: catalogue indices, row after row, each once.
 
