@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
+import polars as pl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from benchmark.errors import BenchError, shown
@@ -58,6 +59,12 @@ class Interactions(_Part):
                 f"time_format is {self.time_format!r}: give {', '.join(TIME_FORMATS)} or a date's "
                 "format like %Y-%m-%d"
             )
+        if "%" in self.time_format:
+            try:
+                pl.select(pl.lit("").str.to_datetime(self.time_format, strict=False))
+            except pl.exceptions.PolarsError as error:
+                first = str(error).partition("\n")[0]
+                raise ValueError(f"time_format is {self.time_format!r}: {first}") from None
         return self
 
 

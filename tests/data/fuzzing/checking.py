@@ -211,7 +211,7 @@ class Fuzz:
         if broken is not None:
             lines = lines[:broken]
         others = self.format.others(path.name, "\n".join(lines))
-        said = sum(bool(line.strip("\r \t")) for line in lines)
+        said = sum(bool(line.strip()) for line in lines)
         return said - others, max(0, len(lines) - others)
 
 

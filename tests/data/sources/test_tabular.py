@@ -149,6 +149,7 @@ def test_an_image_outside_the_folder_of_photos_is_refused(raw, image) -> None:
         ("rating_scale = [0, 10]", "", "give a column of ratings and rating_scale"),
         ("[0, 10]", "[10, 0]", "from the lowest to the highest"),
         ('"%Y-%m-%d %H:%M"', '"days"', "time_format is 'days'"),
+        ('"%Y-%m-%d %H:%M"', '"%Y-%m-%d %H:M"', "time_format is .* hour and minute"),
         ('"%Y-%m-%d %H:%M"', '"lines"', "and not both"),
         ('time = "bought at"', "", "name the column of times"),
         ('"latest"', '"all"', "repeats is 'all'"),
