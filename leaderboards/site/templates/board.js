@@ -32,7 +32,7 @@
     if (!(column in entry.keys)) {
       const cell = entry.row.cells[column];
       const text = cell.dataset.v ?? cell.textContent.trim();
-      const number = parseFloat(text.replace(/,/g, ""));
+      const number = parseFloat(text.replace(/,/g, "").replace("−", "-"));
       entry.keys[column] = heads[column].dataset.kind === "text" ? text :
         (Number.isNaN(number) ? null : number);
     }
@@ -268,14 +268,20 @@
       dot.append(drawn("title", {}, `${point.entry.name}: ${metric} ${point.y}, ${names[column]} ${point.x}`));
       svg.append(dot);
     });
-    // A label where none is yet: those of the front first.
-    [...front, ...points].forEach(({ entry, x, y }) => {
-      const [at, from] = [up(y) + 4, across(x) + 9];
-      const long = 7 * Math.min(entry.name.length, 22);
-      if (labels.some((other) => Math.abs(other.at - at) < 14 && from < other.to && from + long > other.from)) return;
-      if (points.some((other) => Math.abs(up(other.y) + 4 - at) < 9 && across(other.x) > from - 4 && across(other.x) < from + long)) return;
-      labels.push({ at, from, to: from + long });
-      svg.append(drawn("text", { x: from, y: at }, entry.name.length > 22 ? `${entry.name.slice(0, 21)}…` : entry.name));
+    // A label on the side where none is yet: those of the front first, the best of them before all.
+    const free = ({ at, from, to }) => from > left - 8 && to < width &&
+      !labels.some((other) => Math.abs(other.at - at) < 14 && from < other.to && to > other.from) &&
+      !points.some(({ x, y }) => Math.abs(up(y) + 4 - at) < 9 && across(x) > from - 4 && across(x) < to + 4);
+    [...front.toReversed(), ...points].forEach(({ entry, x, y }) => {
+      const name = entry.name.length > 22 ? `${entry.name.slice(0, 21)}…` : entry.name;
+      const [at, long, beside] = [up(y) + 4, 7 * name.length, across(x)];
+      if (labels.some((other) => other.entry === entry)) return;
+      const place = [{ entry, at, from: beside + 9, to: beside + 9 + long },
+        { entry, at, from: beside - 9 - long, to: beside - 9 }].find(free);
+      if (place === undefined) return;
+      labels.push(place);
+      svg.append(drawn("text", place.from > beside ? { x: beside + 9, y: at } :
+        { x: beside - 9, y: at, "text-anchor": "end" }, name));
     });
     holder.replaceChildren(svg);
   }
