@@ -22,6 +22,7 @@
   const higher = table.dataset.better === "higher";
   const pairs = new Map(JSON.parse(byId("pairs").textContent).map(
     ([a, b, ...found]) => [`${a} ${b}`, found]));
+  const wide = matchMedia("(min-width: 40rem)"); // no phone
   let most = Number(table.dataset.most);
   let order = { column: names.indexOf("Rank"), direction: "ascending" };
   let picked = [];
@@ -226,7 +227,9 @@
       holder.textContent = "Fewer than two of these rows say what they cost.";
       return;
     }
-    const [width, height, left, bottom, top, right] = [760, 360, 60, 44, 28, 130];
+    // On a phone in its own units: words keep their size, and find room on either side.
+    const [width, height, left, bottom, top, right] = wide.matches ? [760, 360, 60, 44, 28, 130]
+      : [350, 280, 44, 44, 28, 16];
     const least = Math.min(...points.map(({ x }) => x).filter((x) => x > 0), 1e9);
     const log = (x) => Math.log10(Math.max(x, least / 2));
     const range = (values) => {
@@ -313,10 +316,8 @@
   });
   addEventListener("hashchange", recall);
   tools.hidden = false;
-  const wide = matchMedia("(min-width: 40rem)"); // there nothing is folded away
-  const fold = () => { byId("filters").open = wide.matches; };
-  wide.addEventListener("change", fold);
-  fold();
+  byId("filters").open = wide.matches;
+  wide.addEventListener("change", () => { byId("filters").open = wide.matches; show(); });
   document.querySelector(".cost").hidden = false;
   rest?.remove(); // its rows come back when their turn comes
   recall();
