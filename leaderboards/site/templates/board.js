@@ -252,10 +252,11 @@
     }
     const rough = (y1 - y0) / 5, unit = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 5, 10].map((factor) => factor * unit).find((size) => size >= rough);
+    const digits = Math.max(0, -Math.floor(Math.log10(step)));
     for (let at = Math.ceil(y0 / step); at * step <= y1; at += 1) {
       const y = at * step;
       svg.append(drawn("line", { class: "tick", x1: left, x2: width - right, y1: up(y), y2: up(y) }),
-        drawn("text", { class: "small", x: left - 8, y: up(y) + 4, "text-anchor": "end" }, short(y)));
+        drawn("text", { class: "small", x: left - 8, y: up(y) + 4, "text-anchor": "end" }, y.toFixed(digits)));
     }
     svg.append(drawn("text", { class: "small", x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, names[column]),
       drawn("text", { class: "small", x: 4, y: 12 }, metric));
