@@ -12,8 +12,15 @@ from baselines.recbole.pairs import RecBolePairs
 
 
 class LightGCNSettings(FactorSettings):
-    """The paper's section 4.1.2: width 64, 3 layers, lambda 1e-4, Adam 1e-3, batches of 1024."""
+    """The paper's section 4.1.2: width 64, 3 layers, lambda 1e-4, Adam 1e-3, batches of 1024.
 
+    ``min_epochs`` is ours: it can stand on a plateau, popularity, for dozens of epochs before it
+    learns anything of users.
+    """
+
+    min_epochs: int = Field(
+        60, ge=0, le=100_000, description="passes before patience may stop training"
+    )
     batch_size: int = Field(1024, ge=1, le=1_000_000, description="training pairs a step")
     n_layers: int = Field(3, ge=1, le=16, description="graph convolutions K")
     reg_weight: float = Field(1e-4, ge=0, le=10, description="lambda of the squared norm")
