@@ -102,14 +102,32 @@ def summarise(
 ) -> dict[str, Score]:
     """Return value and percentile bootstrap interval of every metric, from one resampling.
 
-    A metric that is the same for every user has the interval of
-    :func:`~benchmark.equal_users.constant_interval`, and below :data:`FEWEST_USERS` users none
-    has any.
+    Metrics that an encoder measures have a resampling of their own: whether a machine has the
+    encoder, and how it rounds, changes no other interval. A metric that is the same for every
+    user has the interval of :func:`~benchmark.equal_users.constant_interval`, and below
+    :data:`FEWEST_USERS` users none has any.
 
     ``statistics[name]`` has shape (n, metric.columns), ``users`` (n,) names each instance's
     user. The same arguments give the same numbers. Raises :class:`BenchError` when there is
     nothing to score, shapes disagree or a statistic is not finite.
     """
+    found: dict[str, Score] = {}
+    for by_encoder in (False, True):
+        together = [metric for metric in metrics if metric.family.by_encoder == by_encoder]
+        if together or not metrics:
+            found |= _summarised(together, statistics, users, resamples, seed, level)
+    return {metric.name: found[metric.name] for metric in metrics}
+
+
+def _summarised(
+    metrics: Sequence[Metric],
+    statistics: Statistics,
+    users: ArrayLike | Sequence[str],
+    resamples: int,
+    seed: int,
+    level: float,
+) -> dict[str, Score]:
+    """The scores of ``metrics``, from one resampling of users."""
     rows = [_checked(metric, statistics) for metric in metrics]
     sample = UserSums.of(rows, users)
     enough = sample.users >= FEWEST_USERS

@@ -11,7 +11,7 @@ those of the site's files. Last, Debian's chromium opens the board from the disk
 each time without a cache: how long by the clock from the start of the navigation to the table
 sorted once, and to a filter applied after that, the changed table on the screen both times.
 Playwright (`pip install playwright`) drives the browser (`apt-get install chromium`);
-`--visits 0` goes without.
+`--visits 0` goes without; `--page FILE` opens a board's page that is there, and does nothing else.
 
 Files of predictions are the slow part to make, so `--distinct` of them serve all submissions,
 which differ in names and digests. `--cores 1` ties the browser to one core; `--profile` prints
@@ -187,6 +187,16 @@ def print_sizes(out: Path) -> None:
         print(f"{size / 1e6:8.2f} MB  {name}")
 
 
+def print_visits(page_file: Path, number: int) -> None:
+    """Open the page ``number`` times; print the least, median and largest seconds of each step."""
+    seen = list(visits(page_file, number))
+    print(f"seconds after the start of the navigation, {number} visits")
+    print(f"{'':10}{'least':>8}{'median':>8}{'most':>8}")
+    for step in seen[0]:
+        values = [visit[step] for visit in seen]
+        print(f"{step:10}{min(values):8.2f}{statistics.median(values):8.2f}{max(values):8.2f}")
+
+
 def main() -> None:
     """Make, build and open the site, and print the seconds of each."""
     parser = argparse.ArgumentParser(
@@ -197,7 +207,11 @@ def main() -> None:
     parser.add_argument("--visits", type=int, default=15, help="how often the board is opened")
     parser.add_argument("--cores", type=int, help="the browser's; all if not given")
     parser.add_argument("--profile", action="store_true", help="verify in one process, and tell")
+    parser.add_argument("--page", type=Path, help="open this board's page, and make none")
     options = parser.parse_args()
+    if options.page is not None:
+        print_visits(options.page.absolute(), options.visits)
+        return
     with tempfile.TemporaryDirectory() as name:
         home, submissions = Home(Path(name) / "home"), Path(name) / "submissions"
         out = Path(name) / "site"
@@ -220,12 +234,7 @@ def main() -> None:
             return
         if options.cores is not None:
             os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
-        seen = list(visits(out / board_path(BOARD), options.visits))
-    print(f"seconds after the start of the navigation, {options.visits} visits")
-    print(f"{'':10}{'least':>8}{'median':>8}{'most':>8}")
-    for step in seen[0]:
-        values = [visit[step] for visit in seen]
-        print(f"{step:10}{min(values):8.2f}{statistics.median(values):8.2f}{max(values):8.2f}")
+        print_visits(out / board_path(BOARD), options.visits)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from benchmark.metrics.base import Metric, Statistics
 HR = metric_named("HR@5")
 MAE = metric_named("MAE")
 RMSE = metric_named("RMSE")
+BERTSCORE = metric_named("BERTScore-an-encoder")
 
 
 def _one(metric: Metric, values: np.ndarray) -> Statistics:
@@ -21,6 +22,16 @@ def _one(metric: Metric, values: np.ndarray) -> Statistics:
 
 def _bernoulli(n: int, share: float, seed: int) -> np.ndarray:
     return (np.random.default_rng(seed).random(n) < share).astype(float)
+
+
+def test_an_encoders_metric_beside_them_changes_no_others_interval() -> None:
+    draw, users = np.random.default_rng(0), np.arange(200)
+    statistics = _one(MAE, draw.random(200)) | _one(BERTSCORE, draw.random(200))
+    alone = stats.summarise([MAE], statistics, users)
+    both = stats.summarise([BERTSCORE, MAE], statistics, users)
+    assert list(both) == [BERTSCORE.name, MAE.name]
+    assert both[MAE.name] == alone[MAE.name]
+    assert both[BERTSCORE.name] == stats.summarise([BERTSCORE], statistics, users)[BERTSCORE.name]
 
 
 def test_value_is_over_instances_not_over_users() -> None:

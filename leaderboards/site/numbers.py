@@ -11,12 +11,12 @@ NOTHING = "–"
 
 def score(value: float) -> str:
     """Format a metric's value."""
-    return f"{value:.4f}"
+    return _minus(f"{value:z.4f}")
 
 
 def interval(low: float | None, high: float | None) -> str:
     """Format a 95% interval."""
-    return NOTHING if low is None or high is None else f"{low:.4f} to {high:.4f}"
+    return NOTHING if low is None or high is None else f"{score(low)} to {score(high)}"
 
 
 def seconds(value: float) -> str:
@@ -56,7 +56,12 @@ def share(value: float | None) -> str:
     if value is None:
         return NOTHING
     whole = round(100 * value)  # no minus before 0
-    return f"{whole}%".replace("-", "\N{MINUS SIGN}")
+    return _minus(f"{whole}%")
+
+
+def _minus(number: str) -> str:
+    """Give ``number`` the minus of its figures' width; scripts of pages read it, too."""
+    return number.replace("-", "\N{MINUS SIGN}")
 
 
 def short(metric: str) -> str:

@@ -107,12 +107,12 @@ class Site:
         self._showcase = Showcase(None) if showcase is None else showcase
         self._models = registered.entries() if models is None else models
         self.compared = {s.board.name: compare_rows(s, self._models) for s in standings}
+        self._overviews = overviews(standings, self.compared)
 
     def files(self) -> dict[str, str | bytes]:
         """Return path inside the site -> content: pages, downloads, photos."""
         files: dict[str, str | bytes] = {INDEX: self.index_page()}
-        found = overviews(self._standings, self.compared)
-        files |= _downloads(OVERVIEW, overview_records(found))
+        files |= _downloads(OVERVIEW, overview_records(self._overviews))
         for standing in self._standings:
             files[board_path(standing.board)] = self.board_page(standing)
             records = board_records(standing, self.compared[standing.board.name])
@@ -125,14 +125,15 @@ class Site:
         return files | self._showcase.files
 
     def index_page(self) -> str:
-        """Draw the home page."""
+        """Draw the home page: boards in the order of the overviews' columns."""
+        order = [board.name for overview in self._overviews for board in overview.boards]
         return draw(
             "index.html",
             self._about,
-            standings=self._standings,
+            standings=sorted(self._standings, key=lambda s: order.index(s.board.name)),
             entries=self._entries,
             tables=self._tables,
-            overviews=overviews(self._standings, self.compared),
+            overviews=self._overviews,
             shades=SHADES,
             citation=asset("cite.bib").rstrip().replace("VERSION", self._about.version),
         )

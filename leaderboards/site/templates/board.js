@@ -22,6 +22,7 @@
   const higher = table.dataset.better === "higher";
   const pairs = new Map(JSON.parse(byId("pairs").textContent).map(
     ([a, b, ...found]) => [`${a} ${b}`, found]));
+  const wide = matchMedia("(min-width: 40rem)"); // no phone
   let most = Number(table.dataset.most);
   let order = { column: names.indexOf("Rank"), direction: "ascending" };
   let picked = [];
@@ -32,7 +33,7 @@
     if (!(column in entry.keys)) {
       const cell = entry.row.cells[column];
       const text = cell.dataset.v ?? cell.textContent.trim();
-      const number = parseFloat(text.replace(/,/g, ""));
+      const number = parseFloat(text.replace(/,/g, "").replace("−", "-"));
       entry.keys[column] = heads[column].dataset.kind === "text" ? text :
         (Number.isNaN(number) ? null : number);
     }
@@ -226,7 +227,9 @@
       holder.textContent = "Fewer than two of these rows say what they cost.";
       return;
     }
-    const [width, height, left, bottom, top, right] = [760, 360, 60, 44, 28, 130];
+    // On a phone in its own units: words keep their size, and find room on either side.
+    const [width, height, left, bottom, top, right] = wide.matches ? [760, 360, 60, 44, 28, 130]
+      : [350, 280, 44, 44, 28, 16];
     const least = Math.min(...points.map(({ x }) => x).filter((x) => x > 0), 1e9);
     const log = (x) => Math.log10(Math.max(x, least / 2));
     const range = (values) => {
@@ -249,10 +252,11 @@
     }
     const rough = (y1 - y0) / 5, unit = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 5, 10].map((factor) => factor * unit).find((size) => size >= rough);
+    const digits = Math.max(0, -Math.floor(Math.log10(step)));
     for (let at = Math.ceil(y0 / step); at * step <= y1; at += 1) {
       const y = at * step;
       svg.append(drawn("line", { class: "tick", x1: left, x2: width - right, y1: up(y), y2: up(y) }),
-        drawn("text", { class: "small", x: left - 8, y: up(y) + 4, "text-anchor": "end" }, short(y)));
+        drawn("text", { class: "small", x: left - 8, y: up(y) + 4, "text-anchor": "end" }, y.toFixed(digits)));
     }
     svg.append(drawn("text", { class: "small", x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, names[column]),
       drawn("text", { class: "small", x: 4, y: 12 }, metric));
@@ -268,14 +272,20 @@
       dot.append(drawn("title", {}, `${point.entry.name}: ${metric} ${point.y}, ${names[column]} ${point.x}`));
       svg.append(dot);
     });
-    // A label where none is yet: those of the front first.
-    [...front, ...points].forEach(({ entry, x, y }) => {
-      const [at, from] = [up(y) + 4, across(x) + 9];
-      const long = 7 * Math.min(entry.name.length, 22);
-      if (labels.some((other) => Math.abs(other.at - at) < 14 && from < other.to && from + long > other.from)) return;
-      if (points.some((other) => Math.abs(up(other.y) + 4 - at) < 9 && across(other.x) > from - 4 && across(other.x) < from + long)) return;
-      labels.push({ at, from, to: from + long });
-      svg.append(drawn("text", { x: from, y: at }, entry.name.length > 22 ? `${entry.name.slice(0, 21)}…` : entry.name));
+    // A label on the side where none is yet: those of the front first, the best of them before all.
+    const free = ({ at, from, to }) => from > left - 8 && to < width &&
+      !labels.some((other) => Math.abs(other.at - at) < 14 && from < other.to && to > other.from) &&
+      !points.some(({ x, y }) => Math.abs(up(y) + 4 - at) < 9 && across(x) > from - 4 && across(x) < to + 4);
+    [...front.toReversed(), ...points].forEach(({ entry, x, y }) => {
+      const name = entry.name.length > 22 ? `${entry.name.slice(0, 21)}…` : entry.name;
+      const [at, long, beside] = [up(y) + 4, 7 * name.length, across(x)];
+      if (labels.some((other) => other.entry === entry)) return;
+      const place = [{ entry, at, from: beside + 9, to: beside + 9 + long },
+        { entry, at, from: beside - 9 - long, to: beside - 9 }].find(free);
+      if (place === undefined) return;
+      labels.push(place);
+      svg.append(drawn("text", place.from > beside ? { x: beside + 9, y: at } :
+        { x: beside - 9, y: at, "text-anchor": "end" }, name));
     });
     holder.replaceChildren(svg);
   }
@@ -307,10 +317,8 @@
   });
   addEventListener("hashchange", recall);
   tools.hidden = false;
-  const wide = matchMedia("(min-width: 40rem)"); // there nothing is folded away
-  const fold = () => { byId("filters").open = wide.matches; };
-  wide.addEventListener("change", fold);
-  fold();
+  byId("filters").open = wide.matches;
+  wide.addEventListener("change", () => { byId("filters").open = wide.matches; show(); });
   document.querySelector(".cost").hidden = false;
   rest?.remove(); // its rows come back when their turn comes
   recall();

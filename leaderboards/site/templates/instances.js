@@ -72,7 +72,7 @@
       const right = Array.isArray(one.target) ? one.target : [];
       const said = one.failed ? element("p", "The prediction failed.") : answer(one.answer, right);
       parts.push(part(data.ranked ? "Its answer, best first" : "Its answer", said));
-      parts.push(part("Right", one.target === null ?
+      parts.push(part("What was right", one.target === null ?
         element("p", "not shown", { className: "faint" }) : answer(one.target)));
       view.replaceChildren(...parts);
     }

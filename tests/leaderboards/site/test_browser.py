@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from benchmark.host.home import Home
+from benchmark.models.registered import ModelEntry
 from benchmark.vision import png
 from leaderboards.site import pages, table_runs
 from leaderboards.site.pages import Site
@@ -174,6 +175,32 @@ def test_sorting_by_click_and_by_key(browser, folder, board):
     assert visit.names() == ranked  # rows without a rank stay last, both ways
     page.locator("thead th", has_text="Rank").get_by_role("button").click()
     assert visit.names()[-1] == "system-9"
+    visit.end()
+
+
+def test_shares_below_zero_are_sorted_as_numbers(browser, tmp_path, board, made):
+    """One that is worse than the best rule that looks at nobody stands below it, both ways."""
+    rows = {"ceiling": 0.8, "between": 0.5, "worse": 0.05, "blind": 0.2}
+    entries = [
+        made(share, at, words={"model": name}, attachments=["x"] if name == "ceiling" else [])
+        for at, (name, share) in enumerate(rows.items(), start=1)
+    ]
+    known = {
+        "ceiling": ModelEntry("ceiling", "nowhere:X", ("search",), "oracle", learnable=True),
+        "blind": ModelEntry("blind", "nowhere:X", ("search",), "trivial", blind=("",)),
+    }
+    for entry in entries:
+        entry.runs[0].run.settings.clear()  # by default settings a blind model is blind
+    write_site(
+        Site([rank_entries(board, entries)], entries, models=known).files(), tmp_path / "site"
+    )
+    visit = Visit(browser, tmp_path / "site")
+    page = visit.go(f"boards/{board.name}.html")
+    head = page.locator("thead th", has_text="Share of the learnable").get_by_role("button")
+    head.click()
+    assert visit.names() == ["ceiling", "between", "blind", "worse"]
+    head.click()
+    assert visit.names() == ["worse", "blind", "between", "ceiling"]
     visit.end()
 
 
