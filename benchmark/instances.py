@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from types import MappingProxyType
 from typing import Union
 
@@ -37,6 +38,11 @@ class Item:
     description: str | None = None
     image: str | None = None
     attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+
+    @property
+    def photo_name(self) -> str | None:
+        """Return the file name of ``image``, by which models know a photo; ``None`` without one."""
+        return None if self.image is None else PurePath(self.image).name
 
 
 @dataclass(frozen=True, slots=True)

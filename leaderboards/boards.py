@@ -38,10 +38,14 @@ class Board(BaseModel):
     primary: Line
     """The metric that orders the rows, as ``unimp-bench tasks`` lists it."""
 
+    @property
+    def asks(self) -> tuple[str, int, str, str, str | None]:
+        """Return what a run must have answered: task and version, data, cohort, perturbation."""
+        return self.task, self.task_version, self.data, self.cohort, self.perturb
+
     def takes(self, run: SubmittedRun) -> bool:
         """Return whether ``run`` answers this board's task on its dataset and cohort."""
-        asked = (run.task, run.task_version, run.data, run.cohort, run.perturb)
-        return asked == (self.task, self.task_version, self.data, self.cohort, self.perturb)
+        return self.asks == (run.task, run.task_version, run.data, run.cohort, run.perturb)
 
 
 def load_board(path: Path) -> Board:
@@ -71,13 +75,12 @@ def load_boards(folder: Path = FOLDER) -> list[Board]:
     boards = [load_board(path) for path in sorted(folder.glob("*.toml"))]
     asked: dict[tuple[object, ...], str] = {}
     for board in boards:
-        question = (board.task, board.task_version, board.data, board.cohort, board.perturb)
-        if question in asked:
+        if board.asks in asked:
             raise BenchError(
-                f"Boards {asked[question]!r} and {board.name!r} ask the same question.",
+                f"Boards {asked[board.asks]!r} and {board.name!r} ask the same question.",
                 fix="Delete one of the two files.",
             )
-        asked[question] = board.name
+        asked[board.asks] = board.name
     return boards
 
 

@@ -68,7 +68,7 @@ def submit(
     from benchmark.runs.store import find_run
     from leaderboards.submission.pack import Reduction, files_of, write_submission
     from leaderboards.submission.terms import check_terms
-    from leaderboards.verification.rescoring import scores_of_run
+    from leaderboards.verification.rescoring import scores_of_run, with_all_scores
     from leaderboards.verification.verify import verify
 
     place = find_home(home)
@@ -82,6 +82,7 @@ def submit(
         stored = [find_run(run, place) for run in runs]
         if not terms_allow:
             check_terms(stored, place)
+        stored = [with_all_scores(run, place) for run in stored]
         rescored = partial(scores_of_run, home=place)
         reduction = None if levels is None else Reduction(levels, rescored)
         files = files_of(stored, declaration, description=description, reduction=reduction)

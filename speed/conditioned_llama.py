@@ -20,10 +20,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmark.vision.patches import patch_tokens
 from benchmark.vision.photo_table import pool_to_grid
 from benchmark.vision.photos import load_photo, normalise
 from unimp_model.config import UniMPConfig
-from unimp_model.images.encoder import ImageEncoder, patch_tokens
+from unimp_model.images.encoder import ImageEncoder
 from unimp_model.network.fusion import exclusive_mask
 from unimp_model.network.model import Tables, UniMPNetwork
 from unimp_model.sequence.template import Row

@@ -16,6 +16,7 @@ from pydantic import (
 
 from benchmark.vision.encoder_names import AUTO
 from benchmark.vision.encoder_names import DESCRIPTION as ENCODERS
+from unimp_model.match_parts import MatchPart
 
 Preset = Literal["tiny", "small", "smollm2", "mpt-1b", "incite-3b", "pretrained"]
 TaskName = Literal[
@@ -25,12 +26,6 @@ TaskName = Literal[
 #: The number of the task whose answers are ratings.
 RATING_TASK = get_args(TaskName).index("preference")
 
-#: Parts of the match head, our extension (:mod:`unimp_model.network.matching`).
-MatchPart = Literal[
-    "photo", "identity", "category", "brand", "attributes", "price", "title", "transitions",
-    "query", "ratings", "words", "codes",
-]  # fmt: skip
-
 #: Long answers and long prompts are asked of fewer examples: each costs as much as many ranks.
 _TASK_SHARES: dict[TaskName, float] = {
     "recommendation": 1.0,
@@ -38,7 +33,7 @@ _TASK_SHARES: dict[TaskName, float] = {
     "preference": 0.25,
     "selection": 0.06,
     "explanation": 0.1,
-    "image-generation": 0.03,
+    "image-generation": 0.3,
 }
 _TASK_WEIGHTS: dict[TaskName, float] = {
     "recommendation": 0.5,

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from benchmark.models.registered import ModelEntry
+from unimp_model.match_parts import MATCH_PARTS
 
-#: Parts of the match head, our extension of the paper's model.
-_MATCHING = (
-    "photo", "identity", "category", "brand", "attributes", "price", "title", "transitions",
-    "query", "ratings", "words", "codes",
-)  # fmt: skip
 #: What the extension's ablations leave out.
 _ABLATED = {
     "photo": ("photo",),
@@ -24,7 +20,7 @@ _ABLATED = {
 
 def _without(*parts: str) -> dict[str, object]:
     """The match head without ``parts``."""
-    return {"matching": tuple(part for part in _MATCHING if part not in parts)}
+    return {"matching": tuple(part for part in MATCH_PARTS if part not in parts)}
 
 
 MODELS = (

@@ -236,7 +236,7 @@ def save_items(items: Iterable[Item], folder: Path) -> None:
                 i.category,
                 i.brand,
                 i.price,
-                i.image and Path(i.image).name,
+                i.photo_name,
                 dict(i.attributes),
             ]
             for i in items

@@ -44,7 +44,7 @@ from benchmark.vision.efficientnet import LiteEncoder, lite_encoder
 from benchmark.vision.encoder_names import LITE0, OWN
 from benchmark.vision.photo_table import unit
 from benchmark.vision.photo_texts import train_on_texts
-from benchmark.vision.photos import load_photo
+from benchmark.vision.photos import load_photo, photo_files
 
 SENTENCES = "sentences:"
 #: What ``make models`` installs, found by name before any hub is asked.
@@ -148,8 +148,8 @@ class _Stored:
 
 def _of_catalogue(encoder: LiteEncoder, data: TrainingView) -> _Stored:
     """The encoder over the photos of ``data``, which has some: encoded once for all systems."""
-    files = {Path(item.image).name: item.image for item in data.catalogue if item.image is not None}
-    table = encoder.stored([Path(file) for file in files.values()], data.features_folder)
+    files = photo_files(data.catalogue)
+    table = encoder.stored(list(files.values()), data.features_folder)
     return _Stored(encoder, {name: row for row, name in enumerate(files)}, table.photo_vectors)
 
 

@@ -30,10 +30,12 @@ from baselines.multimodal.encoders import (
 from benchmark.data.catalogue import own_words
 from benchmark.errors import BenchError
 from benchmark.host.files import atomic_path, locked, sha256_file, sha256_json
+from benchmark.host.mapped import mapped_array
 from benchmark.instances import Item
 from benchmark.model import TrainingView
 from benchmark.vision.encoder_names import chosen_encoder, parts_of
 from benchmark.vision.photo_table import join_vectors
+from benchmark.vision.photos import photo_files
 
 #: Photos or texts encoded, and rows averaged, at once.
 _BLOCK = 4096
@@ -99,17 +101,17 @@ def image_features(data: TrainingView, encoder: str, *, steps: int) -> Features:
     the own one. On a dataset without photos every item has the zero vector, of width 1, and no
     encoder is loaded.
     """
-    files = {Path(item.image).name: item.image for item in data.catalogue if item.image is not None}
-    names = [photo_name(item) for item in data.catalogue]
+    files = photo_files(data.catalogue)
+    names = [item.photo_name for item in data.catalogue]
     if not files:
         return _features(np.zeros((1, 1), np.float16), [], names)
-    contents = [f"{name} {sha256_file(Path(path))}" for name, path in files.items()]
+    contents = [f"{name} {sha256_file(path)}" for name, path in files.items()]
     parts, hashes = [], []
     for part in parts_of(chosen_encoder(encoder, data)):
         frozen = image_encoder(part, data, steps=steps)
 
         def encode(some: Sequence[str], frozen: PhotoEncoder = frozen) -> NDArray[np.floating]:
-            return frozen.photos([Path(files[name]) for name in some])
+            return frozen.photos([files[name] for name in some])
 
         hashes.append(frozen.sha256())
         file = _file(data.features_folder, "photos", hashes[-1], contents)
@@ -164,17 +166,12 @@ def _without_words(text: str, share: float) -> str:
     return " ".join(kept or parts[:1]) or text
 
 
-def photo_name(item: Item) -> str | None:
-    """Return the file name of an item's photo, which is what a photo is known by."""
-    return None if item.image is None else Path(item.image).name
-
-
 def photo_row(item: Item, rows: Mapping[str, int], system: str) -> int:
     """Return the row of the photo that an item shows, 0 for none.
 
     Raises :class:`BenchError` for a photo that ``rows`` of the fitted ``system`` do not know.
     """
-    name = photo_name(item)
+    name = item.photo_name
     if name is None:
         return 0
     if name not in rows:
@@ -212,8 +209,7 @@ def _table(file: Path, keys: list[str], encode: Encode) -> NDArray[np.float16]:
         if not file.is_file():
             with atomic_path(file) as temporary:
                 _write(temporary, keys, encode)
-    table: NDArray[np.float16] = np.load(file, mmap_mode="r", allow_pickle=False)
-    return table
+    return mapped_array(file, rows=len(keys) + 1)
 
 
 def _write(file: Path, keys: list[str], encode: Encode) -> None:

@@ -22,18 +22,19 @@ from torch import Tensor
 
 from baselines.multimodal.encoders import encoding_code, own_clip
 from baselines.multimodal.features import photo_row
-from benchmark.errors import BenchError
 from benchmark.host.files import sha256_file
 from benchmark.host.progress import bar
 from benchmark.host.threads import processor_threads
 from benchmark.instances import Item
 from benchmark.model import TrainingView
 from benchmark.models.code import digest
+from benchmark.vision import patches
 from benchmark.vision.clip_encoder import ClipEncoder, named_clip_encoder
 from benchmark.vision.efficientnet import lite_encoder
 from benchmark.vision.encoder_names import LITE0, OWN, chosen_encoder, parts_of
+from benchmark.vision.patches import check_gives_patches, patch_tokens
 from benchmark.vision.photo_table import pool_to_grid
-from benchmark.vision.photos import load_photo, normalise
+from benchmark.vision.photos import load_photo, normalise, photo_files
 from benchmark.vision.stored_arrays import stored_arrays
 
 #: Photos encoded at once, always as many: then the bits do not depend on company.
@@ -117,7 +118,7 @@ def photo_regions(data: TrainingView, encoder: str, *, grid: int, steps: int) ->
     the own encoder. An encoder that is joined of several (``own+efficientnet-lite0``) puts their
     features side by side. Without photos there is one region of width 1, and no encoder is loaded.
     """
-    files = {Path(item.image).name: Path(item.image) for item in data.catalogue if item.image}
+    files = photo_files(data.catalogue)
     if not files:
         return Regions((np.zeros((1, 1, 1), np.float16),), (1.0,), 1, ())
     names = parts_of(chosen_encoder(encoder, data))
@@ -143,7 +144,9 @@ def _table(
     if name == LITE0:
         return lite_encoder().stored(paths, data.features_folder, grid=MOST_GRID).patches
     clip = own_clip(data, steps) if name == OWN else named_clip_encoder(name, "image_encoder")
-    code = (encoding_code(), digest({__name__: Path(__file__)}))
+    check_gives_patches(clip.model.visual, name)
+    files = {__name__: Path(__file__), patches.__name__: Path(str(patches.__file__))}
+    code = (encoding_code(), digest(files))
     told = hashlib.sha256(repr(code).encode())
     for path in paths:
         told.update(f"{path.name} {sha256_file(path)}\n".encode())
@@ -169,40 +172,6 @@ def _encoded(clip: ClipEncoder, paths: Sequence[Path]) -> NDArray[np.float16]:
     full = [*paths, *[paths[-1]] * (_CHUNK - len(paths))]
     pixels = np.stack([load_photo(path, clip.size) for path in full])
     with processor_threads(1), torch.inference_mode():
-        places = places_of(clip.model.visual, normalise(pixels, clip.mean, clip.std), clip.name)
+        places = patch_tokens(clip.model.visual, normalise(pixels, clip.mean, clip.std))
     pooled: NDArray[np.float16] = pool_to_grid(places, MOST_GRID)[: len(paths)].half().numpy()
     return pooled
-
-
-def places_of(visual: Any, x: Tensor, name: str) -> Tensor:
-    """Return the features (n, places, f) of photos x (n, 3, s, s) before a tower pools them.
-
-    Those of the last stage of a residual network that has several places, or the last tokens of a
-    vision transformer. Raises :class:`BenchError` for a tower that has neither.
-    """
-    found = [getattr(visual, f"layer{n}", None) for n in (4, 3)]
-    stages = [stage for stage in found if stage is not None]
-    if len(stages) == len(found):
-        kept: list[Tensor] = []
-        hooks = [
-            stage.register_forward_hook(lambda _, __, out: kept.append(out)) for stage in stages
-        ]
-        try:
-            visual(x)
-        finally:
-            for hook in hooks:
-                hook.remove()
-        third, fourth = kept
-        last = fourth if fourth[0, 0].numel() > 1 else third
-        return last.flatten(2).transpose(1, 2)
-    if not hasattr(visual, "output_tokens"):
-        raise BenchError(
-            f"Image encoder {name!r} does not tell the parts of a photo apart.",
-            fix=f"Use {OWN}, {LITE0}, or one of open_clip's own ViT or RN architectures.",
-        )
-    before, visual.output_tokens = visual.output_tokens, True
-    try:
-        tokens: Tensor = visual(x)[1]
-    finally:
-        visual.output_tokens = before
-    return tokens

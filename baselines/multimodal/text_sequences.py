@@ -53,14 +53,20 @@ class Adaptor(nn.Module):
             logits = logits + drawn * (softplus(x @ self.noise) + _LEAST_NOISE)
         return logits.softmax(-1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (n, out) for x (n, width)."""
+    def forward(self, x: Tensor, rows: Tensor | None = None) -> Tensor:
+        """Return (n, out) for x (n, width), or (r, out) for ``rows`` (r,) of it alone.
+
+        Noise and dropout are drawn for all of x: a row's do not depend on which rows are asked.
+        """
         experts, out, width = self.weight.shape
         drawn = torch.randn(len(x), experts, device=x.device) if self.training else None
+        dropped = self.dropout(x[:, None].expand(-1, experts, -1))  # (n, experts, width)
+        if rows is not None:
+            x, dropped = x[rows], dropped[rows]
+            drawn = None if drawn is None else drawn[rows]
         gates = self.gates(x, drawn)
-        each = self.dropout(x[:, None].expand(-1, experts, -1)) - self.bias  # (n, experts, width)
         # One product for all experts: their shares come in before instead of behind.
-        shared = (gates[:, :, None] * each).reshape(len(x), experts * width)
+        shared = (gates[:, :, None] * (dropped - self.bias)).reshape(len(x), experts * width)
         adapted: Tensor = shared @ self.weight.transpose(1, 2).reshape(experts * width, out)
         return adapted
 
@@ -127,12 +133,17 @@ class TextSequences(nn.Module):
         if self.ids is not None:
             nn.init.zeros_(self.ids.weight[0].detach())
 
-    def table(self, texts: Tensor | None = None) -> Tensor:
+    def table(self, texts: Tensor | None = None, *, only: Tensor | None = None) -> Tensor:
         """Return the vectors (items + 1, d) of all items and, first, of padding.
 
-        ``texts`` are others (items + 1, e) in place of the catalogue's.
+        ``texts`` are others (items + 1, e) in place of the catalogue's. With ``only`` these
+        distinct tokens (r,) are adapted, which is most of the work, and all others are not to be
+        read.
         """
-        adapted: Tensor = self.adaptor(self.texts if texts is None else texts)
+        texts = self.texts if texts is None else texts
+        adapted: Tensor = self.adaptor(texts, only)
+        if only is not None:
+            adapted = adapted.new_zeros(len(texts), adapted.shape[1]).index_copy(0, only, adapted)
         return adapted if self.ids is None else adapted + self.ids.weight
 
     def forward(self, vectors: Tensor, real: Tensor) -> Tensor:

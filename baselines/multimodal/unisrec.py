@@ -220,12 +220,13 @@ class UniSRec(CausalModel):
         ``changed`` (items + 1, e) are the items' texts with words left out.
         """
         c, network = self.config, self.network
-        table = network.table()
+        table = network.table(only=_tokens_in(batch, recbole_fixes.ITEMS, recbole_fixes.ITEM))
         states, target = self._with_targets(batch, table)
         loss = in_batch_contrast(states, table[target], target, c.temperature)
         if c.sequence_weight:
             one, last = self._last_states(batch, recbole_fixes.ITEMS, table)
-            fewer = table if changed is None else network.table(changed)
+            left = _tokens_in(batch, _CHANGED)
+            fewer = table if changed is None else network.table(changed, only=left)
             other, _ = self._last_states(batch, _CHANGED, table, fewer)
             contrast = in_batch_contrast(one, other, last, c.temperature)
             loss = loss + c.sequence_weight * contrast
@@ -269,12 +270,14 @@ class UniSRec(CausalModel):
 
         It is over padding, as with the authors, and the items of ``contrasted``.
         """
-        table = self.network.table()
+        tokens = None
+        if self.config.contrasted == "taken":
+            taken = torch.from_numpy(np.flatnonzero(self._popularity) + 1).to(compute_device())
+            tokens = torch.cat([taken.new_zeros(1), taken])
+        table = self.network.table(only=tokens)
         states, right = self._with_targets(batch, table)
         scaled = normalize(states) / self.config.temperature
-        if self.config.contrasted == "taken":
-            taken = torch.from_numpy(np.flatnonzero(self._popularity) + 1).to(table.device)
-            tokens = torch.cat([taken.new_zeros(1), taken])
+        if tokens is not None:
             table, right = table[tokens], torch.searchsorted(tokens, right)
         return catalogue_cross_entropy(scaled, normalize(table), right)
 
@@ -363,3 +366,10 @@ class UniSRec(CausalModel):
         network = {name.removeprefix("network."): value for name, value in tensors.items()}
         super()._restore(network, shape["sizes"])
         self._know_catalogue()
+
+
+def _tokens_in(batch: Batch, *columns: str) -> Tensor:
+    """The distinct tokens (r,) in columns of a batch, that of padding among them."""
+    found = [batch[column].flatten() for column in columns]
+    distinct: Tensor = torch.unique(torch.cat([found[0].new_zeros(1), *found]))
+    return distinct

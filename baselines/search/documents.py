@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.learning.windows import known_items, windows
-from baselines.search.texts import SearchTexts
+from baselines.search.texts import SearchTexts, WordLists
 from benchmark.instances import History
 
 
@@ -21,8 +21,8 @@ from benchmark.instances import History
 class Documents:
     """What a model that reads reviews keeps of the training part."""
 
-    words: NDArray[np.int64]
-    """(1 + purchases + items, most): word numbers, padded with 0."""
+    words: WordLists
+    """Of every document, 1 + purchases + items, the word numbers."""
     of_item: NDArray[np.int64]
     """(items, most + 1): latest reviews of each item, one more than is read."""
     user: NDArray[np.int64]
@@ -33,12 +33,8 @@ class Documents:
     @classmethod
     def of_texts(cls, texts: SearchTexts, *, most_words: int, most_reviews: int) -> Documents:
         """Keep the first ``most_words`` of a document, the latest ``most_reviews`` of an item."""
-        lists = [*map(texts.of_purchase.__getitem__, range(len(texts.of_purchase)))]
-        lists += map(texts.of_item.__getitem__, range(len(texts.of_item)))
-        longest = min(max(map(len, lists), default=0), most_words) or 1
-        words = np.zeros((1 + len(lists), longest), np.int64)
-        for row, document in zip(words[1:], lists, strict=True):
-            row[: min(len(document), longest)] = document[:longest]
+        words = WordLists.of_lists([[]]).followed_by(texts.of_purchase.cut(most_words))
+        words = words.followed_by(texts.of_item.cut(most_words))
         timeline = texts.timeline
         reviews = np.flatnonzero(texts.reviewed)
         # By item, then by time; of equal times the order of the data decides.
@@ -47,6 +43,14 @@ class Documents:
         begins = np.concatenate([[0], ends[:-1]]).astype(np.int64)
         latest, length = windows(order + 1, begins, ends.astype(np.int64), most_reviews + 1)
         return cls(words, _turned(latest, length), timeline.user.copy(), timeline.item.copy())
+
+    @cached_property
+    def _width(self) -> int:
+        return int(np.diff(self.words.offsets).max(initial=1))
+
+    def words_of(self, documents: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return (n, longest of all): the word numbers of ``documents`` (n,), padded with 0."""
+        return self.words.padded(documents, self._width)
 
     @cached_property
     def _of_pair(self) -> dict[tuple[int, int], int]:

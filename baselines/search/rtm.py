@@ -20,7 +20,7 @@ from baselines.search.candidates import BM25Order
 from baselines.search.documents import Documents, narrow
 from baselines.search.pre_norm import PreNormTransformer
 from baselines.search.review_transformer import ReviewTransformer
-from baselines.search.texts import SearchTexts
+from baselines.search.texts import SearchTexts, WordLists
 from benchmark.data.instances.timeline import Timeline
 from benchmark.errors import BenchError
 from benchmark.instances import SearchInstance
@@ -178,7 +178,7 @@ class RTM(SearchModel):
         )
         return {
             "query": texts.queries[query],
-            "documents": documents.words[used],
+            "documents": documents.words_of(used),
             "user": place[1 : 1 + user.size].reshape(user.shape),
             "items": place[1 + user.size :].reshape(about.shape),
         }
@@ -230,10 +230,11 @@ class RTM(SearchModel):
         """(documents, d) by the present weights."""
         if "documents" not in self._from_weights:
             assert self._documents
-            words = torch.from_numpy(self._documents.words).to(compute_device())
-            encode = self.network.reviews
-            vectors = torch.cat([encode(part) for part in torch.split(words, _ENCODED)])
-            self._from_weights["documents"] = vectors
+            documents, device = self._documents, compute_device()
+            every = np.arange(len(documents.words))
+            parts = [every[i : i + _ENCODED] for i in range(0, len(every), _ENCODED)]
+            words = (torch.from_numpy(documents.words_of(part)).to(device) for part in parts)
+            self._from_weights["documents"] = torch.cat([*map(self.network.reviews, words)])
         return self._from_weights["documents"]
 
     def save(self, folder: Path) -> None:
@@ -250,7 +251,15 @@ class RTM(SearchModel):
     def _arrays(self) -> Mapping[str, NDArray[np.int64]]:
         assert self._documents
         kept = self._documents
-        return {"words": kept.words, "of_item": kept.of_item, "user": kept.user, "item": kept.item}
+        return {
+            "numbers": kept.words.numbers,
+            "offsets": kept.words.offsets,
+            "of_item": kept.of_item,
+            "user": kept.user,
+            "item": kept.item,
+        }
 
     def _restore_arrays(self, arrays: Mapping[str, Tensor]) -> None:
-        self._documents = Documents(**{name: array.numpy() for name, array in arrays.items()})
+        kept = {name: array.numpy() for name, array in arrays.items()}
+        words = WordLists(kept.pop("numbers"), kept.pop("offsets"))
+        self._documents = Documents(words, **kept)

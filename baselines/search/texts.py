@@ -61,6 +61,24 @@ class WordLists:
         """Join lists ``starts[i]:starts[i + 1]`` into list ``i``."""
         return WordLists(self.numbers, self.offsets[starts])
 
+    def cut(self, most: int) -> WordLists:
+        """Return the first ``most`` words of each list."""
+        size = np.minimum(np.diff(self.offsets), most)
+        offsets = np.concatenate([[0], np.cumsum(size)])
+        place = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1] - offsets[:-1], size)
+        return WordLists(self.numbers[place], offsets)
+
+    def followed_by(self, other: WordLists) -> WordLists:
+        """Return these lists and then the ``other`` ones."""
+        offsets = np.concatenate([self.offsets, self.offsets[-1] + other.offsets[1:]])
+        return WordLists(np.concatenate([self.numbers, other.numbers]), offsets)
+
+    def padded(self, rows: NDArray[np.int64], width: int) -> NDArray[np.int64]:
+        """Return the lists ``rows`` (n,), none longer than ``width``, zeros behind: (n, width)."""
+        place = self.offsets[rows][:, None] + np.arange(width)
+        real = place < self.offsets[rows + 1][:, None]
+        return np.where(real, np.append(self.numbers, 0)[np.where(real, place, -1)], 0)
+
     def draw(
         self, rows: NDArray[np.int64], count: int, rng: np.random.Generator
     ) -> NDArray[np.int64]:

@@ -29,7 +29,6 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.special import logsumexp
 
-from baselines.learning.expected_f1 import best_subset
 from baselines.simulated.process import rating_chances
 from benchmark.data.listing import prepare_command
 from benchmark.data.simulator.parameters import HABIT_SPAN
@@ -47,6 +46,7 @@ from benchmark.model import TrainingView
 from benchmark.predictions import Prediction, Rating, Selection
 from benchmark.ranking import RankingInstance, rankings
 from benchmark.rounding import rounded
+from benchmark.training.expected_f1 import best_subset
 
 _STATE = "ceiling.json"
 #: Training examples that tell how many negatives a selection instance has.

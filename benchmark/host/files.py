@@ -15,6 +15,9 @@ from typing import Any
 from benchmark.errors import BenchError
 from benchmark.host.console import note
 
+#: What a user can do about a damaged file in a dataset's cache.
+REMAKE = "Delete the file: it is made again when it is needed."
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:

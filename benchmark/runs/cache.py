@@ -84,7 +84,7 @@ def partial(home: Home) -> Iterator[Part]:
 
 def verified(home: Home) -> Iterator[Part]:
     """Yield what builds of the leaderboard found of submissions."""
-    yield from map(Part, sorted([*home.verified.glob("*.npz"), *home.verified.glob("*.json")]))
+    yield from map(Part, sorted([*home.verified.glob("*.kept"), *home.verified.glob("*.json")]))
 
 
 def comparisons(home: Home) -> Iterator[Part]:

@@ -18,8 +18,6 @@ from benchmark.host.finite import check_finite
 
 #: What a user can do about a damaged file of a fitted model.
 REFIT = "Restore the file from where it was saved, or fit the model again."
-#: And of one in a dataset's cache.
-REMAKE = "Delete the file: it is made again when it is needed."
 
 _RECORD = "record"
 

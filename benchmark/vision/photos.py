@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from benchmark.errors import BenchError
+from benchmark.instances import Item
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+def photo_files(items: Iterable[Item]) -> dict[str, Path]:
+    """Return the files of the items' distinct photos by photo name, in order."""
+    return {item.photo_name: Path(item.image) for item in items if item.photo_name and item.image}
 
 
 def load_photo(path: Path, size: int) -> NDArray[np.uint8]:

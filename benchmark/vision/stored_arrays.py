@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from benchmark.errors import BenchError
 from benchmark.host.files import cannot_write, is_write_failure, locked, read_json, write_json
+from benchmark.host.mapped import mapped_array
 
 #: Computes the rows from the first number up to, not including, the second: name -> (rows, ...).
 Compute = Callable[[int, int], Mapping[str, NDArray[Any]]]
@@ -28,7 +29,7 @@ def stored_arrays(
     What is missing is computed in blocks of ``block`` rows. A process that is stopped leaves the
     finished blocks, and the next one goes on behind them; a second one waits, and is told that
     another is ``doing`` this. ``rows`` is at least 1. Raises :class:`BenchError` where the folder
-    cannot be written.
+    cannot be written, or a file in it is damaged.
     """
     files = {name: stem.with_name(f"{stem.name}.{name}.npy") for name in names}
     with locked(stem.with_name(f"{stem.name}.lock"), doing):
@@ -39,7 +40,7 @@ def stored_arrays(
                 if is_write_failure(error):
                     raise cannot_write(stem, error) from error
                 raise
-    return {name: np.load(file, mmap_mode="r", allow_pickle=False) for name, file in files.items()}
+    return {name: mapped_array(file, rows=rows) for name, file in files.items()}
 
 
 def _compute(

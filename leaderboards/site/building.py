@@ -14,7 +14,6 @@ from benchmark.data.opening import ensure_dataset
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.files import read_json, sha256_file, sha256_json, write_json
 from benchmark.host.home import Home
-from benchmark.models import registered
 from leaderboards.boards import Board, load_boards
 from leaderboards.site.drawing import TEMPLATES, About
 from leaderboards.site.entries import Collection, collect, require_folder
@@ -87,7 +86,6 @@ def _state(
             "evidence": found.evidence_sha256,
             "boards": [board.model_dump() for board in boards],
             "datasets": [[row["name"], row["sha256"]] for row in list_datasets(home)],
-            "models": sorted(registered.entries()),
             "about": asdict(about),
             "tables": with_tables,
             "templates": templates,

@@ -11,7 +11,7 @@ from typing import Any
 from benchmark.report.formats.csv_format import word
 from leaderboards.site.comparing import Compared
 from leaderboards.site.overview import Overview
-from leaderboards.site.standing import Standing, runs_behind
+from leaderboards.site.standing import Standing
 
 #: What a board's rows say, before the metrics beside the ordering one.
 _COLUMNS = (
@@ -39,7 +39,7 @@ def board_records(standing: Standing, compared: Compared) -> list[dict[str, Any]
             share,
             row.fit_seconds,
             row.predict_seconds,
-            max(run.run.peak_memory_mib for run in runs_behind(standing, row)),
+            row.peak_memory_mib,
             row.energy_wh,
             None if row.parameters is None else row.parameters[1],
             row.failure_rate,

@@ -20,27 +20,26 @@ from benchmark.metrics.base import Metric, Statistics
 from benchmark.metrics.families import is_variant
 from benchmark.report.table.listing import shipped_models
 from benchmark.stats import FEWEST_USERS, Score, summarise
-from benchmark.tasks import TASKS
 from leaderboards.boards import Board
 from leaderboards.site.examples import ShownInstance, examples_of
 from leaderboards.site.kept import Kept
 from leaderboards.site.packed import pack, unpack
 from leaderboards.site.reproduced import FILE as REPRODUCED_FILE
 from leaderboards.site.reproduced import read_reproduced
+from leaderboards.site.resemblance import Answered, doubts
 from leaderboards.site.spreading import spread
 from leaderboards.submission.findings import Finding, place, shown
 from leaderboards.submission.schema import MANIFEST, ClaimedScore, Submission, SubmittedRun
-from leaderboards.verification import local_data
+from leaderboards.verification import local_data, rescoring
 from leaderboards.verification.local_data import Asked
 from leaderboards.verification.rescoring import Rescored
 from leaderboards.verification.suspicion import Catalogue
-from leaderboards.verification.verify import BADGES, verify
+from leaderboards.verification.verify import REPORTED, REPRODUCED, RESCORED, verify
 
 #: What lies beside the submissions.
 _BESIDE = ("README.md", REPRODUCED_FILE)
 #: Names of submissions stand in commands and on pages.
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}"
-REPORTED, RESCORED, REPRODUCED = BADGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class SliceScore:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class RunEvidence:
     """Scores and statistics computed here from a run's predictions.
 
     ``statistics[name]`` (n, columns) are of ``metrics`` alone: those that order boards; of a model
@@ -83,7 +82,7 @@ class EnteredRun:
     """A submitted run; ``evidence`` is ``None`` where its dataset is not prepared here."""
 
     run: SubmittedRun
-    evidence: Evidence | None
+    evidence: RunEvidence | None
 
     @property
     def scores(self) -> Mapping[str, Score]:
@@ -149,7 +148,7 @@ class Found:
     problems: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
     refused_runs: tuple[str, ...] = ()
-    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    evidence: Mapping[str, RunEvidence] = field(default_factory=dict)
     fingerprints: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -233,7 +232,7 @@ def collect(folder: Path, home: Home, boards: Sequence[Board]) -> Collection:
     require_folder(folder)
     reproduced = read_reproduced(folder)
     known: dict[str, str] = {}
-    answered: dict[tuple[str, str, str], str] = {}
+    answered: list[Answered] = []
     collection, digest = Collection(), hashlib.sha256()
     for name, found, packed in _found(sorted(_submissions(folder)), home, boards):
         problems, submission, badge = list(found.problems), found.submission, found.badge
@@ -245,7 +244,6 @@ def collect(folder: Path, home: Home, boards: Sequence[Board]) -> Collection:
             continue
         known[submission.digest] = name
         digest.update(f"{name}\n".encode() + hashlib.sha256(packed).digest())
-        warnings = [*found.warnings, *_repeated_answers(submission, found, name, answered)]
         if badge == RESCORED and submission.digest in reproduced:
             badge = REPRODUCED
         runs = [
@@ -254,7 +252,12 @@ def collect(folder: Path, home: Home, boards: Sequence[Board]) -> Collection:
             if run.predictions not in found.refused_runs
         ]
         digest.update(f"{badge}\n".encode())
-        collection.entries.append(Entry(name, submission, badge, tuple(runs), tuple(warnings)))
+        collection.entries.append(Entry(name, submission, badge, tuple(runs), found.warnings))
+        answered.append(Answered(name, submission, found.fingerprints))
+    collection.entries = [
+        replace(entry, warnings=(*entry.warnings, *more))
+        for entry, more in zip(collection.entries, doubts(answered), strict=True)
+    ]
     collection.evidence_sha256 = digest.hexdigest()
     return collection
 
@@ -284,21 +287,6 @@ def _found(
             yield path.name, cast(Found, unpack(packed)), packed
 
 
-def _repeated_answers(
-    submission: Submission, found: Found, name: str, answered: dict[tuple[str, str, str], str]
-) -> Iterator[Finding]:
-    """Yield a warning for a run that answers as one before it did; ``answered`` is kept."""
-    for number, run in enumerate(submission.runs):
-        if run.predictions not in found.fingerprints:
-            continue
-        key = (run.task, run.instances_sha256, found.fingerprints[run.predictions])
-        who = f"{name} with seed {run.seed}"
-        first = answered.setdefault(key, who)
-        if first != who:
-            message = f"Its answers are those of {first}, whatever their scores."
-            yield Finding("answers-repeated", place(MANIFEST, "runs", number), message, True)
-
-
 def _submissions(folder: Path) -> Iterator[Path]:
     for path in folder.iterdir():
         if not path.name.startswith(".") and path.name not in _BESIDE:
@@ -323,16 +311,15 @@ class _Keeper:
     """Keeps of each re-scored run what pages need."""
 
     def __init__(self, slices: _Slices) -> None:
-        self.kept: dict[str, Evidence] = {}
+        self.kept: dict[str, RunEvidence] = {}
         self.fingerprints: dict[str, str] = {}
         self._slices = slices
 
     def __call__(self, run: SubmittedRun, asked: Asked, rescored: Rescored) -> None:
         self.fingerprints[run.predictions] = rescored.fingerprint
-        primary = TASKS.get(run.task).primary
-        sliced = next(m for m in rescored.metrics if is_variant(m.name, primary))
+        sliced = rescoring.primary_of(run.task, rescored)
         parts = self._slices.of(run, asked)
-        self.kept[run.predictions] = Evidence(
+        self.kept[run.predictions] = RunEvidence(
             scores=rescored.scores,
             metrics={metric.name: metric for metric in rescored.metrics},
             statistics=rescored.statistics,
@@ -346,7 +333,7 @@ class _Keeper:
         )
 
 
-def _of_metrics(evidence: Evidence, names: Sequence[str]) -> Evidence:
+def _of_metrics(evidence: RunEvidence, names: Sequence[str]) -> RunEvidence:
     """``evidence`` with per-instance numbers of the metrics ``names`` alone."""
     metrics = {
         metric: value

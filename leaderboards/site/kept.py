@@ -21,7 +21,9 @@ from leaderboards.boards import Board
 from leaderboards.submission import limits
 from leaderboards.verification.surroundings import surroundings
 
-_SUFFIX = ".npz"
+_SUFFIX = ".kept"
+#: Of the SHA-256 before what is kept.
+_DIGEST_BYTES = 32
 
 
 class Kept:
@@ -42,23 +44,26 @@ class Kept:
         digest = hashlib.sha256(self._surroundings.encode())
         try:
             for name, content in _contents(path):
-                digest.update(f"\n{name} {len(content)}\n".encode() + content)
+                for part in (name.encode(), content):  # no name can pass for content
+                    digest.update(len(part).to_bytes(8, "little") + part)
         except (OSError, ValueError):
             return None
         return digest.hexdigest()
 
     def get(self, key: str | None) -> bytes | None:
-        """Return what was kept under ``key``."""
+        """Return what was kept under ``key``, ``None`` where nothing was or it is spoiled."""
         if key is not None:
             with suppress(OSError):
-                return self._path(key).read_bytes()
+                raw = self._path(key).read_bytes()
+                said, content = raw[:_DIGEST_BYTES], raw[_DIGEST_BYTES:]
+                return content if hashlib.sha256(content).digest() == said else None
         return None
 
     def put(self, key: str | None, content: bytes) -> None:
         """Keep ``content``; a home that cannot be written to keeps nothing."""
         if key is not None:
             with suppress(BenchError), atomic_path(self._path(key)) as partial:
-                partial.write_bytes(content)
+                partial.write_bytes(hashlib.sha256(content).digest() + content)
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}{_SUFFIX}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmark.data.sources import SELF_CONTAINED, SOURCES
 from benchmark.tasks import TASKS
 from leaderboards.boards import Board
 from leaderboards.site.comparing import Compared
@@ -64,6 +65,16 @@ class Overview:
     shares: tuple[bool, ...]
     lines: tuple[Line, ...]
     left_out: int
+
+    @property
+    def anybody_builds(self) -> bool:
+        """Return whether anybody can build the dataset, without files of others."""
+        return self.data in SELF_CONTAINED
+
+    @property
+    def simulated(self) -> bool:
+        """Return whether it is one of the simulated datasets that anybody can build."""
+        return self.anybody_builds and SOURCES.get(SELF_CONTAINED[self.data][0]).simulated
 
     @property
     def models(self) -> tuple[Line, ...]:

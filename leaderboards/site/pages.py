@@ -13,6 +13,7 @@ from markupsafe import Markup
 from benchmark.metrics.families import family_of, is_variant
 from benchmark.models import registered
 from benchmark.models.registered import ModelEntry
+from benchmark.predictions import Ranking
 from benchmark.runs.spec import RunSpec
 from benchmark.stats import FEWEST_USERS
 from benchmark.tasks import TASKS
@@ -222,7 +223,7 @@ class Site:
             {
                 "metric": numbers.short(evidence.sliced),
                 "higher": family_of(evidence.sliced).higher_is_better,
-                "ranked": entered.run.task in ("recommendation", "search"),
+                "ranked": TASKS.get(entered.run.task).prediction is Ranking,
                 "instances": [self._instance(example) for example in examples],
             }
         )

@@ -43,12 +43,14 @@ class _File(BaseModel):
 def read_reproduced(folder: Path) -> dict[str, Rerun]:
     """Read digest -> the rerun noted in ``folder``; empty where the file is absent.
 
-    Raises :class:`BenchError` naming the field that is wrong.
+    Raises :class:`BenchError` naming the field that is wrong, and for anything but a file.
     """
     path = folder / FILE
+    fix = "Correct the file; leaderboards/site/reproduced.py says what it holds."
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise BenchError(f"{str(path)!r} is no ordinary file.", fix=fix)
     if not path.exists():
         return {}
-    fix = "Correct the file; leaderboards/site/reproduced.py says what it holds."
     try:
         noted = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchmark.metrics.families import family_of
 from benchmark.models.registered import ModelEntry
 from leaderboards.site.comparing import Compared
-from leaderboards.site.standing import Row, Standing, runs_behind
+from leaderboards.site.standing import Row, Standing
 
 #: What stands for the ordering metric among a row's best columns, and for its share.
 _ORDERING, _SHARE = "", "share"
@@ -20,7 +20,6 @@ class RowView:
 
     row: Row
     share: float | None
-    memory: float
     group: str
     reads: tuple[str, ...]
     best: frozenset[str]
@@ -39,7 +38,6 @@ def row_views(
             RowView(
                 row=row,
                 share=share,
-                memory=max(run.run.peak_memory_mib for run in runs_behind(standing, row)),
                 group="other" if entry is None else entry.group,
                 reads=() if entry is None else entry.modalities(said.variant),
                 best=frozenset(

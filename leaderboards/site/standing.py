@@ -25,8 +25,9 @@ from benchmark.metrics.base import Metric
 from benchmark.metrics.families import family_of, is_variant
 from benchmark.stats import FEWEST_USERS, RankInterval, Score, ranks_of, summarise
 from leaderboards.boards import Board
-from leaderboards.site.entries import REPORTED, EnteredRun, Entry
+from leaderboards.site.entries import EnteredRun, Entry
 from leaderboards.submission.schema import SubmittedRun
+from leaderboards.verification.verify import REPORTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,9 @@ class Row:
     """A submission on a board. ``rank`` and ``group`` are ``None`` where it is not ranked.
 
     ``values`` has the other metrics, ``fit_seconds`` and ``predict_seconds`` are means over
-    ``seeds``, ``parameters`` (trainable, total) is ``None`` where the model counts none, and
-    ``energy_wh``, of fit and predictions, where not every run measured it.
+    ``seeds`` and ``peak_memory_mib`` is the largest. ``parameters`` (trainable, total) is ``None``
+    where the model counts none, and ``energy_wh``, of fit and predictions, where not every run
+    measured it.
     """
 
     entry: Entry
@@ -46,6 +48,7 @@ class Row:
     group: int | None
     fit_seconds: float
     predict_seconds: float
+    peak_memory_mib: float
     energy_wh: float | None
     parameters: tuple[int, int] | None
     seeds: tuple[int, ...]
@@ -85,8 +88,10 @@ def rank_entries(board: Board, entries: Sequence[Entry]) -> Standing:
     competing, above = _compared(board, [runs for _, runs in placed])
     ranks = dict(zip(competing, ranks_of(above), strict=True))
     rows = [_row(board, entry, runs, ranks.get(at)) for at, (entry, runs) in enumerate(placed)]
-    # A board may name a family, "target similarity"; its runs say by which encoder.
-    metric = next((_primary_name(board, runs[0]) for _, runs in placed), board.primary)
+    # A board may name a family, "target similarity"; runs scored here say by which encoder, and
+    # where there are none those that are only reported.
+    firsts = sorted((runs[0] for _, runs in placed), key=lambda run: run.evidence is None)
+    metric = next((_primary_name(board, run) for run in firsts), board.primary)
     higher = family_of(board.primary).higher_is_better
 
     def order(at: int) -> tuple[object, ...]:
@@ -207,6 +212,7 @@ def _row(
         group=None,
         fit_seconds=fmean(run.fit_seconds for run in submitted),
         predict_seconds=fmean(run.predict_seconds for run in submitted),
+        peak_memory_mib=max(run.peak_memory_mib for run in submitted),
         energy_wh=_energy(submitted),
         parameters=None if counted is None else (counted.trainable, counted.total),
         seeds=tuple(run.seed for run in submitted),

@@ -49,28 +49,33 @@ class Container(Protocol):
 def open_container(path: Path) -> Container:
     """Open the folder or archive at ``path``.
 
-    Raises :class:`UsageError` when there is neither, :class:`Refused` for an archive that is
-    not laid out plainly.
+    Raises as :func:`is_folder` does, and :class:`Refused` for an archive that is not laid out
+    plainly.
     """
-    try:
-        mode = path.stat().st_mode
-    except (OSError, ValueError):
-        raise UsageError(
-            f"There is no submission {str(path)!r}.", fix="Give a folder or a .zip file."
-        ) from None
-    if stat.S_ISDIR(mode):
-        return _Folder(path)
-    if stat.S_ISREG(mode):
-        return _Archive(path)
-    raise UsageError(f"{str(path)!r} is neither file nor folder.", fix="Give a folder or a .zip.")
+    return _Folder(path) if is_folder(path) else _Archive(path)
 
 
 def open_leniently(path: Path) -> LenientArchive | _Folder:
     """Open a folder or any zip archive for rewriting: what has no place is listed as dropped.
 
-    Raises as :func:`open_container` does.
+    Raises as :func:`is_folder` does.
     """
-    return LenientArchive(path) if path.is_file() else _Folder(path)
+    return _Folder(path) if is_folder(path) else LenientArchive(path)
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a submission is a folder, and not an archive.
+
+    Raises :class:`UsageError` when there is nothing at ``path``, or neither of the two.
+    """
+    fix = "Give a folder or a .zip file."
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        raise UsageError(f"There is no submission {str(path)!r}.", fix=fix) from None
+    if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+        raise UsageError(f"{str(path)!r} is neither file nor folder.", fix=fix)
+    return stat.S_ISDIR(mode)
 
 
 def most_bytes(name: str) -> int | None:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from benchmark.errors import UsageError
 from leaderboards.submission import cage, schema, tables
 from leaderboards.submission.cage import CAGE
+from leaderboards.submission.container import is_folder
 from leaderboards.submission.findings import Finding
 from leaderboards.submission.limits import Budget
 from leaderboards.submission.pack import write_submission
@@ -53,7 +53,7 @@ def open_submission(path: Path) -> Opened:
     Raises :class:`UsageError` when there is neither, and
     :class:`~leaderboards.submission.findings.Refused` where reading breaks a limit.
     """
-    _check_there(path)
+    is_folder(path)  # told here, where it is no finding: there is no submission
     with cage.folder() as out:
         read = CAGE.run("manifest", path.name, out, path=str(path.absolute()))
     findings = [Finding(**finding) for finding in read["findings"]]
@@ -104,7 +104,7 @@ def rewrite(path: Path, out: Path) -> tuple[list[str], list[Finding]]:
     kept; nothing is written when there are any. Raises as :func:`open_submission` and
     :func:`~leaderboards.submission.pack.write_submission` do.
     """
-    _check_there(path)
+    is_folder(path)  # told here, where it is no finding: there is no submission
     with cage.folder() as written, cage.folder() as told:
         read = CAGE.run(
             "rewrite",
@@ -139,19 +139,3 @@ def _predictions(result: dict[str, object], path: Path, task: str) -> Prediction
     return Predictions(
         table=table, rows_sha256=str(result["rows_sha256"]), plain=bool(result["plain"])
     )
-
-
-def _check_there(path: Path) -> None:
-    try:
-        there = path.is_dir() or path.is_file()
-        exists = path.exists()
-    except (OSError, ValueError):
-        there = exists = False
-    if not exists:
-        raise UsageError(
-            f"There is no submission {str(path)!r}.", fix="Give a folder or a .zip file."
-        )
-    if not there:
-        raise UsageError(
-            f"{str(path)!r} is neither file nor folder.", fix="Give a folder or a .zip."
-        )

@@ -69,7 +69,7 @@ def files_of(
     entries = []
     for run in runs:
         name = _file_name(run, files)
-        table = _predictions(run)
+        table = predictions_of(run)
         scores: Mapping[str, Mapping[str, Any]] = run.scores
         kept: dict[str, int] = {}
         if reduction is not None and levels.has_pictures(table):
@@ -168,8 +168,11 @@ def _file_name(run: StoredRun, taken: Mapping[str, bytes]) -> str:
     return name
 
 
-def _predictions(run: StoredRun) -> pa.Table:
-    """The run's answers in the form that travels, blank where they failed."""
+def predictions_of(run: StoredRun) -> pa.Table:
+    """Return the answers of ``run`` in the form that travels, blank where they failed.
+
+    Raises :class:`BenchError` for a damaged run.
+    """
     expected = tables.schema_for(run.manifest["task"])
     try:
         table = pq.read_table(run.folder / PREDICTIONS, columns=expected.names)

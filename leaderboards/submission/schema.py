@@ -11,11 +11,12 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal, Union, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
+from pydantic_core.core_schema import ErrorType
 
 from benchmark.host.files import sha256_json
 from leaderboards.submission import limits, plain_text
@@ -348,7 +349,7 @@ def manifest_bytes(value: Mapping[str, Any]) -> bytes:
     return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-#: pydantic's error types -> our codes; types of our own come through as they are.
+#: pydantic's error types -> our codes; the codes of our own checks come through as they are.
 _CODES = {
     "extra_forbidden": "manifest-unknown-field",
     "missing": "manifest-missing-field",
@@ -363,10 +364,7 @@ _CODES = {
     "finite_number": "manifest-range",
     "literal_error": "manifest-format",
 }
-_OWN = {
-    *("text-control", "text-markup", "text-empty", "text-confusable", "declaration-empty"),
-    *("url", "name", "parameters", "path", "date", "interval", "users", "hash"),
-}
+_PYDANTICS = frozenset(get_args(ErrorType))
 
 
 def validate(value: Any) -> tuple[Submission | None, list[Finding]]:
@@ -413,9 +411,10 @@ def _repeated(submission: Submission) -> list[Finding]:
 
 def _finding(error: Any) -> Finding:
     kind = error["type"]
-    code = kind if kind in _OWN else _CODES.get(kind, "manifest-type")
+    ours = kind not in _PYDANTICS
+    code = kind if ours else _CODES.get(kind, "manifest-type")
     message = str(error["msg"])
-    if kind not in _OWN:
+    if not ours:
         given = error.get("input")
         message += "" if kind == "missing" else f"; given: {shown(given)}"
     return Finding(code, place(MANIFEST, *error["loc"]), f"{message}.")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -202,6 +203,12 @@ def _redrawn(content: bytes, size: int) -> bytes:
 def announced_side(content: bytes) -> int:
     """Return the width that a PNG announces, at most what is harmless to decode."""
     return min(int.from_bytes(content[16:20], "big"), IMAGE_SIDE)
+
+
+def in_order(table: pa.Table, ids: Sequence[str]) -> pa.Table:
+    """Return the rows of ``table`` in the order of ``ids``, the ids of its instances."""
+    rows = {instance_id: row for row, instance_id in enumerate(table["instance_id"].to_pylist())}
+    return table.take([rows[instance_id] for instance_id in ids])
 
 
 def is_plain(content: bytes, table: pa.Table) -> bool:

@@ -22,7 +22,7 @@ from benchmark.tasks.base import first_repeated
 from benchmark.tasks.explanation import MAX_CHARACTERS
 from benchmark.visible import control_character, is_blank
 from benchmark.vision import png
-from leaderboards.submission import limits
+from leaderboards.submission import limits, tables
 from leaderboards.submission.findings import Finding, place, shown
 
 #: ``(code, what is wrong)``
@@ -227,10 +227,7 @@ def _picture(
     problem = _ids(answer["retrieved"], known)
     if problem is not None:
         return problem
-    if instance is not None:
-        size = instance.size
-    else:  # the width it announces, where that is harmless
-        size = min(int.from_bytes(content[16:20], "big"), limits.IMAGE_SIDE)
+    size = tables.announced_side(content) if instance is None else instance.size
     try:
         png.decode(content, size)
     except ValueError as error:

@@ -27,7 +27,7 @@ from benchmark.runs.predictions import SHARD, as_row
 from benchmark.stats import Difference, paired_difference
 from benchmark.tasks import TASKS
 from benchmark.vision import png
-from leaderboards.submission import levels
+from leaderboards.submission import levels, tables
 from leaderboards.submission.findings import Finding, place, shown
 from leaderboards.submission.schema import SubmittedRun
 from leaderboards.verification import rescoring
@@ -199,5 +199,5 @@ def _plain(value: Any) -> Any:
 
 
 def _same_picture(ours: bytes, theirs: bytes) -> bool:
-    side = int.from_bytes(ours[16:20], "big")
+    side = tables.announced_side(ours)
     return bool((png.decode(ours, side) == png.decode(theirs, side)).all())

@@ -8,8 +8,8 @@ name: a small difference is told as a warning. The board shows the number comput
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -23,6 +23,7 @@ from benchmark.errors import BenchError
 from benchmark.host.home import Home
 from benchmark.metrics import gates, possible_metrics
 from benchmark.metrics.base import Metric, Statistics
+from benchmark.metrics.bertscore import HOW_TO_GET_AN_ENCODER
 from benchmark.metrics.families import BERTSCORE, KMMD, family_of, is_variant
 from benchmark.runs.scoring import score_predictions
 from benchmark.runs.store import StoredRun
@@ -30,6 +31,7 @@ from benchmark.stats import Score, summarise
 from benchmark.tasks import TASKS, Task
 from leaderboards.submission import tables
 from leaderboards.submission.findings import Finding, place, shown
+from leaderboards.submission.pack import predictions_of
 from leaderboards.submission.schema import ClaimedScore, SubmittedRun
 
 TOLERANCE = 1e-9
@@ -95,9 +97,32 @@ def scores_of_run(run: StoredRun, table: pa.Table, home: Home) -> Mapping[str, S
             f"{asked['data']!r} asks other instances than {run.folder.name} answers.",
             fix="Run it again with --force.",
         )
-    rows = {instance_id: row for row, instance_id in enumerate(table["instance_id"].to_pylist())}
-    ordered = table.take([rows[instance_id] for instance_id in instances.ids])
+    ordered = tables.in_order(table, instances.ids)
     return rescore(ordered, TASKS.get(asked["task"]), instances, dataset).scores
+
+
+def with_all_scores(run: StoredRun, home: Home) -> StoredRun:
+    """Return ``run`` with every score of its task that this machine can compute.
+
+    A run that was scored where no encoder was installed lacks BERTScore. Where its dataset is not
+    in ``home`` as it was, ``run`` itself is returned: what is not claimed is told by
+    :func:`metric_problems`.
+    """
+    lacking = unclaimed(run.scores, TASKS.get(run.manifest["task"]))
+    if not lacking:
+        return run
+    try:
+        scores = scores_of_run(run, predictions_of(run), home)
+    except BenchError:
+        return run
+    if len(unclaimed(scores, TASKS.get(run.manifest["task"]))) == len(lacking):
+        return run
+    return replace(run, scores={name: asdict(score) for name, score in scores.items()})
+
+
+def unclaimed(names: Collection[str], task: Task) -> list[str]:
+    """Return the metrics of ``task`` that none of ``names`` is, by any encoder."""
+    return [known for known in task.metrics if not any(is_variant(name, known) for name in names)]
 
 
 def primary_of(task: str, rescored: Rescored) -> Metric:
@@ -138,7 +163,7 @@ def claim_problems(
             )
             yield Finding("interval-mismatch", here, message, True)
     for name in run.scores.keys() - scores.keys():
-        message = f"{name} cannot be computed on this machine."
+        message = f"{name} cannot be computed on this machine{_remedy(name, 'verify')}."
         yield Finding("metric-not-computed", place(where, "scores", name), message, True)
     if abs(run.failure_rate - failure_rate) > TOLERANCE:
         message = f"{run.failure_rate:.9g} is claimed; {failure_rate:.9g} of the rows are failed."
@@ -156,10 +181,15 @@ def metric_problems(run: SubmittedRun, task: Task, where: str) -> Iterator[Findi
         if not any(is_variant(name, known) for known in possible_metrics(task)):
             message = f"{task.name} has no metric {shown(name)}, by which settings were chosen."
             yield Finding("metric-unknown", place(where, "tuning", "metric"), message)
-    for known in task.metrics:
-        if not any(is_variant(name, known) for name in run.scores):
-            encoder = known == "BERTScore"  # left out on machines without an encoder
-            yield Finding("metric-missing", where, f"{known} is not claimed.", encoder)
+    for known in unclaimed(run.scores, task):
+        message = f"{known} is not claimed{_remedy(known, 'pack')}."
+        # It is left out on machines without an encoder.
+        yield Finding("metric-missing", where, message, BERTSCORE.stands_for(known))
+
+
+def _remedy(name: str, then: str) -> str:
+    """What to do about a metric that a machine may lack, and ``then`` to do again, if known."""
+    return f": {HOW_TO_GET_AN_ENCODER}, then {then} again" if BERTSCORE.stands_for(name) else ""
 
 
 def gate_problems(

@@ -81,6 +81,16 @@ def known_answers(model: str, label: str | None, where: str) -> Iterator[Finding
         yield Finding("answers-known", place(where, "predictions"), message, True)
 
 
+def other_answers(
+    label: str, run: SubmittedRun, expected: str | None, found: str, where: str
+) -> Iterator[Finding]:
+    """Yield a finding when a run of the listed model ``label`` has the fingerprint ``found``, and
+    that model answers with the fingerprint ``expected`` here (``None``: nobody knows)."""
+    if expected is not None and found != expected:
+        message = f"{label} is a listed model, and with seed {run.seed} it answers otherwise here."
+        yield Finding("answers-differ", place(where, "predictions"), message, True)
+
+
 class Catalogue:
     """What listed models answer and reach, each computed when it is first asked for.
 
@@ -91,7 +101,7 @@ class Catalogue:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._ceilings: dict[str, Mapping[str, Score]] = {}
-        self._labels: dict[str, Mapping[str, str]] = {}
+        self._fingerprints: dict[tuple[object, ...], Mapping[str, str]] = {}
 
     @cached_property
     def listed(self) -> Mapping[str, ModelEntry]:
@@ -105,7 +115,7 @@ class Catalogue:
             return None
         key = asked.instances.sha256
         if key not in self._ceilings:
-            found = self._kept([CEILING], task, asked, self._ceiling)
+            found = self._kept([CEILING], task, asked, 0, self._ceiling)
             self._ceilings[key] = {name: Score(**score) for name, score in found.items()}
         return self._ceilings[key]
 
@@ -114,26 +124,41 @@ class Catalogue:
 
         Nobody is looked up over more than :data:`MOST_INSTANCES` instances.
         """
-        if len(asked.instances) > MOST_INSTANCES:
+        for label, known in self._known(list(self._quick(task)), task, asked, 0).items():
+            if known == fingerprint:
+                return label
+        return None
+
+    def fingerprint_of(self, label: str, task: str, asked: Asked, seed: int) -> str | None:
+        """Return the fingerprint of what a quick listed model answers with ``seed`` and its default
+        settings; ``None`` of others, and over too many instances."""
+        quick = list(self._quick(task))
+        if label not in quick:
             return None
-        key = asked.instances.sha256
-        if key not in self._labels:
-            labels = list(self._quick(task))
-            self._labels[key] = self._kept(labels, task, asked, self._fingerprints)
-        return self._labels[key].get(fingerprint)
+        return self._known(quick if seed == 0 else [label], task, asked, seed).get(label)
+
+    def _known(self, labels: list[str], task: str, asked: Asked, seed: int) -> Mapping[str, str]:
+        """The fingerprint of each of ``labels``, as far as this data has what they look at."""
+        if len(asked.instances) > MOST_INSTANCES:
+            return {}
+        key = (asked.instances.sha256, *labels, seed)
+        if key not in self._fingerprints:
+            self._fingerprints[key] = self._kept(labels, task, asked, seed, self._fingerprinted)
+        return self._fingerprints[key]
 
     def _kept(
         self,
         labels: list[str],
         task: str,
         asked: Asked,
-        find: Callable[[list[str], str, Asked], dict[str, Any]],
+        seed: int,
+        find: Callable[[list[str], str, Asked, int], dict[str, Any]],
     ) -> dict[str, Any]:
         """What ``find`` returns, from the home where it was found before.
 
         A process waits for another that finds it. A home that cannot be written to keeps nothing.
         """
-        what = [find.__name__, labels, task, asked.dataset.sha256, asked.instances.sha256]
+        what = [find.__name__, labels, task, seed, asked.dataset.sha256, asked.instances.sha256]
         folder, key = self._home.verified, sha256_json([what, surroundings()])
         file = folder / f"{key}{SUFFIX}"
         if (found := _read(file)) is not None:
@@ -143,28 +168,29 @@ class Catalogue:
                 lock = folder / f".{asked.instances.sha256[:16]}.lock"
                 stack.enter_context(locked(lock, f"asking listed models for {task}"))
             if (found := _read(file)) is None:
-                found = find(labels, task, asked)
+                found = find(labels, task, asked, seed)
                 with suppress(BenchError):
                     write_json(file, found)
         return found
 
-    def _ceiling(self, labels: list[str], task: str, asked: Asked) -> dict[str, Any]:
-        table = self._answers(labels[0], task, asked)
+    def _ceiling(self, labels: list[str], task: str, asked: Asked, seed: int) -> dict[str, Any]:
+        table = self._answers(labels[0], task, asked, seed)
         found = rescoring.rescore(table, TASKS.get(task), asked.instances, asked.dataset)
         return {name: asdict(score) for name, score in found.scores.items()}
 
-    def _fingerprints(self, labels: list[str], task: str, asked: Asked) -> dict[str, Any]:
+    def _fingerprinted(
+        self, labels: list[str], task: str, asked: Asked, seed: int
+    ) -> dict[str, Any]:
         found: dict[str, str] = {}
         for label in labels:
             with suppress(BenchError):  # this data lacks what the model looks at
-                answers = self._answers(label, task, asked)
-                found.setdefault(tables.fingerprint(answers, task), label)
+                found[label] = tables.fingerprint(self._answers(label, task, asked, seed), task)
         return found
 
-    def _answers(self, label: str, task: str, asked: Asked) -> pa.Table:
-        """What the model answers here with seed 0, in the instances' order."""
+    def _answers(self, label: str, task: str, asked: Asked, seed: int) -> pa.Table:
+        """What the model answers here with ``seed``, in the instances' order."""
         model = configure(label, {})
-        fitted = fit_or_load(model, asked.dataset, 0, self._home)
+        fitted = fit_or_load(model, asked.dataset, seed, self._home)
         with tempfile.TemporaryDirectory(prefix="unimp-bench-catalogue-") as folder:
             path = predict(
                 fitted.model,
@@ -172,7 +198,7 @@ class Catalogue:
                 asked.instances,
                 asked.dataset,
                 Path(folder),
-                seed=0,
+                seed=seed,
                 label=model.label,
             )
             return pq.read_table(path)

@@ -19,8 +19,7 @@ from benchmark.errors import BenchError
 from benchmark.host.home import Home
 from benchmark.tasks import TASKS
 from leaderboards.boards import Board, boards_of, load_boards
-from leaderboards.submission import levels as levels_of_colour
-from leaderboards.submission import limits, opening
+from leaderboards.submission import levels, limits, opening, tables
 from leaderboards.submission.findings import Finding, Refused, place, shown
 from leaderboards.submission.limits import Budget
 from leaderboards.submission.opening import Predictions
@@ -39,7 +38,7 @@ from leaderboards.verification.rescoring import Rescored
 from leaderboards.verification.suspicion import Catalogue
 
 #: What may stand beside a submission's name, weakest first.
-BADGES = ("reported", "re-scored", "reproduced")
+BADGES = REPORTED, RESCORED, REPRODUCED = ("reported", "re-scored", "reproduced")
 
 #: Is told of every run that could be scored again, also of a submission that is then rejected.
 Listener = Callable[[SubmittedRun, Asked, Rescored], None]
@@ -108,7 +107,7 @@ def verify(
     model fails.
     """
     result = Verification()
-    levels: list[str] = []
+    badges: list[str] = []
     context = _Context(
         home,
         reproduce,
@@ -117,12 +116,12 @@ def verify(
         known,
         catalogue or Catalogue(home),
     )
-    for finding in _limited(_check(path, context, result, levels)):
+    for finding in _limited(_check(path, context, result, badges)):
         if strict and finding.warning:
             finding = replace(finding, warning=False)
         (result.warnings if finding.warning else result.problems).append(finding)
     if result.accepted:
-        result.badge = min(levels, key=BADGES.index)
+        result.badge = min(badges, key=BADGES.index)
     return result
 
 
@@ -155,8 +154,9 @@ class _Context:
 
 
 def _check(
-    path: Path, context: _Context, result: Verification, levels: list[str]
+    path: Path, context: _Context, result: Verification, badges: list[str]
 ) -> Iterator[Finding]:
+    """Yield what is wrong at ``path``, or doubtful; ``badges`` gets the badge of each run kept."""
     try:
         opened = opening.open_submission(path)
         yield from opened.findings
@@ -177,7 +177,7 @@ def _check(
                 if check.sound:
                     checks.append(check)
                 else:
-                    levels.append(check.level)
+                    badges.append(check.badge)
         wanted = [(check.run, check.budget()) for check in checks]
         with opening.read_predictions(opened, wanted) as predictions:
             for check, answered in zip(checks, predictions, strict=True):
@@ -187,7 +187,7 @@ def _check(
                     else:
                         yield finding
                 if check.run.predictions not in result.refused_runs:
-                    levels.append(check.level)
+                    badges.append(check.badge)
         if len(result.refused_runs) == len(submission.runs):  # nothing is left to accept
             for findings in result.refused_runs.values():
                 yield from findings
@@ -206,12 +206,12 @@ def _file_problems(files: Set[str], submission: Submission) -> Iterator[Finding]
 
 
 class _Run:
-    """The checks of one run; ``level`` is the badge it earns."""
+    """The checks of one run; ``badge`` is the one it earns."""
 
     def __init__(
         self, run: SubmittedRun, submission: Submission, where: str, context: _Context
     ) -> None:
-        self.level = BADGES[0]
+        self.badge = REPORTED
         self.run = run
         self._submission = submission
         self.sound = True
@@ -263,7 +263,7 @@ class _Run:
             yield Finding("no-predictions", place(run.predictions), "There is not one prediction.")
             return
         if asked is not None:
-            table = _in_order(table, asked.instances.ids)
+            table = tables.in_order(table, asked.instances.ids)
         sound = True
         for finding in answers.answer_problems(
             table,
@@ -275,7 +275,7 @@ class _Run:
             sound = False
             yield finding
         if sound:  # pictures can be decoded
-            for finding in levels_of_colour.problems(table, run.levels, place(run.predictions)):
+            for finding in levels.problems(table, run.levels, place(run.predictions)):
                 sound = False
                 yield finding
         if sound and asked is not None:
@@ -292,7 +292,7 @@ class _Run:
         scores = rescored.scores
         result.scores[run.predictions] = {name: asdict(score) for name, score in scores.items()}
         result.boards[run.predictions] = boards_of(run, self._context.boards)
-        self.level = BADGES[1]
+        self.badge = RESCORED
         if self._context.on_rescored is not None:
             self._context.on_rescored(run, asked, rescored)
         yield from rescoring.claim_problems(run, scores, rescored.failure_rate, where)
@@ -301,25 +301,40 @@ class _Run:
         yield from suspicion.above_ceiling(run, asked, rescored, catalogue, where)
         label = catalogue.label_of(rescored.fingerprint, run.task, asked)
         yield from suspicion.known_answers(self._submission.model, label, where)
-        if label != self._submission.label:
-            yield from naming.code_doubts(self._submission, run, where, catalogue.listed)
+        yield from self._listed_doubts(label, asked, rescored)
         if self._context.reproduce is not None:
-            found = reproducing.rerun(
-                run,
-                table,
-                asked,
-                self._context.reproduce,
-                self._context.home,
-                secrets.randbits(32),
-            )
-            result.reproductions.append(found)
-            wrong = [
-                *reproducing.file_problems(run, self._context.reproduce, where),
-                *reproducing.problems(found, where),
-            ]
-            yield from wrong
-            if not wrong:
-                self.level = BADGES[2]
+            yield from self._rerun(self._context.reproduce, table, asked, result)
+
+    def _listed_doubts(
+        self, answers_of: str | None, asked: Asked, rescored: Rescored
+    ) -> Iterator[Finding]:
+        """Doubts of a run under a listed name: known to answer otherwise, or by unknown code.
+
+        ``answers_of`` is the listed model that gives its answers, if there is one.
+        """
+        run, label, catalogue = self.run, self._submission.label, self._context.catalogue
+        expected = None
+        if run.file is None and run.levels is None and not run.settings:
+            expected = catalogue.fingerprint_of(label, run.task, asked, run.seed)
+        found = rescored.fingerprint
+        yield from suspicion.other_answers(label, run, expected, found, self._where)
+        if found != expected and answers_of != label:
+            yield from naming.code_doubts(self._submission, run, self._where, catalogue.listed)
+
+    def _rerun(
+        self, model: str, table: pa.Table, asked: Asked, result: Verification
+    ) -> Iterator[Finding]:
+        """Fit ``model`` here and compare what it answers; earns the badge where all is alike."""
+        run, seed = self.run, secrets.randbits(32)
+        found = reproducing.rerun(run, table, asked, model, self._context.home, seed)
+        result.reproductions.append(found)
+        wrong = [
+            *reproducing.file_problems(run, model, self._where),
+            *reproducing.problems(found, self._where),
+        ]
+        yield from wrong
+        if not wrong:
+            self.badge = REPRODUCED
 
 
 def _cautions(run: SubmittedRun, where: str) -> Iterator[Finding]:
@@ -329,8 +344,3 @@ def _cautions(run: SubmittedRun, where: str) -> Iterator[Finding]:
     if run.failure_rate > 0:
         message = f"{run.failure_rate:.2%} of the predictions are failed."
         yield Finding("failed-predictions", place(where, "failure_rate"), message, True)
-
-
-def _in_order(table: pa.Table, ids: list[str]) -> pa.Table:
-    rows = {instance_id: row for row, instance_id in enumerate(table["instance_id"].to_pylist())}
-    return table.take([rows[instance_id] for instance_id in ids])

@@ -36,7 +36,7 @@ def fill(home: Home, store) -> dict[str, list[Path]]:
             home.datasets / f".d.{NOBODY}.partial" / "items.parquet",
             home.tuning / "s" / ".trial" / "x",
         ],
-        "--verified": [home.verified / "0a1b.npz"],
+        "--verified": [home.verified / "0a1b.kept"],
         "--comparisons": [home.comparisons / "0a1b.json"],
     }
     for paths in files.values():

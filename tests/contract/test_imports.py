@@ -57,7 +57,8 @@ ORDER = {
         simulated trivial entries
     """,
     "unimp_model": """
-        config sequence images card network parts storage tasks training assembly adapter entries
+        match_parts config sequence images card network parts storage tasks training assembly
+        adapter entries
     """,
     "leaderboards": "submission boards verification site commands",
 }

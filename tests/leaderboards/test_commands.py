@@ -10,8 +10,11 @@ import shlex
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from benchmark.host.packaged import Encoder
+from benchmark.metrics import bertscore
 from benchmark.runs.spec import RunSpec
 from leaderboards.boards import Board
 from leaderboards.site import building
@@ -133,6 +136,29 @@ def test_submit_says_where_and_how_it_verified(command, stored) -> None:
     printed = json.loads(out)
     assert (status, printed["submission"], printed["badge"]) == (0, "mine", "re-scored")
     assert (Path("mine") / MANIFEST).is_file()
+
+
+def test_submit_claims_what_can_be_computed_now_and_names_what_is_missing(
+    command, stored, monkeypatch, tmp_path
+) -> None:
+    """The run was scored where no encoder of BERTScore was installed."""
+    words = ["submit", str(stored("explanation").folder), "--training-data", "the training part"]
+    words += ["--contamination", "none", "--code", "https://example.org", "--json", "--out"]
+    (warning,) = json.loads(command(*words, "without")[1])["warnings"]
+    assert warning["code"] == "metric-missing"
+    assert "BERTScore is not claimed: " in warning["message"]
+    assert warning["message"].endswith(f"{bertscore.HOW_TO_GET_AN_ENCODER}, then pack again.")
+
+    def half(texts: list[str], references: list[str], encoder: Encoder) -> np.ndarray:
+        return np.full(len(references), 0.5)
+
+    monkeypatch.setattr(bertscore, "find_encoder", lambda: Encoder("tiny", tmp_path))
+    monkeypatch.setattr(bertscore, "f_measures", half)
+    assert json.loads(command(*words, "with")[1])["warnings"] == []
+    (run,) = json.loads(Path("with", MANIFEST).read_text())["runs"]
+    assert run["scores"]["BERTScore-tiny"]["value"] == 0.5
+    (again,) = json.loads(Path("without", MANIFEST).read_text())["runs"]
+    assert run["predictions_sha256"] == again["predictions_sha256"]
 
 
 def test_help_of_the_commands_is_there(command) -> None:

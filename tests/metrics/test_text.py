@@ -7,6 +7,7 @@ import random
 import re
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -279,13 +280,15 @@ def test_an_encoder_folder_without_a_model_is_refused(
         bertscore.find_encoder()
 
 
-def test_an_encoder_with_weights_that_are_not_finite_is_refused(tmp_path: Path) -> None:
+@pytest.fixture
+def tiny(tmp_path: Path) -> tuple[bertscore.Encoder, Any]:
+    """An encoder of eight dimensions that knows five words, and its network."""
     from benchmark.host.torch_setup import prepare_torch
 
     prepare_torch()
     import transformers
 
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "soft", "bag"]
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "soft", "bag", "warm", "red", "shoe"]
     (tmp_path / "vocab.txt").write_text("\n".join(words))
     transformers.BertTokenizerFast(vocab=str(tmp_path / "vocab.txt")).save_pretrained(tmp_path)
     config = transformers.BertConfig(
@@ -294,11 +297,30 @@ def test_an_encoder_with_weights_that_are_not_finite_is_refused(tmp_path: Path) 
     )  # fmt: skip
     model = transformers.BertModel(config)
     model.save_pretrained(tmp_path)
-    encoder = bertscore.Encoder("tiny", tmp_path)
+    return bertscore.Encoder("tiny", tmp_path), model
+
+
+def test_the_size_of_a_block_changes_no_score(tiny: tuple[bertscore.Encoder, Any]) -> None:
+    words = ["soft", "bag", "warm", "red", "shoe"]
+    rng = np.random.default_rng(0)
+    hypotheses, references = (
+        [" ".join(rng.choice(words, size)) for size in rng.integers(least, 9, 150)]
+        for least in (0, 1)
+    )
+    whole = bertscore.f_measures(hypotheses, references, tiny[0])
+    assert 0 < (whole == 0).sum() < 50  # those without a word
+    in_blocks = bertscore.f_measures(hypotheses, references, tiny[0], block=7)
+    np.testing.assert_allclose(in_blocks, whole, atol=1e-6)
+
+
+def test_an_encoder_with_weights_that_are_not_finite_is_refused(
+    tiny: tuple[bertscore.Encoder, Any],
+) -> None:
+    encoder, model = tiny
     (score,) = bertscore.f_measures(["soft bag"], ["soft bag"], encoder)
     assert score == pytest.approx(1.0)
     model.embeddings.LayerNorm.bias.data[3] = math.nan
-    model.save_pretrained(tmp_path)
+    model.save_pretrained(encoder.folder)
     with pytest.raises(BenchError, match=r"BERTScore encoder .*LayerNorm\.bias holds 1 NaN"):
         bertscore.f_measures(["soft bag"], ["soft bag"], encoder)
 

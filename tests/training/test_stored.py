@@ -6,13 +6,8 @@ import pytest
 import torch
 
 from benchmark.errors import BenchError
-from benchmark.training.stored import (
-    REFIT,
-    REMAKE,
-    load_tensors,
-    load_with_record,
-    save_tensors,
-)
+from benchmark.host.files import REMAKE
+from benchmark.training.stored import REFIT, load_tensors, load_with_record, save_tensors
 
 
 def test_what_is_written_is_read(tmp_path):

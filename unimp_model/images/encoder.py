@@ -10,16 +10,17 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmark.errors import BenchError
 from benchmark.host.files import atomic_path, sha256_file
+from benchmark.host.mapped import mapped_array
 from benchmark.host.progress import bar
 from benchmark.vision.clip import named_clip
+from benchmark.vision.patches import check_gives_patches, patch_tokens
 from benchmark.vision.photo_table import PhotoTable, pool_to_grid
 from benchmark.vision.photos import load_photo, normalise
 
@@ -76,26 +77,6 @@ class ImageEncoder:
         return PhotoTable(np.concatenate(patches)[:n], np.concatenate(vectors)[:n])
 
 
-def patch_tokens(visual: Any, x: Tensor) -> Tensor:
-    """Return patch features (n, patches, f) of an open_clip image tower, before its pooling.
-
-    The final tokens of a vision transformer, or the last feature map of a residual network that
-    still tells places apart: its fourth stage leaves a single place of a photo under 64 pixels.
-    """
-    if hasattr(visual, "layer4"):
-        third = visual.layer3(visual.layer2(visual.layer1(visual.stem(x))))
-        fourth = visual.layer4(third)
-        last: Tensor = fourth if fourth[0, 0].numel() > 1 else third
-        return last.flatten(2).transpose(1, 2)
-    before = visual.output_tokens
-    visual.output_tokens = True
-    try:
-        tokens: Tensor = visual(x)[1]
-    finally:
-        visual.output_tokens = before
-    return tokens
-
-
 def named_encoder(name: str) -> ImageEncoder:
     """Load the image tower of a pretrained model (:func:`benchmark.vision.clip.named_clip`).
 
@@ -103,11 +84,7 @@ def named_encoder(name: str) -> ImageEncoder:
     """
     model = named_clip(name, "image_encoder")
     visual = model.visual
-    if not (hasattr(visual, "output_tokens") or hasattr(visual, "layer4")):
-        raise BenchError(
-            f"Image encoder {name!r} gives no patch features.",
-            fix="Choose one of open_clip's own ViT or RN architectures.",
-        )
+    check_gives_patches(visual, name)
     size = visual.image_size
     visual.requires_grad_(False)
     return ImageEncoder(
@@ -158,5 +135,5 @@ def cached_features(
         for file, array in zip(files, encoder.features(photos, grid), strict=True):
             with atomic_path(file) as temporary, open(temporary, "wb") as stream:
                 np.save(stream, array, allow_pickle=False)
-    mapped = PhotoTable(*(np.load(file, mmap_mode="r", allow_pickle=False) for file in files))
+    mapped = PhotoTable(*(mapped_array(file, rows=len(photos)) for file in files))
     return PhotoFeatures({name: i for i, name in enumerate(names)}, mapped)

@@ -17,10 +17,10 @@ import torch
 from torch import nn
 
 from benchmark.data.item_texts import item_texts
-from benchmark.host.files import sha256_json
+from benchmark.host.files import REMAKE, sha256_json
 from benchmark.model import TrainingView
 from benchmark.training.schedules import one_cycle
-from benchmark.training.stored import REMAKE, load_tensors, save_tensors
+from benchmark.training.stored import load_tensors, save_tensors
 from benchmark.vision.clip import SMALL_MEAN, SMALL_STD, SmallClip, build_small
 from benchmark.vision.encoder_names import OWN
 from benchmark.vision.photo_texts import train_on_texts

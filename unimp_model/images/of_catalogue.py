@@ -98,6 +98,6 @@ def vectors_of_items(items: Sequence[Item], photos: PhotoFeatures, vectors: Tens
     """Return the vector, out of ``vectors`` by photo, of each item's photo; zero without one."""
     of_items = torch.zeros(len(items), vectors.shape[1])
     for i, item in enumerate(items):
-        if item.image is not None:
-            of_items[i] = vectors[photos.index[Path(item.image).name]]
+        if item.photo_name is not None:
+            of_items[i] = vectors[photos.index[item.photo_name]]
     return of_items

@@ -23,6 +23,7 @@ from torch.nn import functional
 from benchmark.errors import BenchError, in_one_line
 from benchmark.host.files import atomic_path, read_json, sha256_file, write_json
 from benchmark.host.finite import check_finite
+from benchmark.host.mapped import mapped_array
 from benchmark.host.progress import bar
 from benchmark.host.torch_setup import prepare_torch
 from benchmark.training.stored import load_tensors, save_tensors
@@ -236,8 +237,8 @@ def photo_codes(
                 progress.advance(len(some))
         with atomic_path(file) as temporary, open(temporary, "wb") as stream:
             np.save(stream, np.concatenate(parts), allow_pickle=False)
-    mapped = np.load(file, mmap_mode="r", allow_pickle=False)
-    return {path.name: row for row, path in enumerate(photos)}, mapped
+    codes = mapped_array(file, rows=len(photos))
+    return {path.name: row for row, path in enumerate(photos)}, codes
 
 
 def _vq_class() -> Any:

@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmark.errors import BenchError, UsageError
-from benchmark.host.files import sha256_file, sha256_json
+from benchmark.host.files import REMAKE, sha256_file, sha256_json
 from benchmark.host.progress import bar
 from benchmark.training.reproducible import reproducible
 from benchmark.training.schedules import one_cycle
-from benchmark.training.stored import REMAKE, load_tensors, save_tensors
+from benchmark.training.stored import load_tensors, save_tensors
 from benchmark.vision.photos import load_photo
 from unimp_model.images.codebook import RunningCodebook
 from unimp_model.images.linear_start import GROUPS, start_linear

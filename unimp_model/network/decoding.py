@@ -131,9 +131,10 @@ class Reader:
         self._add_variants()
         first = len(self.tables.input) - len(self.network.items.output_delta)
         first -= len(self.tables.shown)
-        items = self.tables.input[first:].double().cpu().numpy()
-        mean = items[: len(items) - len(self.tables.shown)].mean(0)
-        rows = items[np.asarray(tokens, np.int64) - first_item] - mean
+        items = self.tables.input[first:]
+        mean = items[: len(items) - len(self.tables.shown)].mean(0, dtype=torch.float64)
+        number = torch.tensor(tokens, dtype=torch.int64, device=items.device) - first_item
+        rows = (items[number].double() - mean).cpu().numpy()
         lengths = np.sqrt(np.square(rows).sum(1, keepdims=True))
         found: NDArray[np.float64] = rows / np.maximum(lengths, 1e-12)
         return found

@@ -7,7 +7,6 @@ compares its items with those that may be answered, and takes the same items, as
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,11 +92,10 @@ class Coder:
         """Return codes (C,), catalogue number and number of the photo of an item, from 1."""
         known = self._known.get(item)
         if known is None:
-            name = "" if item.image is None else Path(item.image).name
             known = self._known[item] = (
                 self.book.read(values_of(item, self.book.edges)),
                 self._items.get(item.item_id, -1) + 1,
-                self._photos.get(name, -1) + 1,
+                self._photos.get(item.photo_name or "", -1) + 1,
             )
         return known
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -395,7 +394,7 @@ class Template:
         return Shown(own - self.vocabulary.first_item, words, self._photo(item))
 
     def _photo(self, item: Item) -> str | None:
-        return Path(item.image).name if self.vision and item.image is not None else None
+        return item.photo_name if self.vision else None
 
     def _flatten(self, item: Item) -> _Flattened:
         image = self._photo(item)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 import numpy as np
@@ -221,11 +220,6 @@ def question_row(
     return template.row(template.history(items, ratings), [branch], context=False)
 
 
-def photo_name(item: Item) -> str | None:
-    """Return the file name of an item's photo, ``None`` without one."""
-    return None if item.image is None else Path(item.image).name
-
-
 def target_items(example: Example) -> tuple[str, ...]:
     """Return the item ids that answer an example of ranking, selection or image generation."""
     assert isinstance(example.target, tuple)
@@ -240,9 +234,3 @@ def likelihood(rows: Sequence[Row], *, stands_in: bool = False) -> Scorer:
         return Score("likelihood", value, stands_in=stands_in)
 
     return score
-
-
-def spread(examples: Sequence[Example], most: int) -> list[Example]:
-    """Return at most ``most`` examples, evenly spaced."""
-    numbers = np.unique(np.linspace(0, len(examples) - 1, min(most, len(examples))).astype(int))
-    return [examples[int(i)] for i in numbers]

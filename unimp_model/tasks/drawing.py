@@ -31,7 +31,6 @@ from unimp_model.tasks.base import (
     TaskExamples,
     UniMPTask,
     likelihood,
-    photo_name,
     target_items,
 )
 from unimp_model.tasks.ranking import SearchTask
@@ -60,7 +59,7 @@ class DrawingExamples(TaskExamples):
         item = self.interactions.items[row]
         return (
             self._catalogue.queries[item] is not None
-            and photo_name(self._catalogue[item]) in self._data.codes
+            and self._catalogue[item].photo_name in self._data.codes
         )
 
     def rows(self, generator: np.random.Generator, *, share: float, most: int | None) -> list[Row]:
@@ -198,7 +197,7 @@ def code_tokens(
     template: Template, codes: Mapping[str, NDArray[np.int32]], item: Item
 ) -> tuple[int, ...] | None:
     """Return the image tokens of an item's photo; ``None`` where it has no codes."""
-    of_photo = codes.get(photo_name(item) or "")
+    of_photo = codes.get(item.photo_name or "")
     if of_photo is None:
         return None
     first = template.vocabulary.first_code

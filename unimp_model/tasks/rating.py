@@ -19,6 +19,7 @@ from benchmark.instances import Example, History, Item, PreferenceInstance
 from benchmark.model import TrainingView
 from benchmark.predictions import Prediction, Rating
 from benchmark.rounding import rounded
+from benchmark.training.validation import spread
 from unimp_model.network.decoding import Reader
 from unimp_model.sequence.template import Branch, Row, Template
 from unimp_model.tasks.answerer import Answerer, Chosen
@@ -29,7 +30,6 @@ from unimp_model.tasks.base import (
     TaskData,
     TaskExamples,
     UniMPTask,
-    spread,
 )
 from unimp_model.tasks.calibration import Evidence, best_calibration, best_temperature
 

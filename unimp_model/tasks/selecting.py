@@ -26,6 +26,8 @@ from benchmark.instances import (
 from benchmark.model import TrainingView
 from benchmark.predictions import Prediction, Selection
 from benchmark.rounding import rounded
+from benchmark.training.expected_f1 import best_subset
+from benchmark.training.validation import spread
 from unimp_model.network.decoding import Reader
 from unimp_model.sequence.template import Branch, Row, Template
 from unimp_model.tasks.answerer import Answerer, Chosen
@@ -37,7 +39,6 @@ from unimp_model.tasks.base import (
     TaskExamples,
     UniMPTask,
     question_row,
-    spread,
     target_items,
 )
 
@@ -181,15 +182,10 @@ def tempered(p: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
 def selected(p: NDArray[np.float64], taken: float) -> NDArray[np.bool_]:
     """Return which candidates to select where ``taken`` of them are taken, with shares ``p``.
 
-    The s most probable hold ``taken`` x their probabilities of what is taken, so F1 promises to
-    be 2 x that / (s + taken): s is where it is largest. Ties go to fewer, and to the first.
+    Those of the largest expected F1. Ties go to fewer, and to the first.
     """
-    order = np.argsort(-p, kind="stable")
-    hits = taken * np.cumsum(p[order])
-    promised = 2 * hits / (np.arange(1, len(p) + 1) + taken)
-    size = int(np.argmax(rounded(promised, computed_in=np.float32))) + 1
     best = np.zeros(len(p), bool)
-    best[order[:size]] = True
+    best[best_subset(p, taken, computed_in=np.float32)] = True
     return best
 
 

@@ -14,6 +14,9 @@ from unimp_model.sequence.template import CONTEXT, Row, Template
 from unimp_model.tasks import TASKS
 from unimp_model.tasks.base import Interactions, TaskData
 
+#: Rows that stand alone, of two items and an answer, take the place of one of a history in a batch.
+LONE_PER_HISTORY = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:

@@ -140,6 +140,7 @@ def choice_losses(logits: Tensor, places: Tensor, taken: Tensor, *, gamma: float
     table = logits.new_full((len(size), int(size.max())), -torch.inf)
     table = table.index_put((group, number), logits)  # (instances, most choices)
     losses = focal_loss(table[group], number, gamma=gamma)
-    takes = torch.bincount(group, weights=taken.float(), minlength=len(size)).clamp_min(1)
+    # Not bincount's weights, which no GPU adds up in a fixed order.
+    takes = torch.zeros_like(size).index_add(0, group, taken.long()).clamp_min(1)
     weights = (size / takes)[group].to(losses.dtype)
     return torch.where(taken, losses * weights, torch.zeros_like(losses))

@@ -40,13 +40,13 @@ from unimp_model.images.encoder import PhotoFeatures
 from unimp_model.network.decoding import Reader
 from unimp_model.network.model import UniMPNetwork, last_layer, trainable_parameters
 from unimp_model.sequence.batches import bucketed, collate
-from unimp_model.sequence.template import CONTEXT, Template
+from unimp_model.sequence.template import CONTEXT, Row, Template
 from unimp_model.tasks import ALL_TASKS
 from unimp_model.tasks.base import Score
 from unimp_model.training.logbook import Logbook
 from unimp_model.training.optimisation import make_optimiser
 from unimp_model.training.processes import OneProcess
-from unimp_model.training.rows import Chunk, RowBuilder, chunks
+from unimp_model.training.rows import LONE_PER_HISTORY, Chunk, RowBuilder, chunks
 from unimp_model.training.step import Step, never_asked
 from unimp_model.training.validation import Validation
 
@@ -162,8 +162,8 @@ class Trainer:
     def _stages(self) -> list[Stage]:
         """The strategy as stages."""
         config = self.config
-        rows = self._rows_per_epoch(self._builder(self.tasks), config.most_rows)
-        epochs = config.epochs_for(max(1, rows), len(self.data.catalogue))
+        histories, lone = self._rows_per_epoch(self._builder(self.tasks), config.most_rows)
+        epochs = config.epochs_for(histories or max(1, lone), len(self.data.catalogue))
         if config.strategy == "continual":
             each = max(1, round(epochs / len(self.tasks)))
             return [
@@ -199,8 +199,9 @@ class Trainer:
         chosen = last_layer(network) if stage.last_layer else trains
         for name, parameter in network.named_parameters():
             parameter.requires_grad_(name in chosen)
-        per_epoch = self._rows_per_epoch(builder, stage.most_rows)
-        steps_per_epoch = max(1, math.ceil(per_epoch / config.batch_rows))
+        histories, lone = self._rows_per_epoch(builder, stage.most_rows)
+        steps_per_epoch = math.ceil(histories / config.batch_rows)
+        steps_per_epoch = max(1, steps_per_epoch + math.ceil(lone / self._lone_size(histories)))
         network.zero_grad(set_to_none=True)  # what does not train now must leave no gradient
         trainee = self.processes.trainee(network)
         optimiser = make_optimiser(trainee, config, scale=stage.rate)
@@ -297,12 +298,11 @@ class Trainer:
         rows = [builder.row(c, sequences, self.generator, context=context) for c in plan]
         answers = range(len(ALL_TASKS))
         rows = [row for row in rows if np.isin(row.kinds, answers).any()]
-        rows += builder.lone_rows(self.generator, most=stage.most_rows)
+        lone = builder.lone_rows(self.generator, most=stage.most_rows)
         sums = _LossSums()
         device = processes.device
         photo_index = {} if self.photos is None else self.photos.index
-        for numbers in bucketed([len(r.tokens) for r in rows], config.batch_rows, self.generator):
-            some = [rows[i] for i in numbers]
+        for some in self._batches(rows, lone):
             mine = processes.share(some)
             batch = collate(mine, photo_index, all_photos=False, slots=1).to(device)
             among = None
@@ -343,14 +343,28 @@ class Trainer:
             return None, named
         return joint_score(list(scores.values())), named
 
-    def _rows_per_epoch(self, builder: RowBuilder, most: int | None) -> int:
-        """About how many: where sequences are cut is drawn anew every epoch."""
+    def _batches(self, histories: list[Row], lone: list[Row]) -> list[list[Row]]:
+        """Rows of histories and rows that stand alone in batches of their own, shuffled."""
+        sizes = (self.config.batch_rows, self._lone_size(len(histories)))
+        batches = [
+            [rows[i] for i in numbers]
+            for rows, size in zip((histories, lone), sizes, strict=True)
+            for numbers in bucketed([len(row.tokens) for row in rows], size, self.generator)
+        ]
+        return [batches[i] for i in self.generator.permutation(len(batches))]
+
+    def _lone_size(self, histories: int) -> int:
+        """Rows that stand alone in a batch: more than others beside those, being shorter."""
+        return self.config.batch_rows * (LONE_PER_HISTORY if histories else 1)
+
+    def _rows_per_epoch(self, builder: RowBuilder, most: int | None) -> tuple[int, int]:
+        """About how many, of histories and alone: where sequences are cut is drawn anew."""
         generator = np.random.default_rng(0)
         lengths = [len(sequence) for sequence in builder.sequences]
         histories = len(plan_epoch(lengths, self.config, generator, most_rows=most))
         if not builder.asks_histories():
             histories = 0
-        return histories + builder.lone_rows_per_epoch(most)
+        return histories, builder.lone_rows_per_epoch(most)
 
     def _builder(self, tasks: Sequence[str]) -> RowBuilder:
         """Rows of these tasks, each at its share of the mixture; alone a task is asked always."""

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.model import TrainingView
+from benchmark.training.validation import spread
 from unimp_model.config import UniMPConfig
 from unimp_model.network.decoding import Reader
 from unimp_model.sequence.template import Template
 from unimp_model.tasks import TASKS
-from unimp_model.tasks.base import Score, Scorer, TaskData, spread
+from unimp_model.tasks.base import Score, Scorer, TaskData
 
 
 class Validation:

@@ -52,13 +52,20 @@ class Timeline:
     first_time: NDArray[np.bool_]
     """Whether the user meets the item for the first time in this row."""
     review: pl.Series
+    known_copies: NDArray[np.bool_] | None = None
+    """:attr:`copied` where it is known, for rows whose ``review`` is not the text itself."""
 
     def __len__(self) -> int:
         return len(self.item)
 
     @classmethod
-    def of_frame(cls, rows: pl.DataFrame, catalogue: Catalogue) -> Timeline:
-        """Build from rows of interactions.parquet (users contiguous, each in time order)."""
+    def of_frame(
+        cls, rows: pl.DataFrame, catalogue: Catalogue, *, copied: NDArray[np.bool_] | None = None
+    ) -> Timeline:
+        """Build from rows of interactions.parquet (users contiguous, each in time order).
+
+        ``copied`` (n,) says what :attr:`copied` would find, where the texts are no longer there.
+        """
         codes = pl.Enum(catalogue.ids)
         user = rows["user_id"].rle_id().cast(pl.Int64).to_numpy()
         sizes = np.bincount(user) if len(user) else np.zeros(0, dtype=np.int64)
@@ -77,11 +84,14 @@ class Timeline:
             .to_series()
             .to_numpy(),
             review=rows["review"],
+            known_copies=copied,
         )
 
     @cached_property
     def copied(self) -> NDArray[np.bool_]:
         """Return whether each row's review is one that the user had written before, (n,)."""
+        if self.known_copies is not None:
+            return self.known_copies
         return copied_texts(pl.DataFrame({"user_id": self.user, "review": self.review}))
 
     def start_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:

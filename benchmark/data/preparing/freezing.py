@@ -42,8 +42,7 @@ def freeze(
     ``given`` split has one task (:mod:`benchmark.data.preparing.given_split`).
     """
     rows = finished.rows
-    timeline = Timeline.of_frame(rows, catalogue)
-    vars(timeline)["copied"] = finished.copied  # the property would look at texts again
+    timeline = Timeline.of_frame(rows, catalogue, copied=finished.copied)
     builder = InstanceBuilder(timeline, catalogue, rules)
     of_user = rows["cohort"].gather(timeline.starts[:-1]).cast(pl.String).to_numpy()
     cohorts = {c: np.flatnonzero(of_user == c).astype(np.int64) for c in COHORTS}

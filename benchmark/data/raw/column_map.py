@@ -129,7 +129,7 @@ def read_map(path: Path) -> ColumnMap:
         ) from None
     except OSError as error:
         raise BenchError(f"Cannot read {str(path)!r}: {error.strerror}.", fix=_FIX) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no text, no TOML, or a nesting without end
         raise BenchError(f"{path} is no TOML: {error}.", fix=_FIX) from error
     try:
         return ColumnMap.model_validate(content)

@@ -35,9 +35,8 @@ def _time(column: str, form: str) -> tuple[pl.Expr, str]:
     """How the text of a column becomes seconds, and what it must be."""
     whole = _tidy(column).cast(pl.Int64, strict=False)
     if form == "seconds":
-        return plausible(
-            _tidy(column).cast(pl.Float64, strict=False).floor().cast(pl.Int64)
-        ), SECONDS
+        seconds = _tidy(column).cast(pl.Float64, strict=False).floor().cast(pl.Int64, strict=False)
+        return plausible(seconds), SECONDS
     if form == "milliseconds":
         return plausible(whole // 1000), MILLISECONDS
     if form == "order":

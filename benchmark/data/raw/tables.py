@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+from pyarrow import parquet
 
 from benchmark.data.raw.source import OnError
 from benchmark.data.raw.text_files import BadLines, read_csv, without_broken
@@ -46,16 +48,18 @@ def read_table(
 def _read_parquet(
     path: Path, columns: Mapping[str, tuple[pl.Expr, str | None]], *, on_error: OnError
 ) -> tuple[pl.DataFrame, dict[str, object]]:
+    # By Arrow: polars' own reader panics on some damaged files.
     try:
-        held = pl.read_parquet_schema(path)
+        file = parquet.ParquetFile(path)
+        held = file.schema_arrow.names
         missing = [name for name in columns if name not in held]
         if missing:
             raise BenchError(
                 f"{path} has no column {missing[0]!r} (it has: {listed(held)}).",
                 fix="Correct the column's name in the map.",
             )
-        frame = pl.read_parquet(path, columns=list(columns))
-    except (pl.exceptions.PolarsError, OSError) as error:
+        frame = pl.DataFrame(file.read(columns=list(columns)))
+    except (pa.ArrowException, pl.exceptions.PolarsError, OSError) as error:
         raise BenchError(
             f"{path} cannot be read as Parquet: {listed(str(error).splitlines()[:1])}.",
             fix="The file is damaged or incomplete: get it again.",

@@ -8,6 +8,7 @@ import zlib
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from io import BufferedReader, BytesIO
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ _CORRECT = "Correct it: no line of this file can be left out."
 _SKIP = "Correct it, or leave such lines out with --on-error skip."
 #: Most bytes of a line: a longer one is no record but a damaged file, and would fill the memory.
 LONGEST_LINE = 1 << 24
+#: Records held as Python objects before they become a frame.
+_RECORDS = 100_000
 #: Bytes decompressed at a time.
 _PIECE = 1 << 13
 
@@ -211,8 +214,9 @@ def read_csv(
 
     ``columns`` maps a name to an expression that turns its text into the wanted type (null
     where it cannot) and to what a value must be, in words for the message; ``None``: any
-    text, also none. The whole file is parsed at once by polars; only when something is wrong
-    with it is it read again line by line, to name or to skip the broken lines.
+    text, also none. A file without quotes is parsed at once by polars. With quotes (parsers agree
+    about them only where each is in its place), or when something is wrong, it is read line by
+    line, to name or to skip the broken ones.
     """
     header = _header(path, separator)
     missing = [name for name in columns if name not in header]
@@ -227,26 +231,40 @@ def read_csv(
             f"{path} has several columns {repeated[0]!r}.", fix="Use the file as it was published."
         )
     try:
-        # All columns, also those not wanted: with a choice of columns polars does not notice
-        # lines that are too long.
-        text = pl.read_csv(
-            path,
-            infer_schema=False,
-            separator=separator,
-            truncate_ragged_lines=False,
-        )
-        # polars fills up lines that break off: where the last column has gaps, one may have.
-        short = text[:, -1].null_count() > 0 and _breaks_off(path, len(header), separator)
-        text = text.select(list(columns))
-        again = text.select(_is_header(columns).any()).item()
-        frame = _typed(text, columns)
-        del text
-        needed = [name for name, (_, rule) in columns.items() if rule is not None]
-        if not sum(frame[name].null_count() for name in needed) and not (again or short):
-            return frame, {}
+        if _has_no_quotes(path):
+            # All columns, also those not wanted: with a choice of columns polars does not notice
+            # lines that are too long.
+            text = pl.read_csv(
+                path,
+                infer_schema=False,
+                separator=separator,
+                quote_char=None,
+                truncate_ragged_lines=False,
+            )
+            # polars fills up lines that break off: where the last column has gaps, one may have.
+            short = text[:, -1].null_count() > 0 and _breaks_off(path, len(header), separator)
+            text = text.select(list(columns))
+            again = text.select(_is_header(columns).any()).item()
+            frame = _typed(text, columns)
+            del text
+            needed = [name for name, (_, rule) in columns.items() if rule is not None]
+            if not sum(frame[name].null_count() for name in needed) and not (again or short):
+                return frame, {}
     except (pl.exceptions.PolarsError, OSError):
         pass  # the careful reading below finds the line, or the damage
     return _read_carefully(path, header, columns, on_error=on_error, separator=separator)
+
+
+def _has_no_quotes(path: Path) -> bool:
+    """Whether a file has neither quotes nor zero bytes and can be read to its end."""
+    try:
+        with _open(path) as stream:
+            while piece := stream.read(1 << 20):
+                if b'"' in piece or b"\0" in piece:
+                    return False
+    except (OSError, EOFError, zlib.error):
+        return False
+    return True
 
 
 def _read_carefully(
@@ -258,25 +276,40 @@ def _read_carefully(
     separator: str,
 ) -> tuple[pl.DataFrame, dict[str, object]]:
     bad = BadLines(path, on_error)
-    numbers: list[int] = []
-    kept: list[list[str]] = []
     # A generator of lines leaves broken ones out: the reader's own count would miss them.
     at = _Position()
-    reader = csv.reader(at.follow(lines(path, bad)), delimiter=separator)
-    next(reader)
+    records = _rows(csv.reader(at.follow(lines(path, bad)), delimiter=separator), path, at)
+    next(records)
+    if at.record_lines > 1:
+        raise BenchError(
+            f"{path}, line 1: the header cannot be read (a quote is left open).",
+            fix="Use the file as it was published.",
+        )
     positions = [header.index(name) for name in columns]
-    for first, fields in _rows(reader, path, at):
-        if fields:
+    inside = 0
+
+    def fitting() -> Iterator[tuple[int, list[str]]]:
+        nonlocal inside
+        for first, fields in records:
             if len(fields) == len(header):
-                numbers.append(first)
-                kept.append([fields[position] for position in positions])
-            else:
+                inside += at.record_lines - 1
+                yield first, [fields[position] for position in positions]
+            elif fields:
                 # A quote left open swallows the lines behind it: they count as left out.
                 reason = f"{len(fields)} fields, the header has {len(header)}"
                 bad.report(first, reason, lines=at.record_lines)
-    text = pl.DataFrame(kept, schema=dict.fromkeys(columns, pl.String), orient="row")
-    frame = _typed(text, columns)
-    return without_broken(frame, text, columns, numbers, bad), bad.notes()
+
+    csv.field_size_limit(LONGEST_LINE)  # a text may be longer than the 128 KiB of its default
+    rows = fitting()
+    frames: list[pl.DataFrame] = []
+    while (chunk := list(islice(rows, _RECORDS))) or not frames:
+        values = [fields for _, fields in chunk]
+        text = pl.DataFrame(values, schema=dict.fromkeys(columns, pl.String), orient="row")
+        numbers = [first for first, _ in chunk]
+        frames.append(without_broken(_typed(text, columns), text, columns, numbers, bad))
+    # Lines that are no records of their own: a quote left open may have taken them.
+    within = {f"line breaks within fields of {path.name}": inside} if inside else {}
+    return pl.concat(frames), {**bad.notes(), **within}
 
 
 def without_broken(

@@ -22,6 +22,7 @@ from pathlib import Path
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
+from benchmark.data.raw.json_lines import check_encodable
 from benchmark.data.raw.source import GIVEN_PART, OnError, Source
 from benchmark.data.raw.text_files import BadLines, is_file, lines
 from benchmark.data.schema import ITEM_COLUMNS, LONGEST_ID, RawDataset
@@ -230,10 +231,12 @@ def _attributes(path: Path, *, chosen: bool) -> dict[str, list[str]]:
         )
     fix = f"Correct it, or {without} to do without attributes."
     try:
-        value = json.loads("\n".join(line for _, line in lines(path)))
+        text = "\n".join(line for _, line in lines(path))
+        value = json.loads(text)
+        check_encodable(text, value)
     except json.JSONDecodeError as error:
         raise BenchError(f"{path}, line {error.lineno}: {error.msg}.", fix=fix) from error
-    except (ValueError, RecursionError) as error:  # a number or a nesting without end
+    except (ValueError, RecursionError) as error:  # a number or a nesting without end, half a pair
         raise BenchError(f"{path} cannot be read as JSON: {error}.", fix=fix) from error
     if not isinstance(value, dict) or not all(isinstance(v, list) for v in value.values()):
         raise BenchError(f"{path} is not of the form {{item: [attribute, ...]}}.", fix=fix)

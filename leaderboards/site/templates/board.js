@@ -307,7 +307,10 @@
   });
   addEventListener("hashchange", recall);
   tools.hidden = false;
-  byId("filters").open = matchMedia("(min-width: 40rem)").matches;
+  const wide = matchMedia("(min-width: 40rem)"); // there nothing is folded away
+  const fold = () => { byId("filters").open = wide.matches; };
+  wide.addEventListener("change", fold);
+  fold();
   document.querySelector(".cost").hidden = false;
   rest?.remove(); // its rows come back when their turn comes
   recall();

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.multimodal.regions import Regions, photo_regions, places_of
-from benchmark.errors import BenchError
+from baselines.multimodal.regions import Regions, photo_regions
 
 
 def test_regions_tell_the_parts_of_a_photo_and_the_photos_apart(photo_shop):
@@ -45,7 +44,7 @@ def test_a_smaller_grid_averages_places(photo_shop):
 def test_photos_are_encoded_once(photo_shop, monkeypatch):
     view = photo_shop().view
     first = photo_regions(view, "own", grid=4, steps=0).of(np.array([1]))
-    monkeypatch.setattr("baselines.multimodal.regions.places_of", None)
+    monkeypatch.setattr("baselines.multimodal.regions.patch_tokens", None)
     assert torch.equal(photo_regions(view, "own", grid=4, steps=0).of(np.array([1])), first)
 
 
@@ -58,8 +57,3 @@ def test_saved_regions_are_the_same_to_the_bit(photo_shop, tmp_path, grid):
     assert torch.equal(loaded.of(rows), regions.of(rows))
     with pytest.raises(ValueError, match="for 2 photos"):
         Regions.load(tmp_path / "regions.npy", regions.names[:2])
-
-
-def test_a_tower_without_places_is_refused():
-    with pytest.raises(BenchError, match="does not tell the parts of a photo apart"):
-        places_of(torch.nn.Linear(3, 3), torch.zeros(1, 3), "somebody/else")

@@ -161,6 +161,25 @@ def test_a_batch_learns_from_every_next_item_and_the_loss_is_the_formula(contras
     assert loss.item() == pytest.approx(cross_entropy(logits, torch.tensor(right)).item(), rel=1e-5)
 
 
+@pytest.mark.parametrize("transductive", [False, True])
+def test_adapting_only_the_items_of_a_batch_gives_what_adapting_all_gives(transductive, shop):
+    network = fitted(shop.view, epochs=1, transductive=transductive).network.train()
+    only = torch.tensor([0, 2, 5])
+
+    def vectors_and_slopes(tokens):
+        torch.manual_seed(4)  # of noise and dropout
+        network.zero_grad()
+        vectors = network.table(only=tokens)[only]
+        vectors.square().sum().backward()
+        slopes = [w.grad for w in network.parameters() if w.grad is not None]
+        return [vectors.detach(), *slopes]
+
+    some, every = vectors_and_slopes(only), vectors_and_slopes(None)
+    assert len(some) == len(every) == 5 + transductive
+    for got, want in zip(some, every, strict=True):
+        torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-6)
+
+
 def test_a_changed_sequence_loses_items_but_never_all_of_them_or_words(shop):
     model = fitted(shop.view, epochs=1, dropped=0.7, drop_items=0.5)
     view = shop.view

@@ -101,10 +101,12 @@ def _documents(shop, most_reviews=3):
 
 def test_documents_hold_their_first_words_behind_padding(shop):
     texts, documents = _documents(shop)
-    assert documents.words.shape == (1 + 6 + 4, 2)
-    assert not documents.words[0].any()
-    assert _words(texts, documents.words[5]) == ["fine", "oak"]
-    assert _words(texts, documents.words[documents.own_text(np.array([2]))[0]]) == ["red", "kite"]
+    assert len(documents.words) == 1 + 6 + 4
+    kite = documents.own_text(np.array([2]))[0]
+    padding, fine, own = documents.words_of(np.array([0, 5, kite]))
+    assert padding.tolist() == [0, 0]
+    assert _words(texts, fine) == ["fine", "oak"]
+    assert _words(texts, own) == ["red", "kite"]
 
 
 def test_an_item_is_its_text_and_its_latest_reviews_newest_first(shop):

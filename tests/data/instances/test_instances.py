@@ -75,6 +75,15 @@ def test_frozen_validation_equals_what_the_visible_rows_alone_give(build) -> Non
         assert made == frozen
 
 
+def test_copies_that_are_known_are_not_looked_for_in_the_texts_again(build) -> None:
+    dataset = build()
+    rows = dataset.interactions().with_columns(review=pl.lit("Said by all."))
+    found = Timeline.of_frame(rows, dataset.catalogue()).copied
+    assert found.any()
+    told = Timeline.of_frame(rows, dataset.catalogue(), copied=~found).copied
+    assert (told == ~found).all()
+
+
 def test_training_examples_are_all_training_rows_with_a_history(build) -> None:
     view = build().training_view()
     by_user = {

@@ -549,66 +549,6 @@ def test_broken_metadata_is_named_or_skipped(tmp_path, source, change, message) 
     assert found.notes["reviewed items without metadata"] == 1
 
 
-def mutated(data: bytes, draw: random.Random) -> bytes:
-    """``data`` with something broken in it; there may be nothing left to break."""
-    if not data:
-        return data
-    at = draw.randrange(len(data))
-    piece = bytes(draw.choice(b"{}[]'\"\\,:0\n\xff\x00\xc3 ae") for _ in range(draw.randint(1, 4)))
-    end = min(len(data), at + draw.choice([0, 1, 30, 3000]))
-    lines = data.split(b"\n")
-    return draw.choice(
-        [
-            data[:at] + piece + data[at:],
-            data[:at] + piece + data[at + len(piece) :],
-            data[:at] + data[end:],
-            data[:at],
-            b"\n".join(lines + [lines[draw.randrange(len(lines))]] * draw.randint(1, 9)),
-            data.replace(draw.choice([b'"', b"'", b"asin", b"1300", b"5.0"]), piece, 1),
-        ]
-    )
-
-
-@BOTH
-@pytest.mark.parametrize("times", [60, pytest.param(5_000, marks=pytest.mark.slow)])
-def test_of_mutated_files_every_line_is_used_or_counted(tmp_path, source, times) -> None:
-    said, metadata = usual(source)
-    raw = make(tmp_path / "raw", source, said, metadata)
-    for path in list(raw.iterdir()):
-        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
-        path.unlink()
-    draw = random.Random(source)
-    paths = sorted(raw.iterdir())
-    refused = 0
-    for _ in range(times):
-        path = draw.choice(paths)
-        whole = path.read_bytes()
-        path.write_bytes(mutated(mutated(whole, draw), draw))
-        counts = {p.name: sum(not line.isspace() for line in lines_of(p)) for p in paths}
-        try:
-            found = read(source, raw, on_error=draw.choice(["raise", "skip"]))
-        except BenchError:
-            refused += 1
-        else:
-            out = {key: n for key, n in found.notes.items() if isinstance(n, int)}
-            meta, reviews = sorted((p.name for p in paths), key=lambda n: not n.startswith("meta"))
-            used = len(found.interactions) + out.get(f"lines of {reviews} left out", 0)
-            used += sum(n for key, n in out.items() if key.startswith("reviews left out"))
-            assert used == counts[reviews]
-            bare = out.get("reviewed items without metadata", 0)
-            used = len(found.items) - bare + out.get(f"lines of {meta} left out", 0)
-            used += sum(n for key, n in out.items() if key.startswith("items left out"))
-            assert used == counts[meta]
-        path.write_bytes(whole)
-    assert 0 < refused < times
-
-
-def lines_of(path: Path) -> list[str]:
-    """The lines that are not empty; bytes that are no text stand for some character."""
-    text = path.read_bytes().decode("utf-8", "replace")
-    return [line for line in text.removeprefix("\ufeff").split("\n") if line.rstrip("\r")]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "folder", "settings", "counts"),

@@ -188,6 +188,9 @@ def test_sequences_name_broken_lines_and_attribute_files(tmp_path, home) -> None
     settings = {"attributes": str(broken)}
     with pytest.raises(BenchError, match=r"attributes\.json, line 2"):
         prepare("sequences", home=home, raw=raw, settings=settings, name="x", on_error="skip")
+    broken.write_text('{"1": ["\\ud800"]}')  # half a pair, which no table can hold
+    with pytest.raises(BenchError, match=r"attributes\.json cannot be read as JSON: .*surrogates"):
+        prepare("sequences", home=home, raw=raw, settings=settings, name="x", on_error="skip")
     settings = {"attributes": str(tmp_path / "none.json")}
     with pytest.raises(BenchError, match=r"no attribute file '.*none\.json'"):
         prepare("sequences", home=home, raw=raw, settings=settings, name="x", on_error="skip")

@@ -290,3 +290,76 @@ def test_a_column_of_another_type_is_refused(tmp_path) -> None:
     frame = pl.DataFrame({"u": [b"a"], "i": ["x"]})
     with pytest.raises(BenchError, match="column 'u' is of type Binary"):
         short(tmp_path, frame, "lines")
+
+
+def seconds(raw: Path) -> Path:
+    """The same log with times in seconds."""
+    change(raw / "columns.toml", 'time_format = "%Y-%m-%d %H:%M"', 'time_format = "seconds"')
+    for day, time in ((1, 1577872800), (2, 1577959200), (3, 1578045600)):
+        change(raw / "log.csv", f"2020-01-0{day} 10:00", str(time))
+    return raw / "log.csv"
+
+
+@pytest.mark.parametrize("time", ["1e300", "-1e300", "nan", "inf", "1e19"])
+def test_a_number_beyond_all_times_is_a_broken_line(raw, time) -> None:
+    change(seconds(raw), "1577959200", time)
+    with pytest.raises(
+        BenchError, match=r"log\.csv, line 3: bought at is .* not a time in seconds"
+    ):
+        parsed(raw)
+    assert parsed(raw, on_error="skip").notes["lines of log.csv left out"] == 1
+
+
+def test_a_map_nested_without_end_is_no_map(raw) -> None:
+    (raw / "columns.toml").write_text("a = " + "[" * 5_000)
+    with pytest.raises(BenchError, match=r"columns\.toml is no TOML"):
+        parsed(raw)
+
+
+def test_a_damaged_parquet_file_is_named_without_a_panic(raw, capfd) -> None:
+    change(raw / "columns.toml", "things.tsv", "things.parquet")
+    path = raw / "things.parquet"
+    pl.read_csv(raw / "things.tsv", separator="\t", infer_schema=False).write_parquet(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:58] + bytes([whole[58] ^ 0x41]) + whole[59:])  # ended polars' process
+    with pytest.raises(BenchError, match=r"things\.parquet cannot be read as Parquet"):
+        parsed(raw, on_error="skip")
+    assert "panicked" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("broken", ["", "one field\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lines_within_a_quoted_text_are_counted_and_end_alike(raw, end, broken) -> None:
+    change(raw / "log.csv", '"so; good"', '"so;\ngood\n\n"')
+    log = (raw / "log.csv").read_text(encoding="utf-8") + broken
+    (raw / "log.csv").write_bytes(log.replace("\n", end).encode())
+    found = parsed(raw, on_error="skip")
+    assert found.interactions["review"].to_list() == ["so;\ngood", None, "fine"]
+    assert found.notes["line breaks within fields of log.csv"] == 3
+    assert found.notes.get("lines of log.csv left out", 0) == bool(broken)
+
+
+def test_a_quote_in_the_wrong_place_costs_no_other_field(raw) -> None:
+    change(raw / "log.csv", ';"so; good";Nice;books', ';"so";good";Nice";books')
+    change(raw / "log.csv", "points;text;headline;shop", "points;text;more;headline;shop")
+    change(raw / "log.csv", "10:00;;;;books", "10:00;;;;;books")
+    change(raw / "log.csv", "10;fine;;music", "10;fine;;;music")
+    row = parsed(raw).interactions.row(0, named=True)
+    assert (row["review"], row["summary"], row["domain"]) == ("so", 'Nice"', "books")
+
+
+def test_a_quote_left_open_in_the_header_costs_no_table_in_silence(raw) -> None:
+    change(raw / "things.tsv", "size\tpicture", 'size\tpicture\t"')
+    with pytest.raises(BenchError, match=r"things\.tsv, line 1: the header cannot be read"):
+        parsed(raw, on_error="skip")
+
+
+def test_a_zero_byte_is_told_in_a_column_of_any_text(raw) -> None:
+    change(raw / "things.tsv", "Plate", "Pl\0te")
+    with pytest.raises(BenchError, match=r"things\.tsv, line 3: not UTF-8 text \(a zero byte"):
+        parsed(raw)
+
+
+def test_a_quoted_text_may_be_long(raw) -> None:
+    change(raw / "log.csv", '"so; good"', '"' + "so; good " * 20_000 + '"')
+    assert len(parsed(raw).interactions["review"][0]) == 9 * 20_000 - 1

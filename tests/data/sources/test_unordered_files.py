@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import random
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -436,66 +435,3 @@ def test_photos_whose_names_have_other_zeros_are_refused_with_the_cause(layout, 
         parsed(layout, tmp_path)
     raw = parsed(layout, tmp_path, on_error="skip")
     assert raw.notes["items without a photo: names differ by leading zeros"] == 1
-
-
-#: Layout -> the file that is mutated, and what of it are no ratings.
-RATING_FILES = {
-    "netflix-combined": ("combined_data_2.txt", rb"(?m)^[1-9]\d*:[ \t\r]*$"),
-    "netflix-training-set": ("training_set/mv_0000002.txt", rb"(?m)^[1-9]\d*:[ \t\r]*$"),
-    "movielens-csv": ("ratings.csv", rb"\A(?:\xef\xbb\xbf)?.*"),
-    "movielens-dat": ("ratings.dat.gz", rb"\A(?!)"),
-    "tabular-csv": ("log.csv.gz", rb"\A(?:\xef\xbb\xbf)?.*"),
-}
-_BYTES = b'0123456789,:;".\t\r\n\0 \xff\xe9\xef\xbb\xbf-+eE'
-
-
-def mutated(content: bytes, generator: random.Random) -> bytes:
-    """A few bytes changed, put in, taken out, or a piece of the file lost, moved or doubled."""
-    changed = bytearray(content)
-    for _ in range(generator.randint(1, 4)):
-        at = generator.randrange(len(changed))
-        kind = generator.randrange(6)
-        if kind == 0:
-            changed[at] = generator.choice(_BYTES)
-        elif kind == 1:
-            changed[at:at] = bytes(generator.choices(_BYTES, k=generator.randint(1, 3)))
-        elif kind == 2:
-            del changed[at : at + generator.randint(1, 5)]
-        elif kind == 3:
-            del changed[max(1, at) :]
-        else:
-            piece = changed[at : at + generator.randint(1, 80)]
-            place = generator.randrange(len(changed))
-            changed[place:place] = piece
-    return bytes(changed)
-
-
-@pytest.mark.parametrize("layout", RATING_FILES)
-def test_mutated_files_lose_no_line_in_silence(layout, tmp_path) -> None:
-    ratings = drawn(6, users=6, items=12)
-    LAYOUTS[layout][1](tmp_path, ratings, {r.item for r in ratings})
-    name, others = RATING_FILES[layout]
-    path = tmp_path / name
-    packed = path.suffix == ".gz"
-    whole = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
-    elsewhere = len(ratings) - sum(r.item % 2 == 0 for r in ratings)
-    if layout == "netflix-training-set":
-        elsewhere = sum(r.item != 2 for r in ratings)
-    elif layout != "netflix-combined":
-        elsewhere = 0
-    generator = random.Random(layout)
-    accepted = 0
-    for _ in range(60):
-        content = mutated(whole, generator)
-        path.write_bytes(gzip.compress(content, 1) if packed else content)
-        try:
-            raw = parsed(layout, tmp_path, on_error="skip")
-        except BenchError:
-            continue
-        accepted += 1
-        lines = [line for line in content.split(b"\n") if line.strip()]
-        asked = len(lines) - len(re.findall(others, content))
-        skipped = sum(int(n) for what, n in raw.notes.items() if "lines of" in what)
-        repeats = sum(int(n) for what, n in raw.notes.items() if "a later one" in what)
-        assert len(raw.interactions) - elsewhere + repeats + skipped >= asked, content
-    assert accepted > 20

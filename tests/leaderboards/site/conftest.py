@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmark.metrics import metric_named
 from benchmark.stats import Score
 from leaderboards.boards import Board
-from leaderboards.site.entries import EnteredRun, Entry, Evidence, SliceScore
+from leaderboards.site.entries import EnteredRun, Entry, RunEvidence, SliceScore
 from leaderboards.site.examples import ShownInstance
 from leaderboards.site.pages import Site
 from leaderboards.site.standing import Standing, rank_entries
@@ -95,7 +95,7 @@ def make_entry(
     hits = (np.random.default_rng(number).random((len(USERS), 1)) < strength).astype(np.float64)
     run = _run(hits, number, **changes)
     name = BOARD.primary
-    evidence = Evidence(
+    evidence = RunEvidence(
         scores={name: Score(**vars(claim)) for name, claim in run.scores.items()},
         metrics={name: metric_named(name)},
         statistics={name: hits / (1 + METRICS.index(name))},

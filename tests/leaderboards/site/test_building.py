@@ -206,6 +206,14 @@ def test_a_broken_list_of_reruns_is_named(tmp_path, data_home, board, text):
         build_site(folder, tmp_path / "site", home=data_home, boards=[board])
 
 
+def test_a_list_of_reruns_that_leads_elsewhere_is_not_read(tmp_path, data_home, board):
+    folder = tmp_path / "submissions"
+    folder.mkdir()
+    (folder / FILE).symlink_to("/dev/zero")
+    with pytest.raises(BenchError, match=r"reproduced\.toml' is no ordinary file"):
+        build_site(folder, tmp_path / "site", home=data_home, boards=[board])
+
+
 def test_the_papers_tables_get_a_page_each(tmp_path, board):
     (tmp_path / "submissions").mkdir()
     out = tmp_path / "site"

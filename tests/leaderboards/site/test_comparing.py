@@ -103,6 +103,7 @@ def test_the_overview_marks_winners_and_shades_by_share(board, made):
     first, second = overviews(standings, compared)
     assert (first.data, second.data) == (FLAGSHIP, "a-dataset")
     assert second.lines == ()
+    assert [(o.simulated, o.anybody_builds) for o in (first, second)] == [(True,) * 2, (False,) * 2]
     assert [line.entry.submission.label for line in first.models] == ["system-2", "system-3"]
     assert [line.entry.submission.label for line in first.ceilings] == ["system-1"]
     winner, floor = (line.cells[0] for line in first.models)

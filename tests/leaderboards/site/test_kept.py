@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from leaderboards.site.packed import pack, unpack
 from leaderboards.site.spreading import spread
 from leaderboards.submission.findings import Finding
 from leaderboards.submission.schema import MANIFEST
+from leaderboards.verification import surroundings
 from leaderboards.verification.verify import verify
 from tests.leaderboards.site import dying
 
@@ -88,6 +90,37 @@ def test_what_an_outcome_hangs_on_is_part_of_its_key(submissions, run_home, boar
     assert before == Kept(run_home, boards).key(submissions / "good")
     change(submissions, run_home, boards)
     assert before != Kept(run_home, boards).key(submissions / "good")
+
+
+def test_what_is_kept_and_spoiled_on_the_disk_is_found_again(
+    submissions, run_home, boards, verified
+) -> None:
+    collect(submissions, run_home, boards)
+    (kept,) = run_home.verified.glob("*.kept")
+    content = kept.read_bytes()
+    for spoiled in (content[:-1], content[:50] + b"x" + content[51:], b""):
+        verified.clear()
+        kept.write_bytes(spoiled)
+        assert [entry.name for entry in collect(submissions, run_home, boards).entries] == ["good"]
+        assert "good" in verified
+        assert kept.read_bytes() == content
+
+
+def test_no_name_of_a_file_passes_for_content_in_a_key(tmp_path, run_home) -> None:
+    plain, twin = tmp_path / "plain", tmp_path / "twin"
+    for folder in (plain, twin):
+        folder.mkdir()
+    (plain / "a").write_bytes(b"Q 0\n\n/0 0\n")
+    (twin / "a 10\nQ").touch()
+    (twin / "0").touch()
+    kept = Kept(run_home, [])
+    assert kept.key(plain) != kept.key(twin)
+
+
+def test_a_key_is_over_the_code_of_all_of_our_packages() -> None:
+    packaged = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
+    found = packaged["tool"]["setuptools"]["packages"]["find"]["include"]
+    assert sorted(name.removesuffix("*") for name in found) == sorted(surroundings.CODE)
 
 
 def _linked(folder: Path) -> None:

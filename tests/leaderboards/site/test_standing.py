@@ -9,9 +9,10 @@ import pytest
 
 from benchmark import stats
 from benchmark.compare.evidence import better_pairs
+from benchmark.metrics import metric_named
 from benchmark.stats import RankInterval, summarise
 from leaderboards.site.pages import Site
-from leaderboards.site.standing import rank_entries
+from leaderboards.site.standing import evidence_behind, rank_entries
 
 
 def _names(standing):
@@ -44,6 +45,29 @@ def test_a_metric_where_less_is_better_puts_the_least_first(board, entries):
     assert not standing.higher_is_better
     assert _names(standing)[0] == "system-4"
     assert _names(standing)[-1] == "system-9"
+
+
+def test_a_claim_by_another_encoder_does_not_name_the_boards_metric(board, made):
+    drawn = board.model_copy(update={"task": "image-generation", "primary": "target similarity"})
+
+    def judged(entry, encoder):
+        (entered,) = entry.runs
+        name = f"target similarity-{encoder}"
+        scores = {name: entered.run.scores["NDCG@5"]}
+        run = entered.run.model_copy(update={"task": "image-generation", "scores": scores})
+        found = entered.evidence and replace(
+            entered.evidence,
+            scores={name: entered.evidence.scores["NDCG@5"]},
+            metrics={name: metric_named(name)},
+            statistics={name: entered.evidence.statistics["NDCG@5"]},
+        )
+        return replace(entry, runs=(replace(entered, run=run, evidence=found),))
+
+    claimed = judged(made(0.9, 1, scored=False), "mine")
+    scored = [judged(made(0.5, number), "ours") for number in (2, 3)]
+    standing = rank_entries(drawn, [claimed, *scored])
+    assert standing.metric == "target similarity-ours"
+    assert all(evidence_behind(standing, row) for row in standing.rows[:2])
 
 
 def test_runs_of_other_questions_stay_off_the_board(board, made):

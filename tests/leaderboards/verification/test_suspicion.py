@@ -15,11 +15,12 @@ from benchmark.data.opening import open_dataset
 from benchmark.runs.spec import RunSpec
 from benchmark.tasks import TASKS
 from leaderboards.boards import load_boards
+from leaderboards.site import resemblance
 from leaderboards.site.entries import collect
 from leaderboards.submission import tables
 from leaderboards.submission.limits import Budget
 from leaderboards.submission.pack import files_of
-from leaderboards.submission.schema import MANIFEST
+from leaderboards.submission.schema import MANIFEST, Submission
 from leaderboards.verification import rescoring
 from tests.leaderboards.conftest import DECLARATION, edited, predictions_of
 
@@ -81,7 +82,7 @@ def test_ordinary_answers_reach_no_ceiling(forge) -> None:
         assert not {"ceiling-reached", "perfect-score"} & set(codes)
 
 
-def test_answers_of_another_submission_are_told_whatever_their_scores(
+def test_answers_of_another_submission_are_told_of_both_whatever_their_scores(
     forge, data_home, tmp_path
 ) -> None:
     folder = tmp_path / "submissions"
@@ -95,10 +96,22 @@ def test_answers_of_another_submission_are_told_whatever_their_scores(
     shutil.copy(_with_rows(forge, data_home, rows), folder / "b.zip")
     shutil.rmtree(folder / "b")
     found = collect(folder, data_home, load_boards())
-    (first, second) = found.entries
-    assert "answers-repeated" not in _codes(first.warnings)
-    (told,) = [w for w in second.warnings if w.code == "answers-repeated"]
-    assert "a with seed 0" in told.message
+    told = [w.message for e in found.entries for w in e.warnings if w.code == "answers-repeated"]
+    assert ["b.zip with seed 0" in told[0], "a with seed 0" in told[1]] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [("my-m0del", True), ("rny-model", True), ("my-model", False), ("ours", False)],
+)
+def test_a_name_that_looks_like_another_submissions_is_told_of_both(packed, other, told) -> None:
+    manifest = json.loads(packed("search")[MANIFEST])
+    accepted = [
+        resemblance.Answered(name, Submission.model_validate({**manifest, "model": name}), {})
+        for name in ("my-model", other)
+    ]
+    codes = [_codes(found) for found in resemblance.doubts(accepted)]
+    assert codes == [["name-confusable"] if told else []] * 2
 
 
 @pytest.mark.parametrize(

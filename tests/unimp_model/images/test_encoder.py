@@ -11,7 +11,7 @@ from benchmark.errors import BenchError, UsageError
 from benchmark.vision.clip import SmallClip, build_small
 from benchmark.vision.photo_table import pool_to_grid
 from benchmark.vision.photos import load_photo
-from unimp_model.images.encoder import cached_features, named_encoder, patch_tokens
+from unimp_model.images.encoder import cached_features, named_encoder
 from unimp_model.images.encoder_training import as_encoder
 
 
@@ -78,13 +78,6 @@ def test_pooling_averages_neighbouring_patches():
     tokens = torch.arange(16.0).view(1, 16, 1)
     assert pool_to_grid(tokens, 2).flatten().tolist() == [2.5, 4.5, 10.5, 12.5]
     assert torch.equal(pool_to_grid(tokens, 4), tokens)
-
-
-@pytest.mark.parametrize(("side", "patches", "width"), [(48, 9, 256), (64, 4, 512)])
-def test_the_last_feature_map_with_more_than_one_place_is_taken(side, patches, width):
-    visual = build_small(SmallClip(image=side), vocabulary=10).visual.eval()
-    with torch.no_grad():
-        assert patch_tokens(visual, torch.zeros(2, 3, side, side)).shape == (2, patches, width)
 
 
 def test_an_encoder_without_weights_is_refused():

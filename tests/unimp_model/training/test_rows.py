@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unimp_model.tasks import ALL_TASKS
-from unimp_model.tasks.base import photo_name, question_row
+from unimp_model.tasks.base import question_row
 from unimp_model.tasks.drawing import drawing_row
 from unimp_model.tasks.explaining import sentence_tokens
 from unimp_model.tasks.selecting import candidate_tokens
@@ -28,7 +28,7 @@ def template(fitted):
 @pytest.fixture(scope="module")
 def codes(view, template):
     """Made-up image codes of every photo, no two alike."""
-    names = [photo_name(item) for item in view.catalogue]
+    names = [item.photo_name for item in view.catalogue]
     digits = [np.unravel_index(i, (8, 8, 8, 8)) for i in range(len(names))]
     return {name: d for name, d in zip(names, digits, strict=True) if name is not None}
 
@@ -100,11 +100,11 @@ def test_a_drawing_is_made_from_its_target_and_others_of_its_query(view, templat
     asked = builder(image_generation=1.0)
     rows = asked.lone_rows(np.random.default_rng(0), most=None)
     assert len(rows) == asked.counts()["image-generation"] == len(view.examples("image-generation"))
-    shown = {name: item for item in view.catalogue if (name := photo_name(item)) is not None}
+    shown = {name: item for item in view.catalogue if (name := item.photo_name) is not None}
     targets = {
-        tuple(template.vocabulary.first_code + c for c in codes[photo_name(item)]): item
+        tuple(template.vocabulary.first_code + c for c in codes[item.photo_name]): item
         for item in view.catalogue
-        if photo_name(item) is not None
+        if item.photo_name is not None
     }
     queries = dict(zip(view.catalogue.ids, view.catalogue.queries, strict=True))
     for row, example in zip(rows, view.examples("image-generation"), strict=True):

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from baselines.learning.expected_f1 import best_subset
+from benchmark.training.expected_f1 import best_subset
 
 
 @pytest.mark.parametrize("positives", [1, 2, 3])
