@@ -67,6 +67,8 @@ Positives = Literal["one", "several"]
 _SINGLE_PRECISION = 1e-5
 #: The solver's own feasibility tolerance, with room to spare.
 _SOLVER_TOLERANCE = 1e-6
+#: Sums of floating-point numbers are off by less; a thousand blocks so far off are feasible still.
+_ROUNDING = 1e-10
 #: The linear programme has a variable for every rank; beyond this depth it is left out.
 _DEEPEST = 1_000
 
@@ -203,7 +205,7 @@ class _Ranked:
         a solution for any values, so that the answer is a number rather than a solver's status.
         """
         depth = max((int(name.partition("@")[2]) for name in self.determined), default=0)
-        if len(self.determined) < 2 or depth > _DEEPEST:
+        if len(self.determined) < 2 or depth > _DEEPEST or self._mixes_ranks():
             return False
         from scipy.optimize import linprog
 
@@ -225,6 +227,29 @@ class _Ranked:
         )
         allowed = self._slack + max(self._tolerance, _SOLVER_TOLERANCE)
         return bool(solution.status == 0 and solution.fun > allowed)
+
+    def _mixes_ranks(self) -> bool:
+        """Whether some mixture of its ranks has each block's gains; ``False`` where it is not seen.
+
+        That spares loading the solver. A block of ranks j + 1 to k with HR gain h can have any
+        (NDCG, MRR) gain between the chord from h times (1 / log2(rank + 1), 1 / rank) of its first
+        rank to that of its last and the chain through those of all its ranks.
+        """
+        hr, ndcg, mrr = (self._values[family] for family in ("HR", "NDCG", "MRR"))
+        if not self._one or not hr or not hr.keys() == ndcg.keys() == mrr.keys():
+            return False
+        for j, k in itertools.pairwise([0, *sorted(hr)]):
+            hits, gain, mean = (values[k] - values.get(j, 0.0) for values in (hr, ndcg, mrr))
+            if hits < 0 or hr[k] > 1:
+                return False
+            rank = np.arange(k, j, -1)  # backwards, so that gains rise
+            x, y = hits / np.log2(rank + 1), hits / rank
+            low, high = np.interp(gain, x, y), np.interp(gain, x[[0, -1]], y[[0, -1]])
+            if not (x[0] - _ROUNDING <= gain <= x[-1] + _ROUNDING):
+                return False
+            if not (low - _ROUNDING <= mean <= high + _ROUNDING):
+                return False
+        return True
 
     def _falling(self) -> Iterator[Violation]:
         for family, values in self._values.items():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -134,6 +136,17 @@ def test_the_impossible_has_its_code(
     single_only |= code == "not-monotone" and "NDCG@3" in scores
     found = _codes(scores, positives_per_instance=positives, **options)
     assert found == (set() if single_only and positives == "several" else {code})
+
+
+@pytest.mark.parametrize(("mrr", "possible"), [(0.06668, True), (0.0695, True), (0.0665, False)])
+def test_the_solver_is_loaded_only_where_no_mixture_of_ranks_is_seen(
+    mrr: float, possible: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = {"HR@5": 0.2, "NDCG@5": 0.1, "MRR@5": mrr}
+    assert _codes(scores) == (set() if possible else {"no-ranking"})
+    monkeypatch.setitem(sys.modules, "scipy.optimize", None)
+    with contextlib.nullcontext() if possible else pytest.raises(ImportError):
+        assert _codes(scores) == set()
 
 
 def test_one_positive_bounds_precision_by_recall_and_f1() -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.simulator.parameters import HABIT_SPAN, Weights
 from benchmark.data.simulator.truth import Floats, Ints, Truth
+from benchmark.host.ahead import mapped_ahead
 
 #: Users times items weighed at once. It decides which users share a stretch of the random
 #: stream, so it is never tuned per machine.
@@ -31,20 +32,24 @@ def draw_sequences(truth: Truth, users: Ints, lengths: Ints, rng: np.random.Gene
     chosen = np.full((len(users), int(lengths.max())), -1, dtype=np.int64)
     rows = max(1, _CELLS // truth.n_items)
     shelves = _Shelves(truth)
-    for start in range(0, len(users), rows):
-        part = slice(start, start + rows)
-        _draw_block(shelves, users[part], lengths[part], chosen[part], rng)
+    parts = [slice(start, start + rows) for start in range(0, len(users), rows)]
+    # What is weighed hangs on no draw, so it is weighed while the users before it draw.
+    for part, sums in mapped_ahead(lambda part: _StandingSums(shelves, users[part]), parts):
+        _draw_block(shelves, sums, lengths[part], chosen[part], rng)
     return chosen
 
 
 def _draw_block(
-    shelves: _Shelves, users: Ints, lengths: Ints, chosen: Ints, rng: np.random.Generator
+    shelves: _Shelves,
+    sums: _StandingSums,
+    lengths: Ints,
+    chosen: Ints,
+    rng: np.random.Generator,
 ) -> None:
     """Fill the rows of ``chosen`` (users, longest)."""
     truth = shelves.truth
-    sums = _StandingSums(shelves, users)
-    taken = np.zeros(len(users), dtype=np.int64)
-    unfinished = np.arange(len(users))
+    taken = np.zeros(len(lengths), dtype=np.int64)
+    unfinished = np.arange(len(lengths))
     while len(unfinished) > FEW_USERS:
         past = chosen[unfinished]  # (unfinished, longest)
         recent = _recent(past, taken[unfinished])
