@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from benchmark.data.schema import RawDataset
-from benchmark.data.simulator.choices import draw_sequences
+from benchmark.data.simulator.choices import Group, draw_groups
 from benchmark.data.simulator.parameters import LENGTHS, SCALES, SimulatorParams, Weights
 from benchmark.data.simulator.photos import Photos
 from benchmark.data.simulator.reviews import draw_opinions
@@ -50,17 +50,18 @@ def generate(params: SimulatorParams) -> RawDataset:
         for leaf in leaf_categories(shop.leaves, annex=number > 0)
     )
 
+    groups = [
+        _group(seed, start, min(start + _BLOCK_USERS, truth.n_users))
+        for start in range(0, truth.n_users, _BLOCK_USERS)
+    ]
     frames: list[pl.DataFrame] = []
     with bar("simulating users", total=truth.n_users) as progress:
-        for start in range(0, truth.n_users, _BLOCK_USERS):
-            users = np.arange(start, min(start + _BLOCK_USERS, truth.n_users))
-            rng = np.random.default_rng([seed, _CHOICES, start])
-            lengths = rng.integers(LENGTHS[0], LENGTHS[1] + 1, len(users))
-            chosen = draw_sequences(truth, users, lengths, rng)
+        for group, chosen in zip(groups, draw_groups(truth, groups), strict=True):
+            users, start = group.users, int(group.users[0])
             if start == 0:
-                truth = calibrate(truth, np.repeat(users, lengths), chosen[chosen >= 0])
+                truth = calibrate(truth, np.repeat(users, group.lengths), chosen[chosen >= 0])
             rng = np.random.default_rng([seed, _OPINIONS, start])
-            frames.append(_interactions(truth, users, lengths, chosen, leaves, rng))
+            frames.append(_interactions(truth, users, group.lengths, chosen, leaves, rng))
             progress.advance(len(users))
 
     return RawDataset(
@@ -72,6 +73,13 @@ def generate(params: SimulatorParams) -> RawDataset:
         photos=Photos(truth.items, seed=seed),
         attachments={ATTACHMENT: truth.to_bytes()},
     )
+
+
+def _group(seed: int, start: int, stop: int) -> Group:
+    """The users who share a random stream, and how many items each buys."""
+    rng = np.random.default_rng([seed, _CHOICES, start])
+    users = np.arange(start, stop)
+    return Group(users, rng.integers(LENGTHS[0], LENGTHS[1] + 1, len(users)), rng)
 
 
 def calibrate(truth: Truth, users: Ints, items: Ints) -> Truth:
