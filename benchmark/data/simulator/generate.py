@@ -54,6 +54,7 @@ def generate(params: SimulatorParams) -> RawDataset:
         _group(seed, start, min(start + _BLOCK_USERS, truth.n_users))
         for start in range(0, truth.n_users, _BLOCK_USERS)
     ]
+    names = pl.Series(map(item_name, range(truth.n_items)))
     frames: list[pl.DataFrame] = []
     with bar("simulating users", total=truth.n_users) as progress:
         for group, chosen in zip(groups, draw_groups(truth, groups), strict=True):
@@ -61,7 +62,7 @@ def generate(params: SimulatorParams) -> RawDataset:
             if start == 0:
                 truth = calibrate(truth, np.repeat(users, group.lengths), chosen[chosen >= 0])
             rng = np.random.default_rng([seed, _OPINIONS, start])
-            frames.append(_interactions(truth, users, group.lengths, chosen, leaves, rng))
+            frames.append(_interactions(truth, users, group.lengths, chosen, leaves, names, rng))
             progress.advance(len(users))
 
     return RawDataset(
@@ -96,26 +97,28 @@ def _interactions(
     lengths: Ints,
     chosen: Ints,
     leaves: Leaves,
+    names: pl.Series,
     rng: np.random.Generator,
 ) -> pl.DataFrame:
-    """Rows of one block of users, each user's in time order."""
+    """Rows of one block of users, each user's in time order; ``names`` are the items'."""
     who = np.repeat(users, lengths)  # (rows,)
     what = chosen[chosen >= 0]  # row by row: users contiguous, in time order
     joined = rng.integers(0, _JOINING_DAYS, len(users))
     waits = rng.integers(1, _RETURN_DAYS + 1, chosen.shape)  # whole days, never the same day
     days = (joined[:, None] + np.cumsum(waits, axis=1))[chosen >= 0]
     opinions = draw_opinions(truth, who, what, tuple(noun for _, noun in leaves), rng)
-    return pl.DataFrame(
-        {
-            "user_id": [user_name(user) for user in who.tolist()],
-            "item_id": [item_name(item) for item in what.tolist()],
-            "timestamp": _OPENING + _DAY * days,
-            "rating": opinions.ratings,
-            "review": opinions.reviews,
-            "summary": opinions.summaries,
-            "domain": [leaves[leaf][0][0] for leaf in truth.items.leaf[what].tolist()],
-        }
-    )
+    columns = {
+        "user_id": pl.Series(map(user_name, users.tolist())).gather(
+            np.repeat(np.arange(len(users)), lengths)
+        ),
+        "item_id": names.gather(what),
+        "timestamp": _OPENING + _DAY * days,
+        "rating": opinions.ratings,
+        "review": opinions.reviews,
+        "summary": opinions.summaries,
+        "domain": pl.Series(path[0] for path, _ in leaves).gather(truth.items.leaf[what]),
+    }
+    return pl.DataFrame(columns)
 
 
 def _items(truth: Truth, leaves: Leaves, rng: np.random.Generator) -> pl.DataFrame:
