@@ -10,8 +10,8 @@ import polars as pl
 
 from benchmark.data.schema import RawDataset
 from benchmark.data.simulator.choices import Group, draw_groups
+from benchmark.data.simulator.drawing import Photos
 from benchmark.data.simulator.parameters import LENGTHS, SCALES, SimulatorParams, Weights
-from benchmark.data.simulator.photos import Photos
 from benchmark.data.simulator.reviews import draw_opinions
 from benchmark.data.simulator.truth import (
     ATTACHMENT,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -16,8 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from benchmark.data.schema import PhotoFile
-from benchmark.data.simulator.truth import ItemFactors, item_name
 from benchmark.data.simulator.vocabulary import COLOURS, PATTERNS, SHAPES
 
 SIZE = 64
@@ -37,50 +35,17 @@ Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class _Undrawn:
-    """Draws one item's PNG when its bytes are asked for, by whichever thread copies it."""
-
-    photos: Photos
-    index: int
-
-    @property
-    def name(self) -> str:
-        """Return the item's id."""
-        return item_name(self.index)
-
-    def read_bytes(self) -> bytes:
-        """Draw the photo."""
-        return self.photos.draw(self.index)
-
-
-class Photos:
-    """Yields ``(item id, photo)`` of every item, drawn when read, always the same."""
-
-    def __init__(self, items: ItemFactors, *, seed: int) -> None:
-        self._items = items
-        self._seed = seed
-
-    def __len__(self) -> int:
-        return len(self._items.colour)
-
-    def __iter__(self) -> Iterator[tuple[str, PhotoFile]]:
-        for index in range(len(self)):
-            yield item_name(index), _Undrawn(self, index)
-
-    def draw(self, index: int) -> bytes:
-        """Draw the PNG of one item."""
-        rng = np.random.default_rng([self._seed, _STREAM, index])
-        return draw_photo(
-            tuple(COLOURS)[self._items.colour[index]],
-            SHAPES[self._items.shape[index]],
-            PATTERNS[self._items.pattern[index]],
-            rng,
-        )
-
-
+#: An item's colour, shape and pattern as numbers.
+Look = tuple[int, int, int]
 #: Keeps photo noise apart from the other uses of the dataset's seed.
 _STREAM = 64
+
+
+def draw_item(seed: int, index: int, look: Look) -> bytes:
+    """Draw the PNG of item ``index`` of the shop of a seed, always the same."""
+    colour, shape, pattern = look
+    rng = np.random.default_rng([seed, _STREAM, index])
+    return draw_photo(tuple(COLOURS)[colour], SHAPES[shape], PATTERNS[pattern], rng)
 
 
 def draw_photo(colour: str, shape: str, pattern: str, rng: np.random.Generator) -> bytes:

@@ -49,8 +49,8 @@ def _fingerprint(raw: RawDataset) -> str:
     digest.update(raw.items.write_json().encode())
     digest.update(raw.interactions.write_csv().encode())
     for item_id, photo in raw.photos:
-        assert not isinstance(photo, bytes)
-        digest.update(item_id.encode() + photo.read_bytes())
+        assert isinstance(photo, bytes)
+        digest.update(item_id.encode() + photo)
     return digest.hexdigest()
 
 
