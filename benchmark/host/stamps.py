@@ -49,12 +49,27 @@ def changed_files(folder: Path, expected: Mapping[str, str], *, stamps: Path) ->
             kept[name] = known[name]
         elif _sha256(folder / name) != sha256:
             changed.append(name)
-        elif max(stamp[1:]) < (time.time() - SETTLED) * 1e9:
+        elif _is_settled(stamp):
             kept[name] = [*stamp, sha256]
     if kept != known:
         with suppress(BenchError):  # it is a cache
             write_json(stamps, kept)
     return changed
+
+
+def stamp_files(folder: Path, hashes: Mapping[str, str], *, stamps: Path) -> None:
+    """Keep stamps of files that were just written with these SHA-256: none is read for it."""
+    kept = {
+        name: [*stamp, hashes[name]]
+        for name, stamp in _present(folder, hashes)
+        if _is_settled(stamp)
+    }
+    with suppress(BenchError):  # it is a cache
+        write_json(stamps, kept)
+
+
+def _is_settled(stamp: _Stamp) -> bool:
+    return max(stamp[1:]) < (time.time() - SETTLED) * 1e9
 
 
 def _present(folder: Path, names: Iterable[str]) -> Iterator[tuple[str, _Stamp]]:
