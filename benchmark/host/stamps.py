@@ -6,6 +6,7 @@ Stamps are a cache: where one is missing or differs, the content is read and dec
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections import defaultdict
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import BenchError
-from benchmark.host.files import read_json, sha256_file, write_json
+from benchmark.host.files import atomic_path, read_json, sha256_file
 
 #: A file that changed this little before it was stamped may change again within one tick of the
 #: file system's clock and look the same: it gets no stamp yet.
@@ -49,12 +50,25 @@ def changed_files(folder: Path, expected: Mapping[str, str], *, stamps: Path) ->
             kept[name] = known[name]
         elif _sha256(folder / name) != sha256:
             changed.append(name)
-        elif max(stamp[1:]) < (time.time() - SETTLED) * 1e9:
+        elif _is_settled(stamp):
             kept[name] = [*stamp, sha256]
     if kept != known:
-        with suppress(BenchError):  # it is a cache
-            write_json(stamps, kept)
+        _write(stamps, kept)
     return changed
+
+
+def stamp_files(folder: Path, hashes: Mapping[str, str], *, stamps: Path) -> None:
+    """Keep stamps of files that were just written with these SHA-256: none is read for it."""
+    kept = {
+        name: [*stamp, hashes[name]]
+        for name, stamp in _present(folder, hashes)
+        if _is_settled(stamp)
+    }
+    _write(stamps, kept)
+
+
+def _is_settled(stamp: _Stamp) -> bool:
+    return max(stamp[1:]) < (time.time() - SETTLED) * 1e9
 
 
 def _present(folder: Path, names: Iterable[str]) -> Iterator[tuple[str, _Stamp]]:
@@ -77,6 +91,12 @@ def _sha256(path: Path) -> str | None:
         return sha256_file(path)
     except OSError:
         return None
+
+
+def _write(stamps: Path, kept: Mapping[str, list[Any]]) -> None:
+    # In one line: indented JSON of many photos takes longer than looking at all of them.
+    with suppress(BenchError), atomic_path(stamps) as temporary:  # it is a cache
+        temporary.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
 
 
 def _read(stamps: Path) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def render_runs(
         return draw(sheet_of_runs(runs), output_format, styled=styled)
     _check_comparable(runs)
     labels = _labels(runs)
-    found = {name: _verdicts(runs, labels, name) for name in _metric_names(runs)}
+    found = _verdicts(runs, labels, _metric_names(runs))
     return render_json([_json(runs[i], labels[i], found) for i in _best_first(runs)])
 
 
@@ -65,7 +65,7 @@ def sheet_of_runs(runs: Sequence[StoredRun]) -> Sheet:
     _check_comparable(runs)
     labels = _labels(runs)
     metrics = _metric_names(runs)
-    found = {name: _verdicts(runs, labels, name) for name in metrics}
+    found = _verdicts(runs, labels, metrics)
     return _sheet(runs, labels, metrics, _best_first(runs), found)
 
 
@@ -112,7 +112,7 @@ def _learned(runs: Sequence[StoredRun], name: str) -> Learned | None:
     for run, label in zip(runs, _labels(runs, seeds=False), strict=True):
         by_system.setdefault(label, []).append(run)
     known = entries()
-    blind, ceilings, evidence = [], [], {}
+    blind, ceilings = [], []
     for label, of_seeds in by_system.items():
         manifest = of_seeds[0].manifest
         entry = known.get(manifest["model"])
@@ -121,9 +121,13 @@ def _learned(runs: Sequence[StoredRun], name: str) -> Learned | None:
             blind.append(label)
         if entry is not None and entry.learnable:
             ceilings.append(label)
-        gathered = gather(of_seeds)
-        if gathered is not None:
-            evidence[label] = gathered
+    if not blind or not ceilings:
+        return None
+    evidence = {
+        label: gathered
+        for label, of_seeds in by_system.items()
+        if (gathered := gather(of_seeds)) is not None
+    }
     return learned(metric_named(name), evidence, ceilings=ceilings, blind=blind)
 
 
@@ -178,14 +182,17 @@ def _best_first(runs: Sequence[StoredRun]) -> list[int]:
     return sorted(range(len(runs)), key=key)
 
 
-def _verdicts(runs: Sequence[StoredRun], labels: Sequence[str], name: str) -> dict[str, Verdict]:
+def _verdicts(
+    runs: Sequence[StoredRun], labels: Sequence[str], names: Sequence[str]
+) -> dict[str, dict[str, Verdict]]:
+    """By metric, which runs differ from the first; a run alone is not read."""
+    opponents = dict.fromkeys(labels[1:], labels[0])
     evidence = {
         label: gathered
         for label, run in zip(labels, runs, strict=True)
-        if (gathered := gather([run])) is not None
+        if opponents and (gathered := gather([run])) is not None
     }
-    opponents = dict.fromkeys(labels[1:], labels[0])
-    return verdicts(metric_named(name), evidence, opponents)
+    return {name: verdicts(metric_named(name), evidence, opponents) for name in names}
 
 
 def _sheet(

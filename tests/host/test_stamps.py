@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.host import stamps
-from benchmark.host.stamps import changed_files, file_hashes
+from benchmark.host.stamps import changed_files, file_hashes, stamp_files
 
 
 @pytest.fixture
@@ -36,6 +36,18 @@ def test_unchanged_files_are_read_once(folder: Path, reads: list[str], tmp_path:
     for _ in range(3):
         assert changed_files(folder, expected, stamps=tmp_path / "stamps.json") == []
     assert sorted(reads) == ["a.png", "one.txt"]
+
+
+def test_files_stamped_as_written_are_not_read_until_they_change(
+    folder: Path, reads: list[str], tmp_path: Path
+) -> None:
+    expected, place = file_hashes(folder), tmp_path / "stamps.json"
+    reads.clear()
+    stamp_files(folder, expected, stamps=place)
+    assert changed_files(folder, expected, stamps=place) == []
+    assert reads == []
+    (folder / "one.txt").write_text("two")
+    assert changed_files(folder, expected, stamps=place) == ["one.txt"]
 
 
 def test_another_time_alone_is_no_change(folder: Path, reads: list[str], tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ come again and again, and each is looked at once.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from threading import Lock
 
 import numpy as np
@@ -27,6 +27,8 @@ _MARK = "\0"
 #: is kept here by its group. Unicode has no space for four that Python has.
 _SPACE = r"[\s\x1c-\x1f]"
 _BOUNDARY = rf"""([.!?؟।॥።])["'”’)]*{_SPACE}+|{_SPACE}*[\r\n]+{_SPACE}*"""
+#: What a sentence has that is not words with one space between each two.
+_UNTIDY = r"^\s|\s$|\s\s|[^\S ]|[\x1c-\x1f]"
 #: Reviews that go one by one: with a boundary that needs no space, or with the mark itself.
 _ODD = rf"[。！？｡{_MARK}]"
 
@@ -62,17 +64,18 @@ class Explanations:
             chosen[row] = best_sentence(reviews[row], self._known.words_of(items[row]))
         plain = pl.DataFrame({"row": np.arange(len(reviews)), "text": reviews})
         plain = plain.filter(~odd & reviews.is_not_null())
-        for row, sentence in _chosen(plain, items, pieces):
-            chosen[row] = " ".join(sentence.split())
+        rows, sentences = _chosen(plain, items, pieces)
+        for row, sentence in zip(rows, sentences, strict=True):
+            chosen[row] = sentence
         return pl.Series("explanation", chosen, dtype=pl.String)
 
 
-def _chosen(texts: pl.DataFrame, about: Ints, pieces: _Pieces) -> Iterator[tuple[int, str]]:
-    """(row, sentence) of each text with an explanation."""
+def _chosen(texts: pl.DataFrame, about: Ints, pieces: _Pieces) -> tuple[list[int], list[str]]:
+    """The row and the explanation of each text that has one."""
     marked = pl.col("text").str.replace_all(_BOUNDARY, "${1}" + _MARK)
     sentences = texts.select("row", marked.str.split(_MARK).alias("text")).explode("text")
     if sentences.is_empty():
-        return
+        return [], []
     split = sentences["text"].str.split(" ")
     lengths = split.list.len().to_numpy().astype(np.int64)
     codes = pieces.codes(split.explode())
@@ -85,13 +88,19 @@ def _chosen(texts: pl.DataFrame, about: Ints, pieces: _Pieces) -> Iterator[tuple
     sentence = sentence_of[of_piece]
     rows = sentences["row"].to_numpy()
     of_item = pieces.known.has(about[rows[sentence]], mention)
-    pairs = np.unique(sentence[of_item] * pieces.known.size + mention[of_item])
+    # Sorted, which takes less than np.unique's table of what was seen.
+    pairs = np.sort(sentence[of_item] * pieces.known.size + mention[of_item])
+    pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])[: len(pairs)]]
     best, count = np.unique(pairs // pieces.known.size, return_counts=True)
     # The first row of each text is its best sentence: most mentions, then the earlier one.
     order = np.lexsort((best, -count, rows[best]))
     first = np.unique(rows[best][order], return_index=True)[1]
     chosen = best[order][first]
-    yield from zip(rows[chosen].tolist(), sentences["text"].gather(chosen), strict=True)
+    texts_chosen = sentences["text"].gather(chosen)
+    found = texts_chosen.to_list()
+    for place in texts_chosen.str.contains(_UNTIDY).arg_true().to_list():
+        found[place] = " ".join(found[place].split())
+    return rows[chosen].tolist(), found
 
 
 class _Mentions:

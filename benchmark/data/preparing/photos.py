@@ -68,8 +68,11 @@ def _copy(item_id: str, photo: PhotoFile | bytes, folder: Path) -> Copied:
         return Copied(item_id, None, None, f"{name}: {_reason(error)}")
     path = folder / file_name(item_id, extension)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        try:
+            path.write_bytes(content)
+        except FileNotFoundError:  # the first one
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
     except OSError as error:
         raise cannot_write(path, error) from error
     return Copied(item_id, path.name, hashlib.sha256(content).hexdigest(), None)

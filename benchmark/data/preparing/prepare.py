@@ -43,6 +43,7 @@ from benchmark.errors import BenchError, UsageError, listed, shown
 from benchmark.host.console import note
 from benchmark.host.files import cannot_write, sha256_file, sha256_json, write_json
 from benchmark.host.home import Home
+from benchmark.host.stamps import stamp_files
 
 #: Unfinished folders of killed processes are swept when they have been idle this long.
 _STALE_SECONDS = 3600
@@ -107,7 +108,9 @@ def prepare(
         rows, dropped = (keep_split if given else split)(found.interactions, split_params)
         found = replace(found, interactions=rows, notes={**found.notes, **dropped})
         _write(folder, name, source, request, found, split_params, given=given)
-        _take_name(folder, target, force=force)
+        if _take_name(folder, target, force=force):
+            hashes = Dataset(target).info["files"]
+            stamp_files(target.absolute(), hashes, stamps=home.stamps / f"{name}.json")
     home.send("datasets", name)
     return _told(Dataset(target))
 
@@ -327,9 +330,10 @@ def _idle_seconds(folder: Path) -> float:
     return time.time() - max(times)
 
 
-def _take_name(folder: Path, target: Path, *, force: bool) -> None:
-    """Give the finished ``folder`` its name; what another process finished first stays."""
+def _take_name(folder: Path, target: Path, *, force: bool) -> bool:
+    """Give the finished ``folder`` its name, or ``False``: what another finished first stays."""
     replaced = target.with_name(f".{target.name}.{os.getpid()}.replaced")
+    first = True
     try:
         if force and target.exists():
             target.rename(replaced)
@@ -341,11 +345,13 @@ def _take_name(folder: Path, target: Path, *, force: bool) -> None:
                     replaced.rename(target)
                 raise
             _require_same(Dataset(target), Dataset(folder))
+            first = False
     except OSError as error:
         raise cannot_write(target, error) from error
     if replaced.is_symlink():  # which rmtree does not touch
         replaced.unlink()
     shutil.rmtree(replaced, ignore_errors=True)
+    return first
 
 
 def _require_same(theirs: Dataset, ours: Dataset) -> None:

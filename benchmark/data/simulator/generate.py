@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 
 from benchmark.data.schema import RawDataset
-from benchmark.data.simulator.choices import draw_sequences
+from benchmark.data.simulator.choices import Group, draw_groups
+from benchmark.data.simulator.drawing import Photos
 from benchmark.data.simulator.parameters import LENGTHS, SCALES, SimulatorParams, Weights
-from benchmark.data.simulator.photos import Photos
 from benchmark.data.simulator.reviews import draw_opinions
 from benchmark.data.simulator.truth import (
     ATTACHMENT,
@@ -50,17 +50,19 @@ def generate(params: SimulatorParams) -> RawDataset:
         for leaf in leaf_categories(shop.leaves, annex=number > 0)
     )
 
+    groups = [
+        _group(seed, start, min(start + _BLOCK_USERS, truth.n_users))
+        for start in range(0, truth.n_users, _BLOCK_USERS)
+    ]
+    names = pl.Series(map(item_name, range(truth.n_items)))
     frames: list[pl.DataFrame] = []
     with bar("simulating users", total=truth.n_users) as progress:
-        for start in range(0, truth.n_users, _BLOCK_USERS):
-            users = np.arange(start, min(start + _BLOCK_USERS, truth.n_users))
-            rng = np.random.default_rng([seed, _CHOICES, start])
-            lengths = rng.integers(LENGTHS[0], LENGTHS[1] + 1, len(users))
-            chosen = draw_sequences(truth, users, lengths, rng)
+        for group, chosen in zip(groups, draw_groups(truth, groups), strict=True):
+            users, start = group.users, int(group.users[0])
             if start == 0:
-                truth = calibrate(truth, np.repeat(users, lengths), chosen[chosen >= 0])
+                truth = calibrate(truth, np.repeat(users, group.lengths), chosen[chosen >= 0])
             rng = np.random.default_rng([seed, _OPINIONS, start])
-            frames.append(_interactions(truth, users, lengths, chosen, leaves, rng))
+            frames.append(_interactions(truth, users, group.lengths, chosen, leaves, names, rng))
             progress.advance(len(users))
 
     return RawDataset(
@@ -72,6 +74,13 @@ def generate(params: SimulatorParams) -> RawDataset:
         photos=Photos(truth.items, seed=seed),
         attachments={ATTACHMENT: truth.to_bytes()},
     )
+
+
+def _group(seed: int, start: int, stop: int) -> Group:
+    """The users who share a random stream, and how many items each buys."""
+    rng = np.random.default_rng([seed, _CHOICES, start])
+    users = np.arange(start, stop)
+    return Group(users, rng.integers(LENGTHS[0], LENGTHS[1] + 1, len(users)), rng)
 
 
 def calibrate(truth: Truth, users: Ints, items: Ints) -> Truth:
@@ -88,26 +97,28 @@ def _interactions(
     lengths: Ints,
     chosen: Ints,
     leaves: Leaves,
+    names: pl.Series,
     rng: np.random.Generator,
 ) -> pl.DataFrame:
-    """Rows of one block of users, each user's in time order."""
+    """Rows of one block of users, each user's in time order; ``names`` are the items'."""
     who = np.repeat(users, lengths)  # (rows,)
     what = chosen[chosen >= 0]  # row by row: users contiguous, in time order
     joined = rng.integers(0, _JOINING_DAYS, len(users))
     waits = rng.integers(1, _RETURN_DAYS + 1, chosen.shape)  # whole days, never the same day
     days = (joined[:, None] + np.cumsum(waits, axis=1))[chosen >= 0]
     opinions = draw_opinions(truth, who, what, tuple(noun for _, noun in leaves), rng)
-    return pl.DataFrame(
-        {
-            "user_id": [user_name(user) for user in who.tolist()],
-            "item_id": [item_name(item) for item in what.tolist()],
-            "timestamp": _OPENING + _DAY * days,
-            "rating": opinions.ratings,
-            "review": opinions.reviews,
-            "summary": opinions.summaries,
-            "domain": [leaves[leaf][0][0] for leaf in truth.items.leaf[what].tolist()],
-        }
-    )
+    columns = {
+        "user_id": pl.Series(map(user_name, users.tolist())).gather(
+            np.repeat(np.arange(len(users)), lengths)
+        ),
+        "item_id": names.gather(what),
+        "timestamp": _OPENING + _DAY * days,
+        "rating": opinions.ratings,
+        "review": opinions.reviews,
+        "summary": opinions.summaries,
+        "domain": pl.Series(path[0] for path, _ in leaves).gather(truth.items.leaf[what]),
+    }
+    return pl.DataFrame(columns)
 
 
 def _items(truth: Truth, leaves: Leaves, rng: np.random.Generator) -> pl.DataFrame:

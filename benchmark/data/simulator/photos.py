@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from benchmark.data.schema import PhotoFile
-from benchmark.data.simulator.truth import ItemFactors, item_name
 from benchmark.data.simulator.vocabulary import COLOURS, PATTERNS, SHAPES
 
 SIZE = 64
-_FINE = 3 * SIZE
+_SCALE = 3
+_FINE = _SCALE * SIZE
+_AREA = _SCALE**2
 #: The light part of a pattern, and the ground, before tinting.
 _LIGHT = (250, 248, 244)
 _STRIPE = _FINE // 8
@@ -30,110 +30,113 @@ _STEP = 2 * _STRIPE
 _RIM = 3
 
 Point = tuple[float, float]
-Pixels = NDArray[np.bool_]
+Corners = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
+Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class _Undrawn:
-    """Draws one item's PNG when its bytes are asked for, by whichever thread copies it."""
-
-    photos: Photos
-    index: int
-
-    @property
-    def name(self) -> str:
-        """Return the item's id."""
-        return item_name(self.index)
-
-    def read_bytes(self) -> bytes:
-        """Draw the photo."""
-        return self.photos.draw(self.index)
-
-
-class Photos:
-    """Yields ``(item id, photo)`` of every item, drawn when read, always the same."""
-
-    def __init__(self, items: ItemFactors, *, seed: int) -> None:
-        self._items = items
-        self._seed = seed
-
-    def __len__(self) -> int:
-        return len(self._items.colour)
-
-    def __iter__(self) -> Iterator[tuple[str, PhotoFile]]:
-        for index in range(len(self)):
-            yield item_name(index), _Undrawn(self, index)
-
-    def draw(self, index: int) -> bytes:
-        """Draw the PNG of one item."""
-        rng = np.random.default_rng([self._seed, _STREAM, index])
-        return draw_photo(
-            tuple(COLOURS)[self._items.colour[index]],
-            SHAPES[self._items.shape[index]],
-            PATTERNS[self._items.pattern[index]],
-            rng,
-        )
-
-
+#: An item's colour, shape and pattern as numbers.
+Look = tuple[int, int, int]
 #: Keeps photo noise apart from the other uses of the dataset's seed.
 _STREAM = 64
 
 
+def draw_item(seed: int, index: int, look: Look) -> bytes:
+    """Draw the PNG of item ``index`` of the shop of a seed, always the same."""
+    colour, shape, pattern = look
+    rng = np.random.default_rng([seed, _STREAM, index])
+    return draw_photo(tuple(COLOURS)[colour], SHAPES[shape], PATTERNS[pattern], rng)
+
+
 def draw_photo(colour: str, shape: str, pattern: str, rng: np.random.Generator) -> bytes:
     """Draw one product as PNG bytes; ``rng`` decides everything the three words leave open."""
-    tint = rng.integers(-8, 9, 3)
-    rgb = tuple(np.clip(tint + COLOURS[colour], 0, 255).tolist())
-    ground = tuple(int(value) for value in 255 - rng.integers(0, 12, 3))
+    rgb = np.clip(rng.integers(-8, 9, 3) + COLOURS[colour], 0, 255)
+    ground = 255 - rng.integers(0, 12, 3)
     radius = _FINE * rng.uniform(0.34, 0.42)
     centre = (_FINE * rng.uniform(0.45, 0.55), _FINE * rng.uniform(0.45, 0.55))
     angle = math.radians(rng.uniform(-12, 12))
 
     canvas = Image.new("L", (_FINE, _FINE), 0)
-    _SHAPES[shape](ImageDraw.Draw(canvas), lambda x, y: _place(x, y, centre, radius, angle))
-    product = np.asarray(canvas) > 0  # (_FINE, _FINE)
-    pixels = np.where(product, _packed(rgb), _packed(ground))
+    _SHAPES[shape](ImageDraw.Draw(canvas), _Frame(centre, radius, angle))
+    points = _PRODUCT_POINTS[np.asarray(canvas.reduce(_SCALE))]  # (SIZE, SIZE)
     if pattern != "plain":
         # A thin rim keeps light patterns from melting into the ground.
-        np.copyto(pixels, _packed(_LIGHT), where=_light(pattern, rng) & _eroded(product))
-
-    photo = Image.frombuffer("RGBX", (_FINE, _FINE), pixels, "raw", "RGBX", 0, 1)
+        light = _light(pattern, rng) & _eroded(np.asarray(canvas))
+        points += _LIGHT_POINTS[np.asarray(Image.fromarray(light).reduce(_SCALE))]
+    colours = _mean(_MIXTURES @ np.array([rgb, _LIGHT, ground]))  # light lies on the product
+    pixels = colours.take(points, axis=0)
     stream = io.BytesIO()
-    photo.reduce(_FINE // SIZE).convert("RGB").save(stream, format="PNG", optimize=False)
+    Image.fromarray(pixels).save(stream, format="PNG", optimize=False)
     return stream.getvalue()
 
 
-def _packed(rgb: tuple[int, ...]) -> np.uint32:
-    """A colour as one number whose bytes in memory are red, green, blue and nothing."""
-    packed: np.uint32 = np.frombuffer(bytes((*rgb, 0)), np.uint32)[0]
-    return packed
+def _mean(total: Ints) -> Bytes:
+    """The mean of a pixel's points, rounded as :meth:`PIL.Image.Image.reduce` does in 24 bits."""
+    return ((total + _AREA // 2) * (2**24 // _AREA) >> 24).astype(np.uint8)
 
 
-def _eroded(product: Pixels) -> Pixels:
-    """The pixels that are at least ``_RIM`` from what is not the product."""
-    inner = product.copy()
-    for axis in (0, 1):
-        across, before = inner.swapaxes(0, axis), inner.swapaxes(0, axis).copy()
-        for step in range(1, _RIM + 1):
-            across[step:] &= before[:-step]
-            across[:-step] &= before[step:]
-    return inner
+def _counted(step: int) -> Bytes:
+    """``step`` times the number of a pixel's points that are 255, by their mean, (256,)."""
+    counts = np.arange(_AREA + 1)
+    table = np.zeros(256, dtype=np.uint8)
+    table[_mean(255 * counts)] = step * counts
+    return table
 
 
-def _place(x: float, y: float, centre: Point, radius: float, angle: float) -> Point:
-    """From the unit square [-1, 1]^2 (y down) to pixels."""
-    cos, sin = math.cos(angle), math.sin(angle)
-    return (
-        centre[0] + radius * (x * cos - y * sin),
-        centre[1] + radius * (x * sin + y * cos),
-    )
+#: A pixel by its means: its points that are of the product, and ten times those that are light.
+_PRODUCT_POINTS, _LIGHT_POINTS = _counted(1), _counted(_AREA + 1)
+#: How many points of such a pixel are of the product's colour, light and ground, (100, 3).
+_MIXTURES = np.array(
+    [
+        (max(product - light, 0), light, _AREA - product)
+        for light in range(_AREA + 1)
+        for product in range(_AREA + 1)
+    ]
+)
 
 
-Place = Callable[[float, float], Point]
+def _eroded(product: Bytes) -> Bytes:
+    """The points that are at least ``_RIM`` from what is not the product, 255, others 0."""
+    # With a margin that counts as product each row ends before the next one begins.
+    wide = np.full((_FINE, _FINE + _RIM), 255, dtype=np.uint8)
+    wide[:, :_FINE] = product
+    flat = wide.ravel()
+    for along in (1, wide.shape[1]):
+        # Points within 1, then within 1 and 2 of those: within 3.
+        for step in (along, 2 * along):
+            before = flat.copy()
+            flat[step:] &= before[:-step]
+            flat[:-step] &= before[step:]
+    return wide[:, :_FINE]
 
 
-def _polygon(*corners: Point) -> Callable[[ImageDraw.ImageDraw, Place], None]:
-    def draw(canvas: ImageDraw.ImageDraw, place: Place) -> None:
-        canvas.polygon([place(x, y) for x, y in corners], fill=255)
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Where a shape lies on the canvas."""
+
+    centre: Point
+    radius: float
+    angle: float
+
+    def placed(self, corners: Corners) -> list[float]:
+        """From the unit square [-1, 1]^2 (y down), (n, 2), to points x, y, x, y, ..."""
+        cos, sin = math.cos(self.angle), math.sin(self.angle)
+        x, y = corners.T
+        placed = np.empty_like(corners)
+        placed[:, 0] = self.centre[0] + self.radius * (x * cos - y * sin)
+        placed[:, 1] = self.centre[1] + self.radius * (x * sin + y * cos)
+        flat: list[float] = placed.ravel().tolist()
+        return flat
+
+
+Drawing = Callable[[ImageDraw.ImageDraw, _Frame], None]
+
+
+def _polygon(*corners: Point) -> Drawing:
+    table = np.array(corners)
+
+    def draw(canvas: ImageDraw.ImageDraw, frame: _Frame) -> None:
+        canvas.polygon(frame.placed(table), fill=255)
 
     return draw
 
@@ -160,14 +163,18 @@ def _heart() -> tuple[Point, ...]:
     )
 
 
-def _crescent(canvas: ImageDraw.ImageDraw, place: Place) -> None:
-    circle = _round(60, lambda angle: 1.0)
-    _polygon(*circle)(canvas, place)
-    bite = [place(0.5 + 0.8 * x, -0.15 + 0.8 * y) for x, y in circle]
-    canvas.polygon(bite, fill=0)
+def _crescent() -> Drawing:
+    circle = np.array(_round(60, lambda angle: 1.0))
+    bite = np.array([0.5, -0.15]) + 0.8 * circle
+
+    def draw(canvas: ImageDraw.ImageDraw, frame: _Frame) -> None:
+        canvas.polygon(frame.placed(circle), fill=255)
+        canvas.polygon(frame.placed(bite), fill=0)
+
+    return draw
 
 
-_SHAPES: dict[str, Callable[[ImageDraw.ImageDraw, Place], None]] = {
+_SHAPES: dict[str, Drawing] = {
     "circle": _polygon(*_round(60, lambda angle: 0.95)),
     "square": _polygon((-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)),
     "triangle": _polygon((0.0, -1.0), (1.0, 0.8), (-1.0, 0.8)),
@@ -177,7 +184,7 @@ _SHAPES: dict[str, Callable[[ImageDraw.ImageDraw, Place], None]] = {
         *((-0.33, -1.0), (0.33, -1.0), (0.33, -0.33), (1.0, -0.33), (1.0, 0.33), (0.33, 0.33)),
         *((0.33, 1.0), (-0.33, 1.0), (-0.33, 0.33), (-1.0, 0.33), (-1.0, -0.33), (-0.33, -0.33)),
     ),
-    "crescent": _crescent,
+    "crescent": _crescent(),
     "arrow": _polygon(
         *((-1.0, -0.45), (0.1, -0.45), (0.1, -1.0), (1.1, 0.0)),
         *((0.1, 1.0), (0.1, 0.45), (-1.0, 0.45)),
@@ -185,14 +192,14 @@ _SHAPES: dict[str, Callable[[ImageDraw.ImageDraw, Place], None]] = {
 }
 
 
-def _light(pattern: str, rng: np.random.Generator) -> Pixels:
-    """Where the pattern is light, (_FINE, _FINE)."""
+def _light(pattern: str, rng: np.random.Generator) -> Bytes:
+    """Where the pattern is light, 255 there and 0 elsewhere, (_FINE, _FINE)."""
     shift_x, shift_y = (int(value) for value in rng.integers(0, _STEP, 2))
     return _tall(pattern, shift_x)[_STEP - shift_y :][:_FINE]
 
 
 @cache  # _STEP times as many as there are patterns
-def _tall(pattern: str, shift_x: int) -> Pixels:
+def _tall(pattern: str, shift_x: int) -> Bytes:
     """A pattern ``shift_x`` to the right, a period higher than a photo, (_FINE + _STEP, _FINE)."""
     canvas = Image.new("L", (_FINE, _FINE + _STEP), 0)
     draw = ImageDraw.Draw(canvas)
@@ -220,6 +227,4 @@ def _tall(pattern: str, shift_x: int) -> Pixels:
             draw.line(teeth, fill=255, width=_STRIPE // 2, joint="curve")
     else:
         raise ValueError(f"unknown pattern {pattern!r}")
-    light = np.asarray(canvas) > 0
-    light.flags.writeable = False
-    return light
+    return np.asarray(canvas)  # which nobody can write to

@@ -7,9 +7,12 @@ own, and often another side of the look. Reviews are the only texts that speak o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from string import Formatter
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from benchmark.data.simulator.truth import Floats, Ints, Truth
@@ -73,25 +76,41 @@ def _capital(sentence: str) -> str:
     return sentence[0].upper() + sentence[1:]
 
 
+def _looks(template: str, side: int) -> list[str]:
+    """A template filled with every value of a side of the look; the same number for all sides."""
+    filled = [template.format(look=look) for look in _LOOKS[side]]
+    return filled + filled[-1:] * (_VALUES - len(filled))  # the last ones are never asked for
+
+
+_VALUES = max(map(len, _LOOKS))
+#: Mood, variant -> the first sentence.
+_FIRSTS = [template for variants in _FIRST for template in variants]
+#: Side of the look, value -> its words.
+_LOOK_WORDS = pl.Series([look for side in range(len(_LOOKS)) for look in _looks("{look}", side)])
 #: Aspect, mood, variant, brand, material -> the second sentence.
-_SECONDS = [
+_SECONDS = pl.Series(
     [
-        [
-            [
-                [_capital(t.format(brand=brand, material=material)) for material in MATERIALS]
-                for brand in BRANDS
-            ]
-            for t in variants
-        ]
+        " " + _capital(template.format(brand=brand, material=material))
+        for aspect in _TEXT_ASPECTS
         for variants in _SECOND[aspect]
+        for template in variants
+        for brand in BRANDS
+        for material in MATERIALS
     ]
-    for aspect in _TEXT_ASPECTS
-]
+)
+_SECONDS_SHAPE = (len(_TEXT_ASPECTS), len(_FIRST), 2, len(BRANDS), len(MATERIALS))
 #: Mood, variant, side of the look, value -> the third sentence.
-_THIRDS = [
-    [[[_capital(t.format(look=look)) for look in looks] for looks in _LOOKS] for t in variants]
-    for variants in _THIRD
-]
+_THIRDS = pl.Series(
+    [
+        " " + _capital(filled)
+        for variants in _THIRD
+        for template in variants
+        for side in range(len(_LOOKS))
+        for filled in (_looks(template, side))
+    ]
+)
+_THIRDS_SHAPE = (len(_FIRST), 2, len(_LOOKS), _VALUES)
+_SUMMARY_TEXTS = pl.Series([text for texts in _SUMMARIES for text in texts])
 
 
 @dataclass(frozen=True)
@@ -100,8 +119,8 @@ class Opinions:
 
     ratings: Floats
     """Whole stars, 1 to 5."""
-    reviews: list[str]
-    summaries: list[str]
+    reviews: pl.Series
+    summaries: pl.Series
 
 
 def draw_ratings(truth: Truth, users: Ints, items: Ints, rng: np.random.Generator) -> Floats:
@@ -131,36 +150,49 @@ def draw_opinions(
     draws[:, 3] = rng.random(len(users)) < 0.6  # a third sentence?
 
     f = truth.items
-    names = np.stack([f.brand[items], f.material[items], f.leaf[items]], axis=1)
+    first, second, third, more = draws.T
     shown = np.stack([f.colour[items], f.shape[items], f.pattern[items]], axis=1)
-    best, next_best = (
-        np.take_along_axis(shown, look_order[:, place, None], axis=1)[:, 0] for place in (0, 1)
+    (side, look), (other_side, other) = (
+        (sides, np.take_along_axis(shown, sides[:, None], axis=1)[:, 0])
+        for sides in (look_order[:, 0], look_order[:, 1])
     )
-    rows = zip(
-        mood.tolist(),
-        names.tolist(),
-        look_order[:, :2].tolist(),
-        best.tolist(),
-        next_best.tolist(),
-        text_first.tolist(),
-        draws.tolist(),
-        strict=True,
-    )
-    reviews, summaries = [], []
-    for m, (brand, material, leaf), sides, look, other, aspect, draw in rows:
-        first, second, third, more = draw
-        sentence = _FIRST[m][first % 3].format(
-            look=_LOOKS[sides[0]][look],
-            material=MATERIALS[material],
-            brand=BRANDS[brand],
-            noun=nouns[leaf],
-        )
-        review = f"{_capital(sentence)} {_SECONDS[aspect][m][second % 2][brand][material]}"
-        if more:
-            review = f"{review} {_THIRDS[m][third % 2][sides[1]][other]}"
-        reviews.append(review)
-        summaries.append(_SUMMARIES[m][(first + third) % 3])
-    return Opinions(ratings, reviews, summaries)
+    brand, material = f.brand[items], f.material[items]
+    reviews = pl.DataFrame(
+        {
+            "first": _filled(
+                _FIRSTS,
+                len(_FIRST[0]) * mood + first % 3,
+                look=_LOOK_WORDS.gather(_VALUES * side + look),
+                material=pl.Series(MATERIALS).gather(material),
+                brand=pl.Series(BRANDS).gather(brand),
+                noun=pl.Series(nouns).gather(f.leaf[items]),
+            ),
+            "second": _SECONDS.gather(
+                np.ravel_multi_index(
+                    (text_first, mood, second % 2, brand, material), _SECONDS_SHAPE
+                )
+            ),
+            "third": _THIRDS.gather(
+                np.ravel_multi_index((mood, third % 2, other_side, other), _THIRDS_SHAPE)
+            ),
+            "more": more == 1,
+        }
+    ).select(pl.concat_str("first", "second", pl.when("more").then("third").otherwise(pl.lit(""))))
+    summaries = _SUMMARY_TEXTS.gather(len(_SUMMARIES[0]) * mood + (first + third) % 3)
+    return Opinions(ratings, reviews.to_series(), summaries)
+
+
+def _filled(templates: Sequence[str], which: Ints, **fields: pl.Series) -> pl.Series:
+    """Fill, for every row, one of the templates with the row's fields, (rows,)."""
+    order = np.argsort(which, kind="stable")
+    counts = np.bincount(which, minlength=len(templates))
+    texts = []
+    for template, rows in zip(templates, np.split(order, np.cumsum(counts)[:-1]), strict=True):
+        names = [name for _, name, _, _ in Formatter().parse(template) if name is not None]
+        columns = pl.DataFrame({name: fields[name].gather(rows) for name in names})
+        pattern = template.format(**dict.fromkeys(names, "{}"))
+        texts.append(columns.select(pl.format(pattern, *names)).to_series())
+    return pl.concat(texts).gather(np.argsort(order, kind="stable"))
 
 
 def _look_opinions(truth: Truth, users: Ints, items: Ints) -> NDArray[np.float32]:

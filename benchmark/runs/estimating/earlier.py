@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from statistics import fmean
+from statistics import geometric_mean
 from typing import Any
 
 from benchmark.host import provenance
@@ -41,16 +41,19 @@ class Earlier:
         alike = [run for run in found if run.manifest["cohort"] == plan.spec.cohort]
         return max(alike or found, key=lambda run: run.manifest["created"], default=None)
 
-    def share(self, label: str, stage: str, config: Mapping[str, Any]) -> float | None:
+    def share(self, label: str, stage: str, config: Mapping[str, Any], data: str) -> float | None:
         """Return the share of its steps that ``stage`` of the model took before it stopped.
 
-        The mean over the accounts of fits of these settings on any data; else of any settings;
-        ``None`` where there is none.
+        The geometric mean over the accounts of fits of these settings on ``data``; where there is
+        none of these settings on any data, where there is none of any settings; ``None`` where
+        the stage never ran. A stage that is named after its data is the same on other data.
         """
         of_model = [account for account in self._accounts if account.get("model") == label]
         digest = sha256_json(config)
         same = [account for account in of_model if sha256_json(account.get("config")) == digest]
-        return _share(same, stage) or _share(of_model, stage)
+        here = [account for account in same if account.get("data") == data]
+        piece = _without_data(stage, data)
+        return _share(here, piece) or _share(same, piece) or _share(of_model, piece)
 
     def _of(self, plan: Plan) -> list[StoredRun]:
         built = plan.built
@@ -65,14 +68,20 @@ class Earlier:
         ]
 
 
-def _share(accounts: Sequence[Mapping[str, Any]], stage: str) -> float | None:
+def _share(accounts: Sequence[Mapping[str, Any]], piece: str) -> float | None:
     shares = [
         told["done"] / told["total"]
         for account in accounts
         for told in account.get("stages", ())
-        if told["label"] == stage and told["total"]
+        if told["done"] and told["total"]
+        if _without_data(told["label"], account.get("data")) == piece
     ]
-    return fmean(shares) if shares else None
+    # A factor of two too many weighs as much as one too few.
+    return geometric_mean(shares) if shares else None
+
+
+def _without_data(stage: str, data: object) -> str:
+    return stage.removesuffix(f" on {data}")
 
 
 def _machine(run: StoredRun) -> tuple[str | None, int | None]:

@@ -15,8 +15,10 @@ import pytest
 from benchmark.data.frames import write_parquet
 from benchmark.data.listing import prepare_command
 from benchmark.data.preparing.prepare import prepare
+from benchmark.data.unchanged import require_unchanged
 from benchmark.data.verify import verify
 from benchmark.errors import BenchError, UsageError
+from benchmark.host import stamps
 from benchmark.host.home import Home
 
 
@@ -163,6 +165,17 @@ def test_verify_finds_a_flipped_byte_a_lost_and_a_strange_file(build) -> None:
     assert "images/i01.png: missing" in found
     assert "extra.txt: not part" in found
     assert found.count("\n") == 2
+
+
+def test_the_first_run_need_not_read_what_was_just_written(build, monkeypatch) -> None:
+    monkeypatch.setattr(stamps, "SETTLED", -1.0)
+    dataset = build("a")
+    monkeypatch.setattr(stamps, "sha256_file", lambda path: pytest.fail(f"{path} was read"))
+    require_unchanged(dataset)
+    monkeypatch.undo()
+    (dataset.folder / "items.parquet").write_bytes(b"other")
+    with pytest.raises(BenchError, match=r"items\.parquet of dataset"):
+        require_unchanged(dataset)
 
 
 def test_verify_finds_an_edited_description(build) -> None:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from benchmark.data.schema import INTERACTION_COLUMNS, ITEM_COLUMNS, RawDataset
-from benchmark.data.simulator import choices
+from benchmark.data.simulator import choices, weighing
 from benchmark.data.simulator.choices import draw_sequences
 from benchmark.data.simulator.generate import generate
 from benchmark.data.simulator.parameters import HABIT_SPAN, Scale, SimulatorParams, Weights
@@ -49,8 +49,8 @@ def _fingerprint(raw: RawDataset) -> str:
     digest.update(raw.items.write_json().encode())
     digest.update(raw.interactions.write_csv().encode())
     for item_id, photo in raw.photos:
-        assert not isinstance(photo, bytes)
-        digest.update(item_id.encode() + photo.read_bytes())
+        assert isinstance(photo, bytes)
+        digest.update(item_id.encode() + photo)
     return digest.hexdigest()
 
 
@@ -194,18 +194,51 @@ def test_choices_follow_the_stated_softmax() -> None:
         assert (np.abs(seen - expected) <= 4 * spread + 1e-12).all()
 
 
-@pytest.mark.parametrize("few", [0, 7, 10_000])
-def test_users_make_the_same_choices_drawn_together_or_one_by_one(
-    monkeypatch: pytest.MonkeyPatch, few: int
+def drawn_one_by_one(
+    truth: Truth, users: np.ndarray, lengths: np.ndarray, rng: np.random.Generator
+) -> list[list[int]]:
+    """Draw what ``draw_sequences`` draws, of the whole catalogue's weights for every draw."""
+    weights = truth.weights
+    order = np.argsort(truth.items.leaf, kind="stable")
+    leaf, brand = truth.items.leaf[order], truth.items.brand
+    standing = np.exp(truth.standing(users)[:, order] / weights.temperature)
+    boost = np.expm1(truth.complement_gain / weights.temperature)
+    had: list[list[int]] = [[] for _ in users]
+    while waiting := [row for row, length in enumerate(lengths) if len(had[row]) < length]:
+        for row, point, luck in zip(waiting, *rng.random((2, len(waiting))), strict=True):
+            recent = np.array([[*had[row][::-1], *[-1] * HABIT_SPAN][:HABIT_SPAN]])
+            strips, places = [standing[row]], [np.arange(len(order))]
+            for complement in truth.complements[truth.items.leaf[had[row][-1]]] if had[row] else ():
+                places.append(np.flatnonzero(leaf == complement))
+                strips.append(boost * standing[row, places[-1]])
+            sums = np.cumsum(np.concatenate(strips))
+            item = int(order[np.concatenate(places)[np.searchsorted(sums, point * sums[-1])]])
+            loyalty = np.zeros(brand.max() + 1)
+            np.add.at(loyalty, brand[recent[recent >= 0]], weights.loyalty[: len(had[row])])
+            kept = np.exp((loyalty[brand[item]] - loyalty.max()) / weights.temperature)
+            if luck < kept and item not in had[row]:
+                had[row].append(item)
+    return had
+
+
+@pytest.mark.parametrize(("together", "cached"), [(1, (2, 5)), (2, (128, 512)), (64, (7, 1))])
+def test_users_make_the_choices_that_they_make_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, together: int, cached: tuple[int, int]
 ) -> None:
-    shop = Scale(users=60, items=90, leaves=9, annex=Scale(users=20, items=30, leaves=4))
+    monkeypatch.setattr(choices, "TOGETHER", together)
+    monkeypatch.setattr(weighing, "CACHED", cached)
+    shop = Scale(users=40, items=90, leaves=9, annex=Scale(users=20, items=31, leaves=4))
     truth = draw_world(shop, Weights(), np.random.default_rng(3))
-    users, lengths = np.arange(80), np.random.default_rng(4).integers(1, 15, 80)
-    expected = draw_sequences(truth, users, lengths, np.random.default_rng(5))
-    monkeypatch.setattr(choices, "FEW_USERS", few)
-    monkeypatch.setattr(choices, "CACHED", 100 if few else 10**9)
-    drawn = draw_sequences(truth, users, lengths, np.random.default_rng(5))
-    np.testing.assert_array_equal(drawn, expected)
+    lengths = np.random.default_rng(4).integers(1, 15, 60)
+    parts = [slice(0, 25), slice(25, 55), slice(55, 60)]
+    groups = [
+        choices.Group(np.arange(60)[part], lengths[part], np.random.default_rng([5, part.start]))
+        for part in parts
+    ]
+    for part, chosen in zip(parts, choices.draw_groups(truth, groups), strict=True):
+        rng = np.random.default_rng([5, part.start])
+        expected = drawn_one_by_one(truth, np.arange(60)[part], lengths[part], rng)
+        assert [row[row >= 0].tolist() for row in chosen] == expected
 
 
 def test_utilities_are_the_sums_that_define_them_to_the_last_bit(truth: Truth) -> None:

@@ -15,6 +15,7 @@ from benchmark.models.building import configure
 from benchmark.runs.account import ACCOUNT
 from benchmark.runs.estimating import estimate as estimating
 from benchmark.runs.estimating import measuring, probe
+from benchmark.runs.estimating.earlier import Earlier
 from benchmark.runs.estimating.estimate import SHARED, STORED, CellCost, Estimate, estimate
 from benchmark.runs.estimating.mirror import mirrored
 from benchmark.runs.fitting import fit_folder
@@ -152,6 +153,35 @@ def test_earlier_fits_tell_where_a_training_stops(slow, here, execute, run_home,
     (cell,) = estimate(specs(slow, "search"), {"sim-xs": sim_xs}, run_home, seconds=0.2).cells
     assert cell.fit.bound == "about"
     assert cell.fit.seconds == pytest.approx(100 * 0.01)
+
+
+ACCOUNTS = {
+    "a": ({"epochs": 9}, "music", [("photos encoded", 5, 5), ("training MF on music", 10, 100)]),
+    "b": ({"epochs": 9}, "films", [("training MF on films", 40, 100)]),
+    "c": ({"epochs": 3}, "films", [("training MF on films", 90, 100)]),
+}
+
+
+@pytest.mark.parametrize(
+    ("config", "data", "expected"),
+    [
+        ({"epochs": 9}, "music", 0.1),  # these settings on these data
+        ({"epochs": 9}, "books", 0.2),  # these settings on any data
+        ({"epochs": 5}, "books", (0.1 * 0.4 * 0.9) ** (1 / 3)),  # any settings
+    ],
+)
+def test_how_far_a_training_went_on_other_data_is_told_of_where_nothing_is_nearer(
+    run_home, config, data, expected
+):
+    for name, (settings, of_data, stages) in ACCOUNTS.items():
+        folder = run_home.fitted / name
+        folder.mkdir(parents=True)
+        (folder / "fitted.json").write_text("{}")
+        told = [{"label": at, "done": done, "total": total} for at, done, total in stages]
+        account = {"model": "mf", "config": settings, "data": of_data, "stages": told}
+        (folder / "account.json").write_text(json.dumps(account))
+    share = Earlier(run_home).share("mf", f"training MF on {data}", config, data)
+    assert share == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
