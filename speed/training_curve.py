@@ -93,8 +93,8 @@ def curve(
     class Watched(base):
         """The system, whose weights are tested before an epoch changes them."""
 
-        def _before_epoch(self, done: int) -> None:
-            super()._before_epoch(done)
+        def before_epoch(self, done: int) -> None:
+            super().before_epoch(done)
             if done in epochs:
                 self.network.eval()
                 self._weights_changed()

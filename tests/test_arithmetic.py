@@ -14,7 +14,7 @@ from benchmark.host import torch_setup
 from benchmark.host.provenance import environment
 
 x86 = pytest.mark.skipif(not torch_setup.is_x86(), reason="the matrix library is for x86")
-EXPECTED = "AVX2" if "avx2" in torch_setup.processor_flags() else "COMPATIBLE"
+EXPECTED = "AVX2,STRICT" if "avx2" in torch_setup.processor_flags() else "COMPATIBLE"
 _SAY = (
     "import json; from benchmark.host.torch_setup import arithmetic; "
     "print(json.dumps(arithmetic()))"
@@ -81,7 +81,8 @@ def test_a_torch_that_was_loaded_first_is_reported_as_unpinned():
 
 
 @pytest.mark.parametrize(
-    ("flags", "path"), [(["avx", "avx2"], "AVX2"), (["sse2"], "COMPATIBLE"), ([], "COMPATIBLE")]
+    ("flags", "path"),
+    [(["avx", "avx2"], "AVX2,STRICT"), (["sse2"], "COMPATIBLE"), ([], "COMPATIBLE")],
 )
 def test_the_path_is_one_the_processor_has(flags, path, monkeypatch):
     for name in ("MKL_CBWR", torch_setup.PIN_VARIABLE):

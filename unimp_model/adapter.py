@@ -107,7 +107,11 @@ class UniMP:
 
     @contextmanager
     def _training(self, data: TrainingView, *, seed: int) -> Iterator[None]:
-        """Train; what is done inside then has the same processor threads."""
+        """Train; what is done inside then has the processor threads of the settings.
+
+        No digit hangs on how many there are, so a process that was given one of a machine's cores
+        takes no more.
+        """
         prepare_torch()
         tasks = [
             name for name, task in TASKS.items()
@@ -125,7 +129,7 @@ class UniMP:
                 "Muon steps whole matrices, and FSDP cuts them up.",
                 fix="Use --set optimiser=adamw, or configs/ddp.yaml.",
             )
-        with processor_threads(self.config.threads):
+        with processor_threads(self.config.threads, at_most=True):
             self._train(data, tasks, processes, seed=seed)
             yield
 
@@ -134,7 +138,9 @@ class UniMP:
     ) -> None:
         torch.manual_seed(seed)
         config = self.config
-        with processes.main_first():  # what it makes and caches, the others find
+        # What the main process makes and caches, the others find. One thread: the image encoder
+        # trains beside the tokenizer, which has a core of its own.
+        with processes.main_first(), processor_threads(1):
             parts = assemble(data, tasks, config, seed=seed)
             codes = (
                 None
@@ -177,7 +183,7 @@ class UniMP:
         """Predict one task's instances: one forward pass each, or a generation."""
         for start in range(0, len(instances), _ASKED_AT_ONCE):
             some = instances[start : start + _ASKED_AT_ONCE]
-            with processor_threads(self.config.threads):
+            with processor_threads(self.config.threads, at_most=True):
                 predictions = self._predict(some)
             yield from predictions
 

@@ -51,7 +51,7 @@ _FROM_SCRATCH: dict[str, Any] = {
     "item_learning_rate": 5e-4,
     "resampler_layers": 1,
     "batch_rows": 12,
-    "threads": 1,
+    "threads": 2,
 }
 #: What a frozen pretrained language model wants.
 _FROZEN: dict[str, Any] = {
@@ -282,7 +282,11 @@ class UniMPConfig(BaseModel):
         32, ge=1, le=4096, description="questions in a forward pass; fewer are filled up"
     )
     threads: int | None = Field(
-        None, ge=1, le=1024, description="processor threads; not given: torch's own choice"
+        None,
+        ge=1,
+        le=1024,
+        description="processor threads, at most; no digit hangs on them; not given: torch's own "
+        "choice",
     )
     patience: int = Field(6, ge=1, description="epochs without a better validation score")
     validation_users: int = Field(

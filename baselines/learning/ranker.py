@@ -183,11 +183,11 @@ class CatalogueRanker(FittedNetwork, Generic[Material]):
     def _weights_changed(self) -> None:
         """Called before weights are asked for scores that have changed since the last time."""
 
-    def _before_epoch(self, done: int) -> None:
-        """Called before an epoch of training, after ``done`` others."""
+    def before_epoch(self, done: int) -> None:
+        """Prepare an epoch of training, after ``done`` others."""
 
-    def _optimiser(self, network: nn.Module) -> torch.optim.Optimizer:
-        """What trains ``network``."""
+    def optimiser(self, network: nn.Module) -> torch.optim.Optimizer:
+        """Return what trains ``network``."""
         return adam(network, self.config)
 
     def _train(
@@ -218,8 +218,8 @@ class CatalogueRanker(FittedNetwork, Generic[Material]):
             validate=validate if len(validation) else None,
             measure=validation.measure,
             checkpoint=checkpoints.stage("training"),
-            optimiser=self._optimiser(network),
-            before_epoch=self._before_epoch,
+            optimiser=self.optimiser(network),
+            before_epoch=self.before_epoch,
         )
         self._weights_changed()
         return journal

@@ -208,11 +208,12 @@ def _table(file: Path, keys: list[str], encode: Encode) -> NDArray[np.float16]:
     with locked(file.with_suffix(".lock"), "encoding a catalogue"):
         if not file.is_file():
             with atomic_path(file) as temporary:
-                _write(temporary, keys, encode)
+                write_table(temporary, keys, encode)
     return mapped_array(file, rows=len(keys) + 1)
 
 
-def _write(file: Path, keys: list[str], encode: Encode) -> None:
+def write_table(file: Path, keys: list[str], encode: Encode) -> None:
+    """Write a zero vector and the (keys, e) vectors of ``encode`` as a float16 array."""
     out: np.memmap[Any, np.dtype[np.float16]] | None = None
     for start in range(0, max(len(keys), 1), _BLOCK):
         block = encode(keys[start : start + _BLOCK])

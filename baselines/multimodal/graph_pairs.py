@@ -206,7 +206,7 @@ class GraphPairs(PairModel):
         if user is None:
             sums += by * known["messages"][list(shown)].sum(0)
         for number, item in shown.items():
-            for kind, moved in self._moved(number, item):
+            for kind, moved in self.moved(number, item):
                 sums[self._place(kind)] += by * known["share"][number] * moved
         return sums
 
@@ -215,8 +215,8 @@ class GraphPairs(PairModel):
         start, end = torch.searchsorted(self.edges.user.cpu(), bounds).tolist()
         return set(self.edges.item[start:end].tolist())
 
-    def _moved(self, number: int, item: Item) -> Iterator[tuple[Kind, Tensor]]:
-        """What the shown photo and words differ by from the catalogue's, projected (d,)."""
+    def moved(self, number: int, item: Item) -> Iterator[tuple[Kind, Tensor]]:
+        """Yield what shown photo and words differ by from the catalogue's, projected (d,)."""
         known, texts = self.tables, self._texts
         assert texts is not None
         photo, own = photo_row(item, self._photo_rows, self.name), known["image.rows"][number]

@@ -104,7 +104,8 @@ class MMSSL(GraphPairs):
 
     def __init__(self, config: MMSSLSettings | None = None) -> None:
         super().__init__(config)
-        self._graphs: Graphs | None = None
+        self.graphs: Graphs | None = None
+        """Users linked with items like what they took, by modality; ``None`` for no such links."""
         self._trainer: torch.optim.Optimizer | None = None
 
     def _read(self, data: TrainingView, timeline: Timeline) -> Timeline:
@@ -122,13 +123,13 @@ class MMSSL(GraphPairs):
     def _new_network(self, timeline: Timeline) -> nn.Module:
         device, items = compute_device(), len(self.item_ids)
         columns = torch.randperm(items)[: self._columns()].sort().values
-        self._graphs = None
+        self.graphs = None
         return MMSSLNetwork(
             self.config, self.item_features(), self.edges.to(device), columns.to(device)
         ).to(device)
 
-    def _optimiser(self, network: nn.Module) -> torch.optim.Optimizer:
-        """One AdamW with two groups, of which a step moves those weights that have gradients."""
+    def optimiser(self, network: nn.Module) -> torch.optim.Optimizer:
+        """Return one AdamW with two groups; a step moves those weights that have gradients."""
         c, judge = self.config, network.discriminator
         assert isinstance(judge, nn.Module)
         judging = [*judge.parameters()]
@@ -147,11 +148,12 @@ class MMSSL(GraphPairs):
         )
         return self._trainer
 
-    def _before_epoch(self, done: int) -> None:
+    def before_epoch(self, done: int) -> None:
+        """Lower the learning rate of all but the discriminator, and learn the graphs anew."""
         assert self._trainer is not None
         rate = self.config.learning_rate * _DECAY ** (done / _DECAY_EPOCHS)
         self._trainer.param_groups[0]["lr"] = rate
-        self._learn_graphs(self._network)
+        self._learn_graphs(self.network)
 
     def draws(
         self, timeline: Timeline, sampler: NegativeSampler, rng: np.random.Generator
@@ -173,11 +175,11 @@ class MMSSL(GraphPairs):
     def loss(self, network: Any, batch: Batch) -> Tensor:
         """Train the discriminator for a step, and return the loss of all else, a scalar."""
         c = self.config
-        passed: Passed = network(self._graphs)
+        passed: Passed = network(self.graphs)
         of_batch, of_features = squared_norms(passed, batch)
         loss: Tensor = bpr(passed, batch)
         loss = loss + c.norm_weight * of_batch + c.feature_norm_weight * of_features
-        if self._graphs is not None:
+        if self.graphs is not None:
             final = passed.users.final[batch.user]
             contrasts = [network.contrast(passed.users.ids[k][batch.user], final) for k in KINDS]
             loss = loss + c.contrast_weight * torch.stack(contrasts).sum()
@@ -210,7 +212,7 @@ class MMSSL(GraphPairs):
             network.eval()
             with torch.no_grad():
                 passed = network(None)
-                self._graphs = {
+                self.graphs = {
                     kind: Weighed.of(learned_graph(network, passed, kind, self.config.neighbours))
                     for kind in KINDS
                 }
@@ -218,7 +220,7 @@ class MMSSL(GraphPairs):
     def _told(self, network: Any) -> Told:
         self._learn_graphs(network)
         network.eval()
-        passed: Passed = network(self._graphs)
+        passed: Passed = network(self.graphs)
         along, users, items = network.weighed, passed.users, passed.items
         nothing = torch.zeros_like(users.start)
         first, second = along.to_users(items.start), along.to_users(passed.first_items)

@@ -154,13 +154,14 @@ class UniSRec(CausalModel):
         vectors = features.vectors(rows, self.config.scaling)
         return vectors * float(self._sizes["text"] ** 0.5)
 
-    def _before_training(
+    def before_training(
         self,
         data: TrainingView,
         timeline: Timeline,
         rng: np.random.Generator,
         checkpoints: Checkpoints,
     ) -> Journal:
+        """Pre-train by both contrasts, and freeze the encoder where that is asked."""
         c, network = self.config, self.network
         if not c.pretrain_epochs:
             return Journal()

@@ -16,7 +16,7 @@ from benchmark.model import TrainingView
 from benchmark.rounding import rounded
 
 #: Similarities held at once: at most 96 MB, whatever the catalogue's size.
-_BLOCK = 1_000_000
+BLOCK = 1_000_000
 
 
 class ItemKNNConfig(NeighbourSettings):
@@ -122,12 +122,12 @@ def _first_best(values: NDArray[np.float64], most: int) -> NDArray[np.int64]:
 
 
 def _blocks(by_item: sparse.csr_array, taken: sparse.csr_array) -> Iterator[tuple[int, int]]:
-    """Ranges of items whose rows of shared users hold at most ``_BLOCK`` numbers together."""
+    """Ranges of items whose rows of shared users hold at most ``BLOCK`` numbers together."""
     met = by_item @ np.diff(taken.indptr)  # with repetition: at least as many as there are
     ends = np.cumsum(np.minimum(met, by_item.shape[0]))
     first = 0
     while first < len(ends):
         before = ends[first - 1] if first else 0
-        last = max(first + 1, int(np.searchsorted(ends, before + _BLOCK, side="right")))
+        last = max(first + 1, int(np.searchsorted(ends, before + BLOCK, side="right")))
         yield first, last
         first = last

@@ -85,13 +85,14 @@ class S3Rec(SequenceModel):
         network.position_embedding = LastPlaces.of(places)
         return network
 
-    def _before_training(
+    def before_training(
         self,
         data: TrainingView,
         timeline: Timeline,
         rng: np.random.Generator,
         checkpoints: Checkpoints,
     ) -> Journal:
+        """Pre-train by the four objectives of the paper."""
         network = self.network
         rows = self.training_rows(timeline, minimum=1)
         size = self.config.pretrain_batch_size

@@ -65,7 +65,7 @@ class SequenceModel(CatalogueRanker[Timeline]):
         checkpoints: Checkpoints,
     ) -> Journal:
         network = self._network = self._new_network()
-        journal = self._before_training(data, material, rng, checkpoints)
+        journal = self.before_training(data, material, rng, checkpoints)
         rows = self.training_rows(material, minimum=1)
         negatives = NegativeSampler(material.user, material.item, items=len(self.item_ids))
         journal.extend(
@@ -104,14 +104,14 @@ class SequenceModel(CatalogueRanker[Timeline]):
         settings: dict[str, Any] = self.config.model_dump()
         return settings
 
-    def _before_training(
+    def before_training(
         self,
         data: TrainingView,
         timeline: Timeline,
         rng: np.random.Generator,
         checkpoints: Checkpoints,
     ) -> Journal:
-        """A stage of its own before the network learns to recommend; its journal."""
+        """Train in a stage of its own before the network learns to recommend; its journal."""
         return Journal()
 
     def _after_training(self, timeline: Timeline) -> None:

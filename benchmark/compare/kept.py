@@ -42,7 +42,7 @@ class Kept:
         if self._folder is None:
             return find()
         known = {system: [_identity(run) for run in some] for system, some in runs.items()}
-        key = sha256_json({"what": what, "code": _code(), "runs": known, "asked": asked})
+        key = sha256_json({"what": what, "code": code(), "runs": known, "asked": asked})
         file = self._folder / f"{key[:32]}.json"
         try:
             return read_json(file, fix="")["found"]
@@ -69,8 +69,8 @@ def _identity(run: StoredRun) -> list[Any]:
 
 
 @cache
-def _code() -> str:
-    """The digest of the code that findings follow from."""
+def code() -> str:
+    """Return the digest of the code that findings follow from."""
     modules = (stats, resampling, equal_users, rounding, evidence, learnable)
     files = [Path(str(module.__file__)) for module in modules]
     files += sorted(Path(str(metrics.__file__)).parent.glob("*.py"))

@@ -40,10 +40,10 @@ _declarations: Any = None
 def pin_arithmetic() -> None:
     """Set ``MKL_CBWR`` for this process and those it starts; imports nothing heavy.
 
-    AVX2 where the processor has it, about as fast as the library's own choice; else the path that
-    every x86 processor has, at half the speed. Nothing is set where the user has set it, where
-    :data:`PIN_VARIABLE` is 0, on other processors, and where torch is loaded already: that it came
-    too late is then said by :func:`arithmetic`.
+    AVX2 where the processor has it, about as fast as the library's own choice, and strictly, for
+    any number of threads; else the path that every x86 processor has, at half the speed. Nothing is
+    set where the user has set it, where :data:`PIN_VARIABLE` is 0, on other processors, and where
+    torch is loaded already: that it came too late is then said by :func:`arithmetic`.
     """
     global _came_too_late
     if _PATH_VARIABLE in os.environ or not _is_wanted() or not is_x86():
@@ -51,7 +51,7 @@ def pin_arithmetic() -> None:
     if "torch" in sys.modules:
         _came_too_late = True
         return
-    os.environ[_PATH_VARIABLE] = "AVX2" if "avx2" in processor_flags() else "COMPATIBLE"
+    os.environ[_PATH_VARIABLE] = "AVX2,STRICT" if "avx2" in processor_flags() else "COMPATIBLE"
 
 
 def arithmetic() -> dict[str, Any]:

@@ -39,7 +39,7 @@ MEAN, STD = (127 / 255,) * 3, (128 / 255,) * 3
 GRID = 4
 #: Photos encoded at once, always as many, so that the bits do not depend on company; and between
 #: two writes of what is kept.
-_CHUNK, _BLOCK = 32, 128
+CHUNK, BLOCK = 32, 128
 #: Blocks of the network's seven stages.
 _REPEATS = (1, 2, 2, 3, 3, 4, 1)
 #: Part of the hash: raise it when the way from a photo to its features changes.
@@ -135,8 +135,8 @@ class LiteEncoder:
         """Encode photos: patches pooled to ``grid`` x ``grid``, at most GRID, and vectors."""
         parts = []
         with bar("image features", len(photos)) as progress:
-            for start in range(0, len(photos), _CHUNK):
-                some = photos[start : start + _CHUNK]
+            for start in range(0, len(photos), CHUNK):
+                some = photos[start : start + CHUNK]
                 parts.append(self._table(some))
                 progress.advance(len(some))
         table = PhotoTable(*(np.concatenate(field) for field in zip(*parts, strict=True)))
@@ -157,8 +157,8 @@ class LiteEncoder:
             def compute(start: int, end: int) -> dict[str, NDArray[Any]]:
                 progress.advance(start - progress.done)
                 parts = []
-                for at in range(start, end, _CHUNK):
-                    parts.append(self._table(photos[at : min(at + _CHUNK, end)]))
+                for at in range(start, end, CHUNK):
+                    parts.append(self._table(photos[at : min(at + CHUNK, end)]))
                     progress.advance(len(parts[-1].patches))
                 fields = zip(*parts, strict=True)
                 return {
@@ -171,7 +171,7 @@ class LiteEncoder:
                 PhotoTable._fields,
                 len(photos),
                 compute,
-                block=_BLOCK,
+                block=BLOCK,
                 doing="encoding the photos of this dataset",
             )
         return _pooled(PhotoTable(**found), grid)
@@ -188,15 +188,15 @@ class LiteEncoder:
         width = self.tower.network.num_features
         parts = [np.zeros((0, width), np.float32)]
         with bar(label, len(inputs)) as progress:
-            for start in range(0, len(inputs), _CHUNK):
-                some = [load(one) for one in inputs[start : start + _CHUNK]]
+            for start in range(0, len(inputs), CHUNK):
+                some = [load(one) for one in inputs[start : start + CHUNK]]
                 parts.append(unit(self._encoded(some)[1].numpy()))
                 progress.advance(len(some))
         return np.concatenate(parts).astype(np.float64)
 
     def _encoded(self, pixels: list[NDArray[np.uint8]]) -> tuple[Tensor, Tensor]:
         """Places and vectors of at most a chunk of photos, all of the size wanted."""
-        full = pixels + [pixels[-1]] * (_CHUNK - len(pixels))
+        full = pixels + [pixels[-1]] * (CHUNK - len(pixels))
         x = normalise(np.stack(full), MEAN, STD).contiguous(memory_format=torch.channels_last)
         with processor_threads(1), torch.inference_mode():
             places, vectors = self.tower(x)

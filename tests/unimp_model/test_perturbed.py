@@ -24,7 +24,7 @@ def w(world):
 def test_the_row_of_an_item_as_the_catalogue_has_it_is_its_own(fitted, sim_xs):
     network = fitted.parts.network
     item = sim_xs.catalogue()[3]
-    shown = fitted.parts.template._shown(item)
+    shown = fitted.parts.template.shown(item)
     with torch.no_grad():
         tables = network.tables()
         rows = network.extended(tables, 3, shown.words, network.items.photos[3])

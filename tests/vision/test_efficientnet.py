@@ -18,8 +18,8 @@ SIZE = 32
 def small(monkeypatch):
     """Photos of 32 pixels, in chunks of 2 and blocks of 4: the network's sizes stay."""
     monkeypatch.setattr(efficientnet, "SIZE", SIZE)
-    monkeypatch.setattr(efficientnet, "_CHUNK", 2)
-    monkeypatch.setattr(efficientnet, "_BLOCK", 4)
+    monkeypatch.setattr(efficientnet, "CHUNK", 2)
+    monkeypatch.setattr(efficientnet, "BLOCK", 4)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_other_weights_and_sizes_have_other_hashes(encoder, monkeypatch):
 
 
 def test_without_the_package_the_message_says_how_to_get_it(monkeypatch):
-    monkeypatch.setattr(lite_weights, "_MODULE", "no_such_package_at_all")
+    monkeypatch.setattr(lite_weights, "MODULE", "no_such_package_at_all")
     assert "make models" in lite_weights.why_not()
     with pytest.raises(BenchError, match="is not installed") as failure:
         lite_encoder()
@@ -118,7 +118,7 @@ def test_without_the_package_the_message_says_how_to_get_it(monkeypatch):
 def test_a_file_with_another_hash_is_refused(monkeypatch, tmp_path):
     file = tmp_path / "weights.pth"
     file.write_bytes(b"not the weights")
-    monkeypatch.setattr(lite_weights, "_file", lambda: file)
+    monkeypatch.setattr(lite_weights, "installed_file", lambda: file)
     with pytest.raises(BenchError, match=r"is not the file of .*SHA-256"):
         lite_encoder()
 

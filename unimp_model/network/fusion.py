@@ -22,7 +22,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unimp_model.network.resampler import merge_heads, split_heads
+from benchmark.host.threads import summed_in_one_thread
+from unimp_model.network.resampler import LayerNorm, merge_heads, split_heads
 
 
 def exclusive_mask(slots: Tensor, images: int) -> Tensor:
@@ -52,6 +53,11 @@ def late_mask(slots: Tensor, attends: Tensor, images: int) -> Tensor:
     return torch.where(own, exclusive_mask(slots, images), reach_mask(slots, attends, images))
 
 
+def gated(gate: Tensor, x: Tensor) -> Tensor:
+    """Return ``tanh(g) * x`` of Eq. 4, ``x`` (B, N, d)."""
+    return summed_in_one_thread(torch.tanh(gate) * x)
+
+
 class GatedCrossAttention(nn.Module):
     """Conditions the text of a layer on images (Eq. 3, 4).
 
@@ -62,7 +68,7 @@ class GatedCrossAttention(nn.Module):
     def __init__(self, width: int, heads: int, gate: float = 0.0) -> None:
         super().__init__()
         self.heads = heads
-        self.norm = nn.LayerNorm(width)
+        self.norm = LayerNorm(width)
         self.to_q = nn.Linear(width, width, bias=False)
         self.to_kv = nn.Linear(width, 2 * width, bias=False)
         self.to_out = nn.Linear(width, width, bias=False)
@@ -87,7 +93,7 @@ class GatedCrossAttention(nn.Module):
 
     def forward(self, x_hat: Tensor, x_v: Tensor, mask: Tensor) -> Tensor:
         """Add what is attended to through the gate (Eq. 4): ``x_t`` (B, N, d)."""
-        return x_hat + torch.tanh(self.gate) * self.attend(x_hat, x_v, mask)
+        return x_hat + gated(self.gate, self.attend(x_hat, x_v, mask))
 
 
 class EarlyFusion(nn.Module):
@@ -103,7 +109,7 @@ class EarlyFusion(nn.Module):
 
     def forward(self, x_t: Tensor, x_v: Tensor, mask: Tensor) -> Tensor:
         """Return (B, N, d) of ``x_t`` (B, N, d), ``x_v`` (B, H, C, d), exclusive M (B, N, H)."""
-        return x_t + torch.tanh(self.gate) * (mask.to(x_t.dtype) @ x_v.mean(2))
+        return x_t + gated(self.gate, mask.to(x_t.dtype) @ x_v.mean(2))
 
 
 def place_visual_tokens(x_t: Tensor, x_v: Tensor, slots: Tensor, which: Tensor) -> Tensor:

@@ -36,6 +36,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmark.host.threads import summed_in_one_thread
 from unimp_model.sequence.seen import SeenBatch
 
 #: Groups of looks and classes in each; hidden units of the map to them; inverse temperature at
@@ -155,11 +156,13 @@ class MatchHead(nn.Module):
             found = found + self._by_identity(history)
         if self.uses[TRANSITIONS] and int(self.leaf_column) >= 0:
             latest = history.codes[:, -1, int(self.leaf_column)]  # (R,)
-            found = found + self.transitions * self.follows[latest][:, self.leaf_of]
+            follows = self.transitions * self.follows[latest][:, self.leaf_of]
+            found = found + summed_in_one_thread(follows)
         if self.uses[QUERY]:
             words = seen.branches.words[seen.of_read[reads]]  # (R, Q)
             numbers = self.word_of[words.clamp(min=0)] * (words >= 0)
-            found = found + self.query * (_holds(numbers, len(self.item_words)) @ self.item_words)
+            shared = _holds(numbers, len(self.item_words)) @ self.item_words
+            found = found + summed_in_one_thread(self.query * shared)
         return found
 
     def rating_scores(self, seen: SeenBatch, reads: Tensor) -> Tensor:
@@ -226,7 +229,7 @@ class MatchHead(nn.Module):
         weights = self.look_weights.repeat_interleave(_CLASSES, 0)
         found: Tensor = (held * weights).sum(-1) @ classes[self.photo_of].T
         alike = self.looks.alike(history.photos, self.photo_of)  # (R, W, n)
-        return found + statistics_of(alike, history.deviations) @ self.cosine
+        return found + summed_in_one_thread(statistics_of(alike, history.deviations) @ self.cosine)
 
     def _by_identity(self, history: History) -> Tensor:
         n = len(self.popularity)
@@ -239,7 +242,9 @@ class MatchHead(nn.Module):
             total = total.scatter_add(1, place, self.same[age] * column)
         counts = torch.zeros_like(total).scatter_add(1, places, real)
         ratings = torch.zeros_like(total).scatter_add(1, places, history.deviations * real)
-        return total + self.same[3] * counts.log1p() + self.same[4] * ratings / (1 + counts)
+        often = summed_in_one_thread(self.same[3] * counts.log1p())
+        liked = summed_in_one_thread(self.same[4] * ratings)
+        return total + often + liked / (1 + counts)
 
     def _votes(self, history: History, asked: Tensor, level: Tensor) -> Tensor:
         """Votes (R,) on items of codes ``asked`` (R, C)."""

@@ -30,6 +30,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmark.host.threads import summed_in_one_thread
 from unimp_model.config import RATING_TASK, UniMPConfig
 from unimp_model.network.fusion import (
     EarlyFusion,
@@ -287,7 +288,8 @@ class UniMPNetwork(nn.Module):
             return embeddings
         numbers = (batch.carried - len(self.language.input_rows)).clamp(min=0)
         rows = functional.embedding(numbers, tables.input)  # (B, N, d)
-        return embeddings + torch.where((batch.carried >= 0).unsqueeze(-1), self.carry * rows, 0.0)
+        added = summed_in_one_thread(self.carry * rows)
+        return embeddings + torch.where((batch.carried >= 0).unsqueeze(-1), added, 0.0)
 
     def _mask(self, batch: Batch, images: int) -> Tensor:
         """Return the mask M: which of H ``images`` a token cross-attends to, bool (B, N, H)."""
@@ -361,7 +363,7 @@ class UniMPNetwork(nn.Module):
         matched = self.matching.item_scores(asked.batch.seen, asked.reads)
         if tokens is not None:
             matched = matched.gather(1, self.item_numbers(tokens, tables)[:, None])[:, 0]
-        return self.matching.own_scale * scores + matched
+        return summed_in_one_thread(self.matching.own_scale * scores) + matched
 
     def item_scores(self, states: Tensor, tables: Tables, asked: Asked | None = None) -> Tensor:
         """Return log-probabilities (R, n) over item tokens alone, for states (R, d)."""

@@ -10,6 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmark.host.threads import summed_in_one_thread
+
+
+class LayerNorm(nn.LayerNorm):
+    """Normalises the last dimension; the same gradients with any number of threads."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise ``x`` (..., d)."""
+        return summed_in_one_thread(super().forward(x))
+
 
 class ResamplerLayer(nn.Module):
     """Attends once from the queries to patches and queries, then applies a feed-forward."""
@@ -17,13 +27,13 @@ class ResamplerLayer(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.norm_patches = nn.LayerNorm(width)
-        self.norm_queries = nn.LayerNorm(width)
+        self.norm_patches = LayerNorm(width)
+        self.norm_queries = LayerNorm(width)
         self.to_q = nn.Linear(width, width, bias=False)
         self.to_kv = nn.Linear(width, 2 * width, bias=False)
         self.to_out = nn.Linear(width, width, bias=False)
         self.feed_forward = nn.Sequential(
-            nn.LayerNorm(width),
+            LayerNorm(width),
             nn.Linear(width, 2 * width),
             nn.GELU(),
             nn.Linear(2 * width, width),
@@ -52,7 +62,7 @@ class Resampler(nn.Module):
         self.positions = nn.Parameter(torch.randn(patches, width) * 0.02)  # (P, d)
         self.queries = nn.Parameter(torch.randn(tokens, width) * 0.02)  # (C, d)
         self.layers = nn.ModuleList(ResamplerLayer(width, heads) for _ in range(layers))
-        self.norm = nn.LayerNorm(width)
+        self.norm = LayerNorm(width)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return ``x_v`` (H, C, d) of ``features`` (H, P, f)."""

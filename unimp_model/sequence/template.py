@@ -210,7 +210,7 @@ class Template:
     def remember(self, catalogue: Sequence[Item]) -> None:
         """Take what the items of ``catalogue``, in the vocabulary's order, look like as known."""
         for item in catalogue:
-            shown = self._shown(item)
+            shown = self.shown(item)
             self._catalogue[shown.item] = shown
 
     def token(self, item: Item) -> int | None:
@@ -222,7 +222,7 @@ class Template:
         own = self.vocabulary.item(item.item_id)
         if own is None:
             return None
-        shown = self._shown(item)
+        shown = self.shown(item)
         if self._catalogue.get(shown.item, shown) == shown:
             return own
         if shown not in self._variant_tokens:
@@ -385,8 +385,8 @@ class Template:
         )
         return first, second
 
-    def _shown(self, item: Item) -> Shown:
-        """What the row of a catalogue item's token is made from."""
+    def shown(self, item: Item) -> Shown:
+        """Return what the row of a catalogue item's token is made from."""
         own = self.vocabulary.item(item.item_id)
         assert own is not None, "items outside the catalogue have no token"
         pairs = [pair for part in self._described(item) for pair in part]

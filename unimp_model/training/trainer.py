@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from benchmark.host.console import note
 from benchmark.host.progress import Bar, bar, part
+from benchmark.host.threads import processor_threads
 from benchmark.model import TrainingView
 from benchmark.training.checkpoint import (
     Checkpoint,
@@ -311,8 +312,9 @@ class Trainer:
             loss, losses = step(batch, among)
             optimiser.zero_grad(set_to_none=True)
             processes.backward(loss)
-            processes.clip(step, config.clip)
-            optimiser.step()
+            with processor_threads(1):  # norms of whole matrices are sums, and the work is small
+                processes.clip(step, config.clip)
+                optimiser.step()
             schedule.step()
             steps += 1
             tokens += sum(len(row.tokens) for row in some)

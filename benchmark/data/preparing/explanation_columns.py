@@ -21,7 +21,7 @@ from benchmark.data.queries import words
 Ints = NDArray[np.int64]
 
 #: Reviews, and different pieces, held at a time.
-_REVIEWS, _PIECES = 1 << 14, 1 << 20
+REVIEWS, PIECES = 1 << 14, 1 << 20
 _MARK = "\0"
 #: The sentence boundaries of ``best_sentence`` but those without a space; what looked behind there
 #: is kept here by its group. Unicode has no space for four that Python has.
@@ -47,11 +47,11 @@ class Explanations:
         ``reviews`` has n texts, ``items`` the place in ``mentions`` of the item that each is about.
         """
         found = [pl.Series("explanation", [], dtype=pl.String)]
-        for low in range(0, len(reviews), _REVIEWS):
+        for low in range(0, len(reviews), REVIEWS):
             pieces = self._pieces
-            if len(pieces) > _PIECES:
+            if len(pieces) > PIECES:
                 pieces = self._pieces = _Pieces(self._known)
-            high = low + _REVIEWS
+            high = low + REVIEWS
             found.append(self._some(reviews[low:high], items[low:high], pieces))
         return pl.concat(found)
 

@@ -30,7 +30,7 @@ from benchmark.host.progress import bar
 BLOCK = 1 << 23
 #: A block with something else is tried again in so many parts, and read line by line where it has
 #: at most so many lines.
-_PARTS, _FEW = 16, 64
+_PARTS, FEW = 16, 64
 _LF, _CR, _OPEN, _CLOSE = b"\n\r{}"
 #: Python refuses a number of more digits, and nests no deeper than its own calls.
 _DIGITS = re.compile(rb"\d{4300}")
@@ -103,7 +103,7 @@ def _frames(
     if frame is not None:
         bad.read = first + len(ends) - 1
         yield frame.select(pl.col(name).cast(kind) for name, kind in wanted.schema.items())
-    elif len(ends) <= _FEW:
+    elif len(ends) <= FEW:
         objects = (wanted.objects or objects_of)(lines_of(first, block, bad), bad)
         yield collect(wanted.rows(objects, bad), wanted.schema)
     else:

@@ -76,7 +76,7 @@ def measure(
     with mirrored(home, dataset, fit) as mirror, tempfile.TemporaryFile() as said:
         request = {
             "home": str(mirror.root),
-            "cells": [_for_json(spec) for spec in specs],
+            "cells": [as_json(spec) for spec in specs],
             "seconds": seconds,
             "cut": cut,
         }
@@ -99,7 +99,8 @@ def measure(
         return understood(reports, _last_words(said))
 
 
-def _for_json(spec: RunSpec) -> dict[str, Any]:
+def as_json(spec: RunSpec) -> dict[str, Any]:
+    """Return the fields of ``spec`` as JSON can hold them."""
     return {**asdict(replace(spec, settings={})), "settings": dict(spec.settings)}
 
 

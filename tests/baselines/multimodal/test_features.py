@@ -25,7 +25,7 @@ STEPS = 3
 def counted(monkeypatch):
     """How many encoders were trained and tables written since the test began."""
     done = []
-    for module, name in ((encoders, "train_on_texts"), (features, "_write")):
+    for module, name in ((encoders, "train_on_texts"), (features, "write_table")):
         inner = getattr(module, name)
 
         def call(*arguments, inner=inner, name=name, **options):
@@ -40,11 +40,11 @@ def test_photos_are_encoded_once_for_all_systems_and_mapped_from_disk(photo_shop
     view = photo_shop().view
     first = image_features(view, "own", steps=STEPS)
     second = image_features(view, "own", steps=STEPS)
-    assert counted == ["train_on_texts", "_write"]
+    assert counted == ["train_on_texts", "write_table"]
     assert isinstance(second.table, np.memmap)
     assert np.array_equal(first.table, second.table)
     text_features(view, "own", steps=STEPS)
-    assert counted == ["train_on_texts", "_write", "_write"]  # one encoder for both
+    assert counted == ["train_on_texts", "write_table", "write_table"]  # one encoder for both
 
 
 def test_a_changed_photo_is_encoded_anew(photo_shop, counted):
@@ -52,7 +52,7 @@ def test_a_changed_photo_is_encoded_anew(photo_shop, counted):
     before = image_features(shop.view, "own", steps=STEPS)
     Image.new("RGB", (48, 48), "green").save(shop.catalogue.images / "a.png")
     after = image_features(shop.view, "own", steps=STEPS)
-    assert counted == ["train_on_texts", "_write", "_write"]
+    assert counted == ["train_on_texts", "write_table", "write_table"]
     moved = (before.table != after.table).any(1)
     assert moved.tolist() == [False, True, False, False, False, False]
 
@@ -163,7 +163,7 @@ def test_a_sentence_encoder_is_the_mean_state_and_knows_no_company(tmp_path):
 def packaged(monkeypatch):
     """EfficientNet-lite0 of random weights at 32 pixels, as if its package were installed."""
     monkeypatch.setattr(efficientnet, "SIZE", 32)
-    monkeypatch.setattr(efficientnet, "_CHUNK", 4)
+    monkeypatch.setattr(efficientnet, "CHUNK", 4)
     torch.manual_seed(0)
     encoder = efficientnet.frozen(efficientnet.LiteTower(), "random")
     monkeypatch.setattr(encoders, "lite_encoder", lambda: encoder)

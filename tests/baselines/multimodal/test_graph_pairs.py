@@ -87,7 +87,7 @@ def test_words_of_another_item_are_that_items_words(system, photo_shop):
     changed = dataclasses.replace(shop.item("a"), title=shop.item("c").title)
     (scores,) = model.scores([shop.ask("u", changed)])
     stored = model.tables["text.projected"]
-    moved = dict(model._moved(0, changed))
+    moved = dict(model.moved(0, changed))
     rows = model.tables["text.rows"]
     assert torch.equal(moved["text"], stored[rows[2]] - stored[rows[0]])
     assert np.isfinite(scores).all()

@@ -204,10 +204,10 @@ def test_the_loss_is_the_authors_total_up_to_the_constants_of_empty_graphs(
 ):
     step, given = case["outputs"]["steps"][n], case["hyperparameters"]
     model = MMSSL(network.config.model_copy(update={"discriminator_rate": 1e-12}))
-    model._optimiser(network)
-    model._graphs = graphs_of(step)
+    model.optimiser(network)
+    model.graphs = graphs_of(step)
     total = model.loss(network, batch)
-    if model._graphs is None:
+    if model.graphs is None:
         contrasts = step["loss_contrastive_image"] + step["loss_contrastive_text"]
         total = total + given["cl_rate"] * contrasts
     agrees(total, step["loss_generator_total"])
@@ -215,7 +215,7 @@ def test_the_loss_is_the_authors_total_up_to_the_constants_of_empty_graphs(
 
 def test_a_step_moves_the_discriminator_first_and_then_all_else(network, batch):
     model = MMSSL(network.config.model_copy(update={"learning_rate": 0.1}))
-    optimiser = model._optimiser(network)
+    optimiser = model.optimiser(network)
     before = {name: value.detach().clone() for name, value in network.named_parameters()}
     loss = model.loss(network, batch)
     moved = {n for n, value in network.named_parameters() if not torch.equal(value, before[n])}
@@ -301,12 +301,12 @@ def test_too_little_memory_is_refused_before_photos_are_read(photo_shop):
     assert not (view.features_folder / "baseline-encoders").exists()
 
 
-def test_the_learning_rate_of_all_but_the_discriminator_falls(network):
+def test_the_learning_rate_of_all_but_the_discriminator_falls(network, monkeypatch):
     model = MMSSL(network.config)
-    model._network = network
-    groups = model._optimiser(network).param_groups
+    monkeypatch.setattr(MMSSL, "network", network)
+    groups = model.optimiser(network).param_groups
     for done, rate in ((0, 5.5e-4), (50, 5.5e-4 * 0.96), (100, 5.5e-4 * 0.96**2)):
-        model._before_epoch(done)
+        model.before_epoch(done)
         assert groups[0]["lr"] == pytest.approx(rate)
         assert groups[1]["lr"] == 3e-4
 

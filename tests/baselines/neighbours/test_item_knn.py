@@ -40,7 +40,7 @@ def test_similarities_are_those_of_a_loop_over_all_pairs(log, neighbours, shrink
         taken[user, sorted(items)] = 1
     asked = {"neighbours": neighbours, "shrinkage": shrinkage, "itself": itself}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(item_knn, "_BLOCK", 5 if small else 1_000)  # one item a block, or all in one
+        patch.setattr(item_knn, "BLOCK", 5 if small else 1_000)  # one item a block, or all in one
         found = similarities(sparse.csr_array(taken), **asked).toarray()
     np.testing.assert_allclose(found, by_hand(taken, **asked), rtol=1e-9)
 

@@ -107,9 +107,9 @@ def test_explanations_are_the_same_whatever_is_held_at_a_time(monkeypatch) -> No
     reviews, items = pl.Series(texts), np.zeros(19, dtype=np.int64)
     chosen = Explanations(KNOWN)
     at_once = chosen.of(reviews, items)
-    monkeypatch.setattr("benchmark.data.preparing.explanation_columns._REVIEWS", 3)
+    monkeypatch.setattr("benchmark.data.preparing.explanation_columns.REVIEWS", 3)
     in_batches = chosen.of(reviews, items)
-    monkeypatch.setattr("benchmark.data.preparing.explanation_columns._PIECES", 5)
+    monkeypatch.setattr("benchmark.data.preparing.explanation_columns.PIECES", 5)
     forgetting = chosen.of(reviews, items)
     assert at_once.to_list() == texts
     assert at_once.equals(in_batches)

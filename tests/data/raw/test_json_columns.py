@@ -81,7 +81,7 @@ def outcome(read: Any, path: Path, on_error: Any) -> object:
 def test_an_odd_line_is_told_of_as_if_lines_were_read_one_by_one(
     odd, tmp_path, monkeypatch
 ) -> None:
-    monkeypatch.setattr(json_columns, "_FEW", 1)
+    monkeypatch.setattr(json_columns, "FEW", 1)
     path = tmp_path / "reviews.json"
     path.write_bytes(b"\n".join([*PLAIN, odd, *PLAIN[:2]]))
     for on_error in ("raise", "skip"):

@@ -153,7 +153,7 @@ def outcome(vintage: str, path: Path, on_error: Any, *, one_by_one: bool) -> obj
 def test_odd_metadata_in_columns_are_what_they_are_one_by_one(
     vintage, tmp_path, monkeypatch
 ) -> None:
-    monkeypatch.setattr(json_columns, "_FEW", 1)
+    monkeypatch.setattr(json_columns, "FEW", 1)
     path = tmp_path / "meta.json"
     every = written(vintage)
     path.write_text("\n".join(every), encoding="utf-8")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from leaderboards.submission import cage_server, limits
-from leaderboards.submission.cage import RESULT, _end_of
+from leaderboards.submission.cage import RESULT, end_of
 from leaderboards.submission.findings import Refused
 
 
@@ -24,8 +24,8 @@ def ended(tmp_path: Path, monkeypatch):
         request = {"job": "trial", "out": str(tmp_path), "seconds": seconds, "arguments": {}}
         child = os.fork()
         if child == 0:
-            cage_server._work(request)
-        return str(cage_server._wait(child, clock)["ended"])
+            cage_server.work(request)
+        return str(cage_server.wait_for(child, clock)["ended"])
 
     return run
 
@@ -92,5 +92,5 @@ def test_a_reader_opens_few_files(ended) -> None:
     [("memory", "limit-memory"), ("time", "limit-time"), ("SIGSEGV", "reader-crashed")],
 )
 def test_every_end_has_a_code(end, code) -> None:
-    finding = Refused(*_end_of(end, "mine.zip", 10.0)).finding
+    finding = Refused(*end_of(end, "mine.zip", 10.0)).finding
     assert (finding.code, finding.where) == (code, "mine.zip")

@@ -93,7 +93,7 @@ def here(monkeypatch):
     def measure(specs, dataset, home, fit, seconds, *, cut=True):
         reports = []
         with mirrored(home, dataset, fit) as mirror:
-            cells = [measuring._for_json(spec) for spec in specs]
+            cells = [measuring.as_json(spec) for spec in specs]
             request = {"home": str(mirror.root), "cells": cells, "seconds": seconds, "cut": cut}
             probe.answer(
                 json.loads(json.dumps(request)), lambda r: reports.append({**r, "peak_mib": 1})

@@ -17,7 +17,7 @@ from unimp_model.images import of_catalogue
 def packaged(monkeypatch):
     """EfficientNet-lite0 of random weights at 32 pixels."""
     monkeypatch.setattr(efficientnet, "SIZE", 32)
-    monkeypatch.setattr(efficientnet, "_CHUNK", 32)
+    monkeypatch.setattr(efficientnet, "CHUNK", 32)
     torch.manual_seed(0)
     encoder = efficientnet.frozen(efficientnet.LiteTower(), "random")
     for module in (of_catalogue, storage):

@@ -1,0 +1,33 @@
+"""A fit on two threads ends with the weights of a fit on one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from benchmark.host.threads import processor_threads
+from unimp_model.adapter import UniMP
+from unimp_model.entries import MODELS
+
+
+def _differing(one: UniMP, two: UniMP) -> list[str]:
+    weights = one.parts.network.state_dict(), two.parts.network.state_dict()
+    assert weights[0].keys() == weights[1].keys()
+    return [name for name in weights[0] if not torch.equal(weights[0][name], weights[1][name])]
+
+
+def test_threads_change_no_bit_of_a_fit_of_all_six_tasks(fit, fitted, sim_xs):
+    with processor_threads(1 if torch.get_num_threads() > 1 else 2):
+        other = fit(sim_xs.training_view())
+    assert _differing(fitted, other) == []
+
+
+@pytest.mark.slow
+def test_threads_change_no_bit_of_a_fit_of_the_extension(fit, sim_xs):
+    fits = []
+    for threads in (1, 2, 3):
+        with processor_threads(threads):
+            fits.append(
+                fit(sim_xs.training_view(), **MODELS[0].variants["matching"], threads=threads)
+            )
+    assert _differing(fits[0], fits[1]) == _differing(fits[0], fits[2]) == []
