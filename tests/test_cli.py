@@ -66,6 +66,12 @@ def test_the_listings_print_the_promised_json(command, sim_xs) -> None:
         (["report"], 2, ["--table", "--figure"]),
         (["report", "--table", "search", "--figure", "generation"], 2, ["--table", "generation"]),
         (["report", "--table", "search", "--model", "bm25"], 2, ["--model bm25", "--figure"]),
+        (["report", "--table", "search", "--seed", "1"], 2, ["--seed 1", "--figure"]),
+        (
+            ["report", "--figure", "dots", "--table", "search", "--seed", "1"],
+            2,
+            ["--seed 1", "every"],
+        ),
         (["report", "--figure", "dots", "--table", "search", "--decimals", "2"], 2, ["--decimals"]),
         (["report", "--figure", "dots", "--table", "search", "--no-paper"], 2, ["--no-paper"]),
         (["report", "--figure", "generatoin"], 2, ["'generatoin'", "'generation'"]),

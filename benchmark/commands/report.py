@@ -21,7 +21,7 @@ app = typer.Typer()
 @app.command(
     epilog="Examples: unimp-bench report --table ablation --data sim-s --format md;  "
     "unimp-bench report --table search --columns metrics,cost;  "
-    "unimp-bench report --figure generation --data sim-s --out generation.png;  "
+    "unimp-bench report --figure generation --data sim-s --seed 1 --out generation.png;  "
     "unimp-bench report --figure dots --table search --format svg"
 )
 def report(
@@ -42,6 +42,10 @@ def report(
     model: Annotated[
         str | None,
         typer.Option("--model", help="Whose newest run a figure shows [default: unimp]."),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", help="Show the run of this seed instead of the newest."),
     ] = None,
     metrics: Annotated[
         str | None,
@@ -123,16 +127,17 @@ def report(
                 raise UsageError(
                     f"{name} belongs to a table, not to a figure.", fix="Leave out one of them."
                 )
-        _draw(figure, table, data, model, output_format, out, home, as_json, bare)
+        _draw(figure, table, data, model, seed, output_format, out, home, as_json, bare)
     elif table is None:
         raise UsageError(
             "report needs --table or --figure.",
             fix="For instance: unimp-bench report --table search",
         )
-    elif model is not None:
+    elif model is not None or seed is not None:
+        one, what = ("model", model) if seed is None else ("seed", seed)
         raise UsageError(
-            f"--model {model} belongs to --figure: a table names its own models.",
-            fix="Leave out --model, or give --figure generation instead of --table.",
+            f"--{one} {what} belongs to --figure: a table names its models and shows every seed.",
+            fix=f"Leave out --{one}, or give --figure generation instead of --table.",
         )
     else:
         from benchmark.report.formats.sheet import TableStyle
@@ -188,6 +193,7 @@ def _draw(
     table: str | None,
     data: str | None,
     model: str | None,
+    seed: int | None,
     output_format: str | None,
     out: Path | None,
     home: Path | None,
@@ -203,6 +209,7 @@ def _draw(
         home=find_home(home),
         data=data,
         model=model,
+        seed=seed,
         table=table,
         output_format=output_format,
         out=out,

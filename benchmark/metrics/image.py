@@ -12,7 +12,6 @@ generated images, with one of our own (:class:`PersonalizationMargin`).
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -24,12 +23,11 @@ from numpy.typing import NDArray
 
 from benchmark.errors import BenchError, unknown_name
 from benchmark.host.console import note
-from benchmark.host.files import sha256_file
 from benchmark.metrics import families
 from benchmark.metrics.base import Metric, Statistics
+from benchmark.metrics.kept_vectors import kept_vectors
 from benchmark.vision.photos import load_photo
 from benchmark.vision.png import decode
-from benchmark.vision.stored_arrays import stored_arrays
 
 if TYPE_CHECKING:
     from benchmark.data.catalogue import Catalogue
@@ -44,8 +42,6 @@ FREQUENCIES, _SEED = 256, 0
 _WIDTH_PHOTOS = 500
 #: Photos of a query's items that its mean is taken of, at most.
 _QUERY_PHOTOS = 100
-#: Photos judged between two writes of what is kept.
-_BLOCK = 256
 
 
 class TargetSimilarity(Metric):
@@ -285,25 +281,11 @@ class JudgedPhotos:
 
     def vectors(self, items: Sequence[int]) -> Floats:
         """Return the unit vectors (n, e) of the photos of items, by number, at least one."""
-        paths = [Path(str(self._catalogue[number].image)) for number in items]
-        told = hashlib.sha256(f"{self.judge.name} {self._size}".encode())
-        for path in paths:
-            told.update(f"{path.name} {sha256_file(path)}\n".encode())
-
-        def compute(start: int, end: int) -> dict[str, Floats]:
-            read = [load_photo(path, self._size) for path in paths[start:end]]
-            return {"vectors": self.judge.images(read)}
-
-        found = stored_arrays(
-            self._features / "image-judges" / self.judge.name / told.hexdigest()[:16],
-            ("vectors",),
-            len(paths),
-            compute,
-            block=_BLOCK,
-            doing="judging the photos of this dataset",
+        return kept_vectors(
+            self._features / "image-judges" / self.judge.name / str(self._size),
+            [Path(str(self._catalogue[number].image)) for number in items],
+            lambda some: self.judge.images([load_photo(path, self._size) for path in some]),
         )
-        vectors: Floats = np.array(found["vectors"])
-        return vectors
 
 
 def _spread(numbers: Sequence[int], most: int) -> list[int]:

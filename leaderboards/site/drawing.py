@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from benchmark import __version__
 from benchmark.metrics.families import family_of
@@ -90,6 +90,7 @@ def _environment() -> Environment:
         "percent": numbers.percent,
         "share": numbers.share,
         "short": numbers.short,
+        "breakable": _breakable,
         "board_path": board_path,
         "entry_path": entry_path,
         "first_direction": _first_direction,
@@ -101,6 +102,11 @@ def _environment() -> Environment:
 
 def _badge(name: str) -> Markup:
     return Markup('<span class="badge {0}">{0}</span>').format(name)
+
+
+def _breakable(name: str) -> Markup:
+    """A name that a narrow column may break behind its colon rather than inside a word."""
+    return escape(name).replace(":", Markup(":<wbr>"))
 
 
 def _first_direction(metric: str) -> str:

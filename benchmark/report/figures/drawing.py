@@ -26,8 +26,10 @@ class Drawing(Protocol):
 class FigureKind(Protocol):
     """Builds one kind of figure from a run."""
 
-    def __call__(self, home: Home, *, data: str | None, model: str | None) -> Drawing:
-        """Build it over dataset ``data`` and ``model``; ``None`` takes the figure's own default.
+    def __call__(
+        self, home: Home, *, data: str | None, model: str | None, seed: int | None
+    ) -> Drawing:
+        """Build it over ``data``, ``model`` and ``seed``; ``None`` takes the figure's own default.
 
         Raises :class:`~benchmark.errors.UsageError` for unknown names and
         :class:`~benchmark.errors.BenchError` where no stored run can be drawn.

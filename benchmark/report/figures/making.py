@@ -31,6 +31,7 @@ def make_figure(
     home: Home,
     data: str | None = None,
     model: str | None = None,
+    seed: int | None = None,
     table: str | None = None,
     output_format: str | None = None,
     out: Path | None = None,
@@ -38,22 +39,23 @@ def make_figure(
 ) -> tuple[Drawing, Path]:
     """Draw the figure called ``name`` into a file; return what was drawn, and the file.
 
-    Some figures are of a run of ``model``, the others of a ``table``. ``out`` is
-    ``figure-NAME.FORMAT`` or ``figure-NAME-TABLE.FORMAT`` in the current folder unless given;
-    ``output_format`` is the ending of ``out``, else ``png``. A file of that name is replaced, at
-    once and as a whole. A ``bare`` figure has no title and no notes: a document says them.
+    Some figures are of a run of ``model`` (the newest, or the newest of ``seed``), the others of a
+    ``table``. ``out`` is ``figure-NAME.FORMAT`` or ``figure-NAME-TABLE.FORMAT`` in the current
+    folder unless given; ``output_format`` is the ending of ``out``, else ``png``. A file of that
+    name is replaced, at once and as a whole. A ``bare`` figure has no title and no notes: a
+    document says them.
 
     Raises :class:`~benchmark.errors.UsageError` for unknown names and for an ``out`` that ends in
     another format, :class:`~benchmark.errors.BenchError` where matplotlib or a run is missing.
     """
     if name not in FIGURE_NAMES:
         raise unknown_name("figure", name, FIGURE_NAMES)
-    _check_subject(name, model, table)
+    _check_subject(name, model, seed, table)
     chosen = _format(output_format, out)
     _matplotlib()  # missing, it is missed now rather than after the reading
     drawing: Drawing
     if table is None:
-        drawing = FIGURES.get(name)(home, data=data, model=model)
+        drawing = FIGURES.get(name)(home, data=data, model=model, seed=seed)
         path = Path(f"figure-{name}.{chosen}")
     else:
         drawing = TABLE_FIGURES.get(name)(home, table=table, data=data)
@@ -76,7 +78,7 @@ def write_figure(drawing: Drawing, out: Path) -> None:
     _write(drawing, out, _format(None, out))
 
 
-def _check_subject(name: str, model: str | None, table: str | None) -> None:
+def _check_subject(name: str, model: str | None, seed: int | None, table: str | None) -> None:
     """Whether a figure of a table was given one, and a figure of a run none."""
     if name in TABLE_FIGURES and table is None:
         raise UsageError(
@@ -87,6 +89,11 @@ def _check_subject(name: str, model: str | None, table: str | None) -> None:
         raise UsageError(
             f"--model {model} is not for figure {name!r}: its table names the models.",
             fix="Leave out --model.",
+        )
+    if name in TABLE_FIGURES and seed is not None:
+        raise UsageError(
+            f"--seed {seed} is not for figure {name!r}: it shows every seed of its table's runs.",
+            fix="Leave out --seed.",
         )
     if name in FIGURES and table is not None:
         raise UsageError(

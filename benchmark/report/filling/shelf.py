@@ -90,8 +90,8 @@ class RunShelf:
         return self._left_out.get(_asked(spec), 0)
 
 
-def newest_run(home: Home, spec: RunSpec) -> StoredRun | None:
-    """Return the latest run that answers ``spec``, of any seed, trials included.
+def newest_run(home: Home, spec: RunSpec, *, seed: int | None = None) -> StoredRun | None:
+    """Return the latest run that answers ``spec``, of ``seed`` or any, trials included.
 
     For what is looked at rather than counted; like the others it must be of the current version
     of its task and over the dataset as it is now.
@@ -103,7 +103,9 @@ def newest_run(home: Home, spec: RunSpec) -> StoredRun | None:
     current = [
         run
         for run in runs
-        if run.manifest["dataset_sha256"] == hashes[spec.data] and _is_current(run)
+        if run.manifest["dataset_sha256"] == hashes[spec.data]
+        and _is_current(run)
+        and seed in (None, run.manifest["seed"])
     ]
     return max(current, key=_created, default=None)
 

@@ -144,7 +144,7 @@ def test_hostile_words_in_every_field_stay_words(board, made, drawn):
             "perturb": HOSTILE,
         }
     )
-    usual_entry = made(0.5, 1, attachments=["truth.parquet"])
+    usual_entry = made(0.5, 1, words={"variant": "usual"}, attachments=["truth.parquet"])
     calm = drawn([rank_entries(board, [usual_entry])], [usual_entry])
     usual = {
         (tag, *sorted(attributes)) for text in calm.values() for tag, attributes in _elements(text)

@@ -125,17 +125,20 @@ class GenerationFigure:
         return notes
 
 
-def build_generation(home: Home, *, data: str | None, model: str | None) -> GenerationFigure:
+def build_generation(
+    home: Home, *, data: str | None, model: str | None, seed: int | None = None
+) -> GenerationFigure:
     """Build the figure over the newest stored run of ``model`` on ``data``.
 
     ``None`` takes the first registered generalist that draws images, and the default dataset.
-    Runs of the cohort ``seen`` count, unperturbed, of any seed, over the dataset as it is now,
-    trials (``--limit``, ``--set``) too, and the page says so. A file's class is known by its name.
+    Runs of the cohort ``seen`` count, unperturbed, of ``seed`` or any, over the dataset as it is
+    now, trials (``--limit``, ``--set``) too, and the page says so. A file's class is known by its
+    name.
     """
     spec = RunSpec(_generalist() if model is None else model, TASK)
     if data is not None:
         spec = replace(spec, data=data)
-    run = find_image_run(home, spec)
+    run = find_image_run(home, spec, seed=seed)
     dataset = open_dataset(spec.data, home)
     limit = run.manifest["limit"]
     frozen = dataset.instances(TASK, cohort=spec.cohort, limit=limit)

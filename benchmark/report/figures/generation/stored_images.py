@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -18,10 +19,10 @@ from benchmark.runs.store import PREDICTIONS, StoredRun
 TASK = "image-generation"
 
 
-def find_image_run(home: Home, spec: RunSpec) -> StoredRun:
-    """Return the newest run that answers ``spec``; raise saying how to make one."""
+def find_image_run(home: Home, spec: RunSpec, *, seed: int | None) -> StoredRun:
+    """Return the newest run that answers ``spec``, of ``seed`` or any; say how to make one."""
     class_name = class_in_file(spec.model)
-    run = newest_run(home, RunSpec(class_name or spec.model, spec.task, spec.data))
+    run = newest_run(home, RunSpec(class_name or spec.model, spec.task, spec.data), seed=seed)
     if run is not None:
         return run
     require_known_dataset(home, spec.data)
@@ -34,9 +35,10 @@ def find_image_run(home: Home, spec: RunSpec) -> StoredRun:
             )
     if (home.datasets / spec.data).is_dir():  # whether it has the task can be said now
         open_dataset(spec.data, home).instances(TASK, cohort=spec.cohort, limit=1)
+    of_seed = "" if seed is None else f" with seed {seed}"
     raise BenchError(
-        f"No run of {spec.model!r} on {TASK} over {spec.data!r} as it is now is stored.",
-        fix=f"Make one: {spec.command()}",
+        f"No run of {spec.model!r}{of_seed} on {TASK} over {spec.data!r} as it is now is stored.",
+        fix=f"Make one: {replace(spec, seed=seed or 0).command()}",
     )
 
 

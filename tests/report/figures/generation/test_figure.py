@@ -61,6 +61,13 @@ def another_run(home: Home, name: str, **changes) -> Path:
     return folder
 
 
+def only_run_of(home: Home, seed: int) -> str:
+    """The name of the one stored run of a seed."""
+    found = [p.parent.name for p in home.runs.glob(f"*/{MANIFEST}") if read_json(p)["seed"] == seed]
+    (name,) = found
+    return name
+
+
 def words_on(page: Figure) -> list[str]:
     return [text.get_text() for text in page.axes[0].texts]
 
@@ -180,6 +187,24 @@ def test_the_newest_run_is_shown_and_a_trial_is_called_one(place) -> None:
     figure.draw(page)
     assert words_on(page)[0].endswith("seed 7")
     assert "epochs=2" in words_on(page)[1]
+
+
+def test_a_seed_that_is_named_is_shown_and_one_without_a_run_is_told(place, cli, tmp_path) -> None:
+    for name, year in (("first", 2098), ("second", 2099)):
+        another_run(place, name, seed=8, created=f"{year}-01-01T00:00:00+00:00")
+    another_run(place, "newest", seed=7, created="2100-01-01T00:00:00+00:00")
+    words = ["report", "--figure", "generation", "--data", DATA, "--model", MODEL]
+    out = tmp_path / "figure.svg"
+    for seed, folder in ((0, only_run_of(place, 0)), (7, "newest"), (8, "second")):
+        status, printed, _ = cli(
+            *words, "--seed", str(seed), "--out", str(out), "--json", home=place
+        )
+        shown = json.loads(printed)
+        assert (status, shown["seed"], Path(shown["run"]).name) == (0, seed, folder)
+    status, _, said = cli(*words, "--seed", "3", home=place)
+    assert status == 1
+    assert "'random-photo' with seed 3" in said
+    assert "run --model random-photo --task image-generation --data sim-xs --seed 3" in said
 
 
 def test_a_limited_run_is_asked_its_own_instances(place) -> None:
