@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint constraints.txt
 SOURCES := benchmark baselines unimp_model leaderboards tests speed docs
 
-.PHONY: bench test test-slow test-arithmetic under-compatible under-default lint speed models clean
+.PHONY: bench test test-slow test-submissions test-arithmetic under-compatible under-default lint speed models clean
 
 bench: $(VENV)/.core  ## install, then UniMP, simple rivals and both ceilings on simulated search
 	$(BIN)/unimp-bench run --task search --data sim-s \
@@ -18,6 +18,9 @@ test: $(VENV)/.dev  ## the fast tests (6 to 7 minutes on 2 idle cores)
 
 test-slow: $(VENV)/.dev models  ## minutes of training, pretrained models, real data
 	$(BIN)/python -m pytest -m slow
+
+test-submissions: $(VENV)/.dev  ## all answers under leaderboards/submissions/, every picture decoded
+	$(BIN)/python -m pytest -m slow -k well_formed tests/leaderboards/test_committed.py
 
 INVARIANCE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "invariance and not slow"
 

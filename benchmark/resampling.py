@@ -20,6 +20,8 @@ from benchmark.host.progress import bar
 
 #: Weights held at a time, as numbers of 8 bytes.
 WEIGHTS_AT_ONCE = 4_000_000
+#: Users drawn at a time: many resamples of few, whose draws are those of one after another.
+DRAWS_AT_ONCE = 100_000
 #: A binomial draw costs about this many uniform integers.
 BINOMIAL_COST = 16
 
@@ -88,9 +90,12 @@ class UserSums:
                 yield rng.multinomial(self.users, share, size=count).astype(np.float64)
             else:
                 weights = np.empty((count, groups))
-                for row in range(count):
-                    drawn = owner[rng.integers(0, self.users, size=self.users)]
-                    weights[row] = np.bincount(drawn, minlength=groups)
+                for first in range(0, count, some := max(1, DRAWS_AT_ONCE // self.users)):
+                    rows = min(some, count - first)
+                    drawn = owner[rng.integers(0, self.users, size=(rows, self.users))]
+                    drawn += groups * np.arange(rows)[:, None]  # each row has places of its own
+                    found = np.bincount(drawn.ravel(), minlength=rows * groups)
+                    weights[first : first + rows] = found.reshape(rows, groups)
                 yield weights
 
 

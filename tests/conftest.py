@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import multiprocessing
 import uuid
@@ -12,11 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmark.host import provenance
 from benchmark.host.home import Home
 
 if TYPE_CHECKING:
     from benchmark.data.dataset import Dataset
     from benchmark.runs.store import StoredRun
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _git_is_asked_once() -> Iterator[None]:
+    """For the manifests of all runs: the checkout is what it was when its code was loaded."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(provenance, "git_state", functools.cache(provenance.git_state))
+        yield
 
 
 @pytest.fixture(scope="session")

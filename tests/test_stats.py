@@ -130,6 +130,18 @@ def test_chunks_do_not_change_a_draw(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+@pytest.mark.parametrize("at_once", [1, 40, 1000])
+def test_resamples_drawn_together_are_those_drawn_one_by_one(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = np.random.default_rng(0).random((30, 1))
+    monkeypatch.setattr(resampling, "DRAWS_AT_ONCE", at_once)
+    found = resampling.UserSums.of([values], np.arange(30)).resampled_means(7, seed=5)
+    rng = np.random.default_rng(5)
+    alone = [np.sort(values, 0)[rng.integers(0, 30, size=30)].mean(0) for _ in range(7)]
+    np.testing.assert_allclose(found, alone, rtol=1e-12)
+
+
 def test_all_metrics_share_one_resampling() -> None:
     values = _bernoulli(200, 0.3, seed=0)
     other = metric_named("HR@10")

@@ -127,6 +127,22 @@ def code_files(model_class: type) -> dict[str, Path]:
 
 
 def _files(model_class: type, written: Typed) -> dict[str, Path]:
+    if written.texts or model_class.__module__.partition(".")[0] not in PACKAGES:
+        return _found_files(model_class, written)
+    return dict(_own_files(model_class))
+
+
+@functools.cache
+def _own_files(model_class: type) -> Mapping[str, Path]:
+    """The files of a class of ours, found once: every check of a setting asks for its digest.
+
+    What they hold is read each time, so an edited file counts at once; a new import in one counts
+    for the next process, which is the first to run it.
+    """
+    return _found_files(model_class, Typed())
+
+
+def _found_files(model_class: type, written: Typed) -> dict[str, Path]:
     starts, roots = _starts(model_class)
     if not starts and not written.texts:
         raise BenchError(

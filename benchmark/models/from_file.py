@@ -9,6 +9,7 @@ it was, and an edited file is read again although the process has loaded it befo
 from __future__ import annotations
 
 import builtins
+import functools
 import hashlib
 import importlib
 import importlib.util
@@ -149,8 +150,13 @@ def is_installed(path: str | Path) -> bool:
     """Return whether ``path`` is Python's own or was put there by an installer."""
     if {"site-packages", "dist-packages"} & set(Path(path).parts):
         return True
-    libraries = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib")}
-    return any(Path(path).resolve().is_relative_to(Path(each).resolve()) for each in libraries)
+    return any(Path(path).resolve().is_relative_to(folder) for folder in _libraries())
+
+
+@functools.cache
+def _libraries() -> frozenset[Path]:
+    """The folders of Python's own modules."""
+    return frozenset(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib"))
 
 
 def _forget(top: str) -> None:

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,22 +51,24 @@ def _interactions(rows: Sequence[dict[str, object]]) -> pl.DataFrame:
     return pl.DataFrame(complete, schema=columns)
 
 
+def view_in(
+    folder: Path,
+    items: Sequence[dict[str, object]],
+    *,
+    train: Sequence[dict[str, object]] = (),
+    valid: Sequence[dict[str, object]] = (),
+) -> HandMadeView:
+    """A view from rows as dictionaries, whose features are kept in ``folder``."""
+    complete = [{**dict.fromkeys(ITEM_COLUMNS), **item} for item in items]
+    frame = pl.DataFrame(complete, schema=ITEM_COLUMNS)
+    parts = {"train": _interactions(train), "valid": _interactions(valid)}
+    return HandMadeView(Catalogue(frame, images=None), parts, folder / "features")
+
+
 @pytest.fixture
 def make_view(tmp_path: Path) -> Callable[..., HandMadeView]:
     """``make_view(items, train=[...], valid=[...])`` from rows as dictionaries."""
-
-    def make(
-        items: Sequence[dict[str, object]],
-        *,
-        train: Sequence[dict[str, object]] = (),
-        valid: Sequence[dict[str, object]] = (),
-    ) -> HandMadeView:
-        complete = [{**dict.fromkeys(ITEM_COLUMNS), **item} for item in items]
-        frame = pl.DataFrame(complete, schema=ITEM_COLUMNS)
-        parts = {"train": _interactions(train), "valid": _interactions(valid)}
-        return HandMadeView(Catalogue(frame, images=None), parts, tmp_path / "features")
-
-    return make
+    return partial(view_in, tmp_path)
 
 
 SHOP_ITEMS = [

@@ -1,4 +1,4 @@
-"""Fits every registered model once (and once more, and once on corrupted test data)."""
+"""Fits every registered model once, and once more on corrupted test data."""
 
 from __future__ import annotations
 

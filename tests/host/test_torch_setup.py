@@ -5,7 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 
+
+# What every test in which a photo is encoded or a language model is built does beside others.
+@pytest.mark.slow
 def test_open_clip_and_transformers_import_after_prepare_torch():
     program = (
         "from benchmark.host.torch_setup import prepare_torch\n"

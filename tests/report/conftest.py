@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -159,8 +159,18 @@ def shelf(tmp_path: Path, leave_run: Callable[..., StoredRun]) -> Shelf:
     return Shelf(Home(tmp_path), leave_run)
 
 
-@pytest.fixture(autouse=True)
-def _announced(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def new_shelf(
+    tmp_path_factory: pytest.TempPathFactory, leave_run: Callable[..., StoredRun]
+) -> Callable[[], Shelf]:
+    """``new_shelf()``: an empty one, for what tests of a module share and do not change."""
+    return lambda: Shelf(Home(tmp_path_factory.mktemp("shelf")), leave_run)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _announced() -> Iterator[None]:
     announced = {entry.name: entry for entry in MODELS}
-    monkeypatch.setattr(answers, "entries", lambda: announced)
-    monkeypatch.setattr(side_by_side, "entries", lambda: announced)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(answers, "entries", lambda: announced)
+        patch.setattr(side_by_side, "entries", lambda: announced)
+        yield

@@ -39,38 +39,50 @@ def pair_of(shelf: Any, users: int) -> list[Any]:
     return [shelf.ranked(m, chance=c, users=users) for m, c in (("unimp", 1.0), ("random", 0.0))]
 
 
+@pytest.fixture(scope="module")
+def few(new_shelf: Any) -> tuple[list[Any], Any]:
+    """The runs of a pair of too few users, and their report."""
+    shelf = new_shelf()
+    return pair_of(shelf, FEW), build_report("search", home=shelf.home)
+
+
+@pytest.fixture(scope="module")
+def enough(new_shelf: Any) -> tuple[list[Any], Any]:
+    """The same of just enough."""
+    shelf = new_shelf()
+    return pair_of(shelf, ENOUGH), build_report("search", home=shelf.home)
+
+
 def words_of(content: str) -> str:
     return " ".join(content.split())
 
 
 @pytest.mark.parametrize("output_format", DRAWN)
-def test_the_table_of_run_has_neither_interval_nor_mark(shelf: Any, output_format: str) -> None:
-    content = render_runs(pair_of(shelf, FEW), output_format, styled=False)
+def test_the_table_of_run_has_neither_interval_nor_mark(few: Any, output_format: str) -> None:
+    content = render_runs(few[0], output_format, styled=False)
     assert not INTERVAL.search(content)
     assert not any(mark in content for mark in MARKS)
     assert "significantly" not in content
     assert SAID in words_of(content)
 
 
-def test_the_json_of_run_has_nulls(shelf: Any) -> None:
-    for row in json.loads(render_runs(pair_of(shelf, FEW), "json")):
+def test_the_json_of_run_has_nulls(few: Any) -> None:
+    for row in json.loads(render_runs(few[0], "json")):
         for score in row["scores"].values():
             assert (score["low"], score["high"], score["significant_against"]) == (None,) * 3
 
 
 @pytest.mark.parametrize("output_format", DRAWN)
-def test_a_report_has_neither_interval_nor_mark(shelf: Any, output_format: str) -> None:
-    pair_of(shelf, FEW)
-    content = render(build_report("search", home=shelf.home), output_format, styled=False)
+def test_a_report_has_neither_interval_nor_mark(few: Any, output_format: str) -> None:
+    content = render(few[1], output_format, styled=False)
     assert not INTERVAL.search(content)
     assert not any(mark in content for mark in MARKS)
     assert "significantly" not in content
     assert SAID in words_of(content)
 
 
-def test_a_reports_csv_and_json_leave_interval_and_verdict_open(shelf: Any) -> None:
-    pair_of(shelf, FEW)
-    report = build_report("search", home=shelf.home)
+def test_a_reports_csv_and_json_leave_interval_and_verdict_open(few: Any) -> None:
+    _, report = few
     measured = [row for row in csv.DictReader(io.StringIO(render(report, "csv"))) if row["value"]]
     assert measured
     for row in measured:
@@ -91,13 +103,11 @@ def test_several_seeds_are_no_more_users(shelf: Any) -> None:
 
 
 @pytest.mark.parametrize("output_format", DRAWN)
-def test_20_users_are_enough_for_both(shelf: Any, output_format: str) -> None:
-    runs = pair_of(shelf, ENOUGH)
+def test_20_users_are_enough_for_both(enough: Any, output_format: str) -> None:
+    runs, built = enough
     # In LaTeX they are left out where a page is too narrow, if nobody asks for them.
     style = TableStyle(intervals=True) if output_format == "tex" else TableStyle()
-    report = render(
-        build_report("search", home=shelf.home), output_format, styled=False, style=style
-    )
+    report = render(built, output_format, styled=False, style=style)
     for content in (report, render_runs(runs, output_format, styled=False)):
         assert INTERVAL.search(content) or (output_format == "tex" and content != report)
         assert "significantly worse" in words_of(content)

@@ -31,9 +31,14 @@ def _cells(report: Any, metric: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_every_cell_has_its_share_where_informed_and_a_blind_rule_were_run(shelf: Any) -> None:
+@pytest.fixture(scope="module")
+def report(new_shelf: Any) -> Any:
+    shelf = new_shelf()
     _leave(shelf)
-    report = build_report("2d", home=shelf.home)
+    return build_report("2d", home=shelf.home)
+
+
+def test_every_cell_has_its_share_where_informed_and_a_blind_rule_were_run(report: Any) -> None:
     cells = _cells(report, "HR@5")
     share = cells["UniMP"]["share"]
     values = {name: cells[name]["value"] for name in ("UniMP", "Popularity", "Informed")}
@@ -71,19 +76,15 @@ def test_a_gap_that_may_be_none_is_said_instead_of_divided_by(shelf: Any) -> Non
 
 
 @pytest.mark.parametrize("output_format", ["text", "md", "tex", "html"])
-def test_people_read_a_share_beside_its_value_in_percent(shelf: Any, output_format: str) -> None:
-    _leave(shelf)
-    style = TableStyle(intervals=True)
-    drawn = render(build_report("2d", home=shelf.home), output_format, style=style)
+def test_people_read_a_share_beside_its_value_in_percent(report: Any, output_format: str) -> None:
+    drawn = render(report, output_format, style=TableStyle(intervals=True))
     percent = r"\\%" if output_format == "tex" else "%"
     assert "share" in drawn
     assert re.search(rf"100{percent}", drawn)
     assert re.search(rf"\[\d+{percent}, \d+{percent}\]", drawn)  # UniMP's, with its interval
 
 
-def test_csv_has_every_digit_of_a_share(shelf: Any) -> None:
-    _leave(shelf)
-    report = build_report("2d", home=shelf.home)
+def test_csv_has_every_digit_of_a_share(report: Any) -> None:
     rows = list(csv.DictReader(StringIO(render(report, "csv"))))
     (mine,) = [r for r in rows if r["system"] == "UniMP" and r["metric"] == "HR@5"]
     share = _cells(report, "HR@5")["UniMP"]["share"]

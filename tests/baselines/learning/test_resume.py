@@ -50,6 +50,25 @@ def fit(model_class, view, **settings):
     return model
 
 
+@pytest.fixture(scope="module")
+def undisturbed(sim_xs, tmp_path_factory):
+    """``undisturbed(model_class, settings)``: fitted at once, with nothing left behind."""
+    known = {}
+
+    def fitted(model_class, settings):
+        key = (model_class, *sorted(settings.items()))
+        if key not in known:
+            view = sim_xs.training_view()
+            view.features_folder = tmp_path_factory.mktemp("undisturbed")
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(checkpoint, "SECONDS_BETWEEN", 0.0)
+                known[key] = fit(model_class, view, **settings)
+            assert stored(view) == []
+        return known[key]
+
+    return fitted
+
+
 def kill_after(writes: int, monkeypatch) -> None:
     """Die behind the given number of written epochs; once."""
     write, left = Checkpoint.write, [writes]
@@ -83,10 +102,9 @@ def stored(view) -> list[str]:
     ],
 )
 def test_a_killed_fit_goes_on_and_ends_with_the_same_weights(
-    view, monkeypatch, capsys, model_class, settings, writes
+    view, monkeypatch, capsys, undisturbed, model_class, settings, writes
 ):
-    expected = fit(model_class, view, **settings)
-    assert stored(view) == []  # nothing is left behind
+    expected = undisturbed(model_class, settings)
     with monkeypatch.context() as patch:
         kill_after(writes, patch)
         with pytest.raises(Killed):
@@ -136,8 +154,8 @@ def test_other_settings_seeds_and_data_find_no_checkpoint(view, monkeypatch):
     assert stored(view) == before
 
 
-def test_a_broken_file_is_begun_anew(view, monkeypatch):
-    expected = fit(SASRec, view, **SMALL)
+def test_a_broken_file_is_begun_anew(view, monkeypatch, undisturbed):
+    expected = undisturbed(SASRec, SMALL)
     with monkeypatch.context() as patch:
         kill_after(2, patch)
         with pytest.raises(Killed):

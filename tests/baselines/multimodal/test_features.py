@@ -85,7 +85,7 @@ def test_without_photos_no_encoder_is_loaded(photo_shop):
 
 def test_words_that_an_instance_lacks_change_its_text_vector(photo_shop):
     shop = photo_shop()
-    found, encoder = text_features(shop.view, "own", steps=60)
+    found, encoder = text_features(shop.view, "own", steps=10)
     item = shop.item("a")
     stored = found.table[found.rows[item_text(item)]]
     assert np.allclose(encoder.texts([item_text(item)])[0], stored, atol=1e-3)

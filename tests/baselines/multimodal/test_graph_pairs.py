@@ -32,8 +32,8 @@ def fitted(system, view, **settings):
 
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize("photos", [True, False])
-def test_sums_of_known_users_are_what_their_items_hand_on(system, photos, photo_shop):
-    model = fitted(system, photo_shop(photos=photos).view)
+def test_sums_of_known_users_are_what_their_items_hand_on(system, photos, fitted_shop):
+    model, _ = fitted_shop(system, photos=photos, **FAST)
     known = model.tables
     matrix = model.edges.matrix(torch.ones(len(model.edges)), by_user=True).to_dense()
     by_degree = model.edges.degrees()[0].rsqrt()[:, None]
@@ -43,9 +43,8 @@ def test_sums_of_known_users_are_what_their_items_hand_on(system, photos, photo_
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_an_item_that_nobody_took_and_a_user_with_one_interaction_are_scored(system, photo_shop):
-    shop = photo_shop()
-    model = fitted(system, shop.view)
+def test_an_item_that_nobody_took_and_a_user_with_one_interaction_are_scored(system, fitted_shop):
+    model, shop = fitted_shop(system, **FAST)
     known, new, nobody = model.scores(
         [shop.ask("s", shop.item("a")), shop.ask("new", shop.item("e")), shop.ask("new")]
     )
@@ -57,9 +56,8 @@ def test_an_item_that_nobody_took_and_a_user_with_one_interaction_are_scored(sys
 
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize("user", ["u", "new"])
-def test_a_wrong_photo_and_missing_words_move_this_user(system, user, photo_shop):
-    shop = photo_shop()
-    model = fitted(system, shop.view, scaling="unit")
+def test_a_wrong_photo_and_missing_words_move_this_user(system, user, fitted_shop):
+    model, shop = fitted_shop(system, **FAST, scaling="unit")
     right = shop.item("a")
     wrong, wordless = shop.item("a", photo_of="c"), dataclasses.replace(right, title=None)
     other = dataclasses.replace(right, title="mug a mug mug")
@@ -72,18 +70,16 @@ def test_a_wrong_photo_and_missing_words_move_this_user(system, user, photo_shop
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_what_a_known_user_did_not_take_in_training_is_not_read(system, photo_shop):
-    shop = photo_shop()
-    model = fitted(system, shop.view)
+def test_what_a_known_user_did_not_take_in_training_is_not_read(system, fitted_shop):
+    model, shop = fitted_shop(system, **FAST)
     took, also = shop.item("a"), shop.item("c", photo_of="a")
     before, after = model.scores([shop.ask("u", took), shop.ask("u", took, also)])
     assert np.array_equal(before, after)
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_words_of_another_item_are_that_items_words(system, photo_shop):
-    shop = photo_shop()
-    model = fitted(system, shop.view)
+def test_words_of_another_item_are_that_items_words(system, fitted_shop):
+    model, shop = fitted_shop(system, **FAST)
     changed = dataclasses.replace(shop.item("a"), title=shop.item("c").title)
     (scores,) = model.scores([shop.ask("u", changed)])
     stored = model.tables["text.projected"]
@@ -97,10 +93,9 @@ def test_words_of_another_item_are_that_items_words(system, photo_shop):
 @pytest.mark.parametrize("scaling", ["unit", "centred"])
 @pytest.mark.parametrize("photos", [True, False])
 def test_a_loaded_model_reads_what_is_shown_as_the_saved_one(
-    system, scaling, photos, photo_shop, tmp_path
+    system, scaling, photos, fitted_shop, tmp_path
 ):
-    shop = photo_shop(photos=photos)
-    model = fitted(system, shop.view, scaling=scaling)
+    model, shop = fitted_shop(system, photos=photos, **FAST, scaling=scaling)
     model.save(tmp_path)
     loaded = system()
     loaded.load(tmp_path)

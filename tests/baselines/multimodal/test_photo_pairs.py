@@ -19,8 +19,8 @@ def fitted(system, view, **settings):
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_an_item_that_nobody_took_is_told_by_its_photo_alone(system, photo_shop):
-    model = fitted(system, photo_shop().view)
+def test_an_item_that_nobody_took_is_told_by_its_photo_alone(system, fitted_shop):
+    model, _ = fitted_shop(system, **FAST)
     cold = [model.item_ids.index(item) for item in "ef"]
     assert not model.tables["item.g"][cold].any()
     assert not model.tables["item.bias"][cold].any()
@@ -30,9 +30,8 @@ def test_an_item_that_nobody_took_is_told_by_its_photo_alone(system, photo_shop)
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_a_user_with_one_interaction_is_known_and_a_new_one_is_the_items_shown(system, photo_shop):
-    shop = photo_shop()
-    model = fitted(system, shop.view)
+def test_a_user_with_one_interaction_is_known_and_a_new_one_is_the_items_shown(system, fitted_shop):
+    model, shop = fitted_shop(system, **FAST)
     known, new, nobody = model.scores(
         [shop.ask("s", shop.item("a")), shop.ask("new", shop.item("a")), shop.ask("new")]
     )
@@ -43,10 +42,9 @@ def test_a_user_with_one_interaction_is_known_and_a_new_one_is_the_items_shown(s
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_a_wrong_photo_moves_the_item_of_a_known_user_and_all_items_of_a_new_one(
-    system, photo_shop
+    system, fitted_shop
 ):
-    shop = photo_shop()
-    model = fitted(system, shop.view)
+    model, shop = fitted_shop(system, **FAST)
     right, wrong = shop.item("a"), shop.item("a", photo_of="c")
     for user, moved in (("u", [True, False, False, False, False, False]), ("new", [True] * 5)):
         before, after = model.scores([shop.ask(user, right), shop.ask(user, wrong)])
@@ -71,9 +69,8 @@ def test_the_perturbation_nv_changes_scores_of_frozen_instances(system, sim_xs):
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_a_loaded_model_reads_wrong_photos_as_the_saved_one(system, photo_shop, tmp_path):
-    shop = photo_shop()
-    model = fitted(system, shop.view)
+def test_a_loaded_model_reads_wrong_photos_as_the_saved_one(system, fitted_shop, tmp_path):
+    model, shop = fitted_shop(system, **FAST)
     folder = tmp_path / "state"
     folder.mkdir()
     model.save(folder)

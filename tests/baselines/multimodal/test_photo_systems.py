@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import random
+from functools import partial
 
 import numpy as np
 import pytest
@@ -39,25 +41,29 @@ def fitted(system, view, **settings):
     return model
 
 
-def test_a_shop_without_photos_is_ranked(system, photo_shop):
-    shop = photo_shop(photos=False)
-    model = fitted(system, shop.view)
+@pytest.fixture
+def sold(system, fitted_shop):
+    """``sold(photos=True)``: the system fitted on a shop, and the shop; shared, not to change."""
+    model_class, own = system
+    return partial(fitted_shop, model_class, **FAST, **own)
+
+
+def test_a_shop_without_photos_is_ranked(sold):
+    model, shop = sold(photos=False)
     (ranking,) = model.predict([shop.ask("u", shop.item("a"))])
     assert len(set(ranking.items)) == 3
     assert not (shop.view.features_folder / "baseline-encoders").exists()
 
 
-def test_a_photo_that_the_fit_never_saw_is_named(system, photo_shop, tmp_path):
-    shop = photo_shop()
-    model = fitted(system, shop.view)
+def test_a_photo_that_the_fit_never_saw_is_named(sold, tmp_path):
+    model, shop = sold()
     stranger = dataclasses.replace(shop.item("a"), image=str(tmp_path / "other.png"))
     with pytest.raises(BenchError, match=r"Photo 'other\.png' of item 'a' was not in"):
         model.scores([shop.ask("u", stranger)])
 
 
-def test_users_in_another_order_change_no_score(system, photo_shop):
-    shop = photo_shop()
-    model = fitted(system, shop.view)
+def test_users_in_another_order_change_no_score(sold):
+    model, shop = sold()
     worded = dataclasses.replace(shop.item("c"), title="mug c d")
     asked = [
         shop.ask(user, shop.item(item), other)
@@ -71,8 +77,8 @@ def test_users_in_another_order_change_no_score(system, photo_shop):
     assert np.array_equal(alone, together)
 
 
-def test_a_file_whose_tables_do_not_fit_is_refused(system, photo_shop, tmp_path):
-    model = fitted(system, photo_shop().view)
+def test_a_file_whose_tables_do_not_fit_is_refused(system, sold, tmp_path):
+    model = copy.copy(sold()[0])
     model.item_ids = model.item_ids[:2]
     model.save(tmp_path)
     with pytest.raises(BenchError, match=f"holds no {model.name}"):

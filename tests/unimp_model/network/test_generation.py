@@ -23,7 +23,7 @@ FUSIONS = {
     "late": {"fusion": "late"},
 }
 LEVELS = (1.0, 2.0, 3.0, 4.0, 5.0)
-LONGEST = 6
+LONGEST = 4
 
 
 @pytest.fixture(params=FUSIONS)

@@ -162,7 +162,7 @@ def test_the_temperature_of_selection_is_the_best_of_those_tried():
 def test_the_power_of_recommendation_follows_what_it_tells():
     """Answers that are noise beside a recommendation that is true, and the other way round."""
     generator = np.random.default_rng(1)
-    true, noise = (list(generator.dirichlet(np.full(7, 0.5), 300)) for _ in range(2))
+    true, noise = (list(generator.dirichlet(np.full(7, 0.5), 100)) for _ in range(2))
     wanted = [np.arange(7) == generator.choice(7, p=x) for x in true]
     assert best_power(noise, true, wanted)[0] >= 1.5
     assert best_power(true, noise, wanted)[0] <= 0.25
