@@ -17,7 +17,7 @@ SMALL = {
     "validation_users": 10, "beams": 10, "answer_pieces": 8, "threads": 1,
 }  # fmt: skip
 #: Of so many examples of a part one is shown.
-FEWER = {"train": 5, "valid": 1}
+FEWER = {"train": 10, "valid": 1}
 
 
 @pytest.fixture(scope="session")

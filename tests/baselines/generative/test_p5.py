@@ -63,10 +63,10 @@ def renamed(sim_xs, tmp_path) -> tuple[Dataset, dict[str, str]]:
 
 
 def test_items_called_otherwise_are_answered_alike(
-    sim_xs, view, renamed, view_of, fit_on, tmp_path
+    sim_xs, fitted, renamed, view_of, fit_on, tmp_path
 ):
     dataset, become = renamed
-    one, two = fit_on(view), fit_on(view_of(dataset, tmp_path / "other"))
+    one, two = fitted, fit_on(view_of(dataset, tmp_path / "other"))
     assert same_tensors(one, two)
     for first, second in zip(
         one.predict(asked(sim_xs, "recommendation")),

@@ -107,7 +107,7 @@ def test_in_a_tiny_world_it_agrees_with_weighing_users_of_the_prior(rated: str) 
     drawn = with_users(truth, Sampler(truth, chain, prior=TINY).draw(several, range(4 * chains)))
     many = 120_000
     prior = with_users(truth, tiny_users(many, rng))
-    everyone, asked = np.arange(many), 5
+    everyone, asked = np.arange(many), 3
     for row in range(4):
         history = histories[slice(row, row + 1)]
         logs = log_likelihood(prior, history, everyone)

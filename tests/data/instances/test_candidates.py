@@ -148,7 +148,7 @@ def _raw(shared: Path, source: str) -> Path:
 DATA = [
     pytest.param("sim", {"size": "xs"}, id="sim-xs"),
     pytest.param("sim", {"size": "s"}, id="sim-s", marks=pytest.mark.slow),
-    pytest.param("ml-100k", {}, id="ml-100k"),
+    pytest.param("ml-100k", {}, id="ml-100k", marks=pytest.mark.slow),
     pytest.param("hm", {}, id="hm", marks=pytest.mark.slow),
     pytest.param("sequences", {}, id="beauty-ids", marks=pytest.mark.slow),
     pytest.param("amazon2023", {}, id="amazon2023", marks=pytest.mark.slow),

@@ -245,7 +245,7 @@ rated = st.builds(Rated, st.integers(1, 5), st.integers(1, 9), st.integers(1, 5)
 
 @every_layout
 @settings(
-    max_examples=25,
+    max_examples=12,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
