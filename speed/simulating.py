@@ -40,7 +40,8 @@ def main() -> None:
         )
         seconds = time.process_time() - started
         print(f"{name:20}{seconds:8.2f} s{seconds / len(users) * 1e3:9.3f} ms a user")
-    if not np.array_equal(*drawn):
+    one, other = drawn
+    if not np.array_equal(one, other):
         raise SystemExit("The two ways draw different items.")
 
 

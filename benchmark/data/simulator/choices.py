@@ -149,7 +149,8 @@ class _Carts:
         same = self._brands[rows] == self._brand[item, None]
         gap = (same * bonus).sum(axis=1) - self._largest[rows]
         kept: Floats = np.exp(gap / self._weights.temperature)
-        return kept * (self.chosen[rows] != item[:, None]).all(axis=1)
+        kept *= (self.chosen[rows] != item[:, None]).all(axis=1)
+        return kept
 
 
 def _largest_loyalty(weights: Weights, brands: NDArray[np.integer]) -> Floats:

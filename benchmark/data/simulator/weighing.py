@@ -146,4 +146,5 @@ class Standing:
         np.cumsum(weights, axis=1, out=weights)
         point = point / self.leaves[rows, leaf] * weights[:, -1]
         place = (weights <= point[:, None]).sum(axis=1)
-        return catalogue.items[leaf, np.minimum(place, catalogue.counts[leaf] - 1)]
+        items: Ints = catalogue.items[leaf, np.minimum(place, catalogue.counts[leaf] - 1)]
+        return items
