@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def read_table(
     texts one text joined by :data:`LIST_SEPARATOR`. Raises :class:`BenchError` for a file that
     cannot be read, another type, and a format that the file's name does not tell.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike is_file, also no where the name is too long for one
         raise BenchError(f"There is no file {str(path)!r}.", fix="Correct its name in the map.")
     kind = Path(path.name.removesuffix(".gz")).suffix.lower()
     if kind == ".parquet":

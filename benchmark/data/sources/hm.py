@@ -36,7 +36,7 @@ ATTRIBUTES = {
     "section": "section_name",
 }
 #: A number of ten digits; what read it as a number on the way took its first zero.
-_ARTICLE = pl.when(pl.col("article_id").str.contains(r"^\d{10}$")).then(pl.col("article_id"))
+_ARTICLE = pl.when(pl.col("article_id").str.contains(r"^[0-9]{10}$")).then(pl.col("article_id"))
 _ARTICLE_RULE = "an article id of ten digits (ids read as numbers lose their leading zero)"
 TERMS = (
     "H&M Personalized Fashion Recommendations (Kaggle, 2022): non-commercial and academic use "

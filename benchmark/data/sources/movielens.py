@@ -33,8 +33,8 @@ TERMS = (
     "owners."
 )
 _LAYOUT = "the folder with ratings.csv and movies.csv, or ratings.dat and movies.dat"
-_ID = r"[1-9]\d{0,8}"
-_RATING = rf"^(?P<user>{_ID})::(?P<item>{_ID})::(?P<rating>[0-9.]+)::(?P<time>\d+)$"
+_ID = r"[1-9][0-9]{0,8}"
+_RATING = rf"^(?P<user>{_ID})::(?P<item>{_ID})::(?P<rating>[0-9.]+)::(?P<time>[0-9]+)$"
 _MOVIE = rf"^(?P<item>{_ID})::(?P<title>.*\S)::(?P<genres>[^:]*)$"
 _STARS = "a number of half stars from 0.5 to 5"
 _NO_GENRES = "(no genres listed)"
@@ -177,11 +177,11 @@ def _described(frame: pl.DataFrame) -> pl.DataFrame:
     """Items from the columns item, title and genres."""
     genres = pl.col("genres").str.replace_all("|", ", ", literal=True)
     genres = pl.when(~pl.col("genres").is_in(["", _NO_GENRES])).then(genres)
-    year = pl.col("title").str.extract(r"\((\d{4})\)\s*$")
+    year = pl.col("title").str.extract(r"\(([0-9]{4})\)\s*$")
     return frame.select(
         pl.col("item").alias("item_id"),
         pl.lit("movies").alias("domain"),
-        pl.col("title").str.replace(r"\s*\(\d{4}\)\s*$", "").alias("title"),
+        pl.col("title").str.replace(r"\s*\([0-9]{4}\)\s*$", "").alias("title"),
         pl.concat_list(genres).list.drop_nulls().alias("category"),
         attribute_pairs({"genres": genres, "year": year}),
     )

@@ -40,10 +40,10 @@ _DAY_SECONDS = 86_400
 _YEARS = (1998, 2006)
 
 _RATING = (
-    r"^(?:(?P<movie>[1-9]\d{0,8}):|(?P<user>[1-9]\d{0,8}),(?P<rating>[1-5]),"
-    r"(?P<day>\d{4}-\d{2}-\d{2}))$"
+    r"^(?:(?P<movie>[1-9][0-9]{0,8}):|(?P<user>[1-9][0-9]{0,8}),(?P<rating>[1-5]),"
+    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2}))$"
 )
-_TITLE = r"^(?P<movie>[1-9]\d{0,8}),(?P<year>NULL|\d{4}),(?P<title>.*\S)$"
+_TITLE = r"^(?P<movie>[1-9][0-9]{0,8}),(?P<year>NULL|[0-9]{4}),(?P<title>.*\S)$"
 _RATING_SHAPE = "'movie:' or 'customer,rating,date' (a rating of 1 to 5, a day of 1998 to 2006)"
 _OF_FILE = re.compile(r"mv_0*(\d+)\.txt")
 #: In place of a movie where it is not known which one the lines are about.
@@ -149,7 +149,7 @@ def _batches(path: Path, bad: BadLines) -> Iterator[pl.DataFrame]:
         if named is not None:  # a file of one movie, which its name names
             header &= pl.col("movie") == int(named[1])
         # A broken line may have been the next movie's, unless it begins as a rating does.
-        doubtful = pl.col("rating").is_null() & ~pl.col(TEXT).str.contains(r"^\d+,")
+        doubtful = pl.col("rating").is_null() & ~pl.col(TEXT).str.contains(r"^[0-9]+,")
         about = (
             pl.when(header).then(pl.col("movie")).when(doubtful).then(pl.lit(_NO_MOVIE, pl.UInt32))
         )

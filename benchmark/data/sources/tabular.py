@@ -133,7 +133,7 @@ def _plain(item: str) -> str:
 def _count_zeros(rows: pl.DataFrame, notes: dict[str, object]) -> None:
     """Count ids that differ by leading zeros only: one of them may have lost its own."""
     for column, what in (("user_id", "user ids"), ("item_id", "item ids")):
-        digits = rows[column].unique().filter(rows[column].unique().str.contains(r"^\d+$"))
+        digits = rows[column].unique().filter(rows[column].unique().str.contains(r"^[0-9]+$"))
         alike = len(digits) - digits.str.strip_chars_start("0").n_unique()
         if alike:
             notes[f"{what} that differ from another by leading zeros only"] = alike

@@ -86,6 +86,6 @@ def rated_only(
         notes["items without a description"] = len(bare)
         bare = bare.with_columns(pl.lit(domain, pl.String).alias("domain"))
     every = pl.concat([described, bare], how="diagonal")
-    if every["item_id"].str.contains(r"^\d{1,18}$").all():
+    if every["item_id"].str.contains(r"^[0-9]{1,18}$").all():
         return every.sort(pl.col("item_id").cast(pl.Int64), "item_id")
     return every.sort("item_id")

@@ -155,6 +155,7 @@ def test_an_image_outside_the_folder_of_photos_is_refused(raw, image) -> None:
         ('"latest"', '"all"', "repeats is 'all'"),
         ('review = "text"', 'review = "headline"', "uses column 'headline' twice"),
         ('"log.csv"', '"log.xlsx"', "There is no file"),
+        ('"log.csv"', f'"{"9" * 300}.csv"', "There is no file"),
         ("[photos]", "[photo]", "photo is"),
         ("[items]", "[items", "is no TOML"),
     ],
@@ -209,6 +210,14 @@ def test_ids_that_differ_by_zeros_within_a_table_are_counted(raw) -> None:
     change(raw / "columns.toml", MAP[MAP.index("[items]") :], "")
     change(raw / "log.csv", "é;002", "é;1")
     assert parsed(raw).notes["item ids that differ from another by leading zeros only"] == 1
+
+
+def test_ids_in_digits_of_another_script_are_ordered_as_texts(raw) -> None:
+    change(raw / "columns.toml", MAP[MAP.index("[items]") :], "")
+    change(raw / "log.csv", "é;002", "é;\u0662")
+    ids = parsed(raw).items["item_id"].to_list()
+    assert "\u0662" in ids
+    assert ids == sorted(ids)
 
 
 def test_repeated_purchases_stay_where_the_map_says_so(raw) -> None:
