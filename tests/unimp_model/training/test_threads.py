@@ -1,4 +1,8 @@
-"""A fit on two threads ends with the weights of a fit on one."""
+"""A fit on two threads ends with the weights of a fit on one.
+
+Slow, and beside the fast test of the sums alone (``tests/host/test_threads.py``): that products are
+alike is the matrix library's promise, which was tried on one kind of processor.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ def _differing(one: UniMP, two: UniMP) -> list[str]:
     return [name for name in weights[0] if not torch.equal(weights[0][name], weights[1][name])]
 
 
+@pytest.mark.slow
 def test_threads_change_no_bit_of_a_fit_of_all_six_tasks(fit, fitted, sim_xs):
     with processor_threads(1 if torch.get_num_threads() > 1 else 2):
         other = fit(sim_xs.training_view())
