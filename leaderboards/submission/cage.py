@@ -133,6 +133,12 @@ def end_of(ended: str, where: str, seconds: float) -> tuple[str, str, str]:
         return "limit-memory", place_of, f"Reading it takes more than {most} MiB of memory."
     if ended == "time":
         return "limit-time", place_of, f"Reading it takes more than {seconds:g} s of processor."
+    if ended == "clock":
+        return (
+            "limit-time",
+            place_of,
+            f"Reading it takes more than {seconds * limits.CAGE_CLOCK:g} s.",
+        )
     if ended == "disk":
         most = limits.CAGE_OUT_BYTES // limits.MIB
         return "limit-disk", place_of, f"What it unpacks to has more than {most} MiB."
