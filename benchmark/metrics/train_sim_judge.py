@@ -5,7 +5,8 @@
 The network learns from drawings of random looks, drawn by the simulator's own code under a seed
 that no dataset uses, that the cosine of two photos is the share of colour, shape and pattern that
 they have in common: 1 for equal looks, 0 for none. It sees the drawings moved and blurred a little,
-since generated ones are. No world, item or user of any dataset takes part.
+since generated ones are. No world, item or user of any dataset takes part. Killed, the same command
+goes on from a file beside the weights, and ends with the same ones.
 """
 
 from __future__ import annotations
@@ -20,10 +21,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
+from torch.optim.lr_scheduler import LRScheduler
 
 from benchmark.data.simulator.photos import SIZE, draw_photo
 from benchmark.data.simulator.vocabulary import COLOURS, PATTERNS, SHAPES
+from benchmark.host.console import note
+from benchmark.host.files import sha256_file
 from benchmark.host.progress import bar
+from benchmark.training.checkpoint import (
+    SECONDS_BETWEEN,
+    Checkpoint,
+    optimiser_tensors,
+    restore_optimiser,
+    training_key,
+)
+from benchmark.training.journal import Journal
 from benchmark.training.reproducible import reproducible
 from benchmark.training.schedules import one_cycle
 from benchmark.training.stored import save_tensors
@@ -69,16 +81,26 @@ def shared(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.float
     return share
 
 
-def train(drawings: Drawings, *, steps: int, batch: int, seed: int) -> LookNet:
-    """Train the network on ``drawings``: the same bits for the same arguments on one machine."""
+def train(
+    drawings: Drawings, *, steps: int, batch: int, seed: int, file: Path | None = None
+) -> LookNet:
+    """Train the network on ``drawings``: the same bits for the same arguments on one machine.
+
+    ``file`` keeps where a training that is killed can go on; it is gone when one has ended.
+    """
     with reproducible(seed, threads=1):
         network = LookNet()
         generator = torch.Generator().manual_seed(seed)
         optimiser = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=_DECAY)
         rates = one_cycle(optimiser, _RATE, steps)
+        checkpoint = None
+        if file is not None:
+            checkpoint = Checkpoint(file, np.random.default_rng(seed), SECONDS_BETWEEN)
+        done = _resumed(checkpoint, network, generator, optimiser, rates)
         network.train()
         with bar("judge of drawings", steps) as progress:
-            for _ in range(steps):
+            progress.advance(done)
+            for step in range(done, steps):
                 rows = torch.randint(len(drawings.looks), (batch,), generator=generator).numpy()
                 vectors = network(_view(drawings.pixels[rows], generator))
                 wanted = torch.from_numpy(shared(drawings.looks[rows], drawings.looks[rows]))
@@ -89,7 +111,44 @@ def train(drawings: Drawings, *, steps: int, batch: int, seed: int) -> LookNet:
                 rates.step()
                 progress.note = f"squared error {loss.item():.4f}"
                 progress.advance()
+                if checkpoint is not None and checkpoint.is_due():
+                    _keep(checkpoint, network, generator, optimiser, step + 1)
+        if checkpoint is not None:
+            checkpoint.remove()
     return network.eval()
+
+
+def _keep(
+    checkpoint: Checkpoint,
+    network: LookNet,
+    generator: torch.Generator,
+    optimiser: torch.optim.Optimizer,
+    done: int,
+) -> None:
+    """Write what the steps after the first ``done`` follow from."""
+    weights = {"now": network.state_dict(), "draws": {"state": generator.get_state()}}
+    checkpoint.write(weights, optimiser_tensors(optimiser), Journal(), {"steps": done})
+
+
+def _resumed(
+    checkpoint: Checkpoint | None,
+    network: LookNet,
+    generator: torch.Generator,
+    optimiser: torch.optim.Optimizer,
+    rates: LRScheduler,
+) -> int:
+    """Put everything back as it was kept; return how many steps were done by then."""
+    saved = None if checkpoint is None else checkpoint.read()
+    if saved is None:
+        return 0
+    done = int(saved.position["steps"])
+    network.load_state_dict(saved.weights["now"])
+    generator.set_state(saved.weights["draws"]["state"])
+    restore_optimiser(optimiser, saved.optimiser)
+    rates.load_state_dict({**rates.state_dict(), "last_epoch": done - 1, "_step_count": done + 1})
+    rates.step()  # sets rate and momentum
+    note(f"judge of drawings goes on after step {done}")
+    return done
 
 
 def errors(network: LookNet, drawings: Drawings) -> dict[str, float]:
@@ -141,11 +200,16 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--seed", type=int, default=SEED)
     asked = parser.parse_args()
+    how = {k: v for k, v in vars(asked).items() if k != "out"}
+    key = training_key(sha256_file(Path(__file__)), torch.device("cpu"), **how)
     network = train(
-        draw(asked.drawings, seed=asked.seed), steps=asked.steps, batch=asked.batch, seed=asked.seed
+        draw(asked.drawings, seed=asked.seed),
+        steps=asked.steps,
+        batch=asked.batch,
+        seed=asked.seed,
+        file=asked.out.with_name(f"{asked.out.stem}-{key[:16]}.training"),
     )
     measured = errors(network, draw(1_000, seed=asked.seed + 1))
-    how = {k: v for k, v in vars(asked).items() if k != "out"}
     save_tensors(network.state_dict(), asked.out, record={**how, "held out": measured})
     print(measured)
 
