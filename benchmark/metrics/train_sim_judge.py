@@ -21,29 +21,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
-from torch.optim.lr_scheduler import LRScheduler
 
 from benchmark.data.simulator.photos import SIZE, draw_photo
 from benchmark.data.simulator.vocabulary import COLOURS, PATTERNS, SHAPES
-from benchmark.host.console import note
 from benchmark.host.files import sha256_file
 from benchmark.host.progress import bar
-from benchmark.training.checkpoint import (
-    SECONDS_BETWEEN,
-    Checkpoint,
-    optimiser_tensors,
-    restore_optimiser,
-    training_key,
-)
-from benchmark.training.journal import Journal
+from benchmark.training.checkpoint import training_key
 from benchmark.training.reproducible import reproducible
 from benchmark.training.schedules import one_cycle
+from benchmark.training.stepwise import Steps
 from benchmark.training.stored import save_tensors
 from benchmark.vision.look_net import MEAN, STD, LookNet, encode
 from benchmark.vision.look_net import SIZE as SEEN
 from benchmark.vision.photos import normalise, resized
 from benchmark.vision.png import decode
 
+_LABEL = "judge of drawings"
 SEED = 20_260_704
 DRAWINGS, STEPS, BATCH = 8_000, 1_200, 128
 _RATE, _DECAY = 4e-3, 0.01
@@ -93,12 +86,12 @@ def train(
         generator = torch.Generator().manual_seed(seed)
         optimiser = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=_DECAY)
         rates = one_cycle(optimiser, _RATE, steps)
-        checkpoint = None
+        kept = None
         if file is not None:
-            checkpoint = Checkpoint(file, np.random.default_rng(seed), SECONDS_BETWEEN)
-        done = _resumed(checkpoint, network, generator, optimiser, rates)
+            kept = Steps(file, network, optimiser, rates, generator, label=_LABEL)
+        done = kept.resume() if kept else 0
         network.train()
-        with bar("judge of drawings", steps) as progress:
+        with bar(_LABEL, steps) as progress:
             progress.advance(done)
             for step in range(done, steps):
                 rows = torch.randint(len(drawings.looks), (batch,), generator=generator).numpy()
@@ -111,44 +104,11 @@ def train(
                 rates.step()
                 progress.note = f"squared error {loss.item():.4f}"
                 progress.advance()
-                if checkpoint is not None and checkpoint.is_due():
-                    _keep(checkpoint, network, generator, optimiser, step + 1)
-        if checkpoint is not None:
-            checkpoint.remove()
+                if kept:
+                    kept.keep(step + 1)
+        if kept:
+            kept.remove()
     return network.eval()
-
-
-def _keep(
-    checkpoint: Checkpoint,
-    network: LookNet,
-    generator: torch.Generator,
-    optimiser: torch.optim.Optimizer,
-    done: int,
-) -> None:
-    """Write what the steps after the first ``done`` follow from."""
-    weights = {"now": network.state_dict(), "draws": {"state": generator.get_state()}}
-    checkpoint.write(weights, optimiser_tensors(optimiser), Journal(), {"steps": done})
-
-
-def _resumed(
-    checkpoint: Checkpoint | None,
-    network: LookNet,
-    generator: torch.Generator,
-    optimiser: torch.optim.Optimizer,
-    rates: LRScheduler,
-) -> int:
-    """Put everything back as it was kept; return how many steps were done by then."""
-    saved = None if checkpoint is None else checkpoint.read()
-    if saved is None:
-        return 0
-    done = int(saved.position["steps"])
-    network.load_state_dict(saved.weights["now"])
-    generator.set_state(saved.weights["draws"]["state"])
-    restore_optimiser(optimiser, saved.optimiser)
-    rates.load_state_dict({**rates.state_dict(), "last_epoch": done - 1, "_step_count": done + 1})
-    rates.step()  # sets rate and momentum
-    note(f"judge of drawings goes on after step {done}")
-    return done
 
 
 def errors(network: LookNet, drawings: Drawings) -> dict[str, float]:

@@ -19,6 +19,7 @@ from benchmark.errors import BenchError
 from benchmark.host.files import sha256_file
 from benchmark.metrics import image_judge, train_sim_judge
 from benchmark.metrics.image_judge import find_judge, sim_judge
+from benchmark.training import checkpoint
 from benchmark.training.checkpoint import Checkpoint
 from benchmark.training.stored import load_with_record
 from benchmark.vision import lite_weights
@@ -113,7 +114,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
 ) -> None:
     drawings, few = train_sim_judge.draw(24, seed=1), {"steps": 7, "batch": 8, "seed": 1}
     undisturbed = train_sim_judge.train(drawings, **few).state_dict()
-    monkeypatch.setattr(train_sim_judge, "SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0.0)
     file, write, killed = tmp_path / "training", Checkpoint.write, itertools.cycle((False, True))
 
     def dying(*words: Any) -> None:
