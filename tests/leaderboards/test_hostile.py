@@ -163,8 +163,8 @@ def test_the_given_files_are_refused_as_they_are_and_their_parquet_today(forge, 
 
 #: Under which code each of those files is refused.
 _PARQUET = {
-    "p02.zip": ("limit-memory", "limit-time"),  # whichever is met first
-    "p06.zip": ("answer-length",),
+    "p02.zip": ("limit-memory", "limit-time"),  # by the clock where others use the machine
+    "p06.zip": ("limit-memory",),
     "p10.zip": ("parquet-encoding",),
     "p24.zip": ("parquet-rows",),
 }

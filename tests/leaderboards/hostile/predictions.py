@@ -79,11 +79,15 @@ def _described(good: pa.Table) -> bytes:
     return parquet(table, store_schema=True)
 
 
-def _dictionary_bomb(good: pa.Table) -> bytes:
-    """One string of 16 MiB that every row repeats: gigabytes in a few kilobytes."""
-    column = pa.DictionaryArray.from_arrays(np.zeros(len(good), dtype=np.int32), ["x" * (1 << 24)])
-    table = good.set_column(1, "user_id", column)
-    return parquet(table, use_dictionary=["user_id"])
+def _dictionary_bomb(mebibytes: int) -> Callable[[pa.Table], bytes]:
+    """One string of so many MiB that every row repeats: gigabytes in a few kilobytes."""
+
+    def encode(good: pa.Table) -> bytes:
+        words = ["x" * (mebibytes << 20)]
+        column = pa.DictionaryArray.from_arrays(np.zeros(len(good), dtype=np.int32), words)
+        return parquet(good.set_column(1, "user_id", column), use_dictionary=["user_id"])
+
+    return encode
 
 
 def _between_pages(content: bytes) -> bytes:
@@ -213,7 +217,8 @@ def _two_headers(content: bytes) -> bytes:
 
 #: (rows to a file, code)
 _FILES: list[tuple[Callable[[pa.Table], bytes], str | tuple[str, ...]]] = [
-    (_dictionary_bomb, "limit-memory"),
+    (_dictionary_bomb(16), "limit-memory"),
+    (_dictionary_bomb(7), "limit-memory"),  # less than a gigabyte, and more while it is unpacked
     (lambda good: parquet(good, compression="gzip"), "predictions-not-plain"),
     (lambda good: parquet(good, data_page_version="2.0"), "predictions-not-plain"),
     (
