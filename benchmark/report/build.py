@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import stdev
 from typing import Any
 
 from benchmark.compare.gathered import Gathered
@@ -234,8 +233,8 @@ def _cell(
         value=sum(score["value"] for score in scores) / len(scores),
         low=low,
         high=high,
-        deviation=stdev(score["value"] for score in scores) if len(scores) > 1 else None,
         seeds=tuple(int(run.manifest["seed"]) for run in runs),
+        by_seed={int(run.manifest["seed"]): run.scores[name]["value"] for run in runs},
         users=min((score["users"] for score in scores if "users" in score), default=None),
     )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from statistics import stdev
 from typing import Any, Literal
 
 from benchmark.compare.learnable import Learned
@@ -42,8 +43,8 @@ class ReportCell:
     three are ``None`` where nothing was measured, the bounds also where the
     ``users`` who were asked are too few for an interval. ``significant_against`` names the system
     this one differs from significantly, ``better`` the direction; both ``None`` otherwise.
-    ``share`` is the share of the learnable (:mod:`benchmark.compare.learnable`). ``deviation`` is
-    the sample standard deviation of the seeds' values, ``None`` of a single one.
+    ``by_seed`` holds the value of each. ``share`` is the share of the learnable
+    (:mod:`benchmark.compare.learnable`).
     """
 
     data: str
@@ -60,7 +61,12 @@ class ReportCell:
     significant_against: str | None = None
     better: bool | None = None
     share: Share | None = None
-    deviation: float | None = None
+    by_seed: Mapping[int, float] = field(default_factory=dict)
+
+    @property
+    def deviation(self) -> float | None:
+        """Return the sample standard deviation of the seeds' values, ``None`` of a single one."""
+        return stdev(self.by_seed.values()) if len(self.by_seed) > 1 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from benchmark.report.contents import ReportCell, ReportColumn, ReportRow
 from benchmark.report.filling.answers import Answer, Answers
 from benchmark.report.filling.availability import sentences
 from benchmark.report.formats.sheet import INTERVAL_NOTE, PAPER_NOTE, PAPERS_NUMBERS
+from benchmark.report.seed_doubts import doubted
 from benchmark.report.table.paper import violations
 from benchmark.report.table.specification import ResultTable
 from benchmark.runs.store import StoredRun, is_tuned
@@ -92,6 +93,7 @@ def footnotes(
             for column in columns
         }
     )
+    notes += doubted(columns, rows)
     notes += _impossible(table, columns, rows, kept)
     notes += table.notes
     notes += _about_runs(answers)

@@ -150,23 +150,14 @@ class Truth:
         return sums.reshape(len(users), -1), self._codes[1]
 
     @cached_property
-    def _codes(self) -> tuple[Ints, Ints, Ints]:
-        """The look, the brand and material, and the leaf category of every item, as one number."""
+    def _codes(self) -> tuple[Ints, Ints]:
+        """The look, and the brand and material, of every item as one number."""
         u, i = self.users, self.items
         looks = (u.colour.shape[1], u.shape.shape[1], u.pattern.shape[1])
         return (
             np.ravel_multi_index((i.colour, i.shape, i.pattern), looks),
             np.ravel_multi_index((i.brand, i.material), (u.brand.shape[1], u.material.shape[1])),
-            i.leaf.astype(np.int64),
         )
-
-    @cached_property
-    def _fixed_odds(self) -> tuple[Floats, Floats]:
-        """Prices and what all users think of the items, in units of the temperature."""
-        i = self.items
-        return i.price.astype(np.float64), (
-            i.quality.astype(np.float64) + i.exposure
-        ) / self.weights.temperature
 
     def need(self, users: Ints) -> Floats:
         """Return the utility of the leaf category, (users, items)."""
@@ -201,28 +192,6 @@ class Truth:
         total += self.need(users)
         total += self.items.quality
         total += self.items.exposure
-        return total
-
-    def odds(self, users: Ints) -> Floats:
-        """Return ``exp(appeal / temperature)``, (users, items), to a few units in the last place.
-
-        Causes of few values are raised to a power once a value; a price differs for every pair.
-        """
-        temperature = self.weights.temperature
-        price, common = self._fixed_odds
-        gap = self.users.price[users][:, None].astype(np.float64) - price
-        gap *= gap
-        gap *= -self.weights.price / (2 * temperature)
-        gap += common
-        total: Floats = np.exp(gap, out=gap)
-        dealt = np.empty_like(total)
-        for table, code in (
-            self._look_sums(users),
-            self._word_sums(users),
-            (self._leaf_gains(users), self._codes[2]),
-        ):
-            powers = np.exp(table / temperature)
-            total *= np.take(powers, code, axis=1, out=dealt, mode="clip")
         return total
 
     def with_items(self, indices: Ints) -> Truth:

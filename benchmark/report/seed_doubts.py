@@ -1,0 +1,74 @@
+"""Which marked differences other seeds could turn.
+
+Tests are paired by user and take the seeds as they are (:mod:`benchmark.compare.evidence`): with
+thousands of users a lucky fit is significantly better than an unlucky one of the same model. How
+far the seeds of a row are apart says which marks to doubt.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from statistics import stdev
+
+from benchmark.report.contents import ReportCell, ReportColumn, ReportRow
+
+#: Standard errors of the seeds within which a difference is doubted.
+_STANDARD_ERRORS = 2.0
+
+
+def doubted(columns: Sequence[ReportColumn], rows: Sequence[ReportRow]) -> Iterator[str]:
+    """Yield the note on marks that other seeds could turn, if there are any.
+
+    A mark counts where row or opponent has several seeds: the difference is doubted within two
+    standard errors of the seeds' values. A row of one seed is taken to vary as the other does.
+    """
+    by_system = {row.system: row for row in rows}
+    several_tasks = len({(column.task, column.data, column.cohort) for column in columns}) > 1
+    found: dict[str, list[str]] = {}
+    for at, column in enumerate(columns):
+        for row in rows:
+            cell = row.cells[at]
+            if cell.significant_against is None:
+                continue
+            opponent = by_system[cell.significant_against]
+            error = _standard_error(cell, opponent.cells[at], same_fits=row.model == opponent.model)
+            if error is not None and _difference(cell, opponent.cells[at]) < (
+                _STANDARD_ERRORS * error
+            ):
+                name = f"{column.task} {column.metric}" if several_tasks else column.metric
+                found.setdefault(row.system, []).append(name)
+    if found:
+        said = "; ".join(f"{system} ({', '.join(names)})" for system, names in found.items())
+        yield (
+            "Marks that other seeds may turn, their differences being within two standard errors "
+            "of the seeds' values (a row of one seed is taken to vary as the row it is compared "
+            f"with does): {said}."
+        )
+
+
+def _difference(cell: ReportCell, other: ReportCell) -> float:
+    assert cell.value is not None
+    assert other.value is not None, "a row is compared with a measured one"
+    return abs(cell.value - other.value)
+
+
+def _standard_error(cell: ReportCell, other: ReportCell, *, same_fits: bool) -> float | None:
+    """The standard error of two rows' difference by their seeds; ``None`` where both have one.
+
+    Rows of the ``same_fits`` (as they are and under a perturbation) share what their seeds do.
+    """
+    shared = sorted(set(cell.by_seed) & set(other.by_seed))
+    if same_fits and len(shared) > 1:
+        differences = [cell.by_seed[seed] - other.by_seed[seed] for seed in shared]
+        return stdev(differences) / math.sqrt(len(shared))
+    if same_fits:
+        return None
+    known = [c.deviation for c in (cell, other) if c.deviation is not None]
+    if not known:
+        return None
+    variance = 0.0
+    for each in (cell, other):
+        deviation = known[0] if each.deviation is None else each.deviation
+        variance += deviation**2 / len(each.by_seed)
+    return math.sqrt(variance)
