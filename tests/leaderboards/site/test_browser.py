@@ -420,8 +420,9 @@ def test_commands_are_copied(browser, folder):
     page = visit.go("index.html")
     words = page.locator("pre").first.text_content()
     page.get_by_role("button", name="Copy").first.click()
-    page.wait_for_function("document.querySelector('.copy').textContent !== 'Copy'")
-    told = page.locator(".copy").first.text_content()
+    # Read at that moment: the button soon says "Copy" again.
+    said = "document.querySelector('.copy').textContent"
+    told = page.wait_for_function(f"{said} !== 'Copy' && {said}").json_value()
     if told == "Copied":
         page.evaluate("document.querySelector('main').append(document.createElement('textarea'))")
         page.locator("textarea").focus()
