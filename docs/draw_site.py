@@ -3,7 +3,8 @@
     unimp-bench leaderboard build --out site
     python docs/draw_site.py site
 
-Needs Playwright and a Chromium (``apt-get install chromium``).
+A second argument is the folder of the pictures, this one unless given. Needs Playwright and a
+Chromium (``apt-get install chromium``).
 """
 
 from __future__ import annotations
@@ -40,4 +41,4 @@ def draw(site: Path, folder: Path = HERE) -> None:
 
 
 if __name__ == "__main__":
-    draw(Path(sys.argv[1]))
+    draw(*map(Path, sys.argv[1:]))

@@ -5,7 +5,8 @@
 The network learns from drawings of random looks, drawn by the simulator's own code under a seed
 that no dataset uses, that the cosine of two photos is the share of colour, shape and pattern that
 they have in common: 1 for equal looks, 0 for none. It sees the drawings moved and blurred a little,
-since generated ones are. No world, item or user of any dataset takes part.
+since generated ones are. No world, item or user of any dataset takes part. Killed, the same command
+goes on from a file beside the weights, and ends with the same ones.
 """
 
 from __future__ import annotations
@@ -23,15 +24,19 @@ from torch.nn import functional
 
 from benchmark.data.simulator.photos import SIZE, draw_photo
 from benchmark.data.simulator.vocabulary import COLOURS, PATTERNS, SHAPES
+from benchmark.host.files import sha256_file
 from benchmark.host.progress import bar
+from benchmark.training.checkpoint import training_key
 from benchmark.training.reproducible import reproducible
 from benchmark.training.schedules import one_cycle
+from benchmark.training.stepwise import Steps
 from benchmark.training.stored import save_tensors
 from benchmark.vision.look_net import MEAN, STD, LookNet, encode
 from benchmark.vision.look_net import SIZE as SEEN
 from benchmark.vision.photos import normalise, resized
 from benchmark.vision.png import decode
 
+_LABEL = "judge of drawings"
 SEED = 20_260_704
 DRAWINGS, STEPS, BATCH = 8_000, 1_200, 128
 _RATE, _DECAY = 4e-3, 0.01
@@ -69,16 +74,26 @@ def shared(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.float
     return share
 
 
-def train(drawings: Drawings, *, steps: int, batch: int, seed: int) -> LookNet:
-    """Train the network on ``drawings``: the same bits for the same arguments on one machine."""
+def train(
+    drawings: Drawings, *, steps: int, batch: int, seed: int, file: Path | None = None
+) -> LookNet:
+    """Train the network on ``drawings``: the same bits for the same arguments on one machine.
+
+    ``file`` keeps where a training that is killed can go on; it is gone when one has ended.
+    """
     with reproducible(seed, threads=1):
         network = LookNet()
         generator = torch.Generator().manual_seed(seed)
         optimiser = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=_DECAY)
         rates = one_cycle(optimiser, _RATE, steps)
+        kept = None
+        if file is not None:
+            kept = Steps(file, network, optimiser, rates, generator, label=_LABEL)
+        done = kept.resume() if kept else 0
         network.train()
-        with bar("judge of drawings", steps) as progress:
-            for _ in range(steps):
+        with bar(_LABEL, steps) as progress:
+            progress.advance(done)
+            for step in range(done, steps):
                 rows = torch.randint(len(drawings.looks), (batch,), generator=generator).numpy()
                 vectors = network(_view(drawings.pixels[rows], generator))
                 wanted = torch.from_numpy(shared(drawings.looks[rows], drawings.looks[rows]))
@@ -89,6 +104,10 @@ def train(drawings: Drawings, *, steps: int, batch: int, seed: int) -> LookNet:
                 rates.step()
                 progress.note = f"squared error {loss.item():.4f}"
                 progress.advance()
+                if kept:
+                    kept.keep(step + 1)
+        if kept:
+            kept.remove()
     return network.eval()
 
 
@@ -141,11 +160,16 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--seed", type=int, default=SEED)
     asked = parser.parse_args()
+    how = {k: v for k, v in vars(asked).items() if k != "out"}
+    key = training_key(sha256_file(Path(__file__)), torch.device("cpu"), **how)
     network = train(
-        draw(asked.drawings, seed=asked.seed), steps=asked.steps, batch=asked.batch, seed=asked.seed
+        draw(asked.drawings, seed=asked.seed),
+        steps=asked.steps,
+        batch=asked.batch,
+        seed=asked.seed,
+        file=asked.out.with_name(f"{asked.out.stem}-{key[:16]}.training"),
     )
     measured = errors(network, draw(1_000, seed=asked.seed + 1))
-    how = {k: v for k, v in vars(asked).items() if k != "out"}
     save_tensors(network.state_dict(), asked.out, record={**how, "held out": measured})
     print(measured)
 

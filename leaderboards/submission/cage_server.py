@@ -115,7 +115,9 @@ def wait_for(child: int, clock: float) -> dict[str, Any]:
 def _ended(status: int, killed: bool) -> str:
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
-        if killed or number == signal.SIGXCPU:
+        if killed:
+            return "clock"
+        if number == signal.SIGXCPU:
             return "time"
         # RLIMIT_CPU ends with SIGKILL where soft and hard limit are one.
         return "time" if number == signal.SIGKILL else signal.Signals(number).name

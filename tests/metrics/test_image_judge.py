@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +19,8 @@ from benchmark.errors import BenchError
 from benchmark.host.files import sha256_file
 from benchmark.metrics import image_judge, train_sim_judge
 from benchmark.metrics.image_judge import find_judge, sim_judge
+from benchmark.training import checkpoint
+from benchmark.training.checkpoint import Checkpoint
 from benchmark.training.stored import load_with_record
 from benchmark.vision import lite_weights
 from leaderboards.verification.rescoring import JUDGE_TOLERANCE
@@ -103,6 +107,31 @@ def test_training_gives_the_same_file_for_the_same_seed(
         train_sim_judge.main()
         hashes.append(sha256_file(out))
     assert hashes[0] == hashes[1]
+
+
+def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
+    tmp_path: Path, monkeypatch, capsys
+) -> None:
+    drawings, few = train_sim_judge.draw(24, seed=1), {"steps": 7, "batch": 8, "seed": 1}
+    undisturbed = train_sim_judge.train(drawings, **few).state_dict()
+    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0.0)
+    file, write, killed = tmp_path / "training", Checkpoint.write, itertools.cycle((False, True))
+
+    def dying(*words: Any) -> None:
+        write(*words)
+        if next(killed):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoint, "write", dying)
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            train_sim_judge.train(drawings, **few, file=file)
+        assert file.is_file()
+    monkeypatch.setattr(Checkpoint, "write", write)
+    resumed = train_sim_judge.train(drawings, **few, file=file).state_dict()
+    assert not file.exists()
+    assert "goes on after step 6" in capsys.readouterr().err
+    assert all(torch.equal(resumed[name], tensor) for name, tensor in undisturbed.items())
 
 
 def test_real_photos_without_the_package_name_what_is_missing(monkeypatch) -> None:

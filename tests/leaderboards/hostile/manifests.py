@@ -32,7 +32,7 @@ def _second_run(**changes: Any) -> Callable[[Manifest], None]:
     return lambda manifest: manifest["runs"].append({**manifest["runs"][0], **changes})
 
 
-def _claims(task: str, change: Callable[[Manifest], object]) -> Callable[[Any], Path]:
+def claims(task: str, change: Callable[[Manifest], object]) -> Callable[[Any], Path]:
     """A submission of ``task`` whose claimed scores were changed."""
     return lambda forge: forge.manifest(lambda m: change(m["runs"][0]["scores"]), task)
 
@@ -48,7 +48,7 @@ def _renamed(ending: str) -> Callable[[Manifest], None]:
     return change
 
 
-def _invent(scores: Manifest) -> None:
+def invent_variants(scores: Manifest) -> None:
     value = {"value": 1.0, "low": None, "high": None, "n": 108, "users": 108}
     scores |= {f"NDCG@5-{number}": dict(value) for number in range(40)}
 
@@ -153,8 +153,6 @@ _CHANGES: list[tuple[Callable[[Manifest], None], str, str]] = [
     (_run("cohort", to="new-domain"), "instances-hash", "instances are"),
     (_run("created", to="2026-02-30T00:00:00+00:00"), "date", "does not exist"),
     (_run("created", to="2999-01-01T00:00:00+00:00"), "date", "to come"),
-    (_run("settings", to={"weights": "a/../../b"}), "path", "leads out"),
-    (_set("declaration", "contamination", to="\u3164"), "text-control", "U+3164"),
     (_set("description", to="a\u202eb"), "text-control", "U+202E"),
     (_run("scores", to={}), "manifest-size", "scores"),
     (_run("scores", "HR@7", to=None), "manifest-type", "HR@7"),
@@ -250,19 +248,18 @@ KINDS = [
     *numbered(
         "claim",
         [
-            (_claims("search", lambda s: s.update(MAE=s["HR@5"])), "metric-unknown", "'MAE'"),
-            (_claims("preference", _renamed("-x")), "metric-unknown", "'MAE-x'"),
-            (_claims("preference", _renamed("-official")), "metric-unknown", "'MAE-official'"),
-            (_claims("preference", _renamed("@5")), "metric-unknown", "'MAE@5'"),
-            (_claims("search", _invent), "metric-unknown", "NDCG@5-0"),
-            (_claims("search", lambda s: s.pop("MRR@3")), "metric-missing", "MRR@3"),
+            (claims("search", lambda s: s.update(MAE=s["HR@5"])), "metric-unknown", "'MAE'"),
+            (claims("preference", _renamed("-x")), "metric-unknown", "'MAE-x'"),
+            (claims("preference", _renamed("-official")), "metric-unknown", "'MAE-official'"),
+            (claims("preference", _renamed("@5")), "metric-unknown", "'MAE@5'"),
+            (claims("search", lambda s: s.pop("MRR@3")), "metric-missing", "MRR@3"),
             (
-                _claims("preference", lambda s: s["MAE"].update(value=s["MAE"]["value"] + 2e-9)),
+                claims("preference", lambda s: s["MAE"].update(value=s["MAE"]["value"] + 2e-9)),
                 "score-mismatch",
                 "MAE",
             ),
-            (_claims("search", _beside), "interval-excludes", "outside"),
-            (_claims("preference", lambda s: s["MAE"].update(low=None)), "interval", "one end"),
+            (claims("search", _beside), "interval-excludes", "outside"),
+            (claims("preference", lambda s: s["MAE"].update(low=None)), "interval", "one end"),
         ],
     ),
 ]

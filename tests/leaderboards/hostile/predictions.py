@@ -37,7 +37,7 @@ def good_table(forge: Any, task: str = "search") -> pa.Table:
     return tables.decode(predictions_of(forge.packed(task)), task, "good", Budget())
 
 
-def _file(encode: Callable[[pa.Table], bytes]) -> Make:
+def of_file(encode: Callable[[pa.Table], bytes]) -> Make:
     """Another file in the place of the predictions; nobody but the cage decodes it."""
     return lambda forge: forge.predictions_as_they_are(encode(good_table(forge)))
 
@@ -79,11 +79,15 @@ def _described(good: pa.Table) -> bytes:
     return parquet(table, store_schema=True)
 
 
-def _dictionary_bomb(good: pa.Table) -> bytes:
-    """One string of 16 MiB that every row repeats: gigabytes in a few kilobytes."""
-    column = pa.DictionaryArray.from_arrays(np.zeros(len(good), dtype=np.int32), ["x" * (1 << 24)])
-    table = good.set_column(1, "user_id", column)
-    return parquet(table, use_dictionary=["user_id"])
+def _dictionary_bomb(mebibytes: int) -> Callable[[pa.Table], bytes]:
+    """One string of so many MiB that every row repeats: gigabytes in a few kilobytes."""
+
+    def encode(good: pa.Table) -> bytes:
+        words = ["x" * (mebibytes << 20)]
+        column = pa.DictionaryArray.from_arrays(np.zeros(len(good), dtype=np.int32), words)
+        return parquet(good.set_column(1, "user_id", column), use_dictionary=["user_id"])
+
+    return encode
 
 
 def _between_pages(content: bytes) -> bytes:
@@ -92,7 +96,7 @@ def _between_pages(content: bytes) -> bytes:
     return content[: -8 - length] + b"<script>" * 100 + content[-8 - length :]
 
 
-def _long_row(good: pa.Table) -> bytes:
+def long_row(good: pa.Table) -> bytes:
     items = pa.array([[""] * 3_000_000] + [["a"]] * (len(good) - 1))
     return parquet(good.set_column(good.schema.get_field_index("items"), "items", items))
 
@@ -102,7 +106,7 @@ def _many_rows(good: pa.Table) -> bytes:
     return parquet(pa.table({f.name: pa.nulls(rows, f.type) for f in good.schema}))
 
 
-def _of_another_writer(good: pa.Table) -> bytes:
+def of_another_writer(good: pa.Table) -> bytes:
     """parquet-mr 1.2.8, for whose files readers skip bytes behind pages (PARQUET-816)."""
     content = parquet(good)
     ours = f"parquet-cpp-arrow version {pa.__version__}".encode()
@@ -111,7 +115,7 @@ def _of_another_writer(good: pa.Table) -> bytes:
     )
 
 
-def _negative_groups(good: pa.Table) -> bytes:
+def negative_groups(good: pa.Table) -> bytes:
     """Row groups of -892 and 1192 rows, which add up to the footer's 300."""
     first = {name: good[name].take(pa.array([0] * 300)) for name in good.column_names}
     content = parquet(pa.table(first), row_group_size=150)
@@ -213,7 +217,8 @@ def _two_headers(content: bytes) -> bytes:
 
 #: (rows to a file, code)
 _FILES: list[tuple[Callable[[pa.Table], bytes], str | tuple[str, ...]]] = [
-    (_dictionary_bomb, "limit-memory"),
+    (_dictionary_bomb(16), "limit-memory"),
+    (_dictionary_bomb(7), "limit-memory"),  # less than a gigabyte, and more while it is unpacked
     (lambda good: parquet(good, compression="gzip"), "predictions-not-plain"),
     (lambda good: parquet(good, data_page_version="2.0"), "predictions-not-plain"),
     (
@@ -224,10 +229,7 @@ _FILES: list[tuple[Callable[[pa.Table], bytes], str | tuple[str, ...]]] = [
     (_pickled, "parquet-metadata"),
     (_extended, "parquet-metadata"),
     (_described, "parquet-metadata"),
-    (_long_row, "answer-length"),
     (_many_rows, "parquet-rows"),
-    (_of_another_writer, "parquet-encoding"),
-    (_negative_groups, ("parquet-rows", "parquet-damaged")),
     (_not_utf8, "parquet-damaged"),
     (lambda good: parquet(good, write_statistics=True), "predictions-not-plain"),
     (lambda good: parquet(good, compression="none"), "predictions-not-plain"),
@@ -349,12 +351,12 @@ _OF_TASKS: list[tuple[str, Callable[[Rows], object], str, str]] = [
     ),
 ]
 KINDS = [
-    *numbered("parquet", ((_file(encode), code, "") for encode, code in _FILES)),
+    *numbered("parquet", ((of_file(encode), code, "") for encode, code in _FILES)),
     *numbered("bytes", ((_spoilt(spoil), code, "runs/search") for spoil, code in _BYTES)),
     *numbered(
         "columns",
         (
-            (_file(lambda good, c=change: parquet(c(good))), "parquet-schema", "instance_id")
+            (of_file(lambda good, c=change: parquet(c(good))), "parquet-schema", "instance_id")
             for change in _COLUMNS
         ),
     ),

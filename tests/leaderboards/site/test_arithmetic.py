@@ -38,6 +38,7 @@ def _places(home: Path, out: Path, setting: dict[str, str]) -> dict[str, list[tu
     return found
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.slow  # two fresh homes: data are prepared and every submission is verified in both
 def test_boards_have_the_same_ranks_under_two_instruction_sets(tmp_path) -> None:
     pytest.importorskip("recbole", reason="ml-100k comes with it")

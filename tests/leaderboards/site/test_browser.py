@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from benchmark.host.home import Home
 from benchmark.models.registered import ModelEntry
@@ -403,13 +406,23 @@ def test_photos_are_files_of_the_site(browser, tmp_path, board, made):
     visit.end()
 
 
+def test_the_pictures_of_the_documents_are_drawn_by_their_command(browser, folder, tmp_path):
+    script = Path(__file__).parents[3] / "docs" / "draw_site.py"
+    subprocess.run([sys.executable, str(script), str(folder), str(tmp_path)], check=True)
+    for name in ("site-home.png", "site-board.png"):
+        with Image.open(tmp_path / name) as picture:
+            assert picture.size == (1280, 860)
+            assert len(picture.convert("RGB").getcolors(1 << 16)) > 10
+
+
 def test_commands_are_copied(browser, folder):
     visit = Visit(browser, folder)
     page = visit.go("index.html")
     words = page.locator("pre").first.text_content()
     page.get_by_role("button", name="Copy").first.click()
-    page.wait_for_function("document.querySelector('.copy').textContent !== 'Copy'")
-    told = page.locator(".copy").first.text_content()
+    # Read at that moment: the button soon says "Copy" again.
+    said = "document.querySelector('.copy').textContent"
+    told = page.wait_for_function(f"{said} !== 'Copy' && {said}").json_value()
     if told == "Copied":
         page.evaluate("document.querySelector('main').append(document.createElement('textarea'))")
         page.locator("textarea").focus()

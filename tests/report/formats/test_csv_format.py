@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 from io import StringIO
 from typing import Any
@@ -71,3 +72,13 @@ def test_any_name_comes_back(shelf: Any) -> None:
     first, *others = report.rows
     frame = read(replace(report, rows=(replace(first, system=name), *others)))
     assert frame["system"][0] == name
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1 row", "@SUM(A1)", "\t=1"])
+def test_a_name_is_no_formula_of_a_spreadsheet(shelf: Any, name: str) -> None:
+    report = build_report("2d", home=shelf.home)
+    first, *others = report.rows
+    text = render(replace(report, rows=(replace(first, system=name), *others)), "csv")
+    cells = [cell for row in csv.reader(StringIO(text)) for cell in row]
+    assert f"'{name}" in cells
+    assert name not in cells

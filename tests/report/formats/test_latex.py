@@ -125,8 +125,8 @@ def test_a_command_of_several_lines_stays_a_comment() -> None:
     assert content.endswith("%   run --model 'a\n%   b'")
 
 
-#: Two-column classes of the field, by what they ask for; the second has ACL's page, whose own
-#: style is not packaged.
+#: Two-column classes of the field, by what they ask for. ACL's style is on no TeX server: the
+#: second has its page, columns and packages; the third is the style itself, where it is installed.
 CLASSES = {
     "acm": (
         ("acmart.cls", "libertine.sty"),
@@ -134,10 +134,18 @@ CLASSES = {
         "\\title{T}\\author{A}\\affiliation{\\institution{I}\\city{C}\\country{L}}\\maketitle\n",
     ),
     "acl": (
-        ("times.sty",),
-        "\\documentclass[11pt,twocolumn]{article}\\usepackage{times}\n"
-        "\\usepackage[a4paper,margin=2.5cm,columnsep=0.6cm]{geometry}\n",
+        ("times.sty", "caption.sty", "natbib.sty", "hyperref.sty"),
+        "\\documentclass[11pt]{article}\\usepackage{times,xcolor}\n"
+        "\\usepackage[a4paper,margin=2.5cm,heightrounded]{geometry}\n"
+        "\\setlength\\columnsep{0.6cm}\\flushbottom\\twocolumn\\sloppy\n"
+        "\\usepackage{caption}\\DeclareCaptionFont{10pt}{\\fontsize{10pt}{12pt}\\selectfont}\n"
+        "\\captionsetup{font=10pt}\\usepackage{natbib}\\usepackage[breaklinks]{hyperref}\n",
         "",
+    ),
+    "acl.sty": (
+        ("acl.sty", "times.sty"),
+        "\\documentclass[11pt]{article}\\usepackage[preprint]{acl}\\usepackage{times}\n",
+        "\\title{T}\\author{A}\\maketitle\n",
     ),
 }
 #: Every option of ``report --format tex``.
