@@ -358,6 +358,21 @@ def test_a_quote_in_the_wrong_place_costs_no_other_field(raw) -> None:
     assert (row["review"], row["summary"], row["domain"]) == ("so", 'Nice"', "books")
 
 
+@pytest.mark.parametrize("ends", [True, False], ids=["at another", "at the end"])
+def test_a_quote_left_open_that_ends_by_chance_costs_its_lines_and_is_told(raw, ends) -> None:
+    path = raw / "log.csv"
+    header, *lines = path.read_text(encoding="utf-8").splitlines()
+    width = header.count(";")
+    other = '"x' + ";" * width if ends else ""
+    stray = ['"' + ";" * width, "lost", other] if ends else [";" * width + '"', "lost"]
+    path.write_text("\n".join([header, *lines, *stray]) + "\n", encoding="utf-8")
+    found = parsed(raw, on_error="skip")
+    assert len(found.interactions) == len(lines)
+    assert found.notes["lines of log.csv left out"] == len(stray)
+    with pytest.raises(BenchError, match=rf"log\.csv, line {len(lines) + 2}: a quote is left open"):
+        parsed(raw)
+
+
 def test_a_quote_left_open_in_the_header_costs_no_table_in_silence(raw) -> None:
     change(raw / "things.tsv", "size\tpicture", 'size\tpicture\t"')
     with pytest.raises(BenchError, match=r"things\.tsv, line 1: the header cannot be read"):
