@@ -326,12 +326,19 @@ def test_a_map_nested_without_end_is_no_map(raw) -> None:
         parsed(raw)
 
 
-def test_a_damaged_parquet_file_is_named_without_a_panic(raw, capfd) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: whole[:58] + bytes([whole[58] ^ 0x41]) + whole[59:],  # ended polars' process
+        lambda whole: whole.replace(b"name", b"\xefame"),  # a column's name is no UTF-8
+    ],
+    ids=["page", "name"],
+)
+def test_a_damaged_parquet_file_is_named_without_a_panic(raw, capfd, damage) -> None:
     change(raw / "columns.toml", "things.tsv", "things.parquet")
     path = raw / "things.parquet"
     pl.read_csv(raw / "things.tsv", separator="\t", infer_schema=False).write_parquet(path)
-    whole = path.read_bytes()
-    path.write_bytes(whole[:58] + bytes([whole[58] ^ 0x41]) + whole[59:])  # ended polars' process
+    path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(BenchError, match=r"things\.parquet cannot be read as Parquet"):
         parsed(raw, on_error="skip")
     assert "panicked" not in capfd.readouterr().err
