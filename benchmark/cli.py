@@ -1,7 +1,8 @@
 """The command line: parses, calls, prints. Everything it does can be called from Python.
 
-Results go to standard output, progress and warnings to standard error. Heavy modules are
-imported inside the commands that need them, so that ``--help`` and the listings are instant.
+Results go to standard output, progress and warnings to standard error. Of the commands only the
+one asked for is imported and put together, and heavy modules inside the commands that need them,
+so that ``--help`` and the listings are instant.
 """
 
 from __future__ import annotations
@@ -17,21 +18,6 @@ import typer
 from typer.completion import shell_complete
 
 import benchmark
-from benchmark.commands import (
-    cache,
-    compare,
-    data,
-    doctor,
-    export,
-    models,
-    report,
-    run,
-    runs,
-    tables,
-    tasks,
-    tune,
-)
-from benchmark.commands.completing import offer_values
 from benchmark.errors import BenchError, UsageError
 from benchmark.host import processes
 from benchmark.host.console import (
@@ -43,25 +29,16 @@ from benchmark.host.console import (
 )
 from benchmark.registry import resolve
 
-app = typer.Typer(
-    name="unimp-bench",
-    epilog="Example: unimp-bench run --model unimp --task search",
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-_COMMANDS = (
-    tasks, models, tables, data, run, runs, cache, tune, report, compare, export, doctor,
+_HERE = (
+    "tasks", "models", "tables", "data", "run", "runs", "cache", "tune", "report", "compare",
+    "export", "doctor",
 )  # fmt: skip
-for _commands in _COMMANDS:
-    app.add_typer(_commands.app)
 #: Commands of packages that build on this one, which therefore is not to import them.
-_ELSEWHERE = ("leaderboards.commands:app",)
+_ELSEWHERE = dict.fromkeys(("submit", "verify", "leaderboard"), "leaderboards.commands:app")
+#: Every command, in the order of the help, and where it is found.
+COMMANDS = {name: f"benchmark.commands.{name}:app" for name in _HERE} | _ELSEWHERE
 #: Where a shell that completes a command line says what it wants.
 _COMPLETE = "_UNIMP_BENCH_COMPLETE"
-for _target in _ELSEWHERE:
-    app.add_typer(cast(typer.Typer, resolve(_target)))
 
 
 def _print_version(wanted: bool) -> None:
@@ -70,7 +47,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _common(
     context: typer.Context,
     version: Annotated[
@@ -94,6 +70,23 @@ def _common(
             f"{command!r} was started in {processes.count()} processes.",
             fix="Start it without accelerate launch or torchrun: only run can use several.",
         )
+
+
+@functools.cache
+def command_line(name: str | None = None) -> Any:
+    """Return the command line put together, once: of one of :data:`COMMANDS` alone, or of all."""
+    app = typer.Typer(
+        name="unimp-bench",
+        epilog="Example: unimp-bench run --model unimp --task search",
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_common)
+    for target in dict.fromkeys(COMMANDS.values() if name is None else [COMMANDS[name]]):
+        app.add_typer(cast(typer.Typer, resolve(target)))
+    return typer.main.get_command(app)
 
 
 def main() -> None:
@@ -158,22 +151,20 @@ def _volume(common: Collection[str]) -> Volume:
     return Volume.VERBOSE if "--verbose" in common else Volume.NORMAL
 
 
-@functools.cache
-def _command() -> Any:
-    """All commands, put together once however often :func:`main` is called."""
-    return typer.main.get_command(app)
-
-
 def _run_command(arguments: Sequence[str]) -> int:
     """The exit status. All exceptions come through, interrupts and closed pipes included:
 
     Typer's own ``main`` would turn those into exit statuses without a word.
     """
-    command = _command()
     instruction = os.environ.get(_COMPLETE)  # asked by the shell whenever Tab is pressed
     if instruction:
+        from benchmark.commands.completing import offer_values
+
+        command = command_line()
         offer_values(command)
         return shell_complete(command, {}, "unimp-bench", _COMPLETE, instruction)
+    # Of a word that is none of them, all: so that it is told what is near it.
+    command = command_line(arguments[0] if arguments and arguments[0] in COMMANDS else None)
     try:
         with command.make_context("unimp-bench", list(arguments)) as context:
             command.invoke(context)

@@ -1,6 +1,7 @@
 """Uncertainty: bootstrap intervals by user, paired differences, Holm's correction, ranks.
 
-The rule for few users and all numbers of resamples stand here, and nowhere else.
+All numbers of resamples stand here, and nowhere else; the rule for few users stands in
+:mod:`benchmark.uncertainty`.
 
 Users are what is resampled (:mod:`benchmark.resampling`), since one user's instances are not
 independent; where all users have the same value, :mod:`benchmark.equal_users` says what that shows.
@@ -9,7 +10,6 @@ independent; where all users have the same value, :mod:`benchmark.equal_users` s
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,10 +18,12 @@ from benchmark.equal_users import constant_difference, constant_interval, consta
 from benchmark.errors import BenchError
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.resampling import UserSums, numbered
+from benchmark.uncertainty import FEWEST_USERS as FEWEST_USERS
+from benchmark.uncertainty import Difference as Difference
+from benchmark.uncertainty import RankInterval as RankInterval
+from benchmark.uncertainty import Score as Score
+from benchmark.uncertainty import Share as Share
 
-#: Below so many users there is no interval, no p value and no rank by tests, anywhere: a
-#: bootstrap over fewer promises more than it knows.
-FEWEST_USERS = 20
 #: The level of every interval, and what a corrected p value must be below to be significant.
 LEVEL, SIGNIFICANCE = 0.95, 0.05
 #: Resamples behind a score's interval, as stored with every run.
@@ -35,60 +37,6 @@ RANK_RESAMPLES, RANK_RESAMPLES_OF_MANY, MANY_SYSTEMS = 2_000, 500, 200
 PAIRS_AT_ONCE = 64
 #: A standard deviation below this is rounding.
 _NO_SPREAD = 1e-12
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """A metric's value over all instances with its interval at the level asked for.
-
-    ``n`` counts instances, ``users`` the clusters. ``low`` and ``high`` are ``None`` below
-    :data:`FEWEST_USERS` users, and where every user has one value of a metric without bounds.
-    """
-
-    value: float
-    low: float | None
-    high: float | None
-    n: int
-    users: int
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """``a`` minus ``b`` on the same instances, with its interval and two-sided p value.
-
-    Positive means ``a`` has the larger value, which is better only for metrics whose
-    ``higher_is_better`` says so. The interval and the p value are ``None`` below
-    :data:`FEWEST_USERS` users.
-    """
-
-    metric: str
-    value: float
-    low: float | None
-    high: float | None
-    p_value: float | None
-    n: int
-    users: int
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """How much of the gap between a floor and a ceiling a system covers, with its interval.
-
-    0 is the floor, 1 the ceiling; a system below the one is below 0, above the other above 1.
-    ``low`` and ``high`` are ``None`` below :data:`FEWEST_USERS` users.
-    """
-
-    value: float
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class RankInterval:
-    """The best and the worst rank, 1 being first, that the data allow a system."""
-
-    best: int
-    worst: int
 
 
 def summarise(

@@ -13,7 +13,7 @@ import sys
 import pytest
 
 import benchmark
-from benchmark.cli import main
+from benchmark.cli import COMMANDS, command_line, main
 
 
 @pytest.fixture
@@ -103,6 +103,15 @@ def test_bad_input_gets_one_or_two_lines_naming_value_and_fix(
     assert 1 <= len(err.strip().splitlines()) <= 2, err
     for word in words:
         assert word in err
+
+
+def test_each_command_is_put_together_without_the_others() -> None:
+    whole = command_line().commands
+    assert list(whole) == list(COMMANDS)
+    for name, target in COMMANDS.items():
+        alone = command_line(name).commands
+        assert set(alone) == {other for other in COMMANDS if COMMANDS[other] == target}
+        assert [p.opts for p in alone[name].params] == [p.opts for p in whole[name].params]
 
 
 def test_help_has_a_short_form(command) -> None:

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.runs.store import PER_INSTANCE, StoredRun, read_per_instance
 from benchmark.stats import (
-    FEWEST_USERS,
     SIGNIFICANCE,
     Difference,
     Score,
@@ -31,9 +30,7 @@ from benchmark.stats import (
     significantly_better,
     summarise,
 )
-
-#: What stands wherever the rule for few users left something out.
-FEW_USERS_NOTE = f"No interval and no p value below {FEWEST_USERS} users."
+from benchmark.uncertainty import Verdict
 
 
 @dataclass(frozen=True)
@@ -105,14 +102,6 @@ def _judged(metric: Metric, found: Difference, p_adjusted: float) -> Tested:
     if p_adjusted < SIGNIFICANCE and found.value:
         better = "a" if (found.value > 0) == metric.higher_is_better else "b"
     return Tested(found, p_adjusted, better)
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A system differs significantly from ``against``; ``better`` says in which direction."""
-
-    against: str
-    better: bool
 
 
 def verdicts(

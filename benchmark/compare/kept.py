@@ -13,12 +13,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmark import equal_users, metrics, resampling, rounding, stats
-from benchmark.compare import evidence, learnable
 from benchmark.errors import BenchError
 from benchmark.host.files import read_json, sha256_json, write_json
 from benchmark.models.code import digest
 from benchmark.runs.store import PER_INSTANCE, SCORES, StoredRun
+
+_PACKAGE = Path(__file__).parents[1]
+#: What findings follow from, beside the metrics; read and not imported, which would take longer.
+_CODE = (
+    *("stats", "uncertainty", "resampling", "equal_users", "rounding"),
+    *("compare/evidence", "compare/learnable"),
+)
 
 
 class Kept:
@@ -71,7 +76,6 @@ def _identity(run: StoredRun) -> list[Any]:
 @cache
 def code() -> str:
     """Return the digest of the code that findings follow from."""
-    modules = (stats, resampling, equal_users, rounding, evidence, learnable)
-    files = [Path(str(module.__file__)) for module in modules]
-    files += sorted(Path(str(metrics.__file__)).parent.glob("*.py"))
+    files = [_PACKAGE / f"{name}.py" for name in _CODE]
+    files += sorted((_PACKAGE / "metrics").glob("*.py"))
     return digest({f"{file.parent.name}/{file.name}": file for file in files})

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from benchmark.compare.evidence import Evidence
-from benchmark.metrics.base import Metric
 from benchmark.models.registered import ModelEntry
-from benchmark.stats import Share, paired_share
+from benchmark.uncertainty import Share
+
+if TYPE_CHECKING:
+    from benchmark.compare.evidence import Evidence
+    from benchmark.metrics.base import Metric
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ def learned(
     ``evidence`` is by system; the first of ``ceilings`` that has any is the ceiling, the best of
     ``blind`` on the same instances the floor. ``None`` where either is missing.
     """
+    from benchmark.stats import paired_share  # numpy, which a kept finding does without
+
     having = {s: found for s, found in evidence.items() if metric.name in found.statistics}
     ceiling = next((system for system in ceilings if system in having), None)
     if ceiling is None:

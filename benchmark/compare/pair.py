@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.compare.beyond import LEGEND, RANKED, beyond_accuracy
-from benchmark.compare.evidence import FEW_USERS_NOTE, Tested, tested
+from benchmark.compare.evidence import Tested, tested
 from benchmark.compare.slices import slices_of
 from benchmark.data.opening import open_dataset
 from benchmark.errors import BenchError, UsageError, unknown_name
@@ -28,6 +28,7 @@ from benchmark.runs.store import (
 )
 from benchmark.stats import paired_difference, paired_effect
 from benchmark.tasks import TASKS
+from benchmark.uncertainty import FEW_USERS_NOTE
 
 #: Scores of one instance closer than this are a tie.
 _TIE = 1e-12

@@ -1,20 +1,31 @@
-"""The metrics, one file per task, and the lookup of a metric by its printed name."""
+"""The metrics, one file per task, and the lookup of a metric by its printed name.
+
+What computes values stands in modules of its own, which need numpy: they are imported by who
+computes. Names and families (:mod:`benchmark.metrics.families`) are what a table needs.
+"""
 
 from __future__ import annotations
 
-from benchmark.errors import UsageError
-from benchmark.metrics import image, ranking, rating, selection, text
-from benchmark.metrics.base import Metric, Statistics
-from benchmark.metrics.families import FAMILIES, MetricFamily, family_of
+from typing import TYPE_CHECKING
+
+from benchmark.metrics.families import (
+    FAMILIES,
+    MetricFamily,
+    family_of,
+    family_printing,
+    metrics_of_several,
+)
 from benchmark.predictions import Ranking
 from benchmark.tasks.base import DEEPEST, Task, ranking_metrics
 
+if TYPE_CHECKING:
+    from benchmark.metrics.base import Metric
+
 __all__ = [
     "FAMILIES",
-    "Metric",
     "MetricFamily",
-    "Statistics",
     "family_of",
+    "family_printing",
     "metric_named",
     "possible_metrics",
 ]
@@ -24,7 +35,7 @@ def possible_metrics(task: Task) -> tuple[str, ...]:
     """Return what some dataset scores ``task`` by: deeper cut-offs, several positives."""
     if task.prediction is not Ranking:
         return task.metrics
-    return (*ranking_metrics(DEEPEST), *ranking.metrics_of_several(DEEPEST))
+    return (*ranking_metrics(DEEPEST), *metrics_of_several(DEEPEST))
 
 
 def metric_named(name: str, *, scale: tuple[float, float] | None = None) -> Metric:
@@ -34,13 +45,9 @@ def metric_named(name: str, *, scale: tuple[float, float] | None = None) -> Metr
     bounds MAE and RMSE; without it their ``high`` is infinite. Raises
     :class:`~benchmark.errors.UsageError` for a name of no family.
     """
-    family = family_of(name)
-    if not family.prints(name):  # a machine's encoder makes it definite
-        raise UsageError(
-            f"Unknown metric {name!r}: whose encoder is not said.",
-            fix=f"Give the name as a run prints it: {name}-ENCODER.",
-        )
-    if family.by_cutoff:
+    from benchmark.metrics import image, ranking, rating, selection, text
+
+    if family_printing(name).by_cutoff:
         return ranking.metric(name)
     if name in rating.NAMES:
         return rating.metric(name, scale)

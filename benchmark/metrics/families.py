@@ -12,7 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmark.errors import unknown_name
+from benchmark.errors import UsageError, unknown_name
+from benchmark.tasks.base import ranking_metrics
 
 Direction = Literal["higher", "lower"]
 
@@ -114,6 +115,17 @@ FAMILIES = (
 )
 
 
+def metrics_of_several(k: int) -> tuple[str, ...]:
+    """Return what rankings of ``k`` items are measured by, where instances have several positives.
+
+    These come beside :func:`~benchmark.tasks.base.ranking_metrics`, at the same cut-offs.
+    """
+    cutoffs = dict.fromkeys(name.partition("@")[2] for name in ranking_metrics(k))
+    return tuple(
+        f"{family}@{cutoff}" for cutoff in cutoffs for family in (RECALL_AT.name, F1_AT.name)
+    )
+
+
 def family_of(name: str) -> MetricFamily:
     """Return the family of the metric ``name``: a printed name, or a family's bare name.
 
@@ -125,6 +137,21 @@ def family_of(name: str) -> MetricFamily:
             return family
     known = [*(name for f in FAMILIES for name in f.members), *(f.example for f in FAMILIES)]
     raise unknown_name("metric", name, dict.fromkeys(known))
+
+
+def family_printing(name: str) -> MetricFamily:
+    """Return the family of the metric that a run prints as ``name``.
+
+    Raises :class:`~benchmark.errors.UsageError` for a name of no family, and for the bare name of
+    a family ``by_encoder``: a machine's encoder makes it definite.
+    """
+    family = family_of(name)
+    if not family.prints(name):
+        raise UsageError(
+            f"Unknown metric {name!r}: whose encoder is not said.",
+            fix=f"Give the name as a run prints it: {name}-ENCODER.",
+        )
+    return family
 
 
 def is_variant(measured: str, name: str) -> bool:

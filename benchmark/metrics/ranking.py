@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from benchmark.errors import BenchError, UsageError, unknown_name
 from benchmark.metrics import families
 from benchmark.metrics.base import Metric, Statistics
-from benchmark.tasks.base import DEEPEST, RANKING_METRICS, ranking_metrics
+from benchmark.tasks.base import DEEPEST, RANKING_METRICS
 
 #: Rows compared at a time: small enough that a block of ``predicted`` stays in the cache.
 BLOCK_ROWS = 8_192
@@ -90,15 +90,6 @@ _KINDS: dict[str, Callable[[int], Metric]] = {
     "Recall": RecallAt,
     "F1": F1At,
 }
-
-
-def metrics_of_several(k: int) -> tuple[str, ...]:
-    """Return what rankings of ``k`` items are measured by, where instances have several positives.
-
-    These come beside :func:`~benchmark.tasks.base.ranking_metrics`, at the same cut-offs.
-    """
-    cutoffs = dict.fromkeys(name.partition("@")[2] for name in ranking_metrics(k))
-    return tuple(f"{family}@{cutoff}" for cutoff in cutoffs for family in ("Recall", "F1"))
 
 
 def metric(name: str) -> Metric:
@@ -279,7 +270,9 @@ def _parse(name: str) -> tuple[str, int]:
         cutoff = family.suffix(name)
         if cutoff is not None:
             return family.name, int(cutoff)
-    raise unknown_name("ranking metric", name, (*RANKING_METRICS, *metrics_of_several(DEEPEST)))
+    raise unknown_name(
+        "ranking metric", name, (*RANKING_METRICS, *families.metrics_of_several(DEEPEST))
+    )
 
 
 def _checked_shape(predicted: NDArray[np.integer], targets: NDArray[np.integer]) -> tuple[int, int]:

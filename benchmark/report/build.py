@@ -13,8 +13,7 @@ from benchmark.compare.learnable import Learned, is_blind
 from benchmark.errors import UsageError
 from benchmark.host.home import Home
 from benchmark.host.progress import track
-from benchmark.metrics import metric_named
-from benchmark.metrics.base import Metric
+from benchmark.metrics.families import MetricFamily, family_printing
 from benchmark.report.contents import (
     Report,
     ReportCell,
@@ -36,6 +35,7 @@ from benchmark.report.table.specification import (
     ResultTable,
     load_table,
 )
+from benchmark.uncertainty import Verdict
 
 __all__ = ["build_report", "missing_runs", "report_of"]
 
@@ -102,15 +102,16 @@ def report_of(
     for at, wanted in track(work, f"table {table.name}"):
         group = answers.groups[at]
         here = answers.of_group(at)
-        for name, paper_metric, metric in _measured(here, wanted):
+        for name, paper_metric, family in _measured(here, wanted):
             made = {
-                system: _cell(table, answer, name, metric, paper_metric, at_hand[at])
+                system: _cell(table, answer, name, paper_metric, at_hand[at])
                 for system, answer in here.items()
             }
-            column = _column(group, name, metric, paper_metric, made.values())
-            if metric is not None and compared:
-                made = _marked(table, answers, metric, made, at_hand[at])
-                found = _learned(answers, metric, at_hand[at])
+            column = _column(group, name, family, paper_metric, made.values())
+            if family is not None and compared:
+                opponents = _opponents(table, answers, family, made)
+                made = _marked(made, at_hand[at].verdicts(name, opponents))
+                found = _learned(answers, name, at_hand[at])
                 column = replace(column, learned=found)
                 made = _with_shares(made, found)
             columns.append(column)
@@ -163,11 +164,11 @@ def _title(table: ResultTable, answers: Answers) -> str:
 
 def _measured(
     here: Mapping[str, Answer], wanted: MetricColumn
-) -> list[tuple[str, str | None, Metric | None]]:
-    """(full name, the paper's name, metric) of each column that ``wanted`` becomes.
+) -> list[tuple[str, str | None, MetricFamily | None]]:
+    """(full name, the paper's name, family) of each column that ``wanted`` becomes.
 
     Variants of a metric never share a column; the paper's number stands beside the first. A
-    metric that no run measured has a column under the name asked for, and is ``None``.
+    metric that no run measured has a column under the name asked for, and no family.
     """
     names = {
         name
@@ -179,7 +180,7 @@ def _measured(
     if not names:
         return [(wanted.name, wanted.paper, None)]
     return [
-        (name, wanted.paper if i == 0 else None, metric_named(name))
+        (name, wanted.paper if i == 0 else None, family_printing(name))
         for i, name in enumerate(sorted(names))
     ]
 
@@ -187,7 +188,7 @@ def _measured(
 def _column(
     group: ColumnGroup,
     name: str,
-    metric: Metric | None,
+    family: MetricFamily | None,
     paper_metric: str | None,
     cells: Iterable[ReportCell],
 ) -> ReportColumn:
@@ -200,7 +201,7 @@ def _column(
         data=str(group.data),
         cohort=group.cohort,
         metric=name,
-        higher_is_better=None if metric is None else metric.higher_is_better,
+        higher_is_better=None if family is None else family.higher_is_better,
         number=METRIC_NUMBER,
         paper=heading,
     )
@@ -210,7 +211,6 @@ def _cell(
     table: ResultTable,
     answer: Answer,
     name: str,
-    metric: Metric | None,
     paper_metric: str | None,
     gathered: Gathered,
 ) -> ReportCell:
@@ -224,10 +224,10 @@ def _cell(
         paper_data=None if printed is None else answer.group.paper_data,
     )
     runs = [run for run in answer.runs if name in run.scores]
-    if metric is None or not runs:
+    if not runs:
         return cell
     scores = [run.scores[name] for run in runs]
-    low, high = _bounds(answer.row.system, metric, scores, gathered)
+    low, high = _bounds(answer.row.system, name, scores, gathered)
     return replace(
         cell,
         value=sum(score["value"] for score in scores) / len(scores),
@@ -254,7 +254,7 @@ def _printed(table: ResultTable, answer: Answer, paper_metric: str | None) -> Pa
 
 
 def _bounds(
-    system: str, metric: Metric, scores: Sequence[Mapping[str, Any]], gathered: Gathered
+    system: str, metric: str, scores: Sequence[Mapping[str, Any]], gathered: Gathered
 ) -> tuple[float | None, float | None]:
     """The stored interval of one seed; over several, the bootstrap of their mean.
 
@@ -265,15 +265,8 @@ def _bounds(
     return gathered.interval(system, metric)
 
 
-def _marked(
-    table: ResultTable,
-    answers: Answers,
-    metric: Metric,
-    cells: Mapping[str, ReportCell],
-    gathered: Gathered,
-) -> dict[str, ReportCell]:
+def _marked(cells: Mapping[str, ReportCell], found: Mapping[str, Verdict]) -> dict[str, ReportCell]:
     """``cells`` with what differs significantly."""
-    found = gathered.verdicts(metric, _opponents(table, answers, metric, cells))
     marked = dict(cells)
     for system, verdict in found.items():
         marked[system] = replace(
@@ -282,7 +275,7 @@ def _marked(
     return marked
 
 
-def _learned(answers: Answers, metric: Metric, gathered: Gathered) -> Learned | None:
+def _learned(answers: Answers, metric: str, gathered: Gathered) -> Learned | None:
     """The shares of the learnable between the table's own blind rows and its ceiling."""
     blind, ceilings = [], []
     for row in answers.rows:
@@ -301,7 +294,7 @@ def _with_shares(cells: Mapping[str, ReportCell], found: Learned | None) -> dict
 
 
 def _opponents(
-    table: ResultTable, answers: Answers, metric: Metric, cells: Mapping[str, ReportCell]
+    table: ResultTable, answers: Answers, family: MetricFamily, cells: Mapping[str, ReportCell]
 ) -> dict[str, str]:
     """Whom each measured system is compared with; an oracle takes no part.
 
@@ -313,7 +306,7 @@ def _opponents(
         for row in answers.rows
         if row.role != "ceiling" and (value := cells[row.system].value) is not None
     }
-    sign = 1 if metric.higher_is_better else -1
+    sign = 1 if family.higher_is_better else -1
     opponents = {}
     for row in answers.rows:
         if row.system not in values:

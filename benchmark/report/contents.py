@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from benchmark.compare.learnable import Learned
 from benchmark.runs.spec import RunSpec
-from benchmark.stats import Share
+from benchmark.uncertainty import Share
 
 Role = Literal["system", "trivial", "ceiling"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
-from benchmark.compare.evidence import FEW_USERS_NOTE
 from benchmark.compare.kept import Kept
 from benchmark.compare.learnable import Learned
 from benchmark.report.contents import ReportCell, ReportColumn, ReportRow
@@ -16,7 +15,7 @@ from benchmark.report.seed_doubts import doubted
 from benchmark.report.table.paper import violations
 from benchmark.report.table.specification import ResultTable
 from benchmark.runs.store import StoredRun, is_tuned
-from benchmark.stats import FEWEST_USERS
+from benchmark.uncertainty import FEW_USERS_NOTE, FEWEST_USERS
 
 
 def has_few_users(cell: ReportCell) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from benchmark.compare.evidence import FEW_USERS_NOTE, Verdict, gather, verdicts
+from benchmark.compare.evidence import gather, verdicts
 from benchmark.compare.learnable import Learned, is_blind, learned
 from benchmark.errors import UsageError
 from benchmark.metrics import metric_named
@@ -34,6 +34,7 @@ from benchmark.runs.manifest import excerpt, role_of
 from benchmark.runs.store import StoredRun, is_tuned, require_same_instances
 from benchmark.stats import FEWEST_USERS, Share
 from benchmark.tasks import TASKS
+from benchmark.uncertainty import FEW_USERS_NOTE, Verdict
 
 
 def render_runs(

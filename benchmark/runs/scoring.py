@@ -16,8 +16,8 @@ from benchmark.data.instances.lazily import FrozenInstances
 from benchmark.errors import BenchError
 from benchmark.instances import ImageGenerationInstance
 from benchmark.metrics.base import Metric, Statistics
+from benchmark.metrics.families import metrics_of_several
 from benchmark.metrics.gates import require_possible
-from benchmark.metrics.ranking import metrics_of_several
 from benchmark.predictions import Image, Ranking, Rating, Selection, Text
 from benchmark.registry import resolve
 from benchmark.stats import Score

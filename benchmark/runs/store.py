@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from benchmark.errors import BenchError, UsageError, in_one_line, listed, unknown_name
 from benchmark.host.files import read_json, sha256_file
 from benchmark.host.home import Home
+from benchmark.metrics.families import is_variant
 from benchmark.runs.manifest import MANIFEST as MANIFEST
 from benchmark.runs.manifest import SAME_INSTANCES, Manifest, excerpt, read_manifest
 from benchmark.tasks import TASKS
+from benchmark.uncertainty import FEWEST_USERS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,8 +57,6 @@ class StoredRun:
 
         Raises :class:`UsageError` for a task that nobody knows.
         """
-        from benchmark.metrics.families import is_variant  # numpy, which a listing does without
-
         primary = TASKS.get(self.manifest["task"]).primary
         return next((name for name in self.scores if is_variant(name, primary)), None)
 
@@ -111,8 +111,6 @@ def as_written(run: StoredRun) -> StoredRun:
 def _without_false_interval(score: Mapping[str, Any]) -> Mapping[str, Any]:
     """``score`` without an interval that promises too much, as earlier versions stored them:
     over too few users, or without any width."""
-    from benchmark.stats import FEWEST_USERS  # numpy, which a listing does without
-
     few = score.get("users", FEWEST_USERS) < FEWEST_USERS
     if few or score["low"] == score["high"]:
         return {**score, "low": None, "high": None}

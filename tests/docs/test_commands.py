@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from benchmark.cli import app
+from benchmark.cli import command_line
 from benchmark.errors import UsageError
 from benchmark.models.registered import ModelEntry, entries
 from benchmark.report.table.listing import find_table
@@ -75,7 +75,7 @@ def _commands(page: str) -> Iterator[list[str]]:
 
 @cache
 def _root() -> typer.main.TyperGroup:
-    return typer.main.get_command(app)
+    return command_line()
 
 
 def _commands_of(group: object) -> dict[str, object]:

@@ -9,6 +9,7 @@ import pytest
 
 from benchmark.errors import BenchError, UsageError
 from benchmark.metrics import ranking
+from benchmark.metrics.families import metrics_of_several
 
 CUTOFFS = (3, 5, 10)
 
@@ -68,7 +69,7 @@ def test_agrees_with_pytrec_eval_on_every_instance(seed: int, most: int) -> None
 def test_recall_and_f1_agree_with_pytrec_eval(seed: int, most: int) -> None:
     pytrec_eval = pytest.importorskip("pytrec_eval")
     predicted, targets = _random_case(seed, 500, most)
-    names = ranking.metrics_of_several(10)
+    names = metrics_of_several(10)
     metrics, ours = ranking.score(predicted, targets, names)
     assert [metric.name for metric in metrics] == list(names)
     qrels, runs = _as_dicts(predicted, targets, depth=10)

@@ -48,9 +48,10 @@ def test_the_second_report_is_the_first_and_reads_no_per_instance_table(
     tested = len(asked)
 
     def refuse(runs: Any) -> None:
-        raise AssertionError("a per-instance table was read")
+        raise AssertionError("a per-instance table was read, or a metric computed")
 
-    monkeypatch.setattr(gathered, "gather", refuse)
+    monkeypatch.setattr(evidence, "gather", refuse)
+    monkeypatch.setattr(gathered, "metric_named", refuse)
     assert build_report("2d", home=shelf.home) == first
     assert len(asked) == tested
 

@@ -49,7 +49,8 @@ def read_table(
 def _read_parquet(
     path: Path, columns: Mapping[str, tuple[pl.Expr, str | None]], *, on_error: OnError
 ) -> tuple[pl.DataFrame, dict[str, object]]:
-    # By Arrow: polars' own reader panics on some damaged files.
+    # By Arrow: polars' own reader panics on some damaged files. A name that is no UTF-8 is a plain
+    # ValueError there.
     try:
         file = parquet.ParquetFile(path)
         held = file.schema_arrow.names
@@ -60,7 +61,7 @@ def _read_parquet(
                 fix="Correct the column's name in the map.",
             )
         frame = pl.DataFrame(file.read(columns=list(columns)))
-    except (pa.ArrowException, pl.exceptions.PolarsError, OSError) as error:
+    except (pa.ArrowException, pl.exceptions.PolarsError, OSError, ValueError) as error:
         raise BenchError(
             f"{path} cannot be read as Parquet: {listed(str(error).splitlines()[:1])}.",
             fix="The file is damaged or incomplete: get it again.",

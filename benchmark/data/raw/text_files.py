@@ -291,13 +291,16 @@ def _read_carefully(
     def fitting() -> Iterator[tuple[int, list[str]]]:
         nonlocal inside
         for first, fields in records:
-            if len(fields) == len(header):
-                inside += at.record_lines - 1
-                yield first, [fields[position] for position in positions]
-            elif fields:
-                # A quote left open swallows the lines behind it: they count as left out.
+            # A quote left open swallows the lines behind it: they count as left out.
+            if fields and len(fields) != len(header):
                 reason = f"{len(fields)} fields, the header has {len(header)}"
                 bad.report(first, reason, lines=at.record_lines)
+            elif fields and at.is_ended_by_chance(separator):
+                reason = "a quote is left open, or text stands behind the closing one"
+                bad.report(first, reason, lines=at.record_lines)
+            elif fields:
+                inside += at.record_lines - 1
+                yield first, [fields[position] for position in positions]
 
     csv.field_size_limit(LONGEST_LINE)  # a text may be longer than the 128 KiB of its default
     rows = fitting()
@@ -357,19 +360,41 @@ def _is_header(columns: Mapping[str, object]) -> pl.Expr:
 
 
 class _Position:
-    """Where in the file the record being read began, and how many lines it has taken."""
+    """Where in the file the record being read began, and the lines it has taken."""
 
     def __init__(self) -> None:
         self.first = 0
-        self.record_lines = 0
+        self._lines: list[str] = []
+
+    @property
+    def record_lines(self) -> int:
+        """Return how many lines the record has taken."""
+        return len(self._lines)
+
+    def begin(self) -> None:
+        """Begin a record with the next line."""
+        self._lines = []
 
     def follow(self, numbered: Iterator[tuple[int, str]]) -> Iterator[str]:
         """The lines for ``csv.reader``, which takes as many as a record needs."""
         for number, line in numbered:
-            if not self.record_lines:
+            if not self._lines:
                 self.first = number
-            self.record_lines += 1
-            yield line + "\n"
+            self._lines.append(line + "\n")
+            yield self._lines[-1]
+
+    def is_ended_by_chance(self, separator: str) -> bool:
+        """Return whether a quote on a later line, which opened a field there, closed the record's.
+
+        Behind it stands text, where a closing quote has the separator or the end of the line.
+        """
+        if len(self._lines) == 1:
+            return False
+        try:
+            list(csv.reader(self._lines, delimiter=separator, strict=True))
+        except csv.Error:
+            return True
+        return False
 
 
 def _rows(
@@ -377,7 +402,7 @@ def _rows(
 ) -> Iterator[tuple[int, list[str]]]:
     """(number of the record's first line, its fields)."""
     while True:
-        at.record_lines = 0
+        at.begin()
         try:
             fields = next(reader)
         except StopIteration:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.compare.evidence import FEW_USERS_NOTE
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.home import Home
 from benchmark.metrics.families import is_variant
@@ -19,6 +18,7 @@ from benchmark.report.footnotes import has_few_users, seed_notes, simulated_note
 from benchmark.report.table.listing import is_own
 from benchmark.report.table.specification import DatasetTable, load_table
 from benchmark.tasks import TASKS
+from benchmark.uncertainty import FEW_USERS_NOTE
 
 _BARS_NOTE = "Bars: 95% intervals, bootstrap over users."
 

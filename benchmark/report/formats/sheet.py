@@ -8,7 +8,7 @@ from typing import Literal
 
 from benchmark.metrics.families import FAMILIES
 from benchmark.report.contents import Report, ReportCell, ReportColumn
-from benchmark.stats import Share
+from benchmark.uncertainty import Share
 
 #: How a metric's value prints.
 METRIC_NUMBER = ".4f"

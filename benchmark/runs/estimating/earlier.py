@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import geometric_mean
 from typing import Any
 
@@ -13,6 +14,17 @@ from benchmark.host.home import Home
 from benchmark.runs.account import read_account
 from benchmark.runs.runner import Plan
 from benchmark.runs.store import FIT_RECORD, StoredRun, stored_runs
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What share of its steps a stage took in earlier fits; ``here``: of these settings and data.
+
+    Elsewhere ``value`` is a guess, and 1 says only that nothing stopped the stage there.
+    """
+
+    value: float
+    here: bool
 
 
 class Earlier:
@@ -41,7 +53,7 @@ class Earlier:
         alike = [run for run in found if run.manifest["cohort"] == plan.spec.cohort]
         return max(alike or found, key=lambda run: run.manifest["created"], default=None)
 
-    def share(self, label: str, stage: str, config: Mapping[str, Any], data: str) -> float | None:
+    def share(self, label: str, stage: str, config: Mapping[str, Any], data: str) -> Share | None:
         """Return the share of its steps that ``stage`` of the model took before it stopped.
 
         The geometric mean over the accounts of fits of these settings on ``data``; where there is
@@ -53,7 +65,10 @@ class Earlier:
         same = [account for account in of_model if sha256_json(account.get("config")) == digest]
         here = [account for account in same if account.get("data") == data]
         piece = _without_data(stage, data)
-        return _share(here, piece) or _share(same, piece) or _share(of_model, piece)
+        if (share := _share(here, piece)) is not None:
+            return Share(share, here=True)
+        share = _share(same, piece) or _share(of_model, piece)
+        return None if share is None else Share(share, here=False)
 
     def _of(self, plan: Plan) -> list[StoredRun]:
         built = plan.built

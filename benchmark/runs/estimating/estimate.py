@@ -15,7 +15,7 @@ from benchmark.host.progress import bar
 from benchmark.host.removing import size_of
 from benchmark.models.building import configure
 from benchmark.runs.costs import instances_of, peak_mib
-from benchmark.runs.estimating.earlier import Earlier
+from benchmark.runs.estimating.earlier import Earlier, Share
 from benchmark.runs.estimating.measuring import Measured, measure
 from benchmark.runs.estimating.stages import Stage
 from benchmark.runs.fitting import fit_folder, fit_key
@@ -274,24 +274,27 @@ class _Group:
         """The seconds of the whole fit: as seen, and beyond that what is extrapolated."""
         if found.fit_seconds is None:
             return Figure()
-        total, steps = found.fit_seconds + rest, 0
+        total, steps, guessed = found.fit_seconds + rest, 0, False
         bound: Bound = "about" if found.whole else "at least"
         for stage in found.cut:
             share = self._share(stage)
-            whole = stage.expected(1.0 if share is None else share)
+            whole = stage.expected(1.0 if share is None else share.value)
             if whole is None:
                 bound = "at least"
                 continue
             total += max(whole - stage.observed, 0.0)
             steps += stage.last[1] if stage.last else 0
-            if share is None and bound == "about":
+            elsewhere = share is not None and not share.here
+            guessed = guessed or elsewhere
+            if bound == "about" and (share is None or (elsewhere and share.value >= 1)):
                 bound = "at most"
         if not found.whole and not found.stages:
             return Figure()
         told = f" on {steps:,} steps" if steps else ""
+        told += ", stopping as on other data or settings" if guessed else ""
         return Figure(total, f"{NOW}{told}", bound)
 
-    def _share(self, stage: Stage) -> float | None:
+    def _share(self, stage: Stage) -> Share | None:
         built = self._cells[0].plan.built
         return self._earlier.share(built.label, stage.label, built.config, self._dataset.name)
 

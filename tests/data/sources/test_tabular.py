@@ -326,12 +326,19 @@ def test_a_map_nested_without_end_is_no_map(raw) -> None:
         parsed(raw)
 
 
-def test_a_damaged_parquet_file_is_named_without_a_panic(raw, capfd) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: whole[:58] + bytes([whole[58] ^ 0x41]) + whole[59:],  # ended polars' process
+        lambda whole: whole.replace(b"name", b"\xefame"),  # a column's name is no UTF-8
+    ],
+    ids=["page", "name"],
+)
+def test_a_damaged_parquet_file_is_named_without_a_panic(raw, capfd, damage) -> None:
     change(raw / "columns.toml", "things.tsv", "things.parquet")
     path = raw / "things.parquet"
     pl.read_csv(raw / "things.tsv", separator="\t", infer_schema=False).write_parquet(path)
-    whole = path.read_bytes()
-    path.write_bytes(whole[:58] + bytes([whole[58] ^ 0x41]) + whole[59:])  # ended polars' process
+    path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(BenchError, match=r"things\.parquet cannot be read as Parquet"):
         parsed(raw, on_error="skip")
     assert "panicked" not in capfd.readouterr().err
@@ -356,6 +363,21 @@ def test_a_quote_in_the_wrong_place_costs_no_other_field(raw) -> None:
     change(raw / "log.csv", "10;fine;;music", "10;fine;;;music")
     row = parsed(raw).interactions.row(0, named=True)
     assert (row["review"], row["summary"], row["domain"]) == ("so", 'Nice"', "books")
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["at another", "at the end"])
+def test_a_quote_left_open_that_ends_by_chance_costs_its_lines_and_is_told(raw, ends) -> None:
+    path = raw / "log.csv"
+    header, *lines = path.read_text(encoding="utf-8").splitlines()
+    width = header.count(";")
+    other = '"x' + ";" * width if ends else ""
+    stray = ['"' + ";" * width, "lost", other] if ends else [";" * width + '"', "lost"]
+    path.write_text("\n".join([header, *lines, *stray]) + "\n", encoding="utf-8")
+    found = parsed(raw, on_error="skip")
+    assert len(found.interactions) == len(lines)
+    assert found.notes["lines of log.csv left out"] == len(stray)
+    with pytest.raises(BenchError, match=rf"log\.csv, line {len(lines) + 2}: a quote is left open"):
+        parsed(raw)
 
 
 def test_a_quote_left_open_in_the_header_costs_no_table_in_silence(raw) -> None:

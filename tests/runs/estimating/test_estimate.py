@@ -148,11 +148,18 @@ def test_earlier_fits_tell_where_a_training_stops(slow, here, execute, run_home,
     file = fit_folder(run.manifest["fit_key"], run_home) / ACCOUNT
     account = json.loads(file.read_text())
     assert [(s["label"], s["done"], s["total"]) for s in account["stages"]] == [("steps", 4, 4)]
-    account["stages"][0]["done"] = 1
-    file.write_text(json.dumps(account))
-    (cell,) = estimate(specs(slow, "search"), {"sim-xs": sim_xs}, run_home, seconds=0.2).cells
-    assert cell.fit.bound == "about"
-    assert cell.fit.seconds == pytest.approx(100 * 0.01)
+    same = account["config"] | {"steps": 400}
+    for config, done, bound, said in (
+        (same, 1, "about", "steps"),
+        (account["config"], 1, "about", "stopping as on other data or settings"),
+        (account["config"], 4, "at most", "stopping as on other data or settings"),  # nothing did
+    ):
+        account["stages"][0]["done"] = done
+        file.write_text(json.dumps({**account, "config": config}))
+        (cell,) = estimate(specs(slow, "search"), {"sim-xs": sim_xs}, run_home, seconds=0.2).cells
+        assert cell.fit.bound == bound
+        assert cell.fit.source.endswith(said)
+        assert cell.fit.seconds == pytest.approx(100 * done * 0.01)
 
 
 ACCOUNTS = {
@@ -163,15 +170,15 @@ ACCOUNTS = {
 
 
 @pytest.mark.parametrize(
-    ("config", "data", "expected"),
+    ("config", "data", "expected", "here"),
     [
-        ({"epochs": 9}, "music", 0.1),  # these settings on these data
-        ({"epochs": 9}, "books", 0.2),  # these settings on any data
-        ({"epochs": 5}, "books", (0.1 * 0.4 * 0.9) ** (1 / 3)),  # any settings
+        ({"epochs": 9}, "music", 0.1, True),  # these settings on these data
+        ({"epochs": 9}, "books", 0.2, False),  # these settings on any data
+        ({"epochs": 5}, "books", (0.1 * 0.4 * 0.9) ** (1 / 3), False),  # any settings
     ],
 )
 def test_how_far_a_training_went_on_other_data_is_told_of_where_nothing_is_nearer(
-    run_home, config, data, expected
+    run_home, config, data, expected, here
 ):
     for name, (settings, of_data, stages) in ACCOUNTS.items():
         folder = run_home.fitted / name
@@ -181,7 +188,8 @@ def test_how_far_a_training_went_on_other_data_is_told_of_where_nothing_is_neare
         account = {"model": "mf", "config": settings, "data": of_data, "stages": told}
         (folder / "account.json").write_text(json.dumps(account))
     share = Earlier(run_home).share("mf", f"training MF on {data}", config, data)
-    assert share == pytest.approx(expected)
+    assert share.value == pytest.approx(expected)
+    assert share.here == here
 
 
 @pytest.mark.parametrize(
