@@ -50,6 +50,9 @@ def test_ranges_and_choices_are_those_of_the_class(cli) -> None:
     assert said["b"]["range"] == "0 to 1"
     assert said["backend"]["choices"] == ["bm25s", "rank-bm25", "lucene"]
     assert said["fields"]["type"] == "list of text"
+    said = {s["name"]: s for s in json.loads(cli("models", "sasrec", "--json")[1])["settings"]}
+    assert said["hidden_act"]["choices"] == ["gelu", "relu", "swish", "tanh", "sigmoid"]
+    assert said["hidden_act"]["range"] == "gelu, relu, swish, tanh, sigmoid"  # no pattern to read
 
 
 def test_a_model_is_described_in_words(cli, monkeypatch) -> None:
