@@ -115,18 +115,18 @@ def _title(comparison: Comparison) -> str:
 
 
 def _blocks(rows: Sequence[MetricRow]) -> tuple[tuple[SheetColumn, ...], ...]:
-    """The values of both stand together, so do p and what follows from it."""
+    """The values of both stand together, so do the difference and what is said of it."""
     both = tuple(
         SheetColumn(letter, tuple(_value(row, letter) for row in rows)) for letter in ("A", "B")
     )
-    difference = SheetColumn("A - B", tuple(_difference(row) for row in rows))
     said = (
+        SheetColumn("A - B", tuple(_difference(row) for row in rows)),
         _column("p", [None if r.p_adjusted is None else f"{r.p_adjusted:.5f}" for r in rows]),
         _column("better", [None if r.better is None else r.better.upper() for r in rows]),
     )
     counts = _column("wins/ties/losses", [f"{r.wins}/{r.ties}/{r.losses}" for r in rows])
     effects = [None if r.effect_size is None else f"{r.effect_size:+.2f}" for r in rows]
-    return both, (difference,), said, (counts,), (_column("d_z", effects),)
+    return both, said, (counts,), (_column("d_z", effects),)
 
 
 def _column(heading: str, words: Sequence[str | None]) -> SheetColumn:

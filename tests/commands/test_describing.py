@@ -87,6 +87,20 @@ def test_a_model_that_lacks_its_packages_says_which(cli, monkeypatch) -> None:
     assert "missing wings" in out
 
 
+def test_every_model_that_lacks_packages_says_what_to_type(monkeypatch) -> None:
+    monkeypatch.setattr("benchmark.models.registered.importlib.util.find_spec", lambda name: None)
+    said = {
+        f"{name}:{variant}": why
+        for name, entry in entries().items()
+        for variant, why in [(None, entry.why_not()), *entry.variants_why_not().items()]
+        if why is not None
+    }
+    assert {"sasrec:None", "unisrec:minilm"} <= said.keys()
+    every_installation_has = ("missing bm25s:", "missing torch, ")
+    for why in said.values():
+        assert ": pip install " in why or why.startswith(every_installation_has)
+
+
 FILE = '''
 from pathlib import Path
 from pydantic import BaseModel, Field

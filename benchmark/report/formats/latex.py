@@ -11,6 +11,7 @@ from benchmark.report.formats.sheet import (
     Sheet,
     SheetCell,
     SheetColumn,
+    units,
     without_intervals,
 )
 
@@ -59,7 +60,7 @@ def _table(sheet: Sheet, *, starred: bool) -> list[str]:
         _NO_WIDER,
         rf"\begin{{tabular}}{{@{{}}l{'r' * len(sheet.columns)}@{{}}}}",
         r"\toprule",
-        *_headings(sheet.row_heading, _units(sheet.blocks)),
+        *_headings(sheet.row_heading, units(sheet.blocks)),
         r"\midrule",
     ]
     for at, system in enumerate(sheet.rows):
@@ -104,14 +105,6 @@ def _headings(row_heading: str, blocks: Sequence[Block]) -> list[str]:
         first = _MEASURED if len(block) > 1 else ""
         below += [first, *(_italic(_name(column), column) for column in block[1:])]
     return [*lines, _row([escaped(row_heading), *below])]
-
-
-def _units(blocks: Sequence[Block]) -> list[Block]:
-    """Blocks of one metric as they are; columns without a short name are headed one by one."""
-    units: list[Block] = []
-    for block in blocks:
-        units += [block] if block[0].name else [(column,) for column in block]
-    return units
 
 
 def _spanned(first: str, spans: Sequence[tuple[str, int]]) -> list[str]:
@@ -178,7 +171,7 @@ def _points_across(sheet: Sheet) -> float:
     label = max(map(_points, (sheet.row_heading, *sheet.rows)))
     blocks = (
         max(sum(map(_width, block)), _GAP + _points(_name(block[0])))
-        for block in _units(sheet.blocks)
+        for block in units(sheet.blocks)
     )
     return label + sum(blocks)
 

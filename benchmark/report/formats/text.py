@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 
 from rich.cells import cell_len
@@ -13,7 +13,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.report.formats.sheet import Sheet, SheetCell, SheetColumn, panels
+from benchmark.report.formats.sheet import (
+    Block,
+    Sheet,
+    SheetCell,
+    SheetColumn,
+    panels,
+    units,
+)
 
 #: Where standard output is no terminal and $COLUMNS is not set.
 DEFAULT_WIDTH = 120
@@ -34,7 +41,7 @@ class _Layout:
         return max(map(cell_len, (column.heading, *lines))) + _PADDING
 
     def widest_of(self, sheet: Sheet) -> int:
-        """Return how wide the widest block is drawn: blocks are never divided."""
+        """Return how wide the widest block is drawn."""
         blocks = (sum(map(self.width_of, block)) for block in sheet.blocks)
         return max(blocks, default=0)
 
@@ -51,6 +58,7 @@ def draw_text(sheet: Sheet, *, width: int | None = None, styled: bool | None = N
         width = shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns
     if styled is None:
         styled = sys.stdout.isatty()
+    sheet = _divided(sheet, width)
     layout = _fitted(sheet, width)
     buffer = StringIO()
     console = Console(
@@ -77,10 +85,24 @@ def draw_text(sheet: Sheet, *, width: int | None = None, styled: bool | None = N
     return "\n".join(lines)
 
 
+def _divided(sheet: Sheet, width: int) -> Sheet:
+    """Divide the blocks that do not fit beside the row labels, where they can be."""
+    layout = _Layout(_whole(sheet), stacked=False)
+    blocks: list[Block] = []
+    for block in sheet.blocks:
+        fits = layout.label + sum(map(layout.width_of, block)) <= width
+        blocks += [block] if fits else units([block])
+    return replace(sheet, blocks=tuple(blocks))
+
+
+def _whole(sheet: Sheet) -> int:
+    """How wide the row labels are drawn on one line each, borders included."""
+    return max(map(cell_len, (sheet.row_heading, *sheet.rows))) + _PADDING + 1
+
+
 def _fitted(sheet: Sheet, width: int) -> _Layout:
     """The layout that lets the widest block stand beside the row labels, if there is one."""
-    labels = (sheet.row_heading, *sheet.rows)
-    whole = max(map(cell_len, labels)) + _PADDING + 1
+    labels, whole = (sheet.row_heading, *sheet.rows), _whole(sheet)
     least = max(cell_len(word) for label in labels for word in label.split() or [""]) + _PADDING + 1
     layout = _Layout(whole, stacked=False)
     for stacked in (False, True):
