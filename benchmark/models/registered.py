@@ -43,6 +43,7 @@ class Needs:
 
     ``before_python`` is the first Python version on which the extra leaves them out, because of
     what they pin; ``alone`` is then to be installed without its dependencies, beside the extra.
+    Without an extra ``alone`` is all there is to install.
     """
 
     modules: tuple[str, ...] = ()
@@ -55,10 +56,13 @@ class Needs:
         absent = [name for name in self.modules if importlib.util.find_spec(name) is None]
         if not absent:
             return None
-        install = f"pip install 'unimp-bench[{self.extra}]'" if self.extra else "install it"
+        alone = f"pip install --no-deps {self.alone}"
+        if self.extra is None:
+            return f"missing {', '.join(absent)}: {alone if self.alone else 'install it'}"
+        install = f"pip install 'unimp-bench[{self.extra}]'"
         if self.before_python is not None and sys.version_info[:2] >= self.before_python:
             # pip would install the extra without them and say nothing.
-            install += f" && pip install --no-deps {self.alone}"
+            install += f" && {alone}"
         return f"missing {', '.join(absent)}: {install}"
 
 

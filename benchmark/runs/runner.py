@@ -147,7 +147,8 @@ def plan_run(spec: RunSpec, dataset: Dataset, home: Home) -> Plan:
     identity = _identity(spec, task, built, dataset, instances)
     if chosen is not None:
         identity["tuning"] = chosen.record
-    named = replace(spec, settings=changed_settings(built, spec.settings))
+    settings = spec.settings if chosen is None else chosen.settings
+    named = replace(spec, settings=changed_settings(built, settings))
     folder = home.runs / f"{named.slug()}-{sha256_json(identity)[:8]}"
     return Plan(spec, task, built, instances, identity, folder, chosen)
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-#: Letters of a slug, and of the settings and of a name in it, at most.
-_LONGEST, _MOST_SETTINGS, _MOST_NAME = 200, 60, 60
+#: Letters of a slug and of a name in it, at most.
+_LONGEST, _MOST_NAME = 200, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,8 @@ class RunSpec:
             parts.append(f"limit{self.limit}")
         asked = "_".join([*words, *map(_plain, parts)])
         settings = (f"{key}={setting_text(value)}" for key, value in self.settings.items())
-        told = "_".join(re.sub(r"[^A-Za-z0-9.=-]+", "-", part).rstrip("-") for part in settings)
-        room = min(_MOST_SETTINGS, _LONGEST - len(asked) - 1)
-        return f"{asked}_{told[:room]}" if told and room > 0 else asked
+        told = _told([*settings], _LONGEST - len(asked))
+        return f"{asked}_{told}" if told else asked
 
 
 def name_words(model: str, task: str, data: str) -> list[str]:
@@ -76,6 +75,15 @@ def name_words(model: str, task: str, data: str) -> list[str]:
     dataset the beginning. A hash follows them.
     """
     return [_plain(model[-_MOST_NAME:]), _plain(task), _plain(data[:_MOST_NAME])]
+
+
+def _told(settings: list[str], most: int) -> str:
+    """``settings`` in fewer than ``most`` letters: the longest give way, so that all show."""
+    parts = [re.sub(r"[^A-Za-z0-9.=-]+", "-", part[:_LONGEST]).rstrip("-") for part in settings]
+    while any(parts) and len("_".join(parts)) >= most:
+        longest = max(range(len(parts)), key=lambda at: len(parts[at]))
+        parts[longest] = parts[longest][:-1]
+    return "_".join(filter(None, parts))
 
 
 def _plain(part: str) -> str:

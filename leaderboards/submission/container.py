@@ -211,7 +211,7 @@ class _Archive(_Common):
             self._members[name] = member
 
     def read(self, name: str) -> bytes:
-        """The member's bytes, as many as were announced."""
+        """Return the member's bytes, as many as were announced."""
         return zip_layout.content(self._path, self._members[name])
 
 
@@ -238,7 +238,7 @@ class LenientArchive(_Common):
             self._members[inside] = member
 
     def read(self, name: str) -> bytes:
-        """The member's bytes, as many as were announced."""
+        """Return the member's bytes, as many as were announced."""
         try:
             with self._zip.open(self._members[name]) as stream:
                 return stream.read(self.sizes[name])

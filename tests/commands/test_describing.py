@@ -50,6 +50,9 @@ def test_ranges_and_choices_are_those_of_the_class(cli) -> None:
     assert said["b"]["range"] == "0 to 1"
     assert said["backend"]["choices"] == ["bm25s", "rank-bm25", "lucene"]
     assert said["fields"]["type"] == "list of text"
+    said = {s["name"]: s for s in json.loads(cli("models", "sasrec", "--json")[1])["settings"]}
+    assert said["hidden_act"]["choices"] == ["gelu", "relu", "swish", "tanh", "sigmoid"]
+    assert said["hidden_act"]["range"] == "gelu, relu, swish, tanh, sigmoid"  # no pattern to read
 
 
 def test_a_model_is_described_in_words(cli, monkeypatch) -> None:
@@ -82,6 +85,20 @@ def test_a_model_that_lacks_its_packages_says_which(cli, monkeypatch) -> None:
     status, out, _ = cli("models", "sasrec")
     assert status == 0
     assert "missing wings" in out
+
+
+def test_every_model_that_lacks_packages_says_what_to_type(monkeypatch) -> None:
+    monkeypatch.setattr("benchmark.models.registered.importlib.util.find_spec", lambda name: None)
+    said = {
+        f"{name}:{variant}": why
+        for name, entry in entries().items()
+        for variant, why in [(None, entry.why_not()), *entry.variants_why_not().items()]
+        if why is not None
+    }
+    assert {"sasrec:None", "unisrec:minilm"} <= said.keys()
+    every_installation_has = ("missing bm25s:", "missing torch, ")
+    for why in said.values():
+        assert ": pip install " in why or why.startswith(every_installation_has)
 
 
 FILE = '''

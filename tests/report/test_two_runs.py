@@ -6,12 +6,13 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmark.compare.pair import compare_runs
+from benchmark.compare.pair import SliceRow, compare_runs
 from benchmark.errors import UsageError
 from benchmark.report.two_runs import render_comparison
 
@@ -61,14 +62,32 @@ def test_the_text_says_what_is_compared_and_what_is_missing(compared: Any) -> No
     assert "\x1b" not in text
 
 
-@pytest.mark.parametrize("columns", [60, 80, 200])
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
 def test_text_respects_the_width_of_the_terminal(
     compared: Any, monkeypatch: Any, columns: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    text = render_comparison(compared(), styled=False)
+    comparison = compared()
+    (row,) = comparison.metrics
+    sliced = SliceRow(**asdict(row), by="target's popularity", value="11 to 14")
+    text = render_comparison(replace(comparison, slices=(sliced,)), styled=False)
     assert max(map(len, text.splitlines())) <= columns
     assert all(heading in text for heading in ("A - B", "better", "wins/ties/losses", "d_z"))
+    interval = f"[{row.low:+.4f}, {row.high:+.4f}]"
+    assert text.count(interval) == 2  # whole, of the metric and of its slice
+
+
+def test_the_ids_of_the_runs_are_never_broken(compared: Any, monkeypatch: Any) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    comparison = compared()
+    name = "bm25-tuned_search_sim-xs_seen_seed0_b=0.5-a902d6b2"
+    run = replace(comparison.a, folder=comparison.a.folder.with_name(name))
+    assert f"({name})" in render_comparison(replace(comparison, a=run), styled=False)
+
+
+def test_a_document_heads_every_column_of_a_comparison(compared: Any) -> None:
+    tex = render_comparison(compared(), "tex")
+    assert r"metric & A & B & A - B & p & better & wins/ties/losses & d\_z \\" in tex
 
 
 def test_simulated_data_is_labelled(compared: Any) -> None:

@@ -70,11 +70,18 @@ def test_a_runs_id_shows_limit_and_settings(execute, run_home) -> None:
 
 
 def test_a_long_id_is_cut_to_what_a_file_system_takes() -> None:
-    settings = {"path": "/a b/" * 40, "k": 3}
+    settings = {"path": "/a b/" * 40, "long": "x" * 5000, "k": 3}
     model, data = "m" * 300, "d" * 300
     spec = RunSpec(model, "image-generation", data, "new-domain", "nt", 2**32 - 1, 10**9, settings)
     assert len(spec.slug()) <= 200
     assert set(spec.slug()) <= set("abcdefghijklmnopqrstuvwxyz0123456789.=_-")
+    assert spec.slug().endswith("_k=3")  # the longest settings give way to the others
+
+
+def test_an_id_shows_every_setting_of_many() -> None:
+    settings = {f"setting_number_{at}": at for at in range(7)}
+    words = RunSpec("sasrec", "recommendation", settings=settings).slug()
+    assert [f"setting-number-{at}={at}" in words for at in range(7)] == [True] * 7
 
 
 def test_another_dataset_than_the_run_names_is_refused(odd_model, sim_xs, run_home) -> None:

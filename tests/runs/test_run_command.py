@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from benchmark.cli import main
+from benchmark.commands.run import app
 
 ROOT = Path(__file__).parents[2]
 Call = Callable[..., tuple[int, str, str]]
@@ -106,6 +108,24 @@ def test_a_file_can_name_a_variant_and_settings_for_all(call, file) -> None:
         json.loads((Path(r["run"]) / "manifest.json").read_text()) for r in json.loads(out)
     ]
     assert [m["config"]["effects"] for m in manifests] == ["user", "item"]
+
+
+def test_a_file_says_all_that_options_say_and_the_guide_names_them(call, file) -> None:
+    options = {
+        name.removeprefix("--"): option
+        for option in get_command(app).params
+        for name in option.opts
+        if name.startswith("--") and not name.endswith("-completion")
+    }
+    del options["config"], options["help-settings"]  # the file itself, and what prints and ends
+    values = {"model": '"bm25"', "set": '["k1=1"]'}
+    typed = {name: "true" if option.is_flag else "1" for name, option in options.items()}
+    lines = [f"{name} = {value}" for name, value in {**typed, **values}.items()]
+    status, out, err = call("--config", file("\n".join(lines)), "--help-settings")
+    assert status == 0, err
+    assert json.loads(out)[0]["name"] == "backend"  # of the file's model, as its json = true says
+    guide = (ROOT / "docs" / "run-file.md").read_text(encoding="utf-8")
+    assert not [name for name in options if f"`{name}`" not in guide]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from benchmark.report.figures.tuning import HistoryFigure, best_so_far
 from benchmark.report.formats.render import render
 from benchmark.report.side_by_side import render_runs
 from benchmark.report.two_runs import render_comparison
-from benchmark.runs.runner import result_json
+from benchmark.runs.runner import plan_run, result_json
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import PER_INSTANCE, PREDICTIONS, stored_runs
 from benchmark.runs.tuned import TRIALS, Search, Trial, read_search, require_tuned
@@ -64,6 +64,17 @@ def test_a_tuned_run_is_the_run_of_the_best_settings(
     assert tuned.scores == spelled.scores
     assert tuned.manifest["config"] == spelled.manifest["config"]
     assert count.read_text() == "fit\n"  # one fit serves both
+
+
+def test_its_id_shows_the_settings_that_the_search_chose(knob, searched, place, sim_xs) -> None:
+    other = next(trial for trial in searched.trials if trial.settings != searched.best.settings)
+    searched.trials[other.number - 1] = replace(other, value=0.9)
+    searched.write()
+    spelled = plan_run(spec_of(knob, settings=other.settings), sim_xs, place).folder.name
+    tuned = plan_run(spec_of(knob, tuned=True), sim_xs, place).folder.name
+    assert "=" in tuned
+    words, _, _ = tuned.rpartition("-")
+    assert words.replace("-tuned_", "_") == spelled.rpartition("-")[0]
 
 
 def test_its_manifest_and_folder_tell_of_the_search(execute, knob, searched, place) -> None:

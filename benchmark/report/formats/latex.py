@@ -11,6 +11,7 @@ from benchmark.report.formats.sheet import (
     Sheet,
     SheetCell,
     SheetColumn,
+    units,
     without_intervals,
 )
 
@@ -59,7 +60,7 @@ def _table(sheet: Sheet, *, starred: bool) -> list[str]:
         _NO_WIDER,
         rf"\begin{{tabular}}{{@{{}}l{'r' * len(sheet.columns)}@{{}}}}",
         r"\toprule",
-        *_headings(sheet.row_heading, sheet.blocks),
+        *_headings(sheet.row_heading, units(sheet.blocks)),
         r"\midrule",
     ]
     for at, system in enumerate(sheet.rows):
@@ -169,7 +170,8 @@ def _points_across(sheet: Sheet) -> float:
     """How wide the table is, about."""
     label = max(map(_points, (sheet.row_heading, *sheet.rows)))
     blocks = (
-        max(sum(map(_width, block)), _GAP + _points(_name(block[0]))) for block in sheet.blocks
+        max(sum(map(_width, block)), _GAP + _points(_name(block[0])))
+        for block in units(sheet.blocks)
     )
     return label + sum(blocks)
 

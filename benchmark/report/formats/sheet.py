@@ -96,7 +96,9 @@ class SheetColumn:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A titled table. Columns of one tuple of ``blocks`` are never drawn apart.
+    """A titled table. Columns of one tuple of ``blocks`` are not drawn apart.
+
+    Where not even one block has room, its columns without a short name are (:func:`units`).
 
     ``notes`` are footnotes, one sentence or more each; ``commands`` fill what is empty.
     ``standing`` says what bold and underline mean. ``name`` is what a document refers to it by.
@@ -271,6 +273,14 @@ def standings(values: Sequence[float | None], higher_is_better: bool | None) -> 
 
 
 Block = tuple[SheetColumn, ...]
+
+
+def units(blocks: Sequence[Block]) -> list[Block]:
+    """Return ``blocks`` with a block for each column that has no short name: it needs no other."""
+    found: list[Block] = []
+    for block in blocks:
+        found += [block] if block[0].name else [(column,) for column in block]
+    return found
 
 
 def panels(
