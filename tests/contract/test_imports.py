@@ -42,8 +42,8 @@ ORDER = {
         sources listing view perturbations dataset preparing unchanged verify opening
     """,
     "benchmark.report": """
-        contents table formats filling footnotes dataset_table beyond_columns cost_columns build
-        side_by_side two_runs figures missing
+        contents table formats filling seed_doubts footnotes dataset_table beyond_columns
+        cost_columns build side_by_side two_runs figures missing
     """,
     "benchmark.runs": """
         spec manifest store filters tuned ranked fitting predictions scoring account costs runner
