@@ -21,7 +21,9 @@ def doubted(columns: Sequence[ReportColumn], rows: Sequence[ReportRow]) -> Itera
     """Yield the note on marks that other seeds could turn, if there are any.
 
     A mark counts where row or opponent has several seeds: the difference is doubted within two
-    standard errors of the seeds' values. A row of one seed is taken to vary as the other does.
+    standard errors of the seeds' values. Rows of one model, its variants and perturbations, are
+    compared seed by seed, as a seed decides much that they share. Otherwise each row varies by
+    itself, a row of one seed as the other does.
     """
     by_system = {row.system: row for row in rows}
     several_tasks = len({(column.task, column.data, column.cohort) for column in columns}) > 1
@@ -32,18 +34,17 @@ def doubted(columns: Sequence[ReportColumn], rows: Sequence[ReportRow]) -> Itera
             if cell.significant_against is None:
                 continue
             opponent = by_system[cell.significant_against]
-            error = _standard_error(cell, opponent.cells[at], same_fits=row.model == opponent.model)
-            if error is not None and _difference(cell, opponent.cells[at]) < (
-                _STANDARD_ERRORS * error
-            ):
+            other = opponent.cells[at]
+            error = _standard_error(cell, other, one_model=_name(row) == _name(opponent))
+            if error is not None and _difference(cell, other) < _STANDARD_ERRORS * error:
                 name = f"{column.task} {column.metric}" if several_tasks else column.metric
                 found.setdefault(row.system, []).append(name)
     if found:
         said = "; ".join(f"{system} ({', '.join(names)})" for system, names in found.items())
         yield (
             "Marks that other seeds may turn, their differences being within two standard errors "
-            "of the seeds' values (a row of one seed is taken to vary as the row it is compared "
-            f"with does): {said}."
+            "of the seeds' values (seed by seed within a model; a row of one seed is taken to vary "
+            f"as the row it is compared with does): {said}."
         )
 
 
@@ -53,17 +54,17 @@ def _difference(cell: ReportCell, other: ReportCell) -> float:
     return abs(cell.value - other.value)
 
 
-def _standard_error(cell: ReportCell, other: ReportCell, *, same_fits: bool) -> float | None:
-    """The standard error of two rows' difference by their seeds; ``None`` where both have one.
+def _name(row: ReportRow) -> str:
+    """The model of a row, without its variant."""
+    return (row.model or row.system).partition(":")[0]
 
-    Rows of the ``same_fits`` (as they are and under a perturbation) share what their seeds do.
-    """
+
+def _standard_error(cell: ReportCell, other: ReportCell, *, one_model: bool) -> float | None:
+    """The standard error of two rows' difference by their seeds; ``None`` where both have one."""
     shared = sorted(set(cell.by_seed) & set(other.by_seed))
-    if same_fits and len(shared) > 1:
+    if one_model and len(shared) > 1:
         differences = [cell.by_seed[seed] - other.by_seed[seed] for seed in shared]
         return stdev(differences) / math.sqrt(len(shared))
-    if same_fits:
-        return None
     known = [c.deviation for c in (cell, other) if c.deviation is not None]
     if not known:
         return None
