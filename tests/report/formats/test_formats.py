@@ -29,7 +29,10 @@ SCORE = {"n": 9, "users": 9}
 
 
 @pytest.mark.parametrize("number", TABLES)
-def test_every_table_has_every_format_without_a_run(shelf: Any, number: str) -> None:
+def test_every_table_has_every_format_without_a_run(
+    shelf: Any, number: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")  # names take several lines where there is no room
     report = build_report(number, home=shelf.home)
     for output_format in FORMATS:
         content = render(report, output_format, styled=False)
