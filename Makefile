@@ -14,7 +14,7 @@ bench: $(VENV)/.core  ## install, then UniMP, simple rivals and both ceilings on
 	  --model popularity --model random --model informed --model oracle
 	@echo "Our extension of UniMP beside them: $(BIN)/unimp-bench run --task search --model unimp --model unimp:matching"
 
-test: $(VENV)/.dev  ## the fast tests (4 to 5 minutes on 2 idle cores)
+test: $(VENV)/.dev  ## the fast tests (4 to 6 minutes on 2 idle cores)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 test-slow: $(VENV)/.dev models  ## minutes of training, pretrained models, real data
