@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ from benchmark.instances import (
 from benchmark.model import TrainingView
 from benchmark.predictions import Prediction, Rating
 from benchmark.ranking import RankingInstance, queries, rank_in_blocks
+from benchmark.training.staircase import Staircase, levels_in
 from benchmark.vision.encoder_names import AUTO
 from benchmark.vision.encoder_names import DESCRIPTION as ENCODERS
 
@@ -60,6 +62,11 @@ class AttributeCountsConfig(BaseModel):
         128, ge=2, description="items an example chooses among in training, the others drawn"
     )
     validation_users: int = Field(1000, ge=1, description="of each task, to choose penalties on")
+    answer: Literal["staircase", "mean"] = Field(
+        "staircase",
+        description="of a rating; mean: its expectation (least RMSE); staircase: moved nearer to a "
+        "whole star, as far as MAE and RMSE on validation together ask",
+    )
 
 
 class AttributeCounts:
@@ -68,7 +75,8 @@ class AttributeCounts:
     The utility of an item is a weighted sum of the statistics of :mod:`.matches`, of its
     popularity and of how often its category follows the latest one's. Recommendation, search and
     selection have weights of their own, learnt among the whole catalogue, the items that answer
-    the query and the candidates. A rating is a ridge regression on the same matches.
+    the query and the candidates. A rating is a ridge regression on the same matches, moved nearer to
+    a level (:mod:`benchmark.training.staircase`).
     """
 
     tasks = frozenset({*_CHOICES, "preference"})
@@ -79,6 +87,8 @@ class AttributeCounts:
         self.config = config or self.Config()
         self.weights: dict[str, NDArray[np.float64]] = {}
         self.threshold: float | None = None
+        self.staircase = Staircase()
+        self._levels: tuple[float, ...] = ()
         self._width = 1
         self._repeats = False
         self._queries: tuple[str | None, ...] = ()
@@ -112,6 +122,9 @@ class AttributeCounts:
         if "selection" in self.weights:
             most = self.config.validation_users
             self.threshold = choose_share(data, self.shares, most=most)
+        self._levels = levels_in(timeline.rating[~np.isnan(timeline.rating)].tolist())
+        moved = self.config.answer == "staircase" and "preference" in self.weights
+        self.staircase = learner.staircase(self._levels) if moved else Staircase()
 
     def predict(self, instances: Sequence[Instance]) -> Iterator[Prediction]:
         """Yield one prediction per instance; all instances belong to one task."""
@@ -217,6 +230,8 @@ class AttributeCounts:
             "repeats": self._repeats,
             "queries": self._queries,
             "threshold": self.threshold,
+            "levels": self._levels,
+            "staircase": asdict(self.staircase),
         }
         write_json(folder / _RECORD, record)
         arrays = {f"reader.{name}": array for name, array in self.reader.arrays().items()}
@@ -229,6 +244,8 @@ class AttributeCounts:
         record, arrays = read_json(folder / _RECORD), load_arrays(folder / _ARRAYS)
         self._width, self._repeats = record["width"], record["repeats"]
         self._queries, self.threshold = tuple(record["queries"]), record["threshold"]
+        self._levels = tuple(record["levels"])
+        self.staircase = Staircase(**record["staircase"])
         self._reader = Reader.restore(record["reader"], _named(arrays, "reader."))
         self._counts = Counts(**_named(arrays, "counts."))
         self.weights = _named(arrays, "weights.")
@@ -279,6 +296,12 @@ class AttributeCounts:
         return found.at(np.arange(len(shown) * most).reshape(len(shown), most)), allowed
 
     def _rate(self, instances: Sequence[PreferenceInstance]) -> Iterator[Rating]:
+        values = self.staircase(self.expected_ratings(instances), self._levels)
+        for instance, value in zip(instances, values.tolist(), strict=True):
+            yield Rating(instance.instance_id, value)
+
+    def expected_ratings(self, instances: Sequence[PreferenceInstance]) -> NDArray[np.float64]:
+        """Return expected ratings (n,), within the scale."""
         weights = self._learnt("preference")
         folds = np.zeros(len(instances), np.int64)
 
@@ -287,9 +310,9 @@ class AttributeCounts:
             x, usual = self.votes([(i.history, i.item) for i in some], folds[rows])
             return np.asarray(usual + predicted(x, weights))
 
-        for instance, value in zip(instances, in_blocks(len(instances), block), strict=True):
-            low, high = instance.scale
-            yield Rating(instance.instance_id, float(min(max(value, low), high)))
+        scales = np.array([instance.scale for instance in instances], np.float64)
+        values = in_blocks(len(instances), block).astype(np.float64)
+        return np.asarray(values.clip(scales[:, 0], scales[:, 1]))
 
     def votes(
         self, asked: Sequence[tuple[History, Item]], folds: NDArray[np.int64]

@@ -17,6 +17,7 @@ from benchmark.data.instances.timeline import Timeline
 from benchmark.instances import Example, PreferenceInstance, SearchInstance, SelectionInstance
 from benchmark.model import TrainingView
 from benchmark.ranking import RankingInstance
+from benchmark.training.staircase import Staircase, best_staircase
 from benchmark.training.validation import spread
 
 if TYPE_CHECKING:
@@ -51,6 +52,17 @@ class Learner:
         if task == "preference":
             return best_ridge(self._rated(train, "train"), self._rated(valid, "valid"))
         return best_fit(self._choices(train, "train"), self._choices(valid, "valid"))
+
+    def staircase(self, levels: Sequence[float]) -> Staircase:
+        """Return what moves expected ratings best towards levels, on validation."""
+        valid = spread(
+            self._data.examples("preference", "valid"), self._model.config.validation_users
+        )
+        if not valid:
+            return Staircase()
+        asked = [cast(PreferenceInstance, example.instance) for example in valid]
+        targets = np.array([cast(float, example.target) for example in valid], np.float64)
+        return best_staircase(self._model.expected_ratings(asked), targets, levels)
 
     def _folds(self, examples: Sequence[Example], part: str) -> NDArray[np.int64]:
         """Counts without the user's half for training; all of them for validation."""

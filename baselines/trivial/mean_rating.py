@@ -1,7 +1,8 @@
-"""Ratings from means: global, per user, per item, or both."""
+"""Ratings from means: global, per user, per item, or both; or the level nearest to such a mean."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,6 +18,7 @@ from benchmark.instances import PreferenceInstance
 from benchmark.model import TrainingView
 from benchmark.predictions import Rating
 from benchmark.rounding import rounded
+from benchmark.training.staircase import Staircase, levels_in, nearest_level
 
 _STATE = "mean-rating.json"
 
@@ -33,6 +35,11 @@ class MeanRatingConfig(BaseModel):
 
     effects: Literal["global", "user", "item", "user+item"] = Field(
         "user+item", description="whose offsets are added to the global mean"
+    )
+    answer: Literal["mean", "level"] = Field(
+        "mean",
+        description="mean: what the offsets add up to; level: the level nearest to it and a shift "
+        "chosen on validation MAE, which whole stars are measured well by",
     )
     item_damping: Damping | None = Field(
         None, description="imaginary average ratings per item; unset: chosen on validation MAE"
@@ -59,6 +66,8 @@ class MeanRating:
         self.user_damping = 0.0
         self.users: dict[str, float] = {}
         self.items: dict[str, float] = {}
+        self.levels: tuple[float, ...] = ()
+        self.staircase = Staircase()
 
     def fit(self, data: TrainingView, *, seed: int) -> None:
         """Estimate mu and the offsets, with the dampings of least validation MAE unless set.
@@ -78,13 +87,19 @@ class MeanRating:
         self.mean = estimate.mean
         self.user_damping = best[1]
         self.users, self.items = self._offsets(estimate, best)
+        if self.config.answer == "level":
+            self.levels = levels_in(train["rating"])
+            guesses = self._guesses(estimate, best, valid)
+            targets = valid["rating"].to_numpy()
+            self.staircase = nearest_level(guesses, targets, self.levels)
 
     def predict(self, instances: Sequence[PreferenceInstance]) -> Iterator[Rating]:
         """Rate each item, clipped to the instance's scale."""
         for instance in instances:
             value = self.mean + self.items.get(instance.item.item_id, 0.0) + self._user(instance)
             low, high = instance.scale
-            yield Rating(instance.instance_id, min(max(value, low), high))
+            within = np.array([min(max(value, low), high)])
+            yield Rating(instance.instance_id, float(self.staircase(within, self.levels)[0]))
 
     def save(self, folder: Path) -> None:
         """Write mean, offsets and the user damping as JSON."""
@@ -93,6 +108,8 @@ class MeanRating:
             "user_damping": self.user_damping,
             "items": self.items,
             "users": self.users,
+            "levels": self.levels,
+            "shift": self.staircase.shift,
         }
         write_json(folder / _STATE, state)
 
@@ -103,6 +120,9 @@ class MeanRating:
         self.user_damping = state["user_damping"]
         self.items = state["items"]
         self.users = state["users"]
+        self.levels = tuple(state["levels"])
+        if self.levels:
+            self.staircase = Staircase(math.inf, state["shift"])
 
     def _item_dampings(self) -> tuple[float, ...]:
         if "item" not in self.config.effects:
@@ -135,13 +155,20 @@ class MeanRating:
         """Mean absolute validation error; 0 without validation ratings (first damping wins)."""
         if valid.is_empty():
             return 0.0
+        guesses = self._guesses(estimate, dampings, valid)
+        error = np.abs(guesses - valid["rating"].to_numpy()).mean()
+        return float(rounded(error, computed_in=np.float64))  # the least decides the damping
+
+    def _guesses(
+        self, estimate: _Estimate, dampings: tuple[float, float], valid: pl.DataFrame
+    ) -> NDArray[np.float64]:
+        """Return the means for rows of ``valid`` (n,)."""
         users, items = self._offsets(estimate, dampings)
         guesses = [
             estimate.mean + users.get(user, 0.0) + items.get(item, 0.0)
             for user, item in valid.select("user_id", "item_id").iter_rows()
         ]
-        error = np.abs(np.array(guesses) - valid["rating"].to_numpy()).mean()
-        return float(rounded(error, computed_in=np.float64))  # the least decides the damping
+        return np.array(guesses, np.float64)
 
     def _user(self, instance: PreferenceInstance) -> float:
         if "user" not in self.config.effects:

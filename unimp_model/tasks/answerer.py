@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from benchmark.instances import Item
+from benchmark.training.staircase import Staircase
 from unimp_model.config import UniMPConfig
 from unimp_model.network.decoding import Reader
 from unimp_model.parts import Parts
@@ -38,7 +39,7 @@ class Chosen:
         rating = record["rating"]
         calibration = Calibration(
             rating["temperature"], tuple(rating["weights"]), tuple(rating["centres"]),
-            rating["offset"],
+            rating["offset"], Staircase(**rating["staircase"]),
         )  # fmt: skip
         return cls(**{**record, "rating": calibration}, casing=casing)
 

@@ -2,18 +2,20 @@
 
 Focal re-weighting trains probabilities that are too even, and a mean of levels keeps to the middle
 of the scale: a temperature and weights undo that. One answer is measured by MAE and by RMSE, so
-both count in the choice.
+both count in the choice; what comes of it is a mean, and MAE wants it nearer to a level
+(:mod:`benchmark.training.staircase`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.rounding import rounded
+from benchmark.training.staircase import Staircase, best_staircase, both_errors
 from unimp_model.network.decoding import expected_ratings
 
 #: What is tried on rating probabilities, and on the weighted sum: stretches about its mean, and
@@ -37,7 +39,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Makes ratings of evidence: a weighted sum of four parts, plus an offset.
+    """Makes ratings of evidence: a weighted sum of four parts, plus an offset, moved to levels.
 
     The parts are the mean of the rating tokens at a temperature, and the three of
     :attr:`Evidence.beside`, as deviations from ``centres``.
@@ -47,9 +49,14 @@ class Calibration:
     weights: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
     centres: tuple[float, float, float] = (0.0, 0.0, 0.0)
     offset: float = 0.0
+    staircase: Staircase = field(default_factory=Staircase)
 
     def __call__(self, evidence: Evidence, levels: Sequence[float]) -> NDArray[np.float64]:
         """Return ratings (n,) within the scale from its lowest to its highest level."""
+        return self.staircase(self.expected(evidence, levels), levels)
+
+    def expected(self, evidence: Evidence, levels: Sequence[float]) -> NDArray[np.float64]:
+        """Return ratings (n,) within the scale before the staircase."""
         parts = _parts(evidence, levels, self.temperature, self.centres)
         values = np.full(len(parts), self.offset)
         for weight, part in zip(self.weights, parts.T, strict=True):
@@ -61,14 +68,12 @@ class Calibration:
 def best_calibration(
     evidence: Evidence, targets: NDArray[np.float64], levels: Sequence[float]
 ) -> Calibration:
-    """Return the calibration of the least error: MAE plus RMSE, each as a share of a constant's.
+    """Return the calibration of the least error to ``targets`` (n,), true ratings.
 
-    The constants are the median and the mean of ``targets`` (n,), true ratings. For each
-    temperature the weights are those of least squares; their sum is then stretched and shifted.
+    The error is MAE plus RMSE, each as a share of a constant's. For each temperature the weights are those of least squares; their sum is then stretched and shifted.
+    The staircase is chosen last, by the same errors.
     """
     width, centre = levels[-1] - levels[0], float(targets.mean())
-    mae = max(float(np.abs(targets - np.median(targets)).mean()), 1e-9)
-    rmse = max(float(targets.std()), 1e-9)
     told = np.isfinite(evidence.beside)
     totals = np.where(told, evidence.beside, 0.0).sum(0)
     a, b, c = (float(x) for x in totals / np.maximum(told.sum(0), 1))
@@ -82,13 +87,13 @@ def best_calibration(
             plain = (parts - means) @ scaled + centre
             for shift in _SHIFTS:
                 values = (plain + shift * width).clip(levels[0], levels[-1])
-                error = np.abs(values - targets).mean() / mae
-                error += np.sqrt(np.square(values - targets).mean()) / rmse
                 offset = centre + shift * width - float(means @ scaled)
                 w = (float(scaled[0]), float(scaled[1]), float(scaled[2]), float(scaled[3]))
                 tried.append(Calibration(temperature, w, (a, b, c), offset))
-                errors.append(error)
-    return tried[int(np.argmin(rounded(np.array(errors), computed_in=np.float32)))]
+                errors.append(both_errors(values, targets))
+    best = tried[int(np.argmin(rounded(np.array(errors), computed_in=np.float32)))]
+    staircase = best_staircase(best.expected(evidence, levels), targets, levels)
+    return replace(best, staircase=staircase)
 
 
 def best_temperature(

@@ -70,9 +70,20 @@ def test_candidates_and_asked_items_count_as_they_are_shown(text, sim_xs):
     (one,), (other,) = text.predict([selection]), text.predict([changed])
     assert one.scores != other.scores
     preference = asked(sim_xs, "preference")[0]
-    (one,) = text.predict([preference])
-    (other,) = text.predict([replace(preference, item=replace(preference.item, brand=None))])
-    assert one.value != other.value
+    bare = replace(preference, item=replace(preference.item, brand=None))
+    one, other = text.expected_ratings([preference, bare])
+    assert one != other
+
+
+def test_ratings_are_answered_nearer_to_whole_stars_than_they_are_expected(text, sim_xs):
+    """And not where the mean is asked for."""
+    instances = asked(sim_xs, "preference")
+    expected = text.expected_ratings(instances)
+    answered = np.array([rating.value for rating in text.predict(instances)])
+    assert np.abs(answered - np.rint(answered)).mean() < np.abs(expected - np.rint(expected)).mean()
+    mean = AttributeCounts(AttributeCountsConfig(image_encoder="none", answer="mean"))
+    mean.fit(sim_xs.training_view(), seed=0)
+    assert [r.value for r in mean.predict(instances)] == pytest.approx(expected.tolist())
 
 
 def test_a_large_catalogue_is_compared_a_stretch_at_a_time(text, sim_xs, monkeypatch):

@@ -76,3 +76,26 @@ def test_a_dataset_without_ratings_is_refused(make_view):
 def test_settings_are_validated(settings):
     with pytest.raises(pydantic.ValidationError):
         MeanRatingConfig(**settings)
+
+
+@pytest.mark.parametrize(("given", "answer"), [(4.0, 4.0), (2.0, 2.0)])
+def test_the_level_nearest_to_a_mean_is_chosen_on_validation(make_view, tmp_path, given, answer):
+    """The mean, 3, was given by nobody: 2 and 4 are as near."""
+    valid = [{"user_id": user, "item_id": "x", "rating": given} for user in ("ann", "bob")]
+    model = fitted(make_view(ITEMS, train=RATED, valid=valid), effects="global", answer="level")
+    assert rate(model, "ann", "x") == answer
+    model.save(tmp_path)
+    again = MeanRating(MeanRatingConfig(effects="global", answer="level"))
+    again.load(tmp_path)
+    assert rate(again, "ann", "x") == answer
+
+
+def test_whole_stars_have_less_mean_absolute_error_on_simulated_data(sim_xs):
+    instances = list(sim_xs.instances("preference"))
+    targets = sim_xs.instances("preference").targets
+    error = {}
+    for answer in ("mean", "level"):
+        model = fitted(sim_xs.training_view(), answer=answer)
+        values = [rating.value for rating in model.predict(instances)]
+        error[answer] = sum(abs(v - t) for v, t in zip(values, targets, strict=True))
+    assert error["level"] < error["mean"]

@@ -1,0 +1,101 @@
+"""Answer nearer to a whole star, as far as the mean absolute error asks for it.
+
+The mean of what a rating may be has the least RMSE; the least MAE has its median, and where people
+give whole stars that is a whole star. Between two levels the MAE of an answer changes by P(below) -
+P(above), which is about zero midway and grows towards either; the square of an answer's distance
+from the mean grows with that distance. So what is least of both together is a straight line about
+the middle, steeper than the mean's own, that ends at the levels: a staircase with slanting risers.
+How steep is chosen on validation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.rounding import rounded
+
+Floats = NDArray[np.float64]
+
+#: With more levels than these the nearest one is next to the mean, and there are no stairs.
+MOST_LEVELS = 20
+_STEEPNESSES = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)
+#: In shares of the distance between two levels.
+_SHIFTS = tuple(step / 20 for step in range(-6, 7))
+
+
+@dataclass(frozen=True, slots=True)
+class Staircase:
+    """Moves ratings towards levels: between two of them along a line of ``steepness`` (1: as they
+    are, infinite: to the nearest), ``shift`` being added first."""
+
+    steepness: float = 1.0
+    shift: float = 0.0
+
+    def __call__(self, ratings: Floats, levels: Sequence[float]) -> Floats:
+        """Return ``ratings`` (n,), moved; those beyond ``levels`` (L,), ascending, to the ends.
+
+        Without two levels they stay.
+        """
+        if len(levels) < 2 or self == Staircase():
+            return ratings
+        known = np.asarray(levels, np.float64)
+        # A rating that is midway but for its last digits goes up on every processor.
+        values = rounded(ratings + self.shift, computed_in=np.float32).clip(known[0], known[-1])
+        below = np.clip(np.searchsorted(known, values, side="right") - 1, 0, len(known) - 2)
+        width = known[below + 1] - known[below]
+        part = (values - known[below]) / width
+        if math.isinf(self.steepness):
+            return known[below + (part >= 0.5)]
+        moved: Floats = known[below] + width * (0.5 + self.steepness * (part - 0.5)).clip(0, 1)
+        return moved
+
+
+def levels_in(ratings: Iterable[float]) -> tuple[float, ...]:
+    """Return the levels people rate with, ascending; none where there are more than 20."""
+    levels = sorted(set(ratings))
+    return tuple(levels) if len(levels) <= MOST_LEVELS else ()
+
+
+def best_staircase(ratings: Floats, targets: Floats, levels: Sequence[float]) -> Staircase:
+    """Return the staircase after which ``ratings`` (n,) are nearest to ``targets`` (n,).
+
+    By MAE plus RMSE, each as a share of a constant's (:func:`both_errors`).
+    """
+    if not len(targets):
+        return Staircase()
+    steps = [Staircase(a, b) for a in _STEEPNESSES for b in _shifts(levels)]
+    return _best(steps, [both_errors(step(ratings, levels), targets) for step in steps])
+
+
+def nearest_level(ratings: Floats, targets: Floats, levels: Sequence[float]) -> Staircase:
+    """Return the staircase without risers after which ``ratings`` (n,) have the least MAE."""
+    if not len(targets):
+        return Staircase(math.inf)
+    steps = [Staircase(math.inf, b) for b in _shifts(levels)]
+    return _best(steps, [float(np.abs(step(ratings, levels) - targets).mean()) for step in steps])
+
+
+def both_errors(ratings: Floats, targets: Floats) -> float:
+    """Return MAE plus RMSE of ``ratings`` (n,), each divided by the least that a constant has.
+
+    These constants are the median and the mean of ``targets`` (n,).
+    """
+    mae = max(float(np.abs(targets - np.median(targets)).mean()), 1e-9)
+    rmse = max(float(targets.std()), 1e-9)
+    away = ratings - targets
+    return float(np.abs(away).mean() / mae + np.sqrt(np.square(away).mean()) / rmse)
+
+
+def _shifts(levels: Sequence[float]) -> list[float]:
+    step = float(np.diff(levels).min()) if len(levels) > 1 else 0.0
+    return [share * step for share in sorted(_SHIFTS, key=abs)]
+
+
+def _best(steps: Sequence[Staircase], errors: Sequence[float]) -> Staircase:
+    """The least error decides, then the smaller steepness and shift, which come first."""
+    return steps[int(np.argmin(rounded(np.array(errors), computed_in=np.float32)))]

@@ -1,0 +1,106 @@
+"""Expected ratings move towards whole stars as far as MAE and RMSE together ask."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from benchmark.training.staircase import (
+    MOST_LEVELS,
+    Staircase,
+    best_staircase,
+    both_errors,
+    levels_in,
+    nearest_level,
+)
+
+STARS = (1.0, 2.0, 3.0, 4.0, 5.0)
+
+
+def mae(ratings, targets):
+    return float(np.abs(ratings - targets).mean())
+
+
+def rmse(ratings, targets):
+    return float(np.sqrt(np.square(ratings - targets).mean()))
+
+
+@pytest.fixture
+def given():
+    """Expected ratings, and the stars given: of a wide and lopsided distribution."""
+    generator = np.random.default_rng(5)
+    means = generator.uniform(2.2, 4.6, 4000)
+    return means, np.clip(np.rint(means + generator.normal(0, 0.8, 4000)), 1, 5)
+
+
+def test_a_staircase_by_hand():
+    ratings = np.array([3.1, 3.4, 3.5, 3.6, 4.0, 6.0])
+    moved = Staircase(2.0)(ratings, STARS)
+    assert moved.tolist() == pytest.approx([3.0, 3.3, 3.5, 3.7, 4.0, 5.0], abs=1e-4)
+    shifted = Staircase(2.0, 0.1)(ratings, STARS)
+    assert shifted.tolist() == pytest.approx([3.0, 3.5, 3.7, 3.9, 4.0, 5.0], abs=1e-4)
+    assert Staircase(math.inf)(ratings, STARS).tolist() == [3.0, 3.0, 4.0, 4.0, 4.0, 5.0]
+
+
+def test_levels_need_not_be_evenly_apart():
+    moved = Staircase(2.0)(np.array([0.2, 2.5, 3.25]), (0.5, 1.0, 4.0))
+    assert moved.tolist() == pytest.approx([0.5, 2.5, 4.0], abs=1e-4)
+    assert Staircase(math.inf)(np.array([2.4]), (0.5, 1.0, 4.0)).tolist() == [1.0]
+
+
+def test_a_staircase_never_turns_two_ratings_around():
+    ratings = np.linspace(0, 6, 500)
+    for steepness in (1.25, 3.0, math.inf):
+        assert (np.diff(Staircase(steepness, 0.15)(ratings, STARS)) >= 0).all()
+
+
+def test_midway_does_not_hang_on_last_digits():
+    away = np.array([3.5, np.nextafter(3.5, 0), np.nextafter(3.5, 9)])
+    assert len(set(Staircase(math.inf)(away, STARS).tolist())) == 1
+
+
+def test_the_best_staircase_trades_rmse_for_more_mae(given):
+    means, stars = given
+    moved = best_staircase(means, stars, STARS)(means, STARS)
+    assert mae(moved, stars) < 0.985 * mae(means, stars)
+    assert rmse(moved, stars) < 1.015 * rmse(means, stars)
+
+
+def test_no_staircase_that_was_tried_serves_both_errors_better(given):
+    means, stars = given
+    best = both_errors(best_staircase(means, stars, STARS)(means, STARS), stars)
+    for steepness in (1.0, 1.5, 3.0, 10.0):
+        for shift in (-0.2, 0.0, 0.2):
+            assert best <= both_errors(Staircase(steepness, shift)(means, STARS), stars) + 1e-5
+
+
+def test_both_errors_by_hand():
+    # the median 4 is off by 4/3 on average, the mean 3 1/3 by sqrt(26/9)
+    targets, ratings = np.array([1.0, 4.0, 5.0]), np.array([2.0, 4.0, 4.0])
+    expected = (2 / 3) / (4 / 3) + math.sqrt(2 / 3) / math.sqrt(26 / 9)
+    assert both_errors(ratings, targets) == pytest.approx(expected)
+
+
+def test_the_nearest_level_has_the_least_mae_of_all_shifts(given):
+    means, stars = given
+    chosen = nearest_level(means, stars, STARS)
+    found = chosen(means, STARS)
+    assert set(found.tolist()) <= set(STARS)
+    for shift in (-0.3, -0.1, 0.0, 0.1, 0.3):
+        other = Staircase(math.inf, shift)(means, STARS)
+        assert mae(found, stars) <= mae(other, stars) + 1e-5
+
+
+def test_ratings_without_levels_or_targets_stay():
+    ratings = np.array([2.2, 3.1])
+    for choose in (best_staircase, nearest_level):
+        assert choose(ratings, ratings, ())(ratings, ()).tolist() == ratings.tolist()
+        assert choose(ratings[:0], ratings[:0], STARS).shift == 0
+    assert best_staircase(ratings, ratings, STARS) == Staircase()
+
+
+def test_levels_are_told_apart_from_a_continuous_scale():
+    assert levels_in([3.0, 1.0, 3.0]) == (1.0, 3.0)
+    assert levels_in([x / 100 for x in range(MOST_LEVELS + 1)]) == ()
