@@ -26,6 +26,7 @@ from unimp_model.sequence.tokens import Vocabulary
 
 #: Photos the resampler reads at once: always so many, as with rows.
 _PHOTOS = 32
+_ALL = slice(None)
 
 
 def expected_ratings(
@@ -122,16 +123,18 @@ class Reader:
         return out
 
     @torch.inference_mode()
-    def item_vectors(self, tokens: Sequence[int], first_item: int) -> NDArray[np.float64]:
+    def item_vectors(
+        self, tokens: Sequence[int], first_item: int, dims: slice = _ALL
+    ) -> NDArray[np.float64]:
         """Return directions (len(tokens), d) in which like items are alike, of length 1.
 
-        They are the rows by which items are read, as shown, less the catalogue's mean row;
-        ``first_item`` is the catalogue's first item token.
+        They are the rows by which items are read, as shown, less the catalogue's mean row, in
+        these ``dims``; ``first_item`` is the catalogue's first item token.
         """
         self._add_variants()
         first = len(self.tables.input) - len(self.network.items.output_delta)
         first -= len(self.tables.shown)
-        items = self.tables.input[first:]
+        items = self.tables.input[first:, dims]
         mean = items[: len(items) - len(self.tables.shown)].mean(0, dtype=torch.float64)
         number = torch.tensor(tokens, dtype=torch.int64, device=items.device) - first_item
         rows = (items[number].double() - mean).cpu().numpy()

@@ -32,22 +32,20 @@ class Evidence:
     p: NDArray[np.float64]
     """Probabilities of the rating tokens (n, L)."""
     beside: NDArray[np.float64]
-    """What counts beside them (n, 3): the mean cosine of the asked item and the shown ones; the sum
-    of the shown ratings' deviations from their mean, times the positive cosines; that mean. NaN
-    where there is nothing to tell."""
+    """What counts beside them (n, m), NaN where there is nothing to tell."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Makes ratings of evidence: a weighted sum of four parts, plus an offset, moved to levels.
+    """Makes ratings of evidence: a weighted sum of its parts, plus an offset, moved to levels.
 
-    The parts are the mean of the rating tokens at a temperature, and the three of
-    :attr:`Evidence.beside`, as deviations from ``centres``.
+    The parts are the mean of the rating tokens at a temperature, and as many of
+    :attr:`Evidence.beside` as there are ``centres``, as deviations from these.
     """
 
     temperature: float = 1.0
-    weights: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
-    centres: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    weights: tuple[float, ...] = (1.0,)
+    centres: tuple[float, ...] = ()
     offset: float = 0.0
     staircase: Staircase = field(default_factory=Staircase)
 
@@ -76,10 +74,10 @@ def best_calibration(
     width, centre = levels[-1] - levels[0], float(targets.mean())
     told = np.isfinite(evidence.beside)
     totals = np.where(told, evidence.beside, 0.0).sum(0)
-    a, b, c = (float(x) for x in totals / np.maximum(told.sum(0), 1))
+    centres = tuple((totals / np.maximum(told.sum(0), 1)).tolist())
     tried, errors = [], []
     for temperature in _TEMPERATURES[::2]:
-        parts = _parts(evidence, levels, temperature, (a, b, c))
+        parts = _parts(evidence, levels, temperature, centres)
         means = parts.mean(0)
         weights, *_ = np.linalg.lstsq(parts - means, targets - centre, rcond=1e-6)
         for stretch in _STRETCHES:
@@ -88,8 +86,7 @@ def best_calibration(
             for shift in _SHIFTS:
                 values = (plain + shift * width).clip(levels[0], levels[-1])
                 offset = centre + shift * width - float(means @ scaled)
-                w = (float(scaled[0]), float(scaled[1]), float(scaled[2]), float(scaled[3]))
-                tried.append(Calibration(temperature, w, (a, b, c), offset))
+                tried.append(Calibration(temperature, tuple(scaled.tolist()), centres, offset))
                 errors.append(both_errors(values, targets))
     best = tried[int(np.argmin(rounded(np.array(errors), computed_in=np.float32)))]
     staircase = best_staircase(best.expected(evidence, levels), targets, levels)
@@ -112,8 +109,9 @@ def _parts(
     evidence: Evidence,
     levels: Sequence[float],
     temperature: float,
-    centres: tuple[float, float, float],
+    centres: tuple[float, ...],
 ) -> NDArray[np.float64]:
-    """Return the four parts (n, 4); what is not known deviates from nothing."""
-    beside = np.nan_to_num(evidence.beside - np.array(centres), nan=0.0)
+    """Return the parts (n, 1 + m); what is not known deviates from nothing."""
+    known = evidence.beside[:, : len(centres)]
+    beside = np.nan_to_num(known - np.array(centres), nan=0.0)
     return np.column_stack([expected_ratings(evidence.p, levels, temperature), beside])

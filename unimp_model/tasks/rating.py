@@ -1,9 +1,10 @@
 """Preference prediction: the mean of the rating tokens' probabilities (section 2.3), calibrated.
 
-Three more things that the model knows of user and item stand beside that mean: how like the items
-it was shown the asked one is, by the model's own item rows, how the like ones were rated, and the
-mean of the shown ratings. How much each counts is chosen on validation
-(:mod:`unimp_model.tasks.calibration`). Validated by 1 - MAE / (width of the scale).
+More that the model knows of user and item stands beside that mean: the mean of the shown ratings,
+and, by its own item rows, how like the items it was shown the asked one is and how the like ones
+were rated. Rows are compared whole and, where photos have dimensions of their own, in those and in
+the others. How much each counts is chosen on validation (:mod:`unimp_model.tasks.calibration`).
+Validated by 1 - MAE / (width of the scale).
 """
 
 from __future__ import annotations
@@ -125,21 +126,22 @@ class PreferenceTask(UniMPTask[PreferenceInstance]):
         used = {asked for asked, _ in pairs if asked is not None}
         used |= {token for _, shown in pairs for token, _ in shown}
         place = {token: i for i, token in enumerate(sorted(used))}
-        vectors = reader.item_vectors(list(place), vocabulary.first_item)
+        sides = [
+            reader.item_vectors(list(place), vocabulary.first_item, dims)
+            for dims in _sides(answerer)
+        ]
         found = []
         for (asked, shown), instance in zip(pairs, instances, strict=True):
             level = _mean(instance.history.ratings[-window:])
             if asked is None or not shown:
-                found.append((np.nan, 0.0, level))
+                found.append([level, *([np.nan, 0.0] * len(sides))])
                 continue
-            like = vectors[[place[token] for token, _ in shown]] * vectors[place[asked]]
-            cosines = rounded(like.sum(1), computed_in=np.float32)
-            votes = sum(
-                max(float(cosine), 0.0) * (rating - level)
-                for cosine, (_, rating) in zip(cosines, shown, strict=True)
-                if rating is not None
+            rows = [place[token] for token, _ in shown]
+            given = [rating for _, rating in shown]
+            likeness = ((side[rows] * side[place[asked]]).sum(1) for side in sides)
+            found.append(
+                [level, *(x for cosines in likeness for x in _votes(cosines, given, level))]
             )
-            found.append((float(cosines.mean()), votes, level))
         return Evidence(p, np.array(found, np.float64))
 
     def _asked(
@@ -160,6 +162,29 @@ def _as_tokens(
     shown = [(template.token(item), rating) for item, rating in last]
     known = [(token, rating) for token, rating in shown if token is not None]
     return template.token(instance.item), known
+
+
+def _sides(answerer: Answerer) -> list[slice]:
+    """Return the dimensions in which item rows are compared: all; photos' own; the others."""
+    config, photos = answerer.config, answerer.parts.network.items.photos
+    whole = slice(None)
+    if photos is None or not config.photo_dims or config.freezes_language_model:
+        return [whole]
+    return [whole, slice(0, photos.shape[1]), slice(photos.shape[1], None)]
+
+
+def _votes(
+    likeness: NDArray[np.float64], given: Sequence[float | None], level: float
+) -> tuple[float, float]:
+    """Return the mean of ``likeness`` (h,), cosines of the asked item and the shown ones, and the
+    sum of the shown ratings' deviations from ``level``, times the positive cosines."""
+    cosines = rounded(likeness, computed_in=np.float32)
+    votes = sum(
+        max(float(cosine), 0.0) * (rating - level)
+        for cosine, rating in zip(cosines, given, strict=True)
+        if rating is not None
+    )
+    return float(cosines.mean()), votes
 
 
 def _mean(ratings: Sequence[float | None]) -> float:

@@ -84,7 +84,7 @@ def test_the_calibration_serves_both_errors():
     for other in (
         Calibration(),
         Calibration(0.2),
-        Calibration(1.0, (2.0, 0.0, 0.0, 0.0), offset=-3.0),
+        Calibration(1.0, (2.0,), offset=-3.0),
     ):
         assert best < error(other(known, LEVELS))
 
