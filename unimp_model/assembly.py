@@ -63,8 +63,7 @@ def assemble(data: TrainingView, tasks: Sequence[str], config: UniMPConfig, *, s
         else nullcontext()
     )
     with background:
-        words = Vocabulary(tokenizer, text_size, ())  # texts are all the encoder learns from
-        encoder, photos = encode_catalogue_photos(data, words, config, seed=seed)
+        encoder, photos = encode_catalogue_photos(data, config)
     image_tokenizer = catalogue_tokenizer(data, config, seed=seed) if draws else None
     vocabulary = Vocabulary(
         tokenizer,

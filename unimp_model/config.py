@@ -157,7 +157,6 @@ class UniMPConfig(BaseModel):
     image_encoder: str = Field(AUTO, description=ENCODERS)
     image_grid: int = Field(4, ge=1, le=16, description="patch features pooled to grid x grid")
     encoder_steps: int = Field(330, ge=0, le=100_000, description="training steps of own encoder")
-    encoder_batch: int = Field(64, ge=2, le=4096, description="photo-text pairs a step")
     visual_tokens: int = Field(4, ge=1, le=256, description="C, visual tokens per image")
     resampler_layers: int = Field(1, ge=1, le=12, description="layers of the perceiver resampler")
     fusion_every: int | None = Field(

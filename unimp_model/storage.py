@@ -34,16 +34,16 @@ from unimp_model.images.encoder import (
     ImageEncoder,
     PhotoEncoder,
     PhotoFeatures,
+    as_encoder,
     named_encoder,
 )
-from unimp_model.images.encoder_training import as_encoder
 from unimp_model.images.joined import JoinedEncoder
 from unimp_model.images.tokenizer import ImageTokenizer
 from unimp_model.network.model import UniMPNetwork, trainable_parameters
 from unimp_model.sequence.tokens import Vocabulary
 
 #: Version of the files of a saved model; others are refused.
-FORMAT = 8
+FORMAT = 9
 _RECORD = "unimp.json"
 _WEIGHTS = "model.safetensors"
 _PHOTOS = "photos.safetensors"

@@ -1,9 +1,8 @@
 """Frozen encoders by name: the one place where a name becomes weights.
 
-``own`` is a small CLIP trained here on the dataset's photos, on its items' words and on what users
-wrote about them in training; always with the same seed, so that every system and every seed reads
-the same features. Of a dataset without photos the own encoder of texts is ``words``, latent
-semantic analysis of the catalogue, which can be named elsewhere too. Other names are pretrained:
+``own`` is the dataset's own small CLIP (:mod:`benchmark.own_clip.of_dataset`). Of a dataset without
+photos the own encoder of texts is ``words``, latent semantic analysis of the catalogue, which can
+be named elsewhere too. Other names are pretrained:
 ``efficientnet-lite0`` for photos (:mod:`benchmark.vision.encoder_names`), ``ARCHITECTURE/WEIGHTS``
 or ``hf-hub:REPOSITORY`` of open_clip for photos and texts, ``sentences:NAME`` of a sentence encoder
 (hub name or folder) for texts alone. None of them falls back on random weights.
@@ -20,11 +19,9 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from baselines.multimodal import word_vectors
-from benchmark.data.item_texts import item_texts
-from benchmark.data.queries import words
+from benchmark import words
 from benchmark.errors import BenchError, UsageError, in_one_line
 from benchmark.host.files import sha256_json
 from benchmark.host.packaged import packaged_encoder
@@ -34,28 +31,18 @@ from benchmark.host.threads import processor_threads
 from benchmark.host.torch_setup import prepare_torch
 from benchmark.model import TrainingView
 from benchmark.models.code import digest
-from benchmark.training.reproducible import reproducible
-from benchmark.training.schedules import one_cycle
-from benchmark.training.stored import load_tensors, save_tensors
-from benchmark.vision import clip, clip_encoder, photo_texts, photos, small_clip
-from benchmark.vision.clip import END, PADDING, SMALL_MEAN, SMALL_STD, SmallClip, build_small
-from benchmark.vision.clip_encoder import ClipEncoder, named_clip_encoder
+from benchmark.own_clip import of_dataset
+from benchmark.own_clip.of_dataset import own_clip
+from benchmark.vision import clip, clip_encoder, photos
+from benchmark.vision.clip_encoder import named_clip_encoder
 from benchmark.vision.efficientnet import LiteEncoder, lite_encoder
 from benchmark.vision.encoder_names import LITE0, OWN
 from benchmark.vision.photo_table import unit
-from benchmark.vision.photo_texts import train_on_texts
-from benchmark.vision.photos import load_photo, photo_files
+from benchmark.vision.photos import photo_files
 
 SENTENCES = "sentences:"
 #: What ``make models`` installs, found by name before any hub is asked.
 MINILM = "all-MiniLM-L6-v2"
-#: Of the own encoder: one for all systems, so that no seed of theirs chooses its features.
-_SEED = 20_240_617
-_BATCH = 64
-#: Photos learned from at most, evenly spaced over the catalogue: 140 MB of pixels.
-_MOST_PHOTOS = 20_000
-#: Words of the own encoder are those said at least so often; all others share one id.
-_LEAST_SAID = 2
 #: Texts a sentence encoder reads at once, and the tokens of each that it reads at most.
 _TEXTS, _TOKENS = 64, 256
 
@@ -153,95 +140,9 @@ def _of_catalogue(encoder: LiteEncoder, data: TrainingView) -> _Stored:
     return _Stored(encoder, {name: row for row, name in enumerate(files)}, table.photo_vectors)
 
 
-def own_clip(data: TrainingView, steps: int) -> ClipEncoder:
-    """Return the dataset's own small CLIP: trained once, then read from the features folder.
-
-    Raises :class:`BenchError` on a dataset without photos.
-    """
-    shown = [i for i, item in enumerate(data.catalogue) if item.image is not None]
-    if not shown:
-        raise BenchError(
-            f"Dataset {data.name!r} has no photos to train an encoder on.",
-            fix=f"Use a pretrained one: {SENTENCES}NAME or ARCHITECTURE/WEIGHTS.",
-        )
-    shown = shown[:: -(-len(shown) // _MOST_PHOTOS)]
-    said = item_texts(data)
-    numbers = _numbers(said)
-    shape = SmallClip()
-    key = sha256_json([data.sha256, repr(shape), steps, _BATCH, _SEED, numbers, encoding_code()])
-    file = data.features_folder / "baseline-encoders" / f"{key[:16]}.safetensors"
-    with reproducible(_SEED, threads=1):
-        model = build_small(shape, len(numbers) + 1)
-        if file.is_file():
-            model.load_state_dict(load_tensors(file))
-        else:
-            train_on_texts(
-                model,
-                np.stack([load_photo(_path(data, i), shape.image) for i in shown]),
-                [[_ids(text, numbers) for text in said[i]] for i in shown],
-                length=shape.text_length,
-                steps=steps,
-                batch=_BATCH,
-                seed=_SEED,
-                schedule=one_cycle,
-            )
-            save_tensors(model.state_dict(), file)
-
-    return _frozen(model, shape, numbers)
-
-
-@dataclass(frozen=True, slots=True)
-class SmallTokens:
-    """Cuts texts into the ids that the own encoder reads: ``numbers`` of words, others alike."""
-
-    numbers: Mapping[str, int]
-    length: int
-
-    def __call__(self, texts: Sequence[str]) -> Tensor:
-        """Return ids (n, length), padded."""
-        rows = torch.full((len(texts), self.length), PADDING)
-        for row, text in zip(rows, texts, strict=True):
-            ids = [token + END + 1 for token in _ids(text, self.numbers)[: self.length - 1]]
-            row[: len(ids) + 1] = torch.tensor([*ids, END])
-        return rows
-
-
-def stored_clip(weights: Mapping[str, Tensor], numbers: Mapping[str, int]) -> ClipEncoder:
-    """Return the own encoder of some dataset again, from its weights and its words' numbers."""
-    shape = SmallClip()
-    with torch.random.fork_rng([]):  # initialised, then overwritten
-        model = build_small(shape, len(numbers) + 1)
-    model.load_state_dict(weights)
-    return _frozen(model, shape, numbers)
-
-
-def _frozen(model: Any, shape: SmallClip, numbers: Mapping[str, int]) -> ClipEncoder:
-    model.requires_grad_(False)
-    tokens = SmallTokens(numbers, shape.text_length)
-    return ClipEncoder(OWN, model.eval(), shape.image, SMALL_MEAN, SMALL_STD, tokens)
-
-
-def _path(data: TrainingView, item: int) -> Path:
-    return Path(str(data.catalogue[item].image))
-
-
-def _numbers(said: Sequence[Sequence[str]]) -> dict[str, int]:
-    """Numbers from 0 of the words said often enough, in alphabetical order."""
-    counts: dict[str, int] = {}
-    for text in (text for of_item in said for text in of_item):
-        for word in words(text):
-            counts[word] = counts.get(word, 0) + 1
-    often = sorted(word for word, count in counts.items() if count >= _LEAST_SAID)
-    return {word: number for number, word in enumerate(often)}
-
-
-def _ids(text: str, numbers: Mapping[str, int]) -> list[int]:
-    return [numbers.get(word, len(numbers)) for word in words(text)]
-
-
 def encoding_code() -> str:
     """Return the SHA-256 over the code that encodes, and the versions of the packages it uses."""
-    modules = (clip, clip_encoder, photo_texts, photos, small_clip, word_vectors)
+    modules = (clip, clip_encoder, of_dataset, photos, word_vectors, words)
     files = {module.__name__: Path(str(module.__file__)) for module in modules}
     return sha256_json([digest({**files, __name__: Path(__file__)}), package_versions()])
 

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from baselines.multimodal.encoders import encoding_code, own_clip
+from baselines.multimodal.encoders import encoding_code
 from baselines.multimodal.features import photo_row
 from benchmark.host.files import sha256_file
 from benchmark.host.progress import bar
@@ -28,6 +28,7 @@ from benchmark.host.threads import processor_threads
 from benchmark.instances import Item
 from benchmark.model import TrainingView
 from benchmark.models.code import digest
+from benchmark.own_clip.of_dataset import own_clip
 from benchmark.vision import patches
 from benchmark.vision.clip_encoder import ClipEncoder, named_clip_encoder
 from benchmark.vision.efficientnet import lite_encoder

@@ -12,15 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from baselines.multimodal import word_vectors
-from baselines.multimodal.encoders import (
-    SmallTokens,
-    TextEncoder,
-    pretrained_text_encoder,
-    stored_clip,
-)
+from baselines.multimodal.encoders import TextEncoder, pretrained_text_encoder
 from baselines.multimodal.features import Features, item_text
 from baselines.multimodal.word_vectors import WordVectors
 from benchmark.instances import Item
+from benchmark.own_clip.of_dataset import SmallTokens, stored_clip
 from benchmark.vision.clip_encoder import ClipEncoder
 
 #: Texts outside the catalogue whose vectors are kept; with 768 numbers each 200 MB.

@@ -61,7 +61,6 @@ FAST_OF: dict[str, dict[str, object]] = {
         "heads": 2,
         "text_tokens": 600,
         "epochs": 1,
-        "encoder_batch": 16,
         "image_token_steps": 2,
         "image_token_batch": 4,
         "most_rows": 16,

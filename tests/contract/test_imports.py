@@ -30,8 +30,8 @@ ALLOWED = {
 ORDER = {
     "benchmark": """
         errors settings rounding visible words predictions registry host instances model vision
-        tasks data topk ranking models training metrics uncertainty resampling equal_users stats
-        runs tuning compare report exports doctor face commands cli __main__
+        tasks data topk ranking models training own_clip metrics uncertainty resampling equal_users
+        stats runs tuning compare report exports doctor face commands cli __main__
     """,
     "benchmark.commands": """
         completing options output printing removal run_file describing data cache compare doctor

@@ -146,7 +146,6 @@ def micro() -> dict[str, Any]:
         "text_tokens": 600,
         "epochs": 1,
         "encoder_steps": 2,
-        "encoder_batch": 16,
         "image_token_steps": 2,
         "image_token_batch": 4,
         "batch_rows": 8,

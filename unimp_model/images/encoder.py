@@ -19,7 +19,10 @@ from torch import Tensor, nn
 from benchmark.host.files import atomic_path, sha256_file
 from benchmark.host.mapped import mapped_array
 from benchmark.host.progress import bar
-from benchmark.vision.clip import named_clip
+from benchmark.model import TrainingView
+from benchmark.own_clip.of_dataset import own_clip
+from benchmark.vision.clip import SMALL_MEAN, SMALL_STD, named_clip
+from benchmark.vision.encoder_names import OWN
 from benchmark.vision.patches import check_gives_patches, patch_tokens
 from benchmark.vision.photo_table import PhotoTable, pool_to_grid
 from benchmark.vision.photos import load_photo, normalise
@@ -75,6 +78,19 @@ class ImageEncoder:
                 progress.advance(_BATCH)
         n = len(photos)
         return PhotoTable(np.concatenate(patches)[:n], np.concatenate(vectors)[:n])
+
+
+def own_encoder(data: TrainingView, *, steps: int) -> ImageEncoder:
+    """Return the image tower of the dataset's own small CLIP, which other models read too."""
+    clip = own_clip(data, steps)
+    return as_encoder(clip.model.visual, clip.size)
+
+
+def as_encoder(visual: nn.Module, size: int) -> ImageEncoder:
+    """Freeze the image tower of a small CLIP and return the encoder around it."""
+    visual.requires_grad_(False)
+    visual.eval()
+    return ImageEncoder(name=OWN, visual=visual, size=size, mean=SMALL_MEAN, std=SMALL_STD)
 
 
 def named_encoder(name: str) -> ImageEncoder:

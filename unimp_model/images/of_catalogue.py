@@ -20,17 +20,16 @@ from unimp_model.images.encoder import (
     PhotoFeatures,
     cached_features,
     named_encoder,
+    own_encoder,
 )
-from unimp_model.images.encoder_training import own_encoder
 from unimp_model.images.joined import joined_features
 from unimp_model.images.photo_space import PhotoSpace
 from unimp_model.images.tokenizer import ImageTokenizer, named_tokenizer, photo_codes
 from unimp_model.images.tokenizer_training import own_image_tokenizer
-from unimp_model.sequence.tokens import Vocabulary
 
 
 def encode_catalogue_photos(
-    data: TrainingView, vocabulary: Vocabulary, config: UniMPConfig, *, seed: int
+    data: TrainingView, config: UniMPConfig
 ) -> tuple[PhotoEncoder | None, PhotoFeatures | None]:
     """Return the frozen encoder and all catalogue photos' features; nothing without vision."""
     photos = catalogue_photos(data)
@@ -44,17 +43,8 @@ def encode_catalogue_photos(
             table = lite.stored(photos, folder, grid=grid)
             found.append((lite, PhotoFeatures({p.name: i for i, p in enumerate(photos)}, table)))
             continue
-        encoder = (
-            own_encoder(
-                data,
-                vocabulary,
-                steps=config.encoder_steps,
-                batch=config.encoder_batch,
-                seed=seed,
-            )
-            if name == OWN
-            else named_encoder(name)
-        )
+        own = name == OWN
+        encoder = own_encoder(data, steps=config.encoder_steps) if own else named_encoder(name)
         found.append((encoder, cached_features(encoder, photos, grid=grid, folder=folder)))
     return joined_features(found) if found[1:] else found[0]
 

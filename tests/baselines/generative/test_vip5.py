@@ -120,7 +120,7 @@ def test_a_dataset_without_photos_is_answered_all_the_same(view, sim_xs, fit_on,
         for i in asked(sim_xs, "recommendation", 4)
     ]  # fmt: skip
     assert [len(set(r.items)) for r in model.predict(instances)] == [10] * 4
-    assert not (view.features_folder / "baseline-encoders").exists()
+    assert not (view.features_folder / "own-encoders").exists()
 
 
 @pytest.mark.parametrize("writes", [1, 3])

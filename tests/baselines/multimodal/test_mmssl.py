@@ -298,7 +298,7 @@ def test_too_little_memory_is_refused_before_photos_are_read(photo_shop):
     model = MMSSL(MMSSL.Config(discriminator_gb=1e-6))
     with pytest.raises(BenchError, match=r"discriminator over 6 items .* discriminator_gb=1e-06"):
         model.fit(view, seed=0)
-    assert not (view.features_folder / "baseline-encoders").exists()
+    assert not (view.features_folder / "own-encoders").exists()
 
 
 def test_the_learning_rate_of_all_but_the_discriminator_falls(network, monkeypatch):

@@ -52,7 +52,7 @@ def test_a_shop_without_photos_is_ranked(sold):
     model, shop = sold(photos=False)
     (ranking,) = model.predict([shop.ask("u", shop.item("a"))])
     assert len(set(ranking.items)) == 3
-    assert not (shop.view.features_folder / "baseline-encoders").exists()
+    assert not (shop.view.features_folder / "own-encoders").exists()
 
 
 def test_a_photo_that_the_fit_never_saw_is_named(sold, tmp_path):

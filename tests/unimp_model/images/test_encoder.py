@@ -11,8 +11,7 @@ from benchmark.errors import BenchError, UsageError
 from benchmark.vision.clip import SmallClip, build_small
 from benchmark.vision.photo_table import pool_to_grid
 from benchmark.vision.photos import load_photo
-from unimp_model.images.encoder import cached_features, named_encoder
-from unimp_model.images.encoder_training import as_encoder
+from unimp_model.images.encoder import as_encoder, cached_features, named_encoder
 
 
 @pytest.fixture(scope="module")

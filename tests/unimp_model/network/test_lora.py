@@ -318,7 +318,7 @@ def fitted(sim_xs, folders) -> UniMP:
     view.tasks = ("search",)
     config = UniMPConfig(
         language_model=str(folders["llama"]), lora_rank=2, learning_rate=0.01, epochs=1,
-        most_rows=8, own_rows=8, batch_rows=8, encoder_steps=2, encoder_batch=16,
+        most_rows=8, own_rows=8, batch_rows=8, encoder_steps=2,
         validation_users=4, own_rate=10.0, validation_others=4, image_tokens="none",
         history_items=3, targets_per_row=2, words_per_attribute=4,
     )  # fmt: skip

@@ -26,7 +26,7 @@ from unimp_model.training import step
 #: for three processes.
 SETTINGS: dict[str, Any] = {
     "width": 32, "depth": 2, "heads": 2, "text_tokens": 600, "epochs": 3, "batch_rows": 5,
-    "most_rows": 7, "own_rows": 5, "encoder_steps": 2, "encoder_batch": 16,
+    "most_rows": 7, "own_rows": 5, "encoder_steps": 2,
     "image_token_steps": 2, "image_token_batch": 4, "validation_users": 8,
     "validation_others": 8, "answer_tokens": 12, "learning_rate": 1e-3, "dropout": 0.0,
     "history_items": 3, "targets_per_row": 2, "words_per_attribute": 4, "choosing_users": 10,

@@ -22,7 +22,7 @@ def fitted(sim_xs, llama_folder):
     view.tasks = ("search",)
     config = UniMPConfig(
         language_model=str(llama_folder), epochs=1, most_rows=16, batch_rows=8, encoder_steps=2,
-        encoder_batch=16, validation_users=4, own_rate=10.0, image_tokens="none", history_items=3,
+        validation_users=4, own_rate=10.0, image_tokens="none", history_items=3,
         targets_per_row=2, words_per_attribute=4,
     )  # fmt: skip
     model = UniMP(config)

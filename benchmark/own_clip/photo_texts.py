@@ -2,23 +2,22 @@
 
 One sentence names one or two features of a product, so the text of a step is a random handful of
 what is said about the item; and since nobody writes down all that can be seen, two views of a
-photo must come out alike too (:mod:`benchmark.vision.small_clip`).
+photo must come out alike too (:mod:`benchmark.own_clip.small_clip`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.optim.lr_scheduler import LRScheduler
 
+from benchmark.own_clip.small_clip import Pairs, Recipe, rounds, train_small_clip
 from benchmark.vision.clip import END, SMALL_MEAN, SMALL_STD
 from benchmark.vision.photos import normalise
-from benchmark.vision.small_clip import Pairs, Recipe, rounds, train_small_clip
 
 #: Weight of the contrast between two views of a photo; that between photo and text has weight 1.
 _VIEWS_WEIGHT = 0.5
@@ -33,7 +32,6 @@ def train_on_texts(
     steps: int,
     batch: int,
     seed: int,
-    schedule: Callable[[torch.optim.Optimizer, float, int], LRScheduler],
 ) -> None:
     """Train a small CLIP in place on photos ``pixels`` (n, 3, s, s) and the texts of each.
 
@@ -52,7 +50,7 @@ def train_on_texts(
         return Pairs(first, second, torch.from_numpy(words))
 
     recipe = Recipe(steps, view_weight=_VIEWS_WEIGHT)
-    train_small_clip(model, draw, recipe, schedule=schedule, label="image encoder")
+    train_small_clip(model, draw, recipe, label="image encoder")
 
 
 def _handful(

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.training.schedules import one_cycle
+from benchmark.own_clip.small_clip import Pairs, Recipe, rounds, train_small_clip
 from benchmark.vision.clip import END, SmallClip, build_small
-from benchmark.vision.small_clip import Pairs, Recipe, rounds, train_small_clip
 
 SHAPE = SmallClip(image=32, width=8, text_width=16, text_length=4, embedding=16)
 #: Four photos of one colour each, and a word for each.
@@ -31,7 +30,7 @@ def trained(*, steps: int = 120, seen=None):
         return Pairs(PHOTOS + noise, PHOTOS, TEXTS)
 
     recipe = Recipe(steps, view_weight=0.5)
-    train_small_clip(model, draw, recipe, schedule=one_cycle, label="test")
+    train_small_clip(model, draw, recipe, label="test")
     return model.eval()
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim.lr_scheduler import LRScheduler
 
 from benchmark.host.progress import bar
+from benchmark.training.schedules import one_cycle
 from benchmark.vision.clip import contrastive_loss
 
 _RATE, _DECAY, _CLIP = 2e-3, 0.05, 1.0
@@ -50,17 +50,15 @@ def train_small_clip(
     draw: Callable[[int], Pairs],
     recipe: Recipe,
     *,
-    schedule: Callable[[torch.optim.Optimizer, float, int], LRScheduler],
     label: str,
 ) -> None:
     """Train ``model`` (:func:`benchmark.vision.clip.build_small`) in place.
 
-    ``draw(step)`` makes the pairs of a step, counted from 0; ``schedule`` is made of optimiser,
-    peak rate and steps (:func:`benchmark.training.schedules.one_cycle`); ``label`` names the
-    progress bar. The optimiser is AdamW; gradients are clipped to norm 1.
+    ``draw(step)`` makes the pairs of a step, counted from 0; ``label`` names the progress bar. The
+    optimiser is AdamW, its rates one cycle; gradients are clipped to norm 1.
     """
     optimiser = torch.optim.AdamW(model.parameters(), lr=_RATE, weight_decay=_DECAY)
-    rates = schedule(optimiser, _RATE, recipe.steps)
+    rates = one_cycle(optimiser, _RATE, recipe.steps)
     model.train()
     with bar(label, recipe.steps) as progress:
         for step in range(recipe.steps):
