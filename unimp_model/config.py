@@ -36,8 +36,8 @@ _TASK_SHARES: dict[TaskName, float] = {
     "image-generation": 0.3,
 }
 _TASK_WEIGHTS: dict[TaskName, float] = {
-    "recommendation": 0.5,
-    "search": 0.5,
+    "recommendation": 0.8,
+    "search": 0.8,
     "preference": 0.4,
     "selection": 1.0,
     "explanation": 0.2,
@@ -226,7 +226,7 @@ class UniMPConfig(BaseModel):
     matching_rate: float = Field(2e-2, gt=0, le=1, description="of the match head, AdamW: peak")
 
     # objective and optimisation
-    gamma: float = Field(2.0, ge=0, le=10, description="focusing parameter of Eq. 8")
+    gamma: float = Field(1.0, ge=0, le=10, description="focusing parameter of Eq. 8")
     task_weights: dict[TaskName, Annotated[float, Field(ge=0)]] = Field(
         default_factory=lambda: dict(_TASK_WEIGHTS), description="lambda of Eq. 6, by task"
     )
@@ -246,7 +246,7 @@ class UniMPConfig(BaseModel):
     own_epochs: int = Field(1, ge=1, le=1000, description="fine-tuning epochs of each task")
     own_rate: float = Field(0.3, gt=0, le=10, description="factor on learning rates in them")
     answer_tokens: int = Field(40, ge=1, le=500, description="longest explanation, in tokens")
-    context_weight: float = Field(0.3, ge=0, le=10, description="weight of context loss, Eq. 7")
+    context_weight: float = Field(0.15, ge=0, le=10, description="weight of context loss, Eq. 7")
     context_share: float = Field(
         0.35, gt=0, le=1, description="share of context tokens reconstructed per epoch, drawn anew"
     )

@@ -75,8 +75,8 @@ class AttributeCounts:
     The utility of an item is a weighted sum of the statistics of :mod:`.matches`, of its
     popularity and of how often its category follows the latest one's. Recommendation, search and
     selection have weights of their own, learnt among the whole catalogue, the items that answer
-    the query and the candidates. A rating is a ridge regression on the same matches, moved nearer to
-    a level (:mod:`benchmark.training.staircase`).
+    the query and the candidates. A rating is a ridge regression on the same matches, moved nearer
+    to a level (:mod:`benchmark.training.staircase`).
     """
 
     tasks = frozenset({*_CHOICES, "preference"})

@@ -68,8 +68,9 @@ def best_calibration(
 ) -> Calibration:
     """Return the calibration of the least error to ``targets`` (n,), true ratings.
 
-    The error is MAE plus RMSE, each as a share of a constant's. For each temperature the weights are those of least squares; their sum is then stretched and shifted.
-    The staircase is chosen last, by the same errors.
+    The error is MAE plus RMSE, each as a share of a constant's. For each temperature the weights
+    are those of least squares; their sum is then stretched and shifted. The staircase is chosen
+    last, by the same errors.
     """
     width, centre = levels[-1] - levels[0], float(targets.mean())
     told = np.isfinite(evidence.beside)
