@@ -88,7 +88,6 @@ class AttributeCounts:
         self.weights: dict[str, NDArray[np.float64]] = {}
         self.threshold: float | None = None
         self.staircase = Staircase()
-        self._levels: tuple[float, ...] = ()
         self._width = 1
         self._repeats = False
         self._queries: tuple[str | None, ...] = ()
@@ -122,9 +121,9 @@ class AttributeCounts:
         if "selection" in self.weights:
             most = self.config.validation_users
             self.threshold = choose_share(data, self.shares, most=most)
-        self._levels = levels_in(timeline.rating[~np.isnan(timeline.rating)].tolist())
+        given = levels_in(timeline.rating[~np.isnan(timeline.rating)].tolist())
         moved = self.config.answer == "staircase" and "preference" in self.weights
-        self.staircase = learner.staircase(self._levels) if moved else Staircase()
+        self.staircase = learner.staircase(given) if moved else Staircase()
 
     def predict(self, instances: Sequence[Instance]) -> Iterator[Prediction]:
         """Yield one prediction per instance; all instances belong to one task."""
@@ -230,7 +229,6 @@ class AttributeCounts:
             "repeats": self._repeats,
             "queries": self._queries,
             "threshold": self.threshold,
-            "levels": self._levels,
             "staircase": asdict(self.staircase),
         }
         write_json(folder / _RECORD, record)
@@ -244,8 +242,8 @@ class AttributeCounts:
         record, arrays = read_json(folder / _RECORD), load_arrays(folder / _ARRAYS)
         self._width, self._repeats = record["width"], record["repeats"]
         self._queries, self.threshold = tuple(record["queries"]), record["threshold"]
-        self._levels = tuple(record["levels"])
-        self.staircase = Staircase(**record["staircase"])
+        moved = record["staircase"]
+        self.staircase = Staircase(**{**moved, "levels": tuple(moved["levels"])})
         self._reader = Reader.restore(record["reader"], _named(arrays, "reader."))
         self._counts = Counts(**_named(arrays, "counts."))
         self.weights = _named(arrays, "weights.")
@@ -296,7 +294,7 @@ class AttributeCounts:
         return found.at(np.arange(len(shown) * most).reshape(len(shown), most)), allowed
 
     def _rate(self, instances: Sequence[PreferenceInstance]) -> Iterator[Rating]:
-        values = self.staircase(self.expected_ratings(instances), self._levels)
+        values = self.staircase(self.expected_ratings(instances))
         for instance, value in zip(instances, values.tolist(), strict=True):
             yield Rating(instance.instance_id, value)
 

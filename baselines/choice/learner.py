@@ -53,7 +53,7 @@ class Learner:
             return best_ridge(self._rated(train, "train"), self._rated(valid, "valid"))
         return best_fit(self._choices(train, "train"), self._choices(valid, "valid"))
 
-    def staircase(self, levels: Sequence[float]) -> Staircase:
+    def staircase(self, levels: tuple[float, ...]) -> Staircase:
         """Return what moves expected ratings best towards levels, on validation."""
         valid = spread(
             self._data.examples("preference", "valid"), self._model.config.validation_users

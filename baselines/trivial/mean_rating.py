@@ -66,7 +66,6 @@ class MeanRating:
         self.user_damping = 0.0
         self.users: dict[str, float] = {}
         self.items: dict[str, float] = {}
-        self.levels: tuple[float, ...] = ()
         self.staircase = Staircase()
 
     def fit(self, data: TrainingView, *, seed: int) -> None:
@@ -88,10 +87,9 @@ class MeanRating:
         self.user_damping = best[1]
         self.users, self.items = self._offsets(estimate, best)
         if self.config.answer == "level":
-            self.levels = levels_in(train["rating"])
             guesses = self._guesses(estimate, best, valid)
             targets = valid["rating"].to_numpy()
-            self.staircase = nearest_level(guesses, targets, self.levels)
+            self.staircase = nearest_level(guesses, targets, levels_in(train["rating"]))
 
     def predict(self, instances: Sequence[PreferenceInstance]) -> Iterator[Rating]:
         """Rate each item, clipped to the instance's scale."""
@@ -99,7 +97,7 @@ class MeanRating:
             value = self.mean + self.items.get(instance.item.item_id, 0.0) + self._user(instance)
             low, high = instance.scale
             within = np.array([min(max(value, low), high)])
-            yield Rating(instance.instance_id, float(self.staircase(within, self.levels)[0]))
+            yield Rating(instance.instance_id, float(self.staircase(within)[0]))
 
     def save(self, folder: Path) -> None:
         """Write mean, offsets and the user damping as JSON."""
@@ -108,7 +106,7 @@ class MeanRating:
             "user_damping": self.user_damping,
             "items": self.items,
             "users": self.users,
-            "levels": self.levels,
+            "levels": self.staircase.levels,
             "shift": self.staircase.shift,
         }
         write_json(folder / _STATE, state)
@@ -120,9 +118,8 @@ class MeanRating:
         self.user_damping = state["user_damping"]
         self.items = state["items"]
         self.users = state["users"]
-        self.levels = tuple(state["levels"])
-        if self.levels:
-            self.staircase = Staircase(math.inf, state["shift"])
+        if state["levels"]:
+            self.staircase = Staircase(tuple(state["levels"]), math.inf, state["shift"])
 
     def _item_dampings(self) -> tuple[float, ...]:
         if "item" not in self.config.effects:

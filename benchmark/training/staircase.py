@@ -30,20 +30,21 @@ _SHIFTS = tuple(step / 20 for step in range(-6, 7))
 
 @dataclass(frozen=True, slots=True)
 class Staircase:
-    """Moves ratings towards levels: between two of them along a line of ``steepness`` (1: as they
-    are, infinite: to the nearest), ``shift`` being added first."""
+    """Moves ratings towards ``levels``, ascending: between two of them along a line of
+    ``steepness`` (1: as they are, infinite: to the nearest), ``shift`` being added first."""
 
+    levels: tuple[float, ...] = ()
     steepness: float = 1.0
     shift: float = 0.0
 
-    def __call__(self, ratings: Floats, levels: Sequence[float]) -> Floats:
-        """Return ``ratings`` (n,), moved; those beyond ``levels`` (L,), ascending, to the ends.
+    def __call__(self, ratings: Floats) -> Floats:
+        """Return ``ratings`` (n,), moved; those beyond the levels to the ends.
 
         Without two levels they stay.
         """
-        if len(levels) < 2 or self == Staircase():
+        if len(self.levels) < 2 or (self.steepness, self.shift) == (1.0, 0.0):
             return ratings
-        known = np.asarray(levels, np.float64)
+        known = np.asarray(self.levels, np.float64)
         # A rating that is midway but for its last digits goes up on every processor.
         values = rounded(ratings + self.shift, computed_in=np.float32).clip(known[0], known[-1])
         below = np.clip(np.searchsorted(known, values, side="right") - 1, 0, len(known) - 2)
@@ -61,23 +62,23 @@ def levels_in(ratings: Iterable[float]) -> tuple[float, ...]:
     return tuple(levels) if len(levels) <= MOST_LEVELS else ()
 
 
-def best_staircase(ratings: Floats, targets: Floats, levels: Sequence[float]) -> Staircase:
-    """Return the staircase after which ``ratings`` (n,) are nearest to ``targets`` (n,).
+def best_staircase(ratings: Floats, targets: Floats, levels: tuple[float, ...]) -> Staircase:
+    """Return the staircase to ``levels`` after which ``ratings`` (n,) are nearest to ``targets``.
 
     By MAE plus RMSE, each as a share of a constant's (:func:`both_errors`).
     """
     if not len(targets):
         return Staircase()
-    steps = [Staircase(a, b) for a in _STEEPNESSES for b in _shifts(levels)]
-    return _best(steps, [both_errors(step(ratings, levels), targets) for step in steps])
+    steps = [Staircase(levels, a, b) for a in _STEEPNESSES for b in _shifts(levels)]
+    return _best(steps, [both_errors(step(ratings), targets) for step in steps])
 
 
-def nearest_level(ratings: Floats, targets: Floats, levels: Sequence[float]) -> Staircase:
-    """Return the staircase without risers after which ``ratings`` (n,) have the least MAE."""
+def nearest_level(ratings: Floats, targets: Floats, levels: tuple[float, ...]) -> Staircase:
+    """Return the staircase with upright risers after which ``ratings`` (n,) have the least MAE."""
     if not len(targets):
-        return Staircase(math.inf)
-    steps = [Staircase(math.inf, b) for b in _shifts(levels)]
-    return _best(steps, [float(np.abs(step(ratings, levels) - targets).mean()) for step in steps])
+        return Staircase(levels, math.inf)
+    steps = [Staircase(levels, math.inf, b) for b in _shifts(levels)]
+    return _best(steps, [float(np.abs(step(ratings) - targets).mean()) for step in steps])
 
 
 def both_errors(ratings: Floats, targets: Floats) -> float:

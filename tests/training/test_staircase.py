@@ -37,43 +37,43 @@ def given():
 
 def test_a_staircase_by_hand():
     ratings = np.array([3.1, 3.4, 3.5, 3.6, 4.0, 6.0])
-    moved = Staircase(2.0)(ratings, STARS)
+    moved = Staircase(STARS, 2.0)(ratings)
     assert moved.tolist() == pytest.approx([3.0, 3.3, 3.5, 3.7, 4.0, 5.0], abs=1e-4)
-    shifted = Staircase(2.0, 0.1)(ratings, STARS)
+    shifted = Staircase(STARS, 2.0, 0.1)(ratings)
     assert shifted.tolist() == pytest.approx([3.0, 3.5, 3.7, 3.9, 4.0, 5.0], abs=1e-4)
-    assert Staircase(math.inf)(ratings, STARS).tolist() == [3.0, 3.0, 4.0, 4.0, 4.0, 5.0]
+    assert Staircase(STARS, math.inf)(ratings).tolist() == [3.0, 3.0, 4.0, 4.0, 4.0, 5.0]
 
 
 def test_levels_need_not_be_evenly_apart():
-    moved = Staircase(2.0)(np.array([0.2, 2.5, 3.25]), (0.5, 1.0, 4.0))
+    moved = Staircase((0.5, 1.0, 4.0), 2.0)(np.array([0.2, 2.5, 3.25]))
     assert moved.tolist() == pytest.approx([0.5, 2.5, 4.0], abs=1e-4)
-    assert Staircase(math.inf)(np.array([2.4]), (0.5, 1.0, 4.0)).tolist() == [1.0]
+    assert Staircase((0.5, 1.0, 4.0), math.inf)(np.array([2.4])).tolist() == [1.0]
 
 
 def test_a_staircase_never_turns_two_ratings_around():
     ratings = np.linspace(0, 6, 500)
     for steepness in (1.25, 3.0, math.inf):
-        assert (np.diff(Staircase(steepness, 0.15)(ratings, STARS)) >= 0).all()
+        assert (np.diff(Staircase(STARS, steepness, 0.15)(ratings)) >= 0).all()
 
 
 def test_midway_does_not_hang_on_last_digits():
     away = np.array([3.5, np.nextafter(3.5, 0), np.nextafter(3.5, 9)])
-    assert len(set(Staircase(math.inf)(away, STARS).tolist())) == 1
+    assert len(set(Staircase(STARS, math.inf)(away).tolist())) == 1
 
 
 def test_the_best_staircase_trades_rmse_for_more_mae(given):
     means, stars = given
-    moved = best_staircase(means, stars, STARS)(means, STARS)
+    moved = best_staircase(means, stars, STARS)(means)
     assert mae(moved, stars) < 0.985 * mae(means, stars)
     assert rmse(moved, stars) < 1.015 * rmse(means, stars)
 
 
 def test_no_staircase_that_was_tried_serves_both_errors_better(given):
     means, stars = given
-    best = both_errors(best_staircase(means, stars, STARS)(means, STARS), stars)
+    best = both_errors(best_staircase(means, stars, STARS)(means), stars)
     for steepness in (1.0, 1.5, 3.0, 10.0):
         for shift in (-0.2, 0.0, 0.2):
-            assert best <= both_errors(Staircase(steepness, shift)(means, STARS), stars) + 1e-5
+            assert best <= both_errors(Staircase(STARS, steepness, shift)(means), stars) + 1e-5
 
 
 def test_both_errors_by_hand():
@@ -86,19 +86,19 @@ def test_both_errors_by_hand():
 def test_the_nearest_level_has_the_least_mae_of_all_shifts(given):
     means, stars = given
     chosen = nearest_level(means, stars, STARS)
-    found = chosen(means, STARS)
+    found = chosen(means)
     assert set(found.tolist()) <= set(STARS)
     for shift in (-0.3, -0.1, 0.0, 0.1, 0.3):
-        other = Staircase(math.inf, shift)(means, STARS)
+        other = Staircase(STARS, math.inf, shift)(means)
         assert mae(found, stars) <= mae(other, stars) + 1e-5
 
 
 def test_ratings_without_levels_or_targets_stay():
     ratings = np.array([2.2, 3.1])
     for choose in (best_staircase, nearest_level):
-        assert choose(ratings, ratings, ())(ratings, ()).tolist() == ratings.tolist()
+        assert choose(ratings, ratings, ())(ratings).tolist() == ratings.tolist()
         assert choose(ratings[:0], ratings[:0], STARS).shift == 0
-    assert best_staircase(ratings, ratings, STARS) == Staircase()
+    assert best_staircase(ratings, ratings, STARS) == Staircase(STARS)
 
 
 def test_levels_are_told_apart_from_a_continuous_scale():

@@ -37,9 +37,10 @@ class Chosen:
     def of_record(cls, record: Mapping[str, Any], *, casing: Mapping[str, str]) -> Chosen:
         """Restore what ``dataclasses.asdict`` made of a choice, without its casing."""
         rating = record["rating"]
+        staircase = rating["staircase"]
         calibration = Calibration(
             rating["temperature"], tuple(rating["weights"]), tuple(rating["centres"]),
-            rating["offset"], Staircase(**rating["staircase"]),
+            rating["offset"], Staircase(**{**staircase, "levels": tuple(staircase["levels"])}),
         )  # fmt: skip
         return cls(**{**record, "rating": calibration}, casing=casing)
 

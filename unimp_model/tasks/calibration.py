@@ -51,7 +51,7 @@ class Calibration:
 
     def __call__(self, evidence: Evidence, levels: Sequence[float]) -> NDArray[np.float64]:
         """Return ratings (n,) within the scale from its lowest to its highest level."""
-        return self.staircase(self.expected(evidence, levels), levels)
+        return self.staircase(self.expected(evidence, levels))
 
     def expected(self, evidence: Evidence, levels: Sequence[float]) -> NDArray[np.float64]:
         """Return ratings (n,) within the scale before the staircase."""
@@ -64,13 +64,17 @@ class Calibration:
 
 
 def best_calibration(
-    evidence: Evidence, targets: NDArray[np.float64], levels: Sequence[float]
+    evidence: Evidence,
+    targets: NDArray[np.float64],
+    levels: Sequence[float],
+    *,
+    given: tuple[float, ...],
 ) -> Calibration:
     """Return the calibration of the least error to ``targets`` (n,), true ratings.
 
     The error is MAE plus RMSE, each as a share of a constant's. For each temperature the weights
-    are those of least squares; their sum is then stretched and shifted. The staircase is chosen
-    last, by the same errors.
+    are those of least squares; their sum is then stretched and shifted. The staircase to the levels
+    that people have ``given`` is chosen last, by the same errors.
     """
     width, centre = levels[-1] - levels[0], float(targets.mean())
     told = np.isfinite(evidence.beside)
@@ -90,7 +94,7 @@ def best_calibration(
                 tried.append(Calibration(temperature, tuple(scaled.tolist()), centres, offset))
                 errors.append(both_errors(values, targets))
     best = tried[int(np.argmin(rounded(np.array(errors), computed_in=np.float32)))]
-    staircase = best_staircase(best.expected(evidence, levels), targets, levels)
+    staircase = best_staircase(best.expected(evidence, levels), targets, given)
     return replace(best, staircase=staircase)
 
 

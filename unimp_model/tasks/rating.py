@@ -20,6 +20,7 @@ from benchmark.instances import Example, History, Item, PreferenceInstance
 from benchmark.model import TrainingView
 from benchmark.predictions import Prediction, Rating
 from benchmark.rounding import rounded
+from benchmark.training.staircase import levels_in
 from benchmark.training.validation import spread
 from unimp_model.network.decoding import Reader
 from unimp_model.sequence.template import Branch, Row, Template
@@ -99,10 +100,10 @@ class PreferenceTask(UniMPTask[PreferenceInstance]):
         targets = np.array([example.target for example in examples], np.float64)
         with bar("calibrating ratings", len(instances)) as progress:
             evidence = self._evidence(answerer, instances, progress.advance)
-        return replace(
-            answerer.chosen,
-            rating=best_calibration(evidence, targets, template.vocabulary.levels),
-        )
+        given = levels_in(view.interactions("train")["rating"].drop_nulls())
+        levels = template.vocabulary.levels
+        rating = best_calibration(evidence, targets, levels, given=given)
+        return replace(answerer.chosen, rating=rating)
 
     def predict(
         self, answerer: Answerer, instances: Sequence[PreferenceInstance]

@@ -44,7 +44,7 @@ def test_a_calibration_by_hand():
 def test_the_calibration_undoes_what_flattens_and_shifts():
     known = evidence(3)
     truth = (1.5 * (expected_ratings(known.p, LEVELS, 1.0) - 3) + 3.4).clip(1, 5)
-    found = best_calibration(known, truth, LEVELS)
+    found = best_calibration(known, truth, LEVELS, given=LEVELS)
     assert np.abs(found(known, LEVELS) - truth).mean() < 0.02
     assert np.abs(expected_ratings(known.p, LEVELS, 1.0) - truth).mean() > 0.3
 
@@ -54,7 +54,7 @@ def test_what_tells_ratings_is_weighed_and_the_rest_is_not(part):
     known = evidence(6)
     told = known.beside[:, part]
     truth = 3 + 0.4 * (told - told.mean())
-    found = best_calibration(known, truth.clip(1, 5), LEVELS)
+    found = best_calibration(known, truth.clip(1, 5), LEVELS, given=LEVELS)
     weights = list(found.weights[1:])
     assert weights.pop(part) == pytest.approx(0.4, abs=0.05)
     assert np.abs(weights).max() < 0.05
@@ -67,7 +67,7 @@ def test_what_is_not_known_counts_as_middling():
     chosen = Calibration(1.0, (0.0, 1.0, 1.0, 1.0), (0.1, 0.2, 3.5), 3.5)
     assert chosen(known, LEVELS)[:3].tolist() == [3.5] * 3
     truth = np.nan_to_num(known.beside[:, 2], nan=3.0)
-    assert np.isfinite(best_calibration(known, truth, LEVELS)(known, LEVELS)).all()
+    assert np.isfinite(best_calibration(known, truth, LEVELS, given=LEVELS)(known, LEVELS)).all()
 
 
 def test_the_calibration_serves_both_errors():
@@ -80,7 +80,7 @@ def test_the_calibration_serves_both_errors():
         mae = np.abs(values - truth).mean() / np.abs(truth - np.median(truth)).mean()
         return mae + np.sqrt(np.square(values - truth).mean()) / truth.std()
 
-    best = error(best_calibration(known, truth, LEVELS)(known, LEVELS))
+    best = error(best_calibration(known, truth, LEVELS, given=LEVELS)(known, LEVELS))
     for other in (
         Calibration(),
         Calibration(0.2),

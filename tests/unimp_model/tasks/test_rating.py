@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from benchmark.instances import History, PreferenceInstance
+from unimp_model.adapter import UniMP
+from unimp_model.config import UniMPConfig
 from unimp_model.network.decoding import Reader, expected_ratings
 from unimp_model.sequence.tokens import Vocabulary, rating_levels
 from unimp_model.tasks.base import question_row
@@ -154,3 +156,31 @@ def test_like_items_have_like_directions_and_a_changed_photo_another_one(world):
     by_hand = centred[0] @ centred[5] / np.linalg.norm(centred[0]) / np.linalg.norm(centred[5])
     assert vectors[0] @ vectors[5] == pytest.approx(by_hand, abs=1e-5)
     assert not np.allclose(vectors[6], vectors[4])
+
+
+def test_directions_in_some_dimensions_know_nothing_of_the_others(world):
+    w = world(levels=LEVELS)
+    own = [w.vocabulary.item(item.item_id) for item in w.items]
+    reader = Reader(w.network, w.photos, slots=5)
+    few = slice(0, 4)
+    before = reader.item_vectors(own, w.vocabulary.first_item, few)
+    assert before.shape == (len(own), 4)
+    np.testing.assert_allclose(np.linalg.norm(before, axis=1), 1.0, rtol=1e-5)
+    with torch.no_grad():
+        w.network.items.input_delta[0, 4:] += 3.0
+    reader = Reader(w.network, w.photos, slots=5)
+    assert (reader.item_vectors(own, w.vocabulary.first_item, few) == before).all()
+    assert not np.allclose(
+        reader.item_vectors(own, w.vocabulary.first_item, slice(4, None))[0], before[0, 0]
+    )
+
+
+def test_how_alike_ones_were_rated_is_told_by_photos_and_by_words(sim_xs, micro):
+    """Of a network whose photos have dimensions of their own: seven numbers beside the tokens."""
+    model = UniMP(UniMPConfig(**micro))
+    model.fit(sim_xs.training_view(), seed=0)
+    calibration = model.chosen.rating
+    assert len(calibration.weights) == 1 + len(calibration.centres) == 8
+    mixed = UniMP(UniMPConfig(**{**micro, "photo_dims": 0}))
+    mixed.fit(sim_xs.training_view(), seed=0)
+    assert len(mixed.chosen.rating.weights) == 1 + len(mixed.chosen.rating.centres) == 4
