@@ -284,8 +284,8 @@ class UniMPConfig(BaseModel):
         None,
         ge=1,
         le=1024,
-        description="processor threads, at most; no digit hangs on them; not given: torch's own "
-        "choice",
+        description="processor threads, at most; the same digits with one and two; not given: "
+        "torch's own choice",
     )
     patience: int = Field(6, ge=1, description="epochs without a better validation score")
     validation_users: int = Field(

@@ -52,7 +52,7 @@ class PhotoEncoder(Protocol):
 
     @property
     def name(self) -> str:
-        """The encoder's name, for notes."""
+        """Return the encoder's name, for notes."""
 
     def sha256(self) -> str:
         """Return the hash over all that decides a vector."""
@@ -66,7 +66,7 @@ class TextEncoder(Protocol):
 
     @property
     def name(self) -> str:
-        """The encoder's name, for notes."""
+        """Return the encoder's name, for notes."""
 
     def sha256(self) -> str:
         """Return the hash over all that decides a vector."""

@@ -45,7 +45,8 @@ _CODE = (clip, item_texts, photo_texts, photos, schedules, small_clip, words)
 def own_clip(data: TrainingView, steps: int) -> ClipEncoder:
     """Return the small CLIP of ``data``, trained for ``steps`` by whoever asks first.
 
-    A process that asks meanwhile waits. Raises :class:`BenchError` on a dataset without photos.
+    A process that asks meanwhile waits; a training that was killed goes on where it stopped, and
+    ends with the same weights. Raises :class:`BenchError` on a dataset without photos.
     """
     shown = [i for i, item in enumerate(data.catalogue) if item.image is not None]
     if not shown:
@@ -59,6 +60,7 @@ def own_clip(data: TrainingView, steps: int) -> ClipEncoder:
     shape = SmallClip()
     key = sha256_json([data.sha256, repr(shape), steps, _BATCH, _SEED, numbers, _code()])
     file = data.features_folder / "own-encoders" / f"{key[:16]}.safetensors"
+    kept = data.features_folder / "training" / f"{key[:32]}-own-clip.safetensors"
     with (
         locked(file.with_suffix(".lock"), "training the dataset's own image encoder"),
         reproducible(_SEED, threads=1),
@@ -75,8 +77,10 @@ def own_clip(data: TrainingView, steps: int) -> ClipEncoder:
                 steps=steps,
                 batch=_BATCH,
                 seed=_SEED,
+                file=kept,
             )
             save_tensors(model.state_dict(), file)
+            kept.unlink(missing_ok=True)
     return _frozen(model, shape, numbers)
 
 

@@ -8,6 +8,7 @@ photo must come out alike too (:mod:`benchmark.own_clip.small_clip`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,11 +33,13 @@ def train_on_texts(
     steps: int,
     batch: int,
     seed: int,
+    file: Path | None = None,
 ) -> None:
     """Train a small CLIP in place on photos ``pixels`` (n, 3, s, s) and the texts of each.
 
     ``texts[i]`` are token ids, from 0, of what is said about photo i; the model is fed handfuls
-    of at most ``length`` ids, each raised by two (:data:`benchmark.vision.clip.END`).
+    of at most ``length`` ids, each raised by two (:data:`benchmark.vision.clip.END`). ``file`` is
+    as for :func:`~benchmark.own_clip.small_clip.train_small_clip`.
     """
     generator = np.random.default_rng([seed, 1])
     size = max(2, min(batch, len(pixels)))  # batch normalisation needs two
@@ -50,7 +53,7 @@ def train_on_texts(
         return Pairs(first, second, torch.from_numpy(words))
 
     recipe = Recipe(steps, view_weight=_VIEWS_WEIGHT)
-    train_small_clip(model, draw, recipe, label="image encoder")
+    train_small_clip(model, draw, recipe, label="image encoder", file=file)
 
 
 def _handful(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from benchmark.host.progress import bar
 from benchmark.training.schedules import one_cycle
+from benchmark.training.stepwise import Steps
 from benchmark.vision.clip import contrastive_loss
 
 _RATE, _DECAY, _CLIP = 2e-3, 0.05, 1.0
@@ -51,17 +53,25 @@ def train_small_clip(
     recipe: Recipe,
     *,
     label: str,
+    file: Path | None = None,
 ) -> None:
     """Train ``model`` (:func:`benchmark.vision.clip.build_small`) in place.
 
-    ``draw(step)`` makes the pairs of a step, counted from 0; ``label`` names the progress bar. The
-    optimiser is AdamW, its rates one cycle; gradients are clipped to norm 1.
+    ``draw(step)`` makes the pairs of a step, counted from 0, and is called for one after another;
+    ``label`` names the progress bar. The optimiser is AdamW, its rates one cycle; gradients are
+    clipped to norm 1. ``file`` keeps where a training that is killed can go on: it is the caller's
+    to delete when the weights are saved.
     """
     optimiser = torch.optim.AdamW(model.parameters(), lr=_RATE, weight_decay=_DECAY)
     rates = one_cycle(optimiser, _RATE, recipe.steps)
+    kept = None if file is None else Steps(file, model, optimiser, rates, label=label)
+    done = kept.resume() if kept else 0
+    for step in range(done):
+        draw(step)  # what is random goes on behind them
     model.train()
     with bar(label, recipe.steps) as progress:
-        for step in range(recipe.steps):
+        progress.advance(done)
+        for step in range(done, recipe.steps):
             loss = _loss(model, draw(step), recipe)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -72,6 +82,8 @@ def train_small_clip(
                 model.logit_scale.clamp_(0.0, _MOST_SCALE)
             progress.note = f"contrastive loss {loss.item():.3f}"
             progress.advance()
+            if kept:
+                kept.keep(step + 1)
 
 
 def _loss(model: Any, pairs: Pairs, recipe: Recipe) -> Tensor:

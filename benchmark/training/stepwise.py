@@ -17,7 +17,8 @@ from benchmark.training.journal import Journal
 class Steps:
     """The file of one training: ``network``, ``optimiser``, ``rates`` and what ``draws`` batches.
 
-    ``label`` says in a note which training goes on. A killed training does at most the steps of
+    ``label`` says in a note which training goes on. Without ``draws`` the caller draws the batches
+    of the finished steps again. A killed training does at most the steps of
     :data:`benchmark.training.checkpoint.SECONDS_BETWEEN` again.
     """
 
@@ -27,7 +28,7 @@ class Steps:
         network: nn.Module,
         optimiser: torch.optim.Optimizer,
         rates: LRScheduler,
-        draws: torch.Generator,
+        draws: torch.Generator | None = None,
         *,
         label: str,
     ) -> None:
@@ -43,7 +44,8 @@ class Steps:
             return 0
         done = int(saved.position["steps"])
         self._network.load_state_dict(saved.weights["now"])
-        self._draws.set_state(saved.weights["draws"]["state"])
+        if self._draws is not None:
+            self._draws.set_state(saved.weights["draws"]["state"])
         checkpoint.restore_optimiser(self._optimiser, saved.optimiser)
         self._file.restore_chance(saved)
         at = {"last_epoch": done - 1, "_step_count": done + 1}
@@ -55,10 +57,9 @@ class Steps:
     def keep(self, done: int) -> None:
         """Write what the steps after the first ``done`` follow from, if it is time to."""
         if self._file.is_due():
-            weights = {
-                "now": self._network.state_dict(),
-                "draws": {"state": self._draws.get_state()},
-            }
+            weights = {"now": self._network.state_dict()}
+            if self._draws is not None:
+                weights["draws"] = {"state": self._draws.get_state()}
             optimiser = checkpoint.optimiser_tensors(self._optimiser)
             self._file.write(weights, optimiser, Journal(), {"steps": done})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 
 import pytest
@@ -13,6 +14,8 @@ from benchmark.host.files import locked
 from benchmark.models.code import code_files
 from benchmark.own_clip import photo_texts
 from benchmark.own_clip.of_dataset import own_clip
+from benchmark.training import checkpoint
+from benchmark.training.checkpoint import Checkpoint
 from unimp_model.adapter import UniMP
 from unimp_model.images.encoder import own_encoder
 
@@ -86,6 +89,34 @@ def test_who_asks_while_another_trains_waits_and_trains_nothing(view, tmp_path, 
     assert found == [expected]
     assert trainings == [STEPS]
     assert "training the dataset's own image encoder; waiting" in capsys.readouterr().err
+
+
+def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(
+    view, tmp_path, monkeypatch, capsys
+):
+    own_clip(view, 7)
+    (undisturbed,) = view.features_folder.rglob("own-encoders/*.safetensors")
+    view.features_folder = tmp_path / "killed"
+    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0.0)
+    write, killed = Checkpoint.write, itertools.cycle((False, True))
+
+    def dying(*words):
+        write(*words)
+        if next(killed):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoint, "write", dying)
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            own_clip(view, 7)
+        (kept,) = view.features_folder.rglob("*.safetensors")
+        assert kept.parent.name == "training"
+    monkeypatch.setattr(Checkpoint, "write", write)
+    own_clip(view, 7)
+    assert "image encoder goes on after step 6" in capsys.readouterr().err
+    (resumed,) = view.features_folder.rglob("*.safetensors")  # and nothing to go on from
+    assert resumed.name == undisturbed.name
+    assert resumed.read_bytes() == undisturbed.read_bytes()
 
 
 @pytest.mark.parametrize("model", [PhotoKNN, UniMP])

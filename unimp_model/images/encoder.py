@@ -35,7 +35,7 @@ class PhotoEncoder(Protocol):
 
     @property
     def name(self) -> str:
-        """The encoder's name as the setting ``image_encoder`` has it."""
+        """Return the encoder's name as the setting ``image_encoder`` has it."""
 
     def sha256(self) -> str:
         """Return the hash over weights and preprocessing."""
