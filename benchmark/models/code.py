@@ -26,6 +26,7 @@ from benchmark.models.imports import (
     exported,
     references,
 )
+from benchmark.models.prose import without_prose
 from benchmark.models.typed import Typed, is_typed, typed
 
 #: What decides a model's fitted state and its predictions, whatever it imports; beside these
@@ -167,14 +168,24 @@ def project_root(folder: Path) -> Root:
 
 
 def digest(files: Mapping[str, Path], texts: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Return the SHA-256 over names and content, in the order of names; places are left out."""
+    """Return the SHA-256 over names and content, in the order of names; places are left out.
+
+    Of this project's modules comments, docstrings and blank lines do not count
+    (:mod:`benchmark.models.prose`); of others every byte does.
+    """
     total = hashlib.sha256()
-    contents = [(name, file.read_bytes()) for name, file in sorted(files.items())]
+    contents = [(name, _counted(name, file)) for name, file in sorted(files.items())]
     contents += [(name, text.encode()) for name, text in sorted(texts.items())]
     for name, content in contents:
         total.update(f"{name}\n{len(content)}\n".encode())
         total.update(content)
     return total.hexdigest()
+
+
+def _counted(name: str, file: Path) -> bytes:
+    source = file.read_bytes()
+    ours = name.partition(".")[0] in PACKAGES and file.suffix == ".py"
+    return without_prose(source) if ours else source
 
 
 def reached(

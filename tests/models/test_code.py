@@ -172,6 +172,12 @@ TAKING = {
 }
 
 
+def test_a_comment_is_nobodys(sources: Copy) -> None:
+    words = '\n\n# A reason.\n"""Told at length."""\n'
+    assert sources.edit("baselines/search/bm25.py", "unimp_model/adapter.py", text=words) == set()
+    assert sources.edit("baselines/search/bm25.py") == {"bm25"}
+
+
 def test_what_is_taken_from_the_public_face_counts(sources: Copy) -> None:
     (sources.folder / "benchmark" / "added.py").write_text("class Added:\n    pass\n")
     face = sources.folder / "benchmark" / "__init__.py"
@@ -218,7 +224,7 @@ def test_an_outside_packages_own_files_count(shop: Path, file: str) -> None:
     (shop / "other.py").write_text("C = 2\n")
     assert code_digest(model) == before
     with open(shop / file, "a") as stream:
-        stream.write("\nB = 2\n")
+        stream.write("\n# Of others every byte counts: their strings may be read.\n")
     assert code_digest(model) != before
 
 
