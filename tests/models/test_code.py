@@ -175,7 +175,7 @@ TAKING = {
 def test_a_comment_is_nobodys(sources: Copy) -> None:
     words = '\n\n# A reason.\n"""Told at length."""\n'
     assert sources.edit("baselines/search/bm25.py", "unimp_model/adapter.py", text=words) == set()
-    assert sources.edit("baselines/search/bm25.py") == {"bm25"}
+    assert "bm25" in sources.edit("baselines/search/bm25.py")
 
 
 def test_what_is_taken_from_the_public_face_counts(sources: Copy) -> None:
