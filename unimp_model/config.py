@@ -295,7 +295,7 @@ class UniMPConfig(BaseModel):
         300, ge=1, description="validation users scored per epoch on each other task"
     )
     choosing_users: int = Field(
-        1000, ge=1, description="validation users a threshold or temperature is chosen on, at most"
+        2000, ge=1, description="validation users a threshold or temperature is chosen on, at most"
     )
 
     def layers_between(self, depth: int) -> int:

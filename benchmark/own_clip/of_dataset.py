@@ -31,8 +31,10 @@ from benchmark.vision.clip import END, PADDING, SMALL_MEAN, SMALL_STD, SmallClip
 from benchmark.vision.clip_encoder import ClipEncoder
 from benchmark.vision.encoder_names import OWN
 
-#: One for all models, so that no seed of theirs chooses its features.
-_SEED = 20_240_617
+#: One for all models, so that no seed of theirs chooses its features. A start decides how well a
+#: short training tells shapes apart; this one does on a world of another seed than the shipped one
+#: (docs/results/what-helped.md).
+_SEED = 0
 _BATCH = 64
 #: Photos learned from at most, evenly spaced over the catalogue: 140 MB of pixels.
 _MOST_PHOTOS = 20_000
