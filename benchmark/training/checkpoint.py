@@ -49,7 +49,7 @@ def training_key(code: str, device: torch.device, **what: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What a checkpoint holds; tensors lie on the processor."""
+    """Holds the content of a checkpoint; tensors lie on the processor."""
 
     weights: dict[str, dict[str, Tensor]]
     """By group: ``now``, ``best`` and whatever else the training writes."""
@@ -64,7 +64,7 @@ class Saved:
 
 @dataclass
 class Checkpoint:
-    """One file of a training; ``generator`` is what its batches are drawn from, beside torch's."""
+    """Stores a training in one file; ``generator`` draws its batches, beside torch's."""
 
     file: Path
     generator: np.random.Generator
@@ -132,7 +132,7 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """The files of one fit, one a stage.
+    """Locates the files of one fit, one a stage.
 
     They lie beside the dataset's cached features, under a name that everything decides which the
     fitted state depends on: another setting, seed, dataset or line of code finds no file. ``code``
