@@ -69,7 +69,7 @@ class Checkpoint:
     file: Path
     generator: np.random.Generator
     seconds_between: float = 0.0
-    """A file younger than this is not replaced by :meth:`write_if_due`."""
+    """A file younger than this is not due to be replaced (:meth:`is_due`)."""
     _written: float = field(default_factory=time.monotonic)
 
     def is_due(self) -> bool:
