@@ -73,7 +73,7 @@ def _torchvision() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was found of a model: task name -> problems, and what it says its fit learned."""
+    """Reports on a model: task name -> problems, and what it says its fit learned."""
 
     problems: Mapping[str, Sequence[str]]
     learned: Mapping[str, float | str]

@@ -23,7 +23,7 @@ from benchmark.predictions import Text as Text
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One catalogue entry. Everything but the id may be missing (``None`` or empty).
+    """Describes one catalogue entry. Everything but the id may be missing (``None`` or empty).
 
     ``category`` is the path from general to specific; ``image`` is an absolute file path;
     ``price`` is in the dataset's own currency or unit.
@@ -47,7 +47,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A user's latest interactions, oldest first, at most the dataset's history window.
+    """Lists a user's latest interactions, oldest first, at most the dataset's history window.
 
     ``ratings`` and ``timestamps`` (seconds) run parallel to ``items``; a rating is ``None``
     where the data has none.
@@ -63,7 +63,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class RecommendationInstance:
-    """Which ``k`` items of the whole catalogue come next?
+    """Asks which ``k`` items of the whole catalogue come next.
 
     ``exclude`` holds item ids that may not be answered: all the user already had, whatever
     the history window, in datasets that do not recommend again; empty in the others.
@@ -78,7 +78,10 @@ class RecommendationInstance:
 
 @dataclass(frozen=True, slots=True)
 class SearchInstance:
-    """Which ``k`` items of the whole catalogue fit this user and this query?"""
+    """Asks which ``k`` items of the whole catalogue fit this user and this query.
+
+    ``exclude`` is as in :class:`RecommendationInstance`.
+    """
 
     instance_id: str
     user_id: str
@@ -90,7 +93,7 @@ class SearchInstance:
 
 @dataclass(frozen=True, slots=True)
 class PreferenceInstance:
-    """How will the user rate ``item``, on ``scale`` = (lowest, highest)?"""
+    """Asks how the user will rate ``item``, on ``scale`` = (lowest, highest)."""
 
     instance_id: str
     user_id: str
@@ -101,7 +104,7 @@ class PreferenceInstance:
 
 @dataclass(frozen=True, slots=True)
 class ExplanationInstance:
-    """Why might ``item`` suit the user, or not? One sentence."""
+    """Asks for one sentence on why ``item`` might suit the user, or not."""
 
     instance_id: str
     user_id: str
@@ -111,7 +114,7 @@ class ExplanationInstance:
 
 @dataclass(frozen=True, slots=True)
 class SelectionInstance:
-    """Which of these ``candidates`` will the user take?"""
+    """Asks which of these ``candidates`` the user will take."""
 
     instance_id: str
     user_id: str
@@ -121,7 +124,10 @@ class SelectionInstance:
 
 @dataclass(frozen=True, slots=True)
 class ImageGenerationInstance:
-    """Draw the product this user has in mind for ``query``: a square PNG of ``size`` pixels."""
+    """Asks for a drawing of the product this user has in mind for ``query``.
+
+    The drawing is a square PNG of ``size`` x ``size`` pixels.
+    """
 
     instance_id: str
     user_id: str
@@ -147,7 +153,7 @@ Target = Union[tuple[str, ...], float, str]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """An instance with its answer, from the training or the validation part."""
+    """Pairs an instance with its target, from the training or the validation part."""
 
     instance: Instance
     target: Target

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Model(Protocol):
-    """A system under test."""
+    """Describes what the harness asks of a system under test."""
 
     tasks: frozenset[str]
     """Names of the tasks it can answer."""
@@ -51,7 +51,10 @@ class Model(Protocol):
 
 @runtime_checkable
 class Telling(Protocol):
-    """A model that says what its fit learned, in a few numbers; ``doctor --model`` prints them."""
+    """Describes a model that says what its fit learned, in a few numbers.
+
+    ``doctor --model`` prints them.
+    """
 
     def fit_summary(self) -> Mapping[str, float | str]:
         """Return what was learned by name; :class:`BenchError` before ``fit`` or ``load``."""
@@ -59,7 +62,7 @@ class Telling(Protocol):
 
 @runtime_checkable
 class TrainingView(Protocol):
-    """What a model may see: catalogue, training and validation data, never a test interaction.
+    """Describes what a model may see: catalogue, training and validation data, no test interaction.
 
     Built by :meth:`benchmark.data.dataset.Dataset.training_view`; a test corrupts every test
     interaction and checks that fitted state does not change by a bit.

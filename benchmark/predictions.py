@@ -8,7 +8,10 @@ from typing import Union
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """``k`` distinct catalogue item ids, best first, with their scores (higher is better)."""
+    """Ranks ``k`` distinct catalogue item ids, best first, with their scores (higher is better).
+
+    ``scores`` run parallel to ``items``; they are finite and never increase.
+    """
 
     instance_id: str
     items: tuple[str, ...]
@@ -17,7 +20,7 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Rating:
-    """A rating within the instance's scale; need not be a whole number."""
+    """Predicts a rating within the instance's scale; it need not be a whole number."""
 
     instance_id: str
     value: float
@@ -25,7 +28,11 @@ class Rating:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A sentence."""
+    """Explains an item in one sentence.
+
+    Visible text without control characters, of at most
+    :data:`~benchmark.tasks.explanation.MAX_CHARACTERS`.
+    """
 
     instance_id: str
     text: str
@@ -33,7 +40,10 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The chosen candidate ids, and one score per candidate in the instance's order."""
+    """Chooses candidates: their distinct ids, and one score per candidate in the instance's order.
+
+    ``chosen`` may be empty; ``scores`` are finite.
+    """
 
     instance_id: str
     chosen: tuple[str, ...]
@@ -42,7 +52,10 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """PNG bytes, and the ids of the items the image was made from (may be empty)."""
+    """Draws a product: PNG bytes, and the ids of the items the image was made from.
+
+    ``retrieved`` may be empty.
+    """
 
     instance_id: str
     png: bytes

@@ -174,21 +174,21 @@ class _Asked:
 
     @property
     def most(self) -> int:
-        """The largest k."""
+        """Return the largest k; 0 without instances."""
         return int(self.k.max(initial=0))
 
     @property
     def barred(self) -> Ints:
-        """How many items each instance excludes at most (n,): one given twice counts twice."""
+        """Return the most items each instance can exclude (n,): one given twice counts twice."""
         return np.diff(self.starts)
 
     def barred_in(self, rows: slice) -> list[Ints]:
-        """The excluded columns of each of ``rows``."""
+        """Return the excluded columns of each of ``rows``."""
         ends = self.starts[rows.start : rows.stop + 1].tolist()
         return [self.excluded[a:b] for a, b in itertools.pairwise(ends)]
 
     def excludes(self, rows: Ints, columns: Ints) -> NDArray[np.bool_]:
-        """Whether instance ``rows[i]`` excludes each of ``columns[i]``; (rows, m)."""
+        """Return whether instance ``rows[i]`` excludes each of ``columns[i]``; (rows, m)."""
         if not len(self.excluded):
             return np.zeros(columns.shape, bool)
         of_row = np.repeat(np.arange(len(self.k)), self.barred)

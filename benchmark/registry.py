@@ -40,7 +40,7 @@ def resolve(target: str) -> object:
 
 
 class Registry(Generic[T]):
-    """A mapping from names to objects or to ``"module:attribute"`` strings.
+    """Maps names to objects or to ``"module:attribute"`` strings.
 
     ``kind`` is the word used in messages ("model", "task", "source"). Other installed packages add
     to it by the entry-point group ``group``, which is read when a name is first asked for; an entry

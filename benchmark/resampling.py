@@ -28,7 +28,7 @@ BINOMIAL_COST = 16
 
 @dataclass(frozen=True, slots=True)
 class UserSums:
-    """Statistics summed by user, with users whose sums are equal in one group.
+    """Sums statistics by user, with users whose sums are equal in one group.
 
     ``rows`` (groups, columns + 1) has the number of instances last, ``multiplicity`` (groups,)
     is the number of users in each group. Equal users are interchangeable in a resample.

@@ -79,7 +79,7 @@ class _Lenient(GenerateJsonSchema):
     """A type that JSON Schema cannot say leaves its setting without type and range."""
 
     def emit_warning(self, kind: JsonSchemaWarningKind, detail: str) -> None:
-        """Default values that JSON lacks are no news here."""
+        """Ignore default values that JSON lacks: they are no news here."""
 
     def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:
         """Describe such a type as any value."""

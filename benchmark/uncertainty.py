@@ -16,7 +16,7 @@ FEW_USERS_NOTE = f"No interval and no p value below {FEWEST_USERS} users."
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A metric's value over all instances with its interval at the level asked for.
+    """Estimates a metric over all instances, with its interval at the level asked for.
 
     ``n`` counts instances, ``users`` the clusters. ``low`` and ``high`` are ``None`` below
     :data:`FEWEST_USERS` users, and where every user has one value of a metric without bounds.
@@ -31,7 +31,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """``a`` minus ``b`` on the same instances, with its interval and two-sided p value.
+    """Estimates ``a`` minus ``b`` on the same instances, with its interval and two-sided p value.
 
     Positive means ``a`` has the larger value, which is better only for metrics whose
     ``higher_is_better`` says so. The interval and the p value are ``None`` below
@@ -49,7 +49,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How much of the gap between a floor and a ceiling a system covers, with its interval.
+    """Measures how much of the gap from a floor to a ceiling a system covers, with its interval.
 
     0 is the floor, 1 the ceiling; a system below the one is below 0, above the other above 1.
     ``low`` and ``high`` are ``None`` below :data:`FEWEST_USERS` users.
@@ -62,7 +62,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class RankInterval:
-    """The best and the worst rank, 1 being first, that the data allow a system."""
+    """Bounds a system's rank: the best and the worst, 1 being first, that the data allow."""
 
     best: int
     worst: int
@@ -70,7 +70,7 @@ class RankInterval:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A system differs significantly from ``against``; ``better`` says in which direction."""
+    """Marks a significant difference from ``against``; ``better`` says in which direction."""
 
     against: str
     better: bool

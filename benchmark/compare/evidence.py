@@ -35,7 +35,7 @@ from benchmark.uncertainty import Verdict
 
 @dataclass(frozen=True)
 class Evidence:
-    """Per-instance statistics of one system on one list of instances, in order of instance id.
+    """Holds one system's per-instance statistics on one list of instances, in order of their ids.
 
     ``statistics[name]`` is (n instances, width of the metric's statistic).
     """
@@ -74,10 +74,11 @@ def interval(evidence: Evidence, metric: Metric) -> Score:
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """A difference a - b among others: ``p_adjusted`` after Holm's correction over all of them.
+    """Adjusts the p value of a difference a - b by Holm's correction over all tested with it.
 
-    ``better`` is ``"a"`` or ``"b"`` where that is below :data:`~benchmark.stats.SIGNIFICANCE`.
-    Both are ``None`` where too few users were asked for a test.
+    ``better`` is ``"a"`` or ``"b"`` where ``p_adjusted`` is below
+    :data:`~benchmark.stats.SIGNIFICANCE`. Both are ``None`` where too few users were asked for a
+    test.
     """
 
     difference: Difference

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Gathered(Mapping[str, "Evidence"]):
-    """The evidence of systems by name, of those whose ``runs`` have any; read once, when asked."""
+    """Maps systems to their evidence, those whose ``runs`` have any; read once, when asked."""
 
     def __init__(self, runs: Mapping[str, Sequence[StoredRun]], kept: Kept) -> None:
         self._runs = {system: some for system, some in runs.items() if some}

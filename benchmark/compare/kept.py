@@ -27,7 +27,7 @@ _CODE = (
 
 
 class Kept:
-    """Findings in a folder, one file each; without a folder nothing is kept."""
+    """Keeps findings in a folder, one file each; without a folder nothing is kept."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder

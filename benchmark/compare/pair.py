@@ -39,7 +39,10 @@ Selected = tuple[Statistics, Statistics, NDArray[np.object_]]
 
 @dataclass(frozen=True)
 class Pair:
-    """Two runs, row by row: ``a[name][i]``, ``b[name][i]`` and ``users[i]`` are of ``ids[i]``."""
+    """Aligns two runs by row: ``a[name][i]``, ``b[name][i]`` and ``users[i]`` are of ``ids[i]``.
+
+    ``a[name]`` and ``b[name]`` are (n instances, columns of the metric).
+    """
 
     ids: tuple[str, ...]
     users: tuple[str, ...]
@@ -113,7 +116,7 @@ def _require(metric: Metric, run: StoredRun, table: PerInstance) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricRow:
-    """``a`` against ``b`` in one metric.
+    """Compares ``a`` with ``b`` in one metric.
 
     ``difference`` is a - b, [``low``, ``high``] its 95% interval (paired bootstrap, clustered
     by user), ``p_value`` two-sided, ``p_adjusted`` after Holm's correction over the rows that
@@ -144,7 +147,7 @@ class MetricRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SliceRow(MetricRow):
-    """A :class:`MetricRow` over the instances whose property ``by`` is ``value``."""
+    """Restricts a :class:`MetricRow` to the instances whose property ``by`` is ``value``."""
 
     by: str
     value: str
@@ -152,7 +155,7 @@ class SliceRow(MetricRow):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeyondRow:
-    """One measure of both runs' lists beyond accuracy (:mod:`benchmark.metrics.beyond`)."""
+    """Compares both runs' lists in a measure beyond accuracy (:mod:`benchmark.metrics.beyond`)."""
 
     metric: str
     a: float | None
@@ -166,7 +169,7 @@ class BeyondRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two runs side by side; ``notes`` are sentences about what the numbers leave out."""
+    """Compares two runs; ``notes`` are sentences about what the numbers leave out."""
 
     a: StoredRun
     b: StoredRun

@@ -23,7 +23,7 @@ PHOTO = "target's photo"
 
 @dataclass(frozen=True)
 class Slice:
-    """The instances whose property ``by`` is ``value``: ``rows`` (n,) marks them."""
+    """Marks the instances whose property ``by`` is ``value``: ``rows`` is (n,), boolean."""
 
     by: str
     value: str

@@ -36,7 +36,7 @@ _LARGEST = 1e38
 
 @dataclass(frozen=True)
 class Asked:
-    """What all runs of an export answer.
+    """Describes the instances that all runs of an export answer.
 
     ``frame`` has a row an instance as it was frozen: ``instance_id``, ``target_items``, and
     ``query`` or else ``history``.

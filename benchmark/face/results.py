@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class RunComparison(Comparison):
-    """Two runs on the same instances: ``metrics``, ``slices`` and ``notes``."""
+    """Compares two runs on the same instances: ``metrics``, ``slices`` and ``notes``."""
 
     __slots__ = ()
 
@@ -55,7 +55,7 @@ class RunComparison(Comparison):
 
 
 class ReportTable(Report):
-    """A table with its numbers: ``columns``, ``rows``, ``missing`` commands and ``notes``."""
+    """Shows a table with its numbers: ``columns``, ``rows``, ``missing`` commands and ``notes``."""
 
     __slots__ = ()
 
@@ -74,7 +74,10 @@ class ReportTable(Report):
 
 
 class FinishedSearch(Search):
-    """A search for a model's best settings: ``trials``, and the ``best`` of them."""
+    """Shows a search for a model's best settings: its ``trials``, and the ``best`` of them.
+
+    ``best`` is ``None`` where no trial has a value.
+    """
 
     __slots__ = ()
 

@@ -22,7 +22,7 @@ Frame = Literal["polars", "pandas"]
 
 
 class Run(StoredRun):
-    """A finished run: ``folder``, ``manifest``, ``scores``, ``failure_rate``, and its frames."""
+    """Shows a finished run: ``folder``, ``manifest``, ``scores``, ``failure_rate``, its frames."""
 
     __slots__ = ()
 
@@ -77,7 +77,7 @@ class Run(StoredRun):
 
 
 class Runs(tuple[Run, ...]):
-    """Runs in the order given: what differs significantly is marked against the first."""
+    """Lists runs in the order given: what differs significantly is marked against the first."""
 
     __slots__ = ()
 

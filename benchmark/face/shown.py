@@ -35,7 +35,7 @@ def counted(number: int, what: str) -> str:
 
 
 class Listing(list[dict[str, Any]]):
-    """Rows of a registry, those of the command's ``--json``; a table in a notebook."""
+    """Lists the rows of a registry, those of the command's ``--json``; a table in a notebook."""
 
     def __init__(self, what: str, rows: Iterable[Mapping[str, Any]], columns: Iterable[str]):
         super().__init__(dict(row) for row in rows)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class FittedModel:
-    """A model ready to predict: the object itself, how it was built, and the record of its fit."""
+    """Holds a model ready to predict: the object, how it was built, and the record of its fit."""
 
     built: BuiltModel
     fitted: Fitted

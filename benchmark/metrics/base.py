@@ -21,7 +21,7 @@ Statistics = dict[str, NDArray[np.float64]]
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A metric as a value object; subclasses document formula and source.
+    """Describes a metric as a value object; subclasses document formula and source.
 
     ``columns`` is the width of the additive statistic each instance contributes. ``widest`` is
     the highest value where the data bound it closer than the family does.

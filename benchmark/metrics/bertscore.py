@@ -121,7 +121,7 @@ class _Reader:
         return cls(tokenizer, model, min(tokenizer.model_max_length, _positions(encoder)))
 
     def encode(self, texts: Sequence[str], advance: Callable[[int], None]) -> dict[str, _Tokens]:
-        """The token vectors of distinct texts."""
+        """Encode distinct texts: by text, the unit vectors (T, d) of its tokens, in float32."""
         import torch
 
         tokenizer, encoded = self.tokenizer, {}

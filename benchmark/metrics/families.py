@@ -24,7 +24,7 @@ _ENCODER = re.compile(r"\S(.*\S)?")
 
 @dataclass(frozen=True, slots=True)
 class MetricFamily:
-    """Metrics of one definition, with one direction and one range.
+    """Describes the metrics of one definition, with one direction and one range.
 
     ``direction`` says which values are better. ``low`` and ``high`` bound every member's value;
     an infinite ``high`` depends on the data, as the width of a rating scale does. ``members`` are

@@ -75,7 +75,7 @@ _DEEPEST = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One inequality that does not hold: ``code`` is stable, ``message`` one sentence."""
+    """Names one inequality that does not hold: ``code`` is stable, ``message`` one sentence."""
 
     code: str
     message: str
@@ -184,7 +184,7 @@ class _Ranked:
         ]
 
     def violations(self) -> Iterator[Violation]:
-        """What two numbers are enough to see."""
+        """Yield the violated inequalities that two numbers are enough to see."""
         yield from self._falling()
         if self._one:
             yield from self._gains("NDCG", lambda r: 1 / math.log2(r + 1))
@@ -199,7 +199,7 @@ class _Ranked:
         yield from self._gains("MRR", lambda r: 1 / r)
 
     def fits_no_ranking(self) -> bool:
-        """Whether no distribution of the best positive's rank gives all values at once.
+        """Return whether no distribution of the best positive's rank gives all values at once.
 
         The programme minimises the largest error t >= 0 over m >= 0 with sum m <= 1, which has
         a solution for any values, so that the answer is a number rather than a solver's status.

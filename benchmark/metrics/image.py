@@ -45,7 +45,7 @@ _QUERY_PHOTOS = 100
 
 
 class TargetSimilarity(Metric):
-    """Cosine of the image and the photo of the item the user took, averaged.
+    """Averages the cosine of the image and the photo of the item the user took, from -1 to 1.
 
     ("CLIP-I": Ruiz et al., "DreamBooth", CVPR 2023.) A failed answer scores -1.
     """
@@ -55,7 +55,7 @@ class TargetSimilarity(Metric):
 
 
 class QuerySimilarity(Metric):
-    """Cosine of the image and the query, averaged.
+    """Averages the cosine of the image and the query, from -1 to 1.
 
     What a query looks like is the direction of the mean of the photos of the catalogue's items
     that it asks for; under a judge that reads texts it is the query's words (CLIPScore without its
@@ -68,7 +68,7 @@ class QuerySimilarity(Metric):
 
 
 class KMMD(Metric):
-    """Squared maximum mean discrepancy between the images and the target photos.
+    """Computes the squared maximum mean discrepancy between the images and the target photos.
 
     MMD^2 = E k(g, g') + E k(t, t') - 2 E k(g, t), pairs of an element with itself included,
     k(x, y) = exp(-|x - y|^2 / 2 s^2), s the median distance of catalogue photos (Gretton et
@@ -95,10 +95,10 @@ class KMMD(Metric):
 
 
 class PersonalizationMargin(Metric):
-    """Cosine with one's own target minus the mean with others' targets for the same query.
+    """Averages the cosine with one's own target minus the mean with others' for the same query.
 
-    0 for an image that fits the query and no user in particular. Others' targets are the
-    distinct items, the own one apart, that users asked the same query took; an instance
+    From -2 to 2; 0 for an image that fits the query and no user in particular. Others' targets are
+    the distinct items, the own one apart, that users asked the same query took; an instance
     without any is left out. A failed answer scores -2. Statistic: the margin and 1, or 0 and 0.
     """
 
@@ -141,7 +141,7 @@ def metric(name: str) -> Metric:
 
 @dataclass(frozen=True)
 class Judged:
-    """Unit vectors of n predictions, their targets and queries in the judge's space."""
+    """Holds the unit vectors of n predictions, their targets and queries in the judge's space."""
 
     images: Floats
     """(n, e), zeros where ``failed``."""
@@ -236,7 +236,10 @@ def random_features(vectors: Floats, frequencies: Floats) -> Floats:
 
 
 class JudgedPhotos:
-    """The catalogue's photos, at ``size`` pixels, in the judge's space; encoded once and kept."""
+    """Encodes the catalogue's photos, at ``size`` pixels, in the judge's space, and keeps them.
+
+    Each photo is encoded once; its vector lies below ``features``.
+    """
 
     def __init__(self, judge: Judge, catalogue: Catalogue, features: Path, *, size: int) -> None:
         self.judge = judge

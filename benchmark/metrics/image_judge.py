@@ -38,7 +38,7 @@ _DIGITS = 8
 
 
 class Judge(Protocol):
-    """What turns images into unit vectors."""
+    """Describes what turns images into unit vectors."""
 
     @property
     def name(self) -> str:
@@ -50,7 +50,7 @@ class Judge(Protocol):
 
 @runtime_checkable
 class ReadingJudge(Judge, Protocol):
-    """A judge whose space holds texts too."""
+    """Describes a judge whose space holds texts too."""
 
     def texts(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Encode texts as unit vectors (n, e)."""

@@ -25,7 +25,7 @@ BLOCK_ROWS = 8_192
 
 
 class HitRate(Metric):
-    """HR@k = 1 when any positive is among the first k items, else 0; averaged over instances.
+    """Computes HR@k: 1 when any positive is among the first k, else 0; averaged over instances.
 
     With one positive it equals recall@k (Karypis, CIKM 2001).
     """
@@ -35,10 +35,10 @@ class HitRate(Metric):
 
 
 class NDCG(Metric):
-    """NDCG@k = DCG@k / ideal DCG@k with binary gains and discount 1 / log2(rank + 1).
+    """Computes NDCG@k = DCG@k / ideal DCG@k with binary gains and discount 1 / log2(rank + 1).
 
     DCG sums the discounts of the positives' ranks up to k; the ideal puts min(P, k) positives
-    first (Järvelin and Kekäläinen, TOIS 2002).
+    first (Järvelin and Kekäläinen, TOIS 2002). From 0 to 1, averaged over instances.
     """
 
     def __init__(self, k: int) -> None:
@@ -46,9 +46,10 @@ class NDCG(Metric):
 
 
 class MRR(Metric):
-    """MRR@k = 1 / rank of the first positive when that rank is at most k, else 0.
+    """Computes MRR@k = 1 / rank of the first positive when that rank is at most k, else 0.
 
-    (Voorhees, TREC-8 1999; the cut-off is what the recommendation literature adds.)
+    Averaged over instances (Voorhees, TREC-8 1999; the cut-off is what the recommendation
+    literature adds).
     """
 
     def __init__(self, k: int) -> None:
@@ -56,7 +57,7 @@ class MRR(Metric):
 
 
 class RecallAt(Metric):
-    """Recall@k = positives among the first k items / all positives; averaged over instances.
+    """Computes Recall@k = positives among the first k / all positives, averaged over instances.
 
     (van Rijsbergen, Information Retrieval, 1979.)
     """
@@ -66,7 +67,7 @@ class RecallAt(Metric):
 
 
 class F1At(Metric):
-    """F1@k = 2 p r / (p + r) of the *mean* precision p and recall r of the first k items.
+    """Computes F1@k = 2 p r / (p + r) of the *mean* precision p and recall r of the first k items.
 
     As UltraGCN's authors print it: their log's F1@20 and Recall@20 give whole numbers of hits by
     this formula. Selection's F1 is the mean over instances of each one's own, another number.

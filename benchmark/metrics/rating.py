@@ -13,9 +13,10 @@ NAMES = (*families.MAE.members, *families.RMSE.members)
 
 
 class MAE(Metric):
-    """Mean absolute error, mean of |predicted - true|, in the ratings' own unit.
+    """Computes the mean absolute error, mean of |predicted - true|.
 
-    (Shardanand and Maes, CHI 1995.)
+    In the ratings' own unit, at most the width of ``scale`` = (lowest, highest) where that is
+    given (Shardanand and Maes, CHI 1995).
     """
 
     def __init__(self, scale: tuple[float, float] | None = None) -> None:
@@ -23,9 +24,10 @@ class MAE(Metric):
 
 
 class RMSE(Metric):
-    """Root mean squared error, sqrt(mean of (predicted - true)^2), in the ratings' own unit.
+    """Computes the root mean squared error, sqrt(mean of (predicted - true)^2).
 
-    The statistic is the squared error, so the root is taken once, over all instances
+    In the ratings' own unit, at most the width of ``scale`` = (lowest, highest) where that is
+    given. The statistic is the squared error, so the root is taken once, over all instances
     (Netflix Prize; Bennett and Lanning, 2007).
     """
 

@@ -18,7 +18,7 @@ NAMES = (
 
 
 class Precision(Metric):
-    """|chosen ∩ positives| / |chosen|, and 0 when nothing is chosen; averaged over instances.
+    """Computes |chosen ∩ positives| / |chosen|, 0 when nothing is chosen, averaged over instances.
 
     (van Rijsbergen, Information Retrieval, 1979; the other two as well.)
     """
@@ -28,14 +28,14 @@ class Precision(Metric):
 
 
 class Recall(Metric):
-    """|chosen ∩ positives| / |positives|; averaged over instances."""
+    """Computes |chosen ∩ positives| / |positives|, averaged over instances."""
 
     def __init__(self) -> None:
         super().__init__(name="Recall", family=families.RECALL)
 
 
 class F1(Metric):
-    """2 |chosen ∩ positives| / (|chosen| + |positives|) per instance, then averaged.
+    """Computes 2 |chosen ∩ positives| / (|chosen| + |positives|) per instance, then averages.
 
     Not the harmonic mean of the averaged precision and recall, which is another number.
     """

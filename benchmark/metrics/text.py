@@ -36,7 +36,7 @@ _ROUGE = {"ROUGE-1": "rouge1", "ROUGE-2": "rouge2", "ROUGE-L": "rougeL"}
 
 
 class BLEU(Metric):
-    """Corpus BLEU-N = BP * exp(mean over n <= N of log p_n), from 0 to 1.
+    """Computes corpus BLEU-N = BP * exp(mean over n <= N of log p_n), from 0 to 1.
 
     p_n is the corpus's clipped n-gram precision, BP = exp(min(0, 1 - r/c)) for c hypothesis and
     r reference tokens (Papineni et al., ACL 2002). Tokens and counts are sacrebleu's (Post, WMT
@@ -72,7 +72,7 @@ class BLEU(Metric):
 
 
 class ROUGE(Metric):
-    """F1 of overlapping unigrams (1), bigrams (2) or of the longest common subsequence (L).
+    """Computes F1 of overlapping unigrams (1), bigrams (2) or the longest common subsequence (L).
 
     Per instance, then averaged; tokens lower-cased, alphanumeric, Porter-stemmed when longer
     than three characters: rouge-score with ``use_stemmer=True`` (Lin, 2004). Of English that is
@@ -85,7 +85,7 @@ class ROUGE(Metric):
 
 
 class METEOR(Metric):
-    """(1 - 0.5 (chunks/matches)^3) * PR / (0.9 P + 0.1 R) of aligned unigrams, averaged.
+    """Computes (1 - 0.5 (chunks/matches)^3) * PR / (0.9 P + 0.1 R) of aligned unigrams, averaged.
 
     nltk's METEOR with its defaults on lower-cased 13a tokens (Lavie and Agarwal, 2007). Words
     align when equal, of one stem, or WordNet synonyms; without WordNet on this machine only the
@@ -97,7 +97,7 @@ class METEOR(Metric):
 
 
 class BERTScore(Metric):
-    """F1 of greedily matched contextual token vectors of a local encoder, averaged.
+    """Computes F1 of greedily matched contextual token vectors of a local encoder, averaged.
 
     No idf weights, no baseline rescaling, the encoder's last layer; values are comparable only
     under the same encoder, which the name carries (Zhang et al., ICLR 2020).

@@ -45,7 +45,7 @@ _MOVE, _BLUR = 3, 1.0
 
 
 class Drawings(NamedTuple):
-    """Photos and what they show."""
+    """Holds n photos and what they show."""
 
     pixels: NDArray[np.uint8]
     """(n, 3, s, s)"""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BuiltModel:
-    """A model class with its full configuration; :meth:`build` makes fresh objects of it."""
+    """Binds a model class to its full configuration; :meth:`build` makes fresh objects of it."""
 
     asked: str
     """What ``--model`` named: :func:`configure` finds the model again by it."""

@@ -9,7 +9,7 @@ from benchmark.models.from_file import import_folders
 
 
 class ClassName(str):
-    """The word that stands for a class wherever a model is named, with the class itself.
+    """Stands as a word for a class wherever a model is named, with the class itself.
 
     Messages, labels and the names of folders show the word: the command line's ``FILE.py:CLASS``
     where there is a file.

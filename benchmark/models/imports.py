@@ -25,7 +25,7 @@ _TARGET = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):[A-Za-z_]\w*", re.ASCII
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One thing a file imports: ``from <level dots><module> import <name>``.
+    """Names one thing a file imports: ``from <level dots><module> import <name>``.
 
     ``name`` is ``None`` where a module is imported whole; ``string`` marks what a registry's
     string names and nothing imports before somebody asks.
@@ -39,7 +39,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A folder that modules are looked for in, as an entry of ``sys.path`` is.
+    """Names a folder that modules are looked for in, as an entry of ``sys.path`` is.
 
     ``names`` are the top-level packages it stands for; ``None``: whatever lies there.
     """
@@ -50,7 +50,7 @@ class Root:
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A module's dotted name and its file."""
+    """Locates a module: its dotted name and its file."""
 
     name: str
     file: Path

@@ -39,7 +39,7 @@ MODALITIES = ("ids", "text", "photos")
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Packages that something asks for: import names, and the extra that installs them.
+    """Names the packages that something asks for: import names, and the extra that installs them.
 
     ``before_python`` is the first Python version on which the extra leaves them out, because of
     what they pin; ``alone`` is then to be installed without its dependencies, beside the extra.
@@ -68,7 +68,7 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A model as the listings show it; ``target`` is imported only when it is run.
+    """Declares a model as the listings show it; ``target`` is imported only when it is run.
 
     ``group`` is the family that listings show. ``role`` is what the model stands for in a
     comparison, and ``cost`` how much work a run of it is beside the others, from 0 (it counts)

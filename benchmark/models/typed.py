@@ -30,7 +30,7 @@ _ATOMS = (type(None), bool, int, float, complex, str, bytes, type(...), PurePath
 
 @dataclass(slots=True)
 class Typed:
-    """What was typed: ``texts`` by name, and what these texts import or take from modules."""
+    """Collects what was typed: ``texts`` by name, and what they import or take from modules."""
 
     texts: dict[str, str] = field(default_factory=dict)
     references: list[Reference] = field(default_factory=list)

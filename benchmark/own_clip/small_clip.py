@@ -28,7 +28,7 @@ _MOST_SCALE = 4.6
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """What one step learns from."""
+    """Holds what one contrastive step learns from: views of photos, second views, and texts."""
 
     views: Tensor
     """(b, 3, s, s), standardised."""
@@ -40,7 +40,7 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How long, and what counts how much."""
+    """Sets how many steps the small CLIP is trained for, and what counts how much."""
 
     steps: int
     view_weight: float

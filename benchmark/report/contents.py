@@ -16,7 +16,7 @@ Role = Literal["system", "trivial", "ceiling"]
 
 @dataclass(frozen=True, slots=True)
 class ReportColumn:
-    """One measured metric over one (task, dataset, cohort).
+    """Describes one measured metric over one (task, dataset, cohort).
 
     ``paper`` heads the column of the paper's numbers beside it, naming their data; ``None``
     where the paper prints nothing comparable. ``learned`` says between which systems the shares
@@ -37,7 +37,7 @@ class ReportColumn:
 
 @dataclass(frozen=True, slots=True)
 class ReportCell:
-    """What was measured for one row and column, and what the paper prints there.
+    """Holds what was measured for one row and column, and what the paper prints there.
 
     ``value`` is the mean over ``seeds``; ``low`` and ``high`` bound its 95% interval. All
     three are ``None`` where nothing was measured, the bounds also where the
@@ -71,7 +71,7 @@ class ReportCell:
 
 @dataclass(frozen=True, slots=True)
 class ReportRow:
-    """One system; ``cells`` run parallel to the report's columns.
+    """Lists the cells of one system; ``cells`` run parallel to the report's columns.
 
     ``model`` is ``name[:variant]``, or ``None`` for a row that no model makes (a dataset).
     """
@@ -84,7 +84,7 @@ class ReportRow:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """The runs behind one row over one group of columns: what is asked, which seeds exist.
+    """Names the runs behind one row over one group of columns: what is asked, which seeds exist.
 
     ``runnable`` is whether this installation can run it; ``rank`` orders cheap models first.
     """
@@ -97,7 +97,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A table with its numbers.
+    """Holds a table with its numbers, ready for any format.
 
     ``table`` is the paper's number of it, or the name of a table the paper lacks; ``missing``
     are the commands that fill the empty cells; ``notes`` are footnotes; ``simulated`` are the

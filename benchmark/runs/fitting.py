@@ -44,7 +44,7 @@ _SLUG_LENGTH = 80
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A model ready to predict, and the record of its fit."""
+    """Holds a model ready to predict, and the record of its fit."""
 
     model: Model
     record: Mapping[str, Any]

@@ -33,7 +33,7 @@ SAME_INSTANCES = {
 
 
 class TuningRecord(TypedDict):
-    """Which search chose the settings of a ``--tuned`` run, and how much it tried."""
+    """Names the search that chose the settings of a ``--tuned`` run, and says how much it tried."""
 
     id: NotRequired[str]
     trial: NotRequired[int]
@@ -47,7 +47,7 @@ class TuningRecord(TypedDict):
 
 
 class ModelFile(TypedDict):
-    """The file that a model named by ``FILE.py:CLASS`` is in: no folder, which is one machine's."""
+    """Names the file of a model given as ``FILE.py:CLASS``: no folder, which is one machine's."""
 
     name: str
     class_name: str
@@ -55,7 +55,7 @@ class ModelFile(TypedDict):
 
 
 class EnergyRecord(TypedDict, total=False):
-    """What was measured of the energy (:mod:`benchmark.host.energy`); absent is not measured."""
+    """Records the energy measured (:mod:`benchmark.host.energy`); absent is not measured."""
 
     fit_kwh: float
     """Of the fit behind the run, also where an earlier run made it."""
@@ -69,14 +69,14 @@ class EnergyRecord(TypedDict, total=False):
 
 
 class GitState(TypedDict):
-    """The checkout that the run was made with."""
+    """Identifies the checkout that the run was made with."""
 
     commit: str
     dirty: bool
 
 
 class Environment(TypedDict, total=False):
-    """Where the run was made (:func:`benchmark.host.provenance.environment`)."""
+    """Describes where the run was made (:func:`benchmark.host.provenance.environment`)."""
 
     unimp_bench: str
     python: str
@@ -90,7 +90,7 @@ class Environment(TypedDict, total=False):
 
 
 class Manifest(Environment):
-    """``manifest.json``; seconds are wall-clock, memory is in MiB."""
+    """Describes a run, as its ``manifest.json``; seconds are wall-clock, memory is in MiB."""
 
     format: NotRequired[int]
     run_id: NotRequired[str]

@@ -104,7 +104,7 @@ def execute(
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A run that can be executed: everything is settled but its answers.
+    """Plans a run that can be executed: everything is settled but its predictions.
 
     ``folder`` is where it lies once finished; ``chosen`` is what a search chose for it.
     """

@@ -16,7 +16,7 @@ _LONGEST, _MOST_NAME = 200, 60
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """One run, before it is executed.
+    """Specifies one run, before it is executed.
 
     ``model`` is ``name``, ``name:variant`` or ``path/to/file.py:Class``; ``limit`` keeps the
     first so many instances (a trial, labelled as such); ``settings`` are ``--set`` overrides, and

@@ -24,7 +24,7 @@ SEARCH = "search.json"
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One configuration, tried. ``settings`` has a value for every name of the space."""
+    """Records one configuration, tried. ``settings`` has a value for every name of the space."""
 
     number: int
     """From 1, in order."""
@@ -44,7 +44,7 @@ class Trial:
 
 @dataclass(slots=True)
 class Search:
-    """A search and its trials so far; ``identity`` says what is searched over what."""
+    """Records a search and its trials so far; ``identity`` says what is searched over what."""
 
     folder: Path
     identity: Mapping[str, Any]
@@ -128,7 +128,7 @@ TRIALS = "trials.json"
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The settings chosen, and the account of how."""
+    """Holds the settings chosen, and the account of how."""
 
     settings: Mapping[str, Any]
     record: Mapping[str, Any]

@@ -44,7 +44,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a run: its id, or what went wrong."""
+    """Tells what became of a run: its id, or what went wrong."""
 
     run: str | None = None
     problem: str | None = None

@@ -49,7 +49,7 @@ def training_key(code: str, device: torch.device, **what: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What a checkpoint holds; tensors lie on the processor."""
+    """Holds the content of a checkpoint; tensors lie on the processor."""
 
     weights: dict[str, dict[str, Tensor]]
     """By group: ``now``, ``best`` and whatever else the training writes."""
@@ -64,12 +64,12 @@ class Saved:
 
 @dataclass
 class Checkpoint:
-    """One file of a training; ``generator`` is what its batches are drawn from, beside torch's."""
+    """Stores a training in one file; ``generator`` draws its batches, beside torch's."""
 
     file: Path
     generator: np.random.Generator
     seconds_between: float = 0.0
-    """A file younger than this is not replaced by :meth:`write_if_due`."""
+    """A file younger than this is not due to be replaced (:meth:`is_due`)."""
     _written: float = field(default_factory=time.monotonic)
 
     def is_due(self) -> bool:
@@ -132,7 +132,7 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """The files of one fit, one a stage.
+    """Locates the files of one fit, one a stage.
 
     They lie beside the dataset's cached features, under a name that everything decides which the
     fitted state depends on: another setting, seed, dataset or line of code finds no file. ``code``

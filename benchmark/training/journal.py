@@ -28,7 +28,7 @@ SPEED = "tokens_per_second"
 
 @dataclass
 class Journal:
-    """The epochs of a training in order, and the one each stage kept."""
+    """Records the epochs of a training in order, and the one each stage kept."""
 
     epochs: list[dict[str, Any]] = field(default_factory=list)
     kept: dict[str, int] = field(default_factory=dict)

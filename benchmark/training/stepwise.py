@@ -15,7 +15,7 @@ from benchmark.training.journal import Journal
 
 
 class Steps:
-    """The file of one training: ``network``, ``optimiser``, ``rates`` and what ``draws`` batches.
+    """Stores a training in one file: ``network``, ``optimiser``, ``rates``, what ``draws`` batches.
 
     ``label`` says in a note which training goes on. Without ``draws`` the caller draws the batches
     of the finished steps again. A killed training does at most the steps of

@@ -27,7 +27,10 @@ _RANGE_KEYS = ("low", "high", "log")
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Numbers from ``low`` to ``high``, both included; ``log``: evenly by order of magnitude."""
+    """Bounds numbers by ``low`` and ``high``, both included; ``log``: evenly by order of magnitude.
+
+    ``whole``: whole numbers alone.
+    """
 
     low: float
     high: float
@@ -65,7 +68,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """One of several values, of any kind that JSON has."""
+    """Offers one of several values, of any kind that JSON has."""
 
     values: tuple[Any, ...]
 

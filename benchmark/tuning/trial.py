@@ -31,7 +31,7 @@ from benchmark.tasks import Task
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """What every trial of a search shares."""
+    """Holds what every trial of a search shares."""
 
     model: str
     task: Task
@@ -45,7 +45,7 @@ class Judge:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The task's primary metric on the validation instances."""
+    """Scores a trial: the task's primary metric on the validation instances."""
 
     value: float
     failure_rate: float

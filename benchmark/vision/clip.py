@@ -22,7 +22,7 @@ PADDING, END = 0, 1
 
 @dataclass(frozen=True, slots=True)
 class SmallClip:
-    """Sizes of the small CLIP.
+    """Sets the sizes of the small CLIP: photos of ``image`` pixels square, ``text_length`` tokens.
 
     The image tower is CLIP's residual network: from a few hundred photos a convolution learns
     shapes and patterns that a vision transformer of the same cost does not.

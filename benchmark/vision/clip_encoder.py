@@ -27,7 +27,11 @@ _CHUNK = 64
 
 @dataclass(frozen=True, slots=True)
 class ClipEncoder:
-    """A frozen CLIP with what it takes to feed it; ``name`` says which."""
+    """Encodes photos and texts as unit vectors by a frozen CLIP; ``name`` says which.
+
+    Photos are fitted into ``size`` x ``size`` pixels and standardised by each channel's ``mean``
+    and ``std``; ``tokenize`` turns texts into ids.
+    """
 
     name: str
     model: Any

@@ -89,7 +89,7 @@ def _known(names: dict[str, str], layer: str, key: str) -> str:
 
 
 class LiteTower(nn.Module):
-    """EfficientNet-lite0 up to its 1,280 features, the classifier left away."""
+    """Encodes photos by EfficientNet-lite0 up to its 1,280 features, the classifier left away."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class LiteTower(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class LiteEncoder:
-    """A frozen tower with what it takes to feed it."""
+    """Encodes photos by a frozen tower and what it takes to feed it."""
 
     tower: LiteTower
     weights_sha256: str

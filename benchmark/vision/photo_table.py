@@ -22,7 +22,7 @@ _BLOCK = 4096
 
 
 class PhotoTable(NamedTuple):
-    """Features of n photos, float16."""
+    """Holds the features of n photos, float16."""
 
     patches: NDArray[np.float16]
     """(n, P, f), one of each patch; P is a square number."""
@@ -31,7 +31,7 @@ class PhotoTable(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """By what the features of one encoder are divided when they are joined with another's."""
+    """Scales one encoder's features, by division, where they are joined with another's."""
 
     patches: float
     """Root mean square of a patch feature."""

@@ -376,7 +376,7 @@ class _Position:
         self._lines = []
 
     def follow(self, numbered: Iterator[tuple[int, str]]) -> Iterator[str]:
-        """The lines for ``csv.reader``, which takes as many as a record needs."""
+        """Yield the lines for ``csv.reader``, which takes as many as a record needs."""
         for number, line in numbered:
             if not self._lines:
                 self.first = number

@@ -19,7 +19,11 @@ F = TypeVar("F", ItemFactors, UserFactors)
 
 @dataclass(frozen=True, slots=True)
 class Taste:
-    """How a user's taste over one vocabulary is drawn: so many entries liked and disliked."""
+    """Sets how a user's taste over one vocabulary is drawn: so many entries liked and disliked.
+
+    ``liked`` and ``disliked`` are distinct entries of the ``size`` in the vocabulary; the rest
+    leave the user nearly indifferent.
+    """
 
     size: int
     liked: int

@@ -34,7 +34,7 @@ LEAST_SECONDS = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A system: mean training ``seconds`` and mean value over its seeds.
+    """Places a system by its mean training ``seconds`` and mean value over its seeds.
 
     ``machine`` is where it was trained, several if its seeds were; ``threads`` what the runs say
     about theirs, empty where they say nothing.
@@ -52,7 +52,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class CostFigure:
-    """Primary metric against training time, in seconds; one shape of mark per machine."""
+    """Plots the primary metric against training time, in seconds; one shape of mark per machine."""
 
     view: TableView
     panels: tuple[tuple[Group, tuple[Point, ...]], ...]

@@ -29,7 +29,7 @@ _MOST_LETTERS = 34
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """Panels beside each other that share their rows.
+    """Lays out panels beside each other that share their rows.
 
     ``oracles`` stand above the ``measured`` systems (best first); below them are those of which
     only the paper has numbers.
@@ -54,7 +54,7 @@ class Strip:
 
 @dataclass(frozen=True, slots=True)
 class DotsFigure:
-    """Every system's value and 95% interval in every metric, one panel per metric."""
+    """Plots every system's value and 95% interval in every metric, one panel per metric."""
 
     view: TableView
     strips: tuple[Strip, ...]

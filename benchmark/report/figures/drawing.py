@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Drawing(Protocol):
-    """A figure whose content is found and checked before a line of it is drawn."""
+    """Describes a figure whose content is found and checked before a line of it is drawn."""
 
     def summary(self) -> str:
         """Return what is drawn, on one line."""

@@ -22,9 +22,10 @@ _MOST_BYTES = 64 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One stage's scores of one metric; ``epochs`` count from 1 over all stages with this metric.
+    """Traces one stage's scores of one metric by epoch.
 
-    ``kept`` is the place of the kept epoch in both tuples, ``None`` where none was.
+    ``epochs`` count from 1 over all stages with this metric. ``kept`` is the place of the kept
+    epoch in both tuples, ``None`` where none was.
     """
 
     stage: str

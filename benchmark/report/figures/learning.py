@@ -32,7 +32,7 @@ _LINE = 0.14
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One training of one system: its stages, in order."""
+    """Traces one training of one system: its stages, in order."""
 
     system: str
     seed: int
@@ -49,7 +49,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """The validation curves of one metric on one (task, dataset)."""
+    """Collects the validation curves of one metric on one (task, dataset)."""
 
     group: Group
     metric: str
@@ -58,7 +58,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class LearningFigure:
-    """Validation curves; ``silent`` systems have runs but left no scores."""
+    """Plots validation curves; ``silent`` systems have runs but left no scores."""
 
     view: TableView
     panels: tuple[Panel, ...]

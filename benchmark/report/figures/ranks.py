@@ -44,7 +44,7 @@ _FEW = f"Nobody is ranked by tests below {FEWEST_USERS} users."
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A system's observed rank, 1 being first, and the best and worst rank the data allow."""
+    """Ranks a system: its observed rank, 1 being first, and the best and worst the data allow."""
 
     system: str
     value: float
@@ -55,7 +55,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Systems in order of rank; ``ties`` are first and last ranks of systems that all tie."""
+    """Orders systems by rank; ``ties`` are first and last ranks of systems that all tie."""
 
     group: Group
     places: tuple[Place, ...]
@@ -64,7 +64,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class RanksFigure:
-    """Rank intervals by the primary metric of each (task, dataset, cohort).
+    """Plots rank intervals by the primary metric of each (task, dataset, cohort).
 
     ``unpaired`` systems have runs that cannot be compared instance by instance; ``untested``
     groups have too few users to rank anybody by tests.

@@ -35,7 +35,7 @@ _NAMES = {"nt": "missing attributes (NT)", "nv": "wrong images (NV)"}
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """One system in one metric, with clean and with perturbed inputs."""
+    """Compares one system with itself in one metric, with clean and with perturbed inputs."""
 
     system: str
     clean: ReportCell
@@ -58,7 +58,7 @@ class Slope:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """The slopes of one column of the report under one perturbation."""
+    """Collects the slopes of one column of the report under one perturbation."""
 
     group: Group
     perturb: str
@@ -68,7 +68,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class RobustnessFigure:
-    """A strip of panels for each group of columns and each perturbation."""
+    """Plots a strip of panels for each group of columns and each perturbation."""
 
     view: TableView
     strips: tuple[tuple[Panel, ...], ...]

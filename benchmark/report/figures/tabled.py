@@ -25,7 +25,7 @@ _BARS_NOTE = "Bars: 95% intervals, bootstrap over users."
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Columns over one (task, dataset, cohort); ``number`` is its place in the table.
+    """Groups columns over one (task, dataset, cohort); ``number`` is its place in the table.
 
     ``columns`` are places of the report's columns that some run measured, ``primary`` the one of
     the task's primary metric (else the first).
@@ -40,7 +40,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class TableView:
-    """A table with its runs. ``fill`` is the command that runs what is missing."""
+    """Joins a table with its runs. ``fill`` is the command that runs what is missing."""
 
     asked: str
     fill: str

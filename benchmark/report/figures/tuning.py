@@ -19,7 +19,7 @@ _BEST: dict[str, Any] = {"marker": "s", "markersize": 3, "color": style.COLOURS[
 
 
 class HistoryFigure:
-    """The trials of a search in order, at least one of which has a value."""
+    """Plots the trials of a search in order, at least one of which has a value."""
 
     def __init__(self, search: Search) -> None:
         self._search = search

@@ -35,7 +35,7 @@ from benchmark.runs.store import StoredRun
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One row over one group of columns: its spec, and the stored runs that fill it.
+    """Matches one row over one group of columns with its spec, and the stored runs that fill it.
 
     ``reason`` is why an unanswered one cannot be run here, or ``None``.
     """
@@ -59,7 +59,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The stored runs behind all cells of a table.
+    """Collects the stored runs behind all cells of a table.
 
     ``groups`` have their dataset filled in; ``rows`` are those to show; ``by_place`` maps
     (system, position of the group) to the answer; ``simulated`` says of each dataset whether

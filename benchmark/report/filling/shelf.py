@@ -49,7 +49,7 @@ def is_simulated(home: Home, name: str) -> bool:
 
 
 class RunShelf:
-    """The eligible stored runs of a home folder, by the spec that they answer."""
+    """Finds the eligible stored runs of a home folder, by the spec that they answer."""
 
     def __init__(self, home: Home) -> None:
         self._runs: dict[_Key, list[StoredRun]] = defaultdict(list)

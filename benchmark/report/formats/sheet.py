@@ -39,7 +39,7 @@ STANDING_LEGEND = (
 
 @dataclass(frozen=True, slots=True)
 class TableStyle:
-    """How the numbers of a report are laid out.
+    """Sets how the numbers of a report are laid out.
 
     ``decimals`` are digits behind the point (``None``: 4, of percentages 2). ``percent`` turns
     metrics whose best value is 1 into percentages. ``intervals`` says whether they are shown
@@ -57,7 +57,7 @@ class TableStyle:
 
 @dataclass(frozen=True, slots=True)
 class SheetCell:
-    """Words of one cell: a value, its significance ``mark`` and its ``interval``.
+    """Spells out one cell: a value, its significance ``mark`` and its ``interval``.
 
     ``best`` values are drawn in bold, ``second`` ones underlined.
     """
@@ -81,7 +81,7 @@ class SheetCell:
 
 @dataclass(frozen=True, slots=True)
 class SheetColumn:
-    """A heading with its cells, from top to bottom.
+    """Stacks cells under a heading, from top to bottom.
 
     ``printed`` columns hold the numbers of the paper, the others what was measured here.
     ``heading`` says all; ``name`` is its part that a heading spanned over ``context`` leaves over.
@@ -96,7 +96,7 @@ class SheetColumn:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A titled table. Columns of one tuple of ``blocks`` are not drawn apart.
+    """Lays out a titled table. Columns of one tuple of ``blocks`` are not drawn apart.
 
     Where not even one block has room, its columns without a short name are (:func:`units`).
 

@@ -24,7 +24,7 @@ PaperKey = tuple[str, str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class PaperNumber:
-    """One printed number: ``printed`` keeps its digits, ``value`` is a float (89% -> 0.89)."""
+    """Keeps one printed number: ``printed`` has its digits, ``value`` is a float (89% -> 0.89)."""
 
     value: float
     printed: str

@@ -52,7 +52,7 @@ class _Strict(BaseModel):
 
 
 class MetricColumn(_Strict):
-    """One measured metric; ``paper`` is the paper's name for it, ``None``: it prints none.
+    """Names one measured metric; ``paper`` is the paper's name for it, ``None``: it prints none.
 
     ``name`` also matches measured names that carry a variant behind it: ``METEOR`` matches
     ``METEOR-exact+stem``.
@@ -71,7 +71,7 @@ def _metric(value: Any) -> Any:
 
 
 class ColumnGroup(_Strict):
-    """Metrics of one task on one dataset and cohort.
+    """Groups metrics of one task on one dataset and cohort.
 
     ``data`` fixes the dataset (``None``: the one asked for); ``paper_data`` names the data of
     the paper's numbers beside it.
@@ -99,7 +99,7 @@ class ColumnGroup(_Strict):
 
 
 class Row(_Strict):
-    """One system under one configuration.
+    """Specifies one system under one configuration.
 
     ``system`` is the label, spelt as in the paper where the paper has the row; ``model`` is
     what ``unimp-bench run --model`` takes, and ``set`` what ``--set`` does. ``published`` are
@@ -141,7 +141,7 @@ class _Table(_Strict):
 
 
 class ResultTable(_Table):
-    """A table of scores."""
+    """Specifies a table of scores."""
 
     kind: Literal["results"] = "results"
     data: str = "sim-s"
@@ -168,7 +168,7 @@ class ResultTable(_Table):
 
 
 class DatasetRow(_Strict):
-    """One dataset: ``source`` prepares it with ``settings`` (``unimp-bench data prepare``)."""
+    """Names a dataset: ``source`` prepares it with ``settings`` (``unimp-bench data prepare``)."""
 
     system: str
     data: str
@@ -177,7 +177,7 @@ class DatasetRow(_Strict):
 
 
 class DatasetTable(_Table):
-    """A table of dataset statistics."""
+    """Specifies a table of dataset statistics."""
 
     kind: Literal["datasets"]
     metrics: tuple[Literal["users", "items", "interactions", "sparsity"], ...] = Field(min_length=1)

@@ -18,9 +18,10 @@ from benchmark.runs.store import FIT_RECORD, StoredRun, stored_runs
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What share of its steps a stage took in earlier fits; ``here``: of these settings and data.
+    """Tells what share of its steps, above 0, a stage took in earlier fits.
 
-    Elsewhere ``value`` is a guess, and 1 says only that nothing stopped the stage there.
+    ``here``: of these settings and data. Elsewhere ``value`` is a guess, and 1 says only that
+    nothing stopped the stage there.
     """
 
     value: float
@@ -28,7 +29,7 @@ class Share:
 
 
 class Earlier:
-    """The stored runs and accounts of a home that tell what a run will take."""
+    """Finds the stored runs and accounts of a home that tell what a run will take."""
 
     def __init__(self, home: Home) -> None:
         here = (provenance.processor(), os.cpu_count())

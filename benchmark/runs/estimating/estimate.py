@@ -35,7 +35,7 @@ UNKNOWN = "not known"
 
 @dataclass(slots=True)
 class Figure:
-    """Some seconds, and how they are known; ``None`` where they are not."""
+    """Tells a time in seconds, and how it is known; ``None`` where it is not."""
 
     seconds: float | None = None
     source: str = UNKNOWN
@@ -44,7 +44,7 @@ class Figure:
 
 @dataclass(slots=True)
 class CellCost:
-    """What one run will cost: seconds of fit, predictions and scoring, memory and disk in MiB."""
+    """Estimates one run: seconds of fit, predictions and scoring, memory and disk in MiB."""
 
     plan: Plan
     fit: Figure = field(default_factory=Figure)
@@ -88,7 +88,7 @@ class CellCost:
 
 @dataclass(slots=True)
 class Estimate:
-    """The costs of the runs that are missing, and how many are stored already."""
+    """Collects the costs of the runs that are missing, and counts those that are stored already."""
 
     cells: list[CellCost]
     stored: int = 0

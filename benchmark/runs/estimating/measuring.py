@@ -38,7 +38,7 @@ _LOOK = 1.0
 
 @dataclass(slots=True)
 class Measured:
-    """What was seen of a fit and of the cells asked of it."""
+    """Records what was seen of a fit and of the cells asked of it."""
 
     stages: list[Stage] = field(default_factory=list)
     fit_seconds: float | None = None

@@ -17,7 +17,7 @@ _BETWEEN = 0.2
 
 @dataclass(slots=True)
 class Stage:
-    """One piece of a fit as far as it was seen; times are in seconds from the fit's start."""
+    """Times one piece of a fit as far as it was seen, in seconds from the fit's start."""
 
     label: str
     total: int | None

@@ -36,7 +36,7 @@ _LOOK = 64
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One user of a pair: the instance, the target item, and the model's prediction."""
+    """Shows one user of a pair: the instance, the target item, and the model's prediction."""
 
     instance: ImageGenerationInstance
     target: Item
@@ -69,7 +69,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class GenerationFigure:
-    """Pairs of users with the same query, from one stored run."""
+    """Shows pairs of users with the same query, from one stored run."""
 
     run: StoredRun
     pairs: tuple[tuple[Shown, Shown], ...]

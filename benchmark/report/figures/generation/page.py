@@ -37,7 +37,7 @@ _GREY = "0.35"
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One user. ``None`` stands for a photo the item lacks, or an answer that failed."""
+    """Shows one user. ``None`` stands for a photo the item lacks, or a failed prediction."""
 
     user: str
     history: tuple[Pixels | None, ...]
@@ -48,7 +48,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Two users who asked the same ``query``."""
+    """Shows two users who asked the same ``query``."""
 
     query: str
     sides: tuple[Side, Side]
@@ -96,7 +96,7 @@ class _Paper:
         self._axes.text(x, bottom, words, parse_math=False, **style)
 
     def image(self, x: float, top: float, side: float, pixels: Pixels | None, absent: str) -> None:
-        """``pixels`` in a square, or the word ``absent`` in an empty one."""
+        """Draw ``pixels`` (3, h, w) in a square, or the word ``absent`` in an empty one."""
         from matplotlib.patches import Rectangle
 
         if pixels is None:

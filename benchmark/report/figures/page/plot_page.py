@@ -21,14 +21,14 @@ _NARROWEST = 5.5
 
 @dataclass(frozen=True)
 class Key:
-    """A mark and what it stands for; ``mark`` are properties of a line."""
+    """Explains a mark: ``words`` say what it stands for; ``mark`` are properties of a line."""
 
     words: str
     mark: dict[str, Any] = field(default_factory=dict)
 
 
 class PlotPage:
-    """A page measured in inches: title, keys and notes around the panels it places.
+    """Lays out a page measured in inches: title, keys and notes around the panels it places.
 
     ``width`` and ``height`` are the inches of the panels with all that belongs to them; the page
     grows around them.
