@@ -27,7 +27,7 @@ MOST_PHOTOS = 1000
 
 
 class RandomPhoto:
-    """Every photo is equally likely, whatever the query; drawn anew for every instance.
+    """Draws a photo anew for every instance, all equally likely, whatever the query.
 
     The draw depends on the run's seed and the instance's id, not on batching or order.
     """
