@@ -50,7 +50,7 @@ _SELECTIONS = 256
 
 
 class AttributeCountsConfig(BaseModel):
-    """What is compared, and how much is learnt from."""
+    """Sets what is compared, how much is learnt from, and how a rating is answered."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -70,7 +70,7 @@ class AttributeCountsConfig(BaseModel):
 
 
 class AttributeCounts:
-    """A conditional logit over matches between the history and an item.
+    """Fits a conditional logit over matches between the history and an item (McFadden, 1974).
 
     The utility of an item is a weighted sum of the statistics of :mod:`.matches`, of its
     popularity and of how often its category follows the latest one's. Recommendation, search and

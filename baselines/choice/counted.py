@@ -23,7 +23,7 @@ _DAMPING = 10.0
 
 
 class Counts(NamedTuple):
-    """Tables for each of the F = 3 folds: 0 is everyone, 1 and 2 all but the users of that half."""
+    """Holds tables for F = 3 folds: 0 is everyone, 1 and 2 are all but the users of that half."""
 
     popularity: Floats
     """(F, items): log(1 + c). An item that nobody took counts as the least that somebody took."""

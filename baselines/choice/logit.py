@@ -21,7 +21,7 @@ PENALTIES = (1e-4, 1e-3, 1e-2)
 
 
 class Choices(NamedTuple):
-    """What n users chose among A alternatives described by D numbers."""
+    """Holds what n users chose among A alternatives described by D numbers."""
 
     x: NDArray[np.float32]
     """(n, A, D)"""

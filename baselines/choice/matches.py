@@ -29,7 +29,7 @@ _LATEST = 3
 
 
 class Shown(NamedTuple):
-    """Items as they are shown; any leading shape, which is (n, W) of histories.
+    """Describes items as they are shown; any leading shape, which is (n, W) of histories.
 
     ``codes`` (..., columns), ``photos`` (..., e) unit vectors or zero where there is none,
     ``leaves`` (...) numbers of category paths and ``numbers`` (...) of catalogue items, from 1.
@@ -47,7 +47,7 @@ class Shown(NamedTuple):
 
 
 class Histories(NamedTuple):
-    """Histories of n users, the latest item in the last of W columns."""
+    """Holds the histories of n users, the latest item in the last of W columns."""
 
     items: Shown
     """(n, W)"""
@@ -56,7 +56,7 @@ class Histories(NamedTuple):
 
 
 class Kinds(NamedTuple):
-    """The kinds of matches that are counted."""
+    """Names the kinds of matches that are counted; its length is how many there are."""
 
     columns: Sequence[slice]
     """Of each key in the codes."""

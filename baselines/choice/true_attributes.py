@@ -21,7 +21,7 @@ Cause = Literal["photo", "words", "order"]
 
 
 class TrueAttributeCountsConfig(AttributeCountsConfig):
-    """The same, and which causes of a choice are kept from it."""
+    """Adds to its base's settings which causes of a choice are kept from the model."""
 
     without: tuple[Cause, ...] = Field(
         (),
@@ -31,7 +31,7 @@ class TrueAttributeCountsConfig(AttributeCountsConfig):
 
 
 class TrueAttributeCounts(AttributeCounts):
-    """The same, given each item's true attributes: no words to read and no photo to see.
+    """Ranks as ``attribute-counts``, by items' true attributes: no words to read, no photo to see.
 
     What it scores above ``attribute-counts`` is what reading and seeing lose; it is no system,
     for it knows what no system is told. What it loses ``without`` a cause of choices is that

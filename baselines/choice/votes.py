@@ -19,7 +19,10 @@ PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
 
 
 class Rated(NamedTuple):
-    """What n users gave: D numbers before, and the rating less what such an item is given."""
+    """Holds n ratings to fit: D numbers known before, and the rating less its expectation.
+
+    The expectation is what such an item is given.
+    """
 
     x: NDArray[np.float32]
     """(n, D)"""

@@ -20,7 +20,7 @@ _LEAST = 1e-10
 
 
 class MACRSettings(FactorSettings):
-    """The authors' defaults, up to c, which they fix at 40 or tune on test, and when to stop.
+    """Sets the authors' defaults, up to c, which they fix at 40 or tune on test, and when to stop.
 
     Products of three small factors learn little at first: a training that stops after a few epochs
     without a better value may never have begun.
@@ -46,9 +46,10 @@ class MACRSettings(FactorSettings):
 
 
 class MACRNetwork(nn.Module):
-    """User and item vectors, and a direction of each space: how much it takes, how popular it is.
+    """Learns user and item vectors, and a gate of each: how much it takes, how popular it is.
 
-    The initial values are ours.
+    A gate is the sigmoid of a vector's product with a direction (d, 1) of its space. The initial
+    values are ours.
     """
 
     def __init__(self, *, users: int, items: int, width: int) -> None:
@@ -85,7 +86,7 @@ class MACRNetwork(nn.Module):
 
 
 class MACR(FactorModel):
-    """Matches y = u.i are learnt under gates of user and item, which ranking takes back by c.
+    """Learns matches y = u.i under gates of user and item, which ranking takes back by c.
 
     Wei et al., "Model-Agnostic Counterfactual Reasoning for Eliminating Popularity Bias in
     Recommender System" (KDD 2021), on matrix factorisation. With a = sigmoid(w.v) of a vector,

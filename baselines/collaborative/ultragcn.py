@@ -23,7 +23,7 @@ _FEW = 32
 
 
 class UltraGCNSettings(FactorSettings):
-    """The authors' configuration for Amazon-Electronics, up to the two settings of stopping.
+    """Sets the authors' configuration for Amazon-Electronics, up to the two settings of stopping.
 
     On that dataset training stands on a plateau, where it ranks by popularity, for 200 epochs
     and then gains two thirds: ``min_epochs`` and ``patience`` (ours; the authors stop on test
@@ -51,7 +51,7 @@ class UltraGCNSettings(FactorSettings):
 
 
 class UltraGCNNetwork(nn.Module):
-    """The vectors, and of the training pairs what their losses are weighted by.
+    """Learns user and item vectors, and weighs the losses of the training pairs.
 
     ``user`` and ``item`` (pairs,) are the distinct training pairs as numbers from 0; every one of
     ``users`` is among them, an item need not be.
@@ -122,7 +122,7 @@ class UltraGCNNetwork(nn.Module):
 
 
 class UltraGCN(FactorModel):
-    """User and item vectors under weighted pairs and an item graph; no convolution at all.
+    """Learns user and item vectors by weighted pairs and an item graph; no convolution at all.
 
     Mao et al., "UltraGCN: Ultra Simplification of Graph Convolutional Networks for
     Recommendation" (CIKM 2021). Held to the authors' code; where the two part, the code counts:

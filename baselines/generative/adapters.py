@@ -16,10 +16,10 @@ PLACES = ("SelfAttention", "EncDecAttention", "DenseReluDense")
 
 
 class Adapter(nn.Module):
-    """a(y) = y + U gelu(D y + b) + c, D from width d to d / ``reduction``.
+    """Adds a bottleneck to states (..., d): a(y) = y + U gelu(D y + b) + c.
 
-    Houlsby et al., "Parameter-Efficient Transfer Learning for NLP" (ICML 2019). U and c are zero
-    at first: the adapter is then nothing.
+    D maps width d to d // ``reduction``, at least 1. Houlsby et al., "Parameter-Efficient Transfer
+    Learning for NLP" (ICML 2019). U and c are zero at first: the adapter is then nothing.
     """
 
     def __init__(self, width: int, *, reduction: int) -> None:

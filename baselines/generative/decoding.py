@@ -17,7 +17,7 @@ from benchmark.rounding import rounded
 
 
 class Beam(NamedTuple):
-    """Sequences begun for one instance, the best first."""
+    """Holds the n sequences begun for one instance, the best first."""
 
     nodes: NDArray[np.int64]
     """(n,), where in the trie each has come to."""

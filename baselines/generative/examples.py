@@ -80,7 +80,7 @@ class Asker:
 
 
 class TrainingExamples:
-    """The training part's examples of ``tasks``, an epoch of batches at a time."""
+    """Draws the training part's examples of ``tasks``, an epoch of batches at a time."""
 
     def __init__(self, data: TrainingView, tasks: Sequence[str], asker: Asker) -> None:
         self._asker = asker

@@ -26,7 +26,7 @@ _SHAPE = (
 
 
 class Encoded(NamedTuple):
-    """What was read of a batch's sources."""
+    """Holds the encoder's last states of a batch's sources, and which places are no padding."""
 
     states: Tensor
     """(B, W, d)"""
@@ -41,9 +41,9 @@ class Encoded(NamedTuple):
 
 
 class P5Network(nn.Module):
-    """A T5 and a table of whole-word vectors: x_t = E[token_t] + P[word_t].
+    """Adds whole-word vectors to the pieces that a T5 reads: x_t = E[token_t] + P[word_t].
 
-    The table is drawn from N(0, 1), as in P5's code.
+    The table P (words, d) is drawn from N(0, 1), as in P5's code.
     """
 
     def __init__(self, t5: Any, *, words: int) -> None:

@@ -42,7 +42,7 @@ _MEASURE = "all-tasks likelihood"
 
 
 class P5(FittedNetwork):
-    """One T5 for recommendation, preference, explanation and selection.
+    """Trains one T5 for recommendation, preference, explanation and selection (Geng et al., 2022).
 
     Items and users are numbers in digits, read and written as text; a whole-word vector on every
     piece says which pieces are one word. Held to the authors' code (``tests/golden/data/p5.json``).

@@ -28,7 +28,7 @@ _ALPHABET = 500
 
 
 class Written(NamedTuple):
-    """A text in pieces."""
+    """Holds a text in pieces: their numbers in the tokenizer."""
 
     tokens: tuple[int, ...]
     starts: tuple[bool, ...]

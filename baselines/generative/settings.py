@@ -16,7 +16,7 @@ T5_SMALL = "google-t5/t5-small"
 
 
 class P5Settings(TrainingSettings):
-    """P5's own values (jeykigung/P5 1fa28ba, script of t5-small on Beauty) where it has one.
+    """Sets P5's own values (jeykigung/P5 1fa28ba, script of t5-small on Beauty) where it has one.
 
     Those are ``epochs``, ``learning_rate`` of a pretrained T5, ``weight_decay``, ``warmup``,
     ``clip``, ``dropout``, ``source_pieces``, ``answer_pieces``, ``whole_words`` and ``beams``. The

@@ -25,7 +25,7 @@ NOTHING = -100
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The items a user took, oldest first: the latest that there is room for."""
+    """Stands for the items a user took, oldest first: the latest that there is room for."""
 
     items: Sequence[Item]
 
@@ -35,7 +35,7 @@ Part = Union[str, Item, Past]
 
 @dataclass(slots=True)
 class Source:
-    """A row of pieces, the number of each one's word, and the items whose photos it shows."""
+    """Holds a row of pieces, the number of each one's word, and the items whose photos it shows."""
 
     tokens: list[int] = field(default_factory=list)
     words: list[int] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Source:
 
 
 class Batch(NamedTuple):
-    """Sources (B, W), and targets (B, T) where there are any."""
+    """Holds B padded sources (B, W), and targets (B, T) where there are any."""
 
     tokens: Tensor
     words: Tensor

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class Trie:
-    """Sequences of pieces, none of which begins another, as a tree in arrays.
+    """Stores sequences of pieces, none of which begins another, as a tree in arrays.
 
     Node 0 is the root; the children of node v are the nodes ``begin[v]`` to ``begin[v + 1] - 1``,
     by ascending piece. ``entry`` (nodes,) is the place of the sequence that ends at a node, or -1;
@@ -71,7 +71,7 @@ class Trie:
 
 
 class Gate:
-    """The sequences of a trie that may be written for one instance.
+    """Bounds which sequences of a trie may be written for one instance.
 
     ``entries`` are the places of those that may not be or, with ``only``, of those that may.
     """

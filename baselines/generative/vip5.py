@@ -30,7 +30,7 @@ _PHOTOS = "photos"
 
 
 class VIP5Settings(P5Settings):
-    """VIP5's own values (jeykigung/VIP5 35b8a05) where they differ from P5's.
+    """Sets VIP5's own values (jeykigung/VIP5 35b8a05) where they differ from P5's.
 
     Those are ``epochs`` (the script's; 10 in the paper), ``warmup``, ``clip``, ``source_pieces``,
     ``whole_words``, ``slots`` and ``reduction``. ``scaling`` and the encoder are ours.
@@ -61,7 +61,7 @@ class VIP5Settings(P5Settings):
 
 
 class VIP5(P5):
-    """P5 with a photo's vectors behind the name of every item, trained by adapters.
+    """Trains P5 with a photo's vectors behind every item's name, by adapters (Geng et al., 2023).
 
     First all of it is trained as a P5, on the same tasks without photos: the authors start from
     such a checkpoint. Then only what maps photos, the adapters and all norms are trained; the

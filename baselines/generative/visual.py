@@ -32,9 +32,10 @@ class VisualTokens(nn.Module):
 
 
 class VIP5Network(P5Network):
-    """x_t = (the photo's vector, or E[token_t]) + P[word_t] + C[whether it is a photo's].
+    """Reads photos' vectors among the pieces of a T5 that has adapters.
 
-    ``slot`` is the piece in whose places photos' vectors stand, ``count`` vectors a photo.
+    x_t = (the photo's vector, or E[token_t]) + P[word_t] + C[whether it is a photo's]. ``slot`` is
+    the piece in whose places photos' vectors stand, ``count`` vectors a photo.
     """
 
     def __init__(

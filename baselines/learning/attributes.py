@@ -18,7 +18,11 @@ _NUMBER = re.compile(r"[\s_]*\d+$")
 
 @dataclass(frozen=True)
 class AttributeTable:
-    """``of_item`` (items, most) holds attribute numbers from 1, padded with 0."""
+    """Stores the attributes of every item by number.
+
+    ``of_item`` (items, most) holds attribute numbers from 1, padded with 0; ``names[n - 1]`` is the
+    key and value of attribute n.
+    """
 
     names: tuple[tuple[str, str], ...]
     of_item: NDArray[np.int64]

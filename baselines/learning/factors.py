@@ -28,7 +28,7 @@ Vectors = tuple[Tensor, Tensor]
 
 
 class Batch(NamedTuple):
-    """Training pairs, each with drawn items; numbers from 0."""
+    """Holds B training pairs, each with drawn items; numbers from 0."""
 
     user: Tensor
     """(B,)"""
@@ -113,13 +113,13 @@ class PairModel(CatalogueRanker[Timeline]):
 
 
 class FactorSettings(TrainingSettings):
-    """Settings of all of them."""
+    """Sets the width of user and item vectors, beside how training goes."""
 
     embedding_size: int = Field(64, ge=1, le=8192, description="width of user and item vectors")
 
 
 class FactorModel(PairModel):
-    """A vector for every user and one for every item, scored by their products.
+    """Ranks by the products of a user's vector (d,) with those of the items (items, d).
 
     A user who was not there in training is the mean of the vectors of the items in the history
     that the instance shows.

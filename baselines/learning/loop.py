@@ -27,7 +27,7 @@ Batch = TypeVar("Batch")
 
 
 class TrainingSettings(BaseModel):
-    """How long and how fast; models derive their own settings from it."""
+    """Sets how long and how fast a network is trained; models derive their own settings from it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -51,7 +51,7 @@ class TrainingSettings(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How steps are sized beside the learning rate; by default as torch's Adam does."""
+    """Sets how steps are sized beside the learning rate; by default as torch's Adam does."""
 
     factor: Callable[[int], float] | None = None
     """Of the learning rate, by the number of the step from 0."""

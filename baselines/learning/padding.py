@@ -44,7 +44,7 @@ def without_padding(
 
 
 class LastPlaces(nn.Embedding):
-    """Place vectors for rows that are cut in front.
+    """Looks up place vectors for rows that are cut in front.
 
     RecBole numbers the places of what it is given from 0; here the last is always the table's last.
     """

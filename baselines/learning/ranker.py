@@ -56,7 +56,7 @@ Each = TypeVar("Each")
 
 
 class CatalogueRanker(FittedNetwork, Generic[Material]):
-    """A network that gives every item of the catalogue a score for an instance."""
+    """Ranks the catalogue by a network that gives every item of it a score for an instance."""
 
     tasks: ClassVar[frozenset[str]] = frozenset({"recommendation"})
     validated_on: ClassVar[Task] = recommendation.TASK

@@ -15,7 +15,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Bipartite:
-    """Distinct edges in the order of users, then items; ``turned`` (edges,) is that of items."""
+    """Stores distinct edges in the order of users, then items; ``turned`` is that of items."""
 
     users: int
     items: int

@@ -23,7 +23,7 @@ from baselines.multimodal.photo_pairs import PhotoPairs
 
 
 class CausalSettings(PhotoSettings):
-    """Settings of CausalRec."""
+    """Sets how CausalRec projects photos, and how much of their direct effect it takes off."""
 
     layers: Literal[0, 1, 2] = Field(
         0, description="tanh layers that features go through; 0: a projection alone"
@@ -34,7 +34,7 @@ class CausalSettings(PhotoSettings):
 
 
 class CausalRecNetwork(PhotoNetwork):
-    """m = b_i + g_u . g_i + g_u . (g_i * p(f_i)), n = t_u . q(f_i) + b' . f_i.
+    """Scores by m = b_i + g_u . g_i + g_u . (g_i * p(f_i)) and n = t_u . q(f_i) + b' . f_i.
 
     p and q are projections (``layers`` 0), tanh of them (1), or tanh of one more projection of
     that (2). The visual bias b' . f_i is never under tanh.
@@ -86,7 +86,7 @@ def debiased(m: Tensor, n: Tensor, average: Tensor, debiasing: float) -> Tensor:
 
 
 class CausalRec(PhotoPairs):
-    """CausalRec with the authors' loss, penalties and debiased scores.
+    """Ranks by CausalRec: the authors' loss, penalties and debiased scores (Qiu et al., 2021).
 
     The authors point to Cornac's code (4db147d), whose defaults the penalties, the learning rate,
     ``layers`` and ``debiasing`` are; widths and batches are VBPR's here. Its ``score`` adds to the

@@ -22,10 +22,11 @@ _ROWS_HELD = 12
 
 
 class Discriminator(nn.Module):
-    """Two halvings-and-more of the width, each with batch norm and dropout, then a probability.
+    """Tells rows of what users took from rows of similarities: a probability times 100.
 
-    The authors' leaky ReLU before each batch norm is built with a slope of 1: it is the identity,
-    and left out.
+    The layers are a quarter of a row wide and an eighth, at least 1, each with batch norm and
+    dropout. The authors' leaky ReLU before each batch norm is built with a slope of 1: it is the
+    identity, and left out.
     """
 
     def __init__(self, width: int) -> None:

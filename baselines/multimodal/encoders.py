@@ -48,7 +48,7 @@ _TEXTS, _TOKENS = 64, 256
 
 
 class PhotoEncoder(Protocol):
-    """What turns photos into unit vectors."""
+    """Describes what turns photos into unit vectors."""
 
     @property
     def name(self) -> str:
@@ -62,7 +62,7 @@ class PhotoEncoder(Protocol):
 
 
 class TextEncoder(Protocol):
-    """What turns texts into unit vectors."""
+    """Describes what turns texts into unit vectors."""
 
     @property
     def name(self) -> str:
@@ -149,7 +149,7 @@ def encoding_code() -> str:
 
 @dataclass(frozen=True, slots=True)
 class SentenceEncoder:
-    """Mean of a transformer's last states over a text's tokens, at length 1.
+    """Encodes a text by the mean of a transformer's last states over its tokens, at length 1.
 
     Reimers and Gurevych, "Sentence-BERT" (EMNLP 2019), section 3, pooling MEAN.
     """

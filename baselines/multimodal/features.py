@@ -46,7 +46,7 @@ Encode = Callable[[Sequence[str]], NDArray[np.floating]]
 
 @dataclass(frozen=True)
 class Features:
-    """Vectors of distinct photos (or texts), and which of them belongs to an item.
+    """Stores vectors of distinct photos (or texts), and which of them belongs to an item.
 
     ``table`` (n + 1, e) holds unit vectors in float16; its row 0 is the zero vector of an item
     that has none. ``rows`` maps a photo's file name (or a text) to its row, ``of_items`` (items,)

@@ -45,7 +45,7 @@ KINDS: tuple[Kind, ...] = ("image", "text")
 
 
 class GraphSettings(FactorSettings):
-    """Settings of all of them."""
+    """Sets what encodes photos and texts, and how features are scaled."""
 
     scaling: Literal["centred", "unit"] = Field(
         "unit", description="features relative to the mean one, or as encoded"
@@ -59,7 +59,7 @@ class GraphSettings(FactorSettings):
 
 @dataclass(frozen=True)
 class Told:
-    """What the network of a system says once it is trained."""
+    """Holds what the network of a system says of users and items once it is trained."""
 
     sums: Tensor
     """(users, w), before they are read out."""
@@ -76,7 +76,7 @@ class Told:
 
 
 class GraphNetwork(nn.Module):
-    """The projections of photos and texts, over the features of all items as constants.
+    """Projects the photos and texts of all items, whose features are constants.
 
     ``features`` (items, e) and a projection per kind; ``edges`` are the training pairs.
     """
@@ -102,7 +102,7 @@ class GraphNetwork(nn.Module):
 
 
 class GraphPairs(PairModel):
-    """A system on the graph, asked with the photos and words that instances show."""
+    """Ranks by the graph of users and items, with the photos and words that instances show."""
 
     Config = GraphSettings
 

@@ -26,7 +26,10 @@ _BRANCHES = 3
 
 
 class MMGCLSettings(GraphSettings):
-    """The authors' defaults; of three modalities they mask with 0.4, 0.4 and 0.2, here of two."""
+    """Sets the authors' defaults, but for how often each modality is masked.
+
+    Of three modalities they mask with 0.4, 0.4 and 0.2, here of two.
+    """
 
     epochs: int = Field(1000, ge=1, le=100_000, description="most passes over the training data")
     patience: int = Field(
@@ -50,14 +53,14 @@ class MMGCLSettings(GraphSettings):
 
 
 class View(NamedTuple):
-    """The sums of users (users, 3d) and of items (items, 3d): branches side by side."""
+    """Holds the sums of users (users, 3d) and of items (items, 3d): branches side by side."""
 
     users: Tensor
     items: Tensor
 
 
 class MMGCLNetwork(GraphNetwork):
-    """A LightGCN over ids, one over photos and one over texts, which share the user vectors.
+    """Propagates ids, photos and texts in a LightGCN each, which share the user vectors.
 
     Every branch is the mean over the tables after 0 to L convolutions with D^-1/2 A D^-1/2; users
     and items are linear in what the three say. All branches go through a convolution together.
@@ -175,7 +178,7 @@ def without_nodes(edges: Bipartite, share: float) -> Bipartite:
 
 
 class MMGCL(GraphPairs):
-    """MMGCL with both views and the hard negatives of the paper.
+    """Ranks by MMGCL with both views and the hard negatives of the paper (Yi et al., 2022).
 
     The authors' code computes view 2 and the hard negatives and then adds the contrastive loss of
     view 1 twice; ``views=edges`` without hard negatives and with the weight doubled is that. In

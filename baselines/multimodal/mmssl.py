@@ -43,7 +43,7 @@ _START, _FIRST, _SECOND, _FEATURES = 0, 1, 2, {"image": 3, "text": 4}
 
 
 class MMSSLSettings(GraphSettings):
-    """The authors' defaults, but for how features are scaled and the two limits of memory."""
+    """Sets the authors' defaults, but for how features are scaled and the two limits of memory."""
 
     epochs: int = Field(1000, ge=1, le=100_000, description="epochs at most")
     patience: int = Field(
@@ -86,14 +86,15 @@ class MMSSLSettings(GraphSettings):
 
 
 class MMSSL(GraphPairs):
-    """MMSSL as its authors' code computes it, or with the graphs and the attention it describes.
+    """Ranks by MMSSL as its authors released it, or with the graphs and attention of their paper.
 
-    In their code the learned graphs of both modalities are empty at validation, at test and in
-    all but a step or two of an epoch, and the attention between the modalities cancels: the
-    attention's term and both contrastive losses are constants, and are left out here.
-    ``cross_modal=paper`` keeps the graphs, each user's ``neighbours`` most similar items by photos
-    and by texts as they are between two epochs, and attends with the value of the modality that
-    is asked. Which of them is better is for validation to say (``unimp-bench tune``).
+    Wei et al., "Multi-Modal Self-Supervised Learning for Recommendation" (WWW 2023). In their code
+    the learned graphs of both modalities are empty at validation, at test and in all but a step or
+    two of an epoch, and the attention between the modalities cancels: the attention's term and both
+    contrastive losses are constants, and are left out here. ``cross_modal=paper`` keeps the graphs,
+    each user's ``neighbours`` most similar items by photos and by texts as they are between two
+    epochs, and attends with the value of the modality that is asked. Which of them is better is for
+    validation to say (``unimp-bench tune``).
 
     Selection takes candidates by a threshold on their share of the scores, chosen on validation.
     """

@@ -19,7 +19,7 @@ _LEAST = 1e-8
 
 
 class Weighed(NamedTuple):
-    """Edges under the authors' one-sided normaliser: by 1 / sqrt(degree) of who is told."""
+    """Sums along edges by 1 / sqrt(degree) of who is told: the authors' one-sided normaliser."""
 
     edges: Bipartite
     for_users: Tensor
@@ -44,7 +44,7 @@ Graphs = Mapping[Kind, Weighed]
 
 
 class Side(NamedTuple):
-    """What is known of all users, or of all items; every table is (n, d)."""
+    """Holds what is known of all users, or of all items; every table is (n, d)."""
 
     final: Tensor
     """What scores are products of."""
@@ -57,7 +57,7 @@ class Side(NamedTuple):
 
 
 class Passed(NamedTuple):
-    """What a forward pass returns."""
+    """Holds what a forward pass returns: both sides, and what they were made of."""
 
     users: Side
     items: Side
@@ -68,7 +68,7 @@ class Passed(NamedTuple):
 
 
 class Sizes(Protocol):
-    """The settings that the network reads."""
+    """Describes the settings that the network reads."""
 
     embedding_size: int
     heads: int
@@ -80,7 +80,7 @@ class Sizes(Protocol):
 
 
 class CrossModal(nn.Module):
-    """Attention of each modality's id vectors to those of both, averaged over the modalities.
+    """Attends from each modality's id vectors to those of both, averaged over the modalities.
 
     ``as-released``: the code multiplies the weights, which add up to 1, with the value of the
     modality that asks, so that they cancel and ``query`` and ``key`` are never trained. ``paper``:
@@ -109,7 +109,7 @@ class CrossModal(nn.Module):
 
 
 class MMSSLNetwork(GraphNetwork):
-    """Two convolutions over ids, the last one through a softmax, plus photos and texts.
+    """Adds photos and texts to two convolutions over ids, the last one through a softmax.
 
     ``columns`` (c,) are the numbers of the items that the discriminator sees.
     """
@@ -229,7 +229,7 @@ def real_rows(taken: Tensor, final: Tensor, uniform: Tensor, settings: RealRows)
 
 
 class RealRows(NamedTuple):
-    """Of :func:`real_rows`; the authors' values."""
+    """Sets the constants of :func:`real_rows`; the authors' values."""
 
     noise: float = 1e-5
     temperature: float = 0.005

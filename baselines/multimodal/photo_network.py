@@ -36,7 +36,7 @@ def all_with_all(one: Tensor, other: Tensor) -> Tensor:
 
 
 class PhotoSettings(FactorSettings):
-    """Settings of all of them."""
+    """Sets the widths of vectors, the penalties on them, and what encodes photos."""
 
     embedding_size: int = Field(32, ge=1, le=8192, description="width of g, of user and item")
     visual_size: int = Field(32, ge=1, le=8192, description="width of t, of user and photo")
@@ -59,7 +59,7 @@ class PhotoSettings(FactorSettings):
 
 
 class Users(NamedTuple):
-    """What is known of n users."""
+    """Holds the vectors of n users: g meets items, t meets photos."""
 
     g: Tensor
     """(n, k)"""
@@ -68,7 +68,7 @@ class Users(NamedTuple):
 
 
 class Items(NamedTuple):
-    """What is known of n items, photos aside."""
+    """Holds the vectors and biases of n items, photos aside."""
 
     g: Tensor
     """(n, k)"""
@@ -77,7 +77,7 @@ class Items(NamedTuple):
 
 
 class Photos(NamedTuple):
-    """What is made of n photos; zero for no photo."""
+    """Holds what is made of n photos; zero for no photo."""
 
     q: Tensor
     """(n, k2)"""
@@ -88,7 +88,7 @@ class Photos(NamedTuple):
 
 
 class PhotoNetwork(nn.Module, ABC):
-    """Weights of users, items and projections, and the formula on them.
+    """Learns the weights of users, items and projections, and scores by the formula on them.
 
     ``width`` is that of features. Items without training pairs keep g and b at zero, since they
     are no negatives either: such a cold item is ranked by its photo alone.

@@ -42,7 +42,7 @@ _BLOCK = 8192
 
 
 class PhotoPairs(PairModel):
-    """A system trained on pairs, asked with the photos that instances show."""
+    """Trains on pairs, and ranks with the photos that instances show."""
 
     Config = PhotoSettings
     Network: ClassVar[type[PhotoNetwork]]

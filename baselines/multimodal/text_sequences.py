@@ -19,7 +19,7 @@ _INITIAL = 0.02
 
 
 class Sizes(Protocol):
-    """The settings that the network reads."""
+    """Describes the settings that the network reads."""
 
     experts: int
     hidden_size: int
@@ -32,7 +32,7 @@ class Sizes(Protocol):
 
 
 class Adaptor(nn.Module):
-    """A mixture of parametric whitenings: sum_k g_k W_k (x - b_k), g = softmax(x W_g).
+    """Mixes parametric whitenings: sum_k g_k W_k (x - b_k), g = softmax(x W_g).
 
     In training the gates have noise n = N(0, 1) (softplus(x W_n) + 0.01) and x has dropout, each
     expert its own. W_g, W_n and b start at 0.
@@ -72,7 +72,10 @@ class Adaptor(nn.Module):
 
 
 class Block(nn.Module):
-    """Self-attention and a feed-forward part, each with its input added and normalised behind."""
+    """Applies self-attention, then a feed-forward part, to states (B, L, d).
+
+    Each has its input added and is normalised behind.
+    """
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()

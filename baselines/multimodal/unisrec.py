@@ -40,7 +40,7 @@ _CHANGED, _TEXTS_CHANGED = "changed_items", "texts_changed"
 
 
 class UniSRecSettings(CausalSettings):
-    """The authors' defaults, but for how training rows are cut and for pre-training.
+    """Sets the authors' defaults, but for how training rows are cut and for pre-training.
 
     Their batches of 2048 are prefixes with one target each; here a row has a target at every
     place, and 128 rows have about as many. They pre-train for 300 epochs, on five other domains,
@@ -96,7 +96,7 @@ class UniSRecSettings(CausalSettings):
 
 
 class UniSRec(CausalModel):
-    """Sequences of texts, so that neither a user nor an item need have been there in training.
+    """Ranks by the texts of a history, so that users and items may be new (Hou et al., 2022).
 
     Pre-trained in the domain itself: on all categories of the dataset together, by contrasts
     within a batch, then fine-tuned by cross-entropy over cosines with all items; the authors'

@@ -10,7 +10,10 @@ from baselines.multimodal.photo_pairs import PhotoPairs
 
 
 class VBPRNetwork(PhotoNetwork):
-    """x_ui = b_i + g_u . g_i + t_u . (E f_i) + b' . f_i, equation 4 without the constants."""
+    """Scores by x_ui = b_i + g_u . g_i + t_u . (E f_i) + b' . f_i.
+
+    Equation 4 without the constants.
+    """
 
     def photos(self, features: Tensor) -> Photos:
         """Return q = E f and b' . f; photos do not act on an item's vector."""
@@ -23,7 +26,7 @@ class VBPRNetwork(PhotoNetwork):
 
 
 class VBPR(PhotoPairs):
-    """VBPR with the authors' penalties.
+    """Ranks by VBPR with the authors' penalties (He and McAuley, 2016).
 
     The authors' own code was not to be had; ``tests/golden/data/vbpr.json`` holds values of
     Cornac's (4db147d), whose defaults the penalties and the learning rate are. Its others are

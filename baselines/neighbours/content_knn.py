@@ -28,7 +28,7 @@ _RECORD, _ARRAYS = "items.json", "vectors.safetensors"
 
 
 class ContentKNNConfig(BaseModel):
-    """What is read of an item, and how the history counts."""
+    """Sets what is read of an item, and how the history counts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -39,7 +39,7 @@ class ContentKNNConfig(BaseModel):
 
 
 class ContentKNN:
-    """Nearest items to the mean of the history's vectors.
+    """Ranks items by nearness to the mean of the history's TF-IDF vectors.
 
     An item's vector holds, for each word of its title, category, brand and attribute values,
     the count times ln((1 + items) / (1 + items with the word)) + 1, scaled to length 1

@@ -22,7 +22,7 @@ _BYTES = 8 + 4
 
 
 class EASEConfig(NeighbourSettings):
-    """How strongly the weights are held back."""
+    """Sets how strongly the weights are held back."""
 
     l2: float = Field(
         250.0,
@@ -34,7 +34,7 @@ class EASEConfig(NeighbourSettings):
 
 
 class EASE(NeighbourRanker[EASEConfig]):
-    """Embarrassingly shallow autoencoder: argmin |X - X B|^2 + l2 |B|^2 with a zero diagonal.
+    """Fits an embarrassingly shallow autoencoder: argmin |X - X B|^2 + l2 |B|^2 with diag(B) = 0.
 
     X (users, items) is 1 where a user took an item in training. With P = (X'X + l2 I)^-1 the
     optimum is B_ij = -P_ij / P_jj off the diagonal; a user's scores are the profile times B.

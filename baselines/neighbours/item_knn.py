@@ -20,7 +20,7 @@ BLOCK = 1_000_000
 
 
 class ItemKNNConfig(NeighbourSettings):
-    """How similarity is measured, and how many neighbours an item keeps."""
+    """Sets how similarity is measured, and how many neighbours an item keeps."""
 
     neighbours: int = Field(100, ge=1, description="most similar items kept for each item")
     shrinkage: float = Field(
@@ -38,7 +38,7 @@ class ItemKNNConfig(NeighbourSettings):
 
 
 class ItemKNN(NeighbourRanker[ItemKNNConfig]):
-    """Nearest neighbours by shrunk cosine between the sets of users who took the items.
+    """Ranks by nearest neighbours: shrunk cosine between the sets of users who took the items.
 
     s(i, j) = |U_i and U_j| / (sqrt(|U_i| |U_j|) + shrinkage), kept for the ``neighbours`` most
     similar items j of each i (ties by item index), and a user's score for j is the sum of

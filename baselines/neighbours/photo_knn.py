@@ -25,7 +25,7 @@ _RECORD, _ARRAYS = "items.json", "vectors.safetensors"
 
 
 class PhotoKNNConfig(BaseModel):
-    """Which vectors are compared, and how the history counts."""
+    """Sets which vectors are compared, and how the history counts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,7 +38,7 @@ class PhotoKNNConfig(BaseModel):
 
 
 class PhotoKNN:
-    """Nearest photos to the mean of the history's.
+    """Ranks items by nearness of their photos to the mean of the history's.
 
     The score of j is the cosine between the vector of its photo and the sum of w_i v_i over the
     history shown, w = ``recency`` to the number of later items; photos of the history are those

@@ -33,7 +33,7 @@ Recency = Annotated[
 
 
 class NeighbourSettings(BaseModel):
-    """How the user's past counts."""
+    """Sets how the user's past counts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -23,7 +23,7 @@ from benchmark.model import TrainingView
 
 
 class BERT4RecSettings(EncoderSettings):
-    """The paper's section 4.4: two layers of two heads of width 32, batches of 256.
+    """Sets the paper's section 4.4: two layers of two heads of width 32, batches of 256.
 
     Dropout 0.2 and the share of rows that hide just the last item are RecBole's, and so is
     Adam's 1e-3: the paper's 1e-4 takes several times the steps. The paper tunes the share of
@@ -39,7 +39,7 @@ class BERT4RecSettings(EncoderSettings):
 
 
 class BERT4Rec(SequenceModel):
-    """Hidden items are told from both sides; asked is what a mask behind the history hides.
+    """Predicts masked items from both sides; ranks by a mask behind the history (Sun et al., 2019).
 
     A training row holds the latest items up to and including one of them. (RecBole's rows end
     before it, so that a user's last training item is never hidden.)

@@ -21,7 +21,7 @@ from benchmark.data.instances.timeline import Timeline
 
 
 class CausalSettings(SequenceSettings):
-    """What they learn from a row."""
+    """Sets what causal systems learn from a row: which targets, by which loss."""
 
     loss_type: Literal["CE", "BPR"] = Field("CE", description="over all items, or one negative")
     targets: Literal["last", "every"] = Field(
@@ -30,8 +30,9 @@ class CausalSettings(SequenceSettings):
 
 
 class CausalModel(SequenceModel):
-    """With ``targets=every`` a row is up to ``window`` consecutive targets and what precedes each.
+    """Learns from left to right: from every place of a training row, or from its last alone.
 
+    With ``targets=every`` a row is up to ``window`` consecutive targets and what precedes each.
     Rows run backwards from a user's last training item without overlap, so every item with a past
     is a target once an epoch, as with prefixes. Computed is a row instead of a row for each of its
     targets; in exchange the first targets of a long user's earlier rows see less of the past than

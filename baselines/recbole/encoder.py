@@ -9,7 +9,10 @@ from baselines.recbole.sequential import SequenceSettings
 
 
 class EncoderSettings(SequenceSettings):
-    """RecBole's names. GELU and the initial standard deviation 0.02 are BERT's."""
+    """Sets a transformer, by RecBole's names.
+
+    GELU and the initial standard deviation 0.02 are BERT's.
+    """
 
     n_layers: int = Field(2, ge=1, le=64, description="blocks")
     n_heads: int = Field(2, ge=1, le=64, description="attention heads")

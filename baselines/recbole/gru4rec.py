@@ -8,8 +8,9 @@ from baselines.recbole.causal import CausalModel, CausalSettings
 
 
 class GRU4RecSettings(CausalSettings):
-    """One layer of 100 units (Hidasi et al., section 4.1) and SASRec's batches of 128 users; the
-    rest is RecBole's.
+    """Sets one layer of 100 units (Hidasi et al., section 4.1) and SASRec's batches of 128 users.
+
+    The rest is RecBole's.
     """
 
     batch_size: int = Field(128, ge=1, le=1_000_000, description="training rows a step")
@@ -20,7 +21,10 @@ class GRU4RecSettings(CausalSettings):
 
 
 class GRU4Rec(CausalModel):
-    """A gated recurrent network over the history; every prefix has a target (Tan et al.)."""
+    """Runs a gated recurrent network over the history (Hidasi et al., 2016).
+
+    Every prefix has a target (Tan et al., 2016).
+    """
 
     Config = GRU4RecSettings
     name = "GRU4Rec"

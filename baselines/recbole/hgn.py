@@ -12,7 +12,7 @@ from benchmark.data.instances.timeline import Timeline
 
 
 class HGNSettings(SequenceSettings):
-    """The paper's section 4.4: L = 5, d = 50, Adam 1e-3, lambda 1e-3, BPR.
+    """Sets the paper's section 4.4: L = 5, d = 50, Adam 1e-3, lambda 1e-3, BPR.
 
     The paper learns T = 3 next items at once; RecBole's rows have one target. Its batches of 4096
     are for far more rows: on tens of thousands they are a few steps an epoch, and a fit ends while
@@ -29,9 +29,10 @@ class HGNSettings(SequenceSettings):
 
 
 class HGN(SequenceModel):
-    """Feature gating, instance gating and item-item products (equation 9).
+    """Ranks by feature gating, instance gating and item-item products (equation 9).
 
-    A user who was not there in training has the mean vector of those who were.
+    Ma, Kang and Liu, "Hierarchical Gating Networks for Sequential Recommendation" (KDD 2019). A
+    user who was not there in training has the mean vector of those who were.
     """
 
     Config = HGNSettings

@@ -12,7 +12,7 @@ from baselines.recbole.pairs import RecBolePairs
 
 
 class LightGCNSettings(FactorSettings):
-    """The paper's section 4.1.2: width 64, 3 layers, lambda 1e-4, Adam 1e-3, batches of 1024.
+    """Sets the paper's section 4.1.2: width 64, 3 layers, lambda 1e-4, Adam 1e-3, batches of 1024.
 
     ``min_epochs`` is ours: it can stand on a plateau, popularity, for dozens of epochs before it
     learns anything of users.
@@ -27,7 +27,11 @@ class LightGCNSettings(FactorSettings):
 
 
 class LightGCN(RecBolePairs):
-    """Vectors averaged over K propagations on the graph of training pairs (equations 3 to 9)."""
+    """Averages vectors over K propagations on the graph of training pairs (equations 3 to 9).
+
+    He et al., "LightGCN: Simplifying and Powering Graph Convolution Network for Recommendation"
+    (SIGIR 2020).
+    """
 
     Config = LightGCNSettings
     name = network_name = "LightGCN"

@@ -11,10 +11,11 @@ from baselines.recbole.pairs import RecBolePairs
 
 
 class MF(RecBolePairs):
-    """x_ui = p_u . q_i, -ln sigma(x_ui - x_uj) over drawn triples (section 4.3.1).
+    """Factorises the matrix of interactions under BPR (Rendle et al., 2009).
 
-    The paper tunes width and regularisation by data set and names no default: width 64 and, as
-    in RecBole, no regularisation but early stopping. ``weight_decay`` is there to be tuned.
+    x_ui = p_u . q_i, and the loss is -ln sigma(x_ui - x_uj) over drawn triples (section 4.3.1). The
+    paper tunes width and regularisation by data set and names no default: width 64 and, as in
+    RecBole, no regularisation but early stopping. ``weight_decay`` is there to be tuned.
     """
 
     Config = FactorSettings

@@ -13,7 +13,7 @@ from benchmark.training.reproducible import compute_device
 
 
 class RecBolePairs(FactorModel):
-    """One of RecBole's networks with a vector per user and item, and its own pairwise loss."""
+    """Trains a network of RecBole's with a vector per user and item, by its own pairwise loss."""
 
     network_name: ClassVar[str]
     """RecBole's name of the network."""

@@ -65,7 +65,7 @@ _FOLDERS = {
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a network must know of the data. Tokens are numbers plus one; 0 is padding."""
+    """Tells a network what it must know of the data. Tokens are numbers plus one; 0 is padding."""
 
     users: int
     items: int
@@ -191,6 +191,8 @@ def _light_gcn(original: type[nn.Module]) -> type[nn.Module]:
     """Its graph is filled through ``dok_matrix._update``, which scipy >= 1.13 does not have."""
 
     class LightGCN(original):  # type: ignore[misc, valid-type]
+        """Builds its graph from the training pairs, a sparse tensor from the start."""
+
         def __init__(self, config: Mapping[str, Any], dataset: _Dataset) -> None:
             assert dataset.pairs is not None
             self._pairs = dataset.pairs
@@ -216,7 +218,10 @@ def _hgn(original: type[nn.Module]) -> type[nn.Module]:
     """Its BPR loss looks negatives up in the table of inputs and positives in that of outputs."""
 
     class HGN(original):  # type: ignore[misc, valid-type]
+        """Looks both items of the BPR loss up in one table, that of outputs."""
+
         def calculate_loss(self, batch: Mapping[str, Tensor]) -> Tensor:
+            """Return the scalar loss of a batch: RecBole's own where it is cross-entropy."""
             if self.loss_type == "CE":
                 loss: Tensor = super().calculate_loss(batch)
                 return loss

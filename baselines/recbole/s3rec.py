@@ -28,9 +28,10 @@ from benchmark.training.journal import Journal
 
 
 class S3RecSettings(EncoderSettings):
-    """The paper's section 5.1.4: two layers, two heads, d = 64, n = 50, Adam 1e-3, batches of 256
-    (200 in pre-training); a fifth of the items hidden; weights 0.2, 1, 1, 0.5; up to 100 epochs
-    of pre-training.
+    """Sets the paper's section 5.1.4: two layers, two heads, d = 64, n = 50, Adam 1e-3.
+
+    Batches of 256 (200 in pre-training); a fifth of the items hidden; weights 0.2, 1, 1, 0.5; up to
+    100 epochs of pre-training.
     """
 
     batch_size: int = Field(256, ge=1, le=1_000_000, description="training rows a step")
@@ -50,13 +51,13 @@ class S3RecSettings(EncoderSettings):
 
 
 class S3Rec(SequenceModel):
-    """Self-supervised pre-training on items, attributes and segments, then a causal SASRec.
+    """Pre-trains on items, attributes and segments, then tunes a causal SASRec (Zhou et al., 2020).
 
-    Attributes are an item's categories, brand and further attributes in the catalogue; without
-    any, their two losses are nothing. RecBole pads on the left in pre-training and on the right
-    in fine-tuning, so that what a place means changes in between; as in the paper's own setting
-    both pad on the left here. Selection takes candidates by a threshold on their share of the
-    scores, chosen on validation.
+    Pre-training is self-supervised. Attributes are an item's categories, brand and further
+    attributes in the catalogue; without any, their two losses are nothing. RecBole pads on the left
+    in pre-training and on the right in fine-tuning, so that what a place means changes in between;
+    as in the paper's own setting both pad on the left here. Selection takes candidates by a
+    threshold on their share of the scores, chosen on validation.
     """
 
     Config = S3RecSettings

@@ -9,10 +9,11 @@ from baselines.recbole.encoder import EncoderSettings
 
 
 class SASRecSettings(EncoderSettings, CausalSettings):
-    """The paper's section IV.C: two blocks of one head, d = 50, dropout 0.5, n = 50, Adam 1e-3.
+    """Sets the paper's section IV.C: two blocks of one head, d = 50, dropout 0.5, n = 50.
 
-    Its batches of 128 users have a target at every place. Its loss takes one negative, as that of
-    ``sasrec:bpr`` does; cross-entropy over all items is RecBole's default and stronger.
+    Adam's rate is 1e-3. Its batches of 128 users have a target at every place. Its loss takes one
+    negative, as that of ``sasrec:bpr`` does; cross-entropy over all items is RecBole's default and
+    stronger.
     """
 
     batch_size: int = Field(128, ge=1, le=1_000_000, description="training rows a step")
@@ -22,7 +23,10 @@ class SASRecSettings(EncoderSettings, CausalSettings):
 
 
 class SASRec(CausalModel):
-    """Causal self-attention over the history, scored against the item vectors (equation 6)."""
+    """Ranks by causal self-attention over the history, against the item vectors (equation 6).
+
+    Kang and McAuley, "Self-Attentive Sequential Recommendation" (ICDM 2018).
+    """
 
     Config = SASRecSettings
     name = "SASRec"

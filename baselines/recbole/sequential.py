@@ -27,7 +27,7 @@ from benchmark.training.reproducible import compute_device
 
 
 class SequenceSettings(TrainingSettings):
-    """Settings of all of them."""
+    """Sets how many of a history's items are read."""
 
     window: int = Field(
         50,
@@ -38,7 +38,7 @@ class SequenceSettings(TrainingSettings):
 
 
 class SequenceModel(CatalogueRanker[Timeline]):
-    """One training row per interaction with a past: the latest ``window`` items, then the target.
+    """Trains on one row per interaction with a past: the latest ``window`` items, then the target.
 
     A user who was not there in training is answered from the history alone.
     """

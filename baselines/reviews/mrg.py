@@ -37,7 +37,7 @@ _NOBODY = -1
 
 
 class MRGSettings(ReviewSettings):
-    """Sizes that a processor trains in minutes; the authors' are the variant ``mrg:paper``.
+    """Sets sizes that a processor trains in minutes; the authors' are the variant ``mrg:paper``.
 
     ``batch_size``, ``dropout``, ``l2`` and ``words`` are the authors' (PreferredAI/mrg d5a462a).
     They train for 20 epochs without a validation set; ``epochs``, ``patience`` and ``vocabulary``
@@ -59,7 +59,7 @@ class MRGSettings(ReviewSettings):
 
 @dataclass(frozen=True)
 class Written:
-    """What users wrote in training: one row a purchase."""
+    """Holds what users wrote in training: one row a purchase."""
 
     user: NDArray[np.int64]
     item: NDArray[np.int64]
@@ -73,7 +73,7 @@ class Written:
 
 
 class Batch(NamedTuple):
-    """Rows to learn ratings from, or what was written."""
+    """Holds B rows to learn ratings from, or what was written."""
 
     user: Tensor
     item: Tensor
@@ -85,7 +85,7 @@ class Batch(NamedTuple):
 
 
 class MRG(ReviewSystem[Written, Batch]):
-    """A rating and a sentence from who asks, what is asked about and its photo.
+    """Rates and explains by who asks, what is asked about and its photo (Truong and Lauw, 2019).
 
     The loss of ratings and that of words are lowered in turn, by one Adam. Held to the authors'
     code (``tests/golden/data/mrg.json``). There the photo is the one the user took for the review;

@@ -18,7 +18,7 @@ _INITIAL = 0.1
 
 
 class Norm(nn.Module):
-    """Batch norm over all axes but the last, with the biased variance, of a single row too.
+    """Normalises a batch over all axes but the last, by the biased variance, of a single row too.
 
     In training the moments are those of the rows that are real, and averaged with a decay of 0.95
     for evaluation. A row that is not real is read as the mean row.
@@ -51,7 +51,7 @@ class Norm(nn.Module):
 
 
 class Asked(NamedTuple):
-    """Users with items and what their photos show."""
+    """Holds users with items and what their photos show."""
 
     user: Tensor
     """(B, k)"""
@@ -64,7 +64,7 @@ class Asked(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What a review is written from."""
+    """Holds what a review is written from."""
 
     sentiment: Tensor
     """(B, 2k), s behind its norm."""
@@ -77,7 +77,7 @@ class Seen(NamedTuple):
 
 
 class Written(NamedTuple):
-    """A word written."""
+    """Holds what a step of writing gives: the next word's logits, and how they came about."""
 
     logits: Tensor
     """(B, words)"""
@@ -89,7 +89,7 @@ class Written(NamedTuple):
 
 
 class MRGNetwork(nn.Module):
-    """s = tanh(W [u; i] + b) makes the rating, and with the photo's regions v the review.
+    """Rates by s = tanh(W [u; i] + b), and writes the review from s and the photo's regions v.
 
     A step with word x and state h: a = softmax of w . tanh(v W_p + h W + b), V = sum a v,
     B = sigma(w_x . x + w_h . h + b), ctx = B s + (1 - B) V; the LSTM reads [x; ctx], and the next

@@ -34,7 +34,7 @@ _STARS, _LIKED = 4.0, 3.0
 
 
 class SANCLSettings(ReviewSettings):
-    """The authors' values (declare-lab/SANCL dadd6b0) where they have one.
+    """Sets the authors' values (declare-lab/SANCL dadd6b0) where they have one.
 
     Those are ``hidden_size``, ``common_size``, ``n_layers``, ``n_heads`` and ``contrast``. They
     read 768 numbers a word from a BERT and train at 1e-4 for at most 10 epochs; here word vectors
@@ -63,7 +63,7 @@ class SANCLSettings(ReviewSettings):
 
 
 class Source(NamedTuple):
-    """What is read for one instance."""
+    """Holds what is read for one instance."""
 
     review: list[int]
     probe: list[float]
@@ -76,7 +76,7 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class Material:
-    """Training rows that have a rating."""
+    """Lists the training rows that have a rating."""
 
     rows: NDArray[np.int64]
     stars: NDArray[np.float32]
@@ -86,14 +86,14 @@ class Material:
 
 
 class Batch(NamedTuple):
-    """What is read, and the stars given (B,)."""
+    """Pairs what is read with the stars given (B,)."""
 
     read: Read
     stars: Tensor
 
 
 class SANCL(ReviewSystem[Material, Batch]):
-    """A user's earlier reviews beside a product, each in words and photos: how well does it fit?
+    """Rates by how a user's earlier reviews fit a product, in words and photos (Han et al., 2022).
 
     The authors ask how helpful a review is to readers of a product; here the user's latest
     *earlier* reviews, never the one of the rated purchase, take that review's place, and the

@@ -19,7 +19,7 @@ _NO_WORDS, _NO_PHOTO = 0, 1
 
 
 class TextConvolutions(nn.Module):
-    """The mean of three convolutions over words, each behind a ReLU."""
+    """Averages three convolutions over words, of widths 1, 3 and 5, each followed by a ReLU."""
 
     def __init__(self, word_size: int, hidden: int) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class TextConvolutions(nn.Module):
 
 
 class ReviewAttention(nn.Module):
-    """softmax(Q K^T) * (p p^T) X + X: words of sentences that name the product weigh most.
+    """Attends by softmax(Q K^T) * (p p^T) X + X, most to words of sentences that name the product.
 
     p is 1 for those, 0.5 for other words, 0 at padding. The authors' code masks padding on the
     wrong axis and works for a batch of one alone; here each text is masked by its own length.
@@ -53,7 +53,10 @@ class ReviewAttention(nn.Module):
 
 
 class ProductAttention(nn.Module):
-    """r_j + sum_k softmax_k(relu(P W + b) R^T)_kj p_k: a review's words see the product's."""
+    """Attends from a review's words (B, L, h) to the product's (B, P, h).
+
+    r_j + sum_k softmax_k(relu(P W + b) R^T)_kj p_k, for words r of the review, p of the product.
+    """
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -67,7 +70,7 @@ class ProductAttention(nn.Module):
 
 
 class Predictors(nn.Module):
-    """Predictors of one vector by another, for contrasts: f of a product's, g of a review's."""
+    """Predicts one vector by another, for contrasts: f of a product's, g of a review's."""
 
     def __init__(self, common: int) -> None:
         super().__init__()
@@ -99,7 +102,7 @@ class Predictors(nn.Module):
 
 
 class Read(NamedTuple):
-    """Rows of a user's earlier reviews beside a product."""
+    """Holds B rows of a user's earlier reviews beside a product."""
 
     review: Tensor
     """(B, L), word numbers, 0 at padding."""
@@ -118,7 +121,7 @@ class Read(NamedTuple):
 
 
 class Vectors(NamedTuple):
-    """What became of them, in two common spaces (B, 2, c) each."""
+    """Holds what became of texts and photos, in two common spaces (B, 2, c) each."""
 
     review_text: Tensor
     review_photo: Tensor
@@ -127,7 +130,7 @@ class Vectors(NamedTuple):
 
 
 class SANCLNetwork(nn.Module):
-    """Texts through convolutions and selective attention, photos through a transformer.
+    """Reads texts by convolutions and selective attention, photos by a transformer.
 
     Review and product, text and photo go into two common spaces, whose eight vectors the score is
     linear in; the authors' head reads the product's text twice and its photo never. ``sizes`` are

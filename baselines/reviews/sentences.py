@@ -24,7 +24,7 @@ def spoken(text: str) -> list[str]:
 
 
 class Words:
-    """The most frequent words of some texts, numbered behind :data:`UNKNOWN`."""
+    """Numbers the most frequent words of some texts, behind :data:`UNKNOWN`."""
 
     def __init__(self, known: Sequence[str]) -> None:
         self.known = tuple(known)

@@ -36,7 +36,7 @@ Batch = TypeVar("Batch")
 
 
 class ReviewSettings(TrainingSettings):
-    """Settings of both. Batches of 64 are MRG's; patience and the encoder are ours."""
+    """Sets what both systems share. Batches of 64 are MRG's; patience and the encoder are ours."""
 
     batch_size: int = Field(64, ge=1, le=1_000_000, description="training rows a step")
     validation_users: int = Field(
@@ -51,7 +51,7 @@ class ReviewSettings(TrainingSettings):
 
 
 class ReviewSystem(FittedNetwork, Generic[Material, Batch]):
-    """A network that reads photos by their regions and answers about one item."""
+    """Trains a network that reads photos by their regions and says something about one item."""
 
     record_file, record_format = "reviews.json", 1
     answers: ClassVar[Mapping[str, type[Instance]]]

@@ -29,7 +29,7 @@ _NAMED, _ELSEWHERE = 1.0, 0.5
 
 @dataclass(frozen=True)
 class Told:
-    """Training reviews in numbers: of row r of the training part ``reviews[r]``, perhaps empty."""
+    """Numbers the words of training reviews: ``reviews[r]`` is of training row r, perhaps empty."""
 
     vocabulary: Vocabulary
     reviews: WordLists

@@ -24,7 +24,7 @@ from benchmark.training.reproducible import compute_device
 
 
 class SearchSettings(TrainingSettings):
-    """Settings of all of them."""
+    """Sets how many negatives are drawn, and which words are known."""
 
     negatives: int = Field(5, ge=1, le=1000, description="drawn against each word or item")
     min_count: int = Field(
@@ -33,7 +33,7 @@ class SearchSettings(TrainingSettings):
 
 
 class SearchModel(CatalogueRanker[SearchTexts]):
-    """A network trained on purchases with the queries of their items, early-stopped on search."""
+    """Trains a network on purchases with the queries of their items, early-stopped on search."""
 
     tasks = frozenset({"search"})
     validated_on = search.TASK

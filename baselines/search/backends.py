@@ -17,7 +17,7 @@ BackendName = Literal["bm25s", "rank-bm25", "lucene"]
 
 
 class Index(Protocol):
-    """Indexed documents, which answer how well each of them matches some words."""
+    """Describes indexed documents, which answer how well each of them matches some words."""
 
     def scores(self, words: Sequence[str], *, most: int) -> Any:
         """Return scores (documents,) of a query; a word given twice counts twice.
@@ -36,7 +36,10 @@ class Index(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """``target`` is the module and class of an :class:`Index`, made of (corpus, k1=, b=)."""
+    """Names a library that scores, its formula and what it needs.
+
+    ``target`` is the module and class of an :class:`Index`, made of (corpus, k1=, b=).
+    """
 
     target: str
     formula: str

@@ -30,7 +30,7 @@ def _split_names(value: object) -> object:
 
 
 class BM25Config(BaseModel):
-    """Which backend scores which text with which constants."""
+    """Sets which backend scores which text with which constants."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -45,7 +45,7 @@ class BM25Config(BaseModel):
 
 
 class BM25:
-    """Okapi BM25 by one of three libraries, whose formulas :mod:`.backends` states.
+    """Ranks by Okapi BM25 in one of three libraries, whose formulas :mod:`.backends` states.
 
     Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009);
     the variants as in Kamphuis et al., "Which BM25 Do You Mean?" (ECIR 2020). The user is

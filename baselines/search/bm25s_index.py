@@ -16,7 +16,7 @@ _FOLDER = "index"
 
 
 class Bm25sIndex:
-    """bm25s's method ``lucene``: Lucene's idf, exact lengths, no factor k1 + 1."""
+    """Scores by bm25s's method ``lucene``: Lucene's idf, exact lengths, no factor k1 + 1."""
 
     def __init__(self, corpus: Corpus, *, k1: float, b: float) -> None:
         self._index = bm25s.BM25(k1=k1, b=b, method="lucene", backend="numpy")

@@ -17,7 +17,7 @@ NUMBERS_KEPT = 2**24
 
 
 class BM25Order:
-    """Every item by its BM25 score; equal ones by training purchases, then in catalogue order.
+    """Orders all items by BM25 score; equal ones by training purchases, then as in the catalogue.
 
     Purchases decide among equals because whole categories tie, and all items do where a query
     has no known word.

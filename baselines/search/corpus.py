@@ -13,7 +13,10 @@ _FILE = "documents.json"
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """``documents[i]`` are the word numbers of item i, in order; ``vocabulary`` numbers words."""
+    """Stores documents as word numbers.
+
+    ``documents[i]`` are the word numbers of item i, in order; ``vocabulary`` numbers words.
+    """
 
     documents: list[list[int]]
     vocabulary: dict[str, int]

@@ -19,7 +19,7 @@ from benchmark.instances import History
 
 @dataclass(frozen=True)
 class Documents:
-    """What a model that reads reviews keeps of the training part."""
+    """Keeps what a model that reads reviews needs of the training part."""
 
     words: WordLists
     """Of every document, 1 + purchases + items, the word numbers."""

@@ -16,13 +16,13 @@ from benchmark.instances import SearchInstance
 
 
 class HEMSettings(VectorSettings):
-    """HEM's own."""
+    """Sets the weight of the query, and what :class:`VectorSettings` does."""
 
     query_weight: float = Field(0.5, ge=0, le=1, description="of the query against the user")
 
 
 class HEMNetwork(VectorNetwork):
-    """M = (1 - lambda) u + lambda q; users, items and words share one space."""
+    """Mixes M = (1 - lambda) u + lambda q; users, items and words share one space."""
 
     def __init__(
         self, *, users: int, items: int, words: int, width: int, query_weight: float, l2: float,
@@ -51,7 +51,7 @@ class HEMNetwork(VectorNetwork):
 
 
 class HEM(VectorModel):
-    """Hierarchical embedding model.
+    """Ranks by the hierarchical embedding model.
 
     Ai et al., "Learning a Hierarchical Embedding Model for Personalized Product Search" (SIGIR
     2017): maximises log P(words of u | u) + log P(words of i | i) + log P(i | u, q) over

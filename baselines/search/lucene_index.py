@@ -21,7 +21,7 @@ _INT_MAX = 2**31 - 1
 
 
 class LuceneIndex:
-    """Lucene's ``BM25Similarity``: a document's length is kept in one byte, exact up to 40 words.
+    """Scores by Lucene's ``BM25Similarity``: lengths are kept in one byte, exact up to 40 words.
 
     What Lucene indexes are word numbers: words are cut as for the other backends, and no query
     is ever parsed. The index lives in memory. Saved are the documents, and loading indexes them

@@ -13,7 +13,10 @@ _EPSILON = 1e-6
 
 
 class PreNormBlock(nn.Module):
-    """x + attention(LN(x)), then x + W2 gelu(W1 LN(x)); the ``first`` block attends to x itself."""
+    """Adds attention(LN(x)) to x, then W2 gelu(W1 LN(x)).
+
+    The ``first`` block attends to x itself.
+    """
 
     def __init__(self, width: int, *, heads: int, inner: int, dropout: float, first: bool) -> None:
         super().__init__()
@@ -39,7 +42,7 @@ class PreNormBlock(nn.Module):
 
 
 class PreNormTransformer(ReviewTransformer):
-    """Norms before each part and one at the end, fixed positions, the oldest review first.
+    """Scores with norms before each part and at the end, fixed positions, the oldest review first.
 
     The item's reviews stand right behind the user's last one; words and segments start from
     N(0, 1). Held to the authors' code (``tests/golden/data/rtm.json``).

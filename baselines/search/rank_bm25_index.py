@@ -14,7 +14,7 @@ from baselines.search.corpus import Corpus
 
 
 class RankBM25Index:
-    """``BM25Okapi``: Robertson's idf, where negative a quarter of the mean idf instead.
+    """Scores by ``BM25Okapi``: Robertson's idf, where negative a quarter of the mean idf instead.
 
     Where most words are in most documents that mean is negative as well, and a document with a
     word of the query then scores below one without: the library's formula, left as it is.

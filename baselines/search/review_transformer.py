@@ -17,7 +17,7 @@ _QUERY, _USER, _ITEM = 0, 1, 2
 
 
 class Block(nn.Module):
-    """Self-attention and a feed-forward layer, each added and normalised.
+    """Applies self-attention and a feed-forward layer, each added and normalised.
 
     Vaswani et al., "Attention Is All You Need" (NeurIPS 2017).
     """
@@ -42,7 +42,7 @@ class Block(nn.Module):
 
 
 class ReviewTransformer(nn.Module):
-    """score(q, u, i) = w . h_0 + b, where h_0 is the last layer at the query."""
+    """Scores by score(q, u, i) = w . h_0 + b, where h_0 is the last layer at the query."""
 
     def __init__(
         self,

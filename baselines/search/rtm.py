@@ -38,7 +38,7 @@ _ENCODED = 4096
 
 
 class RTMSettings(SearchSettings):
-    """Sizes that a processor trains in minutes; the paper's are the variant ``rtm:paper``."""
+    """Sets sizes that a processor trains in minutes; the paper's are the variant ``rtm:paper``."""
 
     epochs: int = Field(30, ge=1, le=100_000, description="most passes over the training data")
     patience: int = Field(
@@ -71,7 +71,7 @@ class RTMSettings(SearchSettings):
 
 
 class RTM(SearchModel):
-    """Review-based transformer model.
+    """Ranks by the review-based transformer model.
 
     Bi et al., "Learning a Fine-Grained Review-based Transformer Model for Personalized Product
     Search" (SIGIR 2021). The sequence is the query, the user's latest reviews and the item's

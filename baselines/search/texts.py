@@ -20,7 +20,7 @@ from benchmark.model import TrainingView
 
 
 class Vocabulary:
-    """Known words, numbered from 1; 0 is padding."""
+    """Numbers known words from 1; 0 is padding."""
 
     def __init__(self, known: Sequence[str]) -> None:
         self.words = tuple(known)
@@ -40,7 +40,7 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class WordLists:
-    """List ``i`` is ``numbers[offsets[i]:offsets[i + 1]]``."""
+    """Stores lists of word numbers: list ``i`` is ``numbers[offsets[i]:offsets[i + 1]]``."""
 
     numbers: NDArray[np.int64]
     offsets: NDArray[np.int64]
@@ -95,7 +95,7 @@ class WordLists:
 
 @dataclass(frozen=True)
 class SearchTexts:
-    """Training purchases (rows of ``timeline``) and all words, numbered by ``vocabulary``."""
+    """Collects training purchases, rows of ``timeline``, and words, numbered by ``vocabulary``."""
 
     vocabulary: Vocabulary
     counts: NDArray[np.int64]

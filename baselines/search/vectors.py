@@ -26,7 +26,7 @@ from benchmark.model import TrainingView
 
 
 class VectorSettings(SearchSettings):
-    """Settings of both."""
+    """Sets what HEM and ZAM share."""
 
     batch_size: int = Field(128, ge=1, le=1_000_000, description="training purchases a step")
     learning_rate: float = Field(5e-3, gt=0, le=10, description="of Adam")
@@ -48,7 +48,7 @@ class VectorSettings(SearchSettings):
 
 
 class QueryEncoder(nn.Module):
-    """q = tanh(W mean(words) + b); zero where no word is known.
+    """Encodes a query as q = tanh(W mean(words) + b); zero where no word is known.
 
     The projection of Van Gysel et al., "Learning Latent Vector Spaces for Product Search"
     (CIKM 2016), as HEM's equation 6 uses it.
@@ -67,7 +67,7 @@ class QueryEncoder(nn.Module):
 
 
 class VectorNetwork(nn.Module, ABC):
-    """Word and item vectors, the query encoder, and the losses that both models have.
+    """Learns word and item vectors and the query encoder, by the losses that both models have.
 
     A word is as likely for an item, and an item as likely for a user with a query, as the product
     of their vectors is large.
@@ -145,7 +145,7 @@ def vector_table(rows: int, width: int, padding_idx: int | None = None) -> nn.Em
 
 
 class VectorModel(SearchModel):
-    """Scores are products with item vectors.
+    """Ranks by the products of an intent with item vectors.
 
     An instance that nothing is known of, neither a word nor the user, gets training counts.
     """

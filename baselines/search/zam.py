@@ -18,7 +18,7 @@ from benchmark.instances import SearchInstance
 
 
 class ZAMSettings(VectorSettings):
-    """ZAM's own."""
+    """Sets the query's attention to the past, and what :class:`VectorSettings` does."""
 
     attention_units: int = Field(5, ge=1, le=64, description="columns of W_h")
     window: int = Field(
@@ -30,7 +30,7 @@ class ZAMSettings(VectorSettings):
 
 
 class ZAMNetwork(VectorNetwork):
-    """M = q + u, where u is what the query attends to among past items and a zero vector."""
+    """Adds to a query q what it attends to among past items and a zero vector: M = q + u."""
 
     def __init__(
         self, *, items: int, words: int, width: int, units: int, l2: float, biases: bool = False
@@ -62,7 +62,7 @@ class ZAMNetwork(VectorNetwork):
 
 
 class ZAM(VectorModel):
-    """Zero attention model.
+    """Ranks by the zero attention model.
 
     Ai et al., "A Zero Attention Model for Personalized Product Search" (CIKM 2019): the user is
     nothing but an attention of the query over their past purchases, in which a zero vector of

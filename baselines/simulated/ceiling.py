@@ -58,7 +58,7 @@ _CELLS = 4_000_000
 
 
 class CeilingConfig(BaseModel):
-    """What of the distributions is answered."""
+    """Sets what of the distributions is answered."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -38,7 +38,7 @@ _STATE = "posterior.safetensors"
 
 
 class InformedConfig(CeilingConfig):
-    """What is answered, and how many users are drawn for each history."""
+    """Sets what is answered, and how many users are drawn for each history."""
 
     burn: int = Field(20, ge=0, description="sweeps of a chain before the first user is kept")
     draws: int = Field(96, ge=1, description="users drawn for each history")
@@ -47,7 +47,7 @@ class InformedConfig(CeilingConfig):
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A history as a key: the truth's numbers of its items, oldest first, and their ratings."""
+    """Identifies a history: the truth's numbers of its items, oldest first, and their ratings."""
 
     items: tuple[int, ...]
     ratings: tuple[float | None, ...]

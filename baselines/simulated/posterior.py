@@ -59,7 +59,7 @@ _SETS = (_LIKED, _DISLIKED)
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """How long a chain runs: ``burn`` sweeps, then ``draws`` kept, one every ``thin`` sweeps."""
+    """Sets a chain's length: ``burn`` sweeps, then ``draws`` kept, one every ``thin`` sweeps."""
 
     burn: int = 20
     draws: int = 96

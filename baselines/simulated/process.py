@@ -22,7 +22,7 @@ _LEAST = 1e-300
 
 @dataclass(frozen=True)
 class Histories:
-    """What instances show of their users: the latest interactions, oldest first, right-aligned.
+    """Holds the latest interactions that instances show, oldest first, right-aligned.
 
     ``items`` (n, window) holds the truth's item numbers, -1 before the first; ``ratings``
     (n, window) the stars, NaN where there is none.

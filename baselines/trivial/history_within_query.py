@@ -9,7 +9,7 @@ from baselines.trivial.tiers import Tiers
 
 
 class HistoryWithinQueryConfig(BaseModel):
-    """How far back the user's own items count."""
+    """Sets how far back the user's own items count."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

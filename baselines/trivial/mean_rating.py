@@ -29,7 +29,7 @@ Damping = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class MeanRatingConfig(BaseModel):
-    """Which means are used, and how strongly they are drawn towards the global one."""
+    """Sets which means are used, and how strongly they are drawn towards the global one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -50,7 +50,7 @@ class MeanRatingConfig(BaseModel):
 
 
 class MeanRating:
-    """The regularised baseline mu + b_u + b_i, estimated one after the other.
+    """Rates by the regularised baseline mu + b_u + b_i, estimated one after the other.
 
     b_i = sum(r - mu) / (damping_i + n_i), then b_u = sum(r - mu - b_i) / (damping_u + n_u)
     (Y. Koren, "Factor in the Neighbors", TKDD 2010, section 2.1). A user without training

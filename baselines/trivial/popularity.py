@@ -9,7 +9,7 @@ from baselines.trivial.tiers import Tiers
 
 
 class PopularityConfig(BaseModel):
-    """What comes before the most frequent items."""
+    """Sets what comes before the most frequent items."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

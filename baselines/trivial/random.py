@@ -19,7 +19,7 @@ _STATE = "random.json"
 
 
 class Random:
-    """Every order of the catalogue, and every subset of the candidates, is equally likely.
+    """Draws uniformly from the orders of the catalogue, and from the subsets of the candidates.
 
     Each instance has its own generator, seeded by the run's seed and the instance's id, so
     that neither batching nor order matters. Search ignores the query: the ranking is over the

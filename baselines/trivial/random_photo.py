@@ -27,9 +27,10 @@ MOST_PHOTOS = 1000
 
 
 class RandomPhoto:
-    """Every photo is equally likely, whatever the query; drawn anew for every instance.
+    """Draws a photo anew for every instance, all equally likely, whatever the query.
 
-    The draw depends on the run's seed and the instance's id, not on batching or order.
+    The photos are at most :data:`MOST_PHOTOS` of the catalogue, drawn by the run's seed. The draw
+    depends on that seed and the instance's id, not on batching or order.
     """
 
     tasks = frozenset({"image-generation"})

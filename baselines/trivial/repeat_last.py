@@ -6,7 +6,7 @@ from baselines.trivial.tiers import Tiers
 
 
 class RepeatLast(Tiers):
-    """The distinct items of the history, most recent first, then the popular ones.
+    """Ranks the distinct items of the history, most recent first, then the popular ones.
 
     Strong where things are bought again. In datasets that do not recommend again, the
     harness excludes the whole past from every ranking, and this *is* popularity.

@@ -22,7 +22,7 @@ _STATE, _PHOTOS = "retrieved-photo.json", "photos.safetensors"
 
 
 class RetrievedPhoto:
-    """One photo per query, the same for every user.
+    """Retrieves one photo per query, the same for every user.
 
     Of the query's category (items whose own query it is) the photographed item with the most
     training interactions, ties by item index; for a query of no such item, of the catalogue.

@@ -24,7 +24,7 @@ _WORD = re.compile(r"[a-z]+")
 
 
 class Template:
-    """ "The TITLE by BRAND is a GREAT and GOOD CATEGORY, with VALUE and VALUE."
+    """Fills "The TITLE by BRAND is a GREAT and GOOD CATEGORY, with VALUE and VALUE."
 
     The two opinion words are the most frequent of :data:`OPINION_WORDS` in the training
     explanations; everything else comes from the item, and what the item lacks is left out.
