@@ -89,7 +89,7 @@ class DrawingExamples(TaskExamples):
 
 
 class ImageGenerationTask(UniMPTask[ImageGenerationInstance]):
-    """Draw the product a user has in mind for a query."""
+    """Draws the product a user has in mind for a query (Eq. 9), over two retrieved items."""
 
     name = _NAME
     instance = ImageGenerationInstance

@@ -79,7 +79,7 @@ class SelectionExamples(TaskExamples):
 
 
 class SelectionTask(UniMPTask[SelectionInstance]):
-    """Which of some candidates will the user take?"""
+    """Selects those of some candidates that the user will take."""
 
     name = "selection"
     instance = SelectionInstance
