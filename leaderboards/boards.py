@@ -74,7 +74,10 @@ def load_board(path: Path) -> Board:
 
 
 def load_boards(folder: Path = FOLDER) -> list[Board]:
-    """Read every board of ``folder``, by file name; no two ask the same question."""
+    """Read every board of ``folder``, by file name.
+
+    Raises :class:`BenchError` as :func:`load_board` does, and for two that ask the same.
+    """
     boards = [load_board(path) for path in sorted(folder.glob("*.toml"))]
     asked: dict[tuple[object, ...], str] = {}
     for board in boards:

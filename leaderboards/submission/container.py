@@ -214,7 +214,10 @@ class _Archive(_Common):
             self._members[name] = member
 
     def read(self, name: str) -> bytes:
-        """Return the member's bytes, as many as were announced."""
+        """Return the member's bytes, as many as were announced.
+
+        Raises :class:`Refused` where they are not what its checksum says.
+        """
         return zip_layout.content(self._path, self._members[name])
 
 
@@ -241,7 +244,10 @@ class LenientArchive(_Common):
             self._members[inside] = member
 
     def read(self, name: str) -> bytes:
-        """Return the member's bytes, as many as were announced."""
+        """Return the member's bytes, as many as were announced.
+
+        Raises :class:`Refused` for a damaged archive.
+        """
         try:
             with self._zip.open(self._members[name]) as stream:
                 return stream.read(self.sizes[name])

@@ -142,7 +142,7 @@ class UniMPNetwork(nn.Module):
         return Tables(into, out, torch.cat([tables.shown, tables.shown.new_tensor([item])]))
 
     def item_numbers(self, tokens: Tensor, tables: Tables) -> Tensor:
-        """Return the catalogue number of the item each token stands for, -1 for other tokens."""
+        """Return the catalogue number, from 0, of the item each token is, -1 for others: (R,)."""
         n = len(self.items.input_delta)
         numbers = tokens - len(self.language.input_rows) - self.specials
         if len(tables.shown):
