@@ -114,7 +114,7 @@ def tie_groups(
 ) -> list[int]:
     """Return the tie group of each of ``competing``, counted from 1 down the board.
 
-    ``above[i, j]``, (n, n), says whether the i-th is significantly better than the j-th, and
+    ``above`` (n, n) says at [i, j] whether the i-th is significantly better than the j-th, and
     ``ordered`` who stands above whom, the best first. Nobody in a group is significantly better
     than another in it.
     """
