@@ -22,7 +22,10 @@ FOLDER = Path(__file__).parent / "boards"
 
 
 class Board(BaseModel):
-    """One leaderboard. ``version`` grows whenever older rows no longer compare."""
+    """Describes one leaderboard: what a run must answer to stand there, and what orders its rows.
+
+    ``version``, from 1, grows whenever older rows no longer compare.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -44,7 +47,7 @@ class Board(BaseModel):
         return self.task, self.task_version, self.data, self.cohort, self.perturb
 
     def takes(self, run: SubmittedRun) -> bool:
-        """Return whether ``run`` answers this board's task on its dataset and cohort."""
+        """Return whether ``run`` answers what the board asks: all of :attr:`asks` is alike."""
         return self.asks == (run.task, run.task_version, run.data, run.cohort, run.perturb)
 
 
@@ -71,7 +74,10 @@ def load_board(path: Path) -> Board:
 
 
 def load_boards(folder: Path = FOLDER) -> list[Board]:
-    """Read every board of ``folder``, by file name; no two ask the same question."""
+    """Read every board of ``folder``, by file name.
+
+    Raises :class:`BenchError` as :func:`load_board` does, and for two that ask the same.
+    """
     boards = [load_board(path) for path in sorted(folder.glob("*.toml"))]
     asked: dict[tuple[object, ...], str] = {}
     for board in boards:

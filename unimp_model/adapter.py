@@ -43,7 +43,7 @@ _ASKED_AT_ONCE = 2048
 
 
 class UniMP:
-    """Fits and runs the paper's model.
+    """Fits and runs UniMP, one vision-language model of user histories (Wei et al., ICLR 2024).
 
     One fit serves every task that the model knows and the dataset supports.
     """
@@ -95,7 +95,8 @@ class UniMP:
         """Train the image encoder (where it is our own), then the model on all tasks.
 
         Started in several processes, all must come here or, but for the main one, to
-        :meth:`assist`.
+        :meth:`assist`. Raises :class:`BenchError` where the dataset supports none of the tasks,
+        memory is short, or the device or the way of sharing does not go with the settings.
         """
         with self._training(data, seed=seed):
             self._choose(data)
@@ -230,7 +231,8 @@ class UniMP:
 
         Except for two settings that concern this machine, where they are set: which
         ``language_model`` folder holds the frozen weights, and ``trust_remote_code``, without
-        which a saved model that needs it is refused.
+        which a saved model that needs it is refused. Raises :class:`BenchError` for that, for
+        files that are missing or damaged, and for other weights of what was frozen.
         """
         prepare_torch()
         record = storage.read_record(folder)
@@ -296,7 +298,10 @@ class UniMP:
         return saved
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write what :meth:`save` does, and a model card, into a new or empty folder."""
+        """Write what :meth:`save` does, and a model card, into a new or empty folder.
+
+        Raises :class:`BenchError` for a folder that is not empty, and for a model not fitted.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
@@ -323,7 +328,8 @@ class UniMP:
         """Load a fitted model from the folder that :meth:`save` or :meth:`save_pretrained` wrote.
 
         ``language_model`` says where the frozen language model lies on this machine, if not
-        under the name it was trained with; its weights must be the same.
+        under the name it was trained with; its weights must be the same. Raises as :meth:`load`
+        does.
         """
         settings: dict[str, Any] = {"trust_remote_code": trust_remote_code}
         if language_model is not None:

@@ -92,7 +92,7 @@ HUB_NAMES: dict[str, str] = {
 
 
 class UniMPConfig(BaseModel):
-    """Everything that defines a UniMP model and its training, apart from data and seed."""
+    """Sets everything that defines a UniMP model and its training, apart from data and seed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -15,7 +15,7 @@ from unimp_model.sequence.tokens import Vocabulary
 
 @dataclass
 class Parts:
-    """Vocabulary, template and network, and the frozen models of photos around them."""
+    """Joins vocabulary, template and network, and the frozen models of photos around them."""
 
     vocabulary: Vocabulary
     template: Template

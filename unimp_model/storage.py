@@ -191,7 +191,7 @@ def save_codes(codes: Mapping[str, NDArray[np.int32]], folder: Path) -> None:
 
 
 def load_codes(folder: Path) -> dict[str, NDArray[np.int32]]:
-    """Read what :func:`save_codes` wrote."""
+    """Read what :func:`save_codes` wrote: image codes (L,) by the photo's file name."""
     tensors, record = load_with_record(folder / _CODES)
     with reading(folder / _CODES):
         names, table = record["photos"], tensors["codes"].numpy()
@@ -210,7 +210,10 @@ def save_photos(photos: PhotoFeatures, folder: Path) -> None:
 
 
 def load_photos(folder: Path, record: Mapping[str, Any]) -> PhotoFeatures | None:
-    """Read the features of a saved model, ``None`` where it saw no photos."""
+    """Read the features of a saved model, ``None`` where it saw no photos.
+
+    Raises :class:`BenchError` for a damaged file, or one of other photos than ``record`` names.
+    """
     if record["photos"] is None:
         return None
     arrays = load_tensors(folder / _PHOTOS)
@@ -265,7 +268,10 @@ def save_image_tokenizer(tokenizer: ImageTokenizer, folder: Path) -> None:
 
 
 def load_image_tokenizer(folder: Path, sha256: str | None) -> ImageTokenizer | None:
-    """Read the VQGAN of a saved model, checked by its hash; ``None`` where it has none."""
+    """Read the VQGAN of a saved model; ``None`` where it has none.
+
+    Raises :class:`BenchError` where its hash is not ``sha256``.
+    """
     if sha256 is None:
         return None
     tokenizer = ImageTokenizer.load(folder / _IMAGE_TOKENIZER)
@@ -300,7 +306,11 @@ def _encoder_parts(encoder: PhotoEncoder) -> tuple[tuple[PhotoEncoder, ...], tup
 
 
 def load_encoder(folder: Path, name: str, sha256: str | None) -> PhotoEncoder | None:
-    """Read the encoder a saved model was trained with, checked by its hash."""
+    """Read the encoder a saved model was trained with; ``None`` where it saw no photos.
+
+    ``name`` is as the setting ``image_encoder`` has it. Raises :class:`BenchError` where the hash
+    is not ``sha256``.
+    """
     if sha256 is None:
         return None
     parts: list[PhotoEncoder] = []

@@ -22,10 +22,11 @@ MOST_PAIRED = 60
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """``value`` is row ``a`` minus row ``b`` in the ordering metric; rows are counted from 0.
+    """Compares row ``a`` with row ``b`` in the ordering metric; rows are counted from 0.
 
-    ``low`` and ``high`` bound it at 95%, for this pair alone; ``None`` where users are too few or
-    all of them differ alike.
+    ``value`` is row ``a`` minus row ``b``. ``low`` and ``high`` bound it at 95% by a paired
+    bootstrap over users, for this pair alone; ``None`` where users are too few or all of them
+    differ alike.
     """
 
     a: int
@@ -37,10 +38,11 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Comparisons of one standing; ``shares`` runs parallel to its rows.
+    """Compares the rows of one standing; ``shares`` runs parallel to them.
 
     ``floor`` and ``ceiling`` name the rows at 0 and 1 of the shares, ``None`` where there are no
-    shares. ``paired`` counts the leading rows whose ``pairs`` there are.
+    shares; a row's share may lie beyond either. ``paired`` counts the leading rows whose ``pairs``
+    there are.
     """
 
     shares: tuple[float | None, ...]

@@ -33,7 +33,7 @@ SUBMISSIONS = "leaderboards/submissions"
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What all pages say of the site: its version, when it was built, where the code lies."""
+    """States what all pages say of the site: its version, when it was built, where its code is."""
 
     version: str = __version__
     built: str | None = None

@@ -44,10 +44,10 @@ _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}"
 
 @dataclass(frozen=True, slots=True)
 class SliceScore:
-    """The primary metric over the instances whose property ``by`` is ``value``.
+    """Scores a slice: the primary metric over the instances whose property ``by`` is ``value``.
 
-    ``low`` and ``high`` are ``None`` below
-    :data:`~benchmark.stats.FEWEST_USERS` users.
+    It has ``n`` instances, of ``users`` users. ``low`` and ``high`` bound ``score`` at 95%; they
+    are ``None`` below :data:`~benchmark.stats.FEWEST_USERS` users.
     """
 
     by: str
@@ -61,7 +61,7 @@ class SliceScore:
 
 @dataclass(frozen=True, slots=True)
 class RunEvidence:
-    """Scores and statistics computed here from a run's predictions.
+    """Stores the scores and statistics computed here from a run's predictions.
 
     ``statistics[name]`` (n, columns) are of ``metrics`` alone: those that order boards; of a model
     that the paper's tables name, all.
@@ -79,7 +79,10 @@ class RunEvidence:
 
 @dataclass(frozen=True, slots=True)
 class EnteredRun:
-    """A submitted run; ``evidence`` is ``None`` where its dataset is not prepared here."""
+    """Pairs a submitted run with the evidence computed here.
+
+    ``evidence`` is ``None`` where its dataset is not prepared here, or cannot be scored.
+    """
 
     run: SubmittedRun
     evidence: RunEvidence | None
@@ -102,7 +105,10 @@ def _claimed(claim: ClaimedScore) -> Score:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A submission that was accepted; ``name`` is its folder's or archive's."""
+    """Presents an accepted submission; ``name`` is its folder's or archive's.
+
+    ``runs`` lacks those that verification refused.
+    """
 
     name: str
     submission: Submission
@@ -119,7 +125,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A rejected submission, and why it was rejected."""
+    """Records a rejected submission, and why it was rejected."""
 
     name: str
     problems: tuple[Finding, ...]
@@ -127,7 +133,7 @@ class Refusal:
 
 @dataclass(slots=True)
 class Collection:
-    """Accepted and rejected submissions of a folder, by name.
+    """Collects the accepted and rejected submissions of a folder, by name.
 
     ``absent`` are datasets that boards name and that could not be prepared, with the reason.
     """
@@ -141,7 +147,10 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What verification found of one submission by itself, and of its runs by predictions file."""
+    """Reports what verification found of one submission by itself, and of its runs.
+
+    ``evidence`` and ``fingerprints`` are by predictions file, which ``refused_runs`` names too.
+    """
 
     badge: str | None
     submission: Submission | None

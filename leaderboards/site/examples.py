@@ -31,12 +31,12 @@ Answer = tuple[str, ...] | float | str | bytes | None
 
 @dataclass(frozen=True, slots=True)
 class ShownInstance:
-    """One instance with its answer; items are ids.
+    """Shows one instance with its prediction and target; items are ids.
 
     ``history`` is oldest first and lacks the ``earlier`` items before it. ``item`` is the one
-    asked about, ``candidates`` those to select from. ``answer`` is ``None`` where the prediction
-    failed, ``target`` where it may not be shown. ``score`` is the value of ``metric`` over this
-    instance alone.
+    asked about, ``candidates`` those to select from. ``answer`` is the prediction, ``None`` where
+    that failed; ``target`` is ``None`` where it may not be shown. ``score`` is the value of the
+    task's primary metric over this instance alone.
     """
 
     instance_id: str

@@ -27,7 +27,7 @@ _DIGEST_BYTES = 32
 
 
 class Kept:
-    """The store of one home, for one state of code, datasets and boards."""
+    """Stores what verification found, in one home, for one state of code, datasets and boards."""
 
     def __init__(self, home: Home, boards: Sequence[Board]) -> None:
         self._folder = home.verified

@@ -22,10 +22,10 @@ MOST_MODELS = 30
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A model's row on a board; ``share`` is of the learnable, ``None`` where there is none.
+    """Shows a model's row on a board; ``share`` is of the learnable, ``None`` where there is none.
 
-    ``shade`` grows with the share, or with the place between the worst and the best score;
-    ``first`` marks the first tie group.
+    ``shade``, from 0 to :data:`SHADES` - 1, grows with the share, or with the place between the
+    worst and the best score; ``first`` marks the first tie group.
     """
 
     row: Row
@@ -36,7 +36,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A submission's cells, parallel to the boards; ``None`` where it did not enter.
+    """Lists a submission's cells, parallel to the boards; ``None`` where it did not enter.
 
     ``privileged`` ones are ceilings.
     """
@@ -53,7 +53,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything about one dataset: ``boards`` are its columns, in the order of the tasks.
+    """Tabulates one dataset: ``boards`` are its columns, in the order of the tasks.
 
     ``shares`` has, parallel to them, whether cells are shares; ``left_out`` counts models that
     are not shown.

@@ -40,7 +40,7 @@ _SIZES = ((10**6, "up to 1 M"), (10**8, "up to 100 M"), (10**9, "up to 1 G"))
 
 @dataclass(frozen=True, slots=True)
 class TablePage:
-    """The page of one report: ``html`` is a document of its own, ``csv`` and ``json`` its data."""
+    """Publishes one report: ``html`` is a document of its own, ``csv`` and ``json`` its data."""
 
     number: str
     name: str

@@ -15,9 +15,10 @@ WIDTH, MARGIN = 260, 10
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Places from the left of a row's value and of the ends of its interval.
+    """Places a row's value and the ends of its interval on the axis.
 
-    ``low`` and ``high`` are ``None`` where there is no interval.
+    Places count from the left, from :data:`MARGIN` to :data:`WIDTH` less that. ``low`` and
+    ``high`` are ``None`` where there is no interval.
     """
 
     low: float | None
@@ -27,7 +28,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """The ``marks`` of all rows in their order, and the axis: ``ticks`` are (place, words)."""
+    """Lays out the ``marks`` of all rows, in order, and the axis: ``ticks`` are (place, words)."""
 
     marks: tuple[Mark, ...]
     ticks: tuple[tuple[float, str], ...]
@@ -59,7 +60,7 @@ def plot_of(rows: Sequence[Row]) -> Plot | None:
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Return two to five round values within the range."""
+    """Return the one to five round values within ``low`` to ``high``, which is above ``low``."""
     rough = (high - low) / 4
     unit = 10.0 ** np.floor(np.log10(rough))
     step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= rough)

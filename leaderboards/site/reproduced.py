@@ -25,7 +25,7 @@ FILE = "reproduced.toml"
 
 
 class Rerun(BaseModel):
-    """A maintainer's note that one submission was reproduced."""
+    """Notes that a maintainer reproduced a submission: its ``digest``, by whom, on which day."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 

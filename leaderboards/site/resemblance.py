@@ -15,7 +15,10 @@ from leaderboards.submission.schema import MANIFEST, Submission
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A submission called ``name`` in its folder; ``fingerprints`` of its answers are by file."""
+    """Identifies what an accepted submission predicted, for comparison with the others.
+
+    It is called ``name`` in its folder; ``fingerprints`` are by predictions file.
+    """
 
     name: str
     submission: Submission

@@ -16,7 +16,11 @@ _ORDERING, _SHARE = "", "share"
 
 @dataclass(frozen=True, slots=True)
 class RowView:
-    """A row on its board's page; ``best`` are the columns it has the best value of."""
+    """Shows a row on its board's page; ``best`` are the columns it has the best value of.
+
+    ``group`` and ``reads`` (modalities) are the listed model's: "other" and none of models that
+    are not listed.
+    """
 
     row: Row
     share: float | None

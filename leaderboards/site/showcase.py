@@ -19,7 +19,10 @@ FOLDER = "photos"
 
 @dataclass(frozen=True, slots=True)
 class ShownItem:
-    """An item's words, and where its photo lies in the site (``None``: it has none)."""
+    """Shows an item: its title, or else its id, and its photo.
+
+    ``photo`` says where that lies in the site; ``None`` where there is none.
+    """
 
     title: str
     photo: str | None

@@ -32,7 +32,7 @@ from leaderboards.verification.verify import REPORTED
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A submission on a board. ``rank`` and ``group`` are ``None`` where it is not ranked.
+    """Ranks a submission on a board; ``rank`` and ``group`` are ``None`` where it is not ranked.
 
     ``values`` has the other metrics, ``fit_seconds`` and ``predict_seconds`` are means over
     ``seeds`` and ``peak_memory_mib`` is the largest. ``parameters`` (trainable, total) is ``None``
@@ -64,7 +64,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A board with its rows, best first; ``metrics`` are the columns beside the primary one."""
+    """Orders a board's rows, best first and those without a rank last.
+
+    ``metric`` is the primary one, by its full name; ``metrics`` are the columns beside it.
+    """
 
     board: Board
     metric: str
@@ -111,7 +114,7 @@ def tie_groups(
 ) -> list[int]:
     """Return the tie group of each of ``competing``, counted from 1 down the board.
 
-    ``above[i, j]`` says whether the i-th of them is significantly better than the j-th, and
+    ``above`` (n, n) says at [i, j] whether the i-th is significantly better than the j-th, and
     ``ordered`` who stands above whom, the best first. Nobody in a group is significantly better
     than another in it.
     """

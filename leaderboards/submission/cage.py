@@ -35,14 +35,18 @@ _RESULT_BYTES = 8 * limits.MIB
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the last job took: processor seconds, and peak memory in MiB beyond an idle reader."""
+    """Measures the last job: processor seconds, and peak memory in MiB beyond an idle reader."""
 
     seconds: float
     mebibytes: float
 
 
 class Cage:
-    """A server process, started when first needed; safe to use from several threads."""
+    """Runs jobs in a server process, started when first needed.
+
+    Safe to use from several threads, whose jobs wait for each other; ``last`` is what the latest
+    one took.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

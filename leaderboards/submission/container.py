@@ -25,7 +25,7 @@ _PREDICTIONS = re.compile(rf"{PREDICTIONS_FOLDER}/[a-z0-9][a-z0-9.-]{{0,110}}\.p
 
 
 class Container(Protocol):
-    """An opened submission: a context manager."""
+    """Describes what reads the files of an opened submission: a context manager."""
 
     @property
     def sizes(self) -> Mapping[str, int]:
@@ -167,7 +167,10 @@ class _Folder(_Common):
             self._refuse("special-file", full, f"{shown(full)} is no ordinary file.")
 
     def read(self, name: str) -> bytes:
-        """The file's bytes; it must still have the size it had."""
+        """Return the file's bytes.
+
+        Raises :class:`Refused` where it cannot be read, or has another size than it had.
+        """
         folder, _, last = name.rpartition("/")
         handle = self._handles[f"{folder}/" if folder else ""]
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -211,7 +214,10 @@ class _Archive(_Common):
             self._members[name] = member
 
     def read(self, name: str) -> bytes:
-        """Return the member's bytes, as many as were announced."""
+        """Return the member's bytes, as many as were announced.
+
+        Raises :class:`Refused` where they are not what its checksum says.
+        """
         return zip_layout.content(self._path, self._members[name])
 
 
@@ -238,7 +244,10 @@ class LenientArchive(_Common):
             self._members[inside] = member
 
     def read(self, name: str) -> bytes:
-        """Return the member's bytes, as many as were announced."""
+        """Return the member's bytes, as many as were announced.
+
+        Raises :class:`Refused` for a damaged archive.
+        """
         try:
             with self._zip.open(self._members[name]) as stream:
                 return stream.read(self.sizes[name])

@@ -17,7 +17,7 @@ _PLACE = 120
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong, or (``warning``) worth a maintainer's look.
+    """Reports one thing that is wrong, or (``warning``) worth a maintainer's look.
 
     ``where`` is a path inside the submission, with a field or an instance where there is one.
     """
@@ -33,7 +33,7 @@ class Finding:
 
 
 class Refused(Exception):
-    """Reading cannot go on; carries the finding that says why."""
+    """Signals that reading cannot go on; carries the finding that says why."""
 
     def __init__(self, code: str, where: str, message: str) -> None:
         super().__init__(message)

@@ -24,7 +24,7 @@ from leaderboards.submission.schema import Submission, SubmittedRun
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What a submission holds, as far as its manifest tells.
+    """Describes what a submission holds, as far as its manifest tells.
 
     ``submission`` is ``None`` where there is no valid manifest; ``findings`` say why.
     """
@@ -38,7 +38,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """The rows of one run, or the ``finding`` for which they could not be had."""
+    """Holds the rows of one run, or the ``finding`` for which they could not be had."""
 
     finding: Finding | None = None
     table: pa.Table | None = None

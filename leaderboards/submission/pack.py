@@ -44,7 +44,10 @@ _TAKEN = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Reduction:
-    """How many ``levels`` of each colour pictures keep, and who scores a run's reduced ones."""
+    """Sets how many ``levels`` of each colour pictures keep, from 2 to 128.
+
+    ``rescored`` scores a run over its reduced pictures.
+    """
 
     levels: int
     rescored: Callable[[StoredRun, pa.Table], Mapping[str, Score]]

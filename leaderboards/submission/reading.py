@@ -50,7 +50,8 @@ def read_tables(path: str, sha256: str, runs: list[dict[str, Any]], writes: str)
     """Write the rows of each of ``runs`` (file, task, budget) to the folder ``writes``.
 
     Returns for each run its ``finding`` or the ``rows_sha256`` of what was written, and whether
-    the file is ``plain``: nothing but its rows, as our writer writes them.
+    the file is ``plain``: nothing but its rows, as our writer writes them. Raises
+    :class:`Refused` where the manifest has not the ``sha256`` that it had.
     """
     results: list[dict[str, Any]] = []
     with open_container(Path(path)) as container:
@@ -79,7 +80,8 @@ def rewrite(path: str, writes: str) -> dict[str, Any]:
     """Write the submission anew to the folder ``writes``, as ``submit`` would have.
 
     Whatever else the container and its files carried is left behind. Returns ``dropped`` (names
-    of files) and the ``findings`` for which nothing, or not everything, could be kept.
+    of files) and the ``findings`` for which nothing, or not everything, could be kept. Raises
+    :class:`Refused` where there is no manifest, or it is no JSON that a submission may have.
     """
     findings: list[Finding] = []
     with open_leniently(Path(path)) as container:

@@ -177,7 +177,11 @@ class _Strict(BaseModel):
 
 
 class ClaimedScore(_Strict):
-    """One metric as the submitter's machine computed it."""
+    """States one metric as the submitter's machine computed it.
+
+    It is over ``n`` instances of ``users`` users, no more users than instances; an interval has
+    two ends or none.
+    """
 
     value: float = Field(ge=-1e6, le=1e6)
     low: float | None = Field(ge=-1e6, le=1e6)
@@ -201,7 +205,7 @@ class ClaimedScore(_Strict):
 
 
 class ModelFile(_Strict):
-    """The file that a model of one's own is in, as ``--model NAME:CLASS_NAME`` names it."""
+    """Names the file that a model of one's own is in, as ``--model NAME:CLASS_NAME`` does."""
 
     name: Annotated[
         str, Field(max_length=120), _matching(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\.py", "a file's name")
@@ -213,7 +217,7 @@ class ModelFile(_Strict):
 
 
 class Parameters(_Strict):
-    """Numbers of trainable and of all weights."""
+    """Counts the trainable weights, and all of them."""
 
     trainable: Count
     total: Count
@@ -229,7 +233,7 @@ class Parameters(_Strict):
 
 
 class Energy(_Strict):
-    """What was measured of the energy, in kWh and kg of CO2; absent is not measured."""
+    """States the energy that was measured, in kWh and kg of CO2; absent is not measured."""
 
     fit_kwh: float | None = Field(None, ge=0, le=1e9)
     predict_kwh: float | None = Field(None, ge=0, le=1e9)
@@ -240,15 +244,19 @@ class Energy(_Strict):
 
     @property
     def watt_hours(self) -> float | None:
-        """Return the energy of fit and predictions, as far as it was measured."""
+        """Return the energy of fit and predictions in Wh, as far as it was measured.
+
+        ``None`` where neither was.
+        """
         measured = [kwh for kwh in (self.fit_kwh, self.predict_kwh) if kwh is not None]
         return 1000 * sum(measured) if measured else None
 
 
 class Tuning(_Strict):
-    """How ``run --tuned`` came by its settings: the best of ``trials`` by ``metric`` on validation.
+    """Tells how ``run --tuned`` came by its settings: the best of so many trials.
 
-    The more trials, the more was chosen by chance too.
+    They are compared by ``metric`` on validation, where the best has ``value``. The more
+    ``trials``, the more was chosen by chance too.
     """
 
     trials: int = Field(ge=1, le=10**6)
@@ -257,7 +265,7 @@ class Tuning(_Strict):
 
 
 class SubmittedRun(_Strict):
-    """One run: what was asked, and what is claimed of the answers in ``predictions``."""
+    """States what one run was asked, and what is claimed of its predictions."""
 
     predictions: FileName
     predictions_sha256: Sha256
@@ -306,7 +314,7 @@ class SubmittedRun(_Strict):
 
 
 class Declaration(_Strict):
-    """What the submitter states and nobody can recompute."""
+    """Declares what the submitter states and nobody can recompute."""
 
     training_data: Statement
     """All data the model or its pretrained parts saw."""
@@ -318,7 +326,7 @@ class Declaration(_Strict):
 
 
 class Submission(_Strict):
-    """The whole of ``submission.json``. ``digest`` covers everything else in it."""
+    """Validates the whole of ``submission.json``; its ``digest`` covers everything else in it."""
 
     format: Literal[2]
     model: Name

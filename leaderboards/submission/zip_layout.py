@@ -34,7 +34,10 @@ _ENCRYPTED, _UTF8, _STORED = 0x1, 0x800, 0
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member: its name as stored, its file mode, and where its bytes lie."""
+    """Locates one member: its name as stored, its file mode, and where its bytes lie.
+
+    They are ``size`` bytes from ``start`` on in the archive; ``checksum`` is their CRC-32.
+    """
 
     name: str
     mode: int

@@ -22,7 +22,7 @@ from leaderboards.submission.schema import SubmittedRun
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The dataset and the frozen instances that a run claims to answer."""
+    """Pairs the dataset and the frozen instances that a run claims to answer."""
 
     dataset: Dataset
     instances: FrozenInstances

@@ -43,10 +43,11 @@ RATING_TOLERANCE = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Reproduction:
-    """What a rerun found: of the ``sampled`` answers ``same`` are the submitted ones.
+    """Compares a rerun with its run: of ``sampled`` predictions ``same`` are the submitted ones.
 
     ``seed`` drew the sample, at check time. ``difference`` is the task's primary metric of the
-    submitted answers less that of the answers given here, over the sample, with its interval.
+    submitted predictions less that of those made here, over the sample; ``low`` and ``high``
+    bound it.
     """
 
     run: str

@@ -46,7 +46,7 @@ OUTSIDE_TOLERANCE = "outside-tolerance"
 
 @dataclass(frozen=True, slots=True)
 class Rescored:
-    """Scores and statistics of a run computed again.
+    """Holds the scores and statistics of a run, computed again.
 
     ``statistics[name]`` (n, columns) and ``users`` (n,) are in the order of the instances.
     """

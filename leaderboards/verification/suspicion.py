@@ -92,7 +92,7 @@ def other_answers(
 
 
 class Catalogue:
-    """What listed models answer and reach, each computed when it is first asked for.
+    """Computes what listed models predict and reach, each when it is first asked for.
 
     One serves many submissions: what it found is kept by the instances' hash, and in the home, so
     that no other process computes it again.

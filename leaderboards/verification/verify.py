@@ -46,7 +46,7 @@ Listener = Callable[[SubmittedRun, Asked, Rescored], None]
 
 @dataclass
 class Verification:
-    """The outcome of verifying one submission.
+    """Reports the outcome of verifying one submission.
 
     ``scores`` and ``boards`` are by the run's predictions file.
     """

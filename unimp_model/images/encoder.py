@@ -31,7 +31,7 @@ _BATCH = 64
 
 
 class PhotoEncoder(Protocol):
-    """A frozen encoder of photos, whatever its network."""
+    """Describes what encodes photos, frozen, whatever its network."""
 
     @property
     def name(self) -> str:
@@ -114,7 +114,10 @@ def named_encoder(name: str) -> ImageEncoder:
 
 @dataclass(frozen=True, slots=True)
 class PhotoFeatures:
-    """Features of many photos by file name."""
+    """Stores the features of many photos.
+
+    ``index`` gives a photo's row in ``table``, from 0, by file name.
+    """
 
     index: Mapping[str, int]
     table: PhotoTable

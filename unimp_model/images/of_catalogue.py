@@ -85,7 +85,7 @@ def photo_vectors(
 
 
 def vectors_of_items(items: Sequence[Item], photos: PhotoFeatures, vectors: Tensor) -> Tensor:
-    """Return the vector, out of ``vectors`` by photo, of each item's photo; zero without one."""
+    """Return vectors (n, e) of the items' photos, out of ``vectors`` (P, e); zero without one."""
     of_items = torch.zeros(len(items), vectors.shape[1])
     for i, item in enumerate(items):
         if item.photo_name is not None:

@@ -53,9 +53,10 @@ _KMEANS_POINTS = 8192
 
 @dataclass(frozen=True, slots=True)
 class TokenizerShape:
-    """Sizes of the small VQGAN: ``grid``^2 out of ``codes`` codes for a photo of side ``size``.
+    """Sets the sizes of the small VQGAN.
 
-    Each code stands for one patch, which the network sees as one position (it is folded, see
+    A photo of ``size`` x ``size`` pixels takes ``grid``^2 out of ``codes`` codes. Each code
+    stands for one patch, which the network sees as one position (it is folded, see
     :class:`~unimp_model.images.tokenizer.ImageTokenizer`): no layer works at the photo's
     resolution.
     """

@@ -60,7 +60,10 @@ class LanguageModel(nn.Module):
 
     @property
     def layers(self) -> nn.ModuleList:
-        """Return the decoder layers, first to last: whatever an architecture calls them."""
+        """Return the decoder layers, first to last: whatever an architecture calls them.
+
+        Raises :class:`BenchError` where they are not one stack.
+        """
         depth = int(self._text_config.num_hidden_layers)
         stacks = [
             child for child in self.decoder.children()

@@ -71,7 +71,8 @@ def target_names(language: LanguageModel, asked: Sequence[str] | None) -> list[s
 
     ``asked`` are endings of names inside a layer, such as ``up_proj`` or ``mlp.up_proj``. Not
     given: what peft adapts in this architecture, and every linear map where it has no list of
-    names. The last layer must have each, since it is what is tuned for a task alone.
+    names. The last layer must have each, since it is what is tuned for a task alone; raises
+    :class:`BenchError` for one of ``asked`` that it lacks.
     """
     from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as USUAL
 

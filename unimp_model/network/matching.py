@@ -57,7 +57,11 @@ _DAMPINGS = (1.0, 4.0)
 
 
 class Material(NamedTuple):
-    """What the head is made of: n items, V values, P photos, L category paths, Q query words."""
+    """Collects what the head is made of, over a catalogue of n items.
+
+    They have V values, P photos, L category paths and Q query words; of ``levels`` alone L is the
+    number of levels of the rating scale.
+    """
 
     item_values: Tensor
     """(V + 1, n) float: an item's values, of each key with sum 1; row 0 is no value."""
@@ -265,7 +269,7 @@ class MatchHead(nn.Module):
 
 
 class History(NamedTuple):
-    """The histories of R reads over a window of W items, the latest last."""
+    """Codes the histories of R reads over a window of W items, the latest last; 0 is no item."""
 
     codes: Tensor
     """(R, W, C)"""
@@ -305,10 +309,11 @@ def _voting(statistics: Tensor, level: Tensor) -> Tensor:
 
 
 class Looks(nn.Module):
-    """Soft classes of photos, and a map under which photos are alike.
+    """Sorts photos into soft classes, and maps them to where their cosine is their likeness.
 
-    A group of classes starts as the cells around photos drawn at random, so that every group
-    divides the photos in another way.
+    ``vectors`` (P + 1, e) are the photos, row 0 none. G groups have K classes each. A group starts
+    as the cells around photos drawn at random, so that every group divides the photos in another
+    way.
     """
 
     vectors: Tensor

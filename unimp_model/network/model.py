@@ -29,9 +29,12 @@ from unimp_model.sequence.tokens import SPECIALS
 
 
 class Tables(NamedTuple):
-    """Input and output rows of the tokens the language model did not have: (S + n, d) each,
-    S for special tokens, ratings and image codes, n for items. Behind them stand rows of items
-    that are shown otherwise than in the catalogue; ``shown`` (K,) says which items these are."""
+    """Holds the input and output rows of the tokens the language model did not have.
+
+    They are (S + n, d) each, S for special tokens, ratings and image codes, n for items. Behind
+    them stand K rows of items that are shown otherwise than in the catalogue; ``shown`` (K,) says
+    which items these are.
+    """
 
     input: Tensor
     output: Tensor
@@ -39,7 +42,7 @@ class Tables(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """Where states come from: reads of a batch, by number (R,)."""
+    """Tells where states come from: reads of a batch, by number (R,)."""
 
     batch: Batch
     reads: Tensor
@@ -139,7 +142,7 @@ class UniMPNetwork(nn.Module):
         return Tables(into, out, torch.cat([tables.shown, tables.shown.new_tensor([item])]))
 
     def item_numbers(self, tokens: Tensor, tables: Tables) -> Tensor:
-        """Return the catalogue number of the item each token stands for, -1 for other tokens."""
+        """Return the catalogue number, from 0, of the item each token is, -1 for others: (R,)."""
         n = len(self.items.input_delta)
         numbers = tokens - len(self.language.input_rows) - self.specials
         if len(tables.shown):

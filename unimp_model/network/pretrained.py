@@ -32,7 +32,7 @@ _PATIENCE = 5.0
 
 
 class Pretrained(NamedTuple):
-    """A language model with its tokenizer and the hash of its weights."""
+    """Joins a language model with its tokenizer and the SHA-256 of its weights."""
 
     language: LanguageModel
     tokenizer: Tokenizer

@@ -20,7 +20,7 @@ LENGTH_STEP = 16
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """B rows padded to N tokens and H images; R reads over all rows, in row order."""
+    """Stacks B rows padded to N tokens and H images; R reads over all rows, in row order."""
 
     tokens: Tensor  # (B, N) int64
     positions: Tensor  # (B, N)

@@ -36,9 +36,10 @@ _KEYS_OF: dict[str, Callable[[str], bool]] = {
 
 
 class Seen(NamedTuple):
-    """What n branches see: arrays of a row, tensors of a batch. W is the window, 0 stands for none.
+    """Encodes what n branches see: arrays of a row, tensors of a batch.
 
-    Histories stand to the right: the latest item in the last of the W columns.
+    W is the window, C the number of code columns; 0 stands for none. Histories stand to the
+    right: the latest item in the last of the W columns.
     """
 
     codes: Any
@@ -60,7 +61,7 @@ class Seen(NamedTuple):
 
 
 class SeenBatch(NamedTuple):
-    """What the branches of a batch see, and which of them each read belongs to, (R,)."""
+    """Encodes what the branches of a batch see, and which of them each read belongs to, (R,)."""
 
     branches: Seen
     of_read: Tensor

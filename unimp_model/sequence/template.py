@@ -28,7 +28,10 @@ CONTEXT = -1
 
 @dataclass(slots=True)
 class Flat:
-    """Flattened tokens. Parallel lists, except ``images``, ``ends`` and ``shown``."""
+    """Lists flattened tokens (Eq. 1, 2) in parallel lists, one entry a token.
+
+    ``images``, ``ends`` and ``shown`` have lengths of their own.
+    """
 
     tokens: list[int] = field(default_factory=list)
     """Token ids; :func:`visual_token` where one of an image's visual tokens stands."""
@@ -69,7 +72,7 @@ class _Flattened:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a row of an item's token is made from: words and photo, as an instance shows them."""
+    """Describes what an item token's row is made from, as an instance shows it: words and photo."""
 
     item: int
     """Catalogue number."""
@@ -81,7 +84,7 @@ class Shown:
 
 @dataclass(slots=True)
 class Branch:
-    """An instruction behind item number ``after`` (0: behind [CLS]) and its answer.
+    """Asks an instruction behind item number ``after`` (0: behind [CLS]), with its answer.
 
     The answer is a run of tokens, each predicted from the one before it; or, with ``choices``,
     those that are taken out of them, all read at the instruction's end.
@@ -101,7 +104,7 @@ class Branch:
 
 @dataclass(slots=True)
 class Row:
-    """What the model reads: int32 arrays of length N, and where its losses or answers are."""
+    """Lays out what the model reads: int32 arrays of length N, and where losses or answers are."""
 
     tokens: NDArray[np.int32]
     positions: NDArray[np.int32]

@@ -71,7 +71,7 @@ def common_ending(texts: Sequence[str]) -> str:
 
 
 class Vocabulary:
-    """Token ids of text, special tokens, ratings, image codes and items.
+    """Numbers the tokens: text, special tokens, ratings, image codes and items, in this order.
 
     ``text_size`` is the number of rows of the language model's own embedding, which may
     exceed the tokenizer's vocabulary. ``levels`` are the rating scale's levels, ascending (none:

@@ -20,7 +20,7 @@ from unimp_model.tasks.calibration import Calibration
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What tasks choose once the weights are final, on validation or on training text."""
+    """Records what tasks choose once the weights are final, on validation or on training text."""
 
     taken: float = 1.0
     """How many candidates of a selection are taken on average."""

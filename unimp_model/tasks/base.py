@@ -34,7 +34,7 @@ I = TypeVar("I", bound=Instance)  # noqa: E741 - an instance
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A task's validation score, from 0 to 1, higher is better."""
+    """Scores a task on validation: from 0 to 1, higher is better."""
 
     name: str
     value: float

@@ -27,7 +27,7 @@ _SHIFTS = tuple(step / 200 for step in range(-6, 7))
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the model knows of n ratings."""
+    """Gathers what the model knows of n ratings on a scale of L levels."""
 
     p: NDArray[np.float64]
     """Probabilities of the rating tokens (n, L)."""

@@ -89,7 +89,7 @@ class DrawingExamples(TaskExamples):
 
 
 class ImageGenerationTask(UniMPTask[ImageGenerationInstance]):
-    """Draw the product a user has in mind for a query."""
+    """Draws the product a user has in mind for a query (Eq. 9), over two retrieved items."""
 
     name = _NAME
     instance = ImageGenerationInstance
@@ -196,7 +196,7 @@ def drawing_row(
 def code_tokens(
     template: Template, codes: Mapping[str, NDArray[np.int32]], item: Item
 ) -> tuple[int, ...] | None:
-    """Return the image tokens of an item's photo; ``None`` where it has no codes."""
+    """Return the L image tokens of an item's photo; ``None`` where it has no ``codes`` (L,)."""
     of_photo = codes.get(item.photo_name or "")
     if of_photo is None:
         return None

@@ -53,7 +53,7 @@ class ExplanationExamples(TaskExamples):
 
 
 class ExplanationTask(UniMPTask[ExplanationInstance]):
-    """Why might an item suit the user, or not?"""
+    """Explains in a sentence why an item might suit the user, or not."""
 
     name = "explanation"
     instance = ExplanationInstance

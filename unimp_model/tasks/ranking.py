@@ -110,7 +110,7 @@ class RankingTask(UniMPTask[R]):
 
 
 class RecommendationTask(RankingTask[RecommendationInstance]):
-    """Which items come next?"""
+    """Ranks the items by how likely they come next."""
 
     name = "recommendation"
     instance = RecommendationInstance
@@ -122,7 +122,7 @@ class RecommendationTask(RankingTask[RecommendationInstance]):
 
 
 class SearchTask(RankingTask[SearchInstance]):
-    """Which items fit the user and a query?"""
+    """Ranks the items by how they fit the user and a query."""
 
     name = "search"
     instance = SearchInstance

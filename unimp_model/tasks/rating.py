@@ -59,7 +59,7 @@ class RatingExamples(TaskExamples):
 
 
 class PreferenceTask(UniMPTask[PreferenceInstance]):
-    """How will the user rate an item?"""
+    """Predicts how the user will rate an item."""
 
     name = "preference"
     instance = PreferenceInstance

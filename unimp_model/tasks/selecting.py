@@ -79,7 +79,7 @@ class SelectionExamples(TaskExamples):
 
 
 class SelectionTask(UniMPTask[SelectionInstance]):
-    """Which of some candidates will the user take?"""
+    """Selects those of some candidates that the user will take."""
 
     name = "selection"
     instance = SelectionInstance
@@ -180,7 +180,7 @@ def tempered(p: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
 
 
 def selected(p: NDArray[np.float64], taken: float) -> NDArray[np.bool_]:
-    """Return which candidates to select where ``taken`` of them are taken, with shares ``p``.
+    """Return which candidates (C,) to select where ``taken`` are taken, with shares ``p`` (C,).
 
     Those of the largest expected F1. Ties go to fewer, and to the first.
     """
@@ -203,7 +203,10 @@ def best_power(
     liking: Sequence[NDArray[np.float64]],
     taken: Sequence[NDArray[np.bool_]],
 ) -> tuple[float, float]:
-    """Return the power, of 0 to 3, and the temperature of the best mean F1."""
+    """Return the power, of 0 to 3, and the temperature of the best mean F1.
+
+    Each instance has its candidates' ``p``, ``liking`` and whether they were ``taken``, (C,) each.
+    """
     found = []
     for power in _POWERS:
         both = [joined(a, b, power) for a, b in zip(p, liking, strict=True)]
@@ -216,7 +219,10 @@ def best_power(
 def best_temperature(
     p: Sequence[NDArray[np.float64]], taken: Sequence[NDArray[np.bool_]]
 ) -> tuple[float, float]:
-    """Return the temperature, of 0.3, 0.4, ... 3, of the best mean F1, and that F1."""
+    """Return the temperature, of 0.3, 0.4, ... 3, of the best mean F1, and that F1.
+
+    Each instance has its candidates' ``p`` and whether they were ``taken``, (C,) each.
+    """
     number = _mean_taken(taken)
 
     def mean_f1(temperature: float) -> float:

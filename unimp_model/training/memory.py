@@ -35,7 +35,7 @@ _COPIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Bytes of memory, by what needs them."""
+    """Estimates the bytes of memory that training takes, by what needs them."""
 
     weights: int
     """The network as it is, which is in memory already when training starts."""

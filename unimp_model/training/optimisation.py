@@ -56,7 +56,7 @@ def make_optimiser(
 
 
 class MuonAndAdamW(torch.optim.Optimizer):
-    """Two optimisers with disjoint parameters as one: one schedule, one state to be saved.
+    """Joins two optimisers with disjoint parameters: one schedule, one state to be saved.
 
     Muon (Jordan et al., 2024) steps a matrix by the orthogonal matrix nearest to its momentum, so
     that all its directions learn alike; from noise, a few hundred steps then go further.

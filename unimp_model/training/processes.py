@@ -30,7 +30,7 @@ M = TypeVar("M", bound=nn.Module)
 
 
 class OneProcess:
-    """Nothing is shared: plain torch."""
+    """Trains in one process: nothing is shared, plain torch."""
 
     number, count = 0, 1
     shards = False
@@ -91,8 +91,12 @@ class OneProcess:
 
 
 class ManyProcesses(OneProcess):
-    """Data-parallel (DDP), or also with weights cut up among processes (FSDP): what
-    ``accelerate launch`` was told. All processes must call the same methods in the same order."""
+    """Trains data-parallel (DDP), or also with weights cut up among processes (FSDP).
+
+    Which of the two is what ``accelerate launch`` was told. All processes must call the same
+    methods in the same order. Raises :class:`BenchError` for any other way of sharing, and where
+    not all processes connected.
+    """
 
     def __init__(self) -> None:
         from accelerate import Accelerator

@@ -20,7 +20,7 @@ LONE_PER_HISTORY = 4
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Items ``start .. last - 1`` of a user's sequence, asked for items ``first .. last``."""
+    """Cuts a user's sequence: items ``start .. last - 1`` are read, ``first .. last`` asked for."""
 
     user: int
     start: int

@@ -19,7 +19,7 @@ _RANKING = tuple(task.number for task in TASKS.values() if task.ranks_items)
 
 
 class Step(nn.Module):
-    """:func:`training_loss` as one forward pass: what Accelerate wraps has to be a module."""
+    """Computes :func:`training_loss` as one forward pass: Accelerate wraps nothing but modules."""
 
     def __init__(
         self,

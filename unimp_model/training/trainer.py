@@ -57,7 +57,10 @@ State = dict[str, Tensor]
 
 @dataclass
 class Trained:
-    """The journal, and for some tasks the weights that replace the network's for that task."""
+    """Holds what training leaves behind beside the network's weights: its journal, and ``own``.
+
+    That has, for some tasks, the weights that replace the network's for that task.
+    """
 
     journal: Journal
     own: dict[str, State] = field(default_factory=dict)
@@ -65,7 +68,7 @@ class Trained:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Some epochs on some tasks."""
+    """Plans some epochs of training on some tasks."""
 
     name: str
     tasks: tuple[str, ...]
@@ -81,7 +84,7 @@ class Stage:
 
 @dataclass
 class Position:
-    """How far a training is."""
+    """Tracks how far a training is, as a checkpoint stores it."""
 
     stage: int = 0
     epoch: int = 0
