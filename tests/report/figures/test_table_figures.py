@@ -9,6 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+import polars as pl
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -26,6 +27,7 @@ from benchmark.report.figures.ranks import build_ranks, ties
 from benchmark.report.contents import ReportCell
 from benchmark.report.figures.robustness import Slope, build_robustness
 from benchmark.runs.fitting import fit_folder
+from benchmark.runs.store import PER_INSTANCE
 
 TABLE = """
 name = "mine"
@@ -403,6 +405,14 @@ def test_equal_systems_tie_and_clearly_different_ones_do_not(shelf) -> None:
     page = Figure()
     figure.draw(page)
     assert len([m for m in marks_of(page.axes[1]) if m.get_marker() == "o"]) == 4
+
+
+def test_ranks_refuse_systems_that_name_other_users_for_the_same_instances(filled, mine) -> None:
+    table = next(filled.runs.iterdir()) / PER_INSTANCE
+    frame = pl.read_parquet(table)
+    frame.with_columns(pl.col("user_id").reverse()).write_parquet(table)
+    with pytest.raises(BenchError, match="disagree on whose instances"):
+        build_ranks(filled, table=mine, data=None)
 
 
 def test_runs_without_answers_of_their_own_are_left_out_of_the_ranks(filled, mine, shelf) -> None:
