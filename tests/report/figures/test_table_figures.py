@@ -17,6 +17,7 @@ from matplotlib.text import Text
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.files import write_json
 from benchmark.host.home import Home
+from benchmark.report.contents import ReportCell
 from benchmark.report.figures import TABLE_FIGURES
 from benchmark.report.figures.cost import build_cost
 from benchmark.report.figures.dots import build_dots
@@ -24,7 +25,6 @@ from benchmark.report.figures.journals import read_journal, validation_curves
 from benchmark.report.figures.learning import build_learning
 from benchmark.report.figures.making import make_figure
 from benchmark.report.figures.ranks import build_ranks, ties
-from benchmark.report.contents import ReportCell
 from benchmark.report.figures.robustness import Slope, build_robustness
 from benchmark.runs.fitting import fit_folder
 from benchmark.runs.store import PER_INSTANCE
