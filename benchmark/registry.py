@@ -57,20 +57,25 @@ class Registry(Generic[T]):
     def _entries(self) -> dict[str, T | str]:
         """Every entry, those of other packages among them."""
         if self._group is not None:
-            group, self._group = self._group, None
-            points = importlib.metadata.entry_points(group=group)
+            points = importlib.metadata.entry_points(group=self._group)
+            every = dict(self._own)
             for point in sorted(points, key=lambda point: (point.name, point.value)):
-                self.add(point.name, point.value)
+                self._put(every, point.name, point.value)
+            # Only now: where a name is taken twice, the next look-up fails alike.
+            self._own, self._group = every, None
         return self._own
 
     def add(self, name: str, entry: T | str) -> None:
         """Register ``entry`` under ``name``; a second entry of one name is an error."""
-        if name in self._own:
+        self._put(self._own, name, entry)
+
+    def _put(self, entries: dict[str, T | str], name: str, entry: T | str) -> None:
+        if name in entries:
             raise BenchError(
                 f"Two {self.kind}s are called {name!r}.",
-                fix=f"Rename one: {self._own[name]!r} or {entry!r}.",
+                fix=f"Rename one: {entries[name]!r} or {entry!r}.",
             )
-        self._own[name] = entry
+        entries[name] = entry
 
     @contextmanager
     def added(self, name: str, entry: T | str) -> Iterator[None]:

@@ -5,17 +5,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from benchmark.commands.options import HomeOption, JsonOption
+from benchmark.commands.printing import print_rows
+from benchmark.errors import BenchError, UsageError, listed
 from benchmark.host.console import output_to_stderr, print_json
 from leaderboards.site import commands as site
 
 if TYPE_CHECKING:
+    from benchmark.host.home import Home
+    from leaderboards.verification.several import Checked
     from leaderboards.verification.verify import Verification
 
 app = typer.Typer()
@@ -96,9 +101,14 @@ def submit(
     raise SystemExit(0 if result.accepted else 1)
 
 
-@app.command(epilog="Example: unimp-bench verify mine.zip --strict")
+@app.command(
+    epilog="Examples: unimp-bench verify mine.zip --strict; "
+    "unimp-bench verify leaderboards/submissions/*/"
+)
 def verify(
-    path: Annotated[Path, typer.Argument(help="A submission: a folder or a zip archive.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Submissions: folders or zip archives.")
+    ],
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as problems.")] = False,
     reproduce: Annotated[
         str | None,
@@ -119,10 +129,18 @@ def verify(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a submission and compute its scores again from its predictions."""
+    """Check submissions and compute their scores again from their predictions.
+
+    Of several, a table says what became of each, and the exit status is the worst.
+    """
     from benchmark.host.home import find_home
     from leaderboards.verification import verify as module
 
+    path, *more = paths
+    if more:
+        _require_alone("--reproduce", reproduce)
+        _require_alone("--fix", fix)
+        _verify_each(paths, home=find_home(home), strict=strict, as_json=as_json)
     if fix is not None:
         path = _fixed(path, fix)
     with output_to_stderr():
@@ -134,9 +152,27 @@ def verify(
     raise SystemExit(0 if result.accepted else 1)
 
 
+def _require_alone(option: str, value: object) -> None:
+    if value is not None:
+        raise UsageError(
+            f"{option} belongs to one submission, not to several.", fix="Give one path with it."
+        )
+
+
+def _verify_each(paths: Sequence[Path], *, home: Home, strict: bool, as_json: bool) -> NoReturn:
+    from leaderboards.verification.several import verify_each
+
+    with output_to_stderr():
+        checked = verify_each(paths, home=home, strict=strict)
+    if as_json:
+        print_json([each.as_json() for each in checked])
+    else:
+        _print_each(checked)
+    raise SystemExit(max(each.exit_status for each in checked))
+
+
 def _fixed(path: Path, out: Path) -> Path:
     """``out``, with what ``path`` says; what was left behind is told on standard error."""
-    from benchmark.errors import BenchError, listed
     from benchmark.host.console import note
     from leaderboards.submission.findings import Refused, shown
     from leaderboards.submission.opening import rewrite
@@ -156,6 +192,28 @@ def _fixed(path: Path, out: Path) -> Path:
     return out
 
 
+def _print_each(checked: Sequence[Checked]) -> None:
+    """A row for each, then what was found, a line each that begins with the submission."""
+    rows = []
+    for each in checked:
+        row: dict[str, Any] = {"submission": str(each.path)}
+        if isinstance(each.found, BenchError):
+            row |= {"outcome": "not verified", "problems": None, "warnings": None}
+        else:
+            row |= {
+                "outcome": _outcome(each.found),
+                "problems": len(each.found.problems),
+                "warnings": len(each.found.warnings),
+            }
+        rows.append(row)
+    print_rows(rows, ["submission", "outcome", "problems", "warnings"])
+    for each in checked:
+        found = each.found
+        lines = str(found).splitlines() if isinstance(found, BenchError) else _findings(found)
+        for line in lines:
+            print(f"{each.path}: {line}")
+
+
 def _print(result: Verification) -> None:
     for name, scores in result.scores.items():
         values = ", ".join(f"{metric} {score['value']:.4f}" for metric, score in scores.items())
@@ -167,10 +225,19 @@ def _print(result: Verification) -> None:
             f"{found.run}: {found.same} of {found.sampled} sampled answers the same (seed "
             f"{found.seed}), {found.metric} differs by {found.difference:.4g}"
         )
+    for line in _findings(result):
+        print(line)
+    print(f"{_outcome(result).capitalize()}.")
+
+
+def _findings(result: Verification) -> Iterator[str]:
     for name, findings in result.refused_runs.items():
         for finding in findings:
-            print(f"run refused {name}: {finding.code} at {finding.where}: {finding.message}")
+            yield f"run refused {name}: {finding.code} at {finding.where}: {finding.message}"
     for word, findings in (("problem", result.problems), ("warning", result.warnings)):
         for finding in findings:
-            print(f"{word} {finding.code} at {finding.where}: {finding.message}")
-    print(f"Accepted, {result.badge}." if result.accepted else "Rejected.")
+            yield f"{word} {finding.code} at {finding.where}: {finding.message}"
+
+
+def _outcome(result: Verification) -> str:
+    return f"accepted, {result.badge}" if result.accepted else "rejected"

@@ -45,7 +45,7 @@ class BM25Config(BaseModel):
 
 
 class BM25:
-    """Ranks by Okapi BM25 in one of three libraries, whose formulas :mod:`.backends` states.
+    """Ranks by Okapi BM25 in one of three libraries; :mod:`.backends` states their formulas.
 
     Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009);
     the variants as in Kamphuis et al., "Which BM25 Do You Mean?" (ECIR 2020). The user is

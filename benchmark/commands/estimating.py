@@ -159,6 +159,8 @@ def _how(cell: CellCost) -> str:
     fit, predict = cell.fit.source, cell.predict.source
     fit = fit if fit in (STORED, SHARED) else f"fit {fit}"
     told = fit if fit == f"fit {predict}" else f"{fit}; predictions {predict}"
+    if cell.predict.seconds is not None and cell.score.seconds is None:
+        told += f"; scoring {cell.score.source}"
     return told if cell.problem is None else f"{told}: {cell.problem.rstrip('.')}"
 
 
@@ -190,7 +192,7 @@ def _sum(found: Estimate) -> str:
 
 def _bound(found: Estimate) -> str:
     bounds = {f.bound for cell in found.cells for f in cell.figures if f.seconds}
-    if found.unknown:
+    if not all(cell.is_timed for cell in found.cells):
         bounds.add("at least")
     bounds.discard("about")
     return bounds.pop() if len(bounds) == 1 else "about"

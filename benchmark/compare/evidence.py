@@ -18,8 +18,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.errors import BenchError
 from benchmark.metrics.base import Metric, Statistics
-from benchmark.runs.store import PER_INSTANCE, StoredRun, read_per_instance
+from benchmark.runs.store import PER_INSTANCE, PerInstance, StoredRun, read_per_instance
 from benchmark.stats import (
     SIGNIFICANCE,
     Difference,
@@ -49,20 +50,52 @@ def gather(runs: Sequence[StoredRun]) -> Evidence | None:
     """Average the per-instance statistics of one system's ``runs``, one run per seed.
 
     ``None`` where a run kept no per-instance table, or where the runs disagree on instances.
-    Metrics that not every run has are left out.
+    Metrics that not every run has are left out. Raises :class:`BenchError` where the runs disagree
+    on whose instances these are.
     """
-    parts = []
+    parts: list[PerInstance] = []
     for run in runs:
         if not (run.folder / PER_INSTANCE).is_file():
             return None
         parts.append(read_per_instance(run.folder))
     if not parts or any(part.ids != parts[0].ids for part in parts):
         return None
+    for run, part in zip(runs, parts, strict=True):
+        require_same_users(
+            *(part.users, parts[0].users),
+            who="These runs",
+            fix=f"Delete one of {str(runs[0].folder)!r} and {str(run.folder)!r} and run it again.",
+        )
     shared = [
         name for name in parts[0].statistics if all(name in part.statistics for part in parts)
     ]
     averaged = {name: np.mean([part.statistics[name] for part in parts], axis=0) for name in shared}
     return Evidence(parts[0].ids, parts[0].users, averaged)
+
+
+def require_same_users(a: Sequence[str], b: Sequence[str], *, who: str, fix: str) -> None:
+    """Raise :class:`BenchError` where two tables of the same instances name other users.
+
+    They would be clustered by those of one of them.
+    """
+    if a != b:
+        raise BenchError(f"{who} disagree on whose instances they were asked.", fix=fix)
+
+
+def asked_alike(evidence: Mapping[str, Evidence], system: str) -> dict[str, Evidence]:
+    """Return the evidence of all who were asked the instances of ``system``, itself among them.
+
+    Raises :class:`BenchError` where one of them disagrees on whose instances these are.
+    """
+    asked = evidence[system]
+    alike = {other: found for other, found in evidence.items() if found.ids == asked.ids}
+    for other, found in alike.items():
+        require_same_users(
+            *(found.users, asked.users),
+            who=f"Runs of {other!r} and of {system!r}",
+            fix="Delete the runs of one of them and run it again.",
+        )
+    return alike
 
 
 def interval(evidence: Evidence, metric: Metric) -> Score:
@@ -114,13 +147,15 @@ def verdicts(
 
     ``opponents`` maps a system to whom it is compared with. Pairs without the same instances
     are skipped. Holm's correction spans all pairs given here: one column of a table. Nobody
-    differs below :data:`~benchmark.stats.FEWEST_USERS` users.
+    differs below :data:`~benchmark.stats.FEWEST_USERS` users. Raises as :func:`asked_alike`.
     """
     pairs: list[tuple[str, str]] = []
     differences: list[tuple[Metric, Difference]] = []
     for system, opponent in opponents.items():
         ours, theirs = evidence.get(system), evidence.get(opponent)
-        if ours is None or theirs is None or ours.ids != theirs.ids:
+        if ours is None or theirs is None:
+            continue
+        if system not in asked_alike({system: ours, opponent: theirs}, opponent):
             continue
         if metric.name not in ours.statistics or metric.name not in theirs.statistics:
             continue

@@ -53,16 +53,18 @@ def learned(
     """Return each system's share of the learnable in ``metric``.
 
     ``evidence`` is by system; the first of ``ceilings`` that has any is the ceiling, the best of
-    ``blind`` on the same instances the floor. ``None`` where either is missing.
+    ``blind`` on the same instances the floor. ``None`` where either is missing. Raises as
+    :func:`~benchmark.compare.evidence.asked_alike` does.
     """
-    from benchmark.stats import paired_share  # numpy, which a kept finding does without
+    # These load numpy, which a kept finding does without.
+    from benchmark.compare.evidence import asked_alike
+    from benchmark.stats import paired_share
 
     having = {s: found for s, found in evidence.items() if metric.name in found.statistics}
     ceiling = next((system for system in ceilings if system in having), None)
     if ceiling is None:
         return None
-    ids = having[ceiling].ids
-    same = {system: found for system, found in having.items() if found.ids == ids}
+    same = asked_alike(having, ceiling)
     values = {
         system: float(metric.value(same[system].statistics[metric.name].mean(axis=0)))
         for system in same

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.compare.beyond import LEGEND, RANKED, beyond_accuracy
-from benchmark.compare.evidence import Tested, tested
+from benchmark.compare.evidence import Tested, require_same_users, tested
 from benchmark.compare.slices import slices_of
 from benchmark.data.opening import open_dataset
 from benchmark.errors import BenchError, UsageError, unknown_name
@@ -71,11 +71,11 @@ def pair(a: StoredRun, b: StoredRun, names: tuple[str, ...] = ()) -> Pair:
             f"These runs were not asked the same instances: only one has {first!r}.",
             fix="Run both models again on the dataset as it is now.",
         )
-    if ours.users != theirs.users:
-        raise BenchError(
-            "These runs disagree on whose instances they were asked.",
-            fix=f"Delete one of {str(a.folder)!r} and {str(b.folder)!r} and run it again.",
-        )
+    require_same_users(
+        *(ours.users, theirs.users),
+        who="These runs",
+        fix=f"Delete one of {str(a.folder)!r} and {str(b.folder)!r} and run it again.",
+    )
     if not ours.ids:
         raise BenchError(f"Run {a.folder.name!r} has no instance.", fix="Run it again.")
     metrics = tuple(metric_named(name) for name in _chosen(a, b, names))

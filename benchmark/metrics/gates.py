@@ -27,7 +27,8 @@ stays is 0 < NDCG@k <= 1 where there is a hit and 0 where there is none: NDCG@k 
 the ideal is at most I(k) = sum of 1 / log2(r + 1) over r <= k, NDCG@k >= HR@k / log2(k+1) / I(k).
 Precision and recall of the first k are likewise 0 without a hit and at most 1: their means are at
 most HR@k, and so is F1@k, the harmonic mean of the two, which is also less than twice either.
-Recall never falls with k; F1 may.
+Recall never falls with k; F1 may. With one positive there is no freedom left: an instance's recall
+is its hit and its precision a k-th of that, so Recall@k = HR@k and F1@k = 2 HR@k / (k + 1).
 
 These bounds look at two numbers at a time. Whether *all* numbers of a row fit one m >= 0 with
 sum m <= 1 is a linear programme, and it is asked last: it finds rows such as a triple HR@5,
@@ -193,6 +194,7 @@ class _Ranked:
                 if mrr - slack > ndcg + slack + self._tolerance:
                     code = "mrr-gain-above-ndcg-gain" if j else "mrr-above-ndcg"
                     yield _exceeds(code, _words("MRR", j, k), mrr, _words("NDCG", j, k), ndcg)
+            yield from self._recall_of_one()
         else:
             yield from self._ndcg_of_several()
             yield from self._recall_of_several()
@@ -284,6 +286,26 @@ class _Ranked:
             if ndcg + self._slack < least - self._tolerance:
                 demand = f"what HR@{k} demands"
                 yield _exceeds("ndcg-too-low", demand, least, f"NDCG@{k}", ndcg)
+
+    def _recall_of_one(self) -> Iterator[Violation]:
+        """Recall and F1 that are not what the hits make them: by HR, by Recall where it is not."""
+        hits = {**self._values["Recall"], **self._values["HR"]}
+        for small in ("Recall", "F1"):
+            for k, value in sorted(self._values[small].items()):
+                family = "HR" if k in self._values["HR"] else "Recall"
+                if k not in hits or small == family:
+                    continue
+                factor = 1.0 if small == "Recall" else 2 / (k + 1)
+                right = factor * hits[k]
+                if abs(value - right) <= (1 + factor) * self._slack + self._tolerance:
+                    continue
+                code = f"{small.lower()}-{'above' if value > right else 'below'}-{family.lower()}"
+                if value > right:
+                    words = f"what {family}@{k} allows with one positive"
+                    yield _exceeds(code, f"{small}@{k}", value, words, right)
+                else:
+                    words = f"what {family}@{k} demands with one positive"
+                    yield _exceeds(code, words, right, f"{small}@{k}", value)
 
     def _recall_of_several(self) -> Iterator[Violation]:
         for small, family, factor in (("Recall", "HR", 1), ("F1", "HR", 1), ("F1", "Recall", 2)):

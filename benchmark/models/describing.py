@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
+from benchmark.models.from_file import import_folders
 from benchmark.models.registered import ModelEntry, find
 from benchmark.settings import settings_of
 
@@ -50,13 +52,37 @@ def describe_model(name: str) -> dict[str, Any]:
     }
 
 
+#: A reference (``:mod:`.backends```, ``:class:`the box <a.Box>```), or a piece of code.
+_MARKED = re.compile(r"(?P<role>:[\w:+-]+:)?(?P<ticks>`+)(?P<text>[^`]+)(?P=ticks)")
+_TITLED = re.compile(r"(.+?)\s*<[^<>]+>")
+
+
 def _summary(model: type | None) -> str | None:
-    """The first paragraph of the class's own docstring, without its markup."""
+    """The first paragraph of the class's own docstring, in plain words."""
     text = None if model is None else vars(model).get("__doc__")
-    if not isinstance(text, str):
+    if model is None or not isinstance(text, str):
         return None
     first = " ".join(text.strip().split("\n\n")[0].split())
-    return re.sub(r"(?::\w+)*:?`+[~.]*([^`]+)`+", r"\1", first)
+    return _MARKED.sub(partial(_plain, beside=model.__module__), first)
+
+
+def _plain(marked: re.Match[str], *, beside: str) -> str:
+    """What is said of a marked piece: a reference by its title, or the name that can be imported.
+
+    ``beside`` is the module that it stands in: a module ``.backends`` lies in the same package.
+    """
+    role, text = marked["role"], marked["text"]
+    if role is None:
+        return text
+    titled = _TITLED.fullmatch(text)
+    if titled is not None:
+        return titled[1]
+    if text.startswith("~"):
+        return text.lstrip("~.").rpartition(".")[2]
+    package = "" if import_folders(beside) else beside.rpartition(".")[0]
+    is_module = role == ":mod:" and text.startswith(".")
+    name = text.lstrip(".")
+    return f"{package}.{name}" if is_module and package else name
 
 
 def _settings(model: type, entry: ModelEntry, variant: str | None) -> list[dict[str, Any]]:

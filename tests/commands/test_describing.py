@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import re
 
 import pytest
 
+from baselines.search.bm25 import BM25
 from benchmark.commands.describing import print_settings
 from benchmark.data.sources import SOURCES
 from benchmark.models.building import configure
+from benchmark.models.describing import describe_model
 from benchmark.models.registered import entries
 
 RUNNABLE = [name for name, entry in entries().items() if entry.why_not() is None]
@@ -59,6 +63,7 @@ def test_a_model_is_described_in_words(cli, monkeypatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     status, out, _ = cli("models", "bm25")
     assert status == 0
+    assert "baselines.search.backends states their formulas" in " ".join(out.split())
     assert "rank-bm25  backend=rank-bm25" in out
     assert "k1=1.2" in out
     assert "saturation of repeated words" in out
@@ -133,6 +138,36 @@ def test_a_class_in_a_file_is_described_as_well(cli, tmp_path) -> None:
     assert (said["wait"]["default"], said["where"]["default"]) == ("inf", "here")
     assert said["parts"]["type"] == "mapping of integer"
     assert "depth=(required)" in cli("models", f"{tmp_path}/odd.py:Odd")[1]
+
+
+@pytest.mark.parametrize(
+    ("written", "printed"),
+    [
+        (":mod:`.backends`", "baselines.search.backends"),
+        (":mod:`baselines.search.text`", "baselines.search.text"),
+        (":class:`~benchmark.errors.BenchError`", "BenchError"),
+        (":py:class:`~.errors.BenchError`", "BenchError"),
+        (":meth:`.fit`", "fit"),
+        (":class:`its index <baselines.search.backends.Index>`", "its index"),
+        ("``k < 3``", "k < 3"),
+        ("`one word`", "one word"),
+    ],
+)
+def test_a_reference_in_a_summary_reads_as_what_it_leads_to(
+    cli, monkeypatch, written, printed
+) -> None:
+    monkeypatch.setattr(BM25, "__doc__", f"Ranks as {written} says.\n\n    More.")
+    described = json.loads(cli("models", "bm25", "--json")[1])
+    assert described["summary"] == f"Ranks as {printed} says."
+
+
+@pytest.mark.parametrize("name", RUNNABLE)
+def test_a_module_that_a_summary_names_is_one_that_can_be_imported(name) -> None:
+    summary = describe_model(name)["summary"]
+    assert "`" not in summary
+    assert ":mod" not in summary
+    for module in re.findall(r"\b(?:baselines|benchmark|unimp_model)\.[\w.]*\w", summary):
+        assert importlib.util.find_spec(module) is not None
 
 
 @pytest.mark.parametrize(

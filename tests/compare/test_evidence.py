@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from benchmark.compare.evidence import Evidence, gather, interval, verdicts
+from benchmark.errors import BenchError
 from benchmark.metrics import metric_named
 from benchmark.runs.store import PER_INSTANCE, StoredRun
 
@@ -53,6 +54,14 @@ def test_runs_without_or_with_other_instances_are_no_evidence(tmp_path: Path) ->
     assert gather([whole, other]) is None
 
 
+def test_seeds_that_name_other_users_for_the_same_instances_are_refused(tmp_path: Path) -> None:
+    runs = [run_with(tmp_path / name, MAE=[2.0, 1.0]) for name in ("r0", "r1")]
+    runs.append(run_with(tmp_path / "r2", MAE=[2.0, 1.0], user_id=["u1", "u2"]))
+    with pytest.raises(BenchError, match="disagree on whose instances") as error:
+        gather(runs)
+    assert str(runs[2].folder) in str(error.value.fix)
+
+
 def errors(values: Any) -> Evidence:
     column = np.asarray(values, dtype=np.float64)[:, None]
     ids = tuple(f"q{i}" for i in range(len(column)))
@@ -73,3 +82,13 @@ def test_lower_errors_are_better_and_corrections_span_the_column() -> None:
     )
     assert list(found) == ["good"]
     assert found["good"].better is True
+
+
+def test_systems_that_name_other_users_for_the_same_instances_are_refused() -> None:
+    rng = np.random.default_rng(0)
+    evidence = {name: errors(rng.random(200)) for name in ("base", "good", "odd")}
+    evidence["odd"] = replace(evidence["odd"], users=evidence["base"].users[::-1])
+    mae = metric_named("MAE")
+    assert verdicts(mae, evidence, {"good": "base"}) == {}
+    with pytest.raises(BenchError, match="'base' and of 'odd' disagree on whose instances"):
+        verdicts(mae, evidence, {"good": "base", "base": "odd"})

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from benchmark.compare.evidence import Evidence
 from benchmark.compare.learnable import is_blind, learned
+from benchmark.errors import BenchError
 from benchmark.metrics import metric_named
 from benchmark.metrics.base import Metric
 from benchmark.models.registered import ModelEntry
@@ -77,6 +80,13 @@ def test_a_ceiling_no_higher_than_the_rule_has_no_shares() -> None:
     found = learned(HR, evidence, ceilings=["ceiling"], blind=["popularity"])
     assert found is not None
     assert found.shares == {}
+
+
+def test_a_system_that_names_other_users_for_the_same_instances_is_refused() -> None:
+    evidence = {"popularity": _evidence(HR, _hits(0.2)), "ceiling": _evidence(HR, _hits(0.8))}
+    evidence["popularity"] = replace(evidence["popularity"], users=USERS[::-1])
+    with pytest.raises(BenchError, match="'popularity' and of 'ceiling' disagree on whose"):
+        learned(HR, evidence, ceilings=["ceiling"], blind=["popularity"])
 
 
 def test_changed_settings_are_not_known_to_be_blind() -> None:

@@ -151,6 +151,46 @@ def test_a_rejection_exits_with_1_and_names_code_and_place(command, forge) -> No
     assert set(printed["problems"][0]) == {"code", "where", "message"}
 
 
+def test_several_submissions_are_verified_and_the_exit_status_is_the_worst(
+    command, forge, monkeypatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    good = str(forge.archive(forge.packed("search"), "good.zip"))
+    bad = str(forge.archive({**forge.packed("search"), MANIFEST: b"{}"}, "bad.zip"))
+    status, out, _ = command("verify", good, good)
+    assert status == 0
+    head, row = out.splitlines()[:2]
+    assert head.split() == ["submission", "outcome", "problems", "warnings"]
+    assert row.startswith(good)
+    assert "accepted, re-scored" in row
+    status, out, _ = command("verify", bad, good)
+    assert status == 1
+    assert [line.split()[1] for line in out.splitlines()[1:3]] == ["rejected", "accepted,"]
+    assert f"{bad}: problem manifest-missing-field at submission.json/model" in out
+    status, out, _ = command("verify", "nowhere.zip", bad, good)
+    assert status == 2
+    assert "nowhere.zip: " in out
+    assert "accepted, re-scored" in out
+
+
+def test_several_submissions_are_a_list_in_json_and_of_one_nothing_changes(command, forge) -> None:
+    good = str(forge.archive(forge.packed("search"), "good.zip"))
+    status, out, _ = command("verify", "nowhere.zip", good, "--json")
+    missing, found = json.loads(out)
+    assert status == 2
+    assert (missing["submission"], missing["accepted"]) == ("nowhere.zip", False)
+    assert "nowhere.zip" in missing["error"]
+    alone = json.loads(command("verify", good, "--json")[1])
+    assert found == {"submission": good, **alone, "error": None}
+
+
+@pytest.mark.parametrize("option", [("--reproduce", "bm25"), ("--fix", "out.zip")])
+def test_what_belongs_to_one_submission_is_refused_with_several(command, option) -> None:
+    status, out, err = command("verify", "a.zip", "b.zip", *option)
+    assert (status, out) == (2, "")
+    assert f"{option[0]} belongs to one submission" in err
+
+
 def test_bad_usage_exits_with_2(command, stored) -> None:
     declaration = ["--training-data", "x", "--code", "https://example.org", "--contamination", "x"]
     for arguments in (

@@ -216,3 +216,21 @@ def test_recall_and_f1_of_several_positives_are_bounded(
     scores: dict[str, float], code: str
 ) -> None:
     assert _codes(scores, positives_per_instance="several") == {code}
+
+
+@pytest.mark.parametrize(
+    ("scores", "code"),
+    [
+        ({"HR@5": 0.4, "Recall@5": 0.5}, "recall-above-hr"),
+        ({"HR@5": 0.4, "Recall@5": 0.3}, "recall-below-hr"),
+        ({"HR@5": 0.6, "F1@5": 0.21}, "f1-above-hr"),  # a hit has F1@5 = 1/3
+        ({"HR@5": 0.6, "F1@5": 0.19}, "f1-below-hr"),
+        ({"Recall@5": 0.6, "F1@5": 0.21}, "f1-above-recall"),
+        ({"Recall@5": 0.6, "F1@5": 0.19}, "f1-below-recall"),
+    ],
+)
+def test_recall_and_f1_of_one_positive_follow_from_the_hits(
+    scores: dict[str, float], code: str
+) -> None:
+    assert _codes(scores) == {code}
+    assert _codes({"HR@5": 0.6, "Recall@5": 0.6, "F1@5": 0.2}) == set()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.compare.evidence import Evidence, better_pairs, gather
+from benchmark.compare.evidence import Evidence, asked_alike, better_pairs, gather
 from benchmark.errors import BenchError
 from benchmark.host.home import Home
 from benchmark.metrics import metric_named
@@ -226,8 +226,10 @@ def _evidence(view: TableView, group: Group) -> tuple[dict[str, Evidence], list[
         evidence = gather(view.answers.by_place[system, group.number].runs)
         if evidence is not None and column.metric in evidence.statistics:
             found[system] = evidence
-    asked = Counter(evidence.ids for evidence in found.values()).most_common(1)
-    paired = {s: evidence for s, evidence in found.items() if evidence.ids == asked[0][0]}
+    if not found:
+        return {}, systems
+    asked = Counter(evidence.ids for evidence in found.values())
+    paired = asked_alike(found, max(found, key=lambda system: asked[found[system].ids]))
     return paired, [system for system in systems if system not in paired]
 
 

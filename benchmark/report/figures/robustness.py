@@ -20,6 +20,7 @@ from benchmark.report.figures.tabled import (
     is_measured,
     read_table_view,
 )
+from benchmark.report.formats.sheet import METRIC_NUMBER
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,12 +49,23 @@ class Slope:
 
     @property
     def label(self) -> str:
-        """Return system and relative change, as ``UniMP -12%``."""
+        """Return system and change, as ``UniMP -12%``; absolute where a share means nothing."""
         clean, perturbed = self.ends
-        change = f" {(perturbed - clean) / clean:+.0%}" if clean else ""
-        if change in (" +0%", " -0%"):  # less than half of one: neither a gain nor a loss
-            change = " ±0%"
-        return one_line(self.system, _MOST_LETTERS) + change
+        change = f"{perturbed - clean:+{METRIC_NUMBER}}"
+        if self.is_relative:
+            change = f"{(perturbed - clean) / clean:+.0%}"
+        if not any(digit in change for digit in "123456789"):  # neither a gain nor a loss
+            change = f"±{change[1:]}"
+        return f"{one_line(self.system, _MOST_LETTERS)} {change}"
+
+    @property
+    def is_relative(self) -> bool:
+        """Return whether the change is told as a share of the clean value.
+
+        A value at or below zero has none: its fall would read as a gain.
+        """
+        clean, perturbed = self.ends
+        return clean > 0 and perturbed >= 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +132,7 @@ class RobustnessFigure:
                     " They are of each value alone: whether a change is significant is a "
                     "paired question, which unimp-bench compare answers."
                 ),
-                "Percentages: the change relative to the clean value.",
+                *self._notes(),
                 *self.view.notes(),
             ],
         )
@@ -130,6 +142,15 @@ class RobustnessFigure:
             paper.text(MARGIN, top + 0.12, title, size=style.HEADING, weight="bold")
             for place, panel in enumerate(strip):
                 self._draw_panel(paper, panel, MARGIN + _LEFT + place * step, top)
+
+    def _notes(self) -> list[str]:
+        """What the changes beside the names are."""
+        slopes = [slope for strip in self.strips for panel in strip for slope in panel.slopes]
+        relative = [slope.is_relative for slope in slopes]
+        notes = ["Percentages: the change relative to the clean value."] if any(relative) else []
+        if not all(relative):
+            notes.append("Without a percent sign: the change itself, of values not above zero.")
+        return notes
 
     def _draw_panel(self, paper: PlotPage, panel: Panel, left: float, top: float) -> None:
         column = self.view.report.columns[panel.column]

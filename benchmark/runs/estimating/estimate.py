@@ -51,7 +51,10 @@ class CellCost:
     predict: Figure = field(default_factory=Figure)
     score: Figure = field(default_factory=Figure)
     peak_mib: float | None = None
-    disk_mib: float | None = None
+    fit_mib: float | None = None
+    """What the fit leaves on disk."""
+    run_mib: float | None = None
+    """What the run itself leaves."""
     problem: str | None = None
     """Why something is not known."""
 
@@ -61,14 +64,26 @@ class CellCost:
         return sum(figure.seconds or 0.0 for figure in self.figures)
 
     @property
+    def disk_mib(self) -> float | None:
+        """Return what fit and run leave on disk, ``None`` where one of them is not known."""
+        if self.fit_mib is None or self.run_mib is None:
+            return None
+        return self.fit_mib + self.run_mib
+
+    @property
     def figures(self) -> tuple[Figure, Figure, Figure]:
         """Return the figures of fit, predictions and scoring."""
         return self.fit, self.predict, self.score
 
     @property
     def is_known(self) -> bool:
-        """Return whether fit and predictions are both known."""
-        return self.fit.seconds is not None and self.predict.seconds is not None
+        """Return whether everything is: the seconds of all three parts, memory and disk."""
+        return self.is_timed and self.peak_mib is not None and self.disk_mib is not None
+
+    @property
+    def is_timed(self) -> bool:
+        """Return whether the seconds of all three parts are known."""
+        return all(figure.seconds is not None for figure in self.figures)
 
     def to_json(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -100,7 +115,7 @@ class Estimate:
 
     @property
     def unknown(self) -> int:
-        """Return of how many runs something is not known."""
+        """Return of how many runs something is not known: a time, the memory or the disk."""
         return sum(not cell.is_known for cell in self.cells)
 
     def to_json(self) -> dict[str, Any]:
@@ -175,6 +190,7 @@ class _Group:
             if cell not in fits:
                 stored = cell.plan.spec.seed in self._stored
                 cell.fit = Figure(0.0, STORED if stored else SHARED)
+                cell.fit_mib = 0.0
         asked = [c for c in self._cells if c.predict.seconds is None]
         if any(cell.fit.seconds is None for cell in fits) or asked:
             self._tell_measured(fits, asked)
@@ -199,7 +215,7 @@ class _Group:
             cell.fit = Figure(of_fit.manifest["fit_seconds"], source)
             cell.peak_mib = peak_mib(of_fit)
             folder = fit_folder(of_fit.manifest.get("fit_key", ""), self._home)
-            cell.disk_mib = None if folder is None else size_of(folder) / 2**20
+            cell.fit_mib = None if folder is None else size_of(folder) / 2**20
         run = self._earlier.predictions(cell.plan)
         if run is None or not (asked := instances_of(run)):
             return
@@ -209,7 +225,7 @@ class _Group:
         if "score_seconds" in run.manifest:
             cell.score = Figure(run.manifest["score_seconds"] * scale, source)
         cell.peak_mib = max(cell.peak_mib or 0.0, peak_mib(run) or 0.0) or None
-        cell.disk_mib = (cell.disk_mib or 0.0) + size_of(run.folder) / 2**20 * scale
+        cell.run_mib = size_of(run.folder) / 2**20 * scale
 
     def _tell_measured(self, fits: Sequence[CellCost], asked: Sequence[CellCost]) -> None:
         """Measure one fit for all seeds, and one cell of those that ask the same instances."""
@@ -232,8 +248,11 @@ class _Group:
                 self._tell_asked(cell, found.cells.get(number), found)
         for cell in (*fits, *asked):
             cell.peak_mib = max(cell.peak_mib or 0.0, found.peak_mib or 0.0) or None
+        # A stored fit that was taken instead wrote nothing now; another seed's will be as large.
+        mib = found.mib if fit is None else size_of(fit) / 2**20
         for cell in fits:
-            cell.disk_mib = (cell.disk_mib or 0.0) + (found.mib or 0.0)
+            if cell.fit_mib is None:
+                cell.fit_mib = mib
 
     def _measured(
         self, plans: Sequence[Plan], seed: int, fit: Path | None
@@ -308,4 +327,4 @@ class _Group:
             cell.predict = Figure(found["predict"], source)
             if found["score"] is not None:
                 cell.score = Figure(found["score"], source)
-            cell.disk_mib = (cell.disk_mib or 0.0) + found["mib"]
+            cell.run_mib = found["mib"]

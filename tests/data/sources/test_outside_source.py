@@ -78,9 +78,15 @@ def test_the_guide_shows_the_group() -> None:
     assert shown[1] == GROUP
 
 
-def test_what_leads_to_no_source_and_a_name_that_is_taken_are_refused(install) -> None:
-    registry = install("my-shop = my_shop_source:NOTHING\nsim = my_shop_source:SOURCE")
-    with pytest.raises(BenchError, match="Two sources are called 'sim'"):
-        list(registry)
+def test_what_leads_to_no_source_is_refused(install) -> None:
+    registry = install("my-shop = my_shop_source:NOTHING")
     with pytest.raises(BenchError, match="'my_shop_source:NOTHING' is no source"):
         registry.get("my-shop")
+
+
+def test_a_name_that_is_taken_is_refused_at_every_look_up(install) -> None:
+    registry = install("a-shop = my_shop_source:SOURCE\nsim = my_shop_source:SOURCE")
+    for look_up in (list, len, lambda names: "sim" in names, lambda names: names.get("a-shop")):
+        with pytest.raises(BenchError, match="Two sources are called 'sim'") as error:
+            look_up(registry)
+        assert "my_shop_source:SOURCE" in str(error.value.fix)

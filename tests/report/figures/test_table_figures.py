@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+import polars as pl
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.files import write_json
 from benchmark.host.home import Home
+from benchmark.report.contents import ReportCell
 from benchmark.report.figures import TABLE_FIGURES
 from benchmark.report.figures.cost import build_cost
 from benchmark.report.figures.dots import build_dots
@@ -21,8 +25,9 @@ from benchmark.report.figures.journals import read_journal, validation_curves
 from benchmark.report.figures.learning import build_learning
 from benchmark.report.figures.making import make_figure
 from benchmark.report.figures.ranks import build_ranks, ties
-from benchmark.report.figures.robustness import build_robustness
+from benchmark.report.figures.robustness import Slope, build_robustness
 from benchmark.runs.fitting import fit_folder
+from benchmark.runs.store import PER_INSTANCE
 
 TABLE = """
 name = "mine"
@@ -260,6 +265,45 @@ def test_robustness_joins_a_perturbed_row_with_the_clean_row_of_its_model(filled
     assert [mark.get_ydata()[1] for mark in marks_of(page.axes[1])] == [perturbed]
 
 
+def slope_of(clean: float, perturbed: float) -> Slope:
+    ends = ((None, clean), ("nt", perturbed))
+    return Slope("UniMP", *(ReportCell("sim-xs", "seen", how, value) for how, value in ends))
+
+
+@pytest.mark.parametrize(
+    ("clean", "perturbed", "change"),
+    [
+        (0.2, 0.1, "-50%"),
+        (0.2, 0.2001, "±0%"),
+        (0.2, 0.0, "-100%"),
+        (-0.2, -0.4, "-0.2000"),  # a fall: relative to -0.2 it would be +100%
+        (-0.4, -0.2, "+0.2000"),
+        (0.1, -0.1, "-0.2000"),
+        (-0.1, 0.1, "+0.2000"),
+        (0.0, 0.1, "+0.1000"),
+        (0.0, 0.0, "±0.0000"),
+    ],
+)
+def test_a_change_at_or_below_zero_is_told_as_it_is(clean, perturbed, change) -> None:
+    slope = slope_of(clean, perturbed)
+    assert slope.label == f"UniMP {change}"
+
+
+def test_robustness_says_what_the_changes_beside_the_names_are(filled, mine) -> None:
+    figure = build_robustness(filled, table=mine, data=None)
+
+    def words(clean: float, perturbed: float) -> str:
+        panel = replace(figure.strips[0][0], slopes=(slope_of(clean, perturbed),))
+        page = Figure()
+        replace(figure, strips=((panel,),)).draw(page)
+        return " ".join(text.get_text() for text in page.findobj(Text))
+
+    assert "Percentages" in words(0.2, 0.1)
+    assert "percent sign" not in words(0.2, 0.1)
+    assert "percent sign" in words(-0.2, -0.1)
+    assert "Percentages" not in words(-0.2, -0.1)
+
+
 def test_robustness_needs_a_table_with_perturbed_rows(filled) -> None:
     with pytest.raises(UsageError, match="no row with perturbed inputs"):
         build_robustness(filled, table="search", data=None)
@@ -361,6 +405,14 @@ def test_equal_systems_tie_and_clearly_different_ones_do_not(shelf) -> None:
     page = Figure()
     figure.draw(page)
     assert len([m for m in marks_of(page.axes[1]) if m.get_marker() == "o"]) == 4
+
+
+def test_ranks_refuse_systems_that_name_other_users_for_the_same_instances(filled, mine) -> None:
+    table = next(filled.runs.iterdir()) / PER_INSTANCE
+    frame = pl.read_parquet(table)
+    frame.with_columns(pl.col("user_id").reverse()).write_parquet(table)
+    with pytest.raises(BenchError, match="disagree on whose instances"):
+        build_ranks(filled, table=mine, data=None)
 
 
 def test_runs_without_answers_of_their_own_are_left_out_of_the_ranks(filled, mine, shelf) -> None:

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmark.commands.estimating import print_comparison
+from benchmark.commands.estimating import print_comparison, print_estimate
+from benchmark.host.removing import size_of
 from benchmark.models.building import configure
 from benchmark.runs.account import ACCOUNT
 from benchmark.runs.estimating import estimate as estimating
@@ -210,6 +211,56 @@ def test_a_model_that_fails_is_told_of_and_the_others_go_on(
     assert not bad.is_known
     assert (None if bad.fit.seconds is None else bad.fit.bound) == fit
     assert good.is_known
+
+
+def test_a_run_whose_scoring_has_no_known_time_is_told_of_and_the_sum_is_at_least(
+    here, run_home, sim_xs, monkeypatch, capsys
+):
+    def ask(*args):
+        return {**asked(*args), "score": None}
+
+    asked = probe.ask
+    monkeypatch.setattr(probe, "ask", ask)
+    found = estimate(specs("popularity", "search"), {"sim-xs": sim_xs}, run_home, seconds=0.1)
+    (cell,) = found.cells
+    assert cell.predict.seconds is not None
+    assert cell.score.seconds is None
+    assert not cell.is_known
+    assert found.unknown == found.to_json()["not_known"] == 1
+    print_estimate(found)
+    out = " ".join(capsys.readouterr().out.split())
+    assert "scoring not known" in out
+    assert "In all at least " in out
+    assert "something is not known, and counts as nothing: 1." in out
+
+
+@pytest.mark.parametrize("lacking", ["peak_mib", "fit_mib", "run_mib"])
+def test_unknown_memory_or_disk_counts_as_not_known_and_leaves_the_time_as_it_is(
+    here, run_home, sim_xs, capsys, lacking
+):
+    found = estimate(specs("popularity", "search"), {"sim-xs": sim_xs}, run_home, seconds=0.1)
+    assert found.unknown == 0
+    setattr(found.cells[0], lacking, None)
+    assert found.unknown == 1
+    print_estimate(found)
+    out = capsys.readouterr().out
+    assert "?" in out
+    assert "In all about " in out
+
+
+def test_what_a_fit_that_failed_leaves_on_disk_is_not_known(slow, here, run_home, sim_xs):
+    asked = specs(slow, "search", settings={"fails": "fit"})
+    (cell,) = estimate(asked, {"sim-xs": sim_xs}, run_home, seconds=0.1).cells
+    assert cell.disk_mib is None
+
+
+def test_a_fit_told_of_by_an_earlier_run_takes_its_disk_once(slow, here, execute, run_home, sim_xs):
+    run = execute(*specs(slow, "search", settings={"steps": 3}), run_home)
+    size = size_of(fit_folder(run.manifest["fit_key"], run_home)) / 2**20
+    again = specs(slow, "recommendation", settings={"steps": 3}, seed=1)
+    (cell,) = estimate(again, {"sim-xs": sim_xs}, run_home, seconds=0.1).cells
+    assert cell.predict.source.startswith("measured now")
+    assert cell.fit_mib == pytest.approx(size)
 
 
 def test_a_fit_that_cannot_be_ended_early_is_gone_through_by_brief_settings(
