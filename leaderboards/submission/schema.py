@@ -244,12 +244,10 @@ class Energy(_Strict):
 
     @property
     def watt_hours(self) -> float | None:
-        """Return the energy of fit and predictions in Wh, as far as it was measured.
-
-        ``None`` where neither was.
-        """
-        measured = [kwh for kwh in (self.fit_kwh, self.predict_kwh) if kwh is not None]
-        return 1000 * sum(measured) if measured else None
+        """Return the energy of fit and predictions in Wh; ``None`` unless both were measured."""
+        if self.fit_kwh is None or self.predict_kwh is None:
+            return None
+        return 1000 * (self.fit_kwh + self.predict_kwh)
 
 
 class Tuning(_Strict):
@@ -311,6 +309,11 @@ class SubmittedRun(_Strict):
         _matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", "a UTC time"),
         AfterValidator(_past),
     ]
+
+    @property
+    def watt_hours(self) -> float | None:
+        """Return what :attr:`Energy.watt_hours` says; ``None`` where nothing was measured."""
+        return None if self.energy is None else self.energy.watt_hours
 
 
 class Declaration(_Strict):
