@@ -407,16 +407,16 @@ def _repeated(submission: Submission) -> list[Finding]:
     files: set[str] = set()
     asked: set[tuple[object, ...]] = set()
     for number, run in enumerate(submission.runs):
-        question = (run.task, run.dataset_sha256, run.cohort, run.perturb, run.seed)
+        instances = (run.task, run.dataset_sha256, run.cohort, run.perturb, run.seed)
         where = f"{MANIFEST}/runs/{number}"
         if run.predictions in files:
             message = f"{shown(run.predictions)} is used by two runs."
             found.append(Finding("run-repeated", where, message))
-        elif question in asked:
-            message = f"Another run answers {run.task} on {run.data} with seed {run.seed} already."
+        elif instances in asked:
+            message = f"Another run is over these instances of {run.task} with seed {run.seed}."
             found.append(Finding("run-repeated", where, message))
         files.add(run.predictions)
-        asked.add(question)
+        asked.add(instances)
     return found
 
 

@@ -316,6 +316,20 @@ def test_energy_stands_among_the_costs_where_a_run_measured_it(board, made):
     assert not any(isinstance(text, str) and "Energy" in text for text in bare.files().values())
 
 
+def test_no_cost_has_a_minus_before_zero(board, made):
+    energy = Energy(fit_kwh=-0.0, predict_kwh=-0.0)
+    costs = dict.fromkeys(
+        ("fit_seconds", "predict_seconds", "peak_memory_mib", "failure_rate"), -0.0
+    )
+    entry = made(0.5, 7, energy=energy, **costs)
+    standing = rank_entries(board, [entry])
+    site = Site([standing], [entry])
+    for text in (site.board_page(standing), site.submission_page(entry)):
+        cells = re.findall(r"<(?:td|caption)\b[^>]*>([^<]*)", text)
+        assert "0.00" in cells
+        assert not [cell for cell in cells if re.search(r"(^|\s)[-\N{MINUS SIGN}]0", cell)]
+
+
 @pytest.mark.parametrize("part", [{"fit_kwh": 0.002}, {"predict_kwh": 0.002}, {"meter": "m 1"}])
 def test_energy_of_one_part_alone_is_no_cost_of_a_run(board, made, part):
     partly = made(0.5, 7, energy=Energy(**part))
