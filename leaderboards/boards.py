@@ -1,7 +1,7 @@
 """Which leaderboards there are: a TOML file each, in ``boards/``.
 
-A board fixes the question (task and its version, dataset, cohort, perturbation) and the metric
-that orders its rows. A submitted run belongs to a board when it answers that question.
+A board fixes the instances (task and its version, dataset, cohort, perturbation) and the metric
+that orders its rows. A submitted run belongs to a board when its predictions are for those.
 """
 
 from __future__ import annotations
@@ -76,14 +76,14 @@ def load_board(path: Path) -> Board:
 def load_boards(folder: Path = FOLDER) -> list[Board]:
     """Read every board of ``folder``, by file name.
 
-    Raises :class:`BenchError` as :func:`load_board` does, and for two that ask the same.
+    Raises :class:`BenchError` as :func:`load_board` does, and for two over the same instances.
     """
     boards = [load_board(path) for path in sorted(folder.glob("*.toml"))]
     asked: dict[tuple[object, ...], str] = {}
     for board in boards:
         if board.asks in asked:
             raise BenchError(
-                f"Boards {asked[board.asks]!r} and {board.name!r} ask the same question.",
+                f"Boards {asked[board.asks]!r} and {board.name!r} are over the same instances.",
                 fix="Delete one of the two files.",
             )
         asked[board.asks] = board.name

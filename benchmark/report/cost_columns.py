@@ -29,9 +29,10 @@ _COLUMNS: tuple[tuple[str, str, Callable[[StoredRun], float | None]], ...] = (
 
 #: What the figures are.
 LEGEND = (
-    "Costs are of the machine that made each run, the mean over its seeds: wall-clock seconds of "
-    "the fit (one fit serves every task of a model) and of 1,000 predictions, largest resident "
-    "memory, weights, and watt-hours of fit and predictions where codecarbon measured them."
+    "Costs are of the machine that made each run, the mean over the seeds that have them: "
+    "wall-clock seconds of the fit (one fit serves every task of a model) and of 1,000 "
+    "predictions, largest resident memory, weights, and watt-hours of fit and predictions where "
+    "codecarbon measured both."
 )
 
 

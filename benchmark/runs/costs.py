@@ -30,7 +30,11 @@ def parameters(run: StoredRun) -> float | None:
 
 
 def energy_wh(run: StoredRun) -> float | None:
-    """Return the energy of fit and predictions in watt-hours, as far as it was measured."""
+    """Return the energy of fit and predictions in watt-hours; ``None`` unless both were measured.
+
+    One without the other is no run's energy: the manifest says it, and no table does.
+    """
     energy = run.manifest.get("energy") or {}
-    measured = [energy[key] for key in ("fit_kwh", "predict_kwh") if key in energy]
-    return 1000 * sum(measured) if measured else None
+    if "fit_kwh" not in energy or "predict_kwh" not in energy:
+        return None
+    return 1000 * (energy["fit_kwh"] + energy["predict_kwh"])

@@ -21,12 +21,12 @@ def interval(low: float | None, high: float | None) -> str:
 
 def seconds(value: float) -> str:
     """Format a duration with as many digits as tell durations apart."""
-    return f"{value:.2f}" if value < 10 else f"{value:,.0f}"
+    return f"{value:z.2f}" if value < 10 else f"{value:,.0f}"
 
 
 def energy(value: float | None) -> str:
     """Format watt-hours to three digits."""
-    return NOTHING if value is None else f"{value:,.3g}" if value < 1000 else f"{value:,.0f}"
+    return NOTHING if value is None else f"{value:z,.3g}" if value < 1000 else f"{value:,.0f}"
 
 
 def count(value: int) -> str:
@@ -48,7 +48,7 @@ def rank(interval: RankInterval | None) -> str:
 
 def percent(share: float) -> str:
     """Format a share, 0..1, as a percentage of two decimals."""
-    return f"{share:.2%}"
+    return f"{share:z.2%}"
 
 
 def share(value: float | None) -> str:

@@ -174,7 +174,7 @@ class Site:
             root="../",
             entry=entry,
             runs=runs,
-            measured_energy=any(run.energy is not None for run in submission.runs),
+            measured_energy=any(run.watt_hours is not None for run in submission.runs),
             items=_json(items) if items else "",
             check=shlex.join([*words, "--reproduce", submission.asked(submission.runs[0])]),
         )

@@ -63,6 +63,6 @@ def _tell_answers(accepted: Sequence[Answered], found: list[list[Finding]]) -> N
             other, its_number = group[1] if (at, number) == group[0] else group[0]
             seed = accepted[other].submission.runs[its_number].seed
             who = f"{accepted[other].name} with seed {seed}"
-            message = f"Its answers are those of {who}, whatever their scores."
+            message = f"Its predictions are those of {who}, whatever their scores."
             where = place(MANIFEST, "runs", number)
             found[at].append(Finding("answers-repeated", where, message, True))

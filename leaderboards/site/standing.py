@@ -37,7 +37,7 @@ class Row:
     ``values`` has the other metrics, ``fit_seconds`` and ``predict_seconds`` are means over
     ``seeds`` and ``peak_memory_mib`` is the largest. ``parameters`` (trainable, total) is ``None``
     where the model counts none, and ``energy_wh``, of fit and predictions, where not every run
-    measured it.
+    measured both.
     """
 
     entry: Entry
@@ -226,8 +226,8 @@ def _row(
 
 
 def _energy(runs: Sequence[SubmittedRun]) -> float | None:
-    """The mean over ``runs`` of what all of them measured."""
-    measured = [None if run.energy is None else run.energy.watt_hours for run in runs]
+    """The mean over ``runs`` where all of them measured both parts."""
+    measured = [run.watt_hours for run in runs]
     known = [value for value in measured if value is not None]
     return fmean(known) if len(known) == len(runs) else None
 

@@ -35,7 +35,11 @@ class Container(Protocol):
     """What is wrong with the container itself."""
 
     def read(self, name: str) -> bytes:
-        """Read one of ``sizes``; :class:`Refused` when the bytes are not what was announced."""
+        """Read one of ``sizes``.
+
+        Raises :class:`Refused` when the bytes are not what was announced, and for any other name:
+        with what was found of that file, ``file-missing`` where it is not there.
+        """
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -92,6 +96,7 @@ class _Common:
         self.sizes: dict[str, int] = {}
         self.dropped: list[str] = []
         self.findings: list[Finding] = []
+        self._refused: dict[str, Finding] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -106,7 +111,25 @@ class _Common:
         self._stack.close()
 
     def _refuse(self, code: str, name: str, message: str) -> None:
-        self.findings.append(Finding(code, place(name), message))
+        finding = Finding(code, place(name), message)
+        self.findings.append(finding)
+        self._refused.setdefault(name, finding)
+
+    @property
+    def refused(self) -> list[str]:
+        """Return the names that ``findings`` are about, each once."""
+        return list(self._refused)
+
+    def _size(self, name: str) -> int:
+        """The announced size; :class:`Refused` with the reason why there is none."""
+        if name in self.sizes:
+            return self.sizes[name]
+        folder = name.rpartition("/")[0]
+        for refused in (name, f"{folder}/", folder, "."):
+            if refused in self._refused:
+                found = self._refused[refused]
+                raise Refused(found.code, found.where, found.message)
+        raise Refused("file-missing", place(name), "It is not there.")
 
     def _announce(self, name: str, size: int) -> None:
         most = most_bytes(name)
@@ -171,15 +194,16 @@ class _Folder(_Common):
 
         Raises :class:`Refused` where it cannot be read, or has another size than it had.
         """
+        size = self._size(name)
         folder, _, last = name.rpartition("/")
         handle = self._handles[f"{folder}/" if folder else ""]
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
             with open(os.open(last, flags, dir_fd=handle), "rb") as stream:
-                content = stream.read(self.sizes[name] + 1)
+                content = stream.read(size + 1)
         except OSError as error:
             raise Refused("file-unreadable", place(name), f"{error.strerror}.") from error
-        if len(content) != self.sizes[name]:
+        if len(content) != size:
             raise Refused("file-changed", place(name), "Its size changed while it was read.")
         return content
 
@@ -218,6 +242,7 @@ class _Archive(_Common):
 
         Raises :class:`Refused` where they are not what its checksum says.
         """
+        self._size(name)
         return zip_layout.content(self._path, self._members[name])
 
 
@@ -248,9 +273,10 @@ class LenientArchive(_Common):
 
         Raises :class:`Refused` for a damaged archive.
         """
+        size = self._size(name)
         try:
             with self._zip.open(self._members[name]) as stream:
-                return stream.read(self.sizes[name])
+                return stream.read(size)
         except _DAMAGED as error:
             raise Refused("zip-damaged", place(name), type(error).__name__) from error
 

@@ -82,7 +82,7 @@ def files_of(
         files[name] = tables.encode(table)
         entries.append({**_entry(run, name, tables.rows_sha256(table), scores), **kept})
     if reduction is not None and not any("levels" in entry for entry in entries):
-        raise UsageError("No run answers by pictures.", fix="Leave out --levels.")
+        raise UsageError("No run predicts pictures.", fix="Leave out --levels.")
     first = runs[0].manifest
     manifest: dict[str, Any] = {
         "format": FORMAT,
@@ -150,7 +150,7 @@ def _check_together(runs: Sequence[StoredRun]) -> None:
     for run in runs:
         if run.manifest["limit"] is not None:
             raise UsageError(
-                f"{run.folder.name} answers only {run.manifest['limit']} instances.",
+                f"{run.folder.name} has predictions for only {run.manifest['limit']} instances.",
                 fix="Run it again without --limit.",
             )
         absent = [key for key in _TAKEN if key not in run.manifest]

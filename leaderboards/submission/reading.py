@@ -81,12 +81,10 @@ def rewrite(path: str, writes: str) -> dict[str, Any]:
 
     Whatever else the container and its files carried is left behind. Returns ``dropped`` (names
     of files) and the ``findings`` for which nothing, or not everything, could be kept. Raises
-    :class:`Refused` where there is no manifest, or it is no JSON that a submission may have.
+    :class:`Refused` where no manifest can be read, or it is no JSON that a submission may have.
     """
     findings: list[Finding] = []
     with open_leniently(Path(path)) as container:
-        if MANIFEST not in container.sizes:
-            raise Refused("file-missing", MANIFEST, f"There is no {MANIFEST} to be read.")
         value = _parsed(_manifest(container))
         submission, findings = schema.validate(value)
         tasks = {} if submission is None else {r.predictions: r.task for r in submission.runs}
@@ -99,9 +97,8 @@ def rewrite(path: str, writes: str) -> dict[str, Any]:
                 (Path(writes) / name).write_bytes(tables.encode(tables.redrawn(table, None)))
             except Refused as refused:
                 findings.append(refused.finding)
-            except KeyError:
-                findings.append(Finding("file-missing", place(name), "It is not there."))
-        dropped = sorted({*container.dropped, *container.sizes} - {MANIFEST, *tasks})
+        others = {*container.dropped, *container.refused, *container.sizes}
+        dropped = sorted(others - {MANIFEST, *tasks})
     return {"dropped": dropped, "findings": [asdict(finding) for finding in findings]}
 
 

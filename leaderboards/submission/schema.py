@@ -244,12 +244,10 @@ class Energy(_Strict):
 
     @property
     def watt_hours(self) -> float | None:
-        """Return the energy of fit and predictions in Wh, as far as it was measured.
-
-        ``None`` where neither was.
-        """
-        measured = [kwh for kwh in (self.fit_kwh, self.predict_kwh) if kwh is not None]
-        return 1000 * sum(measured) if measured else None
+        """Return the energy of fit and predictions in Wh; ``None`` unless both were measured."""
+        if self.fit_kwh is None or self.predict_kwh is None:
+            return None
+        return 1000 * (self.fit_kwh + self.predict_kwh)
 
 
 class Tuning(_Strict):
@@ -311,6 +309,11 @@ class SubmittedRun(_Strict):
         _matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", "a UTC time"),
         AfterValidator(_past),
     ]
+
+    @property
+    def watt_hours(self) -> float | None:
+        """Return what :attr:`Energy.watt_hours` says; ``None`` where nothing was measured."""
+        return None if self.energy is None else self.energy.watt_hours
 
 
 class Declaration(_Strict):
@@ -404,16 +407,16 @@ def _repeated(submission: Submission) -> list[Finding]:
     files: set[str] = set()
     asked: set[tuple[object, ...]] = set()
     for number, run in enumerate(submission.runs):
-        question = (run.task, run.dataset_sha256, run.cohort, run.perturb, run.seed)
+        instances = (run.task, run.dataset_sha256, run.cohort, run.perturb, run.seed)
         where = f"{MANIFEST}/runs/{number}"
         if run.predictions in files:
             message = f"{shown(run.predictions)} is used by two runs."
             found.append(Finding("run-repeated", where, message))
-        elif question in asked:
-            message = f"Another run answers {run.task} on {run.data} with seed {run.seed} already."
+        elif instances in asked:
+            message = f"Another run is over these instances of {run.task} with seed {run.seed}."
             found.append(Finding("run-repeated", where, message))
         files.add(run.predictions)
-        asked.add(question)
+        asked.add(instances)
     return found
 
 

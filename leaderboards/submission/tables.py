@@ -160,7 +160,7 @@ def _check_lengths(batch: pa.RecordBatch, where: str, budget: Budget) -> None:
         if pa.types.is_list(column.type):
             longest = pc.max(pc.list_value_length(column)).as_py() or 0
             if longest > budget.items:
-                message = f"An answer has {longest} items, at most {budget.items} allowed."
+                message = f"A prediction has {longest} items, at most {budget.items} allowed."
                 raise Refused("answer-length", where, message)
             column = column.flatten()
         if pa.types.is_string(column.type) or pa.types.is_binary(column.type):

@@ -1,4 +1,4 @@
-"""Boards ask questions that exist, once each."""
+"""Boards are over instances that exist, each kind once."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ def test_a_board_that_asks_nothing_is_refused(tmp_path, old, new, message) -> No
     assert message in raised.value.message
 
 
-def test_two_boards_of_one_question_are_refused(tmp_path) -> None:
+def test_two_boards_over_the_same_instances_are_refused(tmp_path) -> None:
     text = (FOLDER / "sim-s-search.toml").read_text()
     (tmp_path / "a.toml").write_text(text.replace("sim-s-search", "a"))
     (tmp_path / "b.toml").write_text(text.replace("sim-s-search", "b"))
-    with pytest.raises(BenchError, match="'a' and 'b' ask the same"):
+    with pytest.raises(BenchError, match="'a' and 'b' are over the same instances"):
         load_boards(tmp_path)
 
 
-def test_a_run_belongs_to_the_board_of_its_question(packed) -> None:
+def test_a_run_belongs_to_the_board_of_its_instances(packed) -> None:
     raw = packed("search")[MANIFEST]
     submission, found = validate(parse(raw, MANIFEST, most_bytes=10**6, most_depth=9))
     assert not found

@@ -38,6 +38,13 @@ def test_costs_are_means_over_the_seeds_that_have_them(shelf: Any) -> None:
     assert LEGEND in report.notes
 
 
+@pytest.mark.parametrize("part", ["fit_kwh", "predict_kwh"])
+def test_energy_of_one_part_alone_has_no_column(shelf: Any, part: str) -> None:
+    shelf.ranked("bm25", chance=0.4, energy={part: 0.002, "meter": "m"})
+    report = build_report("search", home=shelf.home, kinds=("cost",))
+    assert "energy Wh" not in [column.metric for column in report.columns]
+
+
 def test_what_no_run_measured_has_no_column(shelf: Any) -> None:
     shelf.ranked("bm25", chance=0.4)
     report = build_report("search", home=shelf.home, kinds=("cost",))

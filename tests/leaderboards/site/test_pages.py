@@ -11,13 +11,17 @@ import posixpath
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis import example
+from hypothesis import strategies as st
 
 from leaderboards.site.drawing import PAPER, About
 from leaderboards.site.pages import Site
-from leaderboards.site.plot import MARGIN, WIDTH, plot_of
+from leaderboards.site.plot import MARGIN, WIDTH, labels, plot_of, ticks
 from leaderboards.site.standing import rank_entries
 from leaderboards.submission.schema import Declaration, Energy
 
@@ -221,6 +225,41 @@ def test_values_and_intervals_lie_where_the_axis_says(board, entries):
     assert plot_of([]) is None
 
 
+_ENDS = st.floats(-1e300, 1e300) | st.floats(-2, 2) | st.floats(-1e-6, 1e-6)
+
+
+@hypothesis.given(_ENDS, st.just(0.0) | st.floats(0, 1e300) | st.floats(0, 1e-3))
+@example(0.6, 8.4)
+@example(5e-324, 0.0)
+@example(1e6, 1e-10)
+@example(0.999, 0.002)
+def test_an_axis_has_two_to_five_ticks_whatever_its_range(low, width):
+    high = low + width
+    values = ticks(low, high)
+    assert 2 <= len(values) <= 5
+    assert all(a < b for a, b in pairwise(values))
+    gaps = [b - a for a, b in pairwise(values)]
+    assert gaps == pytest.approx([gaps[0]] * len(gaps), rel=1e-5)
+    if width > 1e-6 * max(abs(low), abs(high), 1e-280):
+        room = 1e-8 * width
+        assert low - room <= values[0]
+        assert values[-1] <= high + room
+
+
+@hypothesis.given(_ENDS, st.floats(0, 1) | st.floats(0, 1e-3))
+def test_ticks_are_labelled_apart(low, width):
+    values = ticks(low, low + width)
+    step = values[1] - values[0]
+    words = labels(values)
+    assert len(set(words)) == len(words)
+    assert all(abs(float(w) - v) < step / 10 for w, v in zip(words, values, strict=True))
+
+
+def test_labels_have_the_digits_that_a_narrow_axis_needs():
+    assert labels(ticks(0.6, 9.0)) == ["2", "4", "6", "8"]
+    assert labels(ticks(0.999, 1.0005)) == ["0.999", "0.9995", "1", "1.0005"]
+
+
 def test_a_board_without_rows_says_how_to_be_the_first(board):
     standing = rank_entries(board, [])
     text = Site([standing], []).board_page(standing)
@@ -275,6 +314,46 @@ def test_energy_stands_among_the_costs_where_a_run_measured_it(board, made):
     assert "<td>2.5</td>" in site.submission_page(measured)
     bare = Site([rank_entries(board, [without])], [without])
     assert not any(isinstance(text, str) and "Energy" in text for text in bare.files().values())
+
+
+def test_no_cost_has_a_minus_before_zero(board, made):
+    energy = Energy(fit_kwh=-0.0, predict_kwh=-0.0)
+    costs = dict.fromkeys(
+        ("fit_seconds", "predict_seconds", "peak_memory_mib", "failure_rate"), -0.0
+    )
+    entry = made(0.5, 7, energy=energy, **costs)
+    standing = rank_entries(board, [entry])
+    site = Site([standing], [entry])
+    for text in (site.board_page(standing), site.submission_page(entry)):
+        cells = re.findall(r"<(?:td|caption)\b[^>]*>([^<]*)", text)
+        assert "0.00" in cells
+        assert not [cell for cell in cells if re.search(r"(^|\s)[-\N{MINUS SIGN}]0", cell)]
+
+
+@pytest.mark.parametrize("part", [{"fit_kwh": 0.002}, {"predict_kwh": 0.002}, {"meter": "m 1"}])
+def test_energy_of_one_part_alone_is_no_cost_of_a_run(board, made, part):
+    partly = made(0.5, 7, energy=Energy(**part))
+    standing = rank_entries(board, [partly])
+    site = Site([standing], [partly])
+    assert standing.rows[0].energy_wh is None
+    assert "Energy, Wh" not in site.board_page(standing)
+    assert "Energy, Wh" not in site.submission_page(partly)
+    (name,) = part
+    assert f"{name} {part[name]}" in site.submission_page(partly)  # among the manifest's words
+
+
+def test_a_row_has_the_energy_of_its_seeds_where_all_measured_both_parts(board, made):
+    whole, partly = Energy(fit_kwh=0.002, predict_kwh=0.001), Energy(fit_kwh=0.004)
+    entry = made(0.5, 7, energy=whole)
+    (run,) = entry.runs
+
+    def row(energy):
+        second = replace(run, run=run.run.model_copy(update={"seed": 1, "energy": energy}))
+        (found,) = rank_entries(board, [replace(entry, runs=(run, second))]).rows
+        return found
+
+    assert row(partly).energy_wh is None
+    assert row(Energy(fit_kwh=0.004, predict_kwh=0.001)).energy_wh == pytest.approx(4)
 
 
 def test_downloads_have_every_row_and_no_formula(board, entries, made):

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 
+from leaderboards.submission import limits, reading
+from leaderboards.submission.cage import CAGE
+from leaderboards.submission.findings import Refused
 from leaderboards.submission.opening import rewrite
 from leaderboards.submission.pack import write_submission
 from leaderboards.submission.schema import MANIFEST
@@ -73,3 +80,90 @@ def test_what_cannot_be_kept_is_told_and_nothing_is_written(forge) -> None:
     _, findings = rewrite(path, out := forge.folder / "fixed")
     assert [finding.code for finding in findings] == ["parquet-damaged"]
     assert not out.exists()
+
+
+def _named(forge) -> tuple[dict[str, bytes], str]:
+    """The files of a good submission, and the name of its predictions."""
+    files = forge.packed("search")
+    (name,) = files.keys() - {MANIFEST}
+    return files, name
+
+
+def _rewritten(path: Path, out: Path) -> tuple[list[str], list[tuple[str, str]]]:
+    dropped, findings = rewrite(path, out)
+    return dropped, [(finding.code, finding.where) for finding in findings]
+
+
+@pytest.mark.parametrize("kept_as", ["archive", "unpacked"])
+def test_rewriting_tells_why_a_file_is_left_unread(forge, monkeypatch, kept_as) -> None:
+    files, name = _named(forge)
+    path = getattr(forge, kept_as)({**files, name: bytes(1 << 20)})
+    monkeypatch.setattr(limits, "PREDICTIONS_BYTES", (1 << 20) - 1)
+    with _in_this_process(monkeypatch):
+        assert _rewritten(path, forge.folder / "fixed") == ([], [("file-size", name)])
+        monkeypatch.setattr(limits, "PREDICTIONS_BYTES", 2 << 20)
+        monkeypatch.setattr(limits, "TOTAL_BYTES", (1 << 20) - 1)
+        assert _rewritten(path, forge.folder / "fixed") == ([], [("total-size", name)])
+        monkeypatch.setattr(limits, "MANIFEST_BYTES", 9)
+        with pytest.raises(Refused, match="at most 9 allowed") as refused:
+            rewrite(path, forge.folder / "fixed")
+    assert (refused.value.finding.code, refused.value.finding.where) == ("file-size", MANIFEST)
+    assert not (forge.folder / "fixed").exists()
+
+
+def _linked(folder: Path, name: str) -> None:
+    (folder / name).rename(folder.parent / "elsewhere.parquet")
+    (folder / name).symlink_to(folder.parent / "elsewhere.parquet")
+
+
+def _linked_folder(folder: Path, name: str) -> None:
+    (folder / name).parent.rename(folder / "moved")
+    (folder / name).parent.symlink_to("moved")
+
+
+def _crowded(folder: Path, name: str) -> None:
+    for number in range(300):
+        (folder / name).with_name(f"{number}.parquet").touch()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (_linked, "symlink"),
+        (_linked_folder, "symlink"),
+        (_crowded, "too-many-files"),
+        (lambda folder, name: (folder / name).unlink(), "file-missing"),
+    ],
+)
+def test_rewriting_a_folder_tells_why_a_file_is_left_unread(forge, spoil, code) -> None:
+    files, name = _named(forge)
+    path = forge.unpacked(files)
+    spoil(path, name)
+    _, findings = rewrite(path, forge.folder / "fixed")
+    assert [finding.code for finding in findings] == [code]
+
+
+def test_rewriting_lists_whatever_it_leaves_behind(forge, monkeypatch) -> None:
+    files, name = _named(forge)
+    spare = "runs/spare.parquet"
+    folder = forge.unpacked({**files, "README.md": b"x", spare: bytes(1 << 20)})
+    (folder / ".git").mkdir()
+    archive = forge.archive({**files, "README.md": b"x", spare: bytes(1 << 20)})
+    monkeypatch.setattr(limits, "PREDICTIONS_BYTES", (1 << 20) - 1)
+    with _in_this_process(monkeypatch):
+        found = _rewritten(folder, forge.folder / "fixed")
+        assert found == ([".git", "README.md", spare], [])
+        assert _rewritten(archive, forge.folder / "fixed.zip") == (["README.md", spare], [])
+    assert (forge.folder / "fixed" / name).read_bytes() == files[name]
+
+
+@contextmanager
+def _in_this_process(monkeypatch) -> Iterator[None]:
+    """Jobs are done here, by limits that a test has changed."""
+
+    def done(job: str, *_: object, rows: int = 0, **arguments: str) -> dict[str, Any]:
+        return reading.JOBS[job](**arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CAGE, "run", done)
+        yield

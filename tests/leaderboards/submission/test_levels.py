@@ -66,7 +66,7 @@ def test_a_claim_of_levels_that_the_pictures_do_not_have_is_refused(forge, packe
 
 
 def test_levels_of_no_pictures_are_refused(stored, reduction) -> None:
-    with pytest.raises(UsageError, match="No run answers by pictures"):
+    with pytest.raises(UsageError, match="No run predicts pictures"):
         files_of([stored("search")], DECLARATION, reduction=reduction)
 
 
