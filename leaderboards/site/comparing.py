@@ -15,6 +15,7 @@ from benchmark.models.registered import ModelEntry
 from benchmark.resampling import UserSums
 from benchmark.stats import DIFFERENCE_RESAMPLES, LEVEL, enough_users
 from leaderboards.site.standing import Row, Standing, evidence_behind, runs_behind
+from leaderboards.verification.verify import REPRODUCED
 
 #: Rows whose differences stand on a board's page: pairs grow with their square.
 MOST_PAIRED = 60
@@ -87,10 +88,15 @@ def _ends(
     evidence: Mapping[int, Evidence],
     models: Mapping[str, ModelEntry],
 ) -> tuple[int, int] | None:
-    """The rows at 0 and 1 of the shares, if the one is above the other beyond doubt."""
+    """The rows at 0 and 1 of the shares, if the one is above the other beyond doubt.
+
+    They move everybody's share, and anyone may submit under a listed name: they must be reproduced.
+    """
     blind, ceilings = [], []
     for at in evidence:
         row = standing.rows[at]
+        if row.badge != REPRODUCED:
+            continue
         said = row.entry.submission
         entry = models.get(said.model)
         settings = [run.run.settings for run in runs_behind(standing, row)]

@@ -185,7 +185,13 @@ def test_shares_below_zero_are_sorted_as_numbers(browser, tmp_path, board, made)
     """One that is worse than the best rule that looks at nobody stands below it, both ways."""
     rows = {"ceiling": 0.8, "between": 0.5, "worse": 0.05, "blind": 0.2}
     entries = [
-        made(share, at, words={"model": name}, attachments=["x"] if name == "ceiling" else [])
+        made(
+            share,
+            at,
+            words={"model": name},
+            attachments=["x"] if name == "ceiling" else [],
+            badge="reproduced",
+        )
         for at, (name, share) in enumerate(rows.items(), start=1)
     ]
     known = {

@@ -23,9 +23,15 @@ MODELS = {**_known("system-3", blind=("",)), **_known("system-1", learnable=True
 @pytest.fixture
 def standing(board, made):
     """A ceiling that opened the truth, a rule that looks at nobody, one between, one reported."""
-    ceiling = made(0.8, 1, attachments=["truth.safetensors"])
+    ceiling = made(0.8, 1, attachments=["truth.safetensors"], badge="reproduced")
     return rank_entries(
-        board, [ceiling, made(0.5, 2), made(0.1, 3, settings={}), made(0.9, 9, scored=False)]
+        board,
+        [
+            ceiling,
+            made(0.5, 2),
+            made(0.1, 3, settings={}, badge="reproduced"),
+            made(0.9, 9, scored=False),
+        ],
     )
 
 
@@ -63,9 +69,19 @@ def test_without_both_ends_there_are_no_shares(standing, models):
 
 
 def test_settings_that_may_turn_a_blind_rule_to_the_user_unmake_it(board, made):
-    ceiling = made(0.8, 1, attachments=["truth.safetensors"])
-    tuned = made(0.1, 3, settings={"width": 9})
+    ceiling = made(0.8, 1, attachments=["truth.safetensors"], badge="reproduced")
+    tuned = made(0.1, 3, settings={"width": 9}, badge="reproduced")
     assert compare_rows(rank_entries(board, [ceiling, tuned]), MODELS).floor is None
+
+
+def test_a_submission_under_a_listed_name_moves_no_share_unless_it_is_reproduced(board, made):
+    ceiling = made(0.8, 1, attachments=["truth.safetensors"], badge="reproduced")
+    forged = made(0.1, 3, settings={})
+    assert compare_rows(rank_entries(board, [ceiling, forged]), MODELS).floor is None
+    floor = made(0.1, 3, settings={}, badge="reproduced")
+    opened = made(0.8, 1, attachments=["truth.safetensors"])
+    assert compare_rows(rank_entries(board, [opened, floor]), MODELS).ceiling is None
+    assert compare_rows(rank_entries(board, [ceiling, floor]), MODELS).floor == "system-3"
 
 
 def test_differences_are_those_of_two_rows_on_the_same_users(standing):
@@ -92,9 +108,9 @@ def test_the_page_of_a_crowd_holds_the_differences_of_its_first_rows_alone(crowd
 
 def test_the_overview_marks_winners_and_shades_by_share(board, made):
     entries = [
-        made(0.8, 1, attachments=["truth.safetensors"]),
+        made(0.8, 1, attachments=["truth.safetensors"], badge="reproduced"),
         made(0.5, 2),
-        made(0.1, 3, settings={}),
+        made(0.1, 3, settings={}, badge="reproduced"),
     ]
     standing = rank_entries(board, entries)
     other = board.model_copy(update={"name": "another", "data": "a-dataset"})
