@@ -38,13 +38,13 @@ def test_context_and_reweighting_are_switched_off(world, name):
         answers = batch.kinds != CONTEXT  # a recommendation is one item among items
         cross_entropy[answers] = -w.network.item_scores(states, tables)[answers, 1]
         loss, losses = training_loss(w.network, batch, w.photos, config)
-    gamma = 0 if "reweighting" in name else 2
+    gamma = 0 if "reweighting" in name else UniMPConfig().gamma
     expected = (1 - torch.exp(-cross_entropy)) ** gamma * cross_entropy
     torch.testing.assert_close(losses, expected, rtol=1e-4, atol=1e-6)
     is_context = batch.kinds == CONTEXT
     total = config.task_weights["recommendation"] * expected[~is_context].mean()
     if "no-context" not in name:
-        total = total + 0.3 * expected[is_context].mean()
+        total = total + UniMPConfig().context_weight * expected[is_context].mean()
     torch.testing.assert_close(loss, total, rtol=1e-4, atol=1e-6)
 
 

@@ -107,7 +107,7 @@ def test_other_settings_do_not_meet_the_checkpoint(view, monkeypatch):
     monkeypatch.setattr(Checkpoint, "remove", lambda self: None)
     view.tasks = ("search",)
     fit(view, strategy="multi-task")
-    fit(view, strategy="multi-task", gamma=1.0)
+    fit(view, strategy="multi-task", gamma=3.0)
     assert len(list((view.features_folder / "training").iterdir())) == 2
 
 

@@ -272,9 +272,9 @@ def test_the_calibration_of_ratings_is_used(joint, sim_xs):
     asked: list[PreferenceInstance] = list(sim_xs.instances("preference", limit=4))
     cold, warm = (_rated(joint, asked, temperature=t) for t in (0.1, 2.0))
     assert cold != warm
-    flatter = _rated(joint, asked, temperature=2.0, weights=(0.5, 0.0, 0.0, 0.0), offset=1.25)
+    flatter = _rated(joint, asked, temperature=2.0, weights=(0.5,), offset=1.25)
     assert flatter == pytest.approx([0.5 * value + 1.25 for value in warm])
-    liked = _rated(joint, asked, weights=(0.0, 1.0, 0.0, 0.0), offset=3.0)
+    liked = _rated(joint, asked, weights=(0.0, 0.0, 1.0), centres=(0.0, 0.0), offset=3.0)
     assert len(set(liked)) > 1  # how like the shown items the asked one is differs
 
 
