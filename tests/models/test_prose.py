@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tokenize
 from pathlib import Path
 
@@ -101,7 +102,16 @@ def significant(source):
         if [t.type for t in statement] != [tokenize.STRING]:
             kept += [t.string for t in statement]
         statement = []
-    return "".join("".join(kept).replace("\\\n", "").split())
+    return _bare("".join(kept))
+
+
+def _bare(text):
+    """What is left without white space, and without what Python 3.12 and later drop in tokens.
+
+    They cut an f-string into pieces and halve its doubled braces.
+    """
+    text = "".join(text.replace("\\\n", "").split())
+    return re.sub(r"([{}])\1+", r"\1", text)
 
 
 @pytest.mark.parametrize("package", ["benchmark", "baselines", "unimp_model", "leaderboards"])
@@ -110,5 +120,4 @@ def test_of_every_file_of_ours_the_code_is_left_and_only_that(package):
     assert files
     for file in files:
         source = file.read_bytes()
-        left = "".join(without_prose(source).decode().replace("\\\n", "").split())
-        assert left == significant(source), file
+        assert _bare(without_prose(source).decode()) == significant(source), file

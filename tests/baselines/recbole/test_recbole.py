@@ -359,6 +359,7 @@ def test_without_recbole_the_extra_is_named(view, monkeypatch):
 
 def test_listings_name_the_extra_that_is_missing(monkeypatch):
     monkeypatch.setattr(model_registry.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(model_registry.sys, "version_info", (3, 11, 4, "final", 0))
     assert entries()["sasrec"].why_not() == "missing recbole: pip install 'unimp-bench[recbole]'"
     with pytest.raises(BenchError, match="'sasrec' cannot run here"):
         configure("sasrec", {})
