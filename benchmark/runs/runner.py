@@ -115,6 +115,8 @@ class Plan:
     instances: FrozenInstances
     identity: Mapping[str, Any]
     folder: Path
+    changed: Mapping[str, Any]
+    """The settings that change what the model is without any, as its configuration has them."""
     chosen: Chosen | None = None
 
     @property
@@ -148,9 +150,10 @@ def plan_run(spec: RunSpec, dataset: Dataset, home: Home) -> Plan:
     if chosen is not None:
         identity["tuning"] = chosen.record
     settings = spec.settings if chosen is None else chosen.settings
-    named = replace(spec, settings=changed_settings(built, settings))
-    folder = home.runs / f"{named.slug()}-{sha256_json(identity)[:8]}"
-    return Plan(spec, task, built, instances, identity, folder, chosen)
+    changed = changed_settings(built, settings)
+    slug = replace(spec, settings=changed).slug()
+    folder = home.runs / f"{slug}-{sha256_json(identity)[:8]}"
+    return Plan(spec, task, built, instances, identity, folder, changed, chosen)
 
 
 def _fitted(
@@ -282,7 +285,8 @@ def _manifest(plan: Plan, dataset: Dataset, fitted: Fitted, partial: Path) -> Ma
         "perturb": spec.perturb,
         "seed": spec.seed,
         "limit": spec.limit,
-        "settings": dict(spec.settings),
+        # One that is the model's own changes nothing: the run is that of the model without it.
+        "settings": {key: value for key, value in spec.settings.items() if key in plan.changed},
         "config": dict(built.config),
         "code_sha256": built.code,
         "dataset_sha256": dataset.sha256,

@@ -69,6 +69,16 @@ def test_a_runs_id_shows_limit_and_settings(execute, run_home) -> None:
     assert run_id(limit=4, settings=fields) == f"{plain}_limit4_fields=-category-title"
 
 
+def test_a_setting_that_changes_nothing_makes_no_run_of_its_own(execute, run_home) -> None:
+    def settings(limit: int, **given) -> dict:
+        spec = RunSpec("bm25", "search", "sim-xs", limit=limit, settings=given)
+        return execute(spec, run_home).manifest["settings"]
+
+    # The run of bm25 as it is, which a table then finds as such, whoever asked for it first.
+    assert settings(5, k1=1.2) == settings(5) == {}
+    assert settings(5, k1=0.9, b=0.75) == {"k1": 0.9}
+
+
 def test_a_long_id_is_cut_to_what_a_file_system_takes() -> None:
     settings = {"path": "/a b/" * 40, "long": "x" * 5000, "k": 3}
     model, data = "m" * 300, "d" * 300
