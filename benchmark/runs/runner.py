@@ -227,7 +227,7 @@ def _execute(plan: Plan, dataset: Dataset, fitted: Fitted, account: Mapping[str,
             fitted.model, task, instances, dataset, partial, seed=spec.seed, label=plan.built.label
         )
     started = time.perf_counter()
-    predictions = pl.read_parquet(answers)
+    predictions = pl.read_parquet(answers, glob=False)
     metrics, statistics = score_predictions(task, predictions, instances, dataset)
     scores = summarise(metrics, statistics, predictions["user_id"].to_list())
     require_possible_scores(scores, instances)

@@ -69,6 +69,13 @@ def test_a_runs_id_shows_limit_and_settings(execute, run_home) -> None:
     assert run_id(limit=4, settings=fields) == f"{plain}_limit4_fields=-category-title"
 
 
+def test_a_home_may_be_called_as_patterns_are(home_with, sim_xs, execute, tmp_path) -> None:
+    home = home_with(tmp_path / "my [home] *?", sim_xs)
+    run = execute(RunSpec("popularity", "search", "sim-xs", limit=3), home)
+    assert run.folder.is_dir()
+    assert next(iter(run.scores.values()))["n"] == 3
+
+
 def test_a_setting_that_changes_nothing_makes_no_run_of_its_own(execute, run_home) -> None:
     def settings(limit: int, **given) -> dict:
         spec = RunSpec("bm25", "search", "sim-xs", limit=limit, settings=given)
