@@ -70,6 +70,13 @@ def is_write_failure(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in refusals
 
 
+def is_path_refusal(error: BaseException) -> bool:
+    """Return whether the file system refused a path: by its name, or to this user."""
+    refusals = {errno.ENAMETOOLONG, errno.ELOOP, errno.EROFS, errno.EACCES, errno.EPERM}
+    named = isinstance(error, OSError) and error.filename is not None
+    return named and error.errno in refusals  # type: ignore[attr-defined]
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON, atomically; NaN is refused."""
     with atomic_path(path) as temporary:
