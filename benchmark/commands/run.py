@@ -124,7 +124,9 @@ def run(
     ] = 10.0,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="With --estimate: run nothing, print the estimate alone."),
+        typer.Option(
+            "--dry-run/--no-dry-run", help="With --estimate: run nothing, print the estimate alone."
+        ),
     ] = False,
     country: Annotated[
         str | None,

@@ -49,6 +49,16 @@ def test_a_missing_field_is_refused_by_name(leave_run, tmp_path) -> None:
         load_run(run.folder)
 
 
+@pytest.mark.parametrize("key", ["value", "n", "low"])
+@pytest.mark.parametrize("odd", [None, "0.5", True, float("nan")])
+def test_a_score_that_is_no_number_is_refused(leave_run, tmp_path, key, odd) -> None:
+    run = leave_run(tmp_path / "run", SCORES)
+    scores = {"HR@5": {**SCORES["HR@5"], key: odd}}
+    (run.folder / "scores.json").write_text(json.dumps({"scores": scores, "failure_rate": 0.0}))
+    with pytest.raises(BenchError, match="holds no scores of a run"):
+        load_run(run.folder)
+
+
 def test_the_role_of_an_earlier_run_is_that_of_its_model(leave_run, tmp_path) -> None:
     asked = {"oracle": {}, "bm25": {}, "nobody": {}, "popularity": {"group": "outside"}}
     runs = [leave_run(tmp_path / name, SCORES, model=name, **more) for name, more in asked.items()]
