@@ -192,11 +192,16 @@ def check(spec: RunSpec) -> tuple[Task, BuiltModel]:
         raise unknown_name("perturbation", spec.perturb, PERTURBATIONS)
     if spec.limit is not None and spec.limit < 1:
         raise UsageError(f"--limit {spec.limit} keeps no instance.", fix="Give 1 or more.")
-    if not 0 <= spec.seed <= _LARGEST_SEED:
-        raise UsageError(f"--seed {spec.seed} is out of range.", fix=f"Give 0 to {_LARGEST_SEED}.")
+    check_seed(spec.seed)
     if any(text.is_text(name) for name in task.metrics):
         text.check_packages()  # now, not when the model has answered
     return task, built
+
+
+def check_seed(seed: int) -> None:
+    """Raise :class:`UsageError` for a seed that a fit or a prediction cannot have."""
+    if not 0 <= seed <= _LARGEST_SEED:
+        raise UsageError(f"--seed {seed} is out of range.", fix=f"Give 0 to {_LARGEST_SEED}.")
 
 
 def _identity(
