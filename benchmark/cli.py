@@ -18,13 +18,14 @@ import typer
 from typer.completion import shell_complete
 
 import benchmark
-from benchmark.errors import BenchError, UsageError
+from benchmark.errors import BenchError, UsageError, shown
 from benchmark.host import processes
 from benchmark.host.console import (
     Volume,
     accept_any_text,
     complain,
     discard_output,
+    open_closed_streams,
     set_volume,
 )
 from benchmark.registry import resolve
@@ -93,6 +94,7 @@ def main() -> None:
     """Run the command line: turns errors into one or two lines and an exit status (0, 1 or 2)."""
     arguments, common = _common_options(sys.argv[1:])
     debug = "--debug" in common
+    open_closed_streams()
     accept_any_text()
     try:
         set_volume(_volume(common))
@@ -113,8 +115,11 @@ def main() -> None:
         usage = _usage_message(error, arguments)
         if usage is not None:
             _fail(usage, 2)
-        from benchmark.host.files import is_write_failure
+        from benchmark.host.files import is_path_refusal, is_write_failure
 
+        if is_path_refusal(error):
+            path, why = error.filename, error.strerror  # type: ignore[attr-defined]
+            _fail(f"Cannot use {shown(str(path))}: {why}.\nGive another name or place.", 1)
         if is_write_failure(error):
             discard_output()
             _fail(f"Cannot write the output: {error}.\nFree some space or write elsewhere.", 1)

@@ -378,3 +378,40 @@ def test_help_is_what_a_call_without_a_command_gets(command) -> None:
     status, out, err = command()
     assert (status, out) == (2, "")
     assert err.startswith("Usage: unimp-bench")
+
+
+_LONG = "a" * 300
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("report", "--table", "search", "--out", f"{_LONG}.md"),
+        ("report", "--figure", "dots", "--table", "search", "--out", f"{_LONG}.png"),
+        ("compare", "one", "other", "--out", f"{_LONG}.md"),
+        ("report", "--table", f"{_LONG}.toml"),
+        ("run", "--model", f"{_LONG}.py:M", "--task", "search"),
+        ("run", "--model", "bm25", "--task", "search", "--home", _LONG),
+    ],
+)
+def test_a_name_longer_than_a_file_can_have_is_no_bug(command, words) -> None:
+    status, out, err = command(*words)
+    assert (status, out) == (1, "")
+    assert "File name too long" in err
+    assert "bug" not in err
+    assert len(err.splitlines()) == 2
+    assert max(map(len, err.splitlines())) < 200
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_no_bug(place, closed) -> None:
+    words = "runs list" if ">&-" in closed else "runs list --json"
+    run = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m benchmark.cli {words} {closed}"],
+        capture_output=True,
+        env={**os.environ, "UNIMP_BENCH_HOME": str(place)},
+        text=True,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "bug" not in run.stderr

@@ -51,7 +51,7 @@ def deliver(content: str, out: Path | None) -> None:
     if out is None:
         print(content)
         return
-    from benchmark.host.files import atomic_path
+    from benchmark.host.files import output_path
 
-    with atomic_path(out) as temporary:
-        temporary.write_text(content + "\n", encoding="utf-8")
+    with output_path(out) as place:
+        place.write_text(content + "\n", encoding="utf-8")

@@ -37,7 +37,7 @@ app = typer.Typer()
     "unimp-bench run --model unimp --task preference --task explanation;  "
     "unimp-bench run --model sasrec --model hgn --task recommendation --set sasrec:epochs=3;  "
     "unimp-bench run --model sasrec --task recommendation --tuned;  "
-    "unimp-bench run --table search --estimate;  "
+    "unimp-bench run --table search --estimate --dry-run;  "
     "unimp-bench run --table search --workers 4;  "
     "unimp-bench run --config mine.toml --seed 1"
 )
@@ -100,14 +100,17 @@ def run(
     force: Annotated[
         bool,
         typer.Option(
-            "--force/--no-force", "--refit", help="Run again what is stored, its fit included."
+            "--force/--no-force",
+            "--refit",
+            help="Run again what is stored, its fit included; of a --table only what is missing.",
         ),
     ] = False,
     estimate: Annotated[
         bool,
         typer.Option(
             "--estimate/--no-estimate",
-            help="Print first what each missing run will cost: time, memory, disk.",
+            help="Print what each missing run will cost (time, memory, disk), then run them; "
+            "with --dry-run print it alone.",
         ),
     ] = False,
     estimate_seconds: Annotated[
@@ -120,7 +123,10 @@ def run(
         ),
     ] = 10.0,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="With --estimate: run nothing after it.")
+        bool,
+        typer.Option(
+            "--dry-run/--no-dry-run", help="With --estimate: run nothing, print the estimate alone."
+        ),
     ] = False,
     country: Annotated[
         str | None,

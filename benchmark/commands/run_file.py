@@ -29,16 +29,22 @@ def read_run_file(context: typer.Context, file: Path | None) -> Path | None:
         return None
     written = _read(file)
     options = _options(context)
-    defaults = {}
+    defaults: dict[str, Any] = {}
     for key, value in written.items():
         if key not in options:
             raise unknown_name(f"option in {file}", key, options)
         if key == "set":
             context.meta[_SETTINGS] = _pairs(value, file)
         else:
+            name = str(options[key].name)
             default = _checked(options[key], key, value, file)
+            if defaults.get(name, default) != default:  # force and refit are one option
+                raise UsageError(
+                    f"{file}: {key} contradicts another key of that option.",
+                    fix="Keep one of them.",
+                )
             _try(options[key], default, context, f"{file}: {key} = {value!r}")
-            defaults[str(options[key].name)] = default
+            defaults[name] = default
     context.default_map = {**(context.default_map or {}), **defaults}
     return file
 

@@ -22,7 +22,7 @@ _PACKAGE = Path(__file__).parents[1]
 #: What findings follow from, beside the metrics; read and not imported, which would take longer.
 _CODE = (
     *("stats", "uncertainty", "resampling", "equal_users", "rounding"),
-    *("compare/evidence", "compare/learnable"),
+    *("compare/evidence", "compare/learnable", "report/table/paper"),
 )
 
 

@@ -19,7 +19,7 @@ from benchmark.models.from_class import model_named
 from benchmark.report.missing import specs_of_table
 from benchmark.runs.fitting import Fitted, fit_or_load, seed_everything
 from benchmark.runs.predictions import borders
-from benchmark.runs.runner import execute_all, specs_of_models
+from benchmark.runs.runner import check_seed, execute_all, specs_of_models
 from benchmark.runs.tuned import require_tuned
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def fit(
     ``model`` is ``NAME``, ``NAME:VARIANT``, ``FILE.py:CLASS`` or a class; ``force`` fits anew.
     """
     _require_one_process()
+    check_seed(seed)
     place = home_at(home)
     built = configure(model_named(model), settings or {})
     place.check_writable()

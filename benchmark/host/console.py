@@ -31,6 +31,16 @@ def output_to_stderr() -> Iterator[None]:
         yield
 
 
+def open_closed_streams() -> None:
+    """Open what was closed of input, output and error (``>&-``), to nowhere.
+
+    Otherwise the next file that is opened takes its number, and what is printed goes into it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - stays open
+
+
 def accept_any_text() -> None:
     """Replace characters that the terminal's encoding lacks (table borders) instead of failing."""
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -39,6 +39,23 @@ def atomic_path(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def output_path(path: Path) -> Iterator[Path]:
+    """Yield where to write what a user wants at ``path``: as a whole, wherever that can be.
+
+    A link is followed and stays. A device or a pipe (``/dev/stdout``) is written to as it is: a
+    file that took its name would take its place. Raises as :func:`atomic_path` does.
+    """
+    if path.is_dir() or path.is_file() or not path.exists():
+        with atomic_path(Path(os.path.realpath(path))) as temporary:
+            yield temporary
+        return
+    try:
+        yield path
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
 def cannot_write(path: Path, error: OSError) -> BenchError:
     """Return the error for a failed write of ``path``."""
     return BenchError(
@@ -51,6 +68,13 @@ def is_write_failure(error: BaseException) -> bool:
     """Return whether the file system refused to take data: full, read-only, forbidden."""
     refusals = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
     return isinstance(error, OSError) and error.errno in refusals
+
+
+def is_path_refusal(error: BaseException) -> bool:
+    """Return whether the file system refused a path: by its name, or to this user."""
+    refusals = {errno.ENAMETOOLONG, errno.ELOOP, errno.EROFS, errno.EACCES, errno.EPERM}
+    named = isinstance(error, OSError) and error.filename is not None
+    return named and error.errno in refusals  # type: ignore[attr-defined]
 
 
 def write_json(path: Path, value: Any) -> None:

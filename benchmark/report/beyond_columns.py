@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from benchmark.compare.beyond import LEGEND, RANKED, BeyondAccuracy, beyond_accuracy
@@ -36,16 +36,16 @@ def with_beyond_accuracy(report: Report, answers: Answers, home: Home) -> Report
         names = dict.fromkeys(name for each in found.values() for name in each)
         columns += [_column(group, name) for name in names]
         for system, answer in here.items():
-            cells[system] += [_cell(answer, found[system].get(name, ())) for name in names]
+            cells[system] += [_cell(answer, found[system].get(name, {})) for name in names]
         notes |= dict.fromkeys(measures.notes)
     return extended(report, columns, cells, [*([LEGEND] if columns else []), *notes])
 
 
 def _measured(
     measures: BeyondAccuracy, answer: Answer, notes: dict[str, None]
-) -> dict[str, list[float]]:
-    """Each measure's values, one a seed, of the runs that can be measured."""
-    found: dict[str, list[float]] = {}
+) -> dict[str, dict[int, float]]:
+    """Each measure's values by seed, of the runs that can be measured."""
+    found: dict[str, dict[int, float]] = {}
     for run in answer.runs:
         try:
             measured = measures.measure(run)
@@ -53,9 +53,9 @@ def _measured(
             notes[f"Nothing beyond accuracy of {answer.row.system}: {error.message}"] = None
             continue
         for name, value in measured.items():
-            values = found.setdefault(name, [])
+            values = found.setdefault(name, {})
             if value is not None:
-                values.append(value)
+                values[int(run.manifest["seed"])] = value
     return found
 
 
@@ -63,10 +63,10 @@ def _column(group: ColumnGroup, name: str) -> ReportColumn:
     return ReportColumn(group.task, str(group.data), group.cohort, name, None, METRIC_NUMBER)
 
 
-def _cell(answer: Answer, values: Sequence[float]) -> ReportCell:
-    """The mean over seeds."""
+def _cell(answer: Answer, values: Mapping[int, float]) -> ReportCell:
+    """The mean over the seeds whose runs have the measure."""
     spec = answer.spec
     cell = ReportCell(spec.data, spec.cohort, spec.perturb)
     if not values:
         return cell
-    return replace(cell, value=sum(values) / len(values), seeds=answer.seeds)
+    return replace(cell, value=sum(values.values()) / len(values), seeds=tuple(values))

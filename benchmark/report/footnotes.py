@@ -12,7 +12,7 @@ from benchmark.report.filling.answers import Answer, Answers
 from benchmark.report.filling.availability import sentences
 from benchmark.report.formats.sheet import INTERVAL_NOTE, PAPER_NOTE, PAPERS_NUMBERS
 from benchmark.report.seed_doubts import doubted
-from benchmark.report.table.paper import violations
+from benchmark.report.table.paper import printed_row, violations
 from benchmark.report.table.specification import ResultTable
 from benchmark.runs.store import StoredRun, is_tuned
 from benchmark.uncertainty import FEW_USERS_NOTE, FEWEST_USERS
@@ -105,7 +105,7 @@ def footnotes(
         f"{name} is not prepared here: unimp-bench data prepare comes before the commands below."
         for name in answers.unprepared
     ]
-    unmeasured = _unmeasured(answers, columns, rows)
+    unmeasured = _unmeasured(answers, columns, rows, several=several)
     if unmeasured:
         notes.append(f"-: the stored runs did not measure {', '.join(unmeasured)}.")
     notes += sentences(
@@ -138,7 +138,9 @@ def _impossible(
             if table.number is not None and data is not None:
                 systems = by_place.setdefault((column.task, data), {})
                 place = (table.number, column.task, data, row.system)
-                if kept.of("impossible", {}, {"place": place}, partial(_is_impossible, *place)):
+                printed = {name: number.printed for name, number in printed_row(*place).items()}
+                asked = {"place": place, "printed": printed}
+                if kept.of("impossible", {}, asked, partial(_is_impossible, *place)):
                     systems[row.system] = None
     for (task, data), systems in by_place.items():
         if systems:
@@ -192,14 +194,30 @@ def _about_runs(answers: Answers) -> Iterator[str]:
 
 
 def seed_notes(answers: Answers) -> Iterator[str]:
-    """Return which systems' values are of other seeds than 0 alone."""
-    by_seeds: dict[tuple[int, ...], dict[str, None]] = {}
+    """Return which systems' values are of other seeds than 0 alone, and where if not all are."""
+    by_system: dict[str, dict[tuple[int, ...], dict[str, None]]] = {}
     for answer in answers.by_place.values():
-        if answer.runs and answer.seeds != (0,):
-            by_seeds.setdefault(answer.seeds, {})[answer.row.system] = None
+        if answer.runs:
+            of_seeds = by_system.setdefault(answer.row.system, {})
+            of_seeds.setdefault(answer.seeds, {})[_place(answer, answers)] = None
+    by_seeds: dict[tuple[int, ...], list[str]] = {}
+    for system, of_seeds in by_system.items():
+        for seeds, places in of_seeds.items():
+            where = f" ({', '.join(places)})" if len(of_seeds) > 1 else ""
+            by_seeds.setdefault(seeds, []).append(system + where)
     for seeds, systems in by_seeds.items():
-        kind = "Mean over seeds" if len(seeds) > 1 else "Seed"
-        yield f"{kind} {', '.join(map(str, seeds))}: {', '.join(systems)}."
+        if seeds != (0,):
+            kind = "Mean over seeds" if len(seeds) > 1 else "Seed"
+            yield f"{kind} {', '.join(map(str, seeds))}: {', '.join(systems)}."
+
+
+def _place(answer: Answer, answers: Answers) -> str:
+    """The task of an answer, and what else tells its group of columns from the others."""
+    groups = answers.groups
+    words = [answer.group.task]
+    words += [str(answer.group.data)] if len({group.data for group in groups}) > 1 else []
+    words += [answer.group.cohort] if len({group.cohort for group in groups}) > 1 else []
+    return " ".join(words)
 
 
 def _tuning_notes(answers: Answers) -> Iterator[str]:
@@ -218,19 +236,23 @@ def _failure_rate(answer: Answer) -> float:
 
 
 def _unmeasured(
-    answers: Answers, columns: Sequence[ReportColumn], rows: Sequence[ReportRow]
+    answers: Answers,
+    columns: Sequence[ReportColumn],
+    rows: Sequence[ReportRow],
+    *,
+    several: bool,
 ) -> list[str]:
     """Metrics without a number although some run answered their question."""
     with_runs = {
-        (answer.group.task, str(answer.group.data))
+        (answer.group.task, str(answer.group.data), answer.group.cohort)
         for answer in answers.by_place.values()
         if answer.runs
     }
     return list(
         dict.fromkeys(
-            column.metric
+            f"{column.task} {column.metric}" if several else column.metric
             for at, column in enumerate(columns)
-            if (column.task, column.data) in with_runs
+            if (column.task, column.data, column.cohort) in with_runs
             and all(row.cells[at].value is None for row in rows)
         )
     )

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from statistics import stdev
 
+from benchmark.models.from_file import split_name
 from benchmark.report.contents import ReportCell, ReportColumn, ReportRow
 
 #: Standard errors of the seeds within which a difference is doubted.
@@ -55,8 +56,9 @@ def _difference(cell: ReportCell, other: ReportCell) -> float:
 
 
 def _name(row: ReportRow) -> str:
-    """The model of a row, without its variant."""
-    return (row.model or row.system).partition(":")[0]
+    """The model of a row, without its variant; two classes of one file are two models."""
+    model = row.model or row.system
+    return model if split_name(model) is not None else model.partition(":")[0]
 
 
 def _standard_error(cell: ReportCell, other: ReportCell, *, one_model: bool) -> float | None:

@@ -107,7 +107,7 @@ class Manifest(Environment):
     seed: int
     limit: int | None
     settings: dict[str, Any]
-    """``--set`` overrides, or what a search chose."""
+    """``--set`` overrides that change anything, or what a search chose."""
     config: NotRequired[dict[str, Any]]
     """Every setting of the model, defaults included."""
     tuning: NotRequired[TuningRecord]

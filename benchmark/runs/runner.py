@@ -115,6 +115,8 @@ class Plan:
     instances: FrozenInstances
     identity: Mapping[str, Any]
     folder: Path
+    changed: Mapping[str, Any]
+    """The settings that change what the model is without any, as its configuration has them."""
     chosen: Chosen | None = None
 
     @property
@@ -148,9 +150,10 @@ def plan_run(spec: RunSpec, dataset: Dataset, home: Home) -> Plan:
     if chosen is not None:
         identity["tuning"] = chosen.record
     settings = spec.settings if chosen is None else chosen.settings
-    named = replace(spec, settings=changed_settings(built, settings))
-    folder = home.runs / f"{named.slug()}-{sha256_json(identity)[:8]}"
-    return Plan(spec, task, built, instances, identity, folder, chosen)
+    changed = changed_settings(built, settings)
+    slug = replace(spec, settings=changed).slug()
+    folder = home.runs / f"{slug}-{sha256_json(identity)[:8]}"
+    return Plan(spec, task, built, instances, identity, folder, changed, chosen)
 
 
 def _fitted(
@@ -189,11 +192,16 @@ def check(spec: RunSpec) -> tuple[Task, BuiltModel]:
         raise unknown_name("perturbation", spec.perturb, PERTURBATIONS)
     if spec.limit is not None and spec.limit < 1:
         raise UsageError(f"--limit {spec.limit} keeps no instance.", fix="Give 1 or more.")
-    if not 0 <= spec.seed <= _LARGEST_SEED:
-        raise UsageError(f"--seed {spec.seed} is out of range.", fix=f"Give 0 to {_LARGEST_SEED}.")
+    check_seed(spec.seed)
     if any(text.is_text(name) for name in task.metrics):
         text.check_packages()  # now, not when the model has answered
     return task, built
+
+
+def check_seed(seed: int) -> None:
+    """Raise :class:`UsageError` for a seed that a fit or a prediction cannot have."""
+    if not 0 <= seed <= _LARGEST_SEED:
+        raise UsageError(f"--seed {seed} is out of range.", fix=f"Give 0 to {_LARGEST_SEED}.")
 
 
 def _identity(
@@ -224,7 +232,7 @@ def _execute(plan: Plan, dataset: Dataset, fitted: Fitted, account: Mapping[str,
             fitted.model, task, instances, dataset, partial, seed=spec.seed, label=plan.built.label
         )
     started = time.perf_counter()
-    predictions = pl.read_parquet(answers)
+    predictions = pl.read_parquet(answers, glob=False)
     metrics, statistics = score_predictions(task, predictions, instances, dataset)
     scores = summarise(metrics, statistics, predictions["user_id"].to_list())
     require_possible_scores(scores, instances)
@@ -282,7 +290,8 @@ def _manifest(plan: Plan, dataset: Dataset, fitted: Fitted, partial: Path) -> Ma
         "perturb": spec.perturb,
         "seed": spec.seed,
         "limit": spec.limit,
-        "settings": dict(spec.settings),
+        # One that is the model's own changes nothing: the run is that of the model without it.
+        "settings": {key: value for key, value in spec.settings.items() if key in plan.changed},
         "config": dict(built.config),
         "code_sha256": built.code,
         "dataset_sha256": dataset.sha256,

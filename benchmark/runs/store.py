@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,15 +119,24 @@ def _without_false_interval(score: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _are_scores(value: Any) -> bool:
-    if not isinstance(value, dict) or "failure_rate" not in value:
+    if not isinstance(value, dict) or not _is_number(value.get("failure_rate")):
         return False
     scores = value.get("scores")
     return isinstance(scores, dict) and all(
         isinstance(score, dict)
         and score.keys() >= _SCORE_KEYS
-        and (score["low"] is None) == (score["high"] is None)
+        and _is_number(score["value"])
+        and _is_number(score["n"])
+        and (
+            score["low"] is score["high"] is None
+            or (_is_number(score["low"]) and _is_number(score["high"]))
+        )
         for score in scores.values()
     )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def stored_runs(home: Home) -> Iterator[StoredRun]:

@@ -84,7 +84,7 @@ def judge(by: Judge, settings: Mapping[str, Any]) -> Verdict:
             seed=by.seed,
             label=built.label,
         )
-        answers = pl.read_parquet(path)
+        answers = pl.read_parquet(path, glob=False)
     metrics, statistics = score_predictions(by.task, answers, by.instances, by.dataset)
     metric = next(metric for metric in metrics if is_variant(metric.name, by.task.primary))
     value = float(metric.value(statistics[metric.name].mean(axis=0)))

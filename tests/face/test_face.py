@@ -197,3 +197,9 @@ def test_several_processes_do_not_each_do_all_of_the_work(monkeypatch, run_home:
         with pytest.raises(UsageError, match="started in 2 processes"):
             work()
     assert not run_home.runs.exists()
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31])
+def test_a_fit_refuses_the_seeds_that_a_run_refuses(seed) -> None:
+    with pytest.raises(UsageError, match=f"seed {seed} is out of range"):
+        ub.fit("popularity", "sim-xs", seed=seed)

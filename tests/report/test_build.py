@@ -7,9 +7,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from benchmark.errors import UsageError
+from benchmark.errors import BenchError, UsageError
 from benchmark.models.registered import ModelEntry, Needs
-from benchmark.report import dataset_table
+from benchmark.report import beyond_columns, dataset_table
 from benchmark.report.build import build_report, missing_runs
 from benchmark.report.contents import Report, ReportCell, ReportRow
 from benchmark.report.filling import answers
@@ -330,6 +330,60 @@ def test_metric_variants_have_columns_of_their_own(shelf: Any) -> None:
     assert cell(report, "Template", "METEOR").value is None
     assert cell(report, "UniMP", "METEOR").paper == 0.0678
     assert any("did not measure BLEU-1" in note for note in report.notes)
+
+
+_TWO_GROUPS = (
+    'name = "mine"\ntitle = "Mine"\n'
+    '[[columns]]\ntask = "search"\nmetrics = ["HR@5"]\n'
+    '[[columns]]\ntask = "{task}"\ncohort = "{cohort}"\nmetrics = ["HR@5"]\n'
+    '[[rows]]\nsystem = "UniMP"\nmodel = "unimp"\n'
+    '[[rows]]\nsystem = "Popularity"\nmodel = "popularity"\n'
+)
+
+
+def test_a_cohort_that_nobody_ran_is_not_called_unmeasured(shelf: Any, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(_TWO_GROUPS.format(task="search", cohort="new-user"))
+    shelf.ranked("popularity", chance=0.4)
+    report = build_report(str(path), home=shelf.home)
+    assert report.rows[1].cells[1].value is None
+    assert not any("did not measure" in note for note in report.notes)
+    assert any("--cohort new-user" in command for command in report.missing)
+
+
+def test_seeds_are_told_by_task_where_a_system_has_others_elsewhere(
+    shelf: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(_TWO_GROUPS.format(task="recommendation", cohort="seen"))
+    for seed in (0, 1):
+        shelf.ranked("unimp", chance=0.4, seed=seed)
+        for task in ("search", "recommendation"):
+            shelf.ranked("popularity", chance=0.4, seed=seed, task=task)
+    shelf.ranked("unimp", chance=0.4, task="recommendation")
+    notes = build_report(str(path), home=shelf.home).notes
+    assert [note for note in notes if "seed" in note] == [
+        "Mean over seeds 0, 1: UniMP (search), Popularity."
+    ]
+
+
+def test_a_run_without_lists_is_no_seed_of_a_mean_beyond_accuracy(
+    shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Measures:
+        notes: tuple[str, ...] = ()
+
+        def measure(self, run: Any) -> dict[str, float]:
+            if run.manifest["seed"] == 1:
+                raise BenchError("Its lists are gone.")
+            return {"coverage@10": 0.5}
+
+    monkeypatch.setattr(beyond_columns, "beyond_accuracy", lambda name, home: Measures())
+    for seed in (0, 1):
+        shelf.ranked("unimp", chance=0.4, seed=seed)
+    report = build_report("search", home=shelf.home, beyond=True)
+    measured = cell(report, "UniMP", "coverage@10")
+    assert (measured.value, measured.seeds) == (0.5, (0,))
 
 
 def test_an_outside_models_row_comes_from_a_users_table(shelf: Any, tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ import pytest
 
 from benchmark.compare import evidence, gathered, kept
 from benchmark.compare.kept import Kept
+from benchmark.report import footnotes
 from benchmark.report.build import build_report
+from benchmark.report.table import paper
 from benchmark.runs.cache import clear, measure
 from benchmark.runs.store import PER_INSTANCE
 
@@ -54,6 +56,29 @@ def test_the_second_report_is_the_first_and_reads_no_per_instance_table(
     monkeypatch.setattr(gathered, "metric_named", refuse)
     assert build_report("2d", home=shelf.home) == first
     assert len(asked) == tested
+
+
+def test_a_printed_row_that_changes_is_checked_anew(
+    shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def impossible() -> list[str]:
+        notes = build_report("search", home=shelf.home).notes
+        return [note for note in notes if "no predictions at all" in note]
+
+    assert impossible()[0].endswith(": BM25, HEM, RTM.")
+    row = paper.printed_row("2d", "search", "amazon-6", "BM25")
+    assert row
+    corrected = {metric: paper.PaperNumber(0.5, "0.5") for metric in row}
+    original = paper.printed_row
+
+    def printed(*place: str) -> Any:
+        return corrected if place[-1] == "BM25" else original(*place)
+
+    paper.violations.cache_clear()
+    for module in (paper, footnotes):
+        monkeypatch.setattr(module, "printed_row", printed)
+    assert impossible()[0].endswith(": HEM, RTM.")
+    paper.violations.cache_clear()
 
 
 def test_another_run_is_compared_anew(shelf: Any, asked: list[str]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+import os
+import threading
 from typing import Any
 
 import pytest
@@ -71,3 +73,25 @@ def test_a_figure_can_be_a_pdf_and_go_without_title_and_notes(
     for words in (b"Personalized", b"95% interval"):
         assert words in drawn["full.svg"]
         assert words not in drawn["bare.svg"]
+
+
+def test_a_pipe_is_written_to_and_stays(report, tmp_path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    found: list[str] = []
+    reader = threading.Thread(target=lambda: found.append(pipe.read_text("utf-8")), daemon=True)
+    reader.start()
+    status, _, err = report("--table", "search", "--out", str(pipe))
+    assert status == 0, err
+    reader.join(20)
+    assert found[0].startswith("Table 2d")
+    assert pipe.is_fifo()
+
+
+def test_a_link_is_followed_and_stays(report, tmp_path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "here.md").symlink_to(tmp_path / "there" / "table.md")
+    status, _, err = report("--table", "search", "--out", "here.md")
+    assert status == 0, err
+    assert (tmp_path / "here.md").is_symlink()
+    assert (tmp_path / "there" / "table.md").read_text("utf-8").startswith("### Table 2d")

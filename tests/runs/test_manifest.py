@@ -49,6 +49,16 @@ def test_a_missing_field_is_refused_by_name(leave_run, tmp_path) -> None:
         load_run(run.folder)
 
 
+@pytest.mark.parametrize("key", ["value", "n", "low"])
+@pytest.mark.parametrize("odd", [None, "0.5", True, float("nan")])
+def test_a_score_that_is_no_number_is_refused(leave_run, tmp_path, key, odd) -> None:
+    run = leave_run(tmp_path / "run", SCORES)
+    scores = {"HR@5": {**SCORES["HR@5"], key: odd}}
+    (run.folder / "scores.json").write_text(json.dumps({"scores": scores, "failure_rate": 0.0}))
+    with pytest.raises(BenchError, match="holds no scores of a run"):
+        load_run(run.folder)
+
+
 def test_the_role_of_an_earlier_run_is_that_of_its_model(leave_run, tmp_path) -> None:
     asked = {"oracle": {}, "bm25": {}, "nobody": {}, "popularity": {"group": "outside"}}
     runs = [leave_run(tmp_path / name, SCORES, model=name, **more) for name, more in asked.items()]
@@ -67,6 +77,23 @@ def test_a_runs_id_shows_limit_and_settings(execute, run_home) -> None:
     assert run_id(limit=4, settings={"k1": 1.2}) == f"{plain}_limit4"  # what it is without
     fields = {"fields": ["category", "title"]}
     assert run_id(limit=4, settings=fields) == f"{plain}_limit4_fields=-category-title"
+
+
+def test_a_home_may_be_called_as_patterns_are(home_with, sim_xs, execute, tmp_path) -> None:
+    home = home_with(tmp_path / "my [home] *?", sim_xs)
+    run = execute(RunSpec("popularity", "search", "sim-xs", limit=3), home)
+    assert run.folder.is_dir()
+    assert next(iter(run.scores.values()))["n"] == 3
+
+
+def test_a_setting_that_changes_nothing_makes_no_run_of_its_own(execute, run_home) -> None:
+    def settings(limit: int, **given) -> dict:
+        spec = RunSpec("bm25", "search", "sim-xs", limit=limit, settings=given)
+        return execute(spec, run_home).manifest["settings"]
+
+    # The run of bm25 as it is, which a table then finds as such, whoever asked for it first.
+    assert settings(5, k1=1.2) == settings(5) == {}
+    assert settings(5, k1=0.9, b=0.75) == {"k1": 0.9}
 
 
 def test_a_long_id_is_cut_to_what_a_file_system_takes() -> None:

@@ -96,6 +96,22 @@ def test_the_command_line_comes_before_the_file(call, file) -> None:
     assert "has not been tuned" in err
 
 
+def test_two_names_of_one_option_may_not_contradict_each_other_in_a_file(call, file) -> None:
+    status, _, err = call("--config", file("force = true\nrefit = false\n"))
+    assert status == 2
+    assert "refit contradicts another key" in err
+
+
+def test_a_files_dry_run_can_be_taken_back(call, file) -> None:
+    path = file(
+        'model = "popularity"\ntask = "search"\ndata = "sim-xs"\nlimit = 4\njson = true\n'
+        "estimate = true\ndry-run = true\n"
+    )
+    status, out, err = call("--config", path, "--no-estimate", "--no-dry-run")
+    assert status == 0, err
+    assert json.loads(out)["scores"]["HR@5"]["n"] == 4
+
+
 def test_a_file_can_name_a_variant_and_settings_for_all(call, file) -> None:
     path = file(
         'model = ["mean-rating:user", "mean-rating"]\ntask = "preference"\ndata = "sim-xs"\n'

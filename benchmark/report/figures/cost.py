@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import ceil, floor, hypot, log10
 from typing import TYPE_CHECKING, Any
 
@@ -163,11 +163,15 @@ def build_cost(home: Home, *, table: str, data: str | None) -> CostFigure:
 
 def _points(view: TableView, group: Group) -> list[Point]:
     rows = [row for row in view.report.rows if row.cells[group.primary].value is not None]
-    clean = {row.model for row in rows if row.cells[group.primary].perturb is None}
+    specs = {row.system: view.answer(row, group).spec for row in rows}
+    clean = [spec for spec in specs.values() if spec.perturb is None]
     found = []
     for row in rows:
         cell = row.cells[group.primary]
-        if cell.value is None or (cell.perturb is not None and row.model in clean):
+        if cell.value is None:
+            continue
+        spec = specs[row.system]
+        if spec.perturb is not None and replace(spec, perturb=None) in clean:
             continue
         runs = view.answer(row, group).runs
         seconds = sum(float(run.manifest["fit_seconds"]) for run in runs) / len(runs)

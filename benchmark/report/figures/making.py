@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from benchmark.errors import BenchError, UsageError, unknown_name
-from benchmark.host.files import atomic_path
+from benchmark.host.files import output_path
 from benchmark.host.home import Home
 from benchmark.report.figures import FIGURE_NAMES, FIGURES, TABLE_FIGURES
 from benchmark.report.figures.drawing import Drawing
@@ -144,9 +144,9 @@ def _write(drawing: Drawing, path: Path, output_format: str, *, bare: bool = Fal
         page = Figure()  # without pyplot: no window system is ever asked for
         page.set_label(BARE if bare else "")
         drawing.draw(page)
-        with atomic_path(path) as temporary:
+        with output_path(path) as place:
             page.savefig(
-                temporary,
+                place,
                 format=output_format,
                 dpi=_DOTS_PER_INCH,
                 metadata=_METADATA[output_format],

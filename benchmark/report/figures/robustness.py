@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import BenchError, UsageError
@@ -225,11 +225,10 @@ def _slopes(view: TableView, group: Group, perturb: str, at: int) -> list[Slope]
 def _clean(
     view: TableView, group: Group, rows: Sequence[ReportRow], perturbed: ReportRow
 ) -> ReportRow | None:
-    """The first row that asks the same of the same model with its inputs as they are."""
-    asked = view.answer(perturbed, group).spec
+    """The first row that asks the same of the same fit with its inputs as they are."""
+    wanted = replace(view.answer(perturbed, group).spec, perturb=None)
     for row in rows:
-        spec = view.answer(row, group).spec
-        if (spec.model, spec.cohort, spec.perturb) == (asked.model, asked.cohort, None):
+        if view.answer(row, group).spec == wanted:
             return row
     return None
 

@@ -1,19 +1,17 @@
 """Selects the stored runs that count for a cell.
 
 A run counts when it is whole (no ``--limit``), of the named configuration (its row's ``set`` and
-no other ``--set``), of the current version of its task, and over the dataset as it is now: runs
-over an earlier preparation of a dataset of the same name never mix with later ones. Of several
-runs of one seed the latest counts. Tuned runs (``--tuned``) fill only cells of tuned ones.
+no other ``--set``, however the values are written), of the current version of its task, and over
+the dataset as it is now: runs over an earlier preparation of a dataset of the same name never mix
+with later ones. Of several runs of one seed the latest counts. Tuned runs (``--tuned``) fill only
+cells of tuned ones.
 """
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from benchmark.data.listing import dataset_folders, dataset_info
 from benchmark.data.sources import SELF_CONTAINED, SOURCES
@@ -25,8 +23,8 @@ from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import StoredRun, as_written, is_tuned, stored_runs
 from benchmark.tasks import TASKS
 
-#: Model label, task, dataset, cohort, perturbation, settings as JSON or that they are tuned.
-_Key = tuple[str, str, str, str, str | None, str]
+#: Model label, task, dataset, cohort, perturbation, whether the settings are tuned.
+_Key = tuple[str, str, str, str, str | None, bool]
 
 
 def require_known_dataset(home: Home, name: str) -> None:
@@ -53,7 +51,7 @@ class RunShelf:
 
     def __init__(self, home: Home) -> None:
         self._runs: dict[_Key, list[StoredRun]] = defaultdict(list)
-        self._left_out: dict[_Key, int] = defaultdict(int)
+        self._left_out: dict[_Key, list[StoredRun]] = defaultdict(list)
         self._checked: set[Path] = set()
         candidates = [run for run in stored_runs(home) if _is_whole(run)]
         hashes = _current_hashes(home, candidates)
@@ -62,7 +60,7 @@ class RunShelf:
             if manifest["dataset_sha256"] == hashes[manifest["data"]] and _is_current(run):
                 self._runs[_key(run)].append(run)
             else:
-                self._left_out[_key(run)] += 1
+                self._left_out[_key(run)].append(run)
 
     @property
     def datasets(self) -> set[str]:
@@ -76,7 +74,7 @@ class RunShelf:
         """
         latest: dict[int, StoredRun] = {}
         for run in sorted(self._runs.get(_asked(spec), ()), key=_created):
-            if _may_be(run, spec):
+            if _may_be(run, spec) and _has_settings(run, spec):
                 latest[int(run.manifest["seed"])] = run
         return tuple(self._as_written(latest[seed]) for seed in sorted(latest))
 
@@ -87,7 +85,7 @@ class RunShelf:
 
     def left_out(self, spec: RunSpec) -> int:
         """Count the runs that answer ``spec`` over other bytes of the dataset or an older task."""
-        return self._left_out.get(_asked(spec), 0)
+        return sum(_has_settings(run, spec) for run in self._left_out.get(_asked(spec), ()))
 
 
 def newest_run(home: Home, spec: RunSpec, *, seed: int | None = None) -> StoredRun | None:
@@ -118,12 +116,22 @@ def class_in_file(model: str) -> str | None:
 
 def _asked(spec: RunSpec) -> _Key:
     label = class_in_file(spec.model) or spec.model
-    settings = _settings(spec.settings, spec.tuned)
-    return label, spec.task, spec.data, spec.cohort, spec.perturb, settings
+    return label, spec.task, spec.data, spec.cohort, spec.perturb, spec.tuned
 
 
-def _settings(given: Mapping[str, Any], tuned: bool) -> str:
-    return "tuned" if tuned else json.dumps(dict(given), sort_keys=True)
+def _has_settings(run: StoredRun, spec: RunSpec) -> bool:
+    """Whether ``run`` is of the settings of ``spec``, or those of a search, as both are tuned.
+
+    A value may be written in several ways (1 and 1.0), and one that is the model's own may be left
+    out: the run's full configuration says what it was, and its settings what was changed.
+    """
+    given = run.manifest["settings"]
+    if spec.tuned or given == spec.settings:
+        return True
+    config = run.manifest.get("config", {})
+    return given.keys() <= spec.settings.keys() and all(
+        name in config and config[name] == value for name, value in spec.settings.items()
+    )
 
 
 def _may_be(run: StoredRun, spec: RunSpec) -> bool:
@@ -143,7 +151,7 @@ def _key(run: StoredRun) -> _Key:
         manifest["data"],
         manifest["cohort"],
         manifest["perturb"],
-        _settings(manifest["settings"], is_tuned(run)),
+        is_tuned(run),
     )
 
 

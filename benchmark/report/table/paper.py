@@ -41,6 +41,12 @@ def paper_numbers() -> Mapping[PaperKey, PaperNumber]:
     return MappingProxyType(numbers)
 
 
+def printed_row(table: str, task: str, dataset: str, system: str) -> Mapping[str, PaperNumber]:
+    """Return the numbers of one printed row, by metric."""
+    place = [table, task, dataset, system]
+    return {metric: number for (*at, metric), number in paper_numbers().items() if at == place}
+
+
 @cache
 def violations(table: str, task: str, dataset: str, system: str) -> tuple[Violation, ...]:
     """Return the gates that one printed row cannot have passed, whatever was rounded away.
@@ -50,11 +56,7 @@ def violations(table: str, task: str, dataset: str, system: str) -> tuple[Violat
     """
     from benchmark.metrics.gates import problems  # numpy, which kept findings do without
 
-    row = {
-        metric: number
-        for (*place, metric), number in paper_numbers().items()
-        if place == [table, task, dataset, system]
-    }
+    row = printed_row(table, task, dataset, system)
     return tuple(
         problems(
             {metric: number.value for metric, number in row.items()},

@@ -133,7 +133,7 @@ def _asked(
 def _scored(plan: Plan, dataset: Dataset, folder: Path, start: int, stop: int) -> float | None:
     started = time.perf_counter()
     try:
-        predictions = pl.read_parquet(_file(folder))
+        predictions = pl.read_parquet(_file(folder), glob=False)
         metrics, statistics = score_predictions(
             plan.task, predictions, plan.instances[start:stop], dataset
         )

@@ -265,6 +265,26 @@ def test_robustness_joins_a_perturbed_row_with_the_clean_row_of_its_model(filled
     assert [mark.get_ydata()[1] for mark in marks_of(page.axes[1])] == [perturbed]
 
 
+def test_a_perturbed_row_is_joined_with_the_clean_row_of_its_own_settings(shelf, tmp_path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        TABLE + '[[rows]]\nsystem = "Small"\nmodel = "unimp"\nset = {size = 2}\n'
+        '[[rows]]\nsystem = "Small, NT"\nmodel = "unimp"\nset = {size = 2}\nperturb = "nt"\n'
+        '[[rows]]\nsystem = "Large, NT"\nmodel = "unimp"\nset = {size = 9}\nperturb = "nt"\n'
+    )
+    shelf.ranked("unimp", chance=0.8)
+    small = shelf.ranked("unimp", chance=0.5, settings={"size": 2})
+    shelf.ranked("unimp", chance=0.3, settings={"size": 2}, perturb="nt")
+    shelf.ranked("unimp", chance=0.3, settings={"size": 9}, perturb="nt")
+    figure = build_robustness(shelf.home, table=str(path), data=None)
+    (panels,) = figure.strips
+    assert [slope.system for slope in panels[0].slopes] == ["Small"]
+    assert panels[0].slopes[0].clean.value == small.scores["HR@5"]["value"]
+    # Another fit is behind the last row alone, and its training took a time of its own.
+    cost = build_cost(shelf.home, table=str(path), data=None)
+    assert [point.system for point in cost.panels[0][1]] == ["UniMP", "Small", "Large, NT"]
+
+
 def slope_of(clean: float, perturbed: float) -> Slope:
     ends = ((None, clean), ("nt", perturbed))
     return Slope("UniMP", *(ReportCell("sim-xs", "seen", how, value) for how, value in ends))

@@ -174,6 +174,29 @@ def test_a_row_with_settings_is_filled_by_runs_with_just_these(shelf: Any, tmp_p
     assert not any(note.startswith("paper:") for note in report.notes)
 
 
+@pytest.mark.parametrize(
+    ("given", "config"),
+    [
+        ({"k1": 2}, {"k1": 2.0, "b": 0.75}),  # 2 and 2.0 are one value
+        ({"k1": 2.0}, {"k1": 2.0, "b": 0.75}),  # b as the model has it without any setting
+    ],
+)
+def test_a_row_with_settings_is_filled_however_the_runs_were_asked_for(
+    shelf: Any, tmp_path: Path, given: dict[str, Any], config: dict[str, Any]
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'name = "mine"\ntitle = "Mine"\n[[columns]]\ntask = "search"\nmetrics = ["HR@5"]\n'
+        '[[rows]]\nsystem = "sharp"\nmodel = "bm25"\nset = {k1 = 2.0, b = 0.75}\n'
+        '[[rows]]\nsystem = "sharper"\nmodel = "bm25"\nset = {k1 = 3.0}\n'
+        '[[rows]]\nsystem = "plain"\nmodel = "bm25"\n'
+    )
+    run = shelf.ranked("bm25", chance=0.3, settings=given, config=config)
+    report = build_report(str(path), home=shelf.home)
+    assert values(report, "sharp") == [run.scores["HR@5"]["value"]]
+    assert values(report, "sharper") == values(report, "plain") == [None]
+
+
 def test_published_numbers_need_a_source(shelf: Any, tmp_path: Path) -> None:
     path = table(tmp_path, "bm25")
     Path(path).write_text(Path(path).read_text() + 'published = {"HR@5" = 0.1}\n')
