@@ -23,6 +23,7 @@ from benchmark.data.raw.cores import CORE_HELP, NO_CORE, CoreSetting, keep_core
 from benchmark.data.raw.mapped_tables import IMAGE, mapped_interactions, mapped_items
 from benchmark.data.raw.photo_folder import photos_of_items
 from benchmark.data.raw.source import OnError, Source
+from benchmark.data.raw.text_files import LeftOut
 from benchmark.data.schema import RawDataset
 from benchmark.data.sources.unordered import in_time_order, latest_of_pairs, rated_only
 from benchmark.errors import BenchError, shown
@@ -73,6 +74,8 @@ def read(raw: Path | None, params: TabularParams, *, on_error: OnError) -> RawDa
     )
     described = mapped_items(path.parent, chosen.items, on_error, notes)
     _check_known(rows, described, on_error)
+    if chosen.items is not None:
+        described = _once(path.parent / chosen.items.file, described, rows, on_error, notes)
     items = rated_only(described.drop(IMAGE), rows, notes, domain=None)
     _count_zeros(rows, notes)
     return RawDataset(
@@ -93,8 +96,14 @@ def files(raw: Path | None, params: TabularParams) -> Mapping[str, Path]:
     if not path.is_file():
         return {}
     chosen = read_map(path)
-    tables = [chosen.interactions.file, *([chosen.items.file] if chosen.items else [])]
-    return {p.name: p for p in (path, *(path.parent / name for name in tables))}
+    tables = {chosen.interactions.file, *([chosen.items.file] if chosen.items else [])}
+    places = {table: path.parent / table for table in sorted(tables)}
+    names = [path.name, *(place.name for place in places.values())]
+    # Files of one name in several folders are told apart by these.
+    return {path.name: path} | {
+        place.name if names.count(place.name) == 1 else f"{Path(table).parent}/{place.name}": place
+        for table, place in places.items()
+    }
 
 
 def photo_folder(raw: Path, params: TabularParams) -> Path:
@@ -110,6 +119,29 @@ def addresses(raw: Path, params: TabularParams) -> Iterator[tuple[str, str]]:
     described = mapped_items(path.parent, read_map(path).items, "skip", {})
     named = described.filter(pl.col(IMAGE).str.contains(_ADDRESS))
     yield from named.select("item_id", IMAGE).iter_rows()
+
+
+def _once(
+    path: Path,
+    described: pl.DataFrame,
+    rows: pl.DataFrame,
+    on_error: OnError,
+    notes: dict[str, object],
+) -> pl.DataFrame:
+    """The first row of each item with interactions; more rows raise, or are counted."""
+    known = rows["item_id"].unique().implode()
+    again = ~pl.col("item_id").is_first_distinct() & pl.col("item_id").is_in(known)
+    found = described.filter(again)["item_id"]
+    if found.is_empty():
+        return described
+    if on_error == "raise":
+        raise BenchError(
+            f"{path} describes item {shown(found[0])} more than once ({len(found):,} rows too "
+            "many).",
+            fix="Keep one row of each item, or the first with --on-error skip.",
+        )
+    notes["items left out: described already"] = LeftOut(len(found), len(described))
+    return described.filter(~again)
 
 
 def _check_known(rows: pl.DataFrame, described: pl.DataFrame, on_error: OnError) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 from benchmark.data.preparing.prepare import prepare
 from benchmark.data.sources.tabular import TabularParams, addresses, files, photo_folder, read
@@ -157,6 +161,11 @@ def test_an_image_outside_the_folder_of_photos_is_refused(raw, image) -> None:
         ('"log.csv"', '"log.xlsx"', "There is no file"),
         ('"log.csv"', f'"{"9" * 300}.csv"', "There is no file"),
         ("[photos]", "[photo]", "photo is"),
+        ('separator = ";"', 'separator = "¦"', "one character of ASCII"),
+        ('separator = ";"', "separator = '\"'", "one character of ASCII"),
+        ('separator = ";"', 'separator = "\\r"', "one character of ASCII"),
+        ('separator = ";"', 'separator = "::"', "one character of ASCII"),
+        ("[0, 10]", "[0, inf]", "rating_scale.1 is inf: Input should be a finite number"),
         ("[items]", "[items", "is no TOML"),
     ],
 )
@@ -190,11 +199,16 @@ def test_a_broken_line_is_named_or_skipped(raw, line, message) -> None:
     assert parsed(raw, on_error="skip").interactions.equals(before)
 
 
-@pytest.mark.parametrize("points", ["many", "11", "nan", "-1"])
-def test_a_rating_off_the_scale_is_refused_by_preparing(raw, tmp_path, points) -> None:
-    change(raw / "log.csv", ";7.5;", f";{points};")
-    with pytest.raises(BenchError, match="rating outside the scale 0 to 10"):
-        prepare("tabular", home=Home(tmp_path / "home"), raw=raw)
+@pytest.mark.parametrize("points", ["many", "11", "nan", "-1", "7,5", "True", "5 stars"])
+def test_what_is_no_rating_of_the_scale_is_named_with_its_line_and_counted(raw, points) -> None:
+    # Behind repeats, which are left out later: they must not shift the number of the line.
+    change(raw / "log.csv", LOG, LOG + "é;001;2020-01-01 10:00;5;;;\n" * 3)
+    change(raw / "log.csv", ";10;fine", f";{points};fine")
+    with pytest.raises(BenchError, match=rf"log\.csv, line 4: points is '{points}', not a rating"):
+        parsed(raw)
+    found = parsed(raw, on_error="skip")
+    assert found.interactions["item_id"].to_list() == ["001", "002"]
+    assert found.notes["lines of log.csv left out"] == 1
 
 
 @pytest.mark.parametrize(("old", "new"), [("é;001;", "é;1;"), ("é;001;", "é;001.0;")])
@@ -218,6 +232,57 @@ def test_ids_in_digits_of_another_script_are_ordered_as_texts(raw) -> None:
     ids = parsed(raw).items["item_id"].to_list()
     assert "\u0662" in ids
     assert ids == sorted(ids)
+
+
+def test_an_item_described_twice_is_named_with_its_table(raw) -> None:
+    change(raw / "things.tsv", THINGS, THINGS + "001\tMug\t\t\t\t\t\t\t\n004" + "\t" * 8 + "\n")
+    with pytest.raises(
+        BenchError, match=r"things\.tsv describes item '001' more than once \(1 row"
+    ):
+        parsed(raw)
+    found = parsed(raw, on_error="skip")
+    assert found.items["title"].to_list() == ["Mug", "Plate", "Lamp"]
+    assert found.notes["items left out: described already"] == 1
+
+
+@pytest.mark.parametrize(
+    ("price", "amount"),
+    [
+        ("12.50", 12.5),
+        ("$1,299,000.00", 1299000.0),
+        ("0", 0.0),
+        ("12,50", None),
+        ("inf", None),
+        ("NaN", None),
+        ("1e400", None),
+        ("-3", None),
+    ],
+)
+def test_a_price_is_a_finite_amount_or_missing_and_counted(raw, price, amount) -> None:
+    change(raw / "things.tsv", "$1,299.50", price)
+    found = parsed(raw)
+    assert found.items["price"].to_list() == [amount, 9.0, None]
+    missing = found.notes["prices that are no amount, treated as missing"]
+    assert missing == (1 if amount is not None else 2)
+
+
+def test_tables_of_one_name_in_two_folders_are_both_hashed(raw, tmp_path) -> None:
+    change(raw / "columns.toml", '"things.tsv"', '"more/log.csv"\nseparator = "\\t"')
+    (raw / "more").mkdir()
+    (raw / "things.tsv").rename(raw / "more" / "log.csv")
+    assert list(files(raw, TabularParams()).values()) == [
+        raw / "columns.toml",
+        raw / "log.csv",
+        raw / "more" / "log.csv",
+    ]
+    home = Home(tmp_path / "home")
+    prepare("tabular", home=home, raw=raw)
+    for table in ("log.csv", "more/log.csv"):
+        whole = (raw / table).read_bytes()
+        (raw / table).write_bytes(whole + b"\n")
+        with pytest.raises(BenchError, match="exists with another source_files"):
+            prepare("tabular", home=home, raw=raw)
+        (raw / table).write_bytes(whole)
 
 
 def test_repeated_purchases_stay_where_the_map_says_so(raw) -> None:
@@ -296,6 +361,67 @@ def test_a_damaged_parquet_file_is_named(tmp_path, content) -> None:
         parsed(tmp_path)
 
 
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64()])
+def test_numbers_of_any_width_keep_their_halves_and_gaps(tmp_path, kind) -> None:
+    numbers = np.array([4.5, np.nan, 0.25, 3], dtype=kind.to_pandas_dtype())
+    rated = {"u": list("aaaa"), "i": list("wxyz"), "r": pa.array(numbers, kind)}
+    parquet.write_table(pa.table(rated), tmp_path / "log.parquet")
+    text = SHORT.format(kind="parquet", time="lines", when=', rating = "r"')
+    (tmp_path / "columns.toml").write_text("rating_scale = [0, 5]\n" + text)
+    assert parsed(tmp_path).interactions["rating"].to_list() == [4.5, None, 0.25, 3.0]
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        pl.Series(["1.23457E+12", "a"]),
+        pl.Series(["1e+17", "a"]),
+        pl.Series([2.0**53, 7.0]),
+        pl.Series([2.0**24, 7.0], dtype=pl.Float32),
+        pl.Series([1e300, 7.0]),
+    ],
+)
+@pytest.mark.parametrize("column", ["u", "i"])
+def test_an_id_that_was_rounded_on_the_way_is_refused(tmp_path, ids, column) -> None:
+    frame = pl.DataFrame({"u": ["a", "b"], "i": ["x", "y"]}).with_columns(ids.alias(column))
+    with pytest.raises(BenchError, match=rf"row 1: {column} is '.*no number that was rounded"):
+        short(tmp_path, frame, "lines")
+
+
+def test_a_missing_number_is_no_id(tmp_path) -> None:
+    frame = pl.DataFrame({"u": [7.0, float("nan")], "i": ["x", "y"]})
+    with pytest.raises(BenchError, match="row 2: u is None, not an id"):
+        short(tmp_path, frame, "lines")
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize(
+    ("times", "form", "read"),
+    [
+        (["1577836800000.0", "1577923200999.9"], "milliseconds", [1577836800, 1577923200]),
+        (["3.0", "12.0"], "order", [3, 12]),
+    ],
+)
+def test_whole_numbers_with_a_decimal_point_are_times(tmp_path, kind, times, form, read) -> None:
+    frame = pl.DataFrame({"u": ["a", "a"], "i": ["x", "y"], "t": times})
+    assert [row[2] for row in short(tmp_path, frame, form, kind)] == read
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_table_without_rows_is_said_to_have_none(tmp_path, kind) -> None:
+    frame = pl.DataFrame({"u": [], "i": []}, schema={"u": pl.String, "i": pl.String})
+    with pytest.raises(BenchError, match=rf"log\.{kind} holds no usable interaction\."):
+        short(tmp_path, frame, "lines", kind)
+
+
+def test_two_parquet_columns_of_one_name_are_told(tmp_path) -> None:
+    columns = [pa.array(["a"]), pa.array(["b"]), pa.array(["x"])]
+    parquet.write_table(pa.Table.from_arrays(columns, ["u", "u", "i"]), tmp_path / "log.parquet")
+    (tmp_path / "columns.toml").write_text(SHORT.format(kind="parquet", time="lines", when=""))
+    with pytest.raises(BenchError, match="several columns 'u'"):
+        parsed(tmp_path)
+
+
 def test_a_column_of_another_type_is_refused(tmp_path) -> None:
     frame = pl.DataFrame({"u": [b"a"], "i": ["x"]})
     with pytest.raises(BenchError, match="column 'u' is of type Binary"):
@@ -342,6 +468,37 @@ def test_a_damaged_parquet_file_is_named_without_a_panic(raw, capfd, damage) -> 
     with pytest.raises(BenchError, match=r"things\.parquet cannot be read as Parquet"):
         parsed(raw, on_error="skip")
     assert "panicked" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (gzip.compress(LOG.encode()), r"compressed by gzip\.\nLet its name end in '\.gz'"),
+        (b"PK\x03\x04...", "a zip archive or a spreadsheet"),
+        (b"PAR1....", "a Parquet file"),
+        (LOG.encode("utf-16"), r"UTF-16 text\.\nSave it as UTF-8"),
+        (LOG.replace("\n", "\r").encode(), "carriage return within the header"),
+    ],
+)
+def test_a_file_that_holds_no_lines_of_text_is_told_by_what_it_is(raw, content, what) -> None:
+    (raw / "log.csv").write_bytes(content)
+    for on_error in ("raise", "skip"):
+        with pytest.raises(BenchError, match=rf"log\.csv.*{what}"):
+            parsed(raw, on_error=on_error)
+
+
+def test_a_compressed_table_may_have_its_name_in_capitals(raw) -> None:
+    before = parsed(raw).interactions
+    (raw / "LOG.CSV.GZ").write_bytes(gzip.compress(LOG.encode()))
+    change(raw / "columns.toml", '"log.csv"\nseparator = ";"', '"LOG.CSV.GZ"\nseparator = ";"')
+    assert parsed(raw).interactions.equals(before)
+
+
+@pytest.mark.parametrize("header", ["", "customer,sku\n"])
+def test_a_wrong_header_is_to_be_corrected_in_the_file_or_the_map(raw, header) -> None:
+    (raw / "log.csv").write_text(header)
+    with pytest.raises(BenchError, match=r"\nCorrect the file or the map: .*separator = ';'"):
+        parsed(raw)
 
 
 @pytest.mark.parametrize("broken", ["", "one field\n"])
