@@ -19,11 +19,10 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.data.raw.column_map import ColumnMap, map_path, read_map
-from benchmark.data.raw.cores import CORE_HELP, NO_CORE, CoreSetting, keep_core
+from benchmark.data.raw.cores import CORE_HELP, NO_CORE, CoreSetting, counted_core
 from benchmark.data.raw.mapped_tables import IMAGE, mapped_interactions, mapped_items
 from benchmark.data.raw.photo_folder import photos_of_items
 from benchmark.data.raw.source import OnError, Source
-from benchmark.data.raw.text_files import LeftOut
 from benchmark.data.schema import RawDataset
 from benchmark.data.sources.unordered import in_time_order, latest_of_pairs, rated_only
 from benchmark.errors import BenchError, shown
@@ -62,11 +61,7 @@ def read(raw: Path | None, params: TabularParams, *, on_error: OnError) -> RawDa
     in_file = params.ties == "file" or chosen.interactions.time_format == "lines"
     if chosen.repeats == "latest":
         rows = latest_of_pairs(rows, notes, what="interactions", file_order=in_file)
-    rows = keep_core(rows, params.core)
-    if rows.is_empty():
-        raise BenchError(
-            f"{path}: core={params.core.name!r} leaves no interaction.", fix="Give --set core=none."
-        )
+    rows = counted_core(rows, params.core, notes, what="interactions")
     rows = (
         rows.sort("timestamp", maintain_order=True)
         if in_file
@@ -74,8 +69,6 @@ def read(raw: Path | None, params: TabularParams, *, on_error: OnError) -> RawDa
     )
     described = mapped_items(path.parent, chosen.items, on_error, notes)
     _check_known(rows, described, on_error)
-    if chosen.items is not None:
-        described = _once(path.parent / chosen.items.file, described, rows, on_error, notes)
     items = rated_only(described.drop(IMAGE), rows, notes, domain=None)
     _count_zeros(rows, notes)
     return RawDataset(
@@ -119,29 +112,6 @@ def addresses(raw: Path, params: TabularParams) -> Iterator[tuple[str, str]]:
     described = mapped_items(path.parent, read_map(path).items, "skip", {})
     named = described.filter(pl.col(IMAGE).str.contains(_ADDRESS))
     yield from named.select("item_id", IMAGE).iter_rows()
-
-
-def _once(
-    path: Path,
-    described: pl.DataFrame,
-    rows: pl.DataFrame,
-    on_error: OnError,
-    notes: dict[str, object],
-) -> pl.DataFrame:
-    """The first row of each item with interactions; more rows raise, or are counted."""
-    known = rows["item_id"].unique().implode()
-    again = ~pl.col("item_id").is_first_distinct() & pl.col("item_id").is_in(known)
-    found = described.filter(again)["item_id"]
-    if found.is_empty():
-        return described
-    if on_error == "raise":
-        raise BenchError(
-            f"{path} describes item {shown(found[0])} more than once ({len(found):,} rows too "
-            "many).",
-            fix="Keep one row of each item, or the first with --on-error skip.",
-        )
-    notes["items left out: described already"] = LeftOut(len(found), len(described))
-    return described.filter(~again)
 
 
 def _check_known(rows: pl.DataFrame, described: pl.DataFrame, on_error: OnError) -> None:

@@ -234,15 +234,15 @@ def test_ids_in_digits_of_another_script_are_ordered_as_texts(raw) -> None:
     assert ids == sorted(ids)
 
 
-def test_an_item_described_twice_is_named_with_its_table(raw) -> None:
-    change(raw / "things.tsv", THINGS, THINGS + "001\tMug\t\t\t\t\t\t\t\n004" + "\t" * 8 + "\n")
-    with pytest.raises(
-        BenchError, match=r"things\.tsv describes item '001' more than once \(1 row"
-    ):
-        parsed(raw)
-    found = parsed(raw, on_error="skip")
-    assert found.items["title"].to_list() == ["Mug", "Plate", "Lamp"]
-    assert found.notes["items left out: described already"] == 1
+def test_what_a_core_leaves_out_is_counted_and_all_of_it_refused(raw) -> None:
+    rows = [f"u{u};i{i};2020-01-0{i} 10:00;;;;" for u in (1, 2) for i in (1, 2)] + ["u1;i3;"]
+    whole = [row + "2020-02-01 10:00;;;;" if row == "u1;i3;" else row for row in rows]
+    (raw / "log.csv").write_text("\n".join([LOG.splitlines()[0], *whole, ""]))
+    found = parsed(raw, core="2core")
+    assert len(found.interactions) == 4
+    assert found.notes["interactions left out: not in the 2core"] == 1
+    with pytest.raises(BenchError, match="core='9core' leaves nothing of 5 interactions"):
+        parsed(raw, core="9core")
 
 
 @pytest.mark.parametrize(
