@@ -42,7 +42,14 @@ def _parts_columns(separator: str) -> str:
     return separator
 
 
+def _readable(form: str) -> str:
+    if "%Z" in form.replace("%%", ""):
+        raise ValueError("names of time zones (%Z) are not read: write offsets, %z like +0200")
+    return form.replace(".%f", "%.f")  # as Python writes a fraction of a second, and as polars does
+
+
 Separator = Annotated[str, AfterValidator(_parts_columns)]
+TimeFormat = Annotated[str, AfterValidator(_readable)]
 
 
 class InteractionColumns(_Part):
@@ -62,7 +69,7 @@ class Interactions(_Part):
 
     file: str
     separator: Separator | None = None
-    time_format: str = "seconds"
+    time_format: TimeFormat = "seconds"
     """``seconds`` or ``milliseconds`` since 1970, ``order`` (whole numbers that only order),
     ``lines`` (no column: the file is in time order) or a date's format like ``%Y-%m-%d``."""
     columns: InteractionColumns

@@ -155,6 +155,7 @@ def test_an_image_outside_the_folder_of_photos_is_refused(raw, image) -> None:
         ('"%Y-%m-%d %H:%M"', '"days"', "time_format is 'days'"),
         ('"%Y-%m-%d %H:%M"', '"%Y-%m-%d %H:M"', "time_format is .* hour and minute"),
         ('"%Y-%m-%d %H:%M"', '"lines"', "and not both"),
+        ('"%Y-%m-%d %H:%M"', '"%Y-%m-%d %H:%M %Z"', r"names of time zones \(%Z\) are not read"),
         ('time = "bought at"', "", "name the column of times"),
         ('"latest"', '"all"', "repeats is 'all'"),
         ('review = "text"', 'review = "headline"', "uses column 'headline' twice"),
@@ -327,6 +328,16 @@ def short(folder: Path, frame: pl.DataFrame, time: str, kind: str = "parquet") -
 def test_parquet_columns_of_any_fitting_type_read_alike(tmp_path, times, form, ids) -> None:
     frame = pl.DataFrame({"u": ids, "i": ["x", "y"], "t": times})
     assert short(tmp_path, frame, form) == [("7", "x", 1577836800), ("8", "y", 1577923200)]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("zone", ["", "%z"])
+def test_fractions_of_a_second_are_read_as_python_writes_them(tmp_path, zone) -> None:
+    times = ["2020-01-01 00:00:00.999999", "2020-01-02 00:00:01.000001"]
+    frame = pl.DataFrame({"u": ["a", "a"], "i": ["x", "y"]})
+    frame = frame.with_columns(t=pl.Series([t + ("+0100" if zone else "") for t in times]))
+    read = [row[2] for row in short(tmp_path, frame, f"%Y-%m-%d %H:%M:%S.%f{zone}", "csv")]
+    assert read == [time - (3600 if zone else 0) for time in (1577836800, 1577923201)]
 
 
 @pytest.mark.parametrize("times", [[1577836800_000], [1577836800, 1577836800_000], [12]])
