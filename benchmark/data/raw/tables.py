@@ -18,7 +18,7 @@ _SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 #: Joins the parts of a list to one text, as no text holds it.
 LIST_SEPARATOR = "\x1f"
 #: From here on a number of 32 and of 64 bits has lost digits: whole numbers share one value.
-_EXACT = {pl.Float32: 1 << 24, pl.Float64: 1 << 53}
+_ROUNDED = {32: 1 << 24, 64: 1 << 53}
 _RENAME = "Give each column of the file its own name."
 _MAP = "Correct the file or the map: a column's name, or what separates columns (separator = ';')."
 
@@ -88,13 +88,14 @@ def _as_text(path: Path, column: pl.Series) -> pl.Series:
     if kind == pl.String or kind.is_integer() or kind in (pl.Categorical, pl.Enum, pl.Null):
         return column.cast(pl.String)
     if kind.is_float():
-        if kind not in _EXACT:
-            column, kind = column.cast(pl.Float32), pl.Float32()  # polars floors no half floats
+        bits = 64 if kind == pl.Float64 else 32
+        if bits == 32:
+            column = column.cast(pl.Float32)  # of half floats: polars floors none
         column = column.fill_nan(None)
         # 12.0 is how a number column with gaps writes the whole number 12.
         whole = column.is_finite() & (column == column.floor())
         digits = column.cast(pl.Int64, strict=False).cast(pl.String)
-        rounded = whole & (column.abs() >= _EXACT[type(kind)])
+        rounded = whole & (column.abs() >= _ROUNDED[bits])
         text = pl.when(whole).then(pl.when(rounded).then(digits + "E+0").otherwise(digits))
         # What has no digits is no whole number, or too large for 64 bits: 1e+300.
         mixed = pl.select(pl.coalesce(text, column.cast(pl.String)))
