@@ -434,7 +434,7 @@ def _header(path: Path, separator: str, fix: str) -> list[str]:
     for _, line in lines(path):
         if "\r" in line:
             raise BenchError(
-                f"{path}, line 1: a carriage return within the header.",
+                f"{path}, line 1: the header cannot be read (a carriage return within it).",
                 fix="Where lines end in carriage returns alone, convert them.",
             )
         try:

@@ -488,7 +488,7 @@ def test_a_damaged_parquet_file_is_named_without_a_panic(raw, capfd, damage) -> 
         (b"PK\x03\x04...", "a zip archive or a spreadsheet"),
         (b"PAR1....", "a Parquet file"),
         (LOG.encode("utf-16"), r"UTF-16 text\.\nSave it as UTF-8"),
-        (LOG.replace("\n", "\r").encode(), "carriage return within the header"),
+        (LOG.replace("\n", "\r").encode(), "the header cannot be read"),
     ],
 )
 def test_a_file_that_holds_no_lines_of_text_is_told_by_what_it_is(raw, content, what) -> None:
