@@ -162,6 +162,8 @@ class Fetcher:
             transfer.validator = None  # says "much the same", which is too little for halves
         length = response.headers.get("Content-Length", "")
         whole = len(transfer.content) + int(length) if length.isdecimal() else None
+        if kept:  # a part may end before the file does
+            whole = _size_of_all(response) or whole
         if whole is not None and whole > self.manners.most_bytes:
             raise TooLargeError(f"{whole:,} bytes", final=True)
         deadline = time.monotonic() + 6 * self.manners.timeout
@@ -189,19 +191,25 @@ def _clean(address: str) -> str:
         named = parts.scheme.lower() in ("http", "https") and bool(parts.hostname)
         host = (parts.hostname or "").encode("idna").decode("ascii")
         port = "" if parts.port is None else f":{parts.port}"
-    except ValueError:
+        path = quote(parts.path, safe=_SAFE)
+        query = f"?{quote(parts.query, safe=_SAFE)}" if parts.query else ""
+    except ValueError:  # of quote: half a character
         named = False
     if not named or any(ord(character) < 32 for character in address):
         raise NotFetchedError("not an address that begins with http", final=True)
     if ":" in host:
         host = f"[{host}]"
-    path = quote(parts.path, safe=_SAFE)
-    query = f"?{quote(parts.query, safe=_SAFE)}" if parts.query else ""
     return f"{parts.scheme.lower()}://{host}{port}{path or '/'}{query}"
 
 
 def _begins_at(response: http.client.HTTPResponse) -> int | None:
     match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+    return None if match is None else int(match[1])
+
+
+def _size_of_all(response: http.client.HTTPResponse) -> int | None:
+    """The size of the file that an answer is a part of, where the server says it."""
+    match = re.fullmatch(r"bytes \d+-\d+/(\d+)", response.headers.get("Content-Range", "").strip())
     return None if match is None else int(match[1])
 
 

@@ -111,12 +111,15 @@ def _clean_items(items: pl.DataFrame, on_error: OnError, counts: dict[str, objec
         (_endless("item_id"), f"has an item_id {_TOO_LONG}"),
         (~pl.col("item_id").is_first_distinct(), "repeats an item_id"),
     ):
-        wrong = items.with_row_index(_ROW, offset=1).filter(bad)
+        wrong = items.filter(bad)
         if wrong.is_empty():
             continue
         if on_error == "raise":
-            row = wrong.row(0, named=True)
-            raise BenchError(f"Item row {row[_ROW]} ({shown(row['item_id'])}) {what}.", fix=_SKIP)
+            # No row's number: sources order their items, and leave some out before.
+            raise BenchError(
+                f"An item {what}: {shown(wrong['item_id'][0])} ({len(wrong):,} such rows).",
+                fix=_SKIP,
+            )
         counts[f"item rows left out: {what}"] = LeftOut(len(wrong), len(items))
         items = items.filter(~bad)
     return items

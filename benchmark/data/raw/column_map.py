@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import polars as pl
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    model_validator,
+)
 
 from benchmark.errors import BenchError, shown
 
@@ -23,6 +32,24 @@ class _Part(BaseModel):
 
 def _several(value: object) -> object:
     return (value,) if isinstance(value, str) else value
+
+
+def _parts_columns(separator: str) -> str:
+    if len(separator) != 1 or not separator.isascii() or separator in '\0\n\r"':
+        raise ValueError(
+            "columns are parted by one character of ASCII, no quote and no end of a line"
+        )
+    return separator
+
+
+def _readable(form: str) -> str:
+    if "%Z" in form.replace("%%", ""):
+        raise ValueError("names of time zones (%Z) are not read: write offsets, %z like +0200")
+    return form.replace(".%f", "%.f")  # as Python writes a fraction of a second, and as polars does
+
+
+Separator = Annotated[str, AfterValidator(_parts_columns)]
+TimeFormat = Annotated[str, AfterValidator(_readable)]
 
 
 class InteractionColumns(_Part):
@@ -41,8 +68,8 @@ class Interactions(_Part):
     """Describes the table of interactions."""
 
     file: str
-    separator: str | None = Field(None, min_length=1, max_length=1)
-    time_format: str = "seconds"
+    separator: Separator | None = None
+    time_format: TimeFormat = "seconds"
     """``seconds`` or ``milliseconds`` since 1970, ``order`` (whole numbers that only order),
     ``lines`` (no column: the file is in time order) or a date's format like ``%Y-%m-%d``."""
     columns: InteractionColumns
@@ -85,7 +112,7 @@ class Items(_Part):
     """Describes the table of items."""
 
     file: str
-    separator: str | None = Field(None, min_length=1, max_length=1)
+    separator: Separator | None = None
     category_separator: str | None = Field(None, min_length=1)
     """Parts the levels of a path in one column."""
     columns: ItemColumns
@@ -102,7 +129,7 @@ class Photos(_Part):
 class ColumnMap(_Part):
     """Describes tables, columns and photos; paths are relative to the folder of the map."""
 
-    rating_scale: tuple[float, float] | None = None
+    rating_scale: tuple[FiniteFloat, FiniteFloat] | None = None
     repeats: Literal["latest", "keep"] = "latest"
     """Of several interactions of a user with an item: the latest, or all (repeated purchases)."""
     interactions: Interactions

@@ -11,6 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
+from benchmark.errors import BenchError
+
 _LEAST = 5
 _MOST = 1_000_000
 _CONVERGED = re.compile(
@@ -95,6 +97,25 @@ def keep_core(rows: pl.DataFrame, rule: CoreRule) -> pl.DataFrame:
             break
     core = codes.with_row_index("row").join(pairs[kept], on=["user_id", "item_id"], how="semi")
     return rows[core["row"].sort()]
+
+
+def counted_core(
+    rows: pl.DataFrame, rule: CoreRule, notes: dict[str, object], *, what: str
+) -> pl.DataFrame:
+    """Return what :func:`keep_core` keeps of ``rows``; ``notes`` counts the others as ``what``.
+
+    Raises :class:`BenchError` where nothing is left.
+    """
+    kept = keep_core(rows, rule)
+    if len(rows) and kept.is_empty():
+        raise BenchError(
+            f"core={rule.name!r} leaves nothing of {len(rows):,} {what}: too few users have "
+            f"{rule.users} items, or items {rule.items} users.",
+            fix="Keep all of them with --set core=none, or ask for less.",
+        )
+    if len(kept) < len(rows):
+        notes[f"{what} left out: not in the {rule.name}"] = len(rows) - len(kept)
+    return kept
 
 
 def _frequent(codes: NDArray[np.int64], least: int) -> NDArray[np.bool_]:

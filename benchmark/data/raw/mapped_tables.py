@@ -18,7 +18,11 @@ from benchmark.errors import BenchError
 #: The column of a table of items that holds what the map calls ``image``.
 IMAGE = "_image"
 _NO_PRICE = "prices that are no amount, treated as missing"
-_ID_RULE = f"an id of 1 to {LONGEST_ID:,} characters"
+_ID_RULE = f"an id (1 to {LONGEST_ID:,} characters, and no number that was rounded)"
+#: A number as spreadsheets and floats write large ids, which has lost its last digits.
+_ROUNDED = r"^[0-9]+(\.[0-9]+)?[eE]\+[0-9]+$"
+#: An amount whose thousands are parted by commas.
+_THOUSANDS = r"^[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?$"
 
 
 def _tidy(column: str) -> pl.Expr:
@@ -28,21 +32,33 @@ def _tidy(column: str) -> pl.Expr:
 
 def _id(column: str) -> pl.Expr:
     text = _tidy(column)
-    return pl.when(text.str.len_chars() <= LONGEST_ID).then(text)
+    fits = (text.str.len_chars() <= LONGEST_ID) & ~text.str.contains(_ROUNDED)
+    return pl.when(fits).then(text)
 
 
 def _time(column: str, form: str) -> tuple[pl.Expr, str]:
     """How the text of a column becomes seconds, and what it must be."""
-    whole = _tidy(column).cast(pl.Int64, strict=False)
+    text = _tidy(column)
     if form == "seconds":
-        seconds = _tidy(column).cast(pl.Float64, strict=False).floor().cast(pl.Int64, strict=False)
+        seconds = text.cast(pl.Float64, strict=False).floor().cast(pl.Int64, strict=False)
         return plausible(seconds), SECONDS
     if form == "milliseconds":
-        return plausible(whole // 1000), MILLISECONDS
+        seconds = (text.cast(pl.Float64, strict=False) / 1000).floor()
+        return plausible(seconds.cast(pl.Int64, strict=False)), MILLISECONDS
     if form == "order":
-        return whole, "a whole number"
-    day = _tidy(column).str.to_datetime(form, strict=False, time_unit="us", time_zone="UTC")
+        # 12.0 is how a number column with gaps writes the whole number 12.
+        return text.str.strip_suffix(".0").cast(pl.Int64, strict=False), "a whole number"
+    day = text.str.to_datetime(form, strict=False, time_unit="us", time_zone="UTC")
     return plausible(day.dt.epoch("s")), f"a time of the format {form!r} in the years 1990 to 2100"
+
+
+def _rating(column: str, low: float, high: float) -> tuple[pl.Expr, str]:
+    """How the text of a column becomes a rating, NaN for a gap, and what it must be."""
+    text = _tidy(column)
+    number = text.cast(pl.Float64, strict=False)
+    inside = pl.when(number.is_between(low, high)).then(number)
+    rated = pl.when(text.is_null()).then(pl.lit(float("nan"))).otherwise(inside)
+    return rated, f"a rating of {low:g} to {high:g} (with a decimal point), or none"
 
 
 def mapped_interactions(
@@ -63,7 +79,8 @@ def mapped_interactions(
         wanted[columns.time] = _time(columns.time, table.time_format)
         names["timestamp"] = columns.time
     if columns.rating is not None:
-        wanted[columns.rating] = (_tidy(columns.rating), None)
+        assert chosen.rating_scale is not None
+        wanted[columns.rating] = _rating(columns.rating, *chosen.rating_scale)
         names["rating"] = columns.rating
     for name in ("review", "summary", "domain"):
         column = getattr(columns, name)
@@ -79,11 +96,13 @@ def mapped_interactions(
     if columns.time is None:
         rows = rows.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("timestamp"))
     if columns.rating is not None:
-        # What is no number becomes NaN, which the check of the scale refuses; a gap stays one.
-        number = pl.col("rating").cast(pl.Float64, strict=False)
-        given = pl.col("rating").is_not_null()
-        rows = rows.with_columns(
-            pl.when(given).then(number.fill_null(float("nan"))).alias("rating")
+        rows = rows.with_columns(pl.col("rating").fill_nan(None))
+    if rows.is_empty():
+        raise BenchError(
+            f"{folder / table.file} holds no usable interaction"
+            + "".join(f" ({what}: {count})" for what, count in skipped.items())
+            + ".",
+            fix="Name a table with rows in the map.",
         )
     return rows
 
@@ -132,10 +151,7 @@ def _described(
             for name in ("domain", "title", "brand", "description")
         ),
         _path(table).alias("category"),
-        price.str.replace(r"^\$\s*", "")
-        .str.replace_all(r"(\d),(\d{3})\b", "${1}${2}")
-        .cast(pl.Float64, strict=False)
-        .alias("price"),
+        _amount(price).alias("price"),
         attribute_pairs({key: pl.col(column) for key, column in table.attributes.items()}),
         (pl.col(single["image"]) if "image" in single else pl.lit(None, pl.String)).alias(IMAGE),
         price.alias("_price"),
@@ -144,6 +160,15 @@ def _described(
     if lost:
         notes[_NO_PRICE] = lost
     return items.drop("_price")
+
+
+def _amount(text: pl.Expr) -> pl.Expr:
+    """What a price says, where it is a finite amount that is not negative."""
+    plain = text.str.replace(r"^\$\s*", "")
+    parted = plain.str.contains(_THOUSANDS)
+    whole = pl.when(parted).then(plain.str.replace_all(",", "")).otherwise(plain)
+    amount = whole.cast(pl.Float64, strict=False)
+    return pl.when(amount.is_finite() & (amount >= 0)).then(amount)
 
 
 def _path(table: Items) -> pl.Expr:

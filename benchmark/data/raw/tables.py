@@ -17,6 +17,10 @@ from benchmark.errors import BenchError, listed
 _SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 #: Joins the parts of a list to one text, as no text holds it.
 LIST_SEPARATOR = "\x1f"
+#: From here on a number of 32 and of 64 bits has lost digits: whole numbers share one value.
+_ROUNDED = {32: 1 << 24, 64: 1 << 53}
+_RENAME = "Give each column of the file its own name."
+_MAP = "Correct the file or the map: a column's name, or what separates columns (separator = ';')."
 
 
 def read_table(
@@ -29,21 +33,22 @@ def read_table(
     """Read ``columns``, described as for :func:`~benchmark.data.raw.text_files.read_csv`.
 
     Of Parquet, whole numbers become their digits, dates and times seconds since 1970, lists of
-    texts one text joined by :data:`LIST_SEPARATOR`. Raises :class:`BenchError` for a file that
+    texts one text joined by :data:`LIST_SEPARATOR`; NaN is a gap, and a number so large that it
+    was rounded is written with an exponent. Raises :class:`BenchError` for a file that
     cannot be read, another type, and a format that the file's name does not tell.
     """
     if not os.path.isfile(path):  # unlike is_file, also no where the name is too long for one
         raise BenchError(f"There is no file {str(path)!r}.", fix="Correct its name in the map.")
-    kind = Path(path.name.removesuffix(".gz")).suffix.lower()
+    kind = Path(path.name.lower().removesuffix(".gz")).suffix
     if kind == ".parquet":
         return _read_parquet(path, columns, on_error=on_error)
     separator = separator or _SEPARATORS.get(kind)
     if separator is None:
         raise BenchError(
-            f"{path.name!r} is neither .csv, .tsv nor .parquet.",
-            fix="Say in the map what separates its columns: separator = ';'.",
+            f"{path.name!r} is neither .csv, .tsv nor .parquet (.csv and .tsv may end in .gz).",
+            fix="Give such a file, or say in the map what separates its columns: separator = ';'.",
         )
-    return read_csv(path, columns, on_error=on_error, separator=separator)
+    return read_csv(path, columns, on_error=on_error, separator=separator, fix=_MAP)
 
 
 def _read_parquet(
@@ -60,6 +65,9 @@ def _read_parquet(
                 f"{path} has no column {missing[0]!r} (it has: {listed(held)}).",
                 fix="Correct the column's name in the map.",
             )
+        repeated = [name for name in columns if held.count(name) > 1]
+        if repeated:
+            raise BenchError(f"{path} has several columns {repeated[0]!r}.", fix=_RENAME)
         frame = pl.DataFrame(file.read(columns=list(columns)))
     except (pa.ArrowException, pl.exceptions.PolarsError, OSError, ValueError) as error:
         raise BenchError(
@@ -80,10 +88,17 @@ def _as_text(path: Path, column: pl.Series) -> pl.Series:
     if kind == pl.String or kind.is_integer() or kind in (pl.Categorical, pl.Enum, pl.Null):
         return column.cast(pl.String)
     if kind.is_float():
+        bits = 64 if kind == pl.Float64 else 32
+        if bits == 32:
+            column = column.cast(pl.Float32)  # of half floats: polars floors none
+        column = column.fill_nan(None)
         # 12.0 is how a number column with gaps writes the whole number 12.
         whole = column.is_finite() & (column == column.floor())
         digits = column.cast(pl.Int64, strict=False).cast(pl.String)
-        mixed = pl.select(pl.when(whole).then(digits).otherwise(column.cast(pl.String)))
+        rounded = whole & (column.abs() >= _ROUNDED[bits])
+        text = pl.when(whole).then(pl.when(rounded).then(digits + "E+0").otherwise(digits))
+        # What has no digits is no whole number, or too large for 64 bits: 1e+300.
+        mixed = pl.select(pl.coalesce(text, column.cast(pl.String)))
         return mixed.to_series().alias(column.name)
     if kind.is_temporal() and kind not in (pl.Time, pl.Duration):
         return column.dt.epoch("s").cast(pl.String)

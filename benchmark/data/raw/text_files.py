@@ -19,6 +19,7 @@ from benchmark.errors import BenchError, listed, shown
 from benchmark.host.console import note
 
 _CORRECT = "Correct it: no line of this file can be left out."
+_PUBLISHED = "Use the file as it was published."
 _SKIP = "Correct it, or leave such lines out with --on-error skip."
 #: Most bytes of a line: a longer one is no record but a damaged file, and would fill the memory.
 LONGEST_LINE = 1 << 24
@@ -26,6 +27,14 @@ LONGEST_LINE = 1 << 24
 _RECORDS = 100_000
 #: Bytes decompressed at a time.
 _PIECE = 1 << 13
+#: How files begin that are no text of ours: what such a file is, and what to do with it.
+_FOREIGN = (
+    (b"\x1f\x8b", "compressed by gzip", "Let its name end in '.gz'."),
+    (b"PK\x03\x04", "a zip archive or a spreadsheet", "Unpack it, or save its table as CSV."),
+    (b"PAR1", "a Parquet file", "Let its name end in '.parquet', where a source reads those."),
+    (b"\xff\xfe", "UTF-16 text", "Save it as UTF-8."),
+    (b"\xfe\xff", "UTF-16 text", "Save it as UTF-8."),
+)
 
 
 def find_file(folder: Path, name: str, *, expected: str) -> Path:
@@ -69,11 +78,19 @@ def blocks(path: Path, bad: BadLines, *, size: int = 1 << 16) -> Iterator[tuple[
     try:
         with _open(path) as stream:
             for block in _whole_lines(stream, size):
+                if first == 1:
+                    _refuse_foreign(path, block)
                 yield first, block
                 first += block.count(b"\n")
     except (OSError, EOFError, zlib.error) as error:
         what = getattr(error, "strerror", None) or str(error)
         bad.break_off(first - 1, what, error)
+
+
+def _refuse_foreign(path: Path, beginning: bytes) -> None:
+    for begins, what, fix in _FOREIGN:
+        if beginning.startswith(begins):
+            raise BenchError(f"{path} holds no lines of text: it is {what}.", fix=fix)
 
 
 def _whole_lines(stream: gzip.GzipFile | BufferedReader, size: int) -> Iterator[bytes]:
@@ -209,6 +226,7 @@ def read_csv(
     *,
     on_error: OnError,
     separator: str = ",",
+    fix: str = _PUBLISHED,
 ) -> tuple[pl.DataFrame, dict[str, object]]:
     """Read columns of a headed CSV file; returned with notes on skipped lines.
 
@@ -216,20 +234,18 @@ def read_csv(
     where it cannot) and to what a value must be, in words for the message; ``None``: any
     text, also none. A file without quotes is parsed at once by polars. With quotes (parsers agree
     about them only where each is in its place), or when something is wrong, it is read line by
-    line, to name or to skip the broken ones.
+    line, to name or to skip the broken ones. ``fix`` is what an error about the header tells the
+    user to do.
     """
-    header = _header(path, separator)
+    header = _header(path, separator, fix)
     missing = [name for name in columns if name not in header]
     if missing:
         raise BenchError(
-            f"{path} has no column {missing[0]!r} (it has: {listed(header)}).",
-            fix="Use the file as it was published.",
+            f"{path} has no column {missing[0]!r} (it has: {listed(header)}).", fix=fix
         )
     repeated = [name for name in columns if header.count(name) > 1]
     if repeated:
-        raise BenchError(
-            f"{path} has several columns {repeated[0]!r}.", fix="Use the file as it was published."
-        )
+        raise BenchError(f"{path} has several columns {repeated[0]!r}.", fix=fix)
     try:
         if _has_no_quotes(path):
             # All columns, also those not wanted: with a choice of columns polars does not notice
@@ -252,7 +268,7 @@ def read_csv(
                 return frame, {}
     except (pl.exceptions.PolarsError, OSError):
         pass  # the careful reading below finds the line, or the damage
-    return _read_carefully(path, header, columns, on_error=on_error, separator=separator)
+    return _read_carefully(path, header, columns, on_error=on_error, separator=separator, fix=fix)
 
 
 def _has_no_quotes(path: Path) -> bool:
@@ -274,6 +290,7 @@ def _read_carefully(
     *,
     on_error: OnError,
     separator: str,
+    fix: str,
 ) -> tuple[pl.DataFrame, dict[str, object]]:
     bad = BadLines(path, on_error)
     # A generator of lines leaves broken ones out: the reader's own count would miss them.
@@ -282,8 +299,7 @@ def _read_carefully(
     next(records)
     if at.record_lines > 1:
         raise BenchError(
-            f"{path}, line 1: the header cannot be read (a quote is left open).",
-            fix="Use the file as it was published.",
+            f"{path}, line 1: the header cannot be read (a quote is left open).", fix=fix
         )
     positions = [header.index(name) for name in columns]
     inside = 0
@@ -414,17 +430,21 @@ def _rows(
         yield at.first, fields
 
 
-def _header(path: Path, separator: str) -> list[str]:
+def _header(path: Path, separator: str, fix: str) -> list[str]:
     for _, line in lines(path):
+        if "\r" in line:
+            raise BenchError(
+                f"{path}, line 1: the header cannot be read (a carriage return within it).",
+                fix="Where lines end in carriage returns alone, convert them.",
+            )
         try:
             return next(csv.reader([line], delimiter=separator))
         except csv.Error as error:
             raise BenchError(
-                f"{path}, line 1: the header cannot be read ({error}).",
-                fix="Use the file as it was published.",
+                f"{path}, line 1: the header cannot be read ({error}).", fix=fix
             ) from error
-    raise BenchError(f"{path} is empty.", fix="Download it again.")
+    raise BenchError(f"{path} is empty.", fix=fix)
 
 
 def _open(path: Path) -> gzip.GzipFile | BufferedReader:
-    return gzip.open(path) if path.suffix == ".gz" else open(path, "rb")
+    return gzip.open(path) if path.suffix.lower() == ".gz" else open(path, "rb")

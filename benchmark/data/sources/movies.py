@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
-from benchmark.data.raw.cores import CORE_HELP, NO_CORE, CoreSetting, keep_core
+from benchmark.data.raw.cores import CORE_HELP, NO_CORE, CoreSetting, counted_core
 from benchmark.data.raw.photo_folder import photos_of_items
 from benchmark.data.raw.source import OnError
 from benchmark.data.schema import RawDataset
@@ -42,7 +42,8 @@ def rated_movies(
     and what is left out is counted in ``notes``. Posters are looked for beside the files of
     ``raw`` where the settings name no folder.
     """
-    rows = keep_core(latest_of_pairs(rows, notes, what="ratings"), params.core)
+    rows = latest_of_pairs(rows, notes, what="ratings")
+    rows = counted_core(rows, params.core, notes, what="ratings")
     items = rated_only(described, rows, notes, domain="movies")
     ids = items["item_id"].to_list()
     folder = params.posters or raw / "posters"

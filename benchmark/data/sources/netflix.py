@@ -14,6 +14,7 @@ nobody rated are left out. The prize's probe and qualifying files are not read.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -21,7 +22,7 @@ import polars as pl
 from pydantic import Field
 
 from benchmark.data.raw.attributes import attribute_pairs
-from benchmark.data.raw.matched_lines import LINE, TEXT, matched_lines, without_unmatched
+from benchmark.data.raw.matched_lines import TEXT, matched_lines, without_unmatched
 from benchmark.data.raw.source import OnError, Source
 from benchmark.data.raw.text_files import BadLines, encoding_of
 from benchmark.data.schema import RawDataset
@@ -107,8 +108,8 @@ def _rating_files(raw: Path) -> list[Path]:
     paths = combined or single
     if not paths:
         raise BenchError(f"{str(raw)!r} holds no ratings.", fix=f"Give --raw {_LAYOUT}.")
-    names = [path.name.removesuffix(".gz") for path in paths]
-    twice = next((name for name in names if names.count(name) > 1), None) if combined else None
+    names = Counter(path.name.removesuffix(".gz") for path in paths)
+    twice = next((name for name, times in names.items() if times > 1), None)
     if twice is not None:
         raise BenchError(
             f"{str(raw)!r} has {twice!r} packed and unpacked.", fix="Move one of them away."
@@ -171,8 +172,9 @@ def _movies(path: Path, on_error: OnError, notes: dict[str, object]) -> pl.DataF
         for frame in matched_lines(path, _TITLE, bad, encoding=encoding)
     ]
     notes |= bad.notes()
-    titles = pl.concat(frames) if frames else pl.DataFrame(schema=dict.fromkeys(
-        (LINE, TEXT, "movie", "year", "title"), pl.String))  # fmt: skip
+    if not frames:
+        raise BenchError(f"{path} is empty.", fix="Download it again.")
+    titles = pl.concat(frames)
     year = pl.when(pl.col("year") != "NULL").then(pl.col("year"))
     return titles.select(
         pl.col("movie").alias("item_id"),

@@ -19,7 +19,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.data.raw.column_map import ColumnMap, map_path, read_map
-from benchmark.data.raw.cores import CORE_HELP, NO_CORE, CoreSetting, keep_core
+from benchmark.data.raw.cores import CORE_HELP, NO_CORE, CoreSetting, counted_core
 from benchmark.data.raw.mapped_tables import IMAGE, mapped_interactions, mapped_items
 from benchmark.data.raw.photo_folder import photos_of_items
 from benchmark.data.raw.source import OnError, Source
@@ -61,11 +61,7 @@ def read(raw: Path | None, params: TabularParams, *, on_error: OnError) -> RawDa
     in_file = params.ties == "file" or chosen.interactions.time_format == "lines"
     if chosen.repeats == "latest":
         rows = latest_of_pairs(rows, notes, what="interactions", file_order=in_file)
-    rows = keep_core(rows, params.core)
-    if rows.is_empty():
-        raise BenchError(
-            f"{path}: core={params.core.name!r} leaves no interaction.", fix="Give --set core=none."
-        )
+    rows = counted_core(rows, params.core, notes, what="interactions")
     rows = (
         rows.sort("timestamp", maintain_order=True)
         if in_file
@@ -93,8 +89,14 @@ def files(raw: Path | None, params: TabularParams) -> Mapping[str, Path]:
     if not path.is_file():
         return {}
     chosen = read_map(path)
-    tables = [chosen.interactions.file, *([chosen.items.file] if chosen.items else [])]
-    return {p.name: p for p in (path, *(path.parent / name for name in tables))}
+    tables = {chosen.interactions.file, *([chosen.items.file] if chosen.items else [])}
+    places = {table: path.parent / table for table in sorted(tables)}
+    names = [path.name, *(place.name for place in places.values())]
+    # Files of one name in several folders are told apart by these.
+    return {path.name: path} | {
+        place.name if names.count(place.name) == 1 else f"{Path(table).parent}/{place.name}": place
+        for table, place in places.items()
+    }
 
 
 def photo_folder(raw: Path, params: TabularParams) -> Path:

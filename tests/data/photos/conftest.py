@@ -128,6 +128,19 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content if again else content[: len(BIG) // 2])
 
+    def short_parts(self, again: bool) -> None:
+        """Breaks off in the middle; each part that is asked for ends before the file does."""
+        asked = self.headers.get("Range")
+        start = int(asked.removeprefix("bytes=").split("-")[0]) if asked else 0
+        end = min(start + len(BIG) // 2 if asked is None else start + len(BIG) // 3, len(BIG))
+        self.send_response(206 if start else 200)
+        self.send_header("ETag", '"one"')
+        self.send_header("Content-Length", str(end - start if start else len(BIG)))
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(BIG)}")
+        self.end_headers()
+        self.wfile.write(BIG[start:end])
+
     def half_changed(self, again: bool) -> None:
         """Another file each time: a half of one and a half of the other are no photo."""
         self.half_once(again, etag=f'"{again}"')

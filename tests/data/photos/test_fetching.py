@@ -24,6 +24,7 @@ HASTY = replace(QUICK, timeout=0.2)
         ("half-once", 2),
         ("half-changed", 2),
         ("half-wrong-part", 3),
+        ("short-parts", 3),
         ("no-such-part", 3),
     ],
 )
@@ -96,7 +97,8 @@ def test_a_server_that_is_not_there_may_come_back(server) -> None:
 @pytest.mark.parametrize(
     "address",
     ["", "photo.jpg", "file:///etc/hostname", "ftp://x/y.jpg", "data:image/png;base64,AA", "http://",
-     "http://[::1", "http://x:99999/", "http://a\nb/", "javascript:alert(1)"],
+     "http://[::1", "http://x:99999/", "http://a\nb/", "javascript:alert(1)",
+     "http://x/\ud800.jpg", "http://x/?p=\ud800"],
 )  # fmt: skip
 def test_what_is_no_address_is_refused_at_once(address) -> None:
     with pytest.raises(NotFetchedError) as caught:

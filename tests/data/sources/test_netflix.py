@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ def raw(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def parsed(raw: Path, **options: Any) -> Any:
-    return read(raw, NetflixParams(), on_error=options.get("on_error", "raise"))
+def parsed(raw: Path, on_error: Any = "raise", **settings: Any) -> Any:
+    return read(raw, NetflixParams(**settings), on_error=on_error)
 
 
 def titles(raw: Path) -> list[tuple[str, list[dict[str, str]]]]:
@@ -85,6 +86,32 @@ def test_ratings_in_both_layouts_are_refused(raw) -> None:
     (raw / "training_set" / "mv_0000001.txt").write_text("1:\n7,3,2004-01-05\n")
     with pytest.raises(BenchError, match="has the ratings twice"):
         parsed(raw)
+
+
+@pytest.mark.parametrize("name", ["combined_data_1.txt", "training_set/mv_0000001.txt"])
+def test_a_file_of_ratings_packed_and_unpacked_is_refused(raw, name) -> None:
+    (raw / "training_set").mkdir()
+    (raw / "combined_data_1.txt").unlink()
+    content = b"1:\n7,3,2004-01-05\n"
+    (raw / name).write_bytes(content)
+    (raw / f"{name}.gz").write_bytes(gzip.compress(content))
+    with pytest.raises(BenchError, match=r"1\.txt' packed and unpacked"):
+        parsed(raw)
+
+
+def test_an_empty_file_of_titles_is_told(raw) -> None:
+    (raw / "movie_titles.csv").write_bytes(b"")
+    with pytest.raises(BenchError, match=r"movie_titles\.csv is empty"):
+        parsed(raw)
+
+
+def test_what_a_core_leaves_out_is_counted_and_all_of_it_refused(raw) -> None:
+    assert not [what for what in parsed(raw, core="1core").notes if "core" in what]
+    found = parsed(raw, core="users1-items2")
+    assert found.interactions["item_id"].to_list() == ["1", "1"]
+    assert found.notes["ratings left out: not in the users1-items2"] == 2
+    with pytest.raises(BenchError, match="core='9core' leaves nothing of 4 ratings"):
+        parsed(raw, core="9core")
 
 
 def test_a_folder_without_ratings_or_titles_says_what_is_missing(raw) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 from benchmark.data.preparing.prepare import prepare
 from benchmark.data.sources.tabular import TabularParams, addresses, files, photo_folder, read
@@ -151,12 +155,18 @@ def test_an_image_outside_the_folder_of_photos_is_refused(raw, image) -> None:
         ('"%Y-%m-%d %H:%M"', '"days"', "time_format is 'days'"),
         ('"%Y-%m-%d %H:%M"', '"%Y-%m-%d %H:M"', "time_format is .* hour and minute"),
         ('"%Y-%m-%d %H:%M"', '"lines"', "and not both"),
+        ('"%Y-%m-%d %H:%M"', '"%Y-%m-%d %H:%M %Z"', r"names of time zones \(%Z\) are not read"),
         ('time = "bought at"', "", "name the column of times"),
         ('"latest"', '"all"', "repeats is 'all'"),
         ('review = "text"', 'review = "headline"', "uses column 'headline' twice"),
         ('"log.csv"', '"log.xlsx"', "There is no file"),
         ('"log.csv"', f'"{"9" * 300}.csv"', "There is no file"),
         ("[photos]", "[photo]", "photo is"),
+        ('separator = ";"', 'separator = "¦"', "one character of ASCII"),
+        ('separator = ";"', "separator = '\"'", "one character of ASCII"),
+        ('separator = ";"', 'separator = "\\r"', "one character of ASCII"),
+        ('separator = ";"', 'separator = "::"', "one character of ASCII"),
+        ("[0, 10]", "[0, inf]", "rating_scale.1 is inf: Input should be a finite number"),
         ("[items]", "[items", "is no TOML"),
     ],
 )
@@ -190,11 +200,16 @@ def test_a_broken_line_is_named_or_skipped(raw, line, message) -> None:
     assert parsed(raw, on_error="skip").interactions.equals(before)
 
 
-@pytest.mark.parametrize("points", ["many", "11", "nan", "-1"])
-def test_a_rating_off_the_scale_is_refused_by_preparing(raw, tmp_path, points) -> None:
-    change(raw / "log.csv", ";7.5;", f";{points};")
-    with pytest.raises(BenchError, match="rating outside the scale 0 to 10"):
-        prepare("tabular", home=Home(tmp_path / "home"), raw=raw)
+@pytest.mark.parametrize("points", ["many", "11", "nan", "-1", "7,5", "True", "5 stars"])
+def test_what_is_no_rating_of_the_scale_is_named_with_its_line_and_counted(raw, points) -> None:
+    # Behind repeats, which are left out later: they must not shift the number of the line.
+    change(raw / "log.csv", LOG, LOG + "é;001;2020-01-01 10:00;5;;;\n" * 3)
+    change(raw / "log.csv", ";10;fine", f";{points};fine")
+    with pytest.raises(BenchError, match=rf"log\.csv, line 4: points is '{points}', not a rating"):
+        parsed(raw)
+    found = parsed(raw, on_error="skip")
+    assert found.interactions["item_id"].to_list() == ["001", "002"]
+    assert found.notes["lines of log.csv left out"] == 1
 
 
 @pytest.mark.parametrize(("old", "new"), [("é;001;", "é;1;"), ("é;001;", "é;001.0;")])
@@ -218,6 +233,57 @@ def test_ids_in_digits_of_another_script_are_ordered_as_texts(raw) -> None:
     ids = parsed(raw).items["item_id"].to_list()
     assert "\u0662" in ids
     assert ids == sorted(ids)
+
+
+def test_what_a_core_leaves_out_is_counted_and_all_of_it_refused(raw) -> None:
+    rows = [f"u{u};i{i};2020-01-0{i} 10:00;;;;" for u in (1, 2) for i in (1, 2)] + ["u1;i3;"]
+    whole = [row + "2020-02-01 10:00;;;;" if row == "u1;i3;" else row for row in rows]
+    (raw / "log.csv").write_text("\n".join([LOG.splitlines()[0], *whole, ""]))
+    found = parsed(raw, core="2core")
+    assert len(found.interactions) == 4
+    assert found.notes["interactions left out: not in the 2core"] == 1
+    with pytest.raises(BenchError, match="core='9core' leaves nothing of 5 interactions"):
+        parsed(raw, core="9core")
+
+
+@pytest.mark.parametrize(
+    ("price", "amount"),
+    [
+        ("12.50", 12.5),
+        ("$1,299,000.00", 1299000.0),
+        ("0", 0.0),
+        ("12,50", None),
+        ("inf", None),
+        ("NaN", None),
+        ("1e400", None),
+        ("-3", None),
+    ],
+)
+def test_a_price_is_a_finite_amount_or_missing_and_counted(raw, price, amount) -> None:
+    change(raw / "things.tsv", "$1,299.50", price)
+    found = parsed(raw)
+    assert found.items["price"].to_list() == [amount, 9.0, None]
+    missing = found.notes["prices that are no amount, treated as missing"]
+    assert missing == (1 if amount is not None else 2)
+
+
+def test_tables_of_one_name_in_two_folders_are_both_hashed(raw, tmp_path) -> None:
+    change(raw / "columns.toml", '"things.tsv"', '"more/log.csv"\nseparator = "\\t"')
+    (raw / "more").mkdir()
+    (raw / "things.tsv").rename(raw / "more" / "log.csv")
+    assert list(files(raw, TabularParams()).values()) == [
+        raw / "columns.toml",
+        raw / "log.csv",
+        raw / "more" / "log.csv",
+    ]
+    home = Home(tmp_path / "home")
+    prepare("tabular", home=home, raw=raw)
+    for table in ("log.csv", "more/log.csv"):
+        whole = (raw / table).read_bytes()
+        (raw / table).write_bytes(whole + b"\n")
+        with pytest.raises(BenchError, match="exists with another source_files"):
+            prepare("tabular", home=home, raw=raw)
+        (raw / table).write_bytes(whole)
 
 
 def test_repeated_purchases_stay_where_the_map_says_so(raw) -> None:
@@ -264,6 +330,16 @@ def test_parquet_columns_of_any_fitting_type_read_alike(tmp_path, times, form, i
     assert short(tmp_path, frame, form) == [("7", "x", 1577836800), ("8", "y", 1577923200)]
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("zone", ["", "%z"])
+def test_fractions_of_a_second_are_read_as_python_writes_them(tmp_path, zone) -> None:
+    times = ["2020-01-01 00:00:00.999999", "2020-01-02 00:00:01.000001"]
+    frame = pl.DataFrame({"u": ["a", "a"], "i": ["x", "y"]})
+    frame = frame.with_columns(t=pl.Series([t + ("+0100" if zone else "") for t in times]))
+    read = [row[2] for row in short(tmp_path, frame, f"%Y-%m-%d %H:%M:%S.%f{zone}", "csv")]
+    assert read == [time - (3600 if zone else 0) for time in (1577836800, 1577923201)]
+
+
 @pytest.mark.parametrize("times", [[1577836800_000], [1577836800, 1577836800_000], [12]])
 @pytest.mark.parametrize("kind", ["parquet", "csv"])
 def test_times_in_another_unit_or_mixed_are_refused(tmp_path, times, kind) -> None:
@@ -293,6 +369,67 @@ def test_a_damaged_parquet_file_is_named(tmp_path, content) -> None:
     (tmp_path / "columns.toml").write_text(SHORT.format(kind="parquet", time="lines", when=""))
     (tmp_path / "log.parquet").write_bytes(content)
     with pytest.raises(BenchError, match=r"log\.parquet cannot be read as Parquet"):
+        parsed(tmp_path)
+
+
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64()])
+def test_numbers_of_any_width_keep_their_halves_and_gaps(tmp_path, kind) -> None:
+    numbers = np.array([4.5, np.nan, 0.25, 3], dtype=kind.to_pandas_dtype())
+    rated = {"u": list("aaaa"), "i": list("wxyz"), "r": pa.array(numbers, kind)}
+    parquet.write_table(pa.table(rated), tmp_path / "log.parquet")
+    text = SHORT.format(kind="parquet", time="lines", when=', rating = "r"')
+    (tmp_path / "columns.toml").write_text("rating_scale = [0, 5]\n" + text)
+    assert parsed(tmp_path).interactions["rating"].to_list() == [4.5, None, 0.25, 3.0]
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        pl.Series(["1.23457E+12", "a"]),
+        pl.Series(["1e+17", "a"]),
+        pl.Series([2.0**53, 7.0]),
+        pl.Series([2.0**24, 7.0], dtype=pl.Float32),
+        pl.Series([1e300, 7.0]),
+    ],
+)
+@pytest.mark.parametrize("column", ["u", "i"])
+def test_an_id_that_was_rounded_on_the_way_is_refused(tmp_path, ids, column) -> None:
+    frame = pl.DataFrame({"u": ["a", "b"], "i": ["x", "y"]}).with_columns(ids.alias(column))
+    with pytest.raises(BenchError, match=rf"row 1: {column} is '.*no number that was rounded"):
+        short(tmp_path, frame, "lines")
+
+
+def test_a_missing_number_is_no_id(tmp_path) -> None:
+    frame = pl.DataFrame({"u": [7.0, float("nan")], "i": ["x", "y"]})
+    with pytest.raises(BenchError, match="row 2: u is None, not an id"):
+        short(tmp_path, frame, "lines")
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize(
+    ("times", "form", "read"),
+    [
+        (["1577836800000.0", "1577923200999.9"], "milliseconds", [1577836800, 1577923200]),
+        (["3.0", "12.0"], "order", [3, 12]),
+    ],
+)
+def test_whole_numbers_with_a_decimal_point_are_times(tmp_path, kind, times, form, read) -> None:
+    frame = pl.DataFrame({"u": ["a", "a"], "i": ["x", "y"], "t": times})
+    assert [row[2] for row in short(tmp_path, frame, form, kind)] == read
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_table_without_rows_is_said_to_have_none(tmp_path, kind) -> None:
+    frame = pl.DataFrame({"u": [], "i": []}, schema={"u": pl.String, "i": pl.String})
+    with pytest.raises(BenchError, match=rf"log\.{kind} holds no usable interaction\."):
+        short(tmp_path, frame, "lines", kind)
+
+
+def test_two_parquet_columns_of_one_name_are_told(tmp_path) -> None:
+    columns = [pa.array(["a"]), pa.array(["b"]), pa.array(["x"])]
+    parquet.write_table(pa.Table.from_arrays(columns, ["u", "u", "i"]), tmp_path / "log.parquet")
+    (tmp_path / "columns.toml").write_text(SHORT.format(kind="parquet", time="lines", when=""))
+    with pytest.raises(BenchError, match="several columns 'u'"):
         parsed(tmp_path)
 
 
@@ -342,6 +479,37 @@ def test_a_damaged_parquet_file_is_named_without_a_panic(raw, capfd, damage) -> 
     with pytest.raises(BenchError, match=r"things\.parquet cannot be read as Parquet"):
         parsed(raw, on_error="skip")
     assert "panicked" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (gzip.compress(LOG.encode()), r"compressed by gzip\.\nLet its name end in '\.gz'"),
+        (b"PK\x03\x04...", "a zip archive or a spreadsheet"),
+        (b"PAR1....", "a Parquet file"),
+        (LOG.encode("utf-16"), r"UTF-16 text\.\nSave it as UTF-8"),
+        (LOG.replace("\n", "\r").encode(), "the header cannot be read"),
+    ],
+)
+def test_a_file_that_holds_no_lines_of_text_is_told_by_what_it_is(raw, content, what) -> None:
+    (raw / "log.csv").write_bytes(content)
+    for on_error in ("raise", "skip"):
+        with pytest.raises(BenchError, match=rf"log\.csv.*{what}"):
+            parsed(raw, on_error=on_error)
+
+
+def test_a_compressed_table_may_have_its_name_in_capitals(raw) -> None:
+    before = parsed(raw).interactions
+    (raw / "LOG.CSV.GZ").write_bytes(gzip.compress(LOG.encode()))
+    change(raw / "columns.toml", '"log.csv"\nseparator = ";"', '"LOG.CSV.GZ"\nseparator = ";"')
+    assert parsed(raw).interactions.equals(before)
+
+
+@pytest.mark.parametrize("header", ["", "customer,sku\n"])
+def test_a_wrong_header_is_to_be_corrected_in_the_file_or_the_map(raw, header) -> None:
+    (raw / "log.csv").write_text(header)
+    with pytest.raises(BenchError, match=r"\nCorrect the file or the map: .*separator = ';'"):
+        parsed(raw)
 
 
 @pytest.mark.parametrize("broken", ["", "one field\n"])
