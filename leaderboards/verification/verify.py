@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from benchmark.host.home import Home
 from benchmark.tasks import TASKS
 from leaderboards.boards import Board, boards_of, load_boards
 from leaderboards.submission import levels, limits, opening, tables
+from leaderboards.submission.container import holders
 from leaderboards.submission.findings import Finding, Refused, place, shown
 from leaderboards.submission.limits import Budget
 from leaderboards.submission.opening import Predictions
@@ -165,7 +166,7 @@ def _check(
             return
         result.submission = submission
         listed = context.catalogue.listed
-        yield from _file_problems(opened.files, submission)
+        yield from _file_problems(opened, submission)
         yield from naming.name_problems(submission, listed)
         checks = []
         for number, run in enumerate(submission.runs):
@@ -196,11 +197,13 @@ def _check(
         yield refused.finding
 
 
-def _file_problems(files: Set[str], submission: Submission) -> Iterator[Finding]:
-    used = {run.predictions for run in submission.runs}
+def _file_problems(opened: opening.Opened, submission: Submission) -> Iterator[Finding]:
+    files, used = opened.files, {run.predictions for run in submission.runs}
+    told = {finding.where for finding in opened.findings}  # there, and why it is not read
     for name in sorted(used - files):
-        message = f"{MANIFEST} names {shown(name)}, which is not there."
-        yield Finding("file-missing", place(name), message)
+        if told.isdisjoint(map(place, holders(name))):
+            message = f"{MANIFEST} names {shown(name)}, which is not there."
+            yield Finding("file-missing", place(name), message)
     for name in sorted(files - used - {MANIFEST}):
         yield Finding("file-unused", place(name), f"No run of {MANIFEST} uses {shown(name)}.")
 

@@ -143,6 +143,24 @@ def test_rewriting_a_folder_tells_why_a_file_is_left_unread(forge, spoil, code) 
     assert [finding.code for finding in findings] == [code]
 
 
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (_linked, "symlink"),
+        (_linked_folder, "symlink"),
+        (_crowded, "too-many-files"),
+        (lambda folder, name: (folder / name).unlink(), "file-missing"),
+    ],
+)
+def test_what_was_told_of_a_file_is_not_followed_by_its_being_missing(forge, spoil, code) -> None:
+    files, name = _named(forge)
+    path = forge.unpacked(files)
+    spoil(path, name)
+    codes = [problem.code for problem in forge.verify(path).problems]
+    assert codes.count(code) == 1
+    assert ("file-missing" in codes) == (code == "file-missing")
+
+
 def test_rewriting_lists_whatever_it_leaves_behind(forge, monkeypatch) -> None:
     files, name = _named(forge)
     spare = "runs/spare.parquet"
