@@ -377,6 +377,31 @@ def test_the_cost_plot_follows_filters_and_the_chosen_cost(browser, folder, boar
     visit.end()
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        ((3.1, 3.9, 4.8), ["3.5", "4", "4.5"]),  # of one decade
+        ((12.0, 70.0), ["20", "40", "60"]),
+        ((0.5, 2_000.0), ["1", "10", "100", "1000"]),
+        ((0.0, 2.0, 9.0), ["0", "2", "5"]),
+        ((0.0, 5e-324, 3.0), ["0", "3"]),  # no axis goes that far
+        ((0.0, 0.0), ["0"]),
+    ],
+)
+def test_the_axis_of_costs_has_round_ticks_whatever_they_are(
+    browser, tmp_path, board, made, seconds, words
+):
+    entries = [made(0.5, i + 1, fit_seconds=value) for i, value in enumerate(seconds)]
+    write_site(Site([rank_entries(board, entries)], entries).files(), tmp_path / "site")
+    visit = Visit(browser, tmp_path / "site")
+    page = visit.go(f"boards/{board.name}.html")
+    assert page.locator("#scatter circle").count() == len(seconds)
+    found = page.locator("#scatter .cost-tick").all_text_contents()
+    assert set(words) <= set(found), found
+    assert len(found) == len(set(found)) <= 9
+    visit.end()
+
+
 def test_the_browser_of_instances_walks_and_orders(browser, folder):
     visit = Visit(browser, folder)
     page = visit.go(page_of(folder, "system-1"))
