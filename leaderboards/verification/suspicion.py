@@ -94,13 +94,13 @@ def other_answers(
 class Catalogue:
     """Computes what listed models predict and reach, each when it is first asked for.
 
-    One serves many submissions: what it found is kept by the instances' hash, and in the home, so
-    that no other process computes it again.
+    One serves many submissions: what it found is kept by the instances' hash and perturbation, and
+    in the home, so that no other process computes it again.
     """
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._ceilings: dict[str, Mapping[str, Score]] = {}
+        self._ceilings: dict[tuple[str, str | None], Mapping[str, Score]] = {}
         self._fingerprints: dict[tuple[object, ...], Mapping[str, str]] = {}
 
     @cached_property
@@ -113,7 +113,7 @@ class Catalogue:
         tasks that it does not answer."""
         if not asked.dataset.info["simulated"] or task not in self.listed[CEILING].tasks:
             return None
-        key = asked.instances.sha256
+        key = (asked.instances.sha256, asked.perturb)
         if key not in self._ceilings:
             found = self._kept([CEILING], task, asked, 0, self._ceiling)
             self._ceilings[key] = {name: Score(**score) for name, score in found.items()}
@@ -141,7 +141,7 @@ class Catalogue:
         """The fingerprint of each of ``labels``, as far as this data has what they look at."""
         if len(asked.instances) > MOST_INSTANCES:
             return {}
-        key = (asked.instances.sha256, *labels, seed)
+        key = (asked.instances.sha256, asked.perturb, *labels, seed)
         if key not in self._fingerprints:
             self._fingerprints[key] = self._kept(labels, task, asked, seed, self._fingerprinted)
         return self._fingerprints[key]
@@ -158,7 +158,8 @@ class Catalogue:
 
         A process waits for another that finds it. A home that cannot be written to keeps nothing.
         """
-        what = [find.__name__, labels, task, seed, asked.dataset.sha256, asked.instances.sha256]
+        about = [asked.dataset.sha256, asked.instances.sha256, asked.perturb]
+        what = [find.__name__, labels, task, seed, *about]
         folder, key = self._home.verified, sha256_json([what, surroundings()])
         file = folder / f"{key}{SUFFIX}"
         if (found := _read(file)) is not None:

@@ -100,6 +100,19 @@ def test_answers_of_another_submission_are_told_of_both_whatever_their_scores(
     assert ["b.zip with seed 0" in told[0], "a with seed 0" in told[1]] == [True, True]
 
 
+def test_the_same_answers_to_perturbed_instances_are_told_with_the_perturbation(packed) -> None:
+    manifest = json.loads(packed("search")[MANIFEST])
+    accepted = []
+    for name, perturb in (("a", None), ("b", "nv")):
+        run = {**manifest["runs"][0], "perturb": perturb}
+        submission = Submission.model_validate({**manifest, "runs": [run]})
+        found = resemblance.Answered(name, submission, {run["predictions"]: "same"})
+        accepted.append(found)
+    (first,), (second,) = resemblance.doubts(accepted)
+    assert "b with seed 0 and perturbation nv," in first.message
+    assert "a with seed 0 and perturbation none," in second.message
+
+
 @pytest.mark.parametrize(
     ("other", "told"),
     [("my-m0del", True), ("rny-model", True), ("my-model", False), ("ours", False)],
