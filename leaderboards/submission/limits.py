@@ -11,8 +11,9 @@ MIB = 1 << 20
 
 #: Runs in one submission.
 RUNS = 64
-#: Bytes of submission.json, and how deep its brackets may nest.
+#: Bytes of submission.json, fields of one object in it, and how deep its brackets may nest.
 MANIFEST_BYTES = MIB
+MANIFEST_FIELDS = 64
 MANIFEST_DEPTH = 12
 #: Bytes of one predictions file, of all files together, and of a zip archive.
 PREDICTIONS_BYTES = 128 * MIB
@@ -36,8 +37,10 @@ ID_CHARACTERS = 512
 #: Pixels along the side of a picture whose size the dataset does not tell.
 IMAGE_SIDE = 1_024
 
-#: Findings of one code that are told in full; the rest are counted.
+#: Findings of one code that are told in full, and problems and warnings of all codes; the rest are
+#: counted.
 SAME_CODE = 5
+FINDINGS = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,19 +127,31 @@ def verify(
 
 
 def _limited(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """The first few of each code in each file; then how many more there were."""
-    count: Counter[tuple[str, str]] = Counter()
-    last: dict[tuple[str, str], Finding] = {}
+    """The first few of each code in each file, and of all; then how many more there were.
+
+    Warnings are counted apart: however many there are, a problem is told.
+    """
+    told: Counter[bool] = Counter()
+    count: Counter[tuple[str, str, bool]] = Counter()
+    last: dict[tuple[str, str, bool], Finding] = {}
+    untold: Counter[bool] = Counter()
     for finding in findings:
-        kind = (finding.code, finding.where.partition("/row ")[0])
+        kind = (finding.code, finding.where.partition("/row ")[0], finding.warning)
+        if kind not in count and told[finding.warning] >= limits.FINDINGS:
+            untold[finding.warning] += 1
+            continue
         count[kind] += 1
         last[kind] = finding
         if count[kind] <= limits.SAME_CODE:
+            told[finding.warning] += 1
             yield finding
     for kind, finding in last.items():
         more = count[kind] - limits.SAME_CODE
         if more > 0:
             yield replace(finding, where=kind[1], message=f"{more} more of these.")
+    for warning, number in untold.items():
+        message = f"{number} more findings, of other codes or places."
+        yield Finding("findings-untold", ".", message, warning)
 
 
 @dataclass(frozen=True, slots=True)

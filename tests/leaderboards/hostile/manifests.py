@@ -71,6 +71,16 @@ def _crowded(forge: Any) -> Path:
     return forge.archive({**forge.packed("search"), MANIFEST: raw})
 
 
+def _flooded(forge: Any) -> Path:
+    """Thousands of faults, each in a place of its own."""
+
+    def change(manifest: Manifest) -> None:
+        manifest["runs"] = [{f"f{number}": 0 for number in range(60)}] * 60
+
+    path: Path = forge.manifest(change)
+    return path
+
+
 HTML = "<script>alert(1)</script>"
 OF_NOTHING = hashlib.sha256().hexdigest()
 
@@ -168,6 +178,8 @@ _CHANGES: list[tuple[Callable[[Manifest], None], str, str]] = [
     (_run("failure_rate", to=-0.1), "manifest-range", "-0.1"),
     (_run("parameters", to={"trainable": 2, "total": 1}), "parameters", "2 trainable"),
     (_run("packages", to={f"p{n}": "1" for n in range(500)}), "manifest-size", "packages"),
+    (_run("settings", to={f"s{n}": {} for n in range(50_000)}), "manifest-size", "settings"),
+    (lambda manifest: manifest.update({f"f{n}": 0 for n in range(60_000)}), "manifest-size", "600"),
     (_run("packages", to={"torch": HTML}), "text-markup", "script"),
     (_run("settings", to={"a": {"b": 1}}), "manifest-type", "settings"),
     (_run("created", to="yesterday"), "name", "'yesterday'"),
@@ -242,6 +254,7 @@ KINDS = [
         [
             *((lambda forge, c=change: forge.manifest(c), code, w) for change, code, w in _CHANGES),
             (_edited, "manifest-edited", "digest"),
+            (_flooded, "findings-untold", "more findings"),
             (lambda f: f.manifest(_run("task_version", to=1), "selection"), "task-version", "2"),
         ],
     ),
