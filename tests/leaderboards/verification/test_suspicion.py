@@ -159,14 +159,18 @@ def test_one_bad_entry_never_stops_the_site(forge, data_home, tmp_path) -> None:
     shutil.copytree(forge.unpacked(forge.packed("search")), folder / "good")
     os.mkfifo(folder / "pipe.zip")
     (folder / "dangling.zip").symlink_to("nowhere")
+    (folder / "linked").symlink_to("good")
+    (folder / "endless.zip").symlink_to("/dev/zero")
     (folder / "notes.txt").write_text("hello")
     (folder / "empty").mkdir()
     (folder / "README.md").write_text("what lies here")
     found = collect(folder, data_home, load_boards())
     assert [entry.name for entry in found.entries] == ["good"]
     assert {refusal.name for refusal in found.refusals} == {
-        *("pipe.zip", "dangling.zip", "notes.txt", "empty")
+        *("pipe.zip", "dangling.zip", "notes.txt", "empty", "linked", "endless.zip")
     }
+    links = [r.problems[0].code for r in found.refusals if (folder / r.name).is_symlink()]
+    assert links == ["symlink"] * 3
     assert json.dumps([asdict(p) for r in found.refusals for p in r.problems])
 
 
