@@ -26,7 +26,7 @@ DIRECTORY_BYTES = ENTRIES * 400
 #: Bytes of one string and values of one list in a Parquet file's headers.
 THRIFT_BYTES = 4 * MIB
 THRIFT_VALUES = 400_000
-#: Predictions in one file whose dataset is not here.
+#: Predictions whose dataset is not here, in all files together.
 ROWS = 2_000_000
 #: Bytes of its rows when decoded, whatever the dataset asks.
 DECODED_BYTES = 512 * MIB
@@ -45,8 +45,12 @@ FINDINGS = 200
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Bounds what the predictions of one run may hold, by what its dataset asks."""
+    """Bounds what the predictions of one run may hold, by what its dataset asks.
 
+    ``known`` says whether that is here.
+    """
+
+    known: bool = False
     rows: int = ROWS
     items: int = ANSWER_ITEMS
     """Of one answer."""

@@ -126,6 +126,7 @@ def budget(instances: FrozenInstances) -> Budget:
     first = instances[0] if len(instances) else None
     items = max(getattr(first, "k", 0), len(getattr(first, "candidates", ())))
     return Budget(
+        known=True,
         rows=2 * len(instances),  # so that a row too many is told as what it is
         items=max(items, limits.ANSWER_ITEMS),
         side=getattr(first, "size", None),
