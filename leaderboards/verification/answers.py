@@ -20,10 +20,11 @@ from benchmark.runs.predictions import ANSWERS
 from benchmark.tasks import Task
 from benchmark.tasks.base import first_repeated
 from benchmark.tasks.explanation import MAX_CHARACTERS
-from benchmark.visible import control_character, is_blank
+from benchmark.visible import control_character
 from benchmark.vision import png
 from leaderboards.submission import limits, tables
 from leaderboards.submission.findings import Finding, place, shown
+from leaderboards.submission.plain_text import is_unseen
 
 #: ``(code, what is wrong)``
 Problem = tuple[str, str]
@@ -194,7 +195,7 @@ def _sentence(
     text = answer["text"]
     if len(text) > MAX_CHARACTERS:
         return "answer-length", f"has {len(text)} characters, at most {MAX_CHARACTERS} allowed"
-    if is_blank(text):
+    if all(map(is_unseen, text)):
         return "answer-empty", "has a text of which nothing can be seen"
     if (unseen := control_character(text)) is not None:
         return "text-control", f"has the control character U+{ord(unseen):04X} in its text"
