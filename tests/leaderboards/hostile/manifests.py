@@ -53,6 +53,12 @@ def invent_variants(scores: Manifest) -> None:
     scores |= {f"NDCG@5-{number}": dict(value) for number in range(40)}
 
 
+def _twice(scores: Manifest) -> None:
+    """A metric in both forms that it can be computed in."""
+    score = next(value for name, value in scores.items() if name.startswith("METEOR"))
+    scores |= {"METEOR": score, "METEOR-exact+stem": dict(score)}
+
+
 def _beside(scores: Manifest) -> None:
     score = scores["HR@5"]
     score["low"] = (score["value"] + score["high"]) / 2
@@ -268,6 +274,7 @@ KINDS = [
             (claims("preference", _renamed("-official")), "metric-unknown", "'MAE-official'"),
             (claims("preference", _renamed("@5")), "metric-unknown", "'MAE@5'"),
             (claims("search", lambda s: s.pop("MRR@3")), "metric-missing", "MRR@3"),
+            (claims("explanation", _twice), "metric-repeated", "METEOR"),
             (
                 claims("preference", lambda s: s["MAE"].update(value=s["MAE"]["value"] + 2e-9)),
                 "score-mismatch",
