@@ -48,7 +48,7 @@ def id_problems(table: pa.Table, asked: FrozenInstances | None, where: str) -> l
     if owners is not None:
         missing = [instance_id for instance_id in owners if instance_id not in seen]
         found += [
-            Finding("instance-missing", where, f"{shown(instance_id)} is not answered.")
+            Finding("instance-missing", where, f"{shown(instance_id)} has no prediction.")
             for instance_id in missing
         ]
     return found
@@ -65,7 +65,7 @@ def _id_problem(
     if len(instance_id) > limits.ID_CHARACTERS or len(user_id) > limits.ID_CHARACTERS:
         return "id-length", f"An id has more than {limits.ID_CHARACTERS} characters."
     if instance_id in seen:
-        return "instance-repeated", f"The instance {shown(instance_id)} is answered twice."
+        return "instance-repeated", f"The instance {shown(instance_id)} has two predictions."
     if owners is not None and instance_id not in owners:
         return "instance-unknown", f"The dataset does not ask {shown(instance_id)}."
     if owners is not None and owners[instance_id] != user_id:
@@ -94,11 +94,11 @@ def answer_problems(
         problem: Problem | None = None
         if status == _FAILED:
             if any(answer[column] is not None for column in columns):
-                problem = "failed-with-answer", "is marked failed and has an answer"
+                problem = "failed-with-answer", "is marked failed and holds a prediction"
         elif status != _OK:
             problem = "status-unknown", f"has the status {shown(status)}, not ok or failed"
         elif any(_has_null(answer[column]) for column in columns):
-            problem = "answer-missing", "is marked ok and lacks an answer or a part of it"
+            problem = "answer-missing", "is marked ok and lacks its prediction or a part of it"
         else:
             instance = None if asked is None else asked[row]
             problem = check(answer, instance, known)
@@ -132,7 +132,7 @@ def _last_word(
     }
     prediction = task.prediction(instance_id=answer["instance_id"], **values)
     problem = task.problem(instance, prediction, cast(Callable[[str], bool], known))
-    return None if problem is None else ("answer-wrong", f"is no answer: {shown(problem)}")
+    return None if problem is None else ("answer-wrong", f"is no prediction: {shown(problem)}")
 
 
 def _ids(items: Sequence[str], known: Callable[[str], bool] | None) -> Problem | None:

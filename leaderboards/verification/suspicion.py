@@ -81,7 +81,7 @@ def above_ceiling(
 def known_answers(model: str, label: str | None, where: str) -> Iterator[Finding]:
     """Yield a finding when ``model`` answers as ``label`` does, a listed model of another name."""
     if label is not None and label.partition(":")[0] != model:
-        message = f"Its answers are those of {label}, whatever their scores."
+        message = f"Its predictions are those of {label}, whatever their scores."
         yield Finding("answers-known", place(where, "predictions"), message, True)
 
 
@@ -91,7 +91,7 @@ def other_answers(
     """Yield a finding when a run of the listed model ``label`` has the fingerprint ``found``, and
     that model answers with the fingerprint ``expected`` here (``None``: nobody knows)."""
     if expected is not None and found != expected:
-        message = f"{label} is a listed model, and with seed {run.seed} it answers otherwise here."
+        message = f"{label} is a listed model, and with seed {run.seed} it predicts otherwise here."
         yield Finding("answers-differ", place(where, "predictions"), message, True)
 
 

@@ -264,7 +264,7 @@ _COLUMNS: list[Callable[[pa.Table], pa.Table]] = [
 ]
 #: (change of the rows of search, code, word)
 _ROWS: list[tuple[Callable[[Rows], object], str, str]] = [
-    (lambda rows: rows.append(rows[0]), "instance-repeated", "twice"),
+    (lambda rows: rows.append(rows[0]), "instance-repeated", "two predictions"),
     (lambda rows: rows.pop(), "instance-missing", "test/u"),
     (lambda rows: rows.clear(), "instance-missing", "test/u"),
     (_change("instance_id", "<script>"), "instance-unknown", "<script>"),

@@ -405,7 +405,7 @@ def test_the_axis_of_costs_has_round_ticks_whatever_they_are(
 def test_the_browser_of_instances_walks_and_orders(browser, folder):
     visit = Visit(browser, folder)
     page = visit.go(page_of(folder, "system-1"))
-    group = page.get_by_role("group", name="What it answered")
+    group = page.get_by_role("group", name="What it predicted")
     status = group.get_by_role("status")
     assert status.text_content() == "1 of 3: NDCG@5 0.0000"
     assert group.get_by_text("mugs 0").is_visible()
