@@ -92,7 +92,7 @@ def most_bytes(name: str) -> int | None:
 def holders(name: str) -> tuple[str, ...]:
     """Return what may be refused where the file ``name`` is not read: it, its folder, all."""
     folder = name.rpartition("/")[0]
-    return name, f"{folder}/", folder, "."
+    return (name, f"{folder}/", folder, ".") if folder else (name, ".")
 
 
 class _Common:

@@ -16,7 +16,12 @@ from typing import Any
 import pyarrow as pa
 
 from leaderboards.submission import limits, schema, tables
-from leaderboards.submission.container import Container, open_container, open_leniently
+from leaderboards.submission.container import (
+    Container,
+    holders,
+    open_container,
+    open_leniently,
+)
 from leaderboards.submission.findings import Finding, Refused, place
 from leaderboards.submission.schema import MANIFEST, PREDICTIONS_FOLDER
 from leaderboards.submission.strict_json import parse
@@ -38,7 +43,7 @@ def read_manifest(path: str) -> dict[str, Any]:
                 result["sha256"] = hashlib.sha256(raw).hexdigest()
                 result["manifest"] = _parsed(raw)
                 result["parsed"] = True
-            else:
+            elif {finding.where for finding in findings}.isdisjoint(holders(MANIFEST)):
                 message = f"There is no {MANIFEST} to be read."
                 findings.append(Finding("file-missing", MANIFEST, message))
     except Refused as refused:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -161,6 +162,13 @@ def test_what_was_told_of_a_file_is_not_followed_by_its_being_missing(forge, spo
     codes = [problem.code for problem in forge.verify(path).problems]
     assert codes.count(code) == 1
     assert ("file-missing" in codes) == (code == "file-missing")
+
+
+def test_a_manifest_that_is_a_pipe_is_told_once(forge) -> None:
+    path = forge.unpacked(forge.packed("search"))
+    (path / MANIFEST).unlink()
+    os.mkfifo(path / MANIFEST)
+    assert [problem.code for problem in forge.verify(path).problems] == ["special-file"]
 
 
 def test_rewriting_lists_whatever_it_leaves_behind(forge, monkeypatch) -> None:
