@@ -402,6 +402,15 @@ def test_the_axis_of_costs_has_round_ticks_whatever_they_are(
     visit.end()
 
 
+def test_the_longest_name_hides_no_column_of_the_home_page(browser, tmp_path, board, made):
+    entry = made(0.5, 1, words={"model": "m" * 64, "variant": "v" * 64})
+    write_site(Site([rank_entries(board, [entry])], [entry]).files(), tmp_path / "site")
+    visit = Visit(browser, tmp_path / "site", viewport={"width": 1280, "height": 900})
+    page = visit.go("index.html")
+    assert page.locator("table.heat tbody th").first.bounding_box()["width"] < 0.45 * 1280
+    visit.end()
+
+
 def test_the_browser_of_instances_walks_and_orders(browser, folder):
     visit = Visit(browser, folder)
     page = visit.go(page_of(folder, "system-1"))
