@@ -409,10 +409,12 @@ def _crowded(value: Any, *path: object) -> Iterator[Finding]:
     if isinstance(value, dict) and len(value) > limits.MANIFEST_FIELDS:
         message = f"{len(value)} fields, at most {limits.MANIFEST_FIELDS} allowed."
         yield Finding("manifest-size", place(*path), message)
-    elif isinstance(value, (dict, list)):
-        inside = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, entry in inside:
+    elif isinstance(value, dict):
+        for key, entry in value.items():
             yield from _crowded(entry, *path, key)
+    elif isinstance(value, list):
+        for number, entry in enumerate(value):
+            yield from _crowded(entry, *path, number)
 
 
 def _repeated(submission: Submission) -> list[Finding]:
