@@ -115,7 +115,7 @@ def verify(
         typer.Option(
             "--reproduce",
             metavar="MODEL",
-            help="Fit MODEL here (this runs its code) and compare a sample of the answers.",
+            help="Fit MODEL here (this runs its code) and compare a sample of the predictions.",
         ),
     ] = None,
     fix: Annotated[
@@ -222,7 +222,7 @@ def _print(result: Verification) -> None:
             print(f"{name}: on the board {', '.join(result.boards[name])}")
     for found in result.reproductions:
         print(
-            f"{found.run}: {found.same} of {found.sampled} sampled answers the same (seed "
+            f"{found.run}: {found.same} of {found.sampled} sampled predictions the same (seed "
             f"{found.seed}), {found.metric} differs by {found.difference:.4g}"
         )
     for line in _findings(result):

@@ -274,18 +274,22 @@ def collect(folder: Path, home: Home, boards: Sequence[Board]) -> Collection:
 def _found(
     paths: Sequence[Path], home: Home, boards: Sequence[Board]
 ) -> Iterator[tuple[str, Found, bytes]]:
-    """What was found of each of ``paths``, by name, and the same packed, in their order; those of
-    no name first."""
+    """What was found of each of ``paths``, by name, and the same packed, in their order; those that
+    are not looked into first."""
+    readable = []
     for path in paths:
         if not re.fullmatch(_NAME, path.name):
             message = f"{shown(path.name)} is not a name of letters, digits and . _ -"
             yield path.name, _refused(path, "name", message), b""
-    named = [path for path in paths if re.fullmatch(_NAME, path.name)]
+        elif path.is_symlink():  # to what differs by machine, or is never read to its end
+            yield path.name, _refused(path, "symlink", f"{shown(path.name)} is a link."), b""
+        else:
+            readable.append(path)
     kept = Kept(home, boards)
-    before = {path: kept.get(kept.key(path)) for path in named}
-    new = [path for path in named if before[path] is None]
+    before = {path: kept.get(kept.key(path)) for path in readable}
+    new = [path for path in readable if before[path] is None]
     done = spread(partial(Verifier, home, boards), new)
-    for path in named:
+    for path in readable:
         packed = before.pop(path)
         if packed is None:
             _, packed = next(done)

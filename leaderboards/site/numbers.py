@@ -7,6 +7,8 @@ from benchmark.stats import RankInterval
 
 #: What stands where there is nothing to say.
 NOTHING = "–"
+#: From here on three digits say a thousand.
+_ROUNDED_UP = 999.5
 
 
 def score(value: float) -> str:
@@ -26,15 +28,17 @@ def seconds(value: float) -> str:
 
 def energy(value: float | None) -> str:
     """Format watt-hours to three digits."""
-    return NOTHING if value is None else f"{value:z,.3g}" if value < 1000 else f"{value:,.0f}"
+    if value is None:
+        return NOTHING
+    return f"{value:z,.3g}" if value < _ROUNDED_UP else f"{value:,.0f}"
 
 
 def count(value: int) -> str:
     """Format a number of parameters, short: 12.3 M."""
-    for size, unit in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if value >= size:
-            return f"{value / size:.3g} {unit}"
-    return str(value)
+    for size, unit in ((1, ""), (10**3, " k"), (10**6, " M"), (10**9, " G"), (10**12, " T")):
+        if value / size < (_ROUNDED_UP if size > 1 else 1000):
+            return f"{value / size:.3g}{unit}"
+    return f"{value / 10**12:,.0f} T"
 
 
 def rank(interval: RankInterval | None) -> str:

@@ -38,6 +38,10 @@ MOST_ROWS = 100
 _SIZES = ((10**6, "up to 1 M"), (10**8, "up to 100 M"), (10**9, "up to 1 G"))
 
 
+#: Words and photo of the items that a page shows, by dataset and id: datasets share ids.
+_Items = dict[str, dict[str, list[str | None]]]
+
+
 @dataclass(frozen=True, slots=True)
 class TablePage:
     """Publishes one report: ``html`` is a document of its own, ``csv`` and ``json`` its data."""
@@ -164,7 +168,7 @@ class Site:
     def submission_page(self, entry: Entry) -> str:
         """Draw the page of one submission."""
         submission = entry.submission
-        items: dict[str, list[str | None]] = {}
+        items: _Items = {}
         runs = [self._run_view(entry, entered, items) for entered in entry.runs]
         words = ["unimp-bench", "verify", f"{SUBMISSIONS}/{entry.name}"]
         return draw(
@@ -175,13 +179,11 @@ class Site:
             entry=entry,
             runs=runs,
             measured_energy=any(run.watt_hours is not None for run in submission.runs),
-            items=_json(items) if items else "",
+            items=[_json(shown) for shown in items.values()],
             check=shlex.join([*words, "--reproduce", submission.asked(submission.runs[0])]),
         )
 
-    def _run_view(
-        self, entry: Entry, entered: EnteredRun, items: dict[str, list[str | None]]
-    ) -> _RunView:
+    def _run_view(self, entry: Entry, entered: EnteredRun, items: _Items) -> _RunView:
         run = entered.run
         metric = next(
             (name for name in entered.scores if is_variant(name, TASKS.get(run.task).primary)),
@@ -211,17 +213,20 @@ class Site:
                     return _Place(row, share, ranked)
         return None
 
-    def _instances(self, entered: EnteredRun, items: dict[str, list[str | None]]) -> Markup | None:
+    def _instances(self, entered: EnteredRun, items: _Items) -> Markup | None:
         """What the browser of a run reads; words and photos of its items go to ``items``."""
         evidence = entered.evidence
         if evidence is None or not evidence.examples:
             return None
         examples = evidence.examples
         ids = dict.fromkeys(name for example in examples for name in example.items())
-        for name, item in self._showcase.items(entered.run.dataset_sha256, ids).items():
-            items[name] = [item.title, None if item.photo is None else f"../{item.photo}"]
+        data = entered.run.dataset_sha256
+        shown = items.setdefault(data, {})
+        for name, item in self._showcase.items(data, ids).items():
+            shown[name] = [item.title, None if item.photo is None else f"../{item.photo}"]
         return _json(
             {
+                "items": list(items).index(data),
                 "metric": numbers.short(evidence.sliced),
                 "higher": family_of(evidence.sliced).higher_is_better,
                 "ranked": TASKS.get(entered.run.task).prediction is Ranking,

@@ -61,8 +61,10 @@ def _tell_answers(accepted: Sequence[Answered], found: list[list[Finding]]) -> N
             continue
         for at, number in group:
             other, its_number = group[1] if (at, number) == group[0] else group[0]
-            seed = accepted[other].submission.runs[its_number].seed
-            who = f"{accepted[other].name} with seed {seed}"
+            its_run = accepted[other].submission.runs[its_number]
+            who = f"{accepted[other].name} with seed {its_run.seed}"
+            if its_run.perturb != accepted[at].submission.runs[number].perturb:
+                who += f" and perturbation {its_run.perturb or 'none'}"
             message = f"Its predictions are those of {who}, whatever their scores."
             where = place(MANIFEST, "runs", number)
             found[at].append(Finding("answers-repeated", where, message, True))

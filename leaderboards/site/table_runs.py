@@ -2,6 +2,8 @@
 
 The runs that were scored again are written as a home of their own, which a report then reads. Only
 data that anyone can build take part: no private run, and no private dataset's name, leaves here.
+A report takes the latest run of a model, and anyone may submit under a listed name with a later
+date: where some of a model's runs are reproduced, the others stay out.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ from benchmark.runs.scoring import write_per_instance
 from benchmark.runs.store import MANIFEST, PER_INSTANCE, SCORES
 from leaderboards.site.entries import EnteredRun, Entry
 from leaderboards.site.pages import INDEX, TablePage
+from leaderboards.submission.schema import SubmittedRun
+from leaderboards.verification.verify import REPRODUCED
 
 
 def table_pages(entries: Sequence[Entry], home: Home) -> list[TablePage]:
@@ -59,20 +63,42 @@ def _page(table: dict[str, Any], entries: Sequence[Entry], shelf: Home) -> Table
 
 
 def _filled_by(report: Report, entries: Sequence[Entry]) -> list[str]:
-    """The submissions with a run in ``report``, by name."""
+    """The submissions with a run in ``report``, by name, in their order."""
     asked = {
         (slot.spec.model, slot.spec.task, slot.spec.data, slot.spec.cohort, slot.spec.perturb)
         for slot in report.slots
         if slot.seeds
     }
-    return [
-        entry.name
+    filling = (entry.name for entry, run in taking_part(entries) if _asked(entry, run.run) in asked)
+    return list(dict.fromkeys(filling))
+
+
+def taking_part(entries: Sequence[Entry]) -> list[tuple[Entry, EnteredRun]]:
+    """Return the runs that may fill tables, each with its submission, in their order.
+
+    They were scored again, over data that anyone can build, and are reproduced where another run of
+    that model over these instances is.
+    """
+    found = [
+        (entry, entered)
         for entry in entries
-        if any(
-            (entry.submission.label, run.task, run.data, run.cohort, run.perturb) in asked
-            for run in (entered.run for entered in entry.runs if entered.evidence is not None)
-        )
+        for entered in entry.runs
+        if entered.evidence is not None and entered.run.data in SELF_CONTAINED
     ]
+    reproduced = {
+        _asked(entry, entered.run)
+        for entry, entered in found
+        if entry.badge_of(entered) == REPRODUCED
+    }
+    return [
+        (entry, entered)
+        for entry, entered in found
+        if entry.badge_of(entered) == REPRODUCED or _asked(entry, entered.run) not in reproduced
+    ]
+
+
+def _asked(entry: Entry, run: SubmittedRun) -> tuple[str, str, str, str, str | None]:
+    return entry.submission.label, run.task, run.data, run.cohort, run.perturb
 
 
 def write_shelf(entries: Sequence[Entry], home: Home, shelf: Home) -> None:
@@ -91,12 +117,8 @@ def _share_datasets(home: Home, shelf: Home) -> None:
 
 
 def _write_runs(entries: Sequence[Entry], shelf: Home) -> None:
-    number = 0
-    for entry in entries:
-        for entered in entry.runs:
-            if entered.evidence is not None and entered.run.data in SELF_CONTAINED:
-                _write_run(entry, entered, shelf.runs / f"{number:06d}")
-                number += 1
+    for number, (entry, entered) in enumerate(taking_part(entries)):
+        _write_run(entry, entered, shelf.runs / f"{number:06d}")
 
 
 def _write_run(entry: Entry, entered: EnteredRun, folder: Path) -> None:

@@ -44,7 +44,8 @@ def write_site(pages: Mapping[str, str | bytes], out: Path) -> None:
         raise cannot_write(out, error) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(former, ignore_errors=True)
+        if out.exists():  # else the former site could not be put back: it stays where it is
+            shutil.rmtree(former, ignore_errors=True)
 
 
 def check_replaceable(out: Path) -> None:

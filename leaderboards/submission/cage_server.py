@@ -6,6 +6,7 @@ of a submission itself.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -26,6 +27,8 @@ from leaderboards.submission.reading import JOBS
 #: How a child says that it ran out of something; everything else is a signal or a crash.
 _EXITS = {0: "done", 81: "memory", 82: "disk"}
 _CODES = {name: code for code, name in _EXITS.items()}
+#: What writing fails with where there is no more room, or no further file.
+_FULL = (errno.EFBIG, errno.ENOSPC, errno.EDQUOT, errno.EMFILE)
 _POLL_SECONDS = 0.002
 
 
@@ -62,7 +65,10 @@ def work(request: dict[str, Any]) -> None:
     except MemoryError:
         code = _CODES["memory"]
     except OSError as error:
-        code = _CODES["memory" if "malloc" in str(error) else "disk"]
+        if "malloc" in str(error) or error.errno == errno.ENOMEM:
+            code = _CODES["memory"]
+        elif error.errno in _FULL or error.errno is None:  # Arrow's errors carry no number
+            code = _CODES["disk"]
     finally:
         os._exit(code)
 

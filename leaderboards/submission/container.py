@@ -89,6 +89,12 @@ def most_bytes(name: str) -> int | None:
     return limits.PREDICTIONS_BYTES if _PREDICTIONS.fullmatch(name) else None
 
 
+def holders(name: str) -> tuple[str, ...]:
+    """Return what may be refused where the file ``name`` is not read: it, its folder, all."""
+    folder = name.rpartition("/")[0]
+    return (name, f"{folder}/", folder, ".") if folder else (name, ".")
+
+
 class _Common:
     """Judges names and announced sizes."""
 
@@ -124,8 +130,7 @@ class _Common:
         """The announced size; :class:`Refused` with the reason why there is none."""
         if name in self.sizes:
             return self.sizes[name]
-        folder = name.rpartition("/")[0]
-        for refused in (name, f"{folder}/", folder, "."):
+        for refused in holders(name):
             if refused in self._refused:
                 found = self._refused[refused]
                 raise Refused(found.code, found.where, found.message)

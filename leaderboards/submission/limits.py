@@ -11,8 +11,9 @@ MIB = 1 << 20
 
 #: Runs in one submission.
 RUNS = 64
-#: Bytes of submission.json, and how deep its brackets may nest.
+#: Bytes of submission.json, fields of one object in it, and how deep its brackets may nest.
 MANIFEST_BYTES = MIB
+MANIFEST_FIELDS = 64
 MANIFEST_DEPTH = 12
 #: Bytes of one predictions file, of all files together, and of a zip archive.
 PREDICTIONS_BYTES = 128 * MIB
@@ -25,7 +26,7 @@ DIRECTORY_BYTES = ENTRIES * 400
 #: Bytes of one string and values of one list in a Parquet file's headers.
 THRIFT_BYTES = 4 * MIB
 THRIFT_VALUES = 400_000
-#: Predictions in one file whose dataset is not here.
+#: Predictions whose dataset is not here, in all files together.
 ROWS = 2_000_000
 #: Bytes of its rows when decoded, whatever the dataset asks.
 DECODED_BYTES = 512 * MIB
@@ -36,14 +37,20 @@ ID_CHARACTERS = 512
 #: Pixels along the side of a picture whose size the dataset does not tell.
 IMAGE_SIDE = 1_024
 
-#: Findings of one code that are told in full; the rest are counted.
+#: Findings of one code that are told in full, and problems and warnings of all codes; the rest are
+#: counted.
 SAME_CODE = 5
+FINDINGS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Bounds what the predictions of one run may hold, by what its dataset asks."""
+    """Bounds what the predictions of one run may hold, by what its dataset asks.
 
+    ``known`` says whether that is here.
+    """
+
+    known: bool = False
     rows: int = ROWS
     items: int = ANSWER_ITEMS
     """Of one answer."""

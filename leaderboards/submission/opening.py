@@ -85,7 +85,7 @@ def read_predictions(
             "tables",
             opened.path.name,
             out,
-            rows=sum(min(budget.rows, _TIMED_ROWS) for _, budget in wanted),
+            rows=_timed_rows([budget for _, budget in wanted]),
             path=str(opened.path.absolute()),
             sha256=opened.manifest_sha256,
             runs=runs,
@@ -125,8 +125,13 @@ def rewrite(path: Path, out: Path) -> tuple[list[str], list[Finding]]:
     return read["dropped"], findings
 
 
-#: Rows that add to a job's time where no dataset says how many there are.
-_TIMED_ROWS = 20_000
+#: Rows that add to a job's time where no dataset says how many there are: of a run, and of all.
+_TIMED_ROWS, _TIMED_IN_ALL = 20_000, 100_000
+
+
+def _timed_rows(budgets: Sequence[Budget]) -> int:
+    known = [min(budget.rows, _TIMED_ROWS) for budget in budgets if budget.known]
+    return sum(known) + min((len(budgets) - len(known)) * _TIMED_ROWS, _TIMED_IN_ALL)
 
 
 def _predictions(result: dict[str, object], path: Path, task: str) -> Predictions:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from benchmark.visible import is_blank, is_filler
+from benchmark.visible import draws_nothing, is_filler
 from leaderboards.submission.confusable import borrowed
 
 #: Tags, entities, Markdown's links and code, LaTeX's commands.
@@ -18,6 +18,13 @@ _MARKUP = re.compile(
 )
 #: Marks on one character; more of them climb over the neighbouring lines.
 _STACKED = 3
+#: Characters that choose a form of the one before and draw nothing: Unicode's variation selectors.
+_SELECTORS = re.compile("[\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+
+
+def is_unseen(character: str) -> bool:
+    """Return whether ``character`` draws nothing, a variation selector among others."""
+    return draws_nothing(character) or _SELECTORS.match(character) is not None
 
 
 def problem(text: str) -> tuple[str, str] | None:
@@ -25,7 +32,8 @@ def problem(text: str) -> tuple[str, str] | None:
     stacked = 0
     for character in text:
         category = unicodedata.category(character)
-        if category[0] == "C" or category in ("Zl", "Zp") or is_filler(character):
+        hidden = category[0] == "C" or category in ("Zl", "Zp") or is_filler(character)
+        if hidden or _SELECTORS.match(character):
             return "text-control", f"holds the character U+{ord(character):04X}"
         stacked = stacked + 1 if category in ("Mn", "Me") else 0
         if stacked > _STACKED:
@@ -33,7 +41,7 @@ def problem(text: str) -> tuple[str, str] | None:
     found = _MARKUP.search(text)
     if found is not None:
         return "text-markup", f"holds markup ({found.group()!a})"
-    if is_blank(text):
+    if all(map(is_unseen, text)):
         return "text-empty", "is blank"
     if (letter := borrowed(text)) is not None:
         reason = f"holds U+{ord(letter):04X}, which is taken for another letter"

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from leaderboards.submission import limits, schema, tables
-from leaderboards.submission.container import Container, open_container, open_leniently
+from leaderboards.submission.container import (
+    Container,
+    holders,
+    open_container,
+    open_leniently,
+)
 from leaderboards.submission.findings import Finding, Refused, place
 from leaderboards.submission.schema import MANIFEST, PREDICTIONS_FOLDER
 from leaderboards.submission.strict_json import parse
@@ -38,7 +43,7 @@ def read_manifest(path: str) -> dict[str, Any]:
                 result["sha256"] = hashlib.sha256(raw).hexdigest()
                 result["manifest"] = _parsed(raw)
                 result["parsed"] = True
-            else:
+            elif {finding.where for finding in findings}.isdisjoint(holders(MANIFEST)):
                 message = f"There is no {MANIFEST} to be read."
                 findings.append(Finding("file-missing", MANIFEST, message))
     except Refused as refused:
@@ -50,30 +55,48 @@ def read_tables(path: str, sha256: str, runs: list[dict[str, Any]], writes: str)
     """Write the rows of each of ``runs`` (file, task, budget) to the folder ``writes``.
 
     Returns for each run its ``finding`` or the ``rows_sha256`` of what was written, and whether
-    the file is ``plain``: nothing but its rows, as our writer writes them. Raises
-    :class:`Refused` where the manifest has not the ``sha256`` that it had.
+    the file is ``plain``: nothing but its rows, as our writer writes them. All runs together write
+    no more than the cage may, and those whose dataset is not here have no more rows than one may.
+    Raises :class:`Refused` where the manifest has not the ``sha256`` that it had.
     """
     results: list[dict[str, Any]] = []
+    bytes_left, rows_left = limits.CAGE_OUT_BYTES, limits.ROWS
     with open_container(Path(path)) as container:
         if hashlib.sha256(_manifest(container)).hexdigest() != sha256:
             raise Refused("file-changed", MANIFEST, "It changed while it was read.")
         for number, run in enumerate(runs):
+            budget = limits.Budget(**run["budget"])
+            budget = replace(
+                budget,
+                rows=budget.rows if budget.known else min(budget.rows, rows_left),
+                decoded_bytes=min(budget.decoded_bytes, bytes_left),
+            )
+            out = Path(writes) / TABLE.format(number)
             try:
-                results.append(_read_table(container, run, Path(writes) / TABLE.format(number)))
+                result = _read_table(container, run, budget, out)
             except Refused as refused:
                 results.append({"finding": asdict(refused.finding)})
+                continue
+            results.append(result)
+            rows_left -= 0 if budget.known else result["rows"]
+            bytes_left = max(0, bytes_left - out.stat().st_size)
     return {"runs": results}
 
 
-def _read_table(container: Container, run: Mapping[str, Any], out: Path) -> dict[str, Any]:
-    budget = limits.Budget(**run["budget"])
+def _read_table(
+    container: Container, run: Mapping[str, Any], budget: limits.Budget, out: Path
+) -> dict[str, Any]:
     content = container.read(run["file"])
     read = tables.decode(content, run["task"], place(run["file"]), budget)
     plain = tables.is_plain(content, read)
     table = tables.redrawn(read, budget.side)
     with pa.OSFile(str(out), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
-    return {"rows_sha256": tables.rows_sha256(table), "plain": plain}
+    return {
+        "rows": table.num_rows,
+        "rows_sha256": tables.rows_sha256(table),
+        "plain": plain,
+    }
 
 
 def rewrite(path: str, writes: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Union, get_args
 from urllib.parse import urlsplit
@@ -381,8 +381,11 @@ _PYDANTICS = frozenset(get_args(ErrorType))
 def validate(value: Any) -> tuple[Submission | None, list[Finding]]:
     """Return the typed manifest, or ``None`` and a finding for each field that is wrong.
 
-    Also checks ``digest`` and that no two runs share a predictions file or are the same run.
+    Also checks ``digest`` and that no two runs share a predictions file or are the same run. An
+    object of more fields than any has is told alone: each could be wrong in several ways.
     """
+    if found := list(_crowded(value, MANIFEST)):
+        return None, found
     try:
         submission = Submission.model_validate(value)
     except ValidationError as error:
@@ -400,6 +403,18 @@ def validate(value: Any) -> tuple[Submission | None, list[Finding]]:
         )
     found += _repeated(submission)
     return submission, found
+
+
+def _crowded(value: Any, *path: object) -> Iterator[Finding]:
+    if isinstance(value, dict) and len(value) > limits.MANIFEST_FIELDS:
+        message = f"{len(value)} fields, at most {limits.MANIFEST_FIELDS} allowed."
+        yield Finding("manifest-size", place(*path), message)
+    elif isinstance(value, dict):
+        for key, entry in value.items():
+            yield from _crowded(entry, *path, key)
+    elif isinstance(value, list):
+        for number, entry in enumerate(value):
+            yield from _crowded(entry, *path, number)
 
 
 def _repeated(submission: Submission) -> list[Finding]:

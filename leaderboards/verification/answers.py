@@ -20,10 +20,11 @@ from benchmark.runs.predictions import ANSWERS
 from benchmark.tasks import Task
 from benchmark.tasks.base import first_repeated
 from benchmark.tasks.explanation import MAX_CHARACTERS
-from benchmark.visible import control_character, is_blank
+from benchmark.visible import control_character
 from benchmark.vision import png
 from leaderboards.submission import limits, tables
 from leaderboards.submission.findings import Finding, place, shown
+from leaderboards.submission.plain_text import is_unseen
 
 #: ``(code, what is wrong)``
 Problem = tuple[str, str]
@@ -47,7 +48,7 @@ def id_problems(table: pa.Table, asked: FrozenInstances | None, where: str) -> l
     if owners is not None:
         missing = [instance_id for instance_id in owners if instance_id not in seen]
         found += [
-            Finding("instance-missing", where, f"{shown(instance_id)} is not answered.")
+            Finding("instance-missing", where, f"{shown(instance_id)} has no prediction.")
             for instance_id in missing
         ]
     return found
@@ -64,7 +65,7 @@ def _id_problem(
     if len(instance_id) > limits.ID_CHARACTERS or len(user_id) > limits.ID_CHARACTERS:
         return "id-length", f"An id has more than {limits.ID_CHARACTERS} characters."
     if instance_id in seen:
-        return "instance-repeated", f"The instance {shown(instance_id)} is answered twice."
+        return "instance-repeated", f"The instance {shown(instance_id)} has two predictions."
     if owners is not None and instance_id not in owners:
         return "instance-unknown", f"The dataset does not ask {shown(instance_id)}."
     if owners is not None and owners[instance_id] != user_id:
@@ -93,11 +94,11 @@ def answer_problems(
         problem: Problem | None = None
         if status == _FAILED:
             if any(answer[column] is not None for column in columns):
-                problem = "failed-with-answer", "is marked failed and has an answer"
+                problem = "failed-with-answer", "is marked failed and holds a prediction"
         elif status != _OK:
             problem = "status-unknown", f"has the status {shown(status)}, not ok or failed"
         elif any(_has_null(answer[column]) for column in columns):
-            problem = "answer-missing", "is marked ok and lacks an answer or a part of it"
+            problem = "answer-missing", "is marked ok and lacks its prediction or a part of it"
         else:
             instance = None if asked is None else asked[row]
             problem = check(answer, instance, known)
@@ -131,7 +132,7 @@ def _last_word(
     }
     prediction = task.prediction(instance_id=answer["instance_id"], **values)
     problem = task.problem(instance, prediction, cast(Callable[[str], bool], known))
-    return None if problem is None else ("answer-wrong", f"is no answer: {shown(problem)}")
+    return None if problem is None else ("answer-wrong", f"is no prediction: {shown(problem)}")
 
 
 def _ids(items: Sequence[str], known: Callable[[str], bool] | None) -> Problem | None:
@@ -194,7 +195,7 @@ def _sentence(
     text = answer["text"]
     if len(text) > MAX_CHARACTERS:
         return "answer-length", f"has {len(text)} characters, at most {MAX_CHARACTERS} allowed"
-    if is_blank(text):
+    if all(map(is_unseen, text)):
         return "answer-empty", "has a text of which nothing can be seen"
     if (unseen := control_character(text)) is not None:
         return "text-control", f"has the control character U+{ord(unseen):04X} in its text"

@@ -22,10 +22,14 @@ from leaderboards.submission.schema import SubmittedRun
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Pairs the dataset and the frozen instances that a run claims to answer."""
+    """Pairs the dataset and the frozen instances that a run claims to answer.
+
+    ``perturb`` says how what they show was changed: their hash is that of the unchanged ones.
+    """
 
     dataset: Dataset
     instances: FrozenInstances
+    perturb: str | None = None
 
 
 def question_problems(run: SubmittedRun, where: str) -> list[Finding]:
@@ -102,7 +106,7 @@ def _search(run: SubmittedRun, home: Home, where: str) -> tuple[Asked | None, li
         )
         found.append(Finding("instances-hash", place(where, "instances_sha256"), message))
         return None, found
-    return Asked(dataset, instances), found
+    return Asked(dataset, instances, run.perturb), found
 
 
 def _may_be_called(name: str, here: str, home: Home) -> bool:
@@ -122,6 +126,7 @@ def budget(instances: FrozenInstances) -> Budget:
     first = instances[0] if len(instances) else None
     items = max(getattr(first, "k", 0), len(getattr(first, "candidates", ())))
     return Budget(
+        known=True,
         rows=2 * len(instances),  # so that a row too many is told as what it is
         items=max(items, limits.ANSWER_ITEMS),
         side=getattr(first, "size", None),

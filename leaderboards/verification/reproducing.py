@@ -114,12 +114,13 @@ def problems(found: Reproduction, where: str) -> Iterator[Finding]:
     n = 200: 5e-17 for p = 20%, 0.2% for p = 5%.
     """
     if found.same < AGREEMENT * found.sampled:
-        message = f"{found.sampled - found.same} of {found.sampled} sampled answers differ here."
+        differing = found.sampled - found.same
+        message = f"{differing} of {found.sampled} sampled predictions differ here."
         yield Finding("not-reproduced", place(where, "predictions"), message)
     elif found.low is not None and found.high is not None and not found.low <= 0 <= found.high:
         message = (
-            f"{found.metric} of the sampled answers differs by {found.difference:.4g} "
-            f"[{found.low:.4g}, {found.high:.4g}] from that of the answers given here."
+            f"{found.metric} of the sampled predictions differs by {found.difference:.4g} "
+            f"[{found.low:.4g}, {found.high:.4g}] from that of the predictions made here."
         )
         yield Finding("score-not-reproduced", place(where, "scores", found.metric), message)
 
@@ -143,7 +144,8 @@ def _answers(
             predictions = list(model.predict(instances))
         if len(predictions) != len(instances):
             raise BenchError(
-                f"Model {label!r} gave {len(predictions)} answers to {len(instances)} instances."
+                f"Model {label!r} gave {len(predictions)} predictions for {len(instances)} "
+                "instances."
             )
         answers += [
             as_row(task, instance, prediction, known)

@@ -181,6 +181,11 @@ def metric_problems(run: SubmittedRun, task: Task, where: str) -> Iterator[Findi
         if not any(is_variant(name, known) for known in possible_metrics(task)):
             message = f"{task.name} has no metric {shown(name)}, by which settings were chosen."
             yield Finding("metric-unknown", place(where, "tuning", "metric"), message)
+    for known in task.metrics:
+        same = [name for name in run.scores if is_variant(name, known)]
+        if len(same) > 1:
+            message = f"{known} is claimed {len(same)} times: {shown(same[0])}, {shown(same[1])}."
+            yield Finding("metric-repeated", place(where, "scores", same[1]), message)
     for known in unclaimed(run.scores, task):
         message = f"{known} is not claimed{_remedy(known, 'pack')}."
         # It is left out on machines without an encoder.

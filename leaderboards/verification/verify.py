@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from benchmark.host.home import Home
 from benchmark.tasks import TASKS
 from leaderboards.boards import Board, boards_of, load_boards
 from leaderboards.submission import levels, limits, opening, tables
+from leaderboards.submission.container import holders
 from leaderboards.submission.findings import Finding, Refused, place, shown
 from leaderboards.submission.limits import Budget
 from leaderboards.submission.opening import Predictions
@@ -126,19 +127,31 @@ def verify(
 
 
 def _limited(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """The first few of each code in each file; then how many more there were."""
-    count: Counter[tuple[str, str]] = Counter()
-    last: dict[tuple[str, str], Finding] = {}
+    """The first few of each code in each file, and of all; then how many more there were.
+
+    Warnings are counted apart: however many there are, a problem is told.
+    """
+    told: Counter[bool] = Counter()
+    count: Counter[tuple[str, str, bool]] = Counter()
+    last: dict[tuple[str, str, bool], Finding] = {}
+    untold: Counter[bool] = Counter()
     for finding in findings:
-        kind = (finding.code, finding.where.partition("/row ")[0])
+        kind = (finding.code, finding.where.partition("/row ")[0], finding.warning)
+        if kind not in count and told[finding.warning] >= limits.FINDINGS:
+            untold[finding.warning] += 1
+            continue
         count[kind] += 1
         last[kind] = finding
         if count[kind] <= limits.SAME_CODE:
+            told[finding.warning] += 1
             yield finding
     for kind, finding in last.items():
         more = count[kind] - limits.SAME_CODE
         if more > 0:
             yield replace(finding, where=kind[1], message=f"{more} more of these.")
+    for warning, number in untold.items():
+        message = f"{number} more findings, of other codes or places."
+        yield Finding("findings-untold", ".", message, warning)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +178,7 @@ def _check(
             return
         result.submission = submission
         listed = context.catalogue.listed
-        yield from _file_problems(opened.files, submission)
+        yield from _file_problems(opened, submission)
         yield from naming.name_problems(submission, listed)
         checks = []
         for number, run in enumerate(submission.runs):
@@ -196,11 +209,13 @@ def _check(
         yield refused.finding
 
 
-def _file_problems(files: Set[str], submission: Submission) -> Iterator[Finding]:
-    used = {run.predictions for run in submission.runs}
+def _file_problems(opened: opening.Opened, submission: Submission) -> Iterator[Finding]:
+    files, used = opened.files, {run.predictions for run in submission.runs}
+    told = {finding.where for finding in opened.findings}  # there, and why it is not read
     for name in sorted(used - files):
-        message = f"{MANIFEST} names {shown(name)}, which is not there."
-        yield Finding("file-missing", place(name), message)
+        if told.isdisjoint(map(place, holders(name))):
+            message = f"{MANIFEST} names {shown(name)}, which is not there."
+            yield Finding("file-missing", place(name), message)
     for name in sorted(files - used - {MANIFEST}):
         yield Finding("file-unused", place(name), f"No run of {MANIFEST} uses {shown(name)}.")
 

@@ -198,7 +198,7 @@
     order = column < 0 ? { column: names.indexOf("Rank"), direction: "ascending" } : { column, direction };
     hidden = new Set((said.get("without") ?? "").split("|").filter((n) => names.indexOf(n) > 0));
     picked = (said.get("compare") ?? "").split(" ").map((n) => Number(n) - 1)
-      .filter((place) => place in rows).slice(0, 2);
+      .filter((place, at, all) => place in rows && all.indexOf(place) === at).slice(0, 2);
     leaveOut();
     mark();
     show();
@@ -218,6 +218,41 @@
     return made;
   }
 
+  // Round values between two logarithms: powers of ten, 1-2-5 times those where they are fewer than
+  // three, and evenly spaced ones where an axis is too short for these.
+  function costTicks(low, high) {
+    const stride = Math.max(1, Math.ceil((high - low) / 6));
+    const found = (factors) => {
+      const values = [];
+      for (let power = Math.floor(low / stride) * stride; power <= high; power += stride) {
+        values.push(...factors.map((factor) => factor * 10 ** power));
+      }
+      return values.filter((value) => low <= Math.log10(value) && Math.log10(value) <= high);
+    };
+    const round = [[1], [1, 2, 5]].map(found).find((values) => values.length > 2);
+    if (round !== undefined) return round;
+    const [from, to] = [10 ** low, 10 ** high];
+    const step = roundStep((to - from) / 6);
+    return Array.from({ length: Math.floor(to / step) - Math.ceil(from / step) + 1 },
+      (_, at) => (Math.ceil(from / step) + at) * step);
+  }
+
+  function roundStep(rough) {
+    const unit = 10 ** Math.floor(Math.log10(rough));
+    return [1, 2, 5, 10].map((factor) => factor * unit).find((size) => size >= rough);
+  }
+
+  // In as few digits as tell them apart, two at least.
+  function tickWords(values) {
+    for (let digits = 2; ; digits += 1) {
+      const words = values.map((value) => {
+        const near = +value.toPrecision(digits);
+        return near >= 1e4 || (near && near < 1e-3) ? near.toExponential() : String(near);
+      });
+      if (digits > 14 || new Set(words).size === values.length) return words;
+    }
+  }
+
   function scatter(shown) {
     const column = names.indexOf(fields.against.value);
     const holder = byId("scatter");
@@ -230,7 +265,11 @@
     // On a phone in its own units: words keep their size, and find room on either side.
     const [width, height, left, bottom, top, right] = wide.matches ? [760, 360, 60, 44, 28, 130]
       : [350, 280, 44, 44, 28, 16];
-    const least = Math.min(...points.map(({ x }) => x).filter((x) => x > 0), 1e9);
+    // Nothing has a place of its own left of the others, and so has what is next to nothing.
+    const costly = Math.max(...points.map(({ x }) => x)) / 1e12;
+    const some = points.map(({ x }) => x).filter((x) => x > costly);
+    const least = some.length ? Math.max(1e-290, Math.min(...some)) : 1;
+    const free = points.some(({ x }) => x < least);
     const log = (x) => Math.log10(Math.max(x, least / 2));
     const range = (values) => {
       const [low, high] = [Math.min(...values), Math.max(...values)];
@@ -243,15 +282,14 @@
     const up = (y) => height - bottom - (y - y0) / (y1 - y0) * (height - bottom - top);
     const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label":
       `${metric} against ${names[column]}, a logarithmic axis; the table has the numbers.` });
-    const short = (value) => Math.abs(value) >= 1e4 || (value && Math.abs(value) < 1e-3)
-      ? value.toExponential(0) : String(+value.toPrecision(2));
-    for (let power = Math.ceil(x0); power <= x1; power += 1) {
-      const x = across(10 ** power);
+    const round = costTicks(x0, x1);
+    const ticks = free ? [0, ...round.filter((value) => value >= least)] : round;
+    tickWords(ticks).forEach((words, at) => {
+      const x = across(ticks[at]);
       svg.append(drawn("line", { class: "tick", x1: x, x2: x, y1: top, y2: height - bottom }),
-        drawn("text", { class: "small", x, y: height - bottom + 16, "text-anchor": "middle" }, short(10 ** power)));
-    }
-    const rough = (y1 - y0) / 5, unit = 10 ** Math.floor(Math.log10(rough));
-    const step = [1, 2, 5, 10].map((factor) => factor * unit).find((size) => size >= rough);
+        drawn("text", { class: "small cost-tick", x, y: height - bottom + 16, "text-anchor": "middle" }, words));
+    });
+    const step = roundStep((y1 - y0) / 5);
     const digits = Math.max(0, -Math.floor(Math.log10(step)));
     for (let at = Math.ceil(y0 / step); at * step <= y1; at += 1) {
       const y = at * step;
@@ -273,7 +311,7 @@
       svg.append(dot);
     });
     // A label on the side where none is yet: those of the front first, the best of them before all.
-    const free = ({ at, from, to }) => from > left - 8 && to < width &&
+    const unused = ({ at, from, to }) => from > left - 8 && to < width &&
       !labels.some((other) => Math.abs(other.at - at) < 14 && from < other.to && to > other.from) &&
       !points.some(({ x, y }) => Math.abs(up(y) + 4 - at) < 9 && across(x) > from - 4 && across(x) < to + 4);
     [...front.toReversed(), ...points].forEach(({ entry, x, y }) => {
@@ -281,7 +319,7 @@
       const [at, long, beside] = [up(y) + 4, 7 * name.length, across(x)];
       if (labels.some((other) => other.entry === entry)) return;
       const place = [{ entry, at, from: beside + 9, to: beside + 9 + long },
-        { entry, at, from: beside - 9 - long, to: beside - 9 }].find(free);
+        { entry, at, from: beside - 9 - long, to: beside - 9 }].find(unused);
       if (place === undefined) return;
       labels.push(place);
       svg.append(drawn("text", place.from > beside ? { x: beside + 9, y: at } :

@@ -1,7 +1,5 @@
 "use strict";
 (() => {
-  const items = JSON.parse(document.querySelector("#items")?.textContent ?? "{}");
-
   function element(name, content = "", properties = {}) {
     const made = Object.assign(document.createElement(name), properties);
     made.append(...[content].flat());
@@ -9,8 +7,8 @@
   }
 
   // An item: its photo and title where they may be shown, else its id.
-  function item(id, right) {
-    const [title, photo] = items[id] ?? [id, null];
+  function item(items, id, right) {
+    const [title, photo] = Object.hasOwn(items, id) ? items[id] : [id, null];
     const parts = photo === null ? [] :
       [element("img", "", { src: photo, alt: "", width: 64, height: 64, loading: "lazy" })];
     const box = element("li", [...parts, element("span", title)], { title: id });
@@ -21,14 +19,14 @@
     return box;
   }
 
-  function list(ids, right) {
-    return ids.length ? element("ol", ids.map((id) => item(id, right)), { className: "items" }) :
+  function list(items, ids, right) {
+    return ids.length ? element("ol", ids.map((id) => item(items, id, right)), { className: "items" }) :
       element("p", "nothing", { className: "faint" });
   }
 
-  function answer(value, right) {
+  function answer(items, value, right) {
     if (value === null) return element("p", "–", { className: "faint" });
-    if (Array.isArray(value)) return list(value, right);
+    if (Array.isArray(value)) return list(items, value, right);
     if (typeof value === "object") {
       return element("img", "", { src: value.picture, alt: "The drawn picture", width: 96, height: 96 });
     }
@@ -39,6 +37,7 @@
   document.querySelectorAll(".browser").forEach((browser) => {
     const run = browser.dataset.run;
     const data = JSON.parse(document.querySelector(`#run-${run}-instances`).textContent);
+    const items = JSON.parse(document.querySelector(`#items-${data.items}`).textContent);
     let order = data.instances.slice();
     let at = 0;
     const worstFirst = data.higher ? 1 : -1;
@@ -65,15 +64,15 @@
       next.disabled = at === order.length - 1;
       status.textContent = `${at + 1} of ${order.length}: ${data.metric} ${one.score.toFixed(4)}`;
       const earlier = one.earlier ? `, after ${one.earlier} more` : "";
-      const parts = [part(`History, oldest first${earlier}`, list(one.history))];
+      const parts = [part(`History, oldest first${earlier}`, list(items, one.history))];
       if (one.query !== null) parts.push(part("Query", element("p", one.query, { className: "said" })));
-      if (one.item !== null) parts.push(part("Asked about", list([one.item])));
-      if (one.candidates.length) parts.push(part("Candidates", list(one.candidates)));
+      if (one.item !== null) parts.push(part("Asked about", list(items, [one.item])));
+      if (one.candidates.length) parts.push(part("Candidates", list(items, one.candidates)));
       const right = Array.isArray(one.target) ? one.target : [];
-      const said = one.failed ? element("p", "The prediction failed.") : answer(one.answer, right);
-      parts.push(part(data.ranked ? "Its answer, best first" : "Its answer", said));
+      const said = one.failed ? element("p", "The prediction failed.") : answer(items, one.answer, right);
+      parts.push(part(data.ranked ? "Its prediction, best first" : "Its prediction", said));
       parts.push(part("What was right", one.target === null ?
-        element("p", "not shown", { className: "faint" }) : answer(one.target)));
+        element("p", "not shown", { className: "faint" }) : answer(items, one.target)));
       view.replaceChildren(...parts);
     }
 

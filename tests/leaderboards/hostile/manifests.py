@@ -53,6 +53,12 @@ def invent_variants(scores: Manifest) -> None:
     scores |= {f"NDCG@5-{number}": dict(value) for number in range(40)}
 
 
+def _twice(scores: Manifest) -> None:
+    """A metric in both forms that it can be computed in."""
+    score = next(value for name, value in scores.items() if name.startswith("METEOR"))
+    scores |= {"METEOR": score, "METEOR-exact+stem": dict(score)}
+
+
 def _beside(scores: Manifest) -> None:
     score = scores["HR@5"]
     score["low"] = (score["value"] + score["high"]) / 2
@@ -69,6 +75,16 @@ def _crowded(forge: Any) -> Path:
     pairs = ",".join(f'"{number}":0' for number in range(70_000))
     raw = f'{{{pairs},"69999":1}}'.encode()
     return forge.archive({**forge.packed("search"), MANIFEST: raw})
+
+
+def _flooded(forge: Any) -> Path:
+    """Thousands of faults, each in a place of its own."""
+
+    def change(manifest: Manifest) -> None:
+        manifest["runs"] = [{f"f{number}": 0 for number in range(60)}] * 60
+
+    path: Path = forge.manifest(change)
+    return path
 
 
 HTML = "<script>alert(1)</script>"
@@ -168,6 +184,8 @@ _CHANGES: list[tuple[Callable[[Manifest], None], str, str]] = [
     (_run("failure_rate", to=-0.1), "manifest-range", "-0.1"),
     (_run("parameters", to={"trainable": 2, "total": 1}), "parameters", "2 trainable"),
     (_run("packages", to={f"p{n}": "1" for n in range(500)}), "manifest-size", "packages"),
+    (_run("settings", to={f"s{n}": {} for n in range(50_000)}), "manifest-size", "settings"),
+    (lambda manifest: manifest.update({f"f{n}": 0 for n in range(60_000)}), "manifest-size", "600"),
     (_run("packages", to={"torch": HTML}), "text-markup", "script"),
     (_run("settings", to={"a": {"b": 1}}), "manifest-type", "settings"),
     (_run("created", to="yesterday"), "name", "'yesterday'"),
@@ -193,6 +211,8 @@ _CHANGES: list[tuple[Callable[[Manifest], None], str, str]] = [
     (_set("description", to="a\u200bb"), "text-control", "U+200B"),
     (_set("description", to="a\u2066b"), "text-control", "U+2066"),
     (_set("declaration", "contact", to="\u2800"), "text-control", "U+2800"),
+    (_set("description", to="Good\ufe01\ufe02 model"), "text-control", "U+FE01"),
+    (_set("description", to="Good\U000e0154\U000e0155 model"), "text-control", "U+E0154"),
     (_set("declaration", "training_data", to="x"), "declaration-empty", "'x'"),
     (_set("declaration", "training_data", to="---"), "declaration-empty", "'---'"),
     (_set("declaration", "contamination", to="TODO"), "declaration-empty", "'TODO'"),
@@ -242,6 +262,7 @@ KINDS = [
         [
             *((lambda forge, c=change: forge.manifest(c), code, w) for change, code, w in _CHANGES),
             (_edited, "manifest-edited", "digest"),
+            (_flooded, "findings-untold", "more findings"),
             (lambda f: f.manifest(_run("task_version", to=1), "selection"), "task-version", "2"),
         ],
     ),
@@ -253,6 +274,7 @@ KINDS = [
             (claims("preference", _renamed("-official")), "metric-unknown", "'MAE-official'"),
             (claims("preference", _renamed("@5")), "metric-unknown", "'MAE@5'"),
             (claims("search", lambda s: s.pop("MRR@3")), "metric-missing", "MRR@3"),
+            (claims("explanation", _twice), "metric-repeated", "METEOR"),
             (
                 claims("preference", lambda s: s["MAE"].update(value=s["MAE"]["value"] + 2e-9)),
                 "score-mismatch",

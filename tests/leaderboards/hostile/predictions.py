@@ -264,7 +264,7 @@ _COLUMNS: list[Callable[[pa.Table], pa.Table]] = [
 ]
 #: (change of the rows of search, code, word)
 _ROWS: list[tuple[Callable[[Rows], object], str, str]] = [
-    (lambda rows: rows.append(rows[0]), "instance-repeated", "twice"),
+    (lambda rows: rows.append(rows[0]), "instance-repeated", "two predictions"),
     (lambda rows: rows.pop(), "instance-missing", "test/u"),
     (lambda rows: rows.clear(), "instance-missing", "test/u"),
     (_change("instance_id", "<script>"), "instance-unknown", "<script>"),
@@ -329,6 +329,7 @@ _OF_TASKS: list[tuple[str, Callable[[Rows], object], str, str]] = [
     ),
     ("image-generation", _change("retrieved", ["stranger"]), "item-unknown", "'stranger'"),
     ("explanation", _change("text", "\u200b\u200d\ufeff"), "answer-empty", "seen"),
+    ("explanation", _change("text", "\ufe01\U000e0100 \u180f"), "answer-empty", "seen"),
     ("explanation", _change("text", "a\x1b[2J"), "text-control", "U+001B"),
     ("explanation", _change("text", "a\u2067b"), "text-control", "U+2067"),
     ("image-generation", _change("png", b""), "image-broken", ""),

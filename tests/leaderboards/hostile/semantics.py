@@ -67,13 +67,13 @@ def _rescaled(forge: Any) -> Path:
     return claiming(forge, "search", rows, _mine)
 
 
-def targets(task: str) -> Callable[[Any], Path]:
-    """Every answer is the right one."""
+def targets(task: str, *, but: int = 0) -> Callable[[Any], Path]:
+    """Every answer is the right one, the first few aside."""
 
     def make(forge: Any) -> Path:
         asked = open_dataset("sim-xs", forge.home).instances(task)
         rows = good_table(forge, task).to_pylist()
-        for row, target in zip(rows, asked.targets, strict=True):
+        for row, target in list(zip(rows, asked.targets, strict=True))[but:]:
             right = target if isinstance(target, tuple) else (target,)
             row["items"] = [*right, *(item for item in row["items"] if item not in right)][:10]
         return claiming(forge, task, rows, _mine)
@@ -137,6 +137,7 @@ FLAGGED = [
     Kind("borrowed-photo", borrowed("random-photo", "image-generation"), ("answers-known",)),
     Kind("rescaled", _rescaled, ("answers-known",), "random"),
     Kind("targets-searched", targets("search"), ("perfect-score", "ceiling-reached")),
+    Kind("targets-but-one", targets("search", but=1), ("perfect-score",), "0.99"),
     Kind("forged-floor", _under_a_listed_name, ("answers-differ",), "with seed 0"),
     Kind("other-code", _other_code, ("code-differs", "answers-known"), "popularity"),
 ]

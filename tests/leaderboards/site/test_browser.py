@@ -377,10 +377,44 @@ def test_the_cost_plot_follows_filters_and_the_chosen_cost(browser, folder, boar
     visit.end()
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        ((3.1, 3.9, 4.8), ["3.5", "4", "4.5"]),  # of one decade
+        ((12.0, 70.0), ["20", "40", "60"]),
+        ((0.5, 2_000.0), ["1", "10", "100", "1000"]),
+        ((0.0, 2.0, 9.0), ["0", "2", "5"]),
+        ((0.0, 5e-324, 3.0), ["0", "3"]),  # no axis goes that far
+        ((0.0, 0.0), ["0"]),
+    ],
+)
+def test_the_axis_of_costs_has_round_ticks_whatever_they_are(
+    browser, tmp_path, board, made, seconds, words
+):
+    entries = [made(0.5, i + 1, fit_seconds=value) for i, value in enumerate(seconds)]
+    write_site(Site([rank_entries(board, entries)], entries).files(), tmp_path / "site")
+    visit = Visit(browser, tmp_path / "site")
+    page = visit.go(f"boards/{board.name}.html")
+    assert page.locator("#scatter circle").count() == len(seconds)
+    found = page.locator("#scatter .cost-tick").all_text_contents()
+    assert set(words) <= set(found), found
+    assert len(found) == len(set(found)) <= 9
+    visit.end()
+
+
+def test_the_longest_name_hides_no_column_of_the_home_page(browser, tmp_path, board, made):
+    entry = made(0.5, 1, words={"model": "m" * 64, "variant": "v" * 64})
+    write_site(Site([rank_entries(board, [entry])], [entry]).files(), tmp_path / "site")
+    visit = Visit(browser, tmp_path / "site", viewport={"width": 1280, "height": 900})
+    page = visit.go("index.html")
+    assert page.locator("table.heat tbody th").first.bounding_box()["width"] < 0.45 * 1280
+    visit.end()
+
+
 def test_the_browser_of_instances_walks_and_orders(browser, folder):
     visit = Visit(browser, folder)
     page = visit.go(page_of(folder, "system-1"))
-    group = page.get_by_role("group", name="What it answered")
+    group = page.get_by_role("group", name="What it predicted")
     status = group.get_by_role("status")
     assert status.text_content() == "1 of 3: NDCG@5 0.0000"
     assert group.get_by_text("mugs 0").is_visible()

@@ -275,6 +275,18 @@ def test_tables_are_filled_from_submissions_alone(forge, execute, home_with, sim
     assert any("submission" in page.html for page in pages)
 
 
+def test_a_later_run_under_a_listed_name_takes_no_place_of_a_reproduced_one_in_tables(made):
+    """Dates are claims: whoever says the latest would fill the cell."""
+    words = {"model": "bm25"}
+    known = made(0.6, 1, badge="reproduced", words=words, data="sim-xs")
+    forged = made(0.9, 2, words=words, data="sim-xs", created="2026-06-01T12:00:00+00:00", seed=3)
+    other = made(0.9, 3, words=words, data="sim-xs", cohort="new-user")
+    assert [e.name for e, _ in table_runs.taking_part([forged, known, other])] == [
+        *(known.name, other.name)
+    ]
+    assert len(table_runs.taking_part([forged, other])) == 2
+
+
 TABLE = """
 name = "own"
 title = "Ours"

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from leaderboards.site.drawing import PAPER, About
 from leaderboards.site.pages import Site
 from leaderboards.site.plot import MARGIN, WIDTH, labels, plot_of, ticks
+from leaderboards.site.showcase import Showcase, ShownItem
 from leaderboards.site.standing import rank_entries
 from leaderboards.submission.schema import Declaration, Energy
 
@@ -286,7 +287,7 @@ def test_words_of_items_cannot_end_a_data_block(board, made):
     text = page_of(replace(entry, runs=(replace(run, evidence=evidence),)), board)
     page = _Page(text)
     assert len(page.raw["script"]) == 2
-    (block,) = page.raw["data"]
+    block, _ = page.raw["data"]
     assert json.loads(block)["instances"][0]["query"] == wicked.query
 
 
@@ -390,3 +391,22 @@ def test_the_citation_is_that_of_the_repository():
 
 def yaml_names(text):
     return re.findall(r"family-names: ([^,]+), given-names: ([^}]+)}", text)
+
+
+def test_items_of_two_datasets_that_share_ids_keep_their_own_words(board, made):
+    class Titles(Showcase):
+        def items(self, dataset_sha256, ids):
+            return {name: ShownItem(f"{name} of {dataset_sha256[0]}", None) for name in ids}
+
+    entry = made(0.5, 1)
+    (first,) = entry.runs
+    other = replace(first, run=first.run.model_copy(update={"dataset_sha256": "9" * 64}))
+    entry = replace(entry, runs=(first, other))
+    site = Site([rank_entries(board, [entry])], [entry], showcase=Titles(None))
+    block = r'<script type="application/json" id="([^"]+)">(.*?)</script>'
+    blocks = {
+        name: json.loads(text) for name, text in re.findall(block, site.submission_page(entry))
+    }
+    for number, data in ((1, "1"), (2, "9")):
+        items = blocks[f"items-{blocks[f'run-{number}-instances']['items']}"]
+        assert items["item-1"] == [f"item-1 of {data}", None]

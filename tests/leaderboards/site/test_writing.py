@@ -76,6 +76,23 @@ def test_a_failed_build_keeps_the_former_site(tmp_path):
     assert _tree(tmp_path) == before
 
 
+def test_a_former_site_that_cannot_be_put_back_is_not_lost(tmp_path, monkeypatch):
+    out = tmp_path / "site"
+    write_site(PAGES, out)
+    rename = Path.rename
+
+    def failing(path: Path, target: Path) -> Path:
+        if path.suffix in (".partial", ".former"):
+            raise OSError(28, "No space left on device")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(BenchError, match="Cannot write"):
+        write_site(PAGES, out)
+    (former,) = tmp_path.iterdir()
+    assert (former / "index.html").read_text() == PAGES["index.html"]
+
+
 def test_only_the_sites_own_files_are_served(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     out = Path("site")

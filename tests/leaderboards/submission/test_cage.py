@@ -44,6 +44,14 @@ def _memory() -> dict:
     return {"length": len(bytearray(4 * limits.CAGE_BYTES))}
 
 
+def _denied() -> dict:
+    raise PermissionError(13, "Permission denied")
+
+
+def _full() -> dict:
+    raise OSError(28, "No space left on device")
+
+
 def _killed() -> dict:
     faulthandler.disable()  # pytest's, which would tell of it
     os.kill(os.getpid(), signal.SIGSEGV)
@@ -62,6 +70,8 @@ def test_work_within_the_limits_is_done(ended, tmp_path) -> None:
         (_asleep, 5.0, 0.5, "clock"),
         (_memory, 5.0, 30.0, "memory"),
         (_killed, 5.0, 30.0, "SIGSEGV"),
+        (_full, 5.0, 30.0, "disk"),
+        (_denied, 5.0, 30.0, "exit status 1"),  # of no limit
     ],
 )
 def test_breaking_a_limit_ends_the_reader_alone(ended, job, seconds, clock, end) -> None:

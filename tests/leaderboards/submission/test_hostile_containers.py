@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import pytest
 from leaderboards.submission import limits, reading
 from leaderboards.submission.cage import CAGE
 from leaderboards.submission.findings import Refused
+from leaderboards.submission.limits import Budget
 from leaderboards.submission.opening import rewrite
 from leaderboards.submission.pack import write_submission
 from leaderboards.submission.schema import MANIFEST
@@ -143,6 +146,31 @@ def test_rewriting_a_folder_tells_why_a_file_is_left_unread(forge, spoil, code) 
     assert [finding.code for finding in findings] == [code]
 
 
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (_linked, "symlink"),
+        (_linked_folder, "symlink"),
+        (_crowded, "too-many-files"),
+        (lambda folder, name: (folder / name).unlink(), "file-missing"),
+    ],
+)
+def test_what_was_told_of_a_file_is_not_followed_by_its_being_missing(forge, spoil, code) -> None:
+    files, name = _named(forge)
+    path = forge.unpacked(files)
+    spoil(path, name)
+    codes = [problem.code for problem in forge.verify(path).problems]
+    assert codes.count(code) == 1
+    assert ("file-missing" in codes) == (code == "file-missing")
+
+
+def test_a_manifest_that_is_a_pipe_is_told_once(forge) -> None:
+    path = forge.unpacked(forge.packed("search"))
+    (path / MANIFEST).unlink()
+    os.mkfifo(path / MANIFEST)
+    assert [problem.code for problem in forge.verify(path).problems] == ["special-file"]
+
+
 def test_rewriting_lists_whatever_it_leaves_behind(forge, monkeypatch) -> None:
     files, name = _named(forge)
     spare = "runs/spare.parquet"
@@ -155,6 +183,34 @@ def test_rewriting_lists_whatever_it_leaves_behind(forge, monkeypatch) -> None:
         assert found == ([".git", "README.md", spare], [])
         assert _rewritten(archive, forge.folder / "fixed.zip") == (["README.md", spare], [])
     assert (forge.folder / "fixed" / name).read_bytes() == files[name]
+
+
+def _read_twice(path: Path, budget: Budget) -> list[list[str]]:
+    """The findings of a submission's only run, read as two."""
+    manifest = reading.read_manifest(str(path))
+    run = manifest["manifest"]["runs"][0]
+    asked = {"file": run["predictions"], "task": run["task"], "budget": asdict(budget)}
+    found = reading.read_tables(str(path), manifest["sha256"], [asked] * 2, str(path.parent))
+    findings = [result.get("finding") for result in found["runs"]]
+    return [finding and finding["code"] for finding in findings]
+
+
+def test_all_runs_together_stay_within_what_one_may_unpack_to(forge, monkeypatch) -> None:
+    path = forge.archive(forge.packed("search"))
+    known = Budget(known=True)
+    assert _read_twice(path, known) == [None, None]
+    written = path.with_name("0.arrow").stat().st_size
+    monkeypatch.setattr(limits, "CAGE_OUT_BYTES", written * 3 // 2)
+    assert _read_twice(path, known) == [None, "parquet-bomb"]
+
+
+def test_all_runs_together_whose_data_are_not_here_have_as_many_rows_as_one(
+    forge, monkeypatch
+) -> None:
+    path = forge.archive(forge.packed("search"))
+    monkeypatch.setattr(limits, "ROWS", 108 + 107)
+    assert _read_twice(path, Budget()) == [None, "parquet-rows"]
+    assert _read_twice(path, Budget(known=True)) == [None, None]
 
 
 @contextmanager

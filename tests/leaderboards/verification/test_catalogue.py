@@ -42,6 +42,21 @@ def test_another_catalogue_of_the_home_asks_nobody_again(run_home, asked, answer
     assert answered == []
 
 
+def test_what_is_kept_of_perturbed_items_is_not_that_of_the_others(run_home) -> None:
+    """The hash of instances is that of the unperturbed ones; what models answer is another."""
+    dataset = open_dataset("sim-xs", run_home)
+    both = [
+        Asked(dataset, dataset.instances("explanation", perturb=name), name)
+        for name in (None, "nt")
+    ]
+    assert len({asked.instances.sha256 for asked in both}) == 1
+    first = Catalogue(run_home)
+    found = [first.fingerprint_of("template", "explanation", asked, 0) for asked in both]
+    assert len(set(found)) == 2
+    again = Catalogue(run_home)
+    assert again.fingerprint_of("template", "explanation", both[1], 0) == found[1]
+
+
 def test_what_is_kept_hangs_on_the_code_and_is_no_longer_read_when_broken(
     run_home, asked, monkeypatch
 ) -> None:

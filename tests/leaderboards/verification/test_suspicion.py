@@ -100,6 +100,19 @@ def test_answers_of_another_submission_are_told_of_both_whatever_their_scores(
     assert ["b.zip with seed 0" in told[0], "a with seed 0" in told[1]] == [True, True]
 
 
+def test_the_same_answers_to_perturbed_instances_are_told_with_the_perturbation(packed) -> None:
+    manifest = json.loads(packed("search")[MANIFEST])
+    accepted = []
+    for name, perturb in (("a", None), ("b", "nv")):
+        run = {**manifest["runs"][0], "perturb": perturb}
+        submission = Submission.model_validate({**manifest, "runs": [run]})
+        found = resemblance.Answered(name, submission, {run["predictions"]: "same"})
+        accepted.append(found)
+    (first,), (second,) = resemblance.doubts(accepted)
+    assert "b with seed 0 and perturbation nv," in first.message
+    assert "a with seed 0 and perturbation none," in second.message
+
+
 @pytest.mark.parametrize(
     ("other", "told"),
     [("my-m0del", True), ("rny-model", True), ("my-model", False), ("ours", False)],
@@ -146,14 +159,18 @@ def test_one_bad_entry_never_stops_the_site(forge, data_home, tmp_path) -> None:
     shutil.copytree(forge.unpacked(forge.packed("search")), folder / "good")
     os.mkfifo(folder / "pipe.zip")
     (folder / "dangling.zip").symlink_to("nowhere")
+    (folder / "linked").symlink_to("good")
+    (folder / "endless.zip").symlink_to("/dev/zero")
     (folder / "notes.txt").write_text("hello")
     (folder / "empty").mkdir()
     (folder / "README.md").write_text("what lies here")
     found = collect(folder, data_home, load_boards())
     assert [entry.name for entry in found.entries] == ["good"]
     assert {refusal.name for refusal in found.refusals} == {
-        *("pipe.zip", "dangling.zip", "notes.txt", "empty")
+        *("pipe.zip", "dangling.zip", "notes.txt", "empty", "linked", "endless.zip")
     }
+    links = [r.problems[0].code for r in found.refusals if (folder / r.name).is_symlink()]
+    assert links == ["symlink"] * 3
     assert json.dumps([asdict(p) for r in found.refusals for p in r.problems])
 
 
