@@ -129,7 +129,8 @@ def _crowded(folder: Path, name: str) -> None:
         (folder / name).with_name(f"{number}.parquet").touch()
 
 
-@pytest.mark.parametrize(
+#: How a predictions file is put out of reach, and the code of what is told of it.
+spoilt = pytest.mark.parametrize(
     ("spoil", "code"),
     [
         (_linked, "symlink"),
@@ -138,6 +139,9 @@ def _crowded(folder: Path, name: str) -> None:
         (lambda folder, name: (folder / name).unlink(), "file-missing"),
     ],
 )
+
+
+@spoilt
 def test_rewriting_a_folder_tells_why_a_file_is_left_unread(forge, spoil, code) -> None:
     files, name = _named(forge)
     path = forge.unpacked(files)
@@ -146,15 +150,7 @@ def test_rewriting_a_folder_tells_why_a_file_is_left_unread(forge, spoil, code) 
     assert [finding.code for finding in findings] == [code]
 
 
-@pytest.mark.parametrize(
-    ("spoil", "code"),
-    [
-        (_linked, "symlink"),
-        (_linked_folder, "symlink"),
-        (_crowded, "too-many-files"),
-        (lambda folder, name: (folder / name).unlink(), "file-missing"),
-    ],
-)
+@spoilt
 def test_what_was_told_of_a_file_is_not_followed_by_its_being_missing(forge, spoil, code) -> None:
     files, name = _named(forge)
     path = forge.unpacked(files)
