@@ -224,6 +224,12 @@ class UniMPConfig(BaseModel):
         "none: the paper's model, bit for bit",
     )
     matching_rate: float = Field(2e-2, gt=0, le=1, description="of the match head, AdamW: peak")
+    own_loss: float = Field(
+        1.0,
+        ge=0,
+        le=10,
+        description="beside matching, weight of the loss of UniMP's own logits of items; 0: none",
+    )
 
     # objective and optimisation
     gamma: float = Field(1.0, ge=0, le=10, description="focusing parameter of Eq. 8")

@@ -112,7 +112,7 @@ class AttributeCounts:
             data.catalogue, self._features(data), told, most_keys=self.config.most_keys
         )
         leaves = self._reader.catalogue.leaves
-        self._counts = count(timeline, leaves, len(self._reader.leaves))
+        self._counts = count(timeline, leaves, self._reader.leaves)
         learner = Learner(self, data, timeline, np.random.default_rng(seed))
         with processor_threads(1):
             learnt = {task: learner.weights(task) for task in sorted(self.tasks & {*data.tasks})}

@@ -7,17 +7,17 @@ would look like a reason.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.instances.timeline import Timeline
+from benchmark.training.counting import log_counts, transition_lifts
 
 Floats = NDArray[np.float32]
 
-#: Choices that a category is taken to have been followed by, in proportion to popularity.
-_SHRINKAGE = 20.0
 #: Ratings at the mean that an item is taken to have had.
 _DAMPING = 10.0
 
@@ -26,7 +26,8 @@ class Counts(NamedTuple):
     """Holds tables for F = 3 folds: 0 is everyone, 1 and 2 are all but the users of that half."""
 
     popularity: Floats
-    """(F, items): log(1 + c). An item that nobody took counts as the least that somebody took."""
+    """(F, items): log(1 + c), of an item that nobody took by its category
+    (:mod:`benchmark.training.counting`)."""
     follows: Floats
     """(F, L + 1, L + 1): log of how much likelier category b is behind a than anywhere; 0 for
     an unknown one."""
@@ -39,32 +40,28 @@ def half_of(users: NDArray[np.int64]) -> NDArray[np.int64]:
     return 1 + users % 2
 
 
-def count(timeline: Timeline, leaves: NDArray[np.int64], categories: int) -> Counts:
-    """Count training interactions; ``leaves`` (items,) are category numbers from 1, 0 for none."""
+def count(
+    timeline: Timeline, leaves: NDArray[np.int64], categories: Sequence[tuple[str, ...]]
+) -> Counts:
+    """Count training interactions.
+
+    ``leaves`` (items,) are numbers of ``categories``, the category paths (L,), from 1, 0 for none.
+    """
     half = half_of(timeline.user)
     kept = [np.ones(len(timeline), bool), half != 1, half != 2]
     scales = [len(timeline) / max(int(rows.sum()), 1) for rows in kept]
-    least = np.log1p(np.bincount(timeline.item).clip(1).min(initial=1))
+    everyone = np.bincount(timeline.item, minlength=len(leaves))
+    paths = [(), *categories]
     popularity, follows, rating = [], [], []
     first = timeline.starts[timeline.user] == np.arange(len(timeline))
     for rows, scale in zip(kept, scales, strict=True):
         taken = np.bincount(timeline.item[rows], minlength=len(leaves)) * scale
-        popularity.append(np.maximum(np.log1p(taken), least))
+        popularity.append(log_counts(taken, leaves, everyone))
         behind = np.flatnonzero(rows & ~first)
-        pairs = (leaves[timeline.item[behind - 1]], leaves[timeline.item[behind]])
-        follows.append(_follows(*pairs, categories))
+        before, after = (leaves[timeline.item[rows]] for rows in (behind - 1, behind))
+        follows.append(transition_lifts(before, after, paths))
         rating.append(_ratings(timeline, rows, len(leaves)))
     return Counts(*(np.stack(t).astype(np.float32) for t in (popularity, follows, rating)))
-
-
-def _follows(before: NDArray[np.int64], after: NDArray[np.int64], categories: int) -> Floats:
-    pairs = np.zeros((categories + 1, categories + 1))
-    np.add.at(pairs, (before, after), 1.0)
-    anywhere = (pairs.sum(0) + 1) / (pairs.sum() + categories + 1)
-    shares = (pairs + _SHRINKAGE * anywhere) / (pairs.sum(1, keepdims=True) + _SHRINKAGE)
-    logs = np.log(shares / anywhere)
-    logs[0], logs[:, 0] = 0.0, 0.0
-    return np.asarray(logs, np.float32)
 
 
 def _ratings(timeline: Timeline, rows: NDArray[np.bool_], items: int) -> NDArray[np.float64]:

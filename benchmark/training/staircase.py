@@ -2,10 +2,10 @@
 
 The mean of what a rating may be has the least RMSE; the least MAE has its median, and where people
 give whole stars that is a whole star. Between two levels the MAE of an answer changes by P(below) -
-P(above), which is about zero midway and grows towards either; the square of an answer's distance
-from the mean grows with that distance. So what is least of both together is a straight line about
-the middle, steeper than the mean's own, that ends at the levels: a staircase with slanting risers.
-How steep is chosen on validation.
+P(above), which is about zero midway and grows towards either: as little is known there, an answer
+is best left about where the mean has it, and elsewhere moved to the level. That is a straight line
+about the middle, steeper than the mean's own, that ends at the levels: a staircase with slanting
+risers. How steep is chosen on validation, by MAE, the task's first metric.
 """
 
 from __future__ import annotations
@@ -63,14 +63,11 @@ def levels_in(ratings: Iterable[float]) -> tuple[float, ...]:
 
 
 def best_staircase(ratings: Floats, targets: Floats, levels: tuple[float, ...]) -> Staircase:
-    """Return the staircase to ``levels`` after which ``ratings`` (n,) are nearest to ``targets``.
-
-    By MAE plus RMSE, each as a share of a constant's (:func:`both_errors`).
-    """
+    """Return the staircase to ``levels`` after which ``ratings`` (n,) have the least MAE."""
     if not len(targets):
         return Staircase()
     steps = [Staircase(levels, a, b) for a in _STEEPNESSES for b in _shifts(levels)]
-    return _best(steps, [both_errors(step(ratings), targets) for step in steps])
+    return _best(steps, targets, ratings)
 
 
 def nearest_level(ratings: Floats, targets: Floats, levels: tuple[float, ...]) -> Staircase:
@@ -78,18 +75,7 @@ def nearest_level(ratings: Floats, targets: Floats, levels: tuple[float, ...]) -
     if not len(targets):
         return Staircase(levels, math.inf)
     steps = [Staircase(levels, math.inf, b) for b in _shifts(levels)]
-    return _best(steps, [float(np.abs(step(ratings) - targets).mean()) for step in steps])
-
-
-def both_errors(ratings: Floats, targets: Floats) -> float:
-    """Return MAE plus RMSE of ``ratings`` (n,), each divided by the least that a constant has.
-
-    These constants are the median and the mean of ``targets`` (n,).
-    """
-    mae = max(float(np.abs(targets - np.median(targets)).mean()), 1e-9)
-    rmse = max(float(targets.std()), 1e-9)
-    away = ratings - targets
-    return float(np.abs(away).mean() / mae + np.sqrt(np.square(away).mean()) / rmse)
+    return _best(steps, targets, ratings)
 
 
 def _shifts(levels: Sequence[float]) -> list[float]:
@@ -97,6 +83,7 @@ def _shifts(levels: Sequence[float]) -> list[float]:
     return [share * step for share in sorted(_SHIFTS, key=abs)]
 
 
-def _best(steps: Sequence[Staircase], errors: Sequence[float]) -> Staircase:
-    """The least error decides, then the smaller steepness and shift, which come first."""
+def _best(steps: Sequence[Staircase], targets: Floats, ratings: Floats) -> Staircase:
+    """The least MAE decides, then the smaller steepness and shift, which come first."""
+    errors = [np.abs(step(ratings) - targets).mean() for step in steps]
     return steps[int(np.argmin(rounded(np.array(errors), computed_in=np.float32)))]

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmark.data.instances.timeline import Timeline
+from benchmark.instances import Item
 from benchmark.model import TrainingView
+from benchmark.training.counting import log_counts, transition_lifts
 from unimp_model.network.matching import Material, names_of
 from unimp_model.sequence.seen import PATH, Coder, compared_keys
 from unimp_model.sequence.tokens import Vocabulary
 
-#: Choices that a category path is taken to have been followed by, in proportion to popularity.
-_SHRINKAGE = 20.0
 #: Ratings at the mean that an item is taken to have had.
 _DAMPING = 10.0
 
@@ -46,6 +46,7 @@ def material(
     leaf = -1 if path is None else int(widths[:path].sum())
     leaves = np.zeros(len(items), np.int64) if path is None else codes[:, leaf]
     timeline = Timeline.of_frame(data.interactions("train"), data.catalogue)
+    taken = np.bincount(timeline.item, minlength=len(items))
     channels = list(names_of(parts))
     photos = torch.zeros(1, 1) if vectors is None else torch.cat([vectors[:1] * 0, vectors])
     channels[0] = channels[0] and len(photos) > 1
@@ -59,10 +60,12 @@ def material(
         photo_of=torch.tensor([photo if len(photos) > 1 else 0 for _, _, photo in coded]),
         leaf_column=torch.tensor(leaf),
         leaf_of=torch.from_numpy(leaves),
-        follows=_follows(timeline, leaves, 0 if path is None else int(sizes[path])),
+        follows=_follows(
+            timeline, leaves, _paths(items, leaves, 0 if path is None else int(sizes[path]))
+        ),
         word_of=word_of,
         item_words=item_words,
-        popularity=_popularity(timeline, len(items)),
+        popularity=torch.from_numpy(log_counts(taken, leaves, taken)).float(),
         expected=_expected(timeline, len(items)),
         levels=torch.tensor(vocabulary.levels),
         channels=torch.tensor(channels),
@@ -101,22 +104,21 @@ def _category_words(data: TrainingView, vocabulary: Vocabulary) -> tuple[Tensor,
     return word_of, found / found.sum(0).clamp_min(1e-6)
 
 
-def _follows(timeline: Timeline, leaves: NDArray[np.int64], paths: int) -> Tensor:
-    pairs = np.zeros((paths + 1, paths + 1))
+def _paths(items: Sequence[Item], leaves: NDArray[np.int64], count: int) -> list[tuple[str, ...]]:
+    """Category paths by their codes, 1 to ``count``; code 0 is none."""
+    found: list[tuple[str, ...]] = [()] * (count + 1)
+    for item, leaf in zip(items, leaves.tolist(), strict=True):
+        if leaf:
+            found[leaf] = item.category
+    return found
+
+
+def _follows(
+    timeline: Timeline, leaves: NDArray[np.int64], paths: Sequence[tuple[str, ...]]
+) -> Tensor:
     behind = np.flatnonzero(np.diff(timeline.user, prepend=-1) == 0)
-    np.add.at(pairs, (leaves[timeline.item[behind - 1]], leaves[timeline.item[behind]]), 1.0)
-    anywhere = (pairs.sum(0) + 1) / (pairs.sum() + paths + 1)
-    shares = (pairs + _SHRINKAGE * anywhere) / (pairs.sum(1, keepdims=True) + _SHRINKAGE)
-    logs = np.log(shares / anywhere)
-    logs[0], logs[:, 0] = 0.0, 0.0
-    return torch.from_numpy(logs).float()
-
-
-def _popularity(timeline: Timeline, items: int) -> Tensor:
-    """Logarithms of counts; an item that nobody took counts as the least that somebody took."""
-    taken = np.bincount(timeline.item, minlength=items)
-    least = taken[taken > 0].min(initial=len(timeline))
-    return torch.from_numpy(np.log1p(np.maximum(taken, least))).float()
+    before, after = (leaves[timeline.item[rows]] for rows in (behind - 1, behind))
+    return torch.from_numpy(transition_lifts(before, after, paths)).float()
 
 
 def _expected(timeline: Timeline, items: int) -> Tensor:

@@ -17,7 +17,9 @@ soft classes of the photo's vector, learned with everything else, so that colour
 group and shape another. Beside them photos are compared by the cosine, where positive, of a learned
 linear map; and an item with itself where the data allows repeats. f is how much more often j's
 category follows the latest item's than it occurs, q how much of j's category words the query holds,
-b_j a bias that starts at the logarithm of the training count.
+b_j a bias that starts at the logarithm of the training count (of an item of a new category, at the
+mean of those). UniMP's logit is trained by itself too (:mod:`unimp_model.training.step`): it stays
+a whole answer, and s says what it adds.
 
 Ratings: levels l get -t (l - m)^2 on their logits, where m adds up the user's level, the item's,
 and the same channels' votes on the asked item. What a branch sees comes from

@@ -1,9 +1,9 @@
 """Make ratings of what the model knows, by a few weights chosen on validation.
 
 Focal re-weighting trains probabilities that are too even, and a mean of levels keeps to the middle
-of the scale: a temperature and weights undo that. One answer is measured by MAE and by RMSE, so
-both count in the choice; what comes of it is a mean, and MAE wants it nearer to a level
-(:mod:`benchmark.training.staircase`).
+of the scale: a temperature and weights undo that. One answer is measured by MAE and by RMSE. Both
+count in the choice of these, a mean is what comes of it, and MAE, the first of the two, wants it
+nearer to a level (:mod:`benchmark.training.staircase`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.rounding import rounded
-from benchmark.training.staircase import Staircase, best_staircase, both_errors
+from benchmark.training.staircase import Staircase, best_staircase
 from unimp_model.network.decoding import expected_ratings
 
 #: What is tried on rating probabilities, and on the weighted sum: stretches about its mean, and
@@ -74,7 +74,7 @@ def best_calibration(
 
     The error is MAE plus RMSE, each as a share of a constant's. For each temperature the weights
     are those of least squares; their sum is then stretched and shifted. The staircase to the levels
-    that people have ``given`` is chosen last, by the same errors.
+    that people have ``given`` is chosen last, by MAE.
     """
     width, centre = levels[-1] - levels[0], float(targets.mean())
     told = np.isfinite(evidence.beside)
@@ -92,10 +92,18 @@ def best_calibration(
                 values = (plain + shift * width).clip(levels[0], levels[-1])
                 offset = centre + shift * width - float(means @ scaled)
                 tried.append(Calibration(temperature, tuple(scaled.tolist()), centres, offset))
-                errors.append(both_errors(values, targets))
+                errors.append(_both_errors(values, targets))
     best = tried[int(np.argmin(rounded(np.array(errors), computed_in=np.float32)))]
     staircase = best_staircase(best.expected(evidence, levels), targets, given)
     return replace(best, staircase=staircase)
+
+
+def _both_errors(values: NDArray[np.float64], targets: NDArray[np.float64]) -> float:
+    """Return MAE plus RMSE, each divided by the least that a constant has: median and mean."""
+    mae = max(float(np.abs(targets - np.median(targets)).mean()), 1e-9)
+    rmse = max(float(targets.std()), 1e-9)
+    away = values - targets
+    return float(np.abs(away).mean() / mae + np.sqrt(np.square(away).mean()) / rmse)
 
 
 def best_temperature(

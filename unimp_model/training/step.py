@@ -74,7 +74,7 @@ def training_loss(
         features = photos.rows(batch.photos.cpu()).to(batch.tokens.device)
         visual = network.visual_tokens(features)
     states = network.read(network(batch, tables, visual), batch)  # (R, d)
-    losses = _losses(network, tables, states, batch, config.gamma, absent)
+    losses = _losses(network, tables, states, batch, config, absent)
     is_context = batch.kinds == CONTEXT
     weights = [config.weight(task) for task in ALL_TASKS]
     answers = None if among is None else among[among != CONTEXT]
@@ -93,10 +93,15 @@ def _losses(
     tables: Tables,
     states: Tensor,
     batch: Batch,
-    gamma: float,
+    config: UniMPConfig,
     absent: Tensor | None,
 ) -> Tensor:
-    """Eq. 8 of each read (R,): an item's among items, a choice's among its like, else all."""
+    """Eq. 8 of each read (R,): an item's among items, a choice's among its like, else all.
+
+    Beside a match head, which learns faster, UniMP's own logits of items have a loss of their own:
+    else the head soon answers alone, and its weight on them goes to zero.
+    """
+    gamma = config.gamma
     losses = states.new_zeros(len(states))
     chooses = batch.choices >= 0
     first_item = len(network.language.output_rows) + network.specials
@@ -116,7 +121,13 @@ def _losses(
         if absent is not None:
             barred |= absent.to(barred.device)
         logits = logits.masked_fill(barred[reads], -torch.inf)
-        losses[reads] = focal_loss(logits, batch.targets[reads] - first_item, gamma=gamma)
+        targets = batch.targets[reads] - first_item
+        losses[reads] = focal_loss(logits, targets, gamma=gamma)
+        if network.matching is not None and config.own_loss:
+            own = network.item_logits(states[reads], tables, None).masked_fill(
+                barred[reads], -torch.inf
+            )
+            losses[reads] += config.own_loss * focal_loss(own, targets, gamma=gamma)
     if (reads := chooses.nonzero().flatten()).numel():
         choices = batch.choices[reads]
         logits = network.item_logits(states[reads], tables, Asked(batch, reads), choices)

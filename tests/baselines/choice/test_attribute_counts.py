@@ -189,11 +189,12 @@ def counted(make_view):
         explanation=pl.lit(None, pl.String), review=pl.lit(None, pl.String)
     )
     timeline = Timeline.of_frame(frame, view.catalogue)
-    return count(timeline, np.array([1, 2, 1, 2]), 2)
+    return count(timeline, np.array([1, 2, 1, 2]), [("mugs",), ("pans",)])
 
 
 def test_popularity_of_an_example_is_counted_without_its_users_half(make_view):
     # u and w are the first half, v the second; fold 1 is without u and w, scaled to all five rows.
+    # Nobody took the last item; its category was taken.
     counts = counted(make_view)
     assert counts.popularity[0].tolist() == pytest.approx([log1p(3), log1p(1), log1p(1), log1p(1)])
     scale = 5 / 2
@@ -205,8 +206,11 @@ def test_popularity_of_an_example_is_counted_without_its_users_half(make_view):
 def test_what_follows_is_relative_to_what_is_taken_anyway_and_shrunk(make_view):
     follows = counted(make_view).follows[0]
     # Behind category 1 came 2 (u) and 1 (v): anywhere (with one more each, 0 included) 2, 2 of 5.
-    expected = np.log((1 + 20 * 0.4) / (2 + 20) / 0.4)
-    assert follows[1, 1:].tolist() == pytest.approx([expected, expected])
+    # One choice of the same category, .8 by chance; one of another, 1.2 by chance.
+    same, other = 2 / 1.8, 2 / 2.2
+    total = 0.4 * same + 0.6 * other
+    expected = [np.log((1 + 20 * 0.4 * x / total) / (2 + 20) / 0.4) for x in (same, other)]
+    assert follows[1, 1:].tolist() == pytest.approx(expected)
     assert (follows[0] == 0).all()
     assert (follows[:, 0] == 0).all()
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from benchmark.training.staircase import Staircase
 from unimp_model.network.decoding import expected_ratings
 from unimp_model.tasks.calibration import (
     Calibration,
@@ -70,23 +73,41 @@ def test_what_is_not_known_counts_as_middling():
     assert np.isfinite(best_calibration(known, truth, LEVELS, given=LEVELS)(known, LEVELS)).all()
 
 
-def test_the_calibration_serves_both_errors():
+def test_before_the_staircase_the_calibration_serves_both_errors():
     """No calibration that was tried is better by MAE plus RMSE, each as a share of a constant's."""
-    generator = np.random.default_rng(4)
-    known = evidence(4)
-    truth = np.array([generator.choice(LEVELS, p=row**2 / (row**2).sum()) for row in known.p])
+    known, truth = given_stars()
 
     def error(values):
         mae = np.abs(values - truth).mean() / np.abs(truth - np.median(truth)).mean()
         return mae + np.sqrt(np.square(values - truth).mean()) / truth.std()
 
-    best = error(best_calibration(known, truth, LEVELS, given=LEVELS)(known, LEVELS))
+    chosen = best_calibration(known, truth, LEVELS, given=LEVELS)
     for other in (
         Calibration(),
         Calibration(0.2),
         Calibration(1.0, (2.0,), offset=-3.0),
     ):
-        assert best < error(other(known, LEVELS))
+        assert error(chosen.expected(known, LEVELS)) < error(other(known, LEVELS))
+
+
+def test_the_staircase_is_chosen_by_mae():
+    known, truth = given_stars()
+    chosen = best_calibration(known, truth, LEVELS, given=LEVELS)
+
+    def mae(calibration):
+        return np.abs(calibration(known, LEVELS) - truth).mean()
+
+    for steepness in (1.0, 2.0, 10.0):
+        for shift in (-0.1, 0.0, 0.1):
+            other = replace(chosen, staircase=Staircase(LEVELS, steepness, shift))
+            assert mae(chosen) <= mae(other) + 1e-5
+
+
+def given_stars():
+    """Evidence, and stars drawn after it."""
+    generator, known = np.random.default_rng(4), evidence(4)
+    drawn = [generator.choice(LEVELS, p=row**2 / (row**2).sum()) for row in known.p]
+    return known, np.array(drawn)
 
 
 def test_calibrated_ratings_stay_on_the_scale():
