@@ -24,6 +24,7 @@ from unimp_model.sequence.batches import collate
 from unimp_model.sequence.seen import Coder, book_of
 from unimp_model.sequence.template import Branch
 from unimp_model.training.optimisation import make_optimiser
+from unimp_model.training.step import training_loss
 
 ALL = MODELS[0].variants["matching"]["matching"]
 SEARCH, PREFERENCE = 1, 2
@@ -170,6 +171,33 @@ def test_a_silent_head_leaves_every_logit_as_it_was(world, view):
     assert torch.equal(w.network.logits(states, tables, found), words)
 
 
+def loss_of(world, *, own_loss):
+    """The loss of ranking the second item behind the first, and its slope by each weight."""
+    template, item = world.template, world.items[1]
+    branch = Branch(1, template.instruction(["next"]), 0, (template.token(item),))
+    row = template.row(template.history(world.items[:1]), [branch], context=False)
+    batch = collate([row], world.photos.index, all_photos=True, slots=5)
+    config = UniMPConfig(matching=ALL, own_loss=own_loss, gamma=0.0, context_weight=0.0)
+    world.network.zero_grad()
+    loss, _ = training_loss(world.network, batch, world.photos, config)
+    loss.backward()
+    return loss.item(), world.network.items.output_delta.grad.abs().sum().item()
+
+
+def test_unimps_own_logits_learn_even_where_the_head_gives_them_no_weight(world, view):
+    w = world()
+    off, slope = loss_of(w, own_loss=1.0)  # without a head there is nothing beside
+    assert slope > 0
+    head = put_on(w, view)
+    with torch.no_grad():
+        head.own_scale.fill_(0.0)
+    alone, none = loss_of(w, own_loss=0.0)
+    assert none == 0
+    both, again = loss_of(w, own_loss=1.0)
+    assert both == pytest.approx(alone + off, rel=1e-4)
+    assert again == pytest.approx(slope, rel=1e-3)
+
+
 def test_the_heads_weights_have_a_rate_of_their_own_and_no_decay(world, view):
     w = world()
     head = put_on(w, view)
@@ -280,6 +308,19 @@ def test_what_follows_a_category_is_what_training_says(world, view):
     found = matched(w, [w.items[1], w.items[0]])
     assert torch.equal(found, head.follows[leaf[0]][leaf])
     assert found.abs().max() > 0
+
+
+def test_a_category_that_nobody_took_is_no_rarer_than_others(world, items, make_shop):
+    w = world()
+    taken = {"a1", "b2", "d4", "f6"}
+    lone = [replace(item, category=item.category if item.item_id in taken else ("Ferns",))
+            for item in items]  # fmt: skip
+    w.items[:] = lone
+    head = put_on(w, make_shop(lone))
+    old = torch.tensor([item.item_id in taken for item in lone])
+    assert 0 < old.sum() < len(lone)
+    middle = head.popularity[old].mean().item()
+    assert head.popularity[~old].tolist() == pytest.approx([middle] * int((~old).sum()))
 
 
 def test_votes_move_the_expected_rating_towards_what_alike_items_were_given(world, view):
