@@ -36,8 +36,14 @@ from leaderboards.verification.rescoring import Rescored
 from leaderboards.verification.suspicion import Catalogue
 from leaderboards.verification.verify import REPORTED, REPRODUCED, RESCORED, verify
 
+#: Code of a finding that tells of a fault of ours.
+_FAILED = "verification-failed"
 #: What lies beside the submissions.
 _BESIDE = ("README.md", REPRODUCED_FILE)
+#: Findings that may be of the machine as it was then, and not of the submission: busy, or full.
+_PASSING = frozenset(
+    {"limit-time", "limit-memory", "limit-disk", "reader-crashed", "unreadable", _FAILED}
+)
 #: Names of submissions stand in commands and on pages.
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}"
 
@@ -172,13 +178,14 @@ class Verifier:
         self._catalogue = Catalogue(home)
 
     def __call__(self, path: Path) -> bytes:
-        """Return a :class:`Found`, packed; kept for the next time where all was well."""
+        """Return a :class:`Found`, packed; kept for the next time, a refusal too if it will last."""
         key = self._kept.key(path)
         packed = self._kept.get(key)
         if packed is None:
             found = self._verified(path)
             packed = pack(found)
-            if not found.problems and self._kept.key(path) == key:
+            lasting = _PASSING.isdisjoint(finding.code for finding in found.problems)
+            if lasting and self._kept.key(path) == key:
                 self._kept.put(key, packed)
         return packed
 
@@ -197,7 +204,7 @@ class Verifier:
             return _refused(path, "unreadable", error.message.replace("\n", " "))
         except Exception as error:  # a fault of ours must not cost the others their pages
             message = f"Verifying it failed ({type(error).__name__}); verify shows more."
-            return _refused(path, "verification-failed", message)
+            return _refused(path, _FAILED, message)
         submission, kept = result.submission, keeper.kept
         if submission is not None and submission.label not in shipped_models():
             ordering = {
@@ -232,7 +239,7 @@ def collect(folder: Path, home: Home, boards: Sequence[Board]) -> Collection:
     """Verify every submission of ``folder``: all that lies there, hidden entries aside.
 
     Whatever cannot be one is refused under its name, and the others are verified all the same,
-    by as many processes as there are cores. What was accepted before is not verified again
+    by as many processes as there are cores. What was verified before is not verified again
     (:mod:`leaderboards.site.kept`). Statistics are kept of the metrics that order ``boards``.
 
     Raises :class:`UsageError` when there is no such folder and
@@ -295,7 +302,7 @@ def _found(
             _, packed = next(done)
         if packed is None:
             message = "A process that verified it died, of memory perhaps."
-            yield path.name, _refused(path, "verification-failed", message), b""
+            yield path.name, _refused(path, _FAILED, message), b""
         else:
             yield path.name, cast(Found, unpack(packed)), packed
 

@@ -23,7 +23,7 @@ from leaderboards.site.spreading import spread
 from leaderboards.submission.findings import Finding
 from leaderboards.submission.schema import MANIFEST
 from leaderboards.verification import surroundings
-from leaderboards.verification.verify import verify
+from leaderboards.verification.verify import Verification, verify
 from tests.leaderboards.site import dying
 
 
@@ -57,11 +57,12 @@ def verified(monkeypatch) -> list[str]:
     return names
 
 
-def test_a_second_build_verifies_only_what_was_refused(submissions, run_home, boards, verified):
+def test_a_second_build_verifies_nothing_again(submissions, run_home, boards, verified):
     first = collect(submissions, run_home, boards)
     assert sorted(verified) == ["bad", "good"]
     again = collect(submissions, run_home, boards)
-    assert verified[2:] == ["bad"]
+    assert verified[2:] == []
+    assert [refusal.name for refusal in again.refusals] == ["bad"]
     assert repr(again) == repr(first)  # arrays have no truth value
     (entry,) = again.entries
     (board,) = boards
@@ -69,6 +70,25 @@ def test_a_second_build_verifies_only_what_was_refused(submissions, run_home, bo
     assert evidence is not None
     score = evidence.metrics[board.primary].value(evidence.statistics[board.primary].mean(axis=0))
     assert score == pytest.approx(entry.runs[0].scores[board.primary].value)
+
+
+@pytest.mark.parametrize("how", ["slow", "broken"])
+def test_what_may_be_the_machine_s_fault_is_tried_again(
+    submissions, run_home, boards, verified, monkeypatch, how
+) -> None:
+    counted = entries.verify
+
+    def ended(path, **options):
+        counted(path, **options)
+        if how == "broken":
+            raise ValueError("a fault of ours")
+        return Verification(problems=[Finding("limit-time", path.name, "It takes long.")])
+
+    monkeypatch.setattr(entries, "verify", ended)
+    assert len(collect(submissions, run_home, boards).refusals) == 2
+    monkeypatch.setattr(entries, "verify", counted)
+    assert [entry.name for entry in collect(submissions, run_home, boards).entries] == ["good"]
+    assert sorted(verified) == ["bad", "bad", "good", "good"]
 
 
 def _edited(folder: Path, home, boards) -> None:
@@ -95,6 +115,7 @@ def test_what_an_outcome_hangs_on_is_part_of_its_key(submissions, run_home, boar
 def test_what_is_kept_and_spoiled_on_the_disk_is_found_again(
     submissions, run_home, boards, verified
 ) -> None:
+    shutil.rmtree(submissions / "bad")
     collect(submissions, run_home, boards)
     (kept,) = run_home.verified.glob("*.kept")
     content = kept.read_bytes()
