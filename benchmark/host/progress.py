@@ -75,6 +75,7 @@ class Bar:
         self.done = 0
         self.note = ""
         self._started = time.monotonic()
+        self._from = (self._started, 0)
         self._last_line = self._started
         self._rich: tuple[Progress, TaskID] | None = None
 
@@ -84,11 +85,17 @@ class Bar:
         self.advance(0)
 
     def advance(self, steps: int = 1) -> None:
-        """Count ``steps`` more as done and redraw when it is time."""
+        """Count ``steps`` more as done and redraw when it is time.
+
+        Steps counted at once were done before, by work that goes on: how fast it is, they do not
+        tell.
+        """
+        now = time.monotonic()
+        if self.done == 0 and now - self._started < _DELAY_SECONDS:
+            self._from = (now, steps)
         self.done += steps
         if _watcher is not None:
             _watcher.moved(self)
-        now = time.monotonic()
         if now - self._started < _DELAY_SECONDS or not _is_told():
             return
         if sys.stderr.isatty():
@@ -108,12 +115,13 @@ class Bar:
             note(f"{self.label}: {self.done} done in {seconds:.1f} s")
 
     def _line(self, now: float) -> str:
-        seconds = now - self._started
+        since, before = self._from
         parts = [f"{self.label}: {self.done}"]
         if self.total:
-            left = seconds / max(self.done, 1) * max(self.total - self.done, 0)
             parts[0] += f"/{self.total}"
-            parts.append(f"{left:.0f} s left")
+            if (new := self.done - before) > 0:
+                left = (now - since) / new * max(self.total - self.done, 0)
+                parts.append(f"{left:.0f} s left")
         if self.note:
             parts.append(self.note)
         return ", ".join(parts)
@@ -138,7 +146,9 @@ class Bar:
                 transient=True,
             )
             progress.start()
-            self._rich = (progress, progress.add_task(self.label, total=self.total, note=""))
+            _, before = self._from
+            task = progress.add_task(self.label, total=self.total, completed=before, note="")
+            self._rich = (progress, task)
         progress, task = self._rich
         progress.update(task, completed=self.done, note=self.note)
 

@@ -178,7 +178,7 @@ class Verifier:
         self._catalogue = Catalogue(home)
 
     def __call__(self, path: Path) -> bytes:
-        """Return a :class:`Found`, packed; kept for the next time, a refusal too if it will last."""
+        """Return a :class:`Found`, packed; kept for the next time, unless it may not last."""
         key = self._kept.key(path)
         packed = self._kept.get(key)
         if packed is None:

@@ -17,3 +17,15 @@ def test_work_in_parts_says_which_it_is_at(monkeypatch, capsys) -> None:
     assert first.startswith("run 1 of 3, stage 2 of 6, training: 1/10, ")
     assert first.endswith(" s left")
     assert second.startswith("training: 1/10, ")
+
+
+def test_work_that_goes_on_is_timed_by_the_steps_of_now(monkeypatch, capsys) -> None:
+    clock = iter([0.0, 0.5, 20.5, 30.5])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with bar("training", 100) as shown:
+        shown.advance(90)  # done before, read from a checkpoint
+        shown.advance(2)
+        shown.advance(1)
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "training: 92/100, 80 s left"
+    assert second == "training: 93/100, 70 s left"
