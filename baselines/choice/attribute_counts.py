@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from baselines.choice.counted import Counts, count
 from baselines.choice.learner import Learner
 from baselines.choice.matches import Histories, Kinds, Shown, in_blocks, statistics
 from baselines.choice.reader import Reader, Told
@@ -36,6 +35,7 @@ from benchmark.instances import (
 from benchmark.model import TrainingView
 from benchmark.predictions import Prediction, Rating
 from benchmark.ranking import RankingInstance, queries, rank_in_blocks
+from benchmark.training.counting import Counts, count
 from benchmark.training.staircase import Staircase, levels_in
 from benchmark.vision.encoder_names import AUTO
 from benchmark.vision.encoder_names import DESCRIPTION as ENCODERS
@@ -182,7 +182,7 @@ class AttributeCounts:
     ) -> Iterator[NDArray[np.float32]]:
         """Yield what describes each alternative, some columns (n, A, c) at a time.
 
-        ``folds`` (n,) say whose counts describe it (:mod:`.counted`).
+        ``folds`` (n,) say whose counts describe it (:mod:`benchmark.training.counting`).
         """
         shown = self.histories(histories, folds)
         yield from statistics(shown, alternatives, self.kinds)

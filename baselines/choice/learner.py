@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.choice.counted import half_of
 from baselines.choice.logit import Choices, best_fit
 from baselines.choice.matches import Shown, in_blocks
 from baselines.choice.votes import Rated, best_ridge
@@ -17,6 +16,7 @@ from benchmark.data.instances.timeline import Timeline
 from benchmark.instances import Example, PreferenceInstance, SearchInstance, SelectionInstance
 from benchmark.model import TrainingView
 from benchmark.ranking import RankingInstance
+from benchmark.training.counting import half_of
 from benchmark.training.staircase import Staircase, best_staircase
 from benchmark.training.validation import spread
 

@@ -12,13 +12,10 @@ from torch import Tensor
 from benchmark.data.instances.timeline import Timeline
 from benchmark.instances import Item
 from benchmark.model import TrainingView
-from benchmark.training.counting import log_counts, transition_lifts
+from benchmark.training.counting import count
 from unimp_model.network.matching import Material, names_of
 from unimp_model.sequence.seen import PATH, Coder, compared_keys
 from unimp_model.sequence.tokens import Vocabulary
-
-#: Ratings at the mean that an item is taken to have had.
-_DAMPING = 10.0
 
 
 def material(
@@ -46,7 +43,8 @@ def material(
     leaf = -1 if path is None else int(widths[:path].sum())
     leaves = np.zeros(len(items), np.int64) if path is None else codes[:, leaf]
     timeline = Timeline.of_frame(data.interactions("train"), data.catalogue)
-    taken = np.bincount(timeline.item, minlength=len(items))
+    paths = _paths(items, leaves, 0 if path is None else int(sizes[path]))
+    popularity, follows, expected = map(torch.from_numpy, count(timeline, leaves, paths))
     channels = list(names_of(parts))
     photos = torch.zeros(1, 1) if vectors is None else torch.cat([vectors[:1] * 0, vectors])
     channels[0] = channels[0] and len(photos) > 1
@@ -60,13 +58,11 @@ def material(
         photo_of=torch.tensor([photo if len(photos) > 1 else 0 for _, _, photo in coded]),
         leaf_column=torch.tensor(leaf),
         leaf_of=torch.from_numpy(leaves),
-        follows=_follows(
-            timeline, leaves, _paths(items, leaves, 0 if path is None else int(sizes[path]))
-        ),
+        follows=follows,
         word_of=word_of,
         item_words=item_words,
-        popularity=torch.from_numpy(log_counts(taken, leaves, taken)).float(),
-        expected=_expected(timeline, len(items)),
+        popularity=popularity,
+        expected=expected,
         levels=torch.tensor(vocabulary.levels),
         channels=torch.tensor(channels),
     )
@@ -104,26 +100,10 @@ def _category_words(data: TrainingView, vocabulary: Vocabulary) -> tuple[Tensor,
     return word_of, found / found.sum(0).clamp_min(1e-6)
 
 
-def _paths(items: Sequence[Item], leaves: NDArray[np.int64], count: int) -> list[tuple[str, ...]]:
-    """Category paths by their codes, 1 to ``count``; code 0 is none."""
-    found: list[tuple[str, ...]] = [()] * (count + 1)
+def _paths(items: Sequence[Item], leaves: NDArray[np.int64], codes: int) -> list[tuple[str, ...]]:
+    """Category paths by their codes, 1 to ``codes``."""
+    found: list[tuple[str, ...]] = [()] * codes
     for item, leaf in zip(items, leaves.tolist(), strict=True):
         if leaf:
-            found[leaf] = item.category
+            found[leaf - 1] = item.category
     return found
-
-
-def _follows(
-    timeline: Timeline, leaves: NDArray[np.int64], paths: Sequence[tuple[str, ...]]
-) -> Tensor:
-    behind = np.flatnonzero(np.diff(timeline.user, prepend=-1) == 0)
-    before, after = (leaves[timeline.item[rows]] for rows in (behind - 1, behind))
-    return torch.from_numpy(transition_lifts(before, after, paths)).float()
-
-
-def _expected(timeline: Timeline, items: int) -> Tensor:
-    rated = ~np.isnan(timeline.rating)
-    values, which = timeline.rating[rated], timeline.item[rated]
-    mean = float(values.mean()) if len(values) else 0.0
-    sums = np.bincount(which, weights=values - mean, minlength=items)
-    return torch.from_numpy(mean + sums / (_DAMPING + np.bincount(which, minlength=items))).float()

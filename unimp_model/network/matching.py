@@ -17,9 +17,10 @@ soft classes of the photo's vector, learned with everything else, so that colour
 group and shape another. Beside them photos are compared by the cosine, where positive, of a learned
 linear map; and an item with itself where the data allows repeats. f is how much more often j's
 category follows the latest item's than it occurs, q how much of j's category words the query holds,
-b_j a bias that starts at the logarithm of the training count (of an item of a new category, at the
-mean of those). UniMP's logit is trained by itself too (:mod:`unimp_model.training.step`): it stays
-a whole answer, and s says what it adds.
+b_j the logarithm of j's training count (of an item of a new category, the mean of those); each has
+a weight. What is counted over users is counted without the half of them that a user is in while he
+is learnt from, or his own choice would look like a reason. UniMP's logit is trained by itself too
+(:mod:`unimp_model.training.step`): it stays a whole answer, and s says what it adds.
 
 Ratings: levels l get -t (l - m)^2 on their logits, where m adds up the user's level, the item's,
 and the same channels' votes on the asked item. What a branch sees comes from
@@ -80,15 +81,16 @@ class Material(NamedTuple):
     leaf_of: Tensor
     """(n,): its code of each item."""
     follows: Tensor
-    """(L + 1, L + 1): log of how much likelier a path is behind another than anywhere."""
+    """(F, L + 1, L + 1): log of how much likelier a path is behind another than anywhere, by whose
+    counts (:class:`benchmark.training.counting.Counts`)."""
     word_of: Tensor
     """(V_text,): number of a text token among query words, 0 for none."""
     item_words: Tensor
     """(Q + 1, n): how much of an item's category each word is, of a sum of 1."""
     popularity: Tensor
-    """(n,): log(1 + training count)."""
+    """(F, n): log(1 + training count)."""
     expected: Tensor
-    """(n,): an item's mean rating, drawn towards the mean of all."""
+    """(F, n): an item's mean rating, drawn towards the mean of all."""
     levels: Tensor
     """(L,): the levels of the rating scale."""
     channels: Tensor
@@ -130,7 +132,7 @@ class MatchHead(nn.Module):
         self.uses = tuple(bool(x) for x in material.channels)
         self.own_scale = nn.Parameter(torch.tensor(_OWN))
         self.values = nn.Parameter(torch.tensor(_VALUES).repeat(keys, 1))
-        self.item_bias = nn.Parameter(material.popularity.clone())
+        self.popular = nn.Parameter(torch.tensor(1.0))
         self.transitions = nn.Parameter(torch.tensor(1.0))
         self.query = nn.Parameter(torch.tensor(_WORDS))
         self.same = nn.Parameter(torch.tensor(_SAME))
@@ -155,14 +157,15 @@ class MatchHead(nn.Module):
         """Return what is added to the item logits of ``reads`` (R,): (R, n)."""
         history = self._history(seen, reads)
         found: Tensor = self.tastes(history, self.values) @ self.item_values
-        found = found + self.item_bias
+        fold = seen.branches.fold[seen.of_read[reads]]  # (R,)
+        found = found + summed_in_one_thread(self.popular * self.popularity[fold])
         if self.uses[PHOTO]:
             found = found + self._by_photo(history)
         if self.uses[IDENTITY]:
             found = found + self._by_identity(history)
         if self.uses[TRANSITIONS] and int(self.leaf_column) >= 0:
             latest = history.codes[:, -1, int(self.leaf_column)]  # (R,)
-            follows = self.transitions * self.follows[latest][:, self.leaf_of]
+            follows = self.transitions * self.follows[fold, latest][:, self.leaf_of]
             found = found + summed_in_one_thread(follows)
         if self.uses[QUERY]:
             words = seen.branches.words[seen.of_read[reads]]  # (R, Q)
@@ -182,7 +185,7 @@ class MatchHead(nn.Module):
         user = [given / (damping + rated) for damping in _DAMPINGS]
         asked = branches.asked_items[which]  # (R,)
         place = (asked - 1).clamp(min=0)
-        usual = torch.where(asked > 0, self.expected[place], self.expected.mean())
+        usual = self._usual(branches.fold[which], asked)
         mean = usual + self.item_level[place] * (asked > 0)
         mean = mean + self.level[0] * user[0] + self.level[1] * user[1]
         if self.uses[RATINGS]:
@@ -220,14 +223,17 @@ class MatchHead(nn.Module):
     def _history(self, seen: SeenBatch, reads: Tensor) -> History:
         branches, which = seen.branches, seen.of_read[reads]
         items, ratings = branches.items[which], branches.ratings[which]
-        usual = torch.where(
-            items > 0, self.expected[(items - 1).clamp(min=0)], self.expected.mean()
-        )
+        usual = self._usual(branches.fold[which][:, None], items)
         rated = ~ratings.isnan()
         deviations = torch.where(rated, torch.nan_to_num(ratings) - usual, 0.0)
         return History(
             branches.codes[which], items, branches.photos[which], deviations, rated.float()
         )
+
+    def _usual(self, fold: Tensor, items: Tensor) -> Tensor:
+        """What items, numbered from 1, are given; of none, the mean."""
+        given = self.expected[fold, (items - 1).clamp(min=0)]
+        return torch.where(items > 0, given, self.expected.mean(1)[fold])
 
     def _by_photo(self, history: History) -> Tensor:
         classes = self.looks.classes()  # (P + 1, G * K)
@@ -238,7 +244,7 @@ class MatchHead(nn.Module):
         return found + summed_in_one_thread(statistics_of(alike, history.deviations) @ self.cosine)
 
     def _by_identity(self, history: History) -> Tensor:
-        n = len(self.popularity)
+        n = self.popularity.shape[1]
         places = (history.items - 1).clamp(min=0)
         real = (history.items > 0).float()
         columns = [real[:, -1 - age :][:, :1] for age in range(min(3, real.shape[1]))]
@@ -366,7 +372,7 @@ def learns_apart(name: str) -> float | None:
         return None
     if name.startswith("matching.looks."):
         return 0.5
-    return 0.25 if name.rpartition(".")[2] in ("item_bias", "item_level") else 1.0
+    return 0.25 if name.endswith(".item_level") else 1.0
 
 
 def names_of(parts: Sequence[str]) -> tuple[bool, ...]:

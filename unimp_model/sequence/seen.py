@@ -58,6 +58,8 @@ class Seen(NamedTuple):
     """(n,)"""
     words: Any
     """(n, Q) text tokens of an instruction that shows no item, -1 behind them."""
+    fold: Any
+    """(n,) whose counts describe them (:class:`benchmark.training.counting.Counts`)."""
 
 
 class SeenBatch(NamedTuple):
@@ -104,11 +106,13 @@ class Coder:
         self,
         trunk: Sequence[tuple[Item, float | None]],
         branches: Sequence[tuple[int, Sequence[tuple[Item, float | None]], Sequence[int]]],
+        *,
+        fold: int,
     ) -> Seen:
         """Return what branches see of a trunk's items and ratings.
 
         A branch is given by how many items it stands behind, the items of its instruction, and
-        the tokens of that.
+        the tokens of that. ``fold`` says whose counts describe them.
         """
         n, width = len(branches), self._window
         found = Seen(
@@ -120,6 +124,7 @@ class Coder:
             np.zeros(n, np.int32),
             np.zeros(n, np.int32),
             np.full((n, _WORDS), -1, np.int32),
+            np.full(n, fold, np.int32),
         )
         for row, (after, about, tokens) in enumerate(branches):
             past = trunk[max(0, after - width) : after]

@@ -261,11 +261,13 @@ class Template:
         *,
         context: bool,
         window: int | None = None,
+        fold: int = 0,
     ) -> Row:
         """Join a trunk and its branches; ``context`` adds the targets of Eq. 7.
 
         With ``window`` a branch sees that many items before it, and an item of the trunk as many
-        with itself: a long trunk then serves several windows.
+        with itself: a long trunk then serves several windows. ``fold`` says whose counts the
+        extension describes items by: 0 everyone's.
         """
         tokens, slots, carried = list(trunk.tokens), list(trunk.slots), list(trunk.carried)
         length = len(tokens)
@@ -344,6 +346,7 @@ class Template:
             else self.coder.seen(
                 trunk.shown,
                 [(b.after, b.instruction.shown, b.instruction.tokens) for b in branches],
+                fold=fold,
             ),
         )
 

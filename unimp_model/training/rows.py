@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.catalogue import Catalogue
 from benchmark.model import TrainingView
+from benchmark.training.counting import half_of
 from unimp_model.sequence.template import CONTEXT, Row, Template
 from unimp_model.tasks import TASKS
 from unimp_model.tasks.base import Interactions, TaskData
@@ -154,7 +155,13 @@ class RowBuilder:
                     if examples.bars_the_past and self._bars_the_past:
                         branch.barred = tuple(items[row] for row in sequence[:position])
                     branches.append(branch)
-        row = self.template.row(trunk, branches, context=context > 0, window=self.window)
+        row = self.template.row(
+            trunk,
+            branches,
+            context=context > 0,
+            window=self.window,
+            fold=int(half_of(np.array(chunk.user))),
+        )
         return row if context in (0.0, 1.0) else thinned(row, context, generator)
 
     def lone_rows(self, generator: np.random.Generator, *, most: int | None) -> list[Row]:

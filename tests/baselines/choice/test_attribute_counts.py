@@ -15,12 +15,12 @@ from baselines.choice.attribute_counts import (
     AttributeCounts,
     AttributeCountsConfig,
 )
-from baselines.choice.counted import count
 from baselines.choice.true_attributes import TrueAttributeCounts
 from baselines.choice.votes import Rated, best_ridge, fit_ridge, predicted
 from benchmark.data.instances.timeline import Timeline
 from benchmark.errors import BenchError
 from benchmark.instances import History, PreferenceInstance
+from benchmark.training.counting import count
 
 
 @pytest.fixture(scope="module")

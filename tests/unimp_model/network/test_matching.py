@@ -96,11 +96,11 @@ def view(items, make_shop):
     return make_shop(items)
 
 
-def asked(world, history, prompt=("next",), *, ratings=(), task=0):
+def asked(world, history, prompt=("next",), *, ratings=(), task=0, fold=0):
     """A batch of one row with one read, and the read."""
     trunk = world.template.history(history, ratings)
     branch = Branch(len(history), world.template.instruction(list(prompt)), task)
-    row = world.template.row(trunk, [branch], context=False)
+    row = world.template.row(trunk, [branch], context=False, fold=fold)
     batch = collate([row], world.photos.index, all_photos=True, slots=5)
     return Asked(batch, torch.tensor([0]))
 
@@ -209,7 +209,7 @@ def test_the_heads_weights_have_a_rate_of_their_own_and_no_decay(world, view):
     }
     assert rates[id(head.values)] == rates[id(head.query)] == (0.5, 0.0)
     assert rates[id(head.looks.map)] == (0.25, 0.0)
-    assert rates[id(head.item_bias)] == (0.125, 0.0)
+    assert rates[id(head.item_level)] == (0.125, 0.0)
     assert {id(p) for p in w.network.parameters() if p.requires_grad} == set(rates)
 
 
@@ -269,7 +269,7 @@ def test_ratings_weigh_what_shares_a_value(world, view):
     category = w.template.coder.book.keys.index("category")
     with torch.no_grad():
         head.values[category, 4] = 1.0
-    usual = float(head.expected[0])
+    usual = float(head.expected[0, 0])
     found = matched(w, [w.items[0]], ratings=(5.0,))
     assert found[3].item() == pytest.approx((5 - usual) / 2)
     assert found[1].item() == 0
@@ -306,8 +306,39 @@ def test_what_follows_a_category_is_what_training_says(world, view):
         head.transitions.fill_(1.0)
     leaf = head.leaf_of
     found = matched(w, [w.items[1], w.items[0]])
-    assert torch.equal(found, head.follows[leaf[0]][leaf])
+    assert torch.equal(found, head.follows[0, leaf[0]][leaf])
     assert found.abs().max() > 0
+
+
+@pytest.mark.parametrize("fold", [0, 1, 2])
+def test_a_user_who_is_learnt_from_is_described_by_the_counts_of_others(world, view, fold):
+    w = world(levels=(1.0, 2.0, 3.0, 4.0, 5.0))
+    head = put_on(w, view)
+    silent(head)
+    with torch.no_grad():
+        head.popular.fill_(1.0)
+    counted = view.interactions()
+    others = counted.filter(pl.col("user_id") != {0: "", 1: "u", 2: "v"}[fold])
+    taken = [(others["item_id"] == item.item_id).sum() for item in w.items]
+    scaled = [log(1 + count * len(counted) / len(others)) for count in taken]
+    met = {*counted["item_id"]}
+    found = matched(w, [w.items[0]], fold=fold)
+    for item, at, expected in zip(w.items, found.tolist(), scaled, strict=True):
+        if item.item_id in met and expected:
+            assert at == pytest.approx(expected)
+    silent(head)
+    with torch.no_grad():
+        head.transitions.fill_(1.0)
+    leaf = head.leaf_of
+    found = matched(w, [w.items[1], w.items[0]], fold=fold)
+    assert torch.equal(found, head.follows[fold, leaf[0]][leaf])
+    silent(head)
+    category = w.template.coder.book.keys.index("category")
+    with torch.no_grad():
+        head.values[category, 4] = 1.0
+    found = matched(w, [w.items[0]], ratings=(5.0,), fold=fold)
+    assert found[3].item() == pytest.approx((5 - float(head.expected[fold, 0])) / 2)
+    assert len({head.expected[f, 0].item() for f in range(3)}) == 3
 
 
 def test_a_category_that_nobody_took_is_no_rarer_than_others(world, items, make_shop):
@@ -319,8 +350,9 @@ def test_a_category_that_nobody_took_is_no_rarer_than_others(world, items, make_
     head = put_on(w, make_shop(lone))
     old = torch.tensor([item.item_id in taken for item in lone])
     assert 0 < old.sum() < len(lone)
-    middle = head.popularity[old].mean().item()
-    assert head.popularity[~old].tolist() == pytest.approx([middle] * int((~old).sum()))
+    popularity = head.popularity[0]
+    middle = popularity[old].mean().item()
+    assert popularity[~old].tolist() == pytest.approx([middle] * int((~old).sum()))
 
 
 def test_votes_move_the_expected_rating_towards_what_alike_items_were_given(world, view):

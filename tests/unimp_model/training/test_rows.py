@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmark.data.instances.timeline import Timeline
 from unimp_model.tasks import ALL_TASKS
 from unimp_model.tasks.base import question_row
 from unimp_model.tasks.drawing import drawing_row
@@ -215,3 +216,25 @@ def test_every_target_is_asked_behind_a_full_window(builder):
             items = [t for t in row.tokens[seen] if t >= vocabulary.first_item]
             window = asked.sequences[chunk.user][max(0, position - WINDOW) : position]
             assert items == [vocabulary.first_item + asked.interactions.items[r] for r in window]
+
+
+def test_a_row_is_described_by_the_counts_of_the_other_half_of_the_users(
+    view, template, builder, monkeypatch
+):
+    folds = {}
+
+    class Coder:
+        def seen(self, trunk, branches, *, fold):
+            folds[user] = fold
+
+    monkeypatch.setattr(template, "coder", Coder())
+    asks = builder(recommendation=1.0)
+    timeline = Timeline.of_frame(view.interactions("train"), view.catalogue)
+    generator = np.random.default_rng(0)
+    sequences = asks.reordered(0.0, generator)
+    for user, rows in enumerate(sequences.rows):
+        asks.row(Chunk(user, 0, 1, len(rows) - 1), sequences, generator, context=0.0)
+        items = [asks.interactions.items[row] for row in rows]
+        assert items == timeline.item[timeline.user == user].tolist()
+    assert folds == {user: 1 + user % 2 for user in range(len(timeline.users))}
+    assert len(folds) > 2
