@@ -18,8 +18,8 @@ group and shape another. Beside them photos are compared by the cosine, where po
 linear map; and an item with itself where the data allows repeats. f is how much more often j's
 category follows the latest item's than it occurs, q how much of j's category words the query holds,
 b_j the logarithm of j's training count (of an item of a new category, the mean of those); each has
-a weight. What is counted over users is counted without the half of them that a user is in while he
-is learnt from, or his own choice would look like a reason. UniMP's logit is trained by itself too
+a weight. While a user is learnt from, what is counted over users is counted without that half of
+them, or the user's own choice would look like a reason. UniMP's logit is trained by itself too
 (:mod:`unimp_model.training.step`): it stays a whole answer, and s says what it adds.
 
 Ratings: levels l get -t (l - m)^2 on their logits, where m adds up the user's level, the item's,
