@@ -19,8 +19,10 @@ from typing import Any
 
 from benchmark.errors import BenchError, in_one_line
 
-#: Ctrl-C and termination stay Python's; no threads for collecting garbage beside the one at work.
-_OPTIONS = ("-Xrs", "-XX:+UseSerialGC")
+#: Ctrl-C and termination stay Python's; no threads for collecting garbage beside the one at work;
+#: the stack of the thread that starts Java stays as large as Python takes it to be: Java guards
+#: what is beyond this size, and its default of 1 MiB is less than a deep recursion in C needs.
+_OPTIONS = ("-Xrs", "-XX:+UseSerialGC", "-Xss8m")
 _PROBE_SECONDS = 120
 
 
