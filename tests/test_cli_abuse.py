@@ -231,6 +231,17 @@ def test_questions_that_were_exchanged_are_not_scored(command, place) -> None:
     assert_short(err, "search/test-seen.parquet", "not as it was prepared")
 
 
+@pytest.mark.parametrize("name", ["items.parquet", "perturbations/nt.parquet"])
+def test_items_that_were_replaced_are_refused_whether_or_not_the_file_can_be_read(
+    command, place, name
+) -> None:
+    path = place / "datasets" / "sim-xs" / name
+    pl.read_parquet(path).head(7).write_parquet(path)
+    status, _, err = command(*RUN, "popularity", "--perturb", "nt")
+    assert status == 1
+    assert_short(err, name, "not as it was prepared")
+
+
 @pytest.fixture(scope="module")
 def two_runs(execute, home_with, sim_xs, tmp_path_factory) -> Home:
     """A home with finished runs of BM25 and of popularity, whom a report compares it with."""
