@@ -41,7 +41,7 @@ def submit(
     ],
     code: Annotated[
         str,
-        typer.Option("--code", help="Where the code is: an https address or a path here."),
+        typer.Option("--code", help="Where the code is: an https address or a path of this project."),
     ],
     contamination: Annotated[
         str, typer.Option("--contamination", help="Why no test interaction was among it.")

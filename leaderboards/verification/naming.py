@@ -1,4 +1,4 @@
-"""Checks a submission's names against the models that are listed here.
+"""Checks a submission's names against the models that are listed here, and its code's address.
 
 A name of ours promises our code, our variants and our settings; a name that is taken for one of
 ours promises them too. ``known`` are the listed models, by name.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
+from pathlib import Path
 
 from benchmark.errors import BenchError, UsageError
 from benchmark.models.building import BuiltModel, configure
@@ -15,6 +16,8 @@ from benchmark.models.registered import ModelEntry
 from leaderboards.submission.confusable import skeleton
 from leaderboards.submission.findings import Finding, place, shown
 from leaderboards.submission.schema import MANIFEST, Submission, SubmittedRun
+
+_PROJECT = Path(__file__).parents[2]
 
 
 def name_problems(submission: Submission, known: Mapping[str, ModelEntry]) -> Iterator[Finding]:
@@ -28,6 +31,14 @@ def name_problems(submission: Submission, known: Mapping[str, ModelEntry]) -> It
     elif submission.variant not in (None, *known[submission.model].variants):
         message = f"{submission.model} has no variant {shown(submission.variant)}."
         yield Finding("variant-unknown", place(MANIFEST, "variant"), message)
+
+
+def address_doubts(submission: Submission) -> Iterator[Finding]:
+    """Yield a warning where the code is said to be of this project, which has no such place."""
+    code = submission.declaration.code
+    if not code.startswith("https://") and not (_PROJECT / code).exists():
+        message = f"This version of the project has no {shown(code)}."
+        yield Finding("code-absent", place(MANIFEST, "declaration", "code"), message, True)
 
 
 def code_problems(

@@ -180,6 +180,7 @@ def _check(
         listed = context.catalogue.listed
         yield from _file_problems(opened, submission)
         yield from naming.name_problems(submission, listed)
+        yield from naming.address_doubts(submission)
         checks = []
         for number, run in enumerate(submission.runs):
             if run.predictions in opened.files:

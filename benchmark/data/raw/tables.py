@@ -68,7 +68,7 @@ def _read_parquet(
         repeated = [name for name in columns if held.count(name) > 1]
         if repeated:
             raise BenchError(f"{path} has several columns {repeated[0]!r}.", fix=_RENAME)
-        frame = pl.DataFrame(file.read(columns=list(columns)))
+        frame = _to_polars(file.read(columns=list(columns)))
     except (pa.ArrowException, pl.exceptions.PolarsError, OSError, ValueError) as error:
         raise BenchError(
             f"{path} cannot be read as Parquet: {listed(str(error).splitlines()[:1])}.",
@@ -81,6 +81,15 @@ def _read_parquet(
     bad.read = len(text)
     kept = without_broken(typed, text, columns, range(1, len(text) + 1), bad)
     return kept, bad.notes()
+
+
+def _to_polars(table: pa.Table) -> pl.DataFrame:
+    """The columns without what is said about them; polars panics on such notes that are no UTF-8.
+
+    Raises :class:`pyarrow.ArrowInvalid` for texts that are none.
+    """
+    table.validate(full=True)
+    return pl.DataFrame(pa.Table.from_arrays(table.columns, names=table.column_names))
 
 
 def _as_text(path: Path, column: pl.Series) -> pl.Series:

@@ -170,7 +170,9 @@ def _field(content: bytes, draw: random.Random) -> bytes:
         text = lines[at].decode()
         record = json.loads(text) if text.startswith('{"') else ast.literal_eval(text)
         key = draw.choice(sorted(record))
-    except (ValueError, SyntaxError, TypeError, IndexError):
+    except (ValueError, SyntaxError, TypeError, IndexError, RecursionError, MemoryError):
+        return content
+    if not isinstance(record, dict):
         return content
     match draw.randrange(4):
         case 0:

@@ -481,6 +481,22 @@ def test_a_damaged_parquet_file_is_named_without_a_panic(raw, capfd, damage) -> 
     assert "panicked" not in capfd.readouterr().err
 
 
+def test_parquet_texts_that_are_no_utf_8_are_refused_and_such_notes_beside_them_ignored(
+    tmp_path, capfd
+) -> None:
+    (tmp_path / "columns.toml").write_text(SHORT.format(kind="parquet", time="lines", when=""))
+    table = pa.table({"u": ["ab", "ab"], "i": ["x", "y"]})
+    noted = table.replace_schema_metadata({b"\xff": b"\xff"})
+    parquet.write_table(noted, tmp_path / "log.parquet", compression="none")
+    assert [row[0] for row in parsed(tmp_path, ties="file").interactions.rows()] == ["ab", "ab"]
+    parquet.write_table(table, tmp_path / "log.parquet", compression="none")
+    content = (tmp_path / "log.parquet").read_bytes()
+    (tmp_path / "log.parquet").write_bytes(content.replace(b"ab", b"a\xff"))
+    with pytest.raises(BenchError, match=r"log\.parquet cannot be read as Parquet"):
+        parsed(tmp_path, on_error="skip")
+    assert "panicked" not in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("content", "what"),
     [

@@ -87,6 +87,16 @@ def _other_code(forge: Any) -> Path:
     return path
 
 
+def _absent_code(forge: Any) -> Path:
+    """Code that is said to be of this project, which has none there."""
+
+    def change(manifest: Manifest) -> None:
+        manifest["declaration"]["code"] = "baselines/absent.py"
+
+    path: Path = forge.manifest(change)
+    return path
+
+
 def _under_a_listed_name(forge: Any) -> Path:
     """Answers of one's own under a listed name, with the hash of its code beside them."""
     rows = good_table(forge).to_pylist()
@@ -139,5 +149,6 @@ FLAGGED = [
     Kind("targets-searched", targets("search"), ("perfect-score", "ceiling-reached")),
     Kind("targets-but-one", targets("search", but=1), ("perfect-score",), "0.99"),
     Kind("forged-floor", _under_a_listed_name, ("answers-differ",), "with seed 0"),
+    Kind("absent-code", _absent_code, ("code-absent",), "absent.py"),
     Kind("other-code", _other_code, ("code-differs", "answers-known"), "popularity"),
 ]
