@@ -41,7 +41,9 @@ def submit(
     ],
     code: Annotated[
         str,
-        typer.Option("--code", help="Where the code is: an https address or a path of this project."),
+        typer.Option(
+            "--code", help="Where the code is: an https address or a path of this project."
+        ),
     ],
     contamination: Annotated[
         str, typer.Option("--contamination", help="Why no test interaction was among it.")

@@ -35,7 +35,7 @@ _KEYS = [
     "rating_scale",
     "history_window",
 ]
-_INTERACTIONS, _ITEMS = "interactions.parquet", "items.parquet"
+_INTERACTIONS = "interactions.parquet"
 #: What dataset.json's own ``sha256`` does not cover.
 _OUTSIDE_IDENTITY = ("name", "sha256")
 
@@ -117,17 +117,15 @@ class Dataset:
         )
 
     def catalogue(self, perturb: str | None = None) -> Catalogue:
-        """Return all items, as they are or under a perturbation (``nt``, ``nv``).
-
-        Raises :class:`BenchError` when the dataset's items are not as prepared.
-        """
+        """Return all items, as they are or under a perturbation (``nt``, ``nv``)."""
         if perturb is not None and perturb not in PERTURBATIONS:
             raise unknown_name("perturbation", perturb, PERTURBATIONS)
         if perturb not in self._catalogues:
-            frame = self._read_unchanged(_ITEMS)
+            frame = read_parquet(self.folder / "items.parquet")
             if perturb is not None:
                 change = {"nt": drop_attributes, "nv": swap_images}[perturb]
-                frame = change(frame, self._read_unchanged(f"perturbations/{perturb}.parquet"))
+                table = read_parquet(self.folder / "perturbations" / f"{perturb}.parquet")
+                frame = change(frame, table)
             images = (self.folder / "images").absolute()
             self._catalogues[perturb] = Catalogue(frame, images=images)
         return self._catalogues[perturb]
@@ -159,12 +157,8 @@ class Dataset:
         instances = FrozenInstances(table, shown, sha256=self.info["files"][name])
         return instances if limit is None else instances[:limit]
 
-    def _read_unchanged(self, name: str) -> pl.DataFrame:
-        self._check_unchanged(name)
-        return read_parquet(self.folder / name)
-
     def _check_unchanged(self, name: str) -> None:
-        """Raise when a file is not the one whose hash a score would carry."""
+        """Raise when these instances are not those whose hash a score would carry."""
         changed = None
         if identity_sha256(self.info) != self.sha256:
             changed = INFO
@@ -184,7 +178,7 @@ class Dataset:
         folder = self.folder.absolute()
         files: dict[str, str] = self.info["files"]
         kept = [folder / name for name in sorted(files) if name.startswith("attachments/")]
-        visible = (_ITEMS, "images/", "attachments/")
+        visible = ("items.parquet", "images/", "attachments/")
         return DatasetView(
             name=self.name,
             catalogue=catalogue,

@@ -9,19 +9,23 @@ from benchmark.host.home import Home
 from benchmark.host.stamps import changed_files
 
 
-def require_unchanged(dataset: Dataset) -> None:
+def require_unchanged(dataset: Dataset, *, photos: bool = True) -> None:
     """Raise :class:`BenchError` when a file of ``dataset`` is not as it was prepared.
 
-    Everything that dataset.json lists is checked: interactions, items, photos, perturbations,
-    attachments and instances. Files are read only where their size or time differ from the last
-    check; those stamps are kept in the home folder, outside the dataset.
+    Everything that dataset.json lists is checked: interactions, items, perturbations,
+    attachments, instances and, unless told otherwise, photos. Files are read only where their size
+    or time differ from the last check; those stamps are kept in the home folder, outside the
+    dataset.
     """
     if identity_sha256(dataset.info) != dataset.sha256:
         changed = [INFO]
     else:
         folder = dataset.folder.absolute()
         stamps = Home(folder.parent.parent).stamps / f"{folder.name}.json"
-        changed = changed_files(folder, dataset.info["files"], stamps=stamps)
+        files: dict[str, str] = dataset.info["files"]
+        if not photos:
+            files = {name: of for name, of in files.items() if not name.startswith("images/")}
+        changed = changed_files(folder, files, stamps=stamps)
     if changed:
         more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
         raise BenchError(

@@ -40,7 +40,7 @@ def changed_files(folder: Path, expected: Mapping[str, str], *, stamps: Path) ->
     """
     known = _read(stamps)
     present = dict(_present(folder, expected))
-    kept: dict[str, list[Any]] = {}
+    kept = {name: stamp for name, stamp in known.items() if name not in expected}
     changed = []
     for name, sha256 in expected.items():
         stamp = present.get(name)

@@ -21,6 +21,7 @@ from benchmark.data.instances.lazily import FrozenInstances
 from benchmark.data.opening import ensure_dataset
 from benchmark.data.perturbations import PERTURBATIONS
 from benchmark.data.schema import COHORTS
+from benchmark.data.unchanged import require_unchanged
 from benchmark.errors import BenchError, UsageError, unknown_name
 from benchmark.host import energy, provenance
 from benchmark.host.console import complain, note
@@ -140,6 +141,7 @@ def plan_run(spec: RunSpec, dataset: Dataset, home: Home) -> Plan:
     if spec.tuned:
         chosen = chosen_settings(spec, dataset.sha256, home)
         built = configure(spec.model, chosen.settings)
+    require_unchanged(dataset, photos=False)  # those a fit checks: they may be many
     instances = dataset.instances(spec.task, cohort=spec.cohort, perturb=spec.perturb)
     if spec.limit is not None:
         if spec.limit < len(instances):
