@@ -11,6 +11,7 @@ from benchmark.data.opening import open_dataset
 from benchmark.data.perturbations import PERTURBATIONS
 from benchmark.data.schema import COHORTS
 from benchmark.data.sources import SELF_CONTAINED
+from benchmark.data.unchanged import require_unchanged
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.home import Home
 from benchmark.tasks import TASKS
@@ -95,6 +96,7 @@ def _search(run: SubmittedRun, home: Home, where: str) -> tuple[Asked | None, li
         name = same[0]
     try:
         dataset = open_dataset(name, home)
+        require_unchanged(dataset)
         instances = dataset.instances(run.task, cohort=run.cohort, perturb=run.perturb)
     except UsageError as error:
         return None, [*found, Finding("dataset-lacks", place(where, "data"), error.message)]

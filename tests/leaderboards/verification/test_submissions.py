@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from typing import Any
 
+import polars as pl
 import pytest
 from scipy.stats import binom
 
@@ -78,6 +80,16 @@ def test_without_the_dataset_a_submission_is_reported_only(forge, tmp_path) -> N
     assert [warning.code for warning in result.warnings] == ["dataset-absent"]
     assert "sim-xs" in result.warnings[0].message
     assert not forge.verify(path, strict=True).accepted
+
+
+def test_nothing_is_scored_over_a_dataset_that_changed(forge, sim_xs, tmp_path) -> None:
+    home = Home(tmp_path / "home")
+    shutil.copytree(sim_xs.folder, home.datasets / "sim-xs")
+    items = home.datasets / "sim-xs" / "items.parquet"
+    pl.read_parquet(items).reverse().write_parquet(items)
+    result = forge.verify(forge.archive(forge.packed("search")), home=home)
+    assert result.badge == "reported"
+    assert [warning.code for warning in result.warnings] == ["dataset-damaged"]
 
 
 def test_the_dataset_is_found_under_another_name(forge, home_with, sim_xs, tmp_path) -> None:
