@@ -32,7 +32,7 @@ _TASK_SHARES: dict[TaskName, float] = {
     "search": 1.0,
     "preference": 0.25,
     "selection": 0.06,
-    "explanation": 0.4,
+    "explanation": 0.1,
     "image-generation": 0.3,
 }
 _TASK_WEIGHTS: dict[TaskName, float] = {
