@@ -129,12 +129,12 @@ def test_a_command_of_several_lines_stays_a_comment() -> None:
 #: second has its page, columns and packages; the third is the style itself, where it is installed.
 CLASSES = {
     "acm": (
-        ("acmart.cls", "libertine.sty"),
+        ("acmart.cls", "libertine.sty", "binhex.tex"),
         "\\documentclass[sigconf,nonacm]{acmart}\n",
         "\\title{T}\\author{A}\\affiliation{\\institution{I}\\city{C}\\country{L}}\\maketitle\n",
     ),
     "acl": (
-        ("times.sty", "caption.sty", "natbib.sty", "hyperref.sty"),
+        ("times.sty", "ptmr7t.tfm", "caption.sty", "natbib.sty", "hyperref.sty"),
         "\\documentclass[11pt]{article}\\usepackage{times,xcolor}\n"
         "\\usepackage[a4paper,margin=2.5cm,heightrounded]{geometry}\n"
         "\\setlength\\columnsep{0.6cm}\\flushbottom\\twocolumn\\sloppy\n"
@@ -143,7 +143,7 @@ CLASSES = {
         "",
     ),
     "acl.sty": (
-        ("acl.sty", "times.sty"),
+        ("acl.sty", "times.sty", "ptmr7t.tfm"),
         "\\documentclass[11pt]{article}\\usepackage[preprint]{acl}\\usepackage{times}\n",
         "\\title{T}\\author{A}\\maketitle\n",
     ),
