@@ -1,6 +1,6 @@
 """Ask a fitted UniMP which colour, shape, pattern, material or brand a true sentence speaks of.
 
-    python docs/examples/exchanged_words.py DATA [MODEL]
+    python docs/examples/exchanged_words.py DATA [MODEL] [--set NAME=VALUE ...]
 
 DATA is simulated data, MODEL ``unimp`` (the default) or one of its variants; a stored fit is used
 where there is one. In the first 100 true explanations that name an attribute, the value is
@@ -12,26 +12,20 @@ photo alone.
 
 from __future__ import annotations
 
+import argparse
 import re
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+from named_attributes import KINDS
 
 import benchmark as ub
-from benchmark.data.simulator.vocabulary import BRANDS, COLOURS, MATERIALS, PATTERNS, SHAPES
+from benchmark.commands.options import parse_settings
 from benchmark.instances import ExplanationInstance
 from unimp_model.adapter import UniMP
 from unimp_model.tasks.explaining import ExplanationTask, sentence_tokens
 
 MOST = 100
-KINDS: Mapping[str, Sequence[str]] = {
-    "colour": [f"{name} colour" for name in COLOURS],
-    "shape": [f"{name} shape" for name in SHAPES],
-    "pattern": [f"{name} pattern" if name != "plain" else "plain look" for name in PATTERNS],
-    "material": MATERIALS,
-    "brand": BRANDS,
-}
 
 
 def exchanged(sentence: str, values: Sequence[str]) -> tuple[list[str], int] | None:
@@ -70,13 +64,19 @@ def likeliest(
     return [int(part.argmax()) for part in np.split(values, ends)]
 
 
-def main(data: str, label: str = "unimp") -> None:
+def main() -> None:
     """Print the share of true values that are the likeliest, by kind."""
-    model = ub.fit(label, data).model
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("data", help="a simulated dataset")
+    parser.add_argument("model", nargs="?", default="unimp", help="unimp or one of its variants")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    given = parser.parse_args()
+    model = ub.fit(given.model, given.data, settings=parse_settings(given.set)).model
     assert isinstance(model, UniMP)
-    instances = ub.open_dataset(data).instances("explanation")
+    instances = ub.open_dataset(given.data).instances("explanation")
     pairs = list(zip(instances, map(str, instances.targets), strict=True))
-    print(f"{label} on {data}\n          sentences   true value likeliest   by chance")
+    print(f"{given.model} on {given.data}")
+    print("          sentences   true value likeliest   by chance")
     for kind, values in KINDS.items():
         found = [(i, *e) for i, text in pairs if (e := exchanged(text, values)) is not None]
         if not (found := found[:MOST]):
@@ -87,6 +87,4 @@ def main(data: str, label: str = "unimp") -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
-        sys.exit((__doc__ or "").strip())
-    main(*sys.argv[1:])
+    main()
