@@ -1,9 +1,9 @@
-"""``run --workers`` and ``run --scheduler``: its runs on several processes or machines."""
+"""``--workers`` and ``--scheduler``: runs and preparing on several processes or machines."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -107,6 +107,22 @@ def executed_on(
     return _stored(specs, [outcomes[at] for at in range(len(specs))], home)
 
 
+@contextmanager
+def divided_work(cluster: Cluster | None) -> Iterator[None]:
+    """Have what can be divided computed on ``cluster`` meanwhile, where one is asked for."""
+    if cluster is None:
+        yield
+        return
+    from benchmark.host.dividing import divided_over
+    from benchmark.runs.sharding import Shards
+    from benchmark.runs.workers import require_same
+
+    with _connected(cluster) as client:
+        require_same(client, None)
+        with divided_over(Shards(client)):
+            yield
+
+
 def report_problems(problems: Sequence[str], total: int) -> None:
     """Raise :class:`BenchError` with the runs that failed, where any did."""
     if problems:
@@ -117,7 +133,8 @@ def report_problems(problems: Sequence[str], total: int) -> None:
         )
 
 
-def _connected(cluster: Cluster, pieces: int) -> AbstractContextManager[Client]:
+def _connected(cluster: Cluster, pieces: int | None = None) -> AbstractContextManager[Client]:
+    """A client of ``cluster``; a local one has no more workers than there are ``pieces``."""
     from benchmark.runs.resources import GPU
     from benchmark.runs.workers import existing_cluster, local_cluster, local_gpus
 
@@ -125,7 +142,8 @@ def _connected(cluster: Cluster, pieces: int) -> AbstractContextManager[Client]:
         return existing_cluster(cluster.scheduler)
     assert cluster.workers is not None
     divided = any(GPU in wanted for wanted in cluster.resources.values())
-    return local_cluster(min(cluster.workers, pieces), gpus=local_gpus() if divided else ())
+    workers = cluster.workers if pieces is None else min(cluster.workers, pieces)
+    return local_cluster(workers, gpus=local_gpus() if divided else ())
 
 
 class _Told:

@@ -120,7 +120,7 @@ def existing_cluster(address: str) -> Iterator[Client]:
                 fix="Check the address and that dask scheduler runs there, or use --workers N.",
             ) from error
         with client:
-            if not _workers(client):
+            if not workers_of(client):
                 raise BenchError(
                     f"The scheduler at {address!r} has no workers.",
                     fix=f"Start some: dask worker {address} --nthreads 1",
@@ -196,7 +196,7 @@ def _described(probe: str | None) -> tuple[dict[str, Any], bool]:
 
 def require_resources(client: Client, wanted: Mapping[str, Resources]) -> None:
     """Raise :class:`UsageError` where no worker offers what ``wanted`` asks for a model."""
-    offered = [worker["resources"] for worker in _workers(client).values()]
+    offered = [worker["resources"] for worker in workers_of(client).values()]
     for model, resources in wanted.items():
         if not any(
             all(have.get(name, 0) >= amount for name, amount in resources.items())
@@ -266,7 +266,7 @@ class Fleet:
         alone = False
         while any(not future.done() for future in futures):
             time.sleep(_LOOK)
-            nobody = not _workers(self._client)
+            nobody = not workers_of(self._client)
             if nobody and not alone and any(not future.done() for future in futures):
                 note("No worker is left; waiting for one. Ctrl-C ends this.")
             alone = nobody
@@ -368,8 +368,9 @@ def local_gpus() -> list[str]:
     return [str(at) for at in range(torch.cuda.device_count())]
 
 
-def _workers(client: Client) -> Mapping[str, Any]:
-    with suppress(Exception):  # between two connections
+def workers_of(client: Client) -> Mapping[str, Any]:
+    """Return what is known of each worker, by address; nothing between two connections."""
+    with suppress(Exception):
         return dict(client.scheduler_info(n_workers=-1)["workers"])
     return {}
 
@@ -377,11 +378,13 @@ def _workers(client: Client) -> Mapping[str, Any]:
 @contextmanager
 def _quiet_dask() -> Iterator[None]:
     """Keep Dask's log of lost connections off the console: what matters we say ourselves."""
-    logger = logging.getLogger("distributed")
-    before = logger.level
-    logger.setLevel(_SILENT)
+    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(_SILENT)
     try:
         with dask.config.set({"distributed.admin.log-length": 0}):
             yield
     finally:
-        logger.setLevel(before)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)

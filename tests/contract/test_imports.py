@@ -34,8 +34,8 @@ ORDER = {
         stats runs tuning compare report exports doctor face commands cli __main__
     """,
     "benchmark.commands": """
-        completing options output printing removal run_file describing data cache compare doctor
-        export models report estimating workers run runs tables tasks tune
+        completing options output printing removal run_file describing workers data cache compare
+        doctor export models report estimating run runs tables tasks tune
     """,
     "benchmark.data": """
         catalogue item_texts item_values schema frames raw queries simulator instances photos
@@ -47,7 +47,7 @@ ORDER = {
     """,
     "benchmark.runs": """
         spec manifest store filters tuned ranked fitting predictions scoring account costs runner
-        resources work performing workers listing cache removing dataset_removal estimating
+        resources work performing workers sharding listing cache removing dataset_removal estimating
     """,
     "benchmark.report.figures": """
         drawing page tabled journals generation tuning cost dots ranks robustness learning making

@@ -16,7 +16,8 @@ app = typer.Typer()
 
 @app.command(
     "prepare",
-    epilog="Example: unimp-bench data prepare hm --raw path/to/h-and-m --set history_window=5",
+    epilog="Examples: unimp-bench data prepare hm --raw path/to/h-and-m --set history_window=5;  "
+    "unimp-bench data prepare amazon2023 --raw path/to/reviews --scheduler tcp://10.0.0.5:8786",
 )
 def data_prepare(
     source: Annotated[str, typer.Argument(help="A source's name, see unimp-bench data sources.")],
@@ -39,11 +40,24 @@ def data_prepare(
         ),
     ] = 0.05,
     force: Annotated[bool, typer.Option("--force", help="Replace a dataset of that name.")] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", help="Divide the work over so many processes of this machine."),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", help="Divide it over the Dask cluster at this address."),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Build a dataset from raw files: split, instances, photos, all hashed."""
+    """Build a dataset from raw files: split, instances, photos, all hashed.
+
+    Reviews and metadata in JSON, explanations, and a simulated shop's users and photos are divided
+    over workers; the dataset is the same without them.
+    """
     from benchmark.commands.options import parse_settings
+    from benchmark.commands.workers import asked_cluster, divided_work
     from benchmark.data.preparing.prepare import prepare
     from benchmark.data.preparing.raw_files import raw_files
     from benchmark.data.preparing.statistics import stats
@@ -51,8 +65,9 @@ def data_prepare(
 
     if on_error not in ("raise", "skip"):
         raise UsageError(f"--on-error {on_error!r} is unknown.", fix="Give raise or skip.")
+    cluster = asked_cluster(workers, scheduler, ())
     place = find_home(home)
-    with output_to_stderr():
+    with output_to_stderr(), divided_work(cluster):
         dataset = prepare(
             source,
             home=place,

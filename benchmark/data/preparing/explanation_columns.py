@@ -43,6 +43,15 @@ class Explanations:
         self._known = _Mentions(mentions)
         self._pieces = _Pieces(self._known)
 
+    def __getstate__(self) -> _Mentions:
+        """Return what another process needs; what was learnt of pieces stays here."""
+        return self._known
+
+    def __setstate__(self, known: _Mentions) -> None:
+        """Take up what :meth:`__getstate__` returned."""
+        self._known = known
+        self._pieces = _Pieces(known)
+
     def of(self, reviews: pl.Series, items: Ints) -> pl.Series:
         """Return each review's explanation, null where it has none or there is no review.
 

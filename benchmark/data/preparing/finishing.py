@@ -17,7 +17,7 @@ from benchmark.data.preparing.explanations import item_words
 from benchmark.data.preparing.streaming import streamed_parquet
 from benchmark.data.raw.kept_texts import NUMBER, TEXTS, KeptTexts
 from benchmark.data.schema import INTERACTION_COLUMNS
-from benchmark.host.ahead import mapped_ahead
+from benchmark.host.dividing import divided
 from benchmark.host.progress import bar
 
 #: Rows whose texts are held together, more where one user has more; a few such slices at a time.
@@ -50,14 +50,13 @@ def finish(
         chosen = Explanations(map(item_words, _known_by(items))) if reviewed else None
         codes = pl.Enum(items["item_id"])
 
-        def looked_at(part: pl.DataFrame) -> tuple[pl.Series, NDArray[np.bool_]]:
-            if chosen is None:
-                none = pl.Series("explanation", [None] * len(part), dtype=pl.String)
-                return none, np.zeros(len(part), dtype=bool)
-            about = part["item_id"].cast(codes).to_physical().cast(pl.Int64).to_numpy()
-            return chosen.of(part["review"], about), copied_texts(part)
+        def sent(part: pl.DataFrame) -> pl.DataFrame:
+            about = pl.col("item_id").cast(codes).to_physical().cast(pl.Int64).alias("about")
+            return part.select("user_id", "review", about)
 
-        for part, (found, copies) in mapped_ahead(looked_at, in_slices(rows, texts)):
+        for part, (found, copies) in divided(
+            explained, in_slices(rows, texts), shared=chosen, sent=sent
+        ):
             copied.append(copies)
             write(conform(part.with_columns(found), INTERACTION_COLUMNS))
             target = part.select(pl.when(pl.col("part") != "train").then(found)).to_series()
@@ -67,6 +66,20 @@ def finish(
     there = pl.when(pl.col("review").is_not_null()).then(True).alias("review")
     rows = rows.with_columns(pl.concat(explanations), there)
     return Finished(rows, np.concatenate(copied))
+
+
+def explained(
+    chosen: Explanations | None, part: pl.DataFrame
+) -> tuple[pl.Series, NDArray[np.bool_]]:
+    """Return the explanation of each review of ``part``, and whether it is a copied text.
+
+    ``part`` has whole users, and the place of the item that a review is about; ``chosen`` is
+    ``None`` where nothing was reviewed.
+    """
+    if chosen is None:
+        none = pl.Series("explanation", [None] * len(part), dtype=pl.String)
+        return none, np.zeros(len(part), dtype=bool)
+    return chosen.of(part["review"], part["about"].to_numpy()), copied_texts(part)
 
 
 def in_slices(rows: pl.DataFrame, texts: KeptTexts | None) -> Iterator[pl.DataFrame]:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.raw.json_lines import collect, objects_of
 from benchmark.data.raw.text_files import LONGEST_LINE, BadLines, blocks, lines_of
-from benchmark.host.ahead import mapped_ahead
+from benchmark.host.dividing import divided
 from benchmark.host.progress import bar
 
 #: Bytes of a file that are in memory as text and as columns at a time.
@@ -59,6 +59,20 @@ class JsonColumns:
     in_order: bool = False
     """Whether ``columns`` must be asked of lines in their order, as what it says depends on it."""
 
+    def of_blocks(self) -> BlockColumns:
+        """Return what a block needs by itself."""
+        return BlockColumns(self.fields, None if self.in_order else self.columns, self.rewritten)
+
+
+@dataclass(frozen=True)
+class BlockColumns:
+    """Says what is read of a block, wherever it is parsed: see :class:`JsonColumns`."""
+
+    fields: Mapping[str, pa.DataType]
+    columns: Callable[[pl.DataFrame], pl.DataFrame | None] | None
+    """``None`` where it is asked later."""
+    rewritten: Callable[[bytes], bytes | None]
+
 
 def read_columns(
     path: Path,
@@ -73,13 +87,17 @@ def read_columns(
 
     ``take`` makes of each piece of this frame what is kept of it.
     ``bad`` decides about lines that cannot be used. Blocks are parsed on all cores, at most five
-    at a time, each with about five times ``block_size`` bytes beside the frame. ``label`` names
+    at a time, each with about five times ``block_size`` bytes beside the frame; or on the workers
+    of a cluster (:mod:`benchmark.host.dividing`). ``label`` names
     the work while it goes on.
     """
     frames = [take(pl.DataFrame(schema=dict(wanted.schema)))]
     with bar(label) as progress:
-        read = mapped_ahead(
-            lambda numbered: _columns(numbered[1], wanted), blocks(path, bad, size=block_size)
+        read = divided(
+            columns_of,
+            blocks(path, bad, size=block_size),
+            shared=wanted.of_blocks(),
+            sent=lambda numbered: numbered[1],
         )
         for (first, block), columns in read:
             frames += map(take, _frames(first, block, bad, wanted, columns))
@@ -87,10 +105,13 @@ def read_columns(
     return pl.concat(frames)
 
 
-def _columns(block: bytes, wanted: JsonColumns) -> pl.DataFrame | None:
-    """What of a block's columns does not depend on the blocks before."""
+def columns_of(wanted: BlockColumns, block: bytes) -> pl.DataFrame | None:
+    """Return what of a block's columns does not depend on the blocks before.
+
+    ``None`` where its lines must be read one by one.
+    """
     parsed = _parsed(block, _line_ends(block), wanted)
-    return parsed if parsed is None or wanted.in_order else wanted.columns(parsed)
+    return parsed if parsed is None or wanted.columns is None else wanted.columns(parsed)
 
 
 def _frames(
@@ -112,7 +133,8 @@ def _frames(
         for line in range(0, len(ends), step):
             end = int(ends[min(line + step, len(ends)) - 1]) + 1
             part = block[begin:end]
-            yield from _frames(first + line, part, bad, wanted, _columns(part, wanted))
+            columns = columns_of(wanted.of_blocks(), part)
+            yield from _frames(first + line, part, bad, wanted, columns)
             begin = end
 
 
@@ -122,7 +144,7 @@ def _line_ends(block: bytes) -> NDArray[np.int64]:
     return ends if block.endswith(b"\n") else np.append(ends, len(block))
 
 
-def _parsed(block: bytes, ends: NDArray[np.int64], wanted: JsonColumns) -> pl.DataFrame | None:
+def _parsed(block: bytes, ends: NDArray[np.int64], wanted: BlockColumns) -> pl.DataFrame | None:
     """The fields of each line, or ``None`` where Python may see something else there."""
     if b"\0" in block or np.diff(ends, prepend=-1).max() > LONGEST_LINE:
         return None

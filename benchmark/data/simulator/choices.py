@@ -12,15 +12,17 @@ not weighed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.simulator.parameters import HABIT_SPAN, Weights
-from benchmark.data.simulator.truth import Floats, Ints, Truth
+from benchmark.data.simulator.truth import Floats, Ints, Truth, UserFactors
 from benchmark.data.simulator.weighing import Catalogue, Standing
 from benchmark.host.ahead import mapped_ahead
+from benchmark.host.dividing import divided, ways
 
 #: Users of a group times items that draw their steps in turn. It decides which users share a
 #: stretch of the random stream, so it is never tuned per machine.
@@ -46,9 +48,31 @@ def draw_sequences(truth: Truth, users: Ints, lengths: Ints, rng: np.random.Gene
 
 def draw_groups(truth: Truth, groups: Sequence[Group]) -> Iterator[Ints]:
     """Yield of each group what :func:`draw_sequences` draws: no group changes another's draws."""
-    catalogue = Catalogue(truth)
-    for start in range(0, len(groups), TOGETHER):
-        yield from _draw_together(catalogue, groups[start : start + TOGETHER])
+    workers = ways()
+    if workers is None:
+        catalogue = Catalogue(truth)
+        for start in range(0, len(groups), TOGETHER):
+            yield from _draw_together(catalogue, groups[start : start + TOGETHER])
+        return
+    together = min(TOGETHER, -(-len(groups) // workers))
+    shards = (groups[start : start + together] for start in range(0, len(groups), together))
+    for _, drawn in divided(_draw_elsewhere, shards, shared=None, sent=partial(_alone, truth)):
+        yield from drawn
+
+
+def _alone(truth: Truth, groups: Sequence[Group]) -> tuple[Truth, list[Group]]:
+    """Groups with a truth that has their users alone, numbered from 0."""
+    users = np.concatenate([group.users for group in groups])
+    ends = np.cumsum([len(group.users) for group in groups])
+    numbers = np.split(np.arange(len(users)), ends[:-1])
+    of_users = {f.name: getattr(truth.users, f.name)[users] for f in fields(truth.users)}
+    renumbered = [replace(group, users=their) for group, their in zip(groups, numbers, strict=True)]
+    return replace(truth, users=UserFactors(**of_users)), renumbered
+
+
+def _draw_elsewhere(_: None, asked: tuple[Truth, list[Group]]) -> list[Ints]:
+    truth, groups = asked
+    return _draw_together(Catalogue(truth), groups)
 
 
 def _draw_together(catalogue: Catalogue, groups: Sequence[Group]) -> list[Ints]:

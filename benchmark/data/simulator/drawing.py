@@ -17,11 +17,14 @@ from typing import BinaryIO
 from benchmark.data.simulator.photos import Look, draw_item
 from benchmark.data.simulator.truth import ItemFactors, item_name
 from benchmark.errors import BenchError
+from benchmark.host.dividing import divided, ways
 
 #: Photos below which starting processes costs more than it saves.
 WORTH_IT = 2_000
 #: Photos that a process draws before the next one's turn; some turns wait in its pipe.
 _TURN = 16
+#: Photos that a worker of a cluster draws at a time.
+_SHARD = 512
 _LENGTH_BYTES = 4
 
 
@@ -45,8 +48,16 @@ class Photos:
 def drawn(seed: int, looks: Sequence[Look]) -> Iterator[bytes]:
     """Yield the PNG of every item in order; the same for any number of processes.
 
-    Raises :class:`BenchError` when a process ends before it has drawn its part.
+    On the workers of a cluster where one is at hand (:mod:`benchmark.host.dividing`). Raises
+    :class:`BenchError` when a process ends before it has drawn its part.
     """
+    if ways() is not None:
+        shards = (range(low, min(low + _SHARD, len(looks))) for low in range(0, len(looks), _SHARD))
+        for _, pngs in divided(
+            _drawn_elsewhere, shards, shared=seed, sent=lambda some: [(i, looks[i]) for i in some]
+        ):
+            yield from pngs
+        return
     processes = min(os.cpu_count() or 1, 8) if sys.executable and len(looks) >= WORTH_IT else 1
     if processes == 1:
         yield from (draw_item(seed, index, look) for index, look in enumerate(looks))
@@ -66,6 +77,10 @@ def drawn(seed: int, looks: Sequence[Look]) -> Iterator[bytes]:
             process.wait()
             assert process.stdout is not None
             process.stdout.close()
+
+
+def _drawn_elsewhere(seed: int, looks: Sequence[tuple[int, Look]]) -> list[bytes]:
+    return [draw_item(seed, index, look) for index, look in looks]
 
 
 def _started(seed: int, looks: dict[int, Look]) -> subprocess.Popen[bytes]:

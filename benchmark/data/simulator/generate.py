@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
-from benchmark.data.schema import RawDataset
+from benchmark.data.raw.kept_texts import NUMBER, KeptTexts, RawReviews
 from benchmark.data.simulator.choices import Group, draw_groups
 from benchmark.data.simulator.drawing import Photos
 from benchmark.data.simulator.parameters import LENGTHS, SCALES, SimulatorParams, Weights
@@ -40,8 +41,11 @@ _JOINING_DAYS = 730
 _RETURN_DAYS = 30
 
 
-def generate(params: SimulatorParams) -> RawDataset:
-    """Generate the whole dataset; photos are drawn when iterated. Same parameters, same content."""
+def generate(params: SimulatorParams) -> RawReviews:
+    """Generate the whole dataset; photos are drawn when iterated. Same parameters, same content.
+
+    Users are behind each other, each one's rows in time order.
+    """
     scale, seed = SCALES[params.size], params.seed
     truth = draw_world(scale, Weights(), np.random.default_rng([seed, _WORLD]))
     leaves = tuple(
@@ -54,7 +58,12 @@ def generate(params: SimulatorParams) -> RawDataset:
         _group(seed, start, min(start + _BLOCK_USERS, truth.n_users))
         for start in range(0, truth.n_users, _BLOCK_USERS)
     ]
-    names = pl.Series(map(item_name, range(truth.n_items)))
+    ids = _Ids(
+        users=_coded(map(user_name, range(truth.n_users))),
+        items=_coded(map(item_name, range(truth.n_items))),
+        domains=_coded(path[0] for path, _ in leaves),
+    )
+    texts = KeptTexts()
     frames: list[pl.DataFrame] = []
     with bar("simulating users", total=truth.n_users) as progress:
         for group, chosen in zip(groups, draw_groups(truth, groups), strict=True):
@@ -62,10 +71,13 @@ def generate(params: SimulatorParams) -> RawDataset:
             if start == 0:
                 truth = calibrate(truth, np.repeat(users, group.lengths), chosen[chosen >= 0])
             rng = np.random.default_rng([seed, _OPINIONS, start])
-            frames.append(_interactions(truth, users, group.lengths, chosen, leaves, names, rng))
+            rows = _interactions(truth, users, group.lengths, chosen, leaves, ids, rng)
+            said = pl.when(pl.col("review").is_not_null()).then(True).alias("review")
+            kept = texts.append(rows).alias(NUMBER)
+            frames.append(rows.with_columns(said, kept).drop("summary"))
             progress.advance(len(users))
 
-    return RawDataset(
+    return RawReviews(
         items=_items(truth, leaves, np.random.default_rng([seed, _TEXTS])),
         interactions=pl.concat(frames),
         allow_repeats=False,
@@ -73,7 +85,22 @@ def generate(params: SimulatorParams) -> RawDataset:
         terms=TERMS,
         photos=Photos(truth.items, seed=seed),
         attachments={ATTACHMENT: truth.to_bytes()},
+        texts=texts,
     )
+
+
+@dataclass(frozen=True)
+class _Ids:
+    """Holds the name of every user and item, and of every leaf category's domain, as codes."""
+
+    users: pl.Series
+    items: pl.Series
+    domains: pl.Series
+
+
+def _coded(names: Iterable[str]) -> pl.Series:
+    texts = pl.Series(names, dtype=pl.String)
+    return texts.cast(pl.Enum(texts.unique(maintain_order=True)))
 
 
 def _group(seed: int, start: int, stop: int) -> Group:
@@ -97,10 +124,10 @@ def _interactions(
     lengths: Ints,
     chosen: Ints,
     leaves: Leaves,
-    names: pl.Series,
+    ids: _Ids,
     rng: np.random.Generator,
 ) -> pl.DataFrame:
-    """Rows of one block of users, each user's in time order; ``names`` are the items'."""
+    """Rows of one block of users, each user's in time order."""
     who = np.repeat(users, lengths)  # (rows,)
     what = chosen[chosen >= 0]  # row by row: users contiguous, in time order
     joined = rng.integers(0, _JOINING_DAYS, len(users))
@@ -108,15 +135,13 @@ def _interactions(
     days = (joined[:, None] + np.cumsum(waits, axis=1))[chosen >= 0]
     opinions = draw_opinions(truth, who, what, tuple(noun for _, noun in leaves), rng)
     columns = {
-        "user_id": pl.Series(map(user_name, users.tolist())).gather(
-            np.repeat(np.arange(len(users)), lengths)
-        ),
-        "item_id": names.gather(what),
+        "user_id": ids.users.gather(who),
+        "item_id": ids.items.gather(what),
         "timestamp": _OPENING + _DAY * days,
         "rating": opinions.ratings,
         "review": opinions.reviews,
         "summary": opinions.summaries,
-        "domain": pl.Series(path[0] for path, _ in leaves).gather(truth.items.leaf[what]),
+        "domain": ids.domains.gather(truth.items.leaf[what]),
     }
     return pl.DataFrame(columns)
 
