@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import geometric_mean
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from benchmark.host import provenance
 from benchmark.host.files import sha256_json
 from benchmark.host.home import Home
-from benchmark.runs.account import read_account
+from benchmark.runs.estimating.stops import known_stops, stops_of, without_data
 from benchmark.runs.runner import Plan
 from benchmark.runs.store import FIT_RECORD, StoredRun, stored_runs
 
@@ -21,11 +21,13 @@ class Share:
     """Tells what share of its steps, above 0, a stage took in earlier fits.
 
     ``here``: of these settings and data. Elsewhere ``value`` is a guess, and 1 says only that
-    nothing stopped the stage there.
+    nothing stopped the stage there. ``ours``: the fits are not of this home but the project's own
+    (:mod:`.stops`).
     """
 
     value: float
     here: bool
+    ours: bool = False
 
 
 class Earlier:
@@ -38,7 +40,7 @@ class Earlier:
             key=lambda run: run.manifest["created"],
         )
         folders = (path.parent for path in sorted(home.fitted.glob(f"*/{FIT_RECORD}")))
-        self._accounts = [account for folder in folders if (account := read_account(folder))]
+        self._stops = [*known_stops(), *(s for folder in folders for s in stops_of(folder))]
 
     def fit(self, plan: Plan) -> StoredRun | None:
         """Return the latest run whose fit was of the model, settings and data of ``plan``.
@@ -57,19 +59,21 @@ class Earlier:
     def share(self, label: str, stage: str, config: Mapping[str, Any], data: str) -> Share | None:
         """Return the share of its steps that ``stage`` of the model took before it stopped.
 
-        The geometric mean over the accounts of fits of these settings on ``data``; where there is
-        none of these settings on any data, where there is none of any settings; ``None`` where
-        the stage never ran. A stage that is named after its data is the same on other data.
+        The geometric mean over the fits of these settings on ``data``; where there is none of
+        these settings on any data, where there is none of any settings; ``None`` where the stage
+        never ran. At each step those of this home count before the project's own. A stage that is
+        named after its data is the same on other data.
         """
-        of_model = [account for account in self._accounts if account.get("model") == label]
-        digest = sha256_json(config)
-        same = [account for account in of_model if sha256_json(account.get("config")) == digest]
-        here = [account for account in same if account.get("data") == data]
-        piece = _without_data(stage, data)
-        if (share := _share(here, piece)) is not None:
-            return Share(share, here=True)
-        share = _share(same, piece) or _share(of_model, piece)
-        return None if share is None else Share(share, here=False)
+        digest, piece = sha256_json(config), without_data(stage, data)
+        of_model = [stop for stop in self._stops if (stop.model, stop.stage) == (label, piece)]
+        same = [stop for stop in of_model if stop.config == digest]
+        here = [stop for stop in same if stop.data == data]
+        for stops in (here, same, of_model):
+            for ours in (False, True):
+                shares = [stop.share for stop in stops if stop.ours == ours]
+                if shares:  # a factor of two too many weighs as much as one too few
+                    return Share(geometric_mean(shares), here=stops is here, ours=ours)
+        return None
 
     def _of(self, plan: Plan) -> list[StoredRun]:
         built = plan.built
@@ -82,22 +86,6 @@ class Earlier:
             and run.manifest["dataset_sha256"] == plan.identity["dataset_sha256"]
             and sha256_json(run.manifest.get("config")) == config
         ]
-
-
-def _share(accounts: Sequence[Mapping[str, Any]], piece: str) -> float | None:
-    shares = [
-        told["done"] / told["total"]
-        for account in accounts
-        for told in account.get("stages", ())
-        if told["done"] and told["total"]
-        if _without_data(told["label"], account.get("data")) == piece
-    ]
-    # A factor of two too many weighs as much as one too few.
-    return geometric_mean(shares) if shares else None
-
-
-def _without_data(stage: str, data: object) -> str:
-    return stage.removesuffix(f" on {data}")
 
 
 def _machine(run: StoredRun) -> tuple[str | None, int | None]:

@@ -293,7 +293,8 @@ class _Group:
         """The seconds of the whole fit: as seen, and beyond that what is extrapolated."""
         if found.fit_seconds is None:
             return Figure()
-        total, steps, guessed = found.fit_seconds + rest, 0, False
+        total, steps = found.fit_seconds + rest, 0
+        as_in: set[str] = set()
         bound: Bound = "about" if found.whole else "at least"
         for stage in found.cut:
             share = self._share(stage)
@@ -303,14 +304,17 @@ class _Group:
                 continue
             total += max(whole - stage.observed, 0.0)
             steps += stage.last[1] if stage.last else 0
-            elsewhere = share is not None and not share.here
-            guessed = guessed or elsewhere
-            if bound == "about" and (share is None or (elsewhere and share.value >= 1)):
+            if share is not None and not share.here:
+                as_in.add("on other data or settings")
+            elif share is not None and share.ours:
+                as_in.add("in fits of the project's own")
+            unstopped = share is not None and not share.here and share.value >= 1
+            if bound == "about" and (share is None or unstopped):
                 bound = "at most"
         if not found.whole and not found.stages:
             return Figure()
         told = f" on {steps:,} steps" if steps else ""
-        told += ", stopping as on other data or settings" if guessed else ""
+        told += f", stopping as {' and '.join(sorted(as_in))}" if as_in else ""
         return Figure(total, f"{NOW}{told}", bound)
 
     def _share(self, stage: Stage) -> Share | None:

@@ -11,14 +11,17 @@ from types import SimpleNamespace
 import pytest
 
 from benchmark.commands.estimating import print_comparison, print_estimate
+from benchmark.host.files import sha256_json
 from benchmark.host.removing import size_of
 from benchmark.models.building import configure
+from benchmark.models.registered import entries
 from benchmark.runs.account import ACCOUNT
+from benchmark.runs.estimating import earlier, measuring, probe
 from benchmark.runs.estimating import estimate as estimating
-from benchmark.runs.estimating import measuring, probe
-from benchmark.runs.estimating.earlier import Earlier
+from benchmark.runs.estimating.earlier import Earlier, Share
 from benchmark.runs.estimating.estimate import SHARED, STORED, CellCost, Estimate, estimate
 from benchmark.runs.estimating.mirror import mirrored
+from benchmark.runs.estimating.stops import OURS, Stop, known_stops, to_json
 from benchmark.runs.fitting import fit_folder
 from benchmark.runs.spec import RunSpec
 
@@ -191,6 +194,39 @@ def test_how_far_a_training_went_on_other_data_is_told_of_where_nothing_is_neare
     share = Earlier(run_home).share("mf", f"training MF on {data}", config, data)
     assert share.value == pytest.approx(expected)
     assert share.here == here
+
+
+def test_where_the_home_says_nothing_the_fits_of_the_project_tell(run_home, monkeypatch):
+    ours = [
+        Stop("mf", "music", sha256_json({"epochs": 9}), "training MF", 0.25, ours=True),
+        Stop("mf", "films", sha256_json({"epochs": 3}), "training MF", 0.5, ours=True),
+    ]
+    monkeypatch.setattr(earlier, "known_stops", lambda: ours)
+
+    def told(epochs: int, data: str) -> Share | None:
+        return Earlier(run_home).share("mf", f"training MF on {data}", {"epochs": epochs}, data)
+
+    assert told(9, "music") == Share(0.25, here=True, ours=True)
+    assert told(9, "books") == Share(0.25, here=False, ours=True)
+    assert told(5, "books") == Share(pytest.approx(0.125**0.5), here=False, ours=True)
+    assert Earlier(run_home).share("hgn", "training MF", {}, "music") is None
+    account = {"model": "mf", "config": {"epochs": 9}, "data": "books"}
+    stages = [{"label": "training MF on books", "done": 3, "total": 4}]
+    (run_home.fitted / "a").mkdir(parents=True)
+    (run_home.fitted / "a" / "fitted.json").write_text("{}")
+    (run_home.fitted / "a" / "account.json").write_text(json.dumps(account | {"stages": stages}))
+    assert told(9, "books") == Share(0.75, here=True)
+    assert told(9, "music") == Share(0.25, here=True, ours=True)  # nearer than another dataset's
+    assert told(9, "toys") == Share(0.75, here=False)
+
+
+def test_the_stops_of_the_project_are_of_its_models_and_written_as_they_are_read():
+    stops = known_stops()
+    assert {stop.model.partition(":")[0] for stop in stops} <= set(entries())
+    assert all(0 < stop.share < 1.2 and len(stop.config) == 64 for stop in stops)
+    assert to_json(stops) == OURS.read_text()
+    default = configure("sasrec", {}).config
+    assert any(s.model == "sasrec" and s.config == sha256_json(default) for s in stops)
 
 
 @pytest.mark.parametrize(

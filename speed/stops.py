@@ -1,0 +1,37 @@
+"""Write where trainings stopped, from the fits of some homes: what ``run --estimate`` knows.
+
+    python speed/stops.py HOME [HOME ...]
+
+Only stages that may stop early and did, of models of this project, on data that anyone can
+prepare by the same name.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from benchmark.host.files import atomic_path
+from benchmark.runs.estimating.stops import OURS, stops_of, to_json
+
+#: A stage that took nearly all of its steps (rounding of batches) was not stopped.
+_WHOLE = 0.98
+_DATA = ("sim-xs", "sim-s", "hm", "ml-100k")
+
+
+def main() -> None:
+    """Write the file and say how many it holds."""
+    homes = [Path(word) for word in sys.argv[1:]]
+    if not homes or any(not (home / "fitted").is_dir() for home in homes):
+        raise SystemExit(__doc__)
+    fits = [fit for home in homes for fit in sorted((home / "fitted").iterdir())]
+    stops = [stop for fit in fits for stop in stops_of(fit) if stop.data in _DATA]
+    stopped = {(stop.model, stop.stage) for stop in stops if stop.share < _WHOLE}
+    kept = [stop for stop in stops if (stop.model, stop.stage) in stopped]
+    with atomic_path(OURS) as path:
+        path.write_text(to_json(kept), encoding="utf-8")
+    print(f"{len(kept)} stages of {len({stop.model for stop in kept})} models")
+
+
+if __name__ == "__main__":
+    main()
