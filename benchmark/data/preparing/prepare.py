@@ -101,13 +101,15 @@ def prepare(
     with _unfinished(target) as folder, temporary_files_in(folder):
         # One name for all: what came before must not stay in memory.
         found = source.read(raw, source_params, on_error=on_error)
+        hashes = _write_attachments(folder, found)
+        found = replace(found, attachments={})
         check_losses(found.notes, allow_loss)
         found = clean(found, on_error=on_error)
         check_losses(found.notes, allow_loss)
         given = has_given_split(found.interactions)
         rows, dropped = (keep_split if given else split)(found.interactions, split_params)
         found = replace(found, interactions=rows, notes={**found.notes, **dropped})
-        _write(folder, name, source, request, found, split_params, given=given)
+        _write(folder, name, source, request, found, split_params, hashes, given=given)
         if _take_name(folder, target, force=force):
             hashes = Dataset(target).info["files"]
             stamp_files(target.absolute(), hashes, stamps=home.stamps / f"{name}.json")
@@ -197,11 +199,14 @@ def _write(
     request: Mapping[str, Any],
     raw: RawDataset,
     params: SplitParams,
+    hashes: dict[str, str],
     *,
     given: bool,
 ) -> None:
-    """Write the dataset of ``raw``, whose interactions are split."""
-    hashes: dict[str, str] = {}
+    """Write the dataset of ``raw``, whose interactions are split.
+
+    ``hashes`` are of what is written already; those of the other files are added.
+    """
 
     def written(path: Path) -> None:
         hashes[path.relative_to(folder).as_posix()] = sha256_file(path)
@@ -235,14 +240,6 @@ def _write(
         write_parquet(frame, path)
         written(path)
     frozen = freeze(folder, finished, catalogue, rules, written=written, given=given)
-    for key, content in raw.attachments.items():
-        path = folder / "attachments" / key
-        try:
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(content)
-        except OSError as error:
-            raise cannot_write(path, error) from error
-        written(path)
     info: dict[str, Any] = {
         "name": name,
         "summary": source.summary,
@@ -261,6 +258,20 @@ def _write(
     }
     info["sha256"] = identity_sha256(info)
     write_json(folder / INFO, info)
+
+
+def _write_attachments(folder: Path, raw: RawDataset) -> dict[str, str]:
+    """Write them first, so that nobody has to hold them; path in the dataset -> SHA-256."""
+    hashes: dict[str, str] = {}
+    for key, content in raw.attachments.items():
+        path = folder / "attachments" / key
+        try:
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        hashes[path.relative_to(folder).as_posix()] = sha256_file(path)
+    return hashes
 
 
 def _write_photos(
