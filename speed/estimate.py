@@ -2,8 +2,10 @@
 
     python speed/estimate.py --data sim-xs
 
-Every cell is fitted anew, in a home of its own that is removed afterwards. The factor is of fit and
-predictions together: 1 is exact, 2 is half or twice. "at most" is told of a training that may stop
+Every cell is fitted anew, in a home of its own that is removed afterwards; or, for cells that take
+long, ``--stored HOME --seed 1`` takes what the runs of that home took instead, if they had as much
+of the machine as the estimates have now. The factor is of fit and predictions together: 1 is exact,
+2 is half or twice. "at most" is told of a training that may stop
 before its last step, in which case nobody knows the factor before it does.
 
 Seconds are of the clock. On a busy machine those that estimating took and those of the run pass
@@ -22,8 +24,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from benchmark.host.home import Home
+from benchmark.runs.store import stored_runs
 
 CELLS = (
     "unimp:recommendation",
@@ -43,12 +50,35 @@ class Compared:
     said: float | None
     said_processor: float | None
     taken: float
-    taken_processor: float
+    taken_processor: float | None
+    """``None`` of a run that was stored before."""
     bound: str
 
 
-def compared(cell: str, data: str, seconds: float, home: str, settings: list[str]) -> Compared:
-    """Estimate ``MODEL:TASK``, then run it."""
+@dataclass(frozen=True)
+class Stored:
+    """Names the home and the seed of runs that were executed before."""
+
+    home: Path
+    seed: int
+
+    def manifest(self, model: str, task: str, data: str) -> Mapping[str, Any]:
+        """Return that of the latest run of a cell."""
+        asked = {"task": task, "data": data, "cohort": "seen", "perturb": None, "seed": self.seed}
+        found = [
+            run.manifest
+            for run in stored_runs(Home(self.home))
+            if run.label == model and asked.items() <= run.manifest.items()
+        ]
+        if not found:
+            raise SystemExit(f"No run of {model} on {task} with seed {self.seed} is stored.")
+        return max(found, key=lambda manifest: manifest["created"])
+
+
+def compared(
+    cell: str, data: str, seconds: float, home: str, settings: list[str], stored: Stored | None
+) -> Compared:
+    """Estimate ``MODEL:TASK``, then run it, or find the run that is ``stored``."""
     model, _, task = cell.rpartition(":")
     command = [sys.executable, "-m", "benchmark", "run", "--model", model, "--task", task]
     command += ["--data", data, "--home", home, "--json"]
@@ -56,8 +86,13 @@ def compared(cell: str, data: str, seconds: float, home: str, settings: list[str
         command += ["--set", setting] * setting.startswith(f"{model}:")
     asking = ["--estimate", "--estimate-seconds", str(seconds), "--dry-run"]
     estimated, clock, processor = told([*command, *asking])
-    result, _, taken_processor = told(command)
-    _, _, beside = told(command)  # the run is stored: start-up alone
+    taken_processor = None
+    if stored is None:
+        result, _, used = told(command)
+        _, _, beside = told(command)  # the run is stored: start-up alone
+        taken_processor = used - beside
+    else:
+        result = stored.manifest(model, task, data)
     (one,) = estimated["runs"]
     said = [one[f"{part}_seconds"] for part in _PARTS]
     whole = None if None in said else sum(said)
@@ -65,7 +100,7 @@ def compared(cell: str, data: str, seconds: float, home: str, settings: list[str
         said=whole,
         said_processor=None if whole is None else whole * processor / clock,
         taken=sum(result[f"{part}_seconds"] for part in _PARTS),
-        taken_processor=taken_processor - beside,
+        taken_processor=taken_processor,
         bound=next((b for p in _PARTS if (b := one[f"{p}_bound"]) not in (None, "about")), "about"),
     )
 
@@ -95,26 +130,31 @@ def main() -> None:
     parser.add_argument("--data", default="sim-s")
     parser.add_argument("--cell", action="append", help="MODEL:TASK, repeatable")
     parser.add_argument("--set", action="append", default=[], help="MODEL:NAME=VALUE, repeatable")
+    parser.add_argument("--stored", type=Path, metavar="HOME")
+    parser.add_argument("--seed", type=int, default=0, help="of the stored runs")
     parser.add_argument("--seconds", type=float, default=10.0, help="a stage is measured for")
     options = parser.parse_args()
     print(f"{options.data}, {options.seconds:g} s a stage")
     print(f"{'cell':28}{'estimated':>12}{'taken':>10}{'factor':>9}{'processor':>11}")
+    stored = None if options.stored is None else Stored(options.stored, options.seed)
     factors, known, by_processor = [], [], []
     with tempfile.TemporaryDirectory() as home:
         for cell in options.cell or CELLS:
-            found = compared(cell, options.data, options.seconds, home, options.set)
+            found = compared(cell, options.data, options.seconds, home, options.set, stored)
             if found.said is None or found.said_processor is None:
                 print(f"{cell:28}{'not known':>12}{found.taken:8.1f} s", flush=True)
                 continue
             factors.append(factor(found.said, found.taken))
-            by_processor.append(factor(found.said_processor, found.taken_processor))
             known += [factors[-1]] * (found.bound == "about")
             line = f"{cell:28}{found.said:10.1f} s{found.taken:8.1f} s{factors[-1]:9.2f}"
-            line += f"{by_processor[-1]:11.2f}"
+            if found.taken_processor is not None:
+                by_processor.append(factor(found.said_processor, found.taken_processor))
+                line += f"{by_processor[-1]:11.2f}"
             print(line + (f"  ({found.bound})" if found.bound != "about" else ""), flush=True)
     if factors:
         steps = f", where the steps are known {max(known):.2f}" if known else ""
-        print(f"worst factor {max(factors):.2f}, of the processor {max(by_processor):.2f}{steps}")
+        by = f", of the processor {max(by_processor):.2f}" if by_processor else ""
+        print(f"worst factor {max(factors):.2f}{by}{steps}")
 
 
 if __name__ == "__main__":

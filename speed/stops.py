@@ -2,8 +2,8 @@
 
     python speed/stops.py HOME [HOME ...]
 
-Only stages that may stop early and did, of models of this project, on data that anyone can
-prepare by the same name.
+Only trainings, and other stages that were stopped, of models of this project, on data that anyone
+can prepare by the same name.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def main() -> None:
     fits = [fit for home in homes for fit in sorted((home / "fitted").iterdir())]
     stops = [stop for fit in fits for stop in stops_of(fit) if stop.data in _DATA]
     stopped = {(stop.model, stop.stage) for stop in stops if stop.share < _WHOLE}
-    kept = [stop for stop in stops if (stop.model, stop.stage) in stopped]
+    kept = [s for s in stops if (s.model, s.stage) in stopped or "training" in s.stage]
     with atomic_path(OURS) as path:
         path.write_text(to_json(kept), encoding="utf-8")
     print(f"{len(kept)} stages of {len({stop.model for stop in kept})} models")
