@@ -8,7 +8,7 @@ can prepare by the same name.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 from benchmark.host.files import atomic_path
@@ -21,9 +21,11 @@ _DATA = ("sim-xs", "sim-s", "hm", "ml-100k")
 
 def main() -> None:
     """Write the file and say how many it holds."""
-    homes = [Path(word) for word in sys.argv[1:]]
-    if not homes or any(not (home / "fitted").is_dir() for home in homes):
-        raise SystemExit(__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("home", type=Path, nargs="+", help="a folder of fits and runs")
+    homes = parser.parse_args().home
     fits = [fit for home in homes for fit in sorted((home / "fitted").iterdir())]
     stops = [stop for fit in fits for stop in stops_of(fit) if stop.data in _DATA]
     stopped = {(stop.model, stop.stage) for stop in stops if stop.share < _WHOLE}
