@@ -3,7 +3,7 @@
     python speed/estimate.py --data sim-xs
 
 Every cell is fitted anew, in a home of its own that is removed afterwards; or, for cells that take
-long, ``--stored HOME --seed 1`` takes what the runs of that home took instead, if they had as much
+long, ``--stored --seed 1`` takes what the runs of your home took instead, if they had as much
 of the machine as the estimates have now. The factor is of fit and predictions together: 1 is exact,
 2 is half or twice. "at most" is told of a training that may stop
 before its last step, in which case nobody knows the factor before it does.
@@ -26,10 +26,9 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from benchmark.host.home import Home
+from benchmark.host.home import Home, find_home
 from benchmark.runs.store import stored_runs
 
 CELLS = (
@@ -59,7 +58,7 @@ class Compared:
 class Stored:
     """Names the home and the seed of runs that were executed before."""
 
-    home: Path
+    home: Home
     seed: int
 
     def manifest(self, model: str, task: str, data: str) -> Mapping[str, Any]:
@@ -67,7 +66,7 @@ class Stored:
         asked = {"task": task, "data": data, "cohort": "seen", "perturb": None, "seed": self.seed}
         found = [
             run.manifest
-            for run in stored_runs(Home(self.home))
+            for run in stored_runs(self.home)
             if run.label == model and asked.items() <= run.manifest.items()
         ]
         if not found:
@@ -130,13 +129,13 @@ def main() -> None:
     parser.add_argument("--data", default="sim-s")
     parser.add_argument("--cell", action="append", help="MODEL:TASK, repeatable")
     parser.add_argument("--set", action="append", default=[], help="MODEL:NAME=VALUE, repeatable")
-    parser.add_argument("--stored", type=Path, metavar="HOME")
+    parser.add_argument("--stored", action="store_true", help="compare with runs of your home")
     parser.add_argument("--seed", type=int, default=0, help="of the stored runs")
     parser.add_argument("--seconds", type=float, default=10.0, help="a stage is measured for")
     options = parser.parse_args()
     print(f"{options.data}, {options.seconds:g} s a stage")
     print(f"{'cell':28}{'estimated':>12}{'taken':>10}{'factor':>9}{'processor':>11}")
-    stored = None if options.stored is None else Stored(options.stored, options.seed)
+    stored = Stored(find_home(None), options.seed) if options.stored else None
     factors, known, by_processor = [], [], []
     with tempfile.TemporaryDirectory() as home:
         for cell in options.cell or CELLS:
