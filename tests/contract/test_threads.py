@@ -15,7 +15,9 @@ from tests.contract.conftest import SEED, fast_settings
 
 #: Models whose last digits hang on how many threads their fit has: torch sums some gradients of
 #: theirs in parts, a part a thread. ``--set threads=1`` pins them. docs/protocol.md names the same.
-HANG_ON_THREADS = frozenset({"bert4rec", "mmssl", "mrg", "rtm", "s3rec", "sasrec", "unisrec"})
+HANG_ON_THREADS = frozenset(
+    {"bert4rec", "mmssl", "mrg", "rtm", "s3rec", "sancl", "sasrec", "unisrec"}
+)
 #: Instances asked per task.
 ASKED = 6
 
