@@ -2,7 +2,8 @@
 
     python speed/estimate.py --data sim-xs
 
-Every cell is fitted anew, in a home of its own that is removed afterwards; or, for cells that take
+Every cell is fitted anew, in a home of its own (with your prepared dataset) that is removed
+afterwards; or, for cells that take
 long, ``--stored --seed 1`` takes what the runs of your home took instead, if they had as much
 of the machine as the estimates have now. The factor is of fit and predictions together: 1 is exact,
 2 is half or twice. "at most" is told of a training that may stop
@@ -26,6 +27,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from benchmark.host.home import Home, find_home
@@ -138,6 +140,11 @@ def main() -> None:
     stored = Stored(find_home(None), options.seed) if options.stored else None
     factors, known, by_processor = [], [], []
     with tempfile.TemporaryDirectory() as home:
+        prepared = find_home(None).datasets / options.data
+        if prepared.is_dir():
+            datasets = Path(home) / "datasets"
+            datasets.mkdir()
+            (datasets / options.data).symlink_to(prepared.resolve(), target_is_directory=True)
         for cell in options.cell or CELLS:
             found = compared(cell, options.data, options.seconds, home, options.set, stored)
             if found.said is None or found.said_processor is None:
