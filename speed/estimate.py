@@ -3,11 +3,12 @@
     python speed/estimate.py --data sim-xs
 
 Every cell is fitted anew, in a home of its own (with your prepared dataset) that is removed
-afterwards; or, for cells that take
-long, ``--stored --seed 1`` takes what the runs of your home took instead, if they had as much
-of the machine as the estimates have now. The factor is of fit and predictions together: 1 is exact,
-2 is half or twice. "at most" is told of a training that may stop
-before its last step, in which case nobody knows the factor before it does.
+afterwards; or, for cells that take long, ``--stored`` takes what the runs of your home took, if
+they had as much of the machine as the estimates have now. The factor is of fit and predictions
+together: 1 is exact, 2 is half or twice. "at most" is told of a training that may stop before its
+last step, in which case nobody knows the factor before it does. With ``--seed 1`` fits of seed 0
+that an estimate knows of (``benchmark/runs/estimating/stops.json``) are others than those it is
+compared with.
 
 Seconds are of the clock. On a busy machine those that estimating took and those of the run pass
 while others compute, now more and now less. "processor" is the factor without that: what was
@@ -56,33 +57,32 @@ class Compared:
     bound: str
 
 
-@dataclass(frozen=True)
-class Stored:
-    """Names the home and the seed of runs that were executed before."""
-
-    home: Home
-    seed: int
-
-    def manifest(self, model: str, task: str, data: str) -> Mapping[str, Any]:
-        """Return that of the latest run of a cell."""
-        asked = {"task": task, "data": data, "cohort": "seen", "perturb": None, "seed": self.seed}
-        found = [
-            run.manifest
-            for run in stored_runs(self.home)
-            if run.label == model and asked.items() <= run.manifest.items()
-        ]
-        if not found:
-            raise SystemExit(f"No run of {model} on {task} with seed {self.seed} is stored.")
-        return max(found, key=lambda manifest: manifest["created"])
+def manifest_of(home: Home, model: str, task: str, data: str, seed: int) -> Mapping[str, Any]:
+    """Return the manifest of the latest stored run of a cell."""
+    asked = {"task": task, "data": data, "cohort": "seen", "perturb": None, "seed": seed}
+    found = [
+        run.manifest
+        for run in stored_runs(home)
+        if run.label == model and asked.items() <= run.manifest.items()
+    ]
+    if not found:
+        raise SystemExit(f"No run of {model} on {task} with seed {seed} is stored.")
+    return max(found, key=lambda manifest: manifest["created"])
 
 
 def compared(
-    cell: str, data: str, seconds: float, home: str, settings: list[str], stored: Stored | None
+    cell: str,
+    data: str,
+    seconds: float,
+    home: str,
+    settings: list[str],
+    seed: int,
+    stored: Home | None,
 ) -> Compared:
     """Estimate ``MODEL:TASK``, then run it, or find the run that is ``stored``."""
     model, _, task = cell.rpartition(":")
     command = [sys.executable, "-m", "benchmark", "run", "--model", model, "--task", task]
-    command += ["--data", data, "--home", home, "--json"]
+    command += ["--data", data, "--seed", str(seed), "--home", home, "--json"]
     for setting in settings:
         command += ["--set", setting] * setting.startswith(f"{model}:")
     asking = ["--estimate", "--estimate-seconds", str(seconds), "--dry-run"]
@@ -93,7 +93,7 @@ def compared(
         _, _, beside = told(command)  # the run is stored: start-up alone
         taken_processor = used - beside
     else:
-        result = stored.manifest(model, task, data)
+        result = manifest_of(stored, model, task, data, seed)
     (one,) = estimated["runs"]
     said = [one[f"{part}_seconds"] for part in _PARTS]
     whole = None if None in said else sum(said)
@@ -132,12 +132,12 @@ def main() -> None:
     parser.add_argument("--cell", action="append", help="MODEL:TASK, repeatable")
     parser.add_argument("--set", action="append", default=[], help="MODEL:NAME=VALUE, repeatable")
     parser.add_argument("--stored", action="store_true", help="compare with runs of your home")
-    parser.add_argument("--seed", type=int, default=0, help="of the stored runs")
+    parser.add_argument("--seed", type=int, default=0, help="of the runs")
     parser.add_argument("--seconds", type=float, default=10.0, help="a stage is measured for")
     options = parser.parse_args()
     print(f"{options.data}, {options.seconds:g} s a stage")
     print(f"{'cell':28}{'estimated':>12}{'taken':>10}{'factor':>9}{'processor':>11}")
-    stored = Stored(find_home(None), options.seed) if options.stored else None
+    stored = find_home(None) if options.stored else None
     factors, known, by_processor = [], [], []
     with tempfile.TemporaryDirectory() as home:
         prepared = find_home(None).datasets / options.data
@@ -146,7 +146,9 @@ def main() -> None:
             datasets.mkdir()
             (datasets / options.data).symlink_to(prepared.resolve(), target_is_directory=True)
         for cell in options.cell or CELLS:
-            found = compared(cell, options.data, options.seconds, home, options.set, stored)
+            found = compared(
+                cell, options.data, options.seconds, home, options.set, options.seed, stored
+            )
             if found.said is None or found.said_processor is None:
                 print(f"{cell:28}{'not known':>12}{found.taken:8.1f} s", flush=True)
                 continue
