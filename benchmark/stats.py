@@ -85,15 +85,31 @@ def _summarised(
         mean = row.mean(axis=0)
         ends: tuple[float, float] | None = None
         if means is not None:
-            drawn = metric.value(means[:, columns])
+            drawn = over_seeds(metric, means[:, columns])
+            of_one = mean.reshape(-1, metric.columns).mean(axis=0)
             ends = (
                 _percentiles(drawn, level)
                 if _varies(drawn)
-                else constant_interval(metric, mean, sample.users, level)
+                else constant_interval(metric, of_one, sample.users, level)
             )
         low, high = (None, None) if ends is None else ends
-        scores[metric.name] = Score(float(metric.value(mean)), low, high, sample.n, sample.users)
+        scores[metric.name] = Score(
+            float(over_seeds(metric, mean)), low, high, sample.n, sample.users
+        )
     return scores
+
+
+def over_seeds(metric: Metric, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean over seeds of a metric, shape (...), from mean statistics.
+
+    ``mean`` (..., seeds x columns) has the columns of one seed behind those of another. For a
+    metric that is no plain mean (BLEU) this is not its value of the seeds' averaged statistics.
+    """
+    if mean.shape[-1] == metric.columns:
+        return metric.value(mean)
+    of_seeds = mean.reshape(*mean.shape[:-1], -1, metric.columns)
+    averaged: NDArray[np.float64] = metric.value(of_seeds).mean(axis=-1)
+    return averaged
 
 
 def paired_difference(
@@ -116,12 +132,13 @@ def paired_difference(
     """
     a, b = _checked(metric, statistics_a), _checked(metric, statistics_b)
     sample = UserSums.of([a, b], users)
-    value = float(metric.value(a.mean(axis=0)) - metric.value(b.mean(axis=0)))
+    value = float(over_seeds(metric, a.mean(axis=0)) - over_seeds(metric, b.mean(axis=0)))
     ends: tuple[float, float] | None = None
     p_value: float | None = None
     if sample.users >= FEWEST_USERS:
         means = sample.resampled_means(resamples, seed)
-        drawn = metric.value(means[:, : metric.columns]) - metric.value(means[:, metric.columns :])
+        drawn_a, drawn_b = (over_seeds(metric, means[:, part]) for part in _slices([a, b]))
+        drawn = drawn_a - drawn_b
         if _varies(drawn):
             ends = _percentiles(drawn, level)
             tail = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
@@ -155,7 +172,7 @@ def paired_share(
     """
     rows = [_checked(metric, each) for each in (statistics, floor, ceiling)]
     sample = UserSums.of(rows, users)
-    score, low, high = (float(metric.value(each.mean(axis=0))) for each in rows)
+    score, low, high = (float(over_seeds(metric, each.mean(axis=0))) for each in rows)
     sign = 1 if metric.higher_is_better else -1
     if sign * (high - low) <= _NO_SPREAD:
         return None
@@ -163,7 +180,7 @@ def paired_share(
     if sample.users < FEWEST_USERS:
         return Share(value, None, None)
     means = sample.resampled_means(resamples, seed)
-    scores, lows, highs = (metric.value(means[:, columns]) for columns in _slices(rows))
+    scores, lows, highs = (over_seeds(metric, means[:, part]) for part in _slices(rows))
     gaps = sign * (highs - lows)
     if _percentiles(gaps, level)[0] <= 0:
         return None
@@ -187,7 +204,8 @@ def paired_effect(
     a, b = _checked(metric, statistics_a), _checked(metric, statistics_b)
     sample = UserSums.of([a, b], users)
     means = sample.rows[:, :-1] / sample.rows[:, -1:]
-    gaps = metric.value(means[:, : metric.columns]) - metric.value(means[:, metric.columns :])
+    of_a, of_b = (over_seeds(metric, means[:, part]) for part in _slices([a, b]))
+    gaps = of_a - of_b
     mean = float(np.average(gaps, weights=sample.multiplicity))
     squares = float((sample.multiplicity * (gaps - mean) ** 2).sum())
     if sample.users < 2 or squares <= _NO_SPREAD**2 * sample.users:
@@ -243,8 +261,8 @@ def significantly_better(
     if resamples is None:
         resamples = RANK_RESAMPLES if len(rows) <= MANY_SYSTEMS else RANK_RESAMPLES_OF_MANY
     means = sample.resampled_means(resamples, seed)
-    drawn = np.stack([metric.value(means[:, part]) for part in _slices(rows)], axis=1)
-    values = np.array([float(metric.value(row.mean(axis=0))) for row in rows])
+    drawn = np.stack([over_seeds(metric, means[:, part]) for part in _slices(rows)], axis=1)
+    values = np.array([float(over_seeds(metric, row.mean(axis=0))) for row in rows])
     sign = 1.0 if metric.higher_is_better else -1.0
     share = (1 - level) / max(1, len(rows) * (len(rows) - 1) // 2)
     largest = np.zeros(resamples)
@@ -296,17 +314,18 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
 
 
 def _checked(metric: Metric, statistics: Statistics) -> NDArray[np.float64]:
-    """The metric's statistics (n, columns), finite."""
+    """The metric's statistics, finite: (n, columns), or those of several seeds side by side."""
     if metric.name not in statistics:
         raise BenchError(
             f"There are no statistics of {metric.name!r}.",
             fix=f"Statistics exist for: {', '.join(statistics) or 'nothing'}.",
         )
     rows = np.asarray(statistics[metric.name], dtype=np.float64)
-    if rows.ndim != 2 or rows.shape[1] != metric.columns:
+    width = rows.shape[1] if rows.ndim == 2 else 0
+    if width != metric.columns and (metric.columns == 1 or not width or width % metric.columns):
         raise BenchError(
             f"The statistics of {metric.name!r} have shape {rows.shape}.",
-            fix=f"Their shape must be (n, {metric.columns}).",
+            fix=f"Their shape must be (n, {metric.columns}), or so many columns for each seed.",
         )
     if not np.isfinite(rows).all():
         raise BenchError(

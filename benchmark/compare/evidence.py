@@ -5,8 +5,8 @@ The one comparison behind ``run``'s table, reports, figures, ``compare`` and the
 Everything is paired by instance and clustered by user (:mod:`benchmark.stats`). A system run
 with several seeds enters with its statistics averaged over the seeds, instance by instance:
 the interval then says how far the users at hand decide the mean over the seeds, and seeds are
-not treated as a sample of their own. For RMSE and BLEU, which are no plain means, it is the
-interval of the metric over the averaged statistics.
+not treated as a sample of their own. A metric of several statistics an instance (BLEU) is no plain
+mean; it is worked out for each seed and then averaged. RMSE is that of the averaged squares.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ from benchmark.uncertainty import Verdict
 class Evidence:
     """Holds one system's per-instance statistics on one list of instances, in order of their ids.
 
-    ``statistics[name]`` is (n instances, width of the metric's statistic).
+    ``statistics[name]`` is (n instances, width of the metric's statistic); of a width above 1 those
+    of several seeds stand side by side (:func:`~benchmark.stats.over_seeds`).
     """
 
     ids: tuple[str, ...]
@@ -69,8 +70,15 @@ def gather(runs: Sequence[StoredRun]) -> Evidence | None:
     shared = [
         name for name in parts[0].statistics if all(name in part.statistics for part in parts)
     ]
-    averaged = {name: np.mean([part.statistics[name] for part in parts], axis=0) for name in shared}
-    return Evidence(parts[0].ids, parts[0].users, averaged)
+    of_seeds = {name: _of_seeds([part.statistics[name] for part in parts]) for name in shared}
+    return Evidence(parts[0].ids, parts[0].users, of_seeds)
+
+
+def _of_seeds(statistics: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    if len({each.shape[1] for each in statistics}) == 1 and statistics[0].shape[1] == 1:
+        averaged: NDArray[np.float64] = np.mean(statistics, axis=0)
+        return averaged
+    return np.concatenate(statistics, axis=1)
 
 
 def require_same_users(a: Sequence[str], b: Sequence[str], *, who: str, fix: str) -> None:

@@ -58,7 +58,7 @@ def learned(
     """
     # These load numpy, which a kept finding does without.
     from benchmark.compare.evidence import asked_alike
-    from benchmark.stats import paired_share
+    from benchmark.stats import over_seeds, paired_share
 
     having = {s: found for s, found in evidence.items() if metric.name in found.statistics}
     ceiling = next((system for system in ceilings if system in having), None)
@@ -66,7 +66,7 @@ def learned(
         return None
     same = asked_alike(having, ceiling)
     values = {
-        system: float(metric.value(same[system].statistics[metric.name].mean(axis=0)))
+        system: float(over_seeds(metric, same[system].statistics[metric.name].mean(axis=0)))
         for system in same
         if system in blind
     }

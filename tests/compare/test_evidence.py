@@ -12,6 +12,7 @@ from benchmark.compare.evidence import Evidence, gather, interval, verdicts
 from benchmark.errors import BenchError
 from benchmark.metrics import metric_named
 from benchmark.runs.store import PER_INSTANCE, StoredRun
+from benchmark.stats import paired_difference
 
 
 def run_with(folder: Path, **columns: Any) -> StoredRun:
@@ -92,3 +93,38 @@ def test_systems_that_name_other_users_for_the_same_instances_are_refused() -> N
     assert verdicts(mae, evidence, {"good": "base"}) == {}
     with pytest.raises(BenchError, match="'base' and of 'odd' disagree on whose instances"):
         verdicts(mae, evidence, {"good": "base", "base": "odd"})
+
+
+def test_a_metric_that_is_no_mean_is_worked_out_for_each_seed_and_then_averaged() -> None:
+    bleu = metric_named("BLEU-1")  # matches, words written, words of the reference
+    users = tuple(f"u{n:02d}" for n in range(40))
+    rng = np.random.default_rng(0)
+    # Too few words with one seed and too many with the other: together they seem just right.
+    short = np.stack([rng.integers(4, 7, 40), np.full(40, 6), np.full(40, 10)], axis=1) * 1.0
+    long = np.stack([rng.integers(7, 12, 40), np.full(40, 18), np.full(40, 10)], axis=1) * 1.0
+    seeds = [Evidence(users, users, {"BLEU-1": rows}) for rows in (short, long)]
+    alone = [interval(each, bleu) for each in seeds]
+    found = interval(Evidence(users, users, {"BLEU-1": np.hstack([short, long])}), bleu)
+    assert found.value == pytest.approx((alone[0].value + alone[1].value) / 2)
+    assert found.low is not None
+    assert found.low < found.value < found.high
+    pooled = float(bleu.value((short + long).mean(axis=0) / 2))
+    assert pooled > found.high  # what averaged counts would say
+    differences = [
+        paired_difference(bleu, {"BLEU-1": np.hstack([short, long])}, each.statistics, users)
+        for each in seeds
+    ]
+    assert sum(each.value for each in differences) == pytest.approx(0)
+    assert all(each.low < each.value < each.high for each in differences)
+    with pytest.raises(BenchError, match="have shape"):
+        interval(Evidence(users, users, {"BLEU-1": short[:, :2]}), bleu)
+
+
+def test_wide_statistics_of_seeds_stand_side_by_side(tmp_path: Path) -> None:
+    runs = [
+        run_with(tmp_path / name, **{"BLEU-1": pl.Series([[n, 2.0, 3.0]] * 2)})
+        for n, name in ((1.0, "r0"), (5.0, "r1"))
+    ]
+    found = gather(runs)
+    assert found is not None
+    assert found.statistics["BLEU-1"].tolist() == [[1.0, 2.0, 3.0, 5.0, 2.0, 3.0]] * 2
