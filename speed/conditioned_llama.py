@@ -55,6 +55,10 @@ class PaddedRows:
         return PaddedRows(*(field.repeat_interleave(times, dim=0) for field in fields))
 
 
+#: Photos of a row that have an embedding of their place: in training more than at evaluation.
+_MOST_PHOTOS = 256
+
+
 class Photos(Protocol):
     """Photos as :class:`~unimp_model.images.encoder.PhotoFeatures` or as pixels."""
 
@@ -168,7 +172,7 @@ class FlamingoModules(nn.Module):
             **sizes,
             depth=config.resampler_layers,
             num_latents=config.visual_tokens,
-            num_media_embeds=config.history_items,
+            num_media_embeds=_MOST_PHOTOS,
             ff_mult=2,
         )
         self.blocks = nn.ModuleDict(
