@@ -70,11 +70,12 @@ def gather(runs: Sequence[StoredRun]) -> Evidence | None:
     shared = [
         name for name in parts[0].statistics if all(name in part.statistics for part in parts)
     ]
-    of_seeds = {name: _of_seeds([part.statistics[name] for part in parts]) for name in shared}
-    return Evidence(parts[0].ids, parts[0].users, of_seeds)
+    together = {name: of_seeds([part.statistics[name] for part in parts]) for name in shared}
+    return Evidence(parts[0].ids, parts[0].users, together)
 
 
-def _of_seeds(statistics: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+def of_seeds(statistics: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return one metric's statistics of several seeds as one table, as :class:`Evidence` has it."""
     if len({each.shape[1] for each in statistics}) == 1 and statistics[0].shape[1] == 1:
         averaged: NDArray[np.float64] = np.mean(statistics, axis=0)
         return averaged

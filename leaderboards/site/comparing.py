@@ -13,7 +13,7 @@ from benchmark.compare.learnable import is_blind, learned
 from benchmark.metrics.base import Metric
 from benchmark.models.registered import ModelEntry
 from benchmark.resampling import UserSums
-from benchmark.stats import DIFFERENCE_RESAMPLES, LEVEL, enough_users
+from benchmark.stats import DIFFERENCE_RESAMPLES, LEVEL, enough_users, over_seeds
 from leaderboards.site.standing import Row, Standing, evidence_behind, runs_behind
 from leaderboards.verification.verify import REPRODUCED
 
@@ -119,12 +119,13 @@ def _pairs(metric: Metric, evidence: Mapping[int, Evidence]) -> tuple[Pair, ...]
         return ()
     users = evidence[rows[0]].users
     statistics = [evidence[at].statistics[metric.name] for at in rows]
-    values = np.array([metric.value(each.mean(axis=0)) for each in statistics])
+    values = np.array([over_seeds(metric, each.mean(axis=0)) for each in statistics])
     ends: Sequence[NDArray[np.float64]] | None = None
     if enough_users(users):
         means = UserSums.of(statistics, users).resampled_means(DIFFERENCE_RESAMPLES, 0)
-        parts = np.split(means, len(rows), axis=1)
-        drawn = np.stack([metric.value(part) for part in parts])
+        borders = np.cumsum([each.shape[1] for each in statistics])[:-1]
+        parts = np.split(means, borders, axis=1)
+        drawn = np.stack([over_seeds(metric, part) for part in parts])
         tail = (1 - LEVEL) / 2
         gaps = (drawn[i] - drawn[i + 1 :] for i in range(len(rows)))
         ends = [np.quantile(gap, [tail, 1 - tail], axis=1) for gap in gaps]

@@ -6,8 +6,8 @@ what others may not: it shows a ceiling. Nor has one over fewer than
 :data:`~benchmark.stats.FEWEST_USERS` users: no test ranks it.
 Rows stand in the order of their scores; going down, one joins the tie group above it unless
 somebody in there is significantly better.
-A submission with several seeds is one row, its statistics averaged over the seeds instance by
-instance, as reports do (:mod:`benchmark.compare.evidence`).
+A submission with several seeds is one row, its seeds taken together as in reports
+(:mod:`benchmark.compare.evidence`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.compare.evidence import Evidence, better_pairs
+from benchmark.compare.evidence import Evidence, better_pairs, of_seeds
 from benchmark.metrics.base import Metric
 from benchmark.metrics.families import family_of, is_variant
 from benchmark.stats import FEWEST_USERS, RankInterval, Score, ranks_of, summarise
@@ -186,9 +186,9 @@ def _compared(
 def _averaged(
     name: str, runs: Sequence[EnteredRun]
 ) -> tuple[Metric, NDArray[np.float64], tuple[str, ...]]:
-    """The metric, its statistics (n, columns) averaged over the runs, and the users (n,)."""
+    """The metric, its statistics over the runs, and the users (n,)."""
     evidence = [run.evidence for run in runs if run.evidence is not None]
-    statistics = np.mean([e.statistics[name] for e in evidence], axis=0)
+    statistics = of_seeds([e.statistics[name] for e in evidence])
     return evidence[0].metrics[name], statistics, evidence[0].users
 
 
@@ -233,7 +233,7 @@ def _energy(runs: Sequence[SubmittedRun]) -> float | None:
 
 
 def _primary_score(name: str, runs: Sequence[EnteredRun]) -> Score:
-    """Of one run its own; of several the metric over their averaged statistics.
+    """Of one run its own; of several the metric's mean over the seeds.
 
     Of several that are only reported: the means, ends of intervals included, which is wider than
     the interval of the mean.
@@ -258,7 +258,7 @@ def runs_behind(standing: Standing, row: Row) -> list[EnteredRun]:
 
 
 def evidence_behind(standing: Standing, row: Row) -> tuple[Metric, Evidence] | None:
-    """Return the ordering metric and its statistics, averaged over the seeds of ``row``.
+    """Return the ordering metric and its statistics over the seeds of ``row``.
 
     ``None`` of a row that is only reported.
     """
