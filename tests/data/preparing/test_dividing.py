@@ -52,10 +52,11 @@ class Elsewhere:
 
 
 def content(dataset: Dataset) -> dict[str, bytes]:
+    """All that was prepared; models keep features of a shared dataset beside it."""
+    paths = (path for path in dataset.folder.rglob("*") if path.is_file())
+    files = {path.relative_to(dataset.folder).as_posix(): path for path in paths}
     return {
-        path.relative_to(dataset.folder).as_posix(): path.read_bytes()
-        for path in dataset.folder.rglob("*")
-        if path.is_file()
+        name: path.read_bytes() for name, path in files.items() if not name.startswith("features/")
     }
 
 
