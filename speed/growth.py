@@ -12,24 +12,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from commands import Cost, cost
+
 DATA, TABLE = "growing", "ablation"
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a stage took."""
-
-    seconds: float
-    """Of the processor."""
-    mib: float
 
 
 def prepare(home: str, users: int) -> None:
@@ -93,16 +84,10 @@ STAGES: dict[str, Callable[[str, int], None]] = {
 }
 
 
-def cost(stage: str, home: str, users: int) -> Cost:
+def cost_of(stage: str, home: str, users: int) -> Cost:
     """Run a stage in a process of its own."""
-    command = [sys.executable, __file__, "--stage", stage, "--home", home, "--users", str(users)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{stage} of {users:,} users failed.")
-    scale = 2**20 if sys.platform == "darwin" else 2**10
-    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / scale)
+    words = [__file__, "--stage", stage, "--home", home, "--users", str(users)]
+    return cost([sys.executable, *words])
 
 
 def measured(sizes: list[int]) -> dict[str, list[Cost]]:
@@ -112,14 +97,14 @@ def measured(sizes: list[int]) -> dict[str, list[Cost]]:
     for users in sizes:
         with tempfile.TemporaryDirectory() as home:
             for stage, before in costs.items():
-                now = cost(stage, home, users)
+                now = cost_of(stage, home, users)
                 more = ""
                 if before:
-                    each = (now.seconds - before[0].seconds) / (users - sizes[0])
+                    each = (now.processor - before[0].processor) / (users - sizes[0])
                     more = f"{each * 1e6:.0f} us"
                 before.append(now)
-                line = f"{users:10,}  {stage:8}{now.seconds:8.1f} s{more:>10}{now.mib:7,.0f} MiB"
-                print(line, flush=True)
+                line = f"{users:10,}  {stage:8}{now.processor:8.1f} s{more:>10}"
+                print(f"{line}{now.held / 2**20:7,.0f} MiB", flush=True)
     return costs
 
 
@@ -133,8 +118,8 @@ def draw(sizes: list[int], costs: dict[str, list[Cost]], path: Path) -> None:
     matplotlib.rcParams["svg.hashsalt"] = "growth"
     figure, (times, memory) = pyplot.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
     for (stage, found), marker in zip(costs.items(), "os^D", strict=True):
-        times.plot(sizes, [each.seconds for each in found], marker=marker, label=stage)
-        memory.plot(sizes, [each.mib for each in found], marker=marker, label=stage)
+        times.plot(sizes, [each.processor for each in found], marker=marker, label=stage)
+        memory.plot(sizes, [each.held / 2**20 for each in found], marker=marker, label=stage)
     for axes, what in ((times, "processor seconds"), (memory, "largest resident memory, MiB")):
         axes.set(xscale="log", yscale="log", xlabel="users", ylabel=what)
         axes.grid(alpha=0.3)

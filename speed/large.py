@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
-import time
+
+from commands import cost
 
 from benchmark.data.simulator.parameters import SCALES
 
@@ -40,22 +40,10 @@ def main() -> None:
         environment = {**os.environ, "UNIMP_BENCH_HOME": home}
         for command in COMMANDS:
             words = command.format(size=size).split()
-            started = time.perf_counter()
-            process = subprocess.Popen(
-                [sys.executable, "-m", "benchmark", *words],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=environment,
-            )
-            _, status, used = os.wait4(process.pid, 0)
-            wall = time.perf_counter() - started
-            process.returncode = os.waitstatus_to_exitcode(status)
-            if process.returncode:
-                raise SystemExit(f"unimp-bench {' '.join(words)} failed.")
-            held = used.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+            took = cost([sys.executable, "-m", "benchmark", *words], environment)
             print(
-                f"{' '.join(words):62}{wall:7.1f} s{used.ru_utime + used.ru_stime:9.1f} s"
-                f"{held * 2**20 / 1e6:7,.0f} MB",
+                f"{' '.join(words):62}{took.wall:7.1f} s{took.processor:9.1f} s"
+                f"{took.held / 1e6:7,.0f} MB",
                 flush=True,
             )
 

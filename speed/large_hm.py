@@ -12,15 +12,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from commands import cost
 
 #: Of the full download (https://www.kaggle.com/competitions/h-and-m-personalized-fashion-recommendations).
 PURCHASES, CUSTOMERS, ARTICLES, DAYS = 31_788_324, 1_362_281, 105_542, 734
@@ -90,26 +88,15 @@ def main() -> None:
         raw = write_raw(Path(folder) / "raw", options.purchases)
         held = sum(path.stat().st_size for path in raw.iterdir())
         command = [sys.executable, "-m", "benchmark", "data", "prepare", "hm", "--raw", str(raw)]
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            [*command, "--home", str(Path(folder) / "home")],
-            stdout=subprocess.DEVNULL,
-        )
-        _, status, used = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise SystemExit(f"Preparing ended with status {process.returncode}.")
+        took = cost([*command, "--home", str(Path(folder) / "home")])
         written = (Path(folder) / "home" / "datasets" / "hm").rglob("*")
         made = sum(path.stat().st_size for path in written if path.is_file())
-        seconds = used.ru_utime + used.ru_stime
-        scale = 1 if sys.platform == "darwin" else 1024
         print(
             f"{options.purchases:,} purchases, {held / 1e6:,.0f} MB raw, {made / 1e6:,.0f} MB made"
         )
-        print(f"wall {wall:,.1f} s, processor {seconds:,.1f} s", end=", ")
-        print(f"{seconds / options.purchases * 1e6:.1f} us a purchase", end=", ")
-        print(f"peak {used.ru_maxrss * scale / 1e6:,.0f} MB")
+        print(f"wall {took.wall:,.1f} s, processor {took.processor:,.1f} s", end=", ")
+        print(f"{took.processor / options.purchases * 1e6:.1f} us a purchase", end=", ")
+        print(f"peak {took.held / 1e6:,.0f} MB")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Runs on several processes or machines: work divided over the workers of a Dask cluster.
 
-Everything that imports Dask is here, and only ``run --workers`` and ``run --scheduler`` import
-this. Between the machines goes text (:class:`~benchmark.runs.work.Work`), never an object of ours.
+Everything that imports Dask is here or in :mod:`.sharding`, and only the options ``--workers`` and
+``--scheduler`` import these. Of a run only text goes between the machines
+(:class:`~benchmark.runs.work.Work`); shards of preparing are objects.
 """
 
 from __future__ import annotations

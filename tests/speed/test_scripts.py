@@ -12,7 +12,7 @@ import pytest
 FOLDER = Path(__file__).parents[2] / "speed"
 PACKAGES = ("benchmark", "baselines", "unimp_model", "leaderboards")
 #: What scripts share; not run by themselves.
-HELPERS = frozenset({"conditioned_llama.py"})
+HELPERS = frozenset({"commands.py", "conditioned_llama.py"})
 SCRIPTS = sorted(FOLDER.glob("*.py"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from benchmark.data.raw.kept_texts import NUMBER, KeptTexts
+from benchmark.data.raw.kept_texts import KeptTexts
 
 
 class CodedReviews:
@@ -18,13 +18,8 @@ class CodedReviews:
 
     def take(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return ``frame`` in less memory; what it was is part of :meth:`together`."""
-        return frame.select(
-            *(pl.col(name).cast(kind) for name, kind in self._kinds.items()),
-            "timestamp",
-            "rating",
-            pl.when(pl.col("review").is_not_null()).then(True).alias("review"),
-            self.texts.append(frame).alias(NUMBER),
-        )
+        ids = (pl.col(name).cast(kind) for name, kind in self._kinds.items())
+        return self.texts.without(frame.with_columns(ids))
 
     def together(self, frames: list[pl.DataFrame]) -> pl.DataFrame:
         """Return what :meth:`take` returned as one frame, ids as ``pl.Enum``."""

@@ -77,6 +77,11 @@ class KeptTexts:
             self._first.append(len(self) + len(texts))
         return pl.int_range(len(self) - len(texts), len(self), dtype=pl.UInt32, eager=True)
 
+    def without(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Keep the texts of ``rows`` and return these as :class:`RawReviews` has them."""
+        there = pl.when(pl.col("review").is_not_null()).then(True).alias("review")
+        return rows.with_columns(there, self.append(rows).alias(NUMBER)).drop("summary")
+
     def of(self, numbers: Ints) -> pl.DataFrame:
         """Return the texts of some rows, in the order of ``numbers``."""
         order = np.argsort(numbers, kind="stable")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from benchmark.data.raw.kept_texts import NUMBER, KeptTexts, RawReviews
+from benchmark.data.raw.kept_texts import KeptTexts, RawReviews
 from benchmark.data.simulator.choices import Group, draw_groups
 from benchmark.data.simulator.drawing import Photos
 from benchmark.data.simulator.parameters import LENGTHS, SCALES, SimulatorParams, Weights
@@ -72,9 +72,7 @@ def generate(params: SimulatorParams) -> RawReviews:
                 truth = calibrate(truth, np.repeat(users, group.lengths), chosen[chosen >= 0])
             rng = np.random.default_rng([seed, _OPINIONS, start])
             rows = _interactions(truth, users, group.lengths, chosen, leaves, ids, rng)
-            said = pl.when(pl.col("review").is_not_null()).then(True).alias("review")
-            kept = texts.append(rows).alias(NUMBER)
-            frames.append(rows.with_columns(said, kept).drop("summary"))
+            frames.append(texts.without(rows))
             progress.advance(len(users))
 
     return RawReviews(

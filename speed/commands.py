@@ -1,0 +1,32 @@
+"""What a command took, for the scripts beside this one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of the clock and of the processor, and the most bytes that one process held."""
+
+    wall: float
+    processor: float
+    held: int
+
+
+def cost(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Cost:
+    """Run a command in a process of its own; ends the script where it fails."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
+    _, status, used = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with status {process.returncode}.")
+    held = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return Cost(wall, used.ru_utime + used.ru_stime, held)
