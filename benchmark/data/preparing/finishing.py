@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,17 +85,25 @@ def explained(
 
 def in_slices(rows: pl.DataFrame, texts: KeptTexts | None) -> Iterator[pl.DataFrame]:
     """Yield ``rows``, users behind each other, some whole users at a time, with their texts."""
-    starts = np.flatnonzero(rows["user_id"].rle_id().diff().fill_null(1).to_numpy())
-    ends = np.append(starts[1:], len(rows)).astype(np.int64)
-    ends = ends[np.append(np.diff(ends // _ROWS) > 0, True)]
-    lows = np.concatenate([[0], ends[:-1]]).tolist()
+    bounds = whole_users(rows["user_id"], _ROWS)
     if texts is None:
-        yield from (rows[low:high] for low, high in zip(lows, ends.tolist(), strict=True))
+        yield from (rows[low:high] for low, high in bounds)
         return
     numbers = rows[NUMBER].cast(pl.Int64).to_numpy()
-    said = texts.in_slices(numbers, ends)
-    for low, high, slice_texts in zip(lows, ends.tolist(), said, strict=True):
+    said = texts.in_slices(numbers, np.array([high for _, high in bounds], dtype=np.int64))
+    for (low, high), slice_texts in zip(bounds, said, strict=True):
         yield rows[low:high].drop(NUMBER).with_columns(slice_texts.select(TEXTS))
+
+
+def whole_users(users: pl.Series, rows: int) -> list[tuple[int, int]]:
+    """Return where slices of whole users begin and end, each of about ``rows`` rows or of one user.
+
+    ``users`` (n,) has each one's rows behind each other.
+    """
+    starts = np.flatnonzero(users.rle_id().diff().fill_null(1).to_numpy())
+    ends = np.append(starts[1:], len(users)).astype(np.int64)
+    ends = ends[np.append(np.diff(ends // rows) > 0, True)]
+    return list(itertools.pairwise([0, *ends.tolist()]))
 
 
 def _known_by(items: pl.DataFrame) -> Iterator[dict[str, object]]:

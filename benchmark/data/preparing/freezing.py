@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +16,16 @@ from benchmark.data.frames import write_parquet
 from benchmark.data.instances.building import InstanceBuilder, Rules
 from benchmark.data.instances.tasks import DATA_TASKS
 from benchmark.data.instances.timeline import Timeline
-from benchmark.data.preparing.finishing import Finished
+from benchmark.data.preparing.finishing import Finished, whole_users
 from benchmark.data.preparing.given_split import ABSENT, ONLY_TASK, given_targets
 from benchmark.data.schema import COHORTS
 from benchmark.host.progress import bar
 from benchmark.tasks import TASKS
 
 _BEHIND = {"valid": 1, "test": 0}
+#: Rows whose timeline is made at a time: to tell whether a user met an item before takes more
+#: memory than all else that is known of a row.
+_ROWS = 1 << 18
 
 
 def freeze(
@@ -42,7 +46,7 @@ def freeze(
     ``given`` split has one task (:mod:`benchmark.data.preparing.given_split`).
     """
     rows = finished.rows
-    timeline = Timeline.of_frame(rows, catalogue, copied=finished.copied)
+    timeline = _timeline(finished, catalogue)
     builder = InstanceBuilder(timeline, catalogue, rules)
     of_user = rows["cohort"].gather(timeline.starts[:-1]).cast(pl.String).to_numpy()
     cohorts = {c: np.flatnonzero(of_user == c).astype(np.int64) for c in COHORTS}
@@ -88,3 +92,25 @@ def freeze(
         "instances_left_out": left_out,
         "instances_noted": noted,
     }
+
+
+def _timeline(finished: Finished, catalogue: Catalogue) -> Timeline:
+    """The timeline of all rows, made some users at a time."""
+    rows, copied = finished.rows, finished.copied
+    bounds = whole_users(rows["user_id"], _ROWS)
+    parts = [Timeline.of_frame(rows[a:b], catalogue, copied=copied[a:b]) for a, b in bounds]
+    before = np.cumsum([0, *(len(part.users) for part in parts)]).tolist()
+    starts = [part.starts[:-1] + a for part, (a, _) in zip(parts, bounds, strict=True)]
+    user = [part.user + first for part, first in zip(parts, before, strict=False)]
+    return Timeline(
+        users=tuple(itertools.chain.from_iterable(part.users for part in parts)),
+        starts=np.concatenate([*starts, [len(rows)]]),
+        user=np.concatenate(user),
+        item=np.concatenate([part.item for part in parts]),
+        timestamp=np.concatenate([part.timestamp for part in parts]),
+        rating=np.concatenate([part.rating for part in parts]),
+        explanation=rows["explanation"],
+        first_time=np.concatenate([part.first_time for part in parts]),
+        review=rows["review"],
+        known_copies=copied,
+    )
