@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from benchmark.commands.printing import print_rows, print_wrapped
 from benchmark.errors import UsageError
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from benchmark.runs.spec import RunSpec
     from benchmark.runs.store import StoredRun
 
+#: Between the ends of a span that is worth telling.
+_WIDE = 1.2
 _SIGNS = {"about": "", "at least": "≥ ", "at most": "≤ "}
 
 
@@ -146,7 +148,14 @@ def _label(cell: CellCost, found: Estimate) -> str:
 def _words(figure: Figure) -> str:
     if figure.seconds is None:
         return "?"
-    return _SIGNS[figure.bound] + duration(figure.seconds)
+    told = _SIGNS[figure.bound] + duration(figure.seconds)
+    if _is_wide(figure.span):
+        told += f" ({duration(figure.span[0])} to {duration(figure.span[1])})"
+    return told
+
+
+def _is_wide(span: tuple[float, float] | None) -> TypeGuard[tuple[float, float]]:
+    return span is not None and span[1] > _WIDE * span[0]
 
 
 def _mib(value: float | None) -> str:
@@ -187,6 +196,8 @@ def _sum(found: Estimate) -> str:
         )
     if any(figure.bound == "at most" for cell in found.cells for figure in cell.figures):
         told.append("≤: if all steps are taken; a training may stop earlier.")
+    if any(_is_wide(figure.span) for cell in found.cells for figure in cell.figures):
+        told.append("In brackets: as soon and as late as fits known here stopped.")
     return " ".join(told)
 
 

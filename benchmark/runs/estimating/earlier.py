@@ -20,12 +20,15 @@ from benchmark.runs.store import FIT_RECORD, StoredRun, stored_runs
 class Share:
     """Tells what share of its steps, above 0, a stage took in earlier fits.
 
+    ``value`` is their geometric mean, ``low`` and ``high`` are the least and the largest.
     ``here``: of these settings and data. Elsewhere ``value`` is a guess, and 1 says only that
     nothing stopped the stage there. ``ours``: the fits are not of this home but the project's own
     (:mod:`.stops`).
     """
 
     value: float
+    low: float
+    high: float
     here: bool
     ours: bool = False
 
@@ -59,7 +62,7 @@ class Earlier:
     def share(self, label: str, stage: str, config: Mapping[str, Any], data: str) -> Share | None:
         """Return the share of its steps that ``stage`` of the model took before it stopped.
 
-        The geometric mean over the fits of these settings on ``data``; where there is none of
+        That of the fits of these settings on ``data``; where there is none of
         these settings on any data, where there is none of any settings; ``None`` where the stage
         never ran. At each step those of this home count before the project's own. A stage that is
         named after its data is the same on other data.
@@ -72,7 +75,8 @@ class Earlier:
             for ours in (False, True):
                 shares = [stop.share for stop in stops if stop.ours == ours]
                 if shares:  # a factor of two too many weighs as much as one too few
-                    return Share(geometric_mean(shares), here=stops is here, ours=ours)
+                    mean = geometric_mean(shares)
+                    return Share(mean, min(shares), max(shares), here=stops is here, ours=ours)
         return None
 
     def _of(self, plan: Plan) -> list[StoredRun]:

@@ -35,11 +35,15 @@ UNKNOWN = "not known"
 
 @dataclass(slots=True)
 class Figure:
-    """Tells a time in seconds, and how it is known; ``None`` where it is not."""
+    """Tells a time in seconds, and how it is known; ``None`` where it is not.
+
+    ``span`` is from the least to the most, where trainings alike did not stop equally soon.
+    """
 
     seconds: float | None = None
     source: str = UNKNOWN
     bound: Bound = "about"
+    span: tuple[float, float] | None = None
 
 
 @dataclass(slots=True)
@@ -93,6 +97,7 @@ class CellCost:
             told[f"{name}_seconds"] = figure.seconds
             told[f"{name}_source"] = figure.source
             told[f"{name}_bound"] = None if figure.seconds is None else figure.bound
+            told[f"{name}_span"] = figure.span
         return {
             **told,
             "peak_memory_mib": self.peak_mib,
@@ -294,15 +299,19 @@ class _Group:
         if found.fit_seconds is None:
             return Figure()
         total, steps = found.fit_seconds + rest, 0
+        least = most = total
         as_in: set[str] = set()
         bound: Bound = "about" if found.whole else "at least"
         for stage in found.cut:
             share = self._share(stage)
-            whole = stage.expected(1.0 if share is None else share.value)
-            if whole is None:
+            shares = (1.0,) * 3 if share is None else (share.value, share.low, share.high)
+            if stage.expected() is None:
                 bound = "at least"
                 continue
-            total += max(whole - stage.observed, 0.0)
+            mean, low, high = (
+                max((stage.expected(s) or 0.0) - stage.observed, 0.0) for s in shares
+            )
+            total, least, most = total + mean, least + low, most + high
             steps += stage.last[1] if stage.last else 0
             if share is not None and not share.here:
                 as_in.add("on other data or settings")
@@ -315,7 +324,7 @@ class _Group:
             return Figure()
         told = f" on {steps:,} steps" if steps else ""
         told += f", stopping as {' and '.join(sorted(as_in))}" if as_in else ""
-        return Figure(total, f"{NOW}{told}", bound)
+        return Figure(total, f"{NOW}{told}", bound, (least, most) if least < most else None)
 
     def _share(self, stage: Stage) -> Share | None:
         built = self._cells[0].plan.built

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -166,6 +168,27 @@ def test_earlier_fits_tell_where_a_training_stops(slow, here, execute, run_home,
         assert cell.fit.seconds == pytest.approx(100 * done * 0.01)
 
 
+def test_trainings_that_did_not_stop_equally_soon_give_a_span(
+    slow, here, execute, run_home, sim_xs, capsys
+):
+    run = execute(*specs(slow, "search", settings={"steps": 4}), run_home)
+    first = fit_folder(run.manifest["fit_key"], run_home)
+    account = json.loads((first / ACCOUNT).read_text())
+    account["config"] |= {"steps": 400}
+    shutil.copytree(first, run_home.fitted / "another")
+    for name, done in ((first.name, 1), ("another", 2)):
+        account["stages"][0]["done"] = done
+        (run_home.fitted / name / ACCOUNT).write_text(json.dumps(account))
+    found = estimate(specs(slow, "search"), {"sim-xs": sim_xs}, run_home, seconds=0.2)
+    figure = found.cells[0].fit
+    assert figure.span == pytest.approx((1, 2), rel=0.05)
+    assert figure.seconds == pytest.approx(2**0.5, rel=0.05)
+    print_estimate(found)
+    shown = capsys.readouterr().out
+    assert re.search(r"1\.[345] s \(", shown)
+    assert "In brackets: as soon and as late" in " ".join(shown.split())
+
+
 ACCOUNTS = {
     "a": ({"epochs": 9}, "music", [("photos encoded", 5, 5), ("training MF on music", 10, 100)]),
     "b": ({"epochs": 9}, "films", [("training MF on films", 40, 100)]),
@@ -206,18 +229,20 @@ def test_where_the_home_says_nothing_the_fits_of_the_project_tell(run_home, monk
     def told(epochs: int, data: str) -> Share | None:
         return Earlier(run_home).share("mf", f"training MF on {data}", {"epochs": epochs}, data)
 
-    assert told(9, "music") == Share(0.25, here=True, ours=True)
-    assert told(9, "books") == Share(0.25, here=False, ours=True)
-    assert told(5, "books") == Share(pytest.approx(0.125**0.5), here=False, ours=True)
+    assert told(9, "music") == Share(0.25, 0.25, 0.25, here=True, ours=True)
+    assert told(9, "books") == Share(0.25, 0.25, 0.25, here=False, ours=True)
+    middle = pytest.approx(0.125**0.5)
+    assert told(5, "books") == Share(middle, 0.25, 0.5, here=False, ours=True)
     assert Earlier(run_home).share("hgn", "training MF", {}, "music") is None
     account = {"model": "mf", "config": {"epochs": 9}, "data": "books"}
     stages = [{"label": "training MF on books", "done": 3, "total": 4}]
     (run_home.fitted / "a").mkdir(parents=True)
     (run_home.fitted / "a" / "fitted.json").write_text("{}")
     (run_home.fitted / "a" / "account.json").write_text(json.dumps(account | {"stages": stages}))
-    assert told(9, "books") == Share(0.75, here=True)
-    assert told(9, "music") == Share(0.25, here=True, ours=True)  # nearer than another dataset's
-    assert told(9, "toys") == Share(0.75, here=False)
+    assert told(9, "books") == Share(0.75, 0.75, 0.75, here=True)
+    nearest = Share(0.25, 0.25, 0.25, here=True, ours=True)
+    assert told(9, "music") == nearest  # nearer than another dataset's
+    assert told(9, "toys") == Share(0.75, 0.75, 0.75, here=False)
 
 
 def test_the_stops_of_the_project_are_of_its_models_and_written_as_they_are_read():
