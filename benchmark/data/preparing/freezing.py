@@ -99,9 +99,9 @@ def _timeline(finished: Finished, catalogue: Catalogue) -> Timeline:
     rows, copied = finished.rows, finished.copied
     bounds = whole_users(rows["user_id"], _ROWS)
     parts = [Timeline.of_frame(rows[a:b], catalogue, copied=copied[a:b]) for a, b in bounds]
-    before = np.cumsum([0, *(len(part.users) for part in parts)]).tolist()
+    before = np.cumsum([0, *(len(part.users) for part in parts[:-1])]).tolist()
     starts = [part.starts[:-1] + a for part, (a, _) in zip(parts, bounds, strict=True)]
-    user = [part.user + first for part, first in zip(parts, before, strict=False)]
+    user = [part.user + first for part, first in zip(parts, before, strict=True)]
     return Timeline(
         users=tuple(itertools.chain.from_iterable(part.users for part in parts)),
         starts=np.concatenate([*starts, [len(rows)]]),
