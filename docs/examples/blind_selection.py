@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 import benchmark as ub
-from benchmark.data.dataset import Dataset
 from benchmark.instances import Item
 
 Rule = Callable[[Sequence[Item], Counter[str]], list[float]]
@@ -44,10 +43,14 @@ def main() -> None:
     instances = dataset.instances("selection")
     targets = [set(target) for target in instances.targets]
     shown = [tuple(instance.candidates) for instance in instances]
+    users = [instance.user_id for instance in instances]
+    of_user = dataset.interactions().group_by("user_id").agg("item_id")
+    owned = {user: set(items) for user, items in of_user.iter_rows()}
+    own = [owned[user] for user in users]
     plain = [
         items
         for seed in range(asked.draws)
-        for items in _drawn_plainly(dataset, shown, targets, np.random.default_rng(seed))
+        for items in _drawn_plainly(shown, targets, own, np.random.default_rng(seed))
     ]
     print(f"{asked.data}: {len(shown):,} instances; share in which the candidate is right")
     print(f"{'rule':20}{'as drawn':>10}{'plainly':>10}")
@@ -70,28 +73,28 @@ def _right(
 
 
 def _drawn_plainly(
-    dataset: Dataset,
     shown: Sequence[Sequence[Item]],
     targets: Sequence[set[str]],
+    own: Sequence[set[str]],
     rng: np.random.Generator,
 ) -> Iterator[list[Item]]:
-    """Each instance's positives in a random place among as many negatives as it has."""
-    rows = dataset.interactions()
-    owned = {
-        user: set(items) for user, items in rows.group_by("user_id").agg("item_id").iter_rows()
-    }
+    """Each instance's positives in a random place among as many negatives as it has.
+
+    Fewer where others took too little that the user, who has ``own``, did not.
+    """
     taken = [
         item
         for items, target in zip(shown, targets, strict=True)
         for item in items
         if item.item_id in target
     ]
-    users = [instance.user_id for instance in dataset.instances("selection")]
-    for user, items, target in zip(users, shown, targets, strict=True):
+    different = {item.item_id for item in taken}
+    for items, target, has in zip(shown, targets, own, strict=True):
         drawn = {item.item_id: item for item in items if item.item_id in target}
-        while len(drawn) < len(items):
+        most = min(len(items), len(drawn) + len(different - has))
+        while len(drawn) < most:
             item = taken[int(rng.integers(len(taken)))]
-            if item.item_id not in owned[user]:
+            if item.item_id not in has:
                 drawn[item.item_id] = item
         order = rng.permutation(len(drawn))
         yield [list(drawn.values())[place] for place in order]

@@ -96,9 +96,9 @@ def in_slices(rows: pl.DataFrame, texts: KeptTexts | None) -> Iterator[pl.DataFr
 
 
 def whole_users(users: pl.Series, rows: int) -> list[tuple[int, int]]:
-    """Return where slices of whole users begin and end, each of about ``rows`` rows or of one user.
+    """Return where slices of whole users begin and end, each of about ``rows`` rows.
 
-    ``users`` (n,) has each one's rows behind each other.
+    ``users`` (n,) has each one's rows behind each other; a slice is longer where one user has more.
     """
     starts = np.flatnonzero(users.rle_id().diff().fill_null(1).to_numpy())
     ends = np.append(starts[1:], len(users)).astype(np.int64)
