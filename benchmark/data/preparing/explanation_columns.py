@@ -22,13 +22,15 @@ Ints = NDArray[np.int64]
 
 #: Reviews, and different pieces, held at a time.
 REVIEWS, PIECES = 1 << 14, 1 << 20
+#: Stands for the end of a line, as a piece of its own.
 _MARK = "\0"
-#: The sentence boundaries of ``best_sentence`` but those without a space; what looked behind there
-#: is kept here by its group. Unicode has no space for four that Python has.
+#: Unicode has no space for four that Python has.
 _SPACE = r"[\s\x1c-\x1f]"
-_BOUNDARY = rf"""([.!?؟।॥።])["'”’)]*{_SPACE}+|{_SPACE}*[\r\n]+{_SPACE}*"""
-#: What a sentence has that is not words with one space between each two.
-_UNTIDY = r"^\s|\s$|\s\s|[^\S ]|[\x1c-\x1f]"
+#: What space there is that is neither one space nor one line's end.
+_UNTIDY = r"[^\S \n]|[\x1c-\x1f]|[ \n]{2}"
+_LINE_END = rf"{_SPACE}*[\r\n]{_SPACE}*"
+#: A piece that ends a sentence, as in ``best_sentence``; behind its full stop what is left out.
+_FULL_STOP = r"([.!?؟।॥।])[\"'”’)]*$"
 #: Reviews that go one by one: with a boundary that needs no space, or with the mark itself.
 _ODD = rf"[。！？｡{_MARK}]"
 
@@ -81,35 +83,54 @@ class Explanations:
 
 def _chosen(texts: pl.DataFrame, about: Ints, pieces: _Pieces) -> tuple[list[int], list[str]]:
     """The row and the explanation of each text that has one."""
-    marked = pl.col("text").str.replace_all(_BOUNDARY, "${1}" + _MARK)
-    sentences = texts.select("row", marked.str.split(_MARK).alias("text")).explode("text")
-    if sentences.is_empty():
+    if texts.is_empty():
         return [], []
-    split = sentences["text"].str.split(" ")
-    lengths = split.list.len().to_numpy().astype(np.int64)
+    split = _tidy(texts["text"]).str.replace_all("\n", f" {_MARK} ", literal=True).str.split(" ")
+    text_ends = np.cumsum(split.list.len().to_numpy().astype(np.int64)) - 1
     codes = pieces.codes(split.explode())
-    starts = np.cumsum(lengths) - lengths
-    said = np.add.reduceat(pieces.words[codes], starts)
+    ends = pieces.ends[codes]
+    ends[text_ends] = True
+    sentence_of = np.cumsum(ends) - ends  # of each piece
+    last = np.flatnonzero(ends)  # piece of each sentence
+    first = np.append(0, last[:-1] + 1)
+    said = np.add.reduceat(pieces.words[codes], first)
     fit = (said >= SHORTEST) & (said <= LONGEST)
-    speaking = np.flatnonzero(np.repeat(fit, lengths) & (pieces.mentions[codes] > 0))
-    sentence_of = np.searchsorted(starts, speaking, side="right") - 1
+    speaking = np.flatnonzero(fit[sentence_of] & (pieces.mentions[codes] > 0))
     mention, of_piece = pieces.mentions_of(codes[speaking])
-    sentence = sentence_of[of_piece]
-    rows = sentences["row"].to_numpy()
-    of_item = pieces.known.has(about[rows[sentence]], mention)
+    sentence = sentence_of[speaking][of_piece]
+    text_of = np.searchsorted(text_ends, last)
+    item_of = about[texts["row"].to_numpy()][text_of]
+    of_item = pieces.known.has(item_of[sentence], mention)
     # Sorted, which takes less than np.unique's table of what was seen.
     pairs = np.sort(sentence[of_item] * pieces.known.size + mention[of_item])
     pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])[: len(pairs)]]
     best, count = np.unique(pairs // pieces.known.size, return_counts=True)
-    # The first row of each text is its best sentence: most mentions, then the earlier one.
-    order = np.lexsort((best, -count, rows[best]))
-    first = np.unique(rows[best][order], return_index=True)[1]
-    chosen = best[order][first]
-    texts_chosen = sentences["text"].gather(chosen)
-    found = texts_chosen.to_list()
-    for place in texts_chosen.str.contains(_UNTIDY).arg_true().to_list():
-        found[place] = " ".join(found[place].split())
-    return rows[chosen].tolist(), found
+    # The first sentence of each text is its best: most mentions, then the earlier one.
+    order = np.lexsort((best, -count, text_of[best]))
+    chosen = best[order][np.unique(text_of[best][order], return_index=True)[1]]
+    places = text_of[chosen]
+    begins = np.append(0, text_ends + 1)[places]
+    taken = pl.DataFrame(
+        {
+            "pieces": split.gather(places),
+            "at": first[chosen] - begins,
+            "size": last[chosen] - first[chosen] + 1,
+            "goes on": last[chosen] < text_ends[places],
+        }
+    )
+    joined = pl.col("pieces").list.slice("at", "size").list.join(" ").str.strip_chars(f" {_MARK}")
+    whole = pl.when("goes on").then(joined.str.replace(_FULL_STOP, "${1}")).otherwise(joined)
+    return texts["row"].gather(places).to_list(), taken.select(whole).to_series().to_list()
+
+
+def _tidy(texts: pl.Series) -> pl.Series:
+    """``texts`` with a line's end or one space wherever there is some; ends stay as they are."""
+    untidy = texts.str.contains(_UNTIDY).arg_true()
+    if not len(untidy):
+        return texts
+    lines = texts.gather(untidy).str.replace_all(_LINE_END, "\n")
+    spaced = lines.str.replace_all(r"(?:[^\S\n]|[\x1c-\x1f])+", " ")
+    return texts.scatter(untidy, spaced)
 
 
 class _Mentions:
@@ -150,7 +171,7 @@ class _Mentions:
 
 
 class _Pieces:
-    """Knows of every different piece its number of words and which mentions are among them."""
+    """Knows of every different piece its words, its mentions, and whether it ends a sentence."""
 
     def __init__(self, known: _Mentions) -> None:
         self.known = known
@@ -158,6 +179,7 @@ class _Pieces:
         """How many words each piece has, by its code; -1 where no piece has the code yet."""
         self.mentions = np.zeros(0, dtype=np.int64)
         """How many words of items."""
+        self.ends = np.zeros(0, dtype=bool)
         self._starts = np.zeros(0, dtype=np.int64)
         self._flat = np.zeros(0, dtype=np.int64)
         self._learning = Lock()
@@ -173,20 +195,23 @@ class _Pieces:
         with self._learning:
             more = max(int(codes.max(initial=-1)) + 1 - len(self), 0)
             self.words = np.concatenate([self.words, np.full(more, -1)])
+            self.ends = np.concatenate([self.ends, np.zeros(more, dtype=bool)])
             self.mentions, self._starts = (
                 np.concatenate([column, np.zeros(more, dtype=np.int64)])
                 for column in (self.mentions, self._starts)
             )
             new = np.flatnonzero(self.words[codes] < 0)
             if len(new):
-                self._learn(*np.unique(codes[new], return_index=True), pieces.gather(new))
+                known, first = np.unique(codes[new], return_index=True)
+                self._learn(known, pieces.gather(new[first]))
         return codes
 
-    def _learn(self, codes: Ints, first: Ints, pieces: pl.Series) -> None:
-        """Look at the pieces in the places ``first`` of ``pieces``, whose codes are ``codes``."""
+    def _learn(self, codes: Ints, pieces: pl.Series) -> None:
+        """Look at different ``pieces``, whose codes are ``codes``."""
+        self.ends[codes] = (pieces.str.contains(_FULL_STOP) | (pieces == _MARK)).to_numpy()
         flat: list[int] = []
         code = self.known.code
-        for place, piece in zip(codes.tolist(), pieces.gather(first).to_list(), strict=True):
+        for place, piece in zip(codes.tolist(), pieces.to_list(), strict=True):
             found = words(piece)
             mentions = [code[word] for word in mentioned(found) if word in code]
             self.words[place], self.mentions[place] = len(found), len(mentions)

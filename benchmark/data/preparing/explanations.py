@@ -56,15 +56,16 @@ def _said(sentence: str) -> frozenset[str] | None:
 
 def mentioned(found: Iterable[str]) -> set[str]:
     """Return what the words ``found`` may mention, plurals as their singular."""
-    return {
-        _singular(word)
-        for word in found
-        if (len(word) > 2 or stands_alone(word)) and word not in STOP_WORDS and not word.isdigit()
-    }
+    return {mention for word in found if (mention := _mention(word)) is not None}
 
 
-def _singular(word: str) -> str:
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+@lru_cache(maxsize=1 << 17)
+def _mention(word: str) -> str | None:
+    """What a word mentions, ``None`` where that is nothing. Most words come again."""
+    if word in STOP_WORDS or word.isdigit() or not (len(word) > 2 or stands_alone(word)):
+        return None
+    plural = len(word) > 3 and word.endswith("s") and not word.endswith("ss")
+    return word[:-1] if plural else word
 
 
 def _iterable(value: object) -> Iterable[object]:

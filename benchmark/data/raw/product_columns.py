@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from benchmark.data.frames import text_lists
 from benchmark.data.raw.json_columns import JsonColumns, Objects
 from benchmark.data.raw.json_fields import identifier, text
 from benchmark.data.raw.markup import TOUCHED
@@ -139,7 +140,7 @@ class Products:
                     "title": _texts(
                         table, (fields.title,), lambda r: name(r, fields.title, counts)
                     ),
-                    "category": self._paths(table, category, paths),
+                    "category": text_lists("category", self._paths(table, category, paths)),
                     "brand": _texts(
                         table, (fields.brand,), lambda r: fields.read_brand(r, fields.brand, counts)
                     ),

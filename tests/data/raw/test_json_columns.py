@@ -47,6 +47,11 @@ ODD = [
     *(with_raw("x", b"[" * n + b"]" * n) for n in (100, 250, 100_000)),
     *(with_raw("text", raw) for raw in (rb'"\ud83d\ude00"', rb'"\udc00"', rb'"\q"', b'"\t"')),
     *(with_raw("text", raw) for raw in (b'"\xff"', b'"\0"', rb'"\u0000"', b'"' + b"y" * 70_000)),
+    *(
+        with_raw("text", b'"' + raw + b'"')
+        for raw in (b"\xc0\xaf", b"\xf4\x90\x80\x80", b"\xe2\x82")
+    ),
+    *(line(text=text) + b"\n" + with_raw("x", b"Inf") for text in ("Inf ", '"', "\\", '\\"Inf,')),
     *(line() + end for end in (b"\r", b"\r\r", b" ", b"\xc2\xa0", b",", b"}", line())),
     *(b"", b"  ", b"{}", b"{", b"[1]", b"null", b"\xef\xbb\xbf" + line(), line()[:-9], b"\r"),
     *(
@@ -102,7 +107,9 @@ def test_any_mix_of_lines_is_read_as_one_by_one(lines, end, cut, tmp_path_factor
         assert outcome(in_columns, path, on_error) == outcome(one_by_one, path, on_error)
 
 
-def test_only_lines_about_an_odd_one_are_read_one_by_one(tmp_path, monkeypatch) -> None:
+@pytest.fixture
+def read_one_by_one(monkeypatch) -> list[int]:
+    """The numbers of lines that are read one by one."""
     seen: list[int] = []
 
     def objects(numbered: Iterable[tuple[int, str]], bad: BadLines) -> Iterator[Any]:
@@ -111,13 +118,26 @@ def test_only_lines_about_an_odd_one_are_read_one_by_one(tmp_path, monkeypatch) 
             yield number, value
 
     monkeypatch.setattr(json_columns, "objects_of", objects)
+    return seen
+
+
+def test_what_only_a_number_could_be_is_no_odd_line_in_a_text(tmp_path, read_one_by_one) -> None:
+    texts = ["Inf ", "-NaN", 'They say "Inf, -NaN"', "\\", '\\" Inf]', "more than Inf"]
+    path = tmp_path / "reviews.json"
+    path.write_bytes(b"\n".join(line(text=text) for text in texts))
+    frame = read_columns(path, BadLines(path, "raise"), WANTED, label="reviews")
+    assert frame["review"].to_list() == [plain_text(text) for text in texts]
+    assert not read_one_by_one
+
+
+def test_only_lines_about_an_odd_one_are_read_one_by_one(tmp_path, read_one_by_one) -> None:
     path = tmp_path / "reviews.json"
     path.write_bytes(b"\n".join([line()] * 1_500 + [line(stars=9)] + [line()] * 1_500))
     bad = BadLines(path, "skip")
     frame = read_columns(path, bad, WANTED, label="reviews")
     assert (len(frame), bad.skipped, bad.read) == (3_000, 1, 3_001)
-    assert 1_501 in seen
-    assert len(seen) <= 64
+    assert 1_501 in read_one_by_one
+    assert len(read_one_by_one) <= 64
 
 
 def test_a_line_without_end_is_not_held_whole(tmp_path, monkeypatch) -> None:
