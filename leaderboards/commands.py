@@ -20,6 +20,7 @@ from leaderboards.site import commands as site
 
 if TYPE_CHECKING:
     from benchmark.host.home import Home
+    from leaderboards.importing import Imported
     from leaderboards.verification.several import Checked
     from leaderboards.verification.verify import Verification
 
@@ -152,6 +153,79 @@ def verify(
     else:
         _print(result)
     raise SystemExit(0 if result.accepted else 1)
+
+
+@site.app.command(
+    "import",
+    epilog="Examples: unimp-bench leaderboard import, then unimp-bench report --table "
+    "recommendation; unimp-bench leaderboard import leaderboards/submissions/sasrec theirs.zip",
+)
+def import_submissions(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[PATH...]",
+            help="Submissions, or folders of some [default: leaderboards/submissions].",
+        ),
+    ] = None,
+    prepare: Annotated[
+        bool,
+        typer.Option(
+            "--prepare/--no-prepare", help="Build the boards' datasets that are not here."
+        ),
+    ] = True,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make stored runs of submitted answers, scored here: nothing is fitted.
+
+    Tables and comparisons then show them beside your own runs, which come first where both are of
+    one model and seed. A submission that verify would refuse is not imported, and the exit status
+    is 1. runs rm removes them.
+    """
+    from dataclasses import asdict
+
+    from benchmark.host.console import note
+    from benchmark.host.home import find_home
+    from leaderboards.boards import load_boards
+    from leaderboards.importing import find_submissions, import_each
+    from leaderboards.site.building import prepare_datasets
+
+    place = find_home(home)
+    found = find_submissions([Path("leaderboards/submissions")] if paths is None else paths)
+    with output_to_stderr():
+        absent = prepare_datasets(load_boards(), place) if prepare else {}
+        imported = list(import_each(found, place))
+    for name, reason in absent.items():
+        note(f"dataset {name} is not here, and runs over it are left out: {reason}")
+    if as_json:
+        print_json([asdict(each) for each in imported])
+    else:
+        _print_imported(imported)
+    raise SystemExit(1 if any(each.problem for each in imported) else 0)
+
+
+def _print_imported(imported: Sequence[Imported]) -> None:
+    rows = [
+        {
+            "submission": _legible(each.submission),
+            "model": each.model,
+            "outcome": each.badge or "refused",
+            "new runs": len(each.written),
+            "there": len(each.there),
+            "left out": len(each.left),
+        }
+        for each in imported
+    ]
+    print_rows(rows, list(rows[0]))
+    for each in imported:
+        for line in (each.problem,) if each.problem else each.left:
+            print(f"{_legible(each.submission)}: {line}")
+
+
+def _legible(name: str) -> str:
+    """The name of a file that somebody else gave."""
+    return name if name.isprintable() else ascii(name)
 
 
 def _require_alone(option: str, value: object) -> None:

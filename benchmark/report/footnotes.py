@@ -14,7 +14,7 @@ from benchmark.report.formats.sheet import INTERVAL_NOTE, PAPER_NOTE, PAPERS_NUM
 from benchmark.report.seed_doubts import doubted
 from benchmark.report.table.paper import printed_row, violations
 from benchmark.report.table.specification import ResultTable
-from benchmark.runs.store import StoredRun, is_tuned
+from benchmark.runs.store import StoredRun, is_imported, is_tuned
 from benchmark.uncertainty import FEW_USERS_NOTE, FEWEST_USERS
 
 
@@ -186,6 +186,7 @@ def _about_runs(answers: Answers) -> Iterator[str]:
                 system, rate, f"the answers to {answer.spec.task} on {answer.spec.data}"
             )
     yield from seed_notes(answers)
+    yield from _imported_notes(answers)
     for formula, systems in formulas.items():
         yield f"{', '.join(systems)}: {formula}."
     yield from _tuning_notes(answers)
@@ -209,6 +210,21 @@ def seed_notes(answers: Answers) -> Iterator[str]:
         if seeds != (0,):
             kind = "Mean over seeds" if len(seeds) > 1 else "Seed"
             yield f"{kind} {', '.join(map(str, seeds))}: {', '.join(systems)}."
+
+
+def _imported_notes(answers: Answers) -> Iterator[str]:
+    """Which systems' answers came with submissions: their cost is of other machines."""
+    systems: dict[str, dict[str, None]] = {}
+    for answer in answers.by_place.values():
+        for run in answer.runs:
+            if is_imported(run):
+                badge = run.manifest["submission"]["badge"]
+                systems.setdefault(badge, {})[answer.row.system] = None
+    for badge in sorted(systems):
+        yield (
+            f"From submissions ({badge}), fitted elsewhere and scored here: "
+            f"{', '.join(systems[badge])}."
+        )
 
 
 def _place(answer: Answer, answers: Answers) -> str:

@@ -68,6 +68,15 @@ class EnergyRecord(TypedDict, total=False):
     """Who measured, and its version."""
 
 
+class SubmissionRecord(TypedDict):
+    """Names the submission that a run was imported from, by its folder and its digest."""
+
+    name: str
+    digest: str
+    badge: str
+    """``reproduced`` where a maintainer of the leaderboard ran it again, else ``re-scored``."""
+
+
 class GitState(TypedDict):
     """Identifies the checkout that the run was made with."""
 
@@ -133,6 +142,8 @@ class Manifest(Environment):
     command: NotRequired[str]
     files: NotRequired[dict[str, str]]
     """SHA-256 of the run's scores and of its table by instance, by file name."""
+    submission: NotRequired[SubmissionRecord]
+    """Of a run that was made elsewhere and imported: its answers were scored here."""
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -67,6 +67,11 @@ def is_tuned(run: StoredRun) -> bool:
     return run.manifest.get("tuning") is not None
 
 
+def is_imported(run: StoredRun) -> bool:
+    """Return whether the run was made elsewhere and came here with a submission."""
+    return "submission" in run.manifest
+
+
 def require_same_instances(runs: Sequence[StoredRun], *, fix: str) -> None:
     """Raise :class:`UsageError`, with ``fix``, where ``runs`` were not asked the same instances."""
     for key, what in SAME_INSTANCES.items():

@@ -250,7 +250,7 @@ def collect(folder: Path, home: Home, boards: Sequence[Board]) -> Collection:
     known: dict[str, str] = {}
     answered: list[Answered] = []
     collection, digest = Collection(), hashlib.sha256()
-    for name, found, packed in _found(sorted(_submissions(folder)), home, boards):
+    for name, found, packed in _found(submissions_in(folder), home, boards):
         problems, submission, badge = list(found.problems), found.submission, found.badge
         if submission is not None and submission.digest in known:
             message = f"It is the same as {shown(known[submission.digest])}."
@@ -307,10 +307,13 @@ def _found(
             yield path.name, cast(Found, unpack(packed)), packed
 
 
-def _submissions(folder: Path) -> Iterator[Path]:
-    for path in folder.iterdir():
-        if not path.name.startswith(".") and path.name not in _BESIDE:
-            yield path
+def submissions_in(folder: Path) -> list[Path]:
+    """Return what lies in ``folder`` to be verified, by name: all but hidden entries and ours."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if not path.name.startswith(".") and path.name not in _BESIDE
+    )
 
 
 class _Slices:

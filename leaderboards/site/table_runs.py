@@ -30,6 +30,7 @@ from benchmark.runs.scoring import write_per_instance
 from benchmark.runs.store import MANIFEST, PER_INSTANCE, SCORES
 from leaderboards.site.entries import EnteredRun, Entry
 from leaderboards.site.pages import INDEX, TablePage
+from leaderboards.submission.as_run import manifest_of
 from leaderboards.submission.schema import SubmittedRun
 from leaderboards.verification.verify import REPRODUCED
 
@@ -124,23 +125,8 @@ def _write_runs(entries: Sequence[Entry], shelf: Home) -> None:
 def _write_run(entry: Entry, entered: EnteredRun, folder: Path) -> None:
     run, evidence = entered.run, entered.evidence
     assert evidence is not None
-    fields = run.model_dump(
-        exclude={
-            *("predictions", "predictions_sha256", "scores", "failure_rate"),
-            *("file", "tuning", "energy", "levels"),
-        }
-    )
-    energy = None if run.energy is None else run.energy.model_dump(exclude_none=True)
-    manifest = {
-        "model": entry.submission.model,
-        "variant": entry.submission.variant,
-        **fields,
-        "simulated": SOURCES.get(SELF_CONTAINED[run.data][0]).simulated,
-        "limit": None,
-        **({} if run.tuning is None else {"tuning": run.tuning.model_dump()}),
-        **({"energy": energy} if energy else {}),
-        **({} if run.file is None else {"role": "outside"}),
-    }
+    simulated = SOURCES.get(SELF_CONTAINED[run.data][0]).simulated
+    manifest = manifest_of(entry.submission, run, simulated=simulated)
     scores = {name: asdict(score) for name, score in evidence.scores.items()}
     write_json(folder / MANIFEST, manifest)
     write_json(folder / SCORES, {"scores": scores, "failure_rate": run.failure_rate})

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from benchmark.errors import BenchError, UsageError, in_one_line
 from benchmark.runs.manifest import Manifest, excerpt
-from benchmark.runs.store import PREDICTIONS, StoredRun, is_tuned
+from benchmark.runs.store import PREDICTIONS, StoredRun, is_imported, is_tuned
 from benchmark.stats import Score
 from leaderboards.submission import levels, limits, tables
 from leaderboards.submission.schema import (
@@ -148,6 +148,12 @@ def _check_together(runs: Sequence[StoredRun]) -> None:
             fix="Submit each variant of a model on its own.",
         )
     for run in runs:
+        if is_imported(run):
+            raise UsageError(
+                f"{run.folder.name} came with the submission "
+                f"{run.manifest['submission']['name']!r}.",
+                fix="Submit runs that were made here.",
+            )
         if run.manifest["limit"] is not None:
             raise UsageError(
                 f"{run.folder.name} has predictions for only {run.manifest['limit']} instances.",

@@ -60,7 +60,7 @@ ORDER = {
         match_parts config sequence images card network parts storage tasks training assembly
         adapter entries
     """,
-    "leaderboards": "submission boards verification site commands",
+    "leaderboards": "submission boards verification site importing commands",
 }
 
 

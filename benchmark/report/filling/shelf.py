@@ -3,8 +3,8 @@
 A run counts when it is whole (no ``--limit``), of the named configuration (its row's ``set`` and
 no other ``--set``, however the values are written), of the current version of its task, and over
 the dataset as it is now: runs over an earlier preparation of a dataset of the same name never mix
-with later ones. Of several runs of one seed the latest counts. Tuned runs (``--tuned``) fill only
-cells of tuned ones.
+with later ones. Of several runs of one seed the latest counts, and one made here before any that
+came with a submission. Tuned runs (``--tuned``) fill only cells of tuned ones.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from benchmark.host.home import Home
 from benchmark.models.from_file import split_name
 from benchmark.runs.manifest import role_of
 from benchmark.runs.spec import RunSpec
-from benchmark.runs.store import StoredRun, as_written, is_tuned, stored_runs
+from benchmark.runs.store import StoredRun, as_written, is_imported, is_tuned, stored_runs
 from benchmark.tasks import TASKS
 
 #: Model label, task, dataset, cohort, perturbation, whether the settings are tuned.
@@ -73,7 +73,7 @@ class RunShelf:
         Raises :class:`~benchmark.errors.BenchError` for one whose files have changed since.
         """
         latest: dict[int, StoredRun] = {}
-        for run in sorted(self._runs.get(_asked(spec), ()), key=_created):
+        for run in sorted(self._runs.get(_asked(spec), ()), key=_age):
             if _may_be(run, spec) and _has_settings(run, spec):
                 latest[int(run.manifest["seed"])] = run
         return tuple(self._as_written(latest[seed]) for seed in sorted(latest))
@@ -105,7 +105,7 @@ def newest_run(home: Home, spec: RunSpec, *, seed: int | None = None) -> StoredR
         and _is_current(run)
         and seed in (None, run.manifest["seed"])
     ]
-    return max(current, key=_created, default=None)
+    return max(current, key=_age, default=None)
 
 
 def class_in_file(model: str) -> str | None:
@@ -139,8 +139,9 @@ def _may_be(run: StoredRun, spec: RunSpec) -> bool:
     return class_in_file(spec.model) is None or role_of(run.manifest) == "outside"
 
 
-def _created(run: StoredRun) -> str:
-    return str(run.manifest["created"])
+def _age(run: StoredRun) -> tuple[bool, str]:
+    """What orders runs, the one that counts last: own ones behind imported ones, by time."""
+    return not is_imported(run), run.manifest["created"]
 
 
 def _key(run: StoredRun) -> _Key:
@@ -172,7 +173,7 @@ def _task_version(task: str) -> int | None:
 def _current_hashes(home: Home, runs: list[StoredRun]) -> dict[str, str]:
     """Dataset name -> the hash that counts: the prepared one, else that of the latest run."""
     hashes: dict[str, str] = {}
-    for run in sorted(runs, key=_created):
+    for run in sorted(runs, key=_age):
         hashes[run.manifest["data"]] = run.manifest["dataset_sha256"]
     for name in hashes:
         info = dataset_info(home, name)
