@@ -208,7 +208,7 @@ def import_submissions(
 def _print_imported(imported: Sequence[Imported]) -> None:
     rows = [
         {
-            "submission": _legible(each.submission),
+            "submission": each.submission,
             "model": each.model,
             "outcome": each.badge or "refused",
             "new runs": len(each.written),
@@ -220,12 +220,7 @@ def _print_imported(imported: Sequence[Imported]) -> None:
     print_rows(rows, list(rows[0]))
     for each in imported:
         for line in (each.problem,) if each.problem else each.left:
-            print(f"{_legible(each.submission)}: {line}")
-
-
-def _legible(name: str) -> str:
-    """The name of a file that somebody else gave."""
-    return name if name.isprintable() else ascii(name)
+            print(f"{each.submission}: {line}")
 
 
 def _require_alone(option: str, value: object) -> None:

@@ -92,12 +92,19 @@ def import_each(paths: Sequence[Path], home: Home) -> Iterator[Imported]:
         for path, packed in spread(partial(_Importer, home), paths):
             progress.advance()
             if packed is None:
-                yield Imported(path.name, None, None, problem="A process died, of memory perhaps.")
+                yield Imported(
+                    _legible(path), None, None, problem="A process died, of memory perhaps."
+                )
                 continue
             said = json.loads(packed)
             for name in ("written", "there", "left"):
                 said[name] = tuple(said[name])
             yield Imported(**said)
+
+
+def _legible(path: Path) -> str:
+    """The name of a file that somebody else gave."""
+    return path.name if path.name.isprintable() else ascii(path.name)
 
 
 class _Importer:
@@ -112,7 +119,7 @@ class _Importer:
         try:
             found = self._imported(path)
         except BenchError as error:
-            found = Imported(path.name, None, None, problem=str(error).replace("\n", " "))
+            found = Imported(_legible(path), None, None, problem=str(error).replace("\n", " "))
         return json.dumps(asdict(found)).encode()
 
     def _imported(self, path: Path) -> Imported:
@@ -129,7 +136,7 @@ class _Importer:
         if submission is None or not result.accepted:
             first = result.problems[0]
             return Imported(
-                path.name,
+                _legible(path),
                 None if submission is None else submission.label,
                 None,
                 problem=f"{first.code} at {first.where}: {first.message}",
@@ -137,7 +144,7 @@ class _Importer:
         badge = RESCORED
         if submission.digest in read_reproduced(path.absolute().parent):
             badge = REPRODUCED
-        origin = {"name": path.name, "digest": submission.digest, "badge": badge}
+        origin = {"name": _legible(path), "digest": submission.digest, "badge": badge}
         left = [
             f"{name}: {findings[0].code} at {findings[0].where}: {findings[0].message}"
             for name, findings in result.refused_runs.items()
@@ -157,7 +164,7 @@ class _Importer:
                 self._home.send("runs", folder.name)
                 (written if is_new else there).append(folder.name)
         return Imported(
-            path.name, submission.label, badge, tuple(written), tuple(there), tuple(left)
+            _legible(path), submission.label, badge, tuple(written), tuple(there), tuple(left)
         )
 
 

@@ -12,7 +12,8 @@ class Filters:
     """Says which runs are meant; ``None`` means any.
 
     ``model`` is a name, with all its variants, or ``name:variant``. ``limited`` tells trials over
-    the first instances (``run --limit``) from whole runs.
+    the first instances (``run --limit``) from whole runs, ``imported`` runs that came with a
+    submission from those made here.
     """
 
     model: str | None = None
@@ -21,6 +22,7 @@ class Filters:
     cohort: str | None = None
     seed: int | None = None
     limited: bool | None = None
+    imported: bool | None = None
 
     def any_given(self) -> bool:
         """Return whether they leave anything out."""
@@ -37,6 +39,7 @@ class Filters:
             and self.model in (None, row["model"], label_of(row))
             and all(value in (None, row[key]) for key, value in wanted.items())
             and self.limited in (None, row["limit"] is not None)
+            and self.imported in (None, row["submission"] is not None)
         )
 
 

@@ -18,6 +18,7 @@ from benchmark.runs.store import (
     PREDICTIONS,
     SCORES,
     StoredRun,
+    is_imported,
     load_run,
 )
 from benchmark.tasks import TASKS
@@ -42,8 +43,9 @@ def list_runs(home: Home, filters: Filters | None = None) -> list[dict[str, Any]
     """Return one row a stored run, by id, that ``filters`` let through.
 
     Keys: ``run`` (its folder), ``id, model, variant, task, data, cohort, perturb, seed, limit,
-    created, metric`` (the task's primary one, as it was measured), ``value, low, high,
-    failure_rate, bytes``. A run that cannot be read has empty values and ``problem``, the reason.
+    created, submission`` (the one that it came with, if any), ``metric`` (the task's primary one,
+    as it was measured), ``value, low, high, failure_rate, bytes``. A run that cannot be read has
+    empty values and ``problem``, the reason.
     """
     rows = [_row(folder) for folder in run_folders(home)]
     if filters is None:
@@ -58,7 +60,7 @@ def _row(folder: Path) -> dict[str, Any]:
         run = load_run(folder)
         metric = run.primary
     except BenchError as error:
-        keys = (*_SAID, "metric", "value", "low", "high", "failure_rate")
+        keys = (*_SAID, "submission", "metric", "value", "low", "high", "failure_rate")
         empty = dict.fromkeys(keys)
         return {**names, **empty, "bytes": size_of(folder), "problem": error.message}
     score = {} if metric is None else run.scores[metric]
@@ -66,6 +68,7 @@ def _row(folder: Path) -> dict[str, Any]:
     return {
         **names,
         **{key: said[key] for key in _SAID},
+        "submission": run.manifest["submission"]["name"] if is_imported(run) else None,
         "metric": metric,
         **{key: score.get(key) for key in ("value", "low", "high")},
         "failure_rate": run.failure_rate,

@@ -178,6 +178,14 @@ def test_nobody_submits_what_came_with_a_submission(place, shared) -> None:
         files_of(list(stored_runs(place)), DECLARATION)
 
 
+def test_the_name_of_a_submission_is_shown_without_what_acts_unseen(place, shared) -> None:
+    (found,) = imported(place, shared("search", "a\x1b[2Jb"))
+    assert found.submission == "'a\\x1b[2Jb'"
+    assert (
+        load_run(place.runs / found.written[0]).manifest["submission"]["name"] == found.submission
+    )
+
+
 def test_submissions_are_found_in_folders_and_by_themselves(shared, tmp_path) -> None:
     one, two = shared("preference"), shared("search")
     (one.parent / "README.md").write_text("ours")
@@ -207,6 +215,13 @@ def test_the_command_tells_what_became_of_each(cli, place, shared, tmp_path) -> 
     (said,) = json.loads(out)
     assert status == 0
     assert (said["written"], len(said["there"])) == ([], 1)
+    status, out, _ = cli("runs", "list", "--imported", home=place)
+    assert status == 0
+    assert out.split()[:6] == ["run", "score", "instances", "age", "size", "submission"]
+    assert "search" in out.split()
+    assert cli("runs", "list", "--own", home=place)[1] == ""
+    assert cli("runs", "rm", "--imported", "--yes", home=place)[0] == 0
+    assert not list(stored_runs(place))
     status, _, err = cli("leaderboard", "import", str(tmp_path / "absent"), home=place)
     assert status == 2
     assert "absent" in err

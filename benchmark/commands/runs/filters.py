@@ -24,6 +24,14 @@ _OPTIONS = {
         bool | None,
         typer.Option("--limited/--whole", help="Only trials (run --limit), or only whole runs."),
     ],
+    "imported": Annotated[
+        bool | None,
+        typer.Option(
+            "--imported/--own",
+            help="Only runs that came with submissions (leaderboard import), or only those made "
+            "here.",
+        ),
+    ],
 }
 
 

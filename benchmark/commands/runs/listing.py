@@ -30,7 +30,10 @@ def runs_list(
     if as_json:
         print_json(rows)
     elif rows:
-        print_rows([_shown(row) for row in rows], ["run", "score", "instances", "age", "size"])
+        columns = ["run", "score", "instances", "age", "size"]
+        if any(row["submission"] is not None for row in rows):
+            columns.append("submission")
+        print_rows([_shown(row) for row in rows], columns)
         for row in rows:
             if "problem" in row:
                 note(f"{row['id']}: {row['problem']}")
@@ -49,6 +52,7 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
         "instances": None if "problem" in row else row["limit"] or "all",
         "age": age(row["created"]),
         "size": for_people(row["bytes"]),
+        "submission": row["submission"],
     }
 
 
