@@ -187,14 +187,13 @@ def import_submissions(
 
     from benchmark.host.console import note
     from benchmark.host.home import find_home
-    from leaderboards.boards import load_boards
     from leaderboards.importing import find_submissions, import_each
     from leaderboards.site.building import prepare_datasets
 
     place = find_home(home)
     found = find_submissions([Path("leaderboards/submissions")] if paths is None else paths)
     with output_to_stderr():
-        absent = prepare_datasets(load_boards(), place) if prepare else {}
+        absent = prepare_datasets(place) if prepare else {}
         imported = list(import_each(found, place))
     for name, reason in absent.items():
         note(f"dataset {name} is not here, and runs over it are left out: {reason}")

@@ -163,7 +163,8 @@ _SHOWN = 3
 def find_run(name: str, home: Home) -> StoredRun:
     """Return the run whose folder, id or unique beginning of an id is ``name``.
 
-    A run id of ``home`` comes before a folder of the same name in the working directory.
+    A run id of ``home`` comes before a folder of the same name in the working directory, and a run
+    made here before those that came with submissions.
     Raises :class:`UsageError` with the nearest ids for an unknown or ambiguous name, and
     :class:`~benchmark.errors.BenchError` where the folder is not a finished run.
     """
@@ -173,6 +174,8 @@ def find_run(name: str, home: Home) -> StoredRun:
     if _is_folder(name):
         return load_run(Path(name).absolute())
     fitting = [run_id for run_id in ids if name and run_id.startswith(name)]
+    if len(fitting) > 1:
+        fitting = [run_id for run_id in fitting if _is_own(home.runs / run_id)] or fitting
     if len(fitting) == 1:
         return load_run(home.runs / fitting[0])
     if fitting:
@@ -181,6 +184,13 @@ def find_run(name: str, home: Home) -> StoredRun:
             f"{len(fitting)} runs begin with {name!r}: {shown}.", fix="Give more of the run's id."
         )
     raise unknown_name("run", name, ids, nearest=NEAREST)
+
+
+def _is_own(folder: Path) -> bool:
+    try:
+        return not is_imported(load_run(folder))
+    except BenchError:  # a damaged one: whoever names it is told
+        return True
 
 
 def _finished(home: Home) -> list[str]:

@@ -53,7 +53,7 @@ def build_site(
     check_replaceable(out)  # before the work
     today = _today()
     boards = load_boards() if boards is None else boards
-    absent = prepare_datasets(boards, home) if prepare else {}
+    absent = prepare_datasets(home, boards) if prepare else {}
     found = collect(submissions, home, boards)
     found.absent.update(absent)
     about = About(built=today, repository=repository)
@@ -93,12 +93,13 @@ def _state(
     )
 
 
-def prepare_datasets(boards: Sequence[Board], home: Home) -> dict[str, str]:
-    """Prepare the datasets of ``boards`` that anyone can build and that are not here yet.
+def prepare_datasets(home: Home, boards: Sequence[Board] | None = None) -> dict[str, str]:
+    """Prepare the datasets of ``boards`` (by default ours) that anyone can build and are not here.
 
     Returns for each that is still absent the reason, in one line.
     """
     absent = {}
+    boards = load_boards() if boards is None else boards
     for name in dict.fromkeys(board.data for board in boards):
         try:
             ensure_dataset(name, home)

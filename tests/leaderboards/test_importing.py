@@ -21,6 +21,7 @@ from benchmark.runs.store import (
     PER_INSTANCE,
     PREDICTIONS,
     as_written,
+    find_run,
     load_run,
     read_per_instance,
     stored_runs,
@@ -170,6 +171,14 @@ def test_an_imported_run_stands_for_no_run_of_the_model_itself(place, shared, ex
     own = execute(RunSpec(MODELS["search"], "search", data="sim-xs"), place)
     assert "submission" not in own.manifest
     assert len(list(stored_runs(place))) == 2
+
+
+def test_a_beginning_of_an_id_means_the_run_made_here(place, shared, execute) -> None:
+    (found,) = imported(place, shared("search"))
+    beginning = found.written[0].rpartition("-")[0]
+    assert find_run(beginning, place).folder.name == found.written[0]
+    own = execute(RunSpec(MODELS["search"], "search", data="sim-xs"), place)
+    assert find_run(beginning, place).folder == own.folder
 
 
 def test_nobody_submits_what_came_with_a_submission(place, shared) -> None:

@@ -248,7 +248,7 @@ def test_a_dataset_that_anyone_can_build_is_prepared(board, tmp_path, monkeypatc
     asked = []
     monkeypatch.setattr(building, "ensure_dataset", lambda name, home: asked.append(name))
     again = board.model_copy(update={"name": "again", "cohort": "new-user"})
-    assert building.prepare_datasets([board, again], Home(tmp_path)) == {}
+    assert building.prepare_datasets(Home(tmp_path), [board, again]) == {}
     assert asked == ["sim-xs"]
 
 
