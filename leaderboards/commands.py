@@ -213,6 +213,7 @@ def _print_imported(imported: Sequence[Imported]) -> None:
             "new runs": len(each.written),
             "there": len(each.there),
             "left out": len(each.left),
+            "doubts": len(each.doubts),
         }
         for each in imported
     ]
@@ -220,6 +221,8 @@ def _print_imported(imported: Sequence[Imported]) -> None:
     for each in imported:
         for line in (each.problem,) if each.problem else each.left:
             print(f"{each.submission}: {line}")
+    if any(each.doubts for each in imported):
+        print("Doubts are what verify warns of: unimp-bench verify PATH tells them.")
 
 
 def _require_alone(option: str, value: object) -> None:

@@ -47,7 +47,8 @@ class Imported:
     """Says what became of one submission.
 
     ``written`` are the runs that are new in the home, ``there`` those that it had, ``left`` why
-    others were left out; ``problem`` is why all of it was.
+    others were left out; ``problem`` is why all of it was. ``doubts`` are the warnings of
+    verification.
     """
 
     submission: str
@@ -56,6 +57,7 @@ class Imported:
     written: tuple[str, ...] = ()
     there: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     problem: str | None = None
 
 
@@ -97,7 +99,7 @@ def import_each(paths: Sequence[Path], home: Home) -> Iterator[Imported]:
                 )
                 continue
             said = json.loads(packed)
-            for name in ("written", "there", "left"):
+            for name in ("written", "there", "left", "doubts"):
                 said[name] = tuple(said[name])
             yield Imported(**said)
 
@@ -163,8 +165,15 @@ class _Importer:
                 is_new = _write(folder, submission, run, asked, rescored, origin)
                 self._home.send("runs", folder.name)
                 (written if is_new else there).append(folder.name)
+        doubts = [f"{each.code} at {each.where}: {each.message}" for each in result.warnings]
         return Imported(
-            _legible(path), submission.label, badge, tuple(written), tuple(there), tuple(left)
+            _legible(path),
+            submission.label,
+            badge,
+            written=tuple(written),
+            there=tuple(there),
+            left=tuple(left),
+            doubts=tuple(doubts),
         )
 
 

@@ -158,6 +158,19 @@ def test_what_verify_refuses_is_not_imported_and_the_others_are(place, shared) -
     assert [run.manifest["submission"]["name"] for run in stored_runs(place)] == ["search"]
 
 
+def test_doubts_are_counted_and_told_to_scripts(cli, place, packed, tmp_path) -> None:
+    path = tmp_path / "copied"
+    write_submission(packed("recommendation"), path)
+    raw = (path / MANIFEST).read_bytes()
+    (path / MANIFEST).write_bytes(edited(raw, lambda manifest: manifest.update(model="my-own")))
+    (found,) = imported(place, path)
+    assert [doubt.split()[0] for doubt in found.doubts] == ["answers-known"]
+    status, out, _ = cli("leaderboard", "import", str(path), "--no-prepare", home=place)
+    assert status == 0
+    assert out.splitlines()[1].split()[-1] == "1"
+    assert "unimp-bench verify PATH tells them" in out
+
+
 def test_runs_over_data_that_is_not_here_are_left_out(shared, tmp_path) -> None:
     elsewhere = Home(tmp_path / "empty")
     (found,) = imported(elsewhere, shared("search"))
