@@ -164,16 +164,11 @@ def import_submissions(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[PATH...]",
+            metavar="PATH...",
             help="Submissions, or folders of some [default: leaderboards/submissions].",
         ),
     ] = None,
-    prepare: Annotated[
-        bool,
-        typer.Option(
-            "--prepare/--no-prepare", help="Build the boards' datasets that are not here."
-        ),
-    ] = True,
+    prepare: site.PrepareOption = True,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:

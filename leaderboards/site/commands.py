@@ -13,6 +13,11 @@ from benchmark.host.console import note, output_to_stderr, print_json
 if TYPE_CHECKING:
     from leaderboards.site.entries import Collection, Refusal
 
+PrepareOption = Annotated[
+    bool,
+    typer.Option("--prepare/--no-prepare", help="Build the boards' datasets that are not here."),
+]
+
 app = typer.Typer(help="The leaderboard as static pages.", no_args_is_help=True)
 
 
@@ -32,12 +37,7 @@ def build(
         str | None,
         typer.Option("--repository", help="Where the code is, for the pages' links (https)."),
     ] = None,
-    prepare: Annotated[
-        bool,
-        typer.Option(
-            "--prepare/--no-prepare", help="Build the boards' datasets that are not here."
-        ),
-    ] = True,
+    prepare: PrepareOption = True,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
