@@ -122,6 +122,9 @@ class _Importer:
             found = self._imported(path)
         except BenchError as error:
             found = Imported(_legible(path), None, None, problem=str(error).replace("\n", " "))
+        except Exception as error:  # a fault of ours must not cost the others their runs
+            message = f"Importing it failed ({type(error).__name__}); verify shows more."
+            found = Imported(_legible(path), None, None, problem=message)
         return json.dumps(asdict(found)).encode()
 
     def _imported(self, path: Path) -> Imported:

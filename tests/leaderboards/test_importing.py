@@ -31,6 +31,7 @@ from benchmark.tasks import TASKS
 from leaderboards.importing import Imported, find_submissions, import_each
 from leaderboards.submission.pack import files_of, write_submission
 from leaderboards.submission.schema import MANIFEST
+from leaderboards.verification.verify import verify
 from tests.leaderboards.conftest import DECLARATION, MODELS, edited
 
 
@@ -156,6 +157,18 @@ def test_what_verify_refuses_is_not_imported_and_the_others_are(place, shared) -
     assert not refused.written
     assert len(found.written) == 1
     assert [run.manifest["submission"]["name"] for run in stored_runs(place)] == ["search"]
+
+
+def test_a_fault_of_ours_costs_no_other_submission(place, shared, monkeypatch) -> None:
+    good, odd = shared("search"), shared("preference")
+
+    def verified(path: Path, **options):
+        return verify(path, **options) if path == good else 1 / 0
+
+    monkeypatch.setattr("leaderboards.importing.verify", verified)
+    failed, found = imported(place, odd, good)
+    assert failed.problem == "Importing it failed (ZeroDivisionError); verify shows more."
+    assert len(found.written) == 1
 
 
 def test_doubts_are_counted_and_told_to_scripts(cli, place, packed, tmp_path) -> None:
