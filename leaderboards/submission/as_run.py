@@ -7,12 +7,16 @@ from typing import Any
 from leaderboards.submission.schema import Submission, SubmittedRun
 
 #: What a manifest of a run does not have, or has in another form.
-_OWN = frozenset(
-    {
-        *("predictions", "predictions_sha256", "scores", "failure_rate", "levels"),
-        *("file", "tuning", "energy"),
-    }
-)
+_OTHERWISE = {
+    "predictions",
+    "predictions_sha256",
+    "scores",
+    "failure_rate",
+    "levels",
+    "file",
+    "tuning",
+    "energy",
+}
 
 
 def manifest_of(submission: Submission, run: SubmittedRun, *, simulated: bool) -> dict[str, Any]:
@@ -25,7 +29,7 @@ def manifest_of(submission: Submission, run: SubmittedRun, *, simulated: bool) -
     return {
         "model": submission.model,
         "variant": submission.variant,
-        **run.model_dump(exclude=set(_OWN)),
+        **run.model_dump(exclude=_OTHERWISE),
         "simulated": simulated,
         "limit": None,
         **({} if run.tuning is None else {"tuning": run.tuning.model_dump()}),
