@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,12 +19,17 @@ from numpy.typing import ArrayLike, NDArray
 from benchmark.errors import BenchError
 from benchmark.host.progress import bar
 
+if TYPE_CHECKING:
+    import polars as pl
+
 #: Weights held at a time, as numbers of 8 bytes.
 WEIGHTS_AT_ONCE = 4_000_000
 #: Users drawn at a time: many resamples of few, whose draws are those of one after another.
 DRAWS_AT_ONCE = 100_000
 #: A binomial draw costs about this many uniform integers.
 BINOMIAL_COST = 16
+
+_USERS = "users"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +63,35 @@ class UserSums:
         sums = [np.bincount(owner, weights=column, minlength=number) for column in columns]
         sums.append(np.bincount(owner, minlength=number).astype(np.float64))
         frame = pl.DataFrame({str(i): column for i, column in enumerate(sums)})
-        names = frame.columns
-        groups = frame.group_by(names).agg(pl.len().alias("users")).sort(names)
+        return cls._grouped(frame, pl.len(), n=len(owner), users=number)
+
+    @classmethod
+    def together(cls, parts: Sequence[UserSums]) -> UserSums:
+        """Return what :meth:`of` gives of all instances, from parts that share no user."""
+        import polars as pl
+
+        if len(parts) == 1:
+            return parts[0]
+        rows = np.concatenate([part.rows for part in parts])
+        frame = pl.DataFrame({str(i): column for i, column in enumerate(rows.T)})
+        many = pl.Series(_USERS, np.concatenate([part.multiplicity for part in parts]))
+        return cls._grouped(
+            frame.with_columns(many),
+            pl.col(_USERS).sum(),
+            n=sum(part.n for part in parts),
+            users=sum(part.users for part in parts),
+        )
+
+    @classmethod
+    def _grouped(cls, frame: pl.DataFrame, count: pl.Expr, *, n: int, users: int) -> UserSums:
+        """Group equal rows of ``frame``, ``count`` being the users of a group."""
+        names = [name for name in frame.columns if name != _USERS]
+        groups = frame.group_by(names).agg(count.alias(_USERS)).sort(names)
         return cls(
             rows=groups.select(names).to_numpy(),
-            multiplicity=groups["users"].cast(pl.Int64).to_numpy(),
-            n=len(owner),
-            users=number,
+            multiplicity=groups[_USERS].to_numpy().astype(np.int64),
+            n=n,
+            users=users,
         )
 
     def resampled_means(self, resamples: int, seed: int) -> NDArray[np.float64]:

@@ -59,44 +59,90 @@ def summarise(
     user. The same arguments give the same numbers. Raises :class:`BenchError` when there is
     nothing to score, shapes disagree or a statistic is not finite.
     """
-    found: dict[str, Score] = {}
-    for by_encoder in (False, True):
-        together = [metric for metric in metrics if metric.family.by_encoder == by_encoder]
-        if together or not metrics:
-            found |= _summarised(together, statistics, users, resamples, seed, level)
-    return {metric.name: found[metric.name] for metric in metrics}
+    summary = Summary(metrics)
+    summary.add(statistics, users)
+    means = {metric.name: _checked(metric, statistics).mean(axis=0) for metric in metrics}
+    return summary.scores(means, resamples=resamples, seed=seed, level=level)
 
 
-def _summarised(
-    metrics: Sequence[Metric],
-    statistics: Statistics,
-    users: ArrayLike | Sequence[str],
-    resamples: int,
-    seed: int,
-    level: float,
-) -> dict[str, Score]:
-    """The scores of ``metrics``, from one resampling of users."""
-    rows = [_checked(metric, statistics) for metric in metrics]
-    sample = UserSums.of(rows, users)
-    enough = sample.users >= FEWEST_USERS
-    means = sample.resampled_means(resamples, seed) if enough else None
-    scores: dict[str, Score] = {}
-    for metric, row, columns in zip(metrics, rows, _slices(rows), strict=True):
-        mean = row.mean(axis=0)
-        ends: tuple[float, float] | None = None
-        if means is not None:
-            drawn = over_seeds(metric, means[:, columns])
-            of_one = mean.reshape(-1, metric.columns).mean(axis=0)
-            ends = (
-                _percentiles(drawn, level)
-                if _varies(drawn)
-                else constant_interval(metric, of_one, sample.users, level)
+class Summary:
+    """Summarises statistics that come some users at a time, as :func:`summarise` does.
+
+    What is kept are the distinct sums of users, which do not grow with them where a metric takes
+    few values.
+    """
+
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self._metrics = tuple(metrics)
+        parts = [
+            [metric for metric in metrics if metric.family.by_encoder == by_encoder]
+            for by_encoder in (False, True)
+        ]
+        self._resampled = [_Resampled(part) for part in parts if part or not metrics]
+
+    def add(self, statistics: Statistics, users: ArrayLike | Sequence[str]) -> None:
+        """Add instances; all of a user's at once.
+
+        ``statistics[name]`` (n, metric.columns) and ``users`` (n,) as :func:`summarise` has them,
+        which says what is raised.
+        """
+        for each in self._resampled:
+            each.add(statistics, users)
+
+    def scores(
+        self,
+        means: Mapping[str, NDArray[np.float64]],
+        *,
+        resamples: int = SCORE_RESAMPLES,
+        seed: int = 0,
+        level: float = LEVEL,
+    ) -> dict[str, Score]:
+        """Return value and interval of every metric; ``means[name]`` (columns,) of all instances.
+
+        The means are given because how numbers are added up shows in the last digit.
+        """
+        found: dict[str, Score] = {}
+        for each in self._resampled:
+            found |= each.scores(means, resamples, seed, level)
+        return {metric.name: found[metric.name] for metric in self._metrics}
+
+
+class _Resampled:
+    """Metrics that share one resampling of users."""
+
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self._metrics = metrics
+        self._widths: list[int] = []
+        self._parts: list[UserSums] = []
+
+    def add(self, statistics: Statistics, users: ArrayLike | Sequence[str]) -> None:
+        rows = [_checked(metric, statistics) for metric in self._metrics]
+        self._widths = [each.shape[1] for each in rows]
+        self._parts.append(UserSums.of(rows, users))
+
+    def scores(
+        self, known: Mapping[str, NDArray[np.float64]], resamples: int, seed: int, level: float
+    ) -> dict[str, Score]:
+        sample = UserSums.together(self._parts)
+        enough = sample.users >= FEWEST_USERS
+        means = sample.resampled_means(resamples, seed) if enough else None
+        scores: dict[str, Score] = {}
+        for metric, columns in zip(self._metrics, _places(self._widths), strict=True):
+            mean = known[metric.name]
+            ends: tuple[float, float] | None = None
+            if means is not None:
+                drawn = over_seeds(metric, means[:, columns])
+                of_one = mean.reshape(-1, metric.columns).mean(axis=0)
+                ends = (
+                    _percentiles(drawn, level)
+                    if _varies(drawn)
+                    else constant_interval(metric, of_one, sample.users, level)
+                )
+            low, high = (None, None) if ends is None else ends
+            scores[metric.name] = Score(
+                float(over_seeds(metric, mean)), low, high, sample.n, sample.users
             )
-        low, high = (None, None) if ends is None else ends
-        scores[metric.name] = Score(
-            float(over_seeds(metric, mean)), low, high, sample.n, sample.users
-        )
-    return scores
+        return scores
 
 
 def over_seeds(metric: Metric, mean: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -336,8 +382,13 @@ def _checked(metric: Metric, statistics: Statistics) -> NDArray[np.float64]:
 
 
 def _slices(rows: Sequence[NDArray[np.float64]]) -> list[slice]:
-    ends = np.cumsum([row.shape[1] for row in rows]).tolist()
-    return [slice(end - row.shape[1], end) for row, end in zip(rows, ends, strict=True)]
+    return _places([row.shape[1] for row in rows])
+
+
+def _places(widths: Sequence[int]) -> list[slice]:
+    """Where columns of these widths lie behind each other."""
+    ends = np.cumsum(widths, dtype=np.int64).tolist()
+    return [slice(end - width, end) for width, end in zip(widths, ends, strict=True)]
 
 
 def _varies(drawn: NDArray[np.float64]) -> bool:

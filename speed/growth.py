@@ -1,4 +1,4 @@
-"""How time and memory grow with the number of users: prepare, run, score, report.
+"""How time and memory grow with the number of users: prepare, fit, run, score, report.
 
     python speed/growth.py --users 1000 --users 10000 --users 100000 --plot docs/results/growth.svg
 
@@ -21,6 +21,7 @@ from pathlib import Path
 from commands import Cost, cost
 
 DATA, TABLE = "growing", "ablation"
+MODEL, TASK = "popularity", "recommendation"
 
 
 def prepare(home: str, users: int) -> None:
@@ -36,35 +37,43 @@ def prepare(home: str, users: int) -> None:
     prepare_dataset("sim", home=find_home(Path(home)), name=DATA, settings={"size": "m"})
 
 
+def fit(home: str, users: int) -> None:
+    """Fit ``popularity``."""
+    from benchmark.data.opening import open_dataset
+    from benchmark.host.home import find_home
+    from benchmark.models.building import configure
+    from benchmark.runs.fitting import fit_or_load
+
+    where = find_home(Path(home))
+    fit_or_load(configure(MODEL, {}), open_dataset(DATA, where), 0, where)
+
+
 def run(home: str, users: int) -> None:
-    """Fit ``popularity`` and answer all instances, scores included."""
+    """Answer all instances with what was fitted, scores included."""
     from benchmark.data.opening import open_dataset
     from benchmark.host.home import find_home
     from benchmark.runs.runner import execute
     from benchmark.runs.spec import RunSpec
 
     where = find_home(Path(home))
-    execute(RunSpec("popularity", "recommendation", DATA), open_dataset(DATA, where), where)
+    execute(RunSpec(MODEL, TASK, DATA), open_dataset(DATA, where), where)
 
 
 def score(home: str, users: int) -> None:
     """Score the stored answers again, with intervals."""
-    import polars as pl
-
     from benchmark.data.opening import open_dataset
     from benchmark.host.home import find_home
-    from benchmark.runs.scoring import score_predictions
+    from benchmark.runs.asking import asked_instances
+    from benchmark.runs.scoring_stored import score_stored
     from benchmark.runs.store import PREDICTIONS, stored_runs
-    from benchmark.stats import summarise
     from benchmark.tasks import TASKS
 
     where = find_home(Path(home))
     dataset = open_dataset(DATA, where)
     (stored,) = stored_runs(where)
-    predictions = pl.read_parquet(stored.folder / PREDICTIONS)
-    task = TASKS.get("recommendation")
-    found = score_predictions(task, predictions, dataset.instances(task.name), dataset)
-    summarise(*found, predictions["user_id"].to_list())
+    instances = asked_instances(dataset, TASK, cohort="seen", perturb=None)
+    answers = stored.folder / PREDICTIONS
+    score_stored(TASKS.get(TASK), answers, instances, dataset, to=Path(home) / "again.parquet")
 
 
 def report(home: str, users: int) -> None:
@@ -78,6 +87,7 @@ def report(home: str, users: int) -> None:
 
 STAGES: dict[str, Callable[[str, int], None]] = {
     "prepare": prepare,
+    "fit": fit,
     "run": run,
     "score": score,
     "report": report,
@@ -117,7 +127,7 @@ def draw(sizes: list[int], costs: dict[str, list[Cost]], path: Path) -> None:
 
     matplotlib.rcParams["svg.hashsalt"] = "growth"
     figure, (times, memory) = pyplot.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
-    for (stage, found), marker in zip(costs.items(), "os^D", strict=True):
+    for (stage, found), marker in zip(costs.items(), "os^Dv", strict=True):
         times.plot(sizes, [each.processor for each in found], marker=marker, label=stage)
         memory.plot(sizes, [each.held / 2**20 for each in found], marker=marker, label=stage)
     for axes, what in ((times, "processor seconds"), (memory, "largest resident memory, MiB")):

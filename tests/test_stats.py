@@ -34,6 +34,20 @@ def test_an_encoders_metric_beside_them_changes_no_others_interval() -> None:
     assert both[BERTSCORE.name] == stats.summarise([BERTSCORE], statistics, users)[BERTSCORE.name]
 
 
+@pytest.mark.parametrize("metric", [HR, RMSE, BERTSCORE], ids=lambda metric: metric.name)
+def test_users_in_parts_are_summarised_as_all_of_them(metric: Metric) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 2, size=600) if metric is HR else rng.random(600)
+    users = np.repeat(np.arange(200), 3)
+    statistics = _one(metric, values)
+    summary = stats.Summary([metric])
+    for start, stop in [(0, 3), (3, 300), (300, 600)]:
+        some = {metric.name: statistics[metric.name][start:stop]}
+        summary.add(some, users[start:stop])
+    means = {metric.name: statistics[metric.name].mean(axis=0)}
+    assert summary.scores(means) == stats.summarise([metric], statistics, users)
+
+
 def test_value_is_over_instances_not_over_users() -> None:
     values = np.array([1.0, 0.0, 0.0, 0.0])
     score = stats.summarise([HR], _one(HR, values), ["a", "b", "b", "b"])["HR@5"]

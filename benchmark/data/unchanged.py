@@ -1,10 +1,11 @@
-"""Refuse a dataset that is no longer what its hash says."""
+"""Refuse a dataset, or a file of it, that is no longer what its hash says."""
 
 from __future__ import annotations
 
 from benchmark.data.dataset import Dataset, identity_sha256
 from benchmark.data.listing import INFO, prepare_command
 from benchmark.errors import BenchError
+from benchmark.host.files import sha256_file
 from benchmark.host.home import Home
 from benchmark.host.stamps import changed_files
 
@@ -26,6 +27,23 @@ def require_unchanged(dataset: Dataset, *, photos: bool = True) -> None:
         if not photos:
             files = {name: of for name, of in files.items() if not name.startswith("images/")}
         changed = changed_files(folder, files, stamps=stamps)
+    _refuse(dataset, changed)
+
+
+def require_unchanged_file(dataset: Dataset, name: str) -> None:
+    """Raise :class:`BenchError` when the file ``name`` of ``dataset`` is not as it was prepared.
+
+    It is read, whatever its stamp says: its hash goes into what a run is called. A file that is
+    gone is told by whoever opens it.
+    """
+    if identity_sha256(dataset.info) != dataset.sha256:
+        _refuse(dataset, [INFO])
+    path = dataset.folder / name
+    if path.is_file() and sha256_file(path) != dataset.info["files"][name]:
+        _refuse(dataset, [name])
+
+
+def _refuse(dataset: Dataset, changed: list[str]) -> None:
     if changed:
         more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
         raise BenchError(

@@ -14,8 +14,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-import polars as pl
-
 from benchmark.data.dataset import Dataset
 from benchmark.data.instances.lazily import FrozenInstances
 from benchmark.data.opening import ensure_dataset
@@ -40,10 +38,12 @@ from benchmark.models.building import BuiltModel, changed_settings, configure
 from benchmark.models.dividing import divide_settings
 from benchmark.models.from_file import split_name
 from benchmark.runs.account import energy_record, fit_with_account
+from benchmark.runs.asking import asked_instances
 from benchmark.runs.fitting import Fitted, fit_folder, fit_key
 from benchmark.runs.manifest import MANIFEST, EnergyRecord, Manifest, TuningRecord, excerpt
 from benchmark.runs.predictions import predict, shard_seconds
-from benchmark.runs.scoring import require_possible_scores, score_predictions, write_per_instance
+from benchmark.runs.scoring import require_possible_scores
+from benchmark.runs.scoring_stored import score_stored
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import (
     PARTIAL,
@@ -55,7 +55,6 @@ from benchmark.runs.store import (
     load_run,
 )
 from benchmark.runs.tuned import TRIALS, Chosen, chosen_settings
-from benchmark.stats import summarise
 from benchmark.tasks import TASKS, Task
 
 #: Each shard of a run adds its number to the seed, and numpy takes no seed of 2^32 or more.
@@ -142,7 +141,7 @@ def plan_run(spec: RunSpec, dataset: Dataset, home: Home) -> Plan:
         chosen = chosen_settings(spec, dataset.sha256, home)
         built = configure(spec.model, chosen.settings)
     require_unchanged(dataset, photos=False)  # those a fit checks: they may be many
-    instances = dataset.instances(spec.task, cohort=spec.cohort, perturb=spec.perturb)
+    instances = asked_instances(dataset, spec.task, cohort=spec.cohort, perturb=spec.perturb)
     if spec.limit is not None:
         if spec.limit < len(instances):
             instances = instances[: spec.limit]
@@ -234,21 +233,15 @@ def _execute(plan: Plan, dataset: Dataset, fitted: Fitted, account: Mapping[str,
             fitted.model, task, instances, dataset, partial, seed=spec.seed, label=plan.built.label
         )
     started = time.perf_counter()
-    predictions = pl.read_parquet(answers, glob=False)
-    metrics, statistics = score_predictions(task, predictions, instances, dataset)
-    scores = summarise(metrics, statistics, predictions["user_id"].to_list())
-    require_possible_scores(scores, instances)
+    scored = score_stored(task, answers, instances, dataset, to=partial / PER_INSTANCE)
+    require_possible_scores(scored.scores, instances)
     score_seconds = time.perf_counter() - started
-    failures = predictions.filter(pl.col("status") != "ok")
-    write_per_instance(partial / PER_INSTANCE, predictions, statistics)
     write_json(
         partial / SCORES,
         {
-            "scores": {name: asdict(score) for name, score in scores.items()},
-            "failure_rate": len(failures) / len(predictions),
-            "first_failure": None
-            if failures.is_empty()
-            else f"{failures['instance_id'][0]}: {failures['problem'][0]}",
+            "scores": {name: asdict(score) for name, score in scored.scores.items()},
+            "failure_rate": scored.failure_rate,
+            "first_failure": scored.first_failure,
         },
     )
     manifest = _manifest(plan, dataset, fitted, partial)

@@ -51,30 +51,34 @@ def require_possible_scores(scores: Mapping[str, Score], instances: FrozenInstan
     """Raise :class:`BenchError` when no predictions can have ``scores``: scoring is broken."""
     require_possible(
         {name: score.value for name, score in scores.items()},
-        positives_per_instance="several" if _have_several(instances) else "one",
+        positives_per_instance="several" if have_several(instances) else "one",
         scale=instances.rating_scale,
     )
 
 
-def _have_several(instances: FrozenInstances) -> bool:
-    """Whether an instance has several positives."""
+def have_several(instances: FrozenInstances) -> bool:
+    """Return whether an instance has several positives."""
     positives = instances.positives
     return positives is not None and bool((np.diff(positives[1]) > 1).any())
 
 
 def write_per_instance(path: Path, predictions: pl.DataFrame, statistics: Statistics) -> None:
-    """Write per_instance.parquet: ids and each metric's statistic (a list where it has several).
+    """Write per_instance.parquet (:func:`per_instance`).
 
     Raises :class:`BenchError` when the disk is full.
     """
+    write_parquet(per_instance(predictions, statistics), path)
+
+
+def per_instance(predictions: pl.DataFrame, statistics: Statistics) -> pl.DataFrame:
+    """Return ids and each metric's statistic of each instance: a list where it has several."""
     columns = {
         name: values[:, 0] if values.shape[1] == 1 else values
         for name, values in statistics.items()
     }
-    table = predictions.select("instance_id", "user_id").with_columns(
+    return predictions.select("instance_id", "user_id").with_columns(
         *(pl.Series(name, values) for name, values in columns.items())
     )
-    write_parquet(table, path)
 
 
 def _ranking_arguments(
@@ -87,7 +91,7 @@ def _ranking_arguments(
     targets = np.full((len(number), max(int(number.max(initial=0)), 1)), -2, dtype=np.int64)
     targets[np.arange(targets.shape[1]) < number[:, None]] = indices
     k = dataset.rules.k
-    several = metrics_of_several(k) if _have_several(instances) else ()
+    several = metrics_of_several(k) if have_several(instances) else ()
     return {
         "predicted": item_lists(predictions, dataset),
         "metrics": (*ranking_metrics(k), *several),

@@ -46,8 +46,9 @@ ORDER = {
         cost_columns build side_by_side two_runs figures missing
     """,
     "benchmark.runs": """
-        spec manifest store filters tuned ranked fitting predictions scoring account costs runner
-        resources work performing workers sharding listing cache removing dataset_removal estimating
+        spec manifest store filters tuned ranked fitting predictions scoring asking scoring_stored
+        account costs runner resources work performing workers sharding listing cache removing
+        dataset_removal estimating
     """,
     "benchmark.report.figures": """
         drawing page tabled journals generation tuning cost dots ranks robustness learning making

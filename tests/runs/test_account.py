@@ -90,11 +90,11 @@ def test_manifests_say_the_energy_of_the_fit_behind_them(run_home, execute, stan
 def test_energy_of_resumed_predictions_is_left_out(run_home, execute, stand, monkeypatch):
     spec = RunSpec("popularity", "search", data="sim-xs")
 
-    def fails(*_: object) -> None:
+    def fails(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("benchmark.runs.runner.score_predictions", fails)
+        patch.setattr("benchmark.runs.runner.score_stored", fails)
         with pytest.raises(KeyboardInterrupt):
             execute(spec, run_home)
     assert set(execute(spec, run_home).manifest["energy"]) == {

@@ -14,9 +14,9 @@ from benchmark.errors import BenchError, UsageError
 from benchmark.host.home import Home
 from benchmark.runs import predictions as shards
 from benchmark.runs.runner import result_json, warn_of_failures
+from benchmark.runs.scoring_stored import score_stored
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import MANIFEST, PREDICTIONS, stored_runs
-from benchmark.stats import summarise
 
 
 @pytest.fixture(autouse=True)
@@ -198,10 +198,11 @@ def test_scores_that_no_predictions_can_have_stop_the_run(
     execute, odd_model, run_home, home_with, sim_xs, monkeypatch
 ) -> None:
     def wrong(*arguments, **options):
-        scores = summarise(*arguments, **options)
-        return {**scores, "NDCG@10": replace(scores["NDCG@10"], value=0.9)}
+        scored = score_stored(*arguments, **options)
+        ndcg = replace(scored.scores["NDCG@10"], value=0.9)
+        return replace(scored, scores={**scored.scores, "NDCG@10": ndcg})
 
-    monkeypatch.setattr("benchmark.runs.runner.summarise", wrong)
+    monkeypatch.setattr("benchmark.runs.runner.score_stored", wrong)
     with pytest.raises(BenchError, match=r"impossible together \(ndcg-gain-too-large: NDCG@10"):
         execute(spec_of(odd_model), run_home)
     assert list(stored_runs(run_home)) == []
