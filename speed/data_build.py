@@ -160,7 +160,8 @@ def our_tables(raw: Path, out: Path) -> int:
     from benchmark.data.preparing.parameters import parse_settings
     from benchmark.data.preparing.split import split
     from benchmark.data.preparing.streaming import streamed_parquet
-    from benchmark.data.raw.kept_texts import RawReviews, temporary_files_in
+    from benchmark.data.raw.kept_texts import RawReviews
+    from benchmark.data.raw.temporary import temporary_files_in
     from benchmark.data.schema import INTERACTION_COLUMNS
     from benchmark.data.sources import SOURCES
 

@@ -16,6 +16,7 @@ from benchmark.data.instances.timeline import copied_texts
 from benchmark.data.preparing.explanation_columns import Explanations
 from benchmark.data.preparing.explanations import item_words
 from benchmark.data.preparing.streaming import streamed_parquet
+from benchmark.data.raw.kept_frames import KeptFrames
 from benchmark.data.raw.kept_texts import NUMBER, TEXTS, KeptTexts
 from benchmark.data.schema import INTERACTION_COLUMNS
 from benchmark.host.dividing import divided
@@ -36,20 +37,29 @@ class Finished:
     """Whether the review is one that the user had written before, (n,)."""
 
 
-def finish(
-    rows: pl.DataFrame, texts: KeptTexts | None, items: pl.DataFrame, path: Path
-) -> Finished:
-    """Write interactions.parquet from split ``rows`` over the catalogue ``items``.
+def explanations_over(items: pl.DataFrame) -> Explanations:
+    """Return what chooses the explanations of reviews of the catalogue ``items``."""
+    known_by = items.select("title", "brand", "category", "attributes").iter_rows(named=True)
+    return Explanations(map(item_words, known_by))
 
-    ``texts`` holds reviews and summaries where ``rows`` do not. Raises
-    :class:`~benchmark.errors.BenchError` when the disk is full.
+
+def finish(
+    rows: pl.DataFrame,
+    texts: KeptTexts | None,
+    chosen: Explanations | None,
+    item_ids: pl.Series,
+    path: Path,
+) -> Finished:
+    """Write interactions.parquet from split ``rows`` over the catalogue of ``item_ids``.
+
+    ``texts`` holds reviews and summaries where ``rows`` do not; ``chosen`` is ``None`` where
+    nothing was reviewed. Raises :class:`~benchmark.errors.BenchError` when the disk is full.
     """
-    reviewed = rows["review"].null_count() < len(rows)
-    explanations = [pl.Series("explanation", [], dtype=pl.String)]
+    explanations = KeptFrames()
+    explanations.append(pl.DataFrame(schema={"explanation": pl.String()}))
     copied = [np.zeros(0, dtype=bool)]
     with bar("explanations", total=len(rows)) as progress, streamed_parquet(path) as write:
-        chosen = Explanations(map(item_words, _known_by(items))) if reviewed else None
-        codes = pl.Enum(items["item_id"])
+        codes = pl.Enum(item_ids)
 
         def sent(part: pl.DataFrame) -> pl.DataFrame:
             about = pl.col("item_id").cast(codes).to_physical().cast(pl.Int64).alias("about")
@@ -62,10 +72,11 @@ def finish(
             write(conform(part.with_columns(found), INTERACTION_COLUMNS))
             target = part.select(pl.when(pl.col("part") != "train").then(found)).to_series()
             # Through Python, or what is left out would stay in memory behind what is kept.
-            explanations.append(pl.Series("explanation", target.to_list(), dtype=pl.String))
+            shown = pl.Series("explanation", target.to_list(), dtype=pl.String)
+            explanations.append(shown.to_frame())
             progress.advance(len(part))
     there = pl.when(pl.col("review").is_not_null()).then(True).alias("review")
-    rows = rows.with_columns(pl.concat(explanations), there)
+    rows = rows.with_columns(explanations.together().to_series(), there)
     return Finished(rows, np.concatenate(copied))
 
 
@@ -104,7 +115,3 @@ def whole_users(users: pl.Series, rows: int) -> list[tuple[int, int]]:
     ends = np.append(starts[1:], len(users)).astype(np.int64)
     ends = ends[np.append(np.diff(ends // rows) > 0, True)]
     return list(itertools.pairwise([0, *ends.tolist()]))
-
-
-def _known_by(items: pl.DataFrame) -> Iterator[dict[str, object]]:
-    return items.select("title", "brand", "category", "attributes").iter_rows(named=True)

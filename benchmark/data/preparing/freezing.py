@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from benchmark.data.catalogue import Catalogue
-from benchmark.data.frames import write_parquet
 from benchmark.data.instances.building import InstanceBuilder, Rules
+from benchmark.data.instances.ragged import Ragged
+from benchmark.data.instances.table import InstanceTable
 from benchmark.data.instances.tasks import DATA_TASKS
 from benchmark.data.instances.timeline import Timeline
 from benchmark.data.preparing.finishing import Finished, whole_users
 from benchmark.data.preparing.given_split import ABSENT, ONLY_TASK, given_targets
+from benchmark.data.preparing.streaming import streamed_parquet
 from benchmark.data.schema import COHORTS
 from benchmark.host.progress import bar
 from benchmark.tasks import TASKS
@@ -26,18 +29,25 @@ _BEHIND = {"valid": 1, "test": 0}
 #: Rows whose timeline is made at a time: to tell whether a user met an item before takes more
 #: memory than all else that is known of a row.
 _ROWS = 1 << 18
+#: Instances written at a time.
+_INSTANCES = 1 << 16
 
 
 def freeze(
     folder: Path,
-    finished: Finished,
+    timeline: Timeline,
+    rows: pl.DataFrame,
     catalogue: Catalogue,
     rules: Rules,
+    lacking: Mapping[str, str],
     *,
     written: Callable[[Path], None],
     given: bool = False,
 ) -> dict[str, Any]:
     """Write ``tasks/<task>/<part>-<cohort>.parquet`` below ``folder``; report each by ``written``.
+
+    ``rows`` has users, parts and cohorts of ``timeline``; ``lacking`` is what
+    :func:`lacking_tasks` found.
 
     Returns ``tasks`` (task -> part-cohort -> number of instances), ``tasks_absent`` (task ->
     reason), ``instances_left_out`` and ``instances_noted`` (task -> part-cohort -> reason or
@@ -45,15 +55,10 @@ def freeze(
     validation instance of it (test interactions have no say in what a model gets to see). A
     ``given`` split has one task (:mod:`benchmark.data.preparing.given_split`).
     """
-    rows = finished.rows
-    timeline = _timeline(finished, catalogue)
     builder = InstanceBuilder(timeline, catalogue, rules)
     of_user = rows["cohort"].gather(timeline.starts[:-1]).cast(pl.String).to_numpy()
     cohorts = {c: np.flatnonzero(of_user == c).astype(np.int64) for c in COHORTS}
-    lacking = {task: DATA_TASKS.get(task).lacks(rows, catalogue, rules) for task in TASKS}
-    if given:
-        lacking |= {task: ABSENT for task in TASKS if task != ONLY_TASK}
-    absent = {task: why for task, why in lacking.items() if why is not None}
+    absent = dict(lacking)
     counts: dict[str, dict[str, int]] = {}
     left_out: dict[str, dict[str, dict[str, int]]] = {}
     noted: dict[str, dict[str, dict[str, int]]] = {}
@@ -79,7 +84,7 @@ def freeze(
                         continue
                     path = folder / "tasks" / task / f"{label}.parquet"
                     notes: Counter[str] = Counter()
-                    write_parquet(builder.table(task, targets, notes).to_frame(catalogue), path)
+                    _write(builder.table(task, targets, notes), catalogue, path)
                     written(path)
                     counts.setdefault(task, {})[label] = len(targets)
                     if reasons:
@@ -94,23 +99,53 @@ def freeze(
     }
 
 
-def _timeline(finished: Finished, catalogue: Catalogue) -> Timeline:
-    """The timeline of all rows, made some users at a time."""
+def lacking_tasks(
+    rows: pl.DataFrame, catalogue: Catalogue, rules: Rules, *, given: bool
+) -> dict[str, str]:
+    """Return the tasks of which the interactions ``rows`` have nothing at all, and why."""
+    lacking = {task: DATA_TASKS.get(task).lacks(rows, catalogue, rules) for task in TASKS}
+    if given:
+        lacking |= {task: ABSENT for task in TASKS if task != ONLY_TASK}
+    return {task: why for task, why in lacking.items() if why is not None}
+
+
+def _write(table: InstanceTable, catalogue: Catalogue, path: Path) -> None:
+    """Write ``table``, some instances at a time."""
+    columns = ("ids", "users", "history", "ratings", "timestamps", *table.task.columns)
+    with streamed_parquet(path) as write:
+        for low in range(0, max(len(table), 1), _INSTANCES):
+            high = min(low + _INSTANCES, len(table))
+            part = {name: _some(getattr(table, name), low, high) for name in columns}
+            write(replace(table, **part).to_frame(catalogue))
+
+
+def _some(column: Any, low: int, high: int) -> Any:
+    """Some rows of a table's column."""
+    if column is None:
+        return None
+    return column.rows(range(low, high)) if isinstance(column, Ragged) else column[low:high]
+
+
+def timeline_of(finished: Finished, catalogue: Catalogue) -> Timeline:
+    """Return the timeline of all rows, made some users at a time."""
     rows, copied = finished.rows, finished.copied
-    bounds = whole_users(rows["user_id"], _ROWS)
-    parts = [Timeline.of_frame(rows[a:b], catalogue, copied=copied[a:b]) for a, b in bounds]
-    before = np.cumsum([0, *(len(part.users) for part in parts[:-1])]).tolist()
-    starts = [part.starts[:-1] + a for part, (a, _) in zip(parts, bounds, strict=True)]
-    user = [part.user + first for part, first in zip(parts, before, strict=True)]
+    n = len(rows)
+    kinds = {"user": int, "item": int, "timestamp": int, "rating": float, "first_time": bool}
+    whole: dict[str, NDArray[Any]] = {name: np.empty(n, kind) for name, kind in kinds.items()}
+    users: list[str] = []
+    starts = [np.zeros(0, dtype=np.int64)]
+    for a, b in whole_users(rows["user_id"], _ROWS):
+        part = Timeline.of_frame(rows[a:b], catalogue, copied=copied[a:b])
+        for name, column in whole.items():
+            column[a:b] = getattr(part, name)
+        whole["user"][a:b] += len(users)
+        users += part.users
+        starts.append(part.starts[:-1] + a)
     return Timeline(
-        users=tuple(itertools.chain.from_iterable(part.users for part in parts)),
-        starts=np.concatenate([*starts, [len(rows)]]),
-        user=np.concatenate(user),
-        item=np.concatenate([part.item for part in parts]),
-        timestamp=np.concatenate([part.timestamp for part in parts]),
-        rating=np.concatenate([part.rating for part in parts]),
+        users=tuple(users),
+        starts=np.append(np.concatenate(starts), n),
         explanation=rows["explanation"],
-        first_time=np.concatenate([part.first_time for part in parts]),
         review=rows["review"],
         known_copies=copied,
+        **whole,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,17 +25,20 @@ from benchmark.data.instances.building import Rules
 from benchmark.data.listing import DATASET_NAME, INFO
 from benchmark.data.perturbations import draw_missing_attributes, draw_wrong_images
 from benchmark.data.preparing.cleaning import clean
-from benchmark.data.preparing.finishing import finish
-from benchmark.data.preparing.freezing import freeze
+from benchmark.data.preparing.finishing import explanations_over, finish
+from benchmark.data.preparing.freezing import freeze, lacking_tasks, timeline_of
 from benchmark.data.preparing.given_split import has_given_split, keep_split
 from benchmark.data.preparing.losses import MOST_LOST, check_losses, check_share
 from benchmark.data.preparing.parameters import LEAVE_OUT, SplitParams, parse_settings, recorded
 from benchmark.data.preparing.photos import MISSING, copy_photos
 from benchmark.data.preparing.split import split
 from benchmark.data.preparing.statistics import count
+from benchmark.data.preparing.streaming import streamed_parquet
 from benchmark.data.queries import category_query
-from benchmark.data.raw.kept_texts import RawReviews, temporary_files_in
+from benchmark.data.raw.kept_frames import ROWS, on_disk
+from benchmark.data.raw.kept_texts import RawReviews
 from benchmark.data.raw.source import OnError, Source
+from benchmark.data.raw.temporary import temporary_files_in
 from benchmark.data.raw.text_files import is_file
 from benchmark.data.schema import FORMAT_VERSION, ITEM_COLUMNS, RawDataset
 from benchmark.data.sources import SELF_CONTAINED, SOURCES
@@ -109,7 +112,9 @@ def prepare(
         given = has_given_split(found.interactions)
         rows, dropped = (keep_split if given else split)(found.interactions, split_params)
         found = replace(found, interactions=rows, notes={**found.notes, **dropped})
-        _write(folder, name, source, request, found, split_params, hashes, given=given)
+        held = [found]
+        del rows, found
+        _write(folder, name, source, request, held, split_params, hashes, given=given)
         if _take_name(folder, target, force=force):
             hashes = Dataset(target).info["files"]
             stamp_files(target.absolute(), hashes, stamps=home.stamps / f"{name}.json")
@@ -197,30 +202,38 @@ def _write(
     name: str,
     source: Source,
     request: Mapping[str, Any],
-    raw: RawDataset,
+    held: list[RawDataset],
     params: SplitParams,
     hashes: dict[str, str],
     *,
     given: bool,
 ) -> None:
-    """Write the dataset of ``raw``, whose interactions are split.
+    """Write the dataset of the one in ``held``, whose interactions are split.
 
-    ``hashes`` are of what is written already; those of the other files are added.
+    It is taken out: what has been written need not stay in memory. ``hashes`` are of what is
+    written already; those of the other files are added.
     """
 
     def written(path: Path) -> None:
         hashes[path.relative_to(folder).as_posix()] = sha256_file(path)
 
+    raw = held.pop()
     notes: dict[str, Any] = dict(raw.notes)
     images = _write_photos(folder, raw, hashes, notes)
     items = _with_images_and_queries(raw.items, images)
+    raw = replace(raw, items=items, photos=())
+    _write_items(folder, items, params.seed, written)
+    reviewed = raw.interactions["review"].null_count() < len(raw.interactions)
+    chosen = explanations_over(items) if reviewed else None
+    items = on_disk(items)
+    raw = replace(raw, items=items)
     texts = raw.texts if isinstance(raw, RawReviews) else None
-    finished = finish(raw.interactions, texts, items, folder / "interactions.parquet")
-    written(folder / "interactions.parquet")
-    rows = finished.rows
+    path = folder / "interactions.parquet"
+    finished = finish(raw.interactions, texts, chosen, items["item_id"], path)
+    raw = replace(raw, interactions=raw.interactions.clear())
+    del chosen
+    written(path)
     catalogue = Catalogue(items, images=folder / "images")
-    # Said only where there is a text, so that other datasets stay what they were.
-    own_words = params.copied_texts == LEAVE_OUT and rows["review"].null_count() < len(rows)
     rules = Rules(
         history_window=params.history_window,
         allow_repeats=raw.allow_repeats,
@@ -228,36 +241,50 @@ def _write(
         selection_negatives=params.selection_negatives,
         seed=params.seed,
         k=params.k,
-        leave_out_copies=own_words,
+        # Said only where there is a text, so that other datasets stay what they were.
+        leave_out_copies=params.copied_texts == LEAVE_OUT and reviewed,
     )
-    tables = {
-        "items": items,
-        "perturbations/nt": draw_missing_attributes(items, seed=params.seed),
-        "perturbations/nv": draw_wrong_images(items, seed=params.seed),
-    }
-    for key, frame in tables.items():
-        path = folder / f"{key}.parquet"
-        write_parquet(frame, path)
-        written(path)
-    frozen = freeze(folder, finished, catalogue, rules, written=written, given=given)
+    copied = None if source.simulated else finished.copied
+    statistics = count(items, finished.rows, copied=copied)
+    lacking = lacking_tasks(finished.rows, catalogue, rules, given=given)
+    timeline = timeline_of(finished, catalogue)
+    rows = finished.rows.select("user_id", "part", "cohort")
+    del finished
+    frozen = freeze(folder, timeline, rows, catalogue, rules, lacking, written=written, given=given)
     info: dict[str, Any] = {
         "name": name,
         "summary": source.summary,
         **request,
         "source_files": {**raw.source_files, **request["source_files"]},
         "simulated": source.simulated,
-        "statistics": count(items, rows, copied=None if source.simulated else finished.copied),
+        "statistics": statistics,
         **frozen,
         "allow_repeats": raw.allow_repeats,
         "rating_scale": raw.rating_scale,
         "history_window": params.history_window,
-        **({"leave_out_copies": True} if own_words else {}),
+        **({"leave_out_copies": True} if rules.leave_out_copies else {}),
         "terms": raw.terms,
         "notes": notes,
         "files": dict(sorted(hashes.items())),
     }
     info["sha256"] = identity_sha256(info)
     write_json(folder / INFO, info)
+
+
+def _write_items(
+    folder: Path, items: pl.DataFrame, seed: int, written: Callable[[Path], None]
+) -> None:
+    """Write the catalogue, and what is drawn for its perturbations."""
+    path = folder / "items.parquet"
+    with streamed_parquet(path) as write:
+        for low in range(0, max(len(items), 1), ROWS):
+            write(items[low : low + ROWS])
+    written(path)
+    drawn = {"nt": draw_missing_attributes, "nv": draw_wrong_images}
+    for key, draw in drawn.items():
+        path = folder / "perturbations" / f"{key}.parquet"
+        write_parquet(draw(items, seed=seed), path)
+        written(path)
 
 
 def _write_attachments(folder: Path, raw: RawDataset) -> dict[str, str]:

@@ -30,20 +30,20 @@ def split(rows: pl.DataFrame, params: SplitParams) -> tuple[pl.DataFrame, dict[s
     notes: dict[str, object] = {}
     rows, away = _reserve(rows, params.new_domains, notes)
     names, code = _users(rows["user_id"])
-    rows = rows.with_columns(code.alias("_user"))
-    rows = rows.sort("_user", "timestamp", maintain_order=True)
-    users = rows["_user"].to_numpy()
+    users = code.to_numpy()
     counts = np.bincount(users, minlength=len(names))
     keep = counts >= params.min_interactions
+    order = np.lexsort((rows["timestamp"].to_numpy(), users))
     if not keep.all():
-        gone = keep[users]
-        rows = rows.filter(pl.Series(gone))
+        stay = keep[users[order]]
+        order = order[stay]
         notes[f"users left out: fewer than {params.min_interactions} interactions"] = {
             "users": int((~keep).sum()),
-            "interactions": int((~gone).sum()),
+            "interactions": int((~stay).sum()),
         }
-    if rows.is_empty():
+    if not len(order):
         raise _nobody_left(int(counts.max(initial=0)), params.min_interactions)
+    rows, users = rows[order], users[order]
     ends = np.cumsum(counts[keep]) - 1  # the last row of each kept user
     part = np.zeros(len(rows), dtype=np.uint8)
     part[ends - 1], part[ends] = 1, 2
@@ -64,8 +64,8 @@ def split(rows: pl.DataFrame, params: SplitParams) -> tuple[pl.DataFrame, dict[s
             .alias("cohort")
         )
     )
-    cohort = of_user.to_series().gather(rows["_user"])
-    return rows.drop("_user").with_columns(parts, cohort), notes
+    cohort = of_user.to_series().gather(users)
+    return rows.with_columns(parts, cohort), notes
 
 
 def _users(ids: pl.Series) -> tuple[pl.Series, pl.Series]:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import io
 import itertools
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from benchmark.data.raw import temporary
 from benchmark.data.schema import INTERACTION_COLUMNS, RawDataset
 from benchmark.host.files import cannot_write
 
@@ -24,22 +21,9 @@ Ints = NDArray[np.int64]
 #: The columns kept here, and the column of the rows' numbers that a frame has in their place.
 TEXTS = ("review", "summary")
 NUMBER = "text"
-#: Bytes of texts that are held in memory before they go to a file.
-HELD = 1 << 24
 
 _SCHEMA = {name: INTERACTION_COLUMNS[name] for name in TEXTS}
 _AT = "_at"
-_folder: ContextVar[Path | None] = ContextVar("folder of temporary files", default=None)
-
-
-@contextmanager
-def temporary_files_in(folder: Path) -> Iterator[None]:
-    """Keep texts in ``folder`` meanwhile, not where the system has its temporary files."""
-    before = _folder.set(folder)
-    try:
-        yield
-    finally:
-        _folder.reset(before)
 
 
 @dataclass(frozen=True)
@@ -56,8 +40,7 @@ class RawReviews(RawDataset):
 class KeptTexts:
     """Holds the columns :data:`TEXTS` of rows numbered from 0.
 
-    Up to :data:`HELD` bytes stay in memory; a file that is needed beyond has no name, so that
-    nothing of it is left however the process ends.
+    Up to :data:`~benchmark.data.raw.temporary.HELD` bytes stay in memory.
     """
 
     def __init__(self) -> None:
@@ -130,11 +113,7 @@ class _Parts:
     """Frames in a file, one behind the other."""
 
     def __init__(self) -> None:
-        # Open as long as there are frames to be read: no block of code knows when that ends.
-        folder = _folder.get()
-        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(  # noqa: SIM115
-            HELD, dir=None if folder is None else str(folder)
-        )
+        self._file = temporary.spooled_file(temporary.HELD)
         self._places: list[_Place] = []
 
     def __len__(self) -> int:
@@ -149,7 +128,7 @@ class _Parts:
             self._file.write(content)
             self._file.flush()
         except OSError as error:
-            raise cannot_write(_folder.get() or Path(tempfile.gettempdir()), error) from error
+            raise cannot_write(temporary.temporary_folder(), error) from error
 
     def __getitem__(self, part: int) -> pl.DataFrame:
         offset, size = self._places[part]

@@ -79,11 +79,13 @@ def with_texts(rows: pl.DataFrame, texts: KeptTexts) -> pl.DataFrame:
 
 def _by_pair(rows: pl.DataFrame) -> tuple[Ints, Ints, Ints]:
     """Rows of a user and item behind each other, in their order, and their pairs and times."""
-    item = rows["item_id"].to_physical().cast(pl.Int64).to_numpy()
-    user = rows["user_id"].to_physical().cast(pl.Int64).to_numpy()
-    pair = user * (int(item.max(initial=0)) + 1) + item
+    item = rows["item_id"].to_physical().to_numpy()
+    pair = rows["user_id"].to_physical().to_numpy().astype(np.int64)
+    pair *= int(item.max(initial=0)) + 1
+    pair += item
     order = np.argsort(pair, kind="stable")
-    return order, pair[order], rows["timestamp"].to_numpy()[order]
+    pair = pair[order]
+    return order, pair, rows["timestamp"].to_numpy()[order]
 
 
 def _same_time(rows: pl.DataFrame) -> Ints:

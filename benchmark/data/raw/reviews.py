@@ -19,10 +19,12 @@ from typing import Annotated, Literal
 import polars as pl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from benchmark.data.frames import conform
 from benchmark.data.raw.coded_reviews import CodedReviews
 from benchmark.data.raw.cores import CORE_HELP, NO_CORE, CoreSetting, keep_core
 from benchmark.data.raw.json_columns import Objects, read_columns
 from benchmark.data.raw.json_lines import objects_of
+from benchmark.data.raw.kept_frames import KeptFrames, on_disk
 from benchmark.data.raw.kept_texts import KeptTexts, RawReviews
 from benchmark.data.raw.photo_folder import photos_of_items
 from benchmark.data.raw.product_columns import COLUMNS, ProductFields, Products
@@ -171,16 +173,17 @@ def _interactions(
         )
         frames.append(frame.with_columns(pl.lit(files.category, domains).alias("domain")))
         notes |= bad.notes()
-    rows = coded.together(frames)
+    texts, rows = coded.texts, coded.together(frames)
     frames.clear()
+    del coded  # names of ids, which the rows have themselves
     if params.users == "one" and (active := _active_in_several(rows)):
         notes["users with reviews in several categories"] = active
     # Sorted while times are in the collection's unit: tables hold seconds, where ties keep this.
     # Where the order of lines says nothing, it does not say which of two repeats stays either.
-    rows = in_time_order(rows, coded.texts, file_order=params.file_order)
-    rows = _without_repeats(rows, coded.texts, params, notes)
+    rows = in_time_order(rows, texts, file_order=params.file_order)
+    rows = _without_repeats(rows, texts, params, notes)
     rows = _core_of_each(rows, params, notes)
-    return rows.with_columns(pl.col("timestamp") // per_second(collection.unit)), coded.texts
+    return rows.with_columns(pl.col("timestamp") // per_second(collection.unit)), texts
 
 
 def _taken(
@@ -250,21 +253,30 @@ def _items(
         collection.rewritten,
         wanted=set(reviewed["item_id"]),
     )
-    frames = [pl.DataFrame(schema={**COLUMNS, "domain": pl.String()})]
+    schema = {**COLUMNS, "domain": pl.String()}
+    found, described = KeptFrames(), [pl.DataFrame(schema={"item_id": pl.String()})]
+    found.append(pl.DataFrame(schema=schema))
+
+    def taken(frame: pl.DataFrame, *, category: str) -> pl.DataFrame:
+        found.append(frame.with_columns(pl.lit(category).alias("domain")))
+        return frame.select("item_id")
+
     for files in chosen:
         if files.metadata is None:
             continue
         bad = BadLines(files.metadata, on_error)
         wanted = reader.columns_of(files.category)
-        frame = read_columns(files.metadata, bad, wanted, label=f"items of {files.category}")
-        frames.append(frame.with_columns(pl.lit(files.category).alias("domain")))
+        label = f"items of {files.category}"
+        take = partial(taken, category=files.category)
+        described.append(read_columns(files.metadata, bad, wanted, label=label, take=take))
         notes |= bad.notes()
-    described = pl.concat(frames)
-    bare = reviewed.join(described, on="item_id", how="anti")
+    bare = reviewed.join(pl.concat(described), on="item_id", how="anti")
     if len(bare) and params.metadata:
         reader.counts["reviewed items without metadata"] = len(bare)
     notes |= dict(sorted(reader.counts.items()))
-    return pl.concat([described, bare], how="diagonal").sort("item_id"), reader.unpictured
+    found.append(conform(bare, schema))
+    items = found.together()
+    return on_disk(items, items["item_id"].arg_sort()), reader.unpictured
 
 
 def photo_folder(raw: Path, params: ReviewParams) -> Path:

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from benchmark.data.instances.table import InstanceTable
 from benchmark.data.instances.timeline import Timeline, copied_texts
 from benchmark.data.preparing import freezing
 from benchmark.data.preparing.finishing import Finished, whole_users
@@ -18,7 +19,7 @@ def test_a_timeline_made_some_users_at_a_time_is_that_of_all_rows(sim_xs, monkey
     monkeypatch.setattr(freezing, "_ROWS", rows)
     interactions = sim_xs.interactions()
     finished = Finished(interactions, copied_texts(interactions))
-    got = freezing._timeline(finished, sim_xs.catalogue())
+    got = freezing.timeline_of(finished, sim_xs.catalogue())
     whole = Timeline.of_frame(interactions, sim_xs.catalogue(), copied=finished.copied)
     assert whole.rating.dtype == got.rating.dtype
     for field in fields(Timeline):
@@ -37,3 +38,18 @@ def test_slices_hold_whole_users_and_all_rows():
     assert whole_users(users, 1) == [(0, 3), (3, 4), (4, 13), (13, 15)]
     assert whole_users(users, 4) == [(0, 3), (3, 4), (4, 15)]
     assert whole_users(users, 100) == [(0, 15)]
+
+
+@pytest.mark.parametrize("instances", [1, 100])
+def test_instances_written_some_at_a_time_are_the_same_file(
+    sim_xs, tmp_path, monkeypatch, instances
+) -> None:
+    monkeypatch.setattr(freezing, "_INSTANCES", instances)
+    catalogue = sim_xs.catalogue()
+    for task in ("recommendation", "preference", "explanation", "selection", "search"):
+        frozen = sim_xs.folder / "tasks" / task / "test-new-user.parquet"
+        table = InstanceTable.of_frame(
+            task, pl.read_parquet(frozen), catalogue, sim_xs.rules.rating_scale, sim_xs.rules.k
+        )
+        freezing._write(table, catalogue, tmp_path / f"{task}.parquet")
+        assert (tmp_path / f"{task}.parquet").read_bytes() == frozen.read_bytes(), task

@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmark.data.raw import kept_texts, repeats
+from benchmark.data.raw import repeats, temporary
 from benchmark.data.raw.coded_reviews import CodedReviews
-from benchmark.data.raw.kept_texts import KeptTexts, temporary_files_in
+from benchmark.data.raw.kept_texts import KeptTexts
+from benchmark.data.raw.temporary import temporary_files_in
 from benchmark.errors import BenchError
 
 SCHEMA = {
@@ -55,7 +56,7 @@ def plain(rows: pl.DataFrame, texts: KeptTexts) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("held", [1, 1 << 20])
 def test_texts_come_back_in_any_order_and_in_slices(held, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(kept_texts, "HELD", held)
+    monkeypatch.setattr(temporary, "HELD", held)
     frame = reviews(0)
     said = frame.select("review", "summary")
     with temporary_files_in(tmp_path):
@@ -72,7 +73,7 @@ def test_texts_come_back_in_any_order_and_in_slices(held, tmp_path, monkeypatch)
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_a_full_disk_is_told_of(tmp_path, monkeypatch) -> None:
     with open("/dev/full", "r+b", buffering=0) as full:
-        monkeypatch.setattr(kept_texts.tempfile, "SpooledTemporaryFile", lambda *a, **k: full)
+        monkeypatch.setattr(temporary, "spooled_file", lambda held: full)
         with pytest.raises(BenchError, match=r"Cannot write.*space"):
             kept(reviews(0))
 
