@@ -6,6 +6,7 @@
 A command is a line "$ python ..." of a fenced block; what follows, up to the next command or the
 end of the block, is its output. Words between the blocks stay, and so does the output of a command
 that fails or is not among ``--only``; those that fail are named at the end, and make this fail too.
+The page is written after every command, so that a killed measurement keeps what it has.
 A line that begins "Measured on" says where and when the commands above it ran, up to the last
 such line; it is renewed where one of them was.
 """
@@ -18,7 +19,8 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -37,13 +39,18 @@ def printed(command: str) -> str | None:
     return None if done.returncode else done.stdout.rstrip("\n")
 
 
-def renewed(
-    lines: Sequence[str], run: Callable[[str], str | None], failed: list[str]
-) -> Iterator[str]:
-    """Yield the lines of a page with new outputs; commands that fail are added to ``failed``.
+def commands(lines: Sequence[str]) -> Iterator[str]:
+    """Yield the commands of a page, in order."""
+    inside = False
+    for line in lines:
+        if line.startswith(FENCE):
+            inside = not inside
+        elif inside and line.startswith(PROMPT):
+            yield line.removeprefix("$ ")
 
-    ``run`` returns a command's output, the empty text where the command is not to be run.
-    """
+
+def renewed(lines: Sequence[str], outputs: Mapping[str, str]) -> Iterator[str]:
+    """Yield the lines of a page with ``outputs`` of its commands in place of the old ones."""
     inside = replaced = since = False
     for line in lines:
         if line.startswith(STAMP) and not inside:
@@ -53,10 +60,7 @@ def renewed(
         if line.startswith(FENCE):
             inside, replaced = not inside, False
         elif inside and line.startswith(PROMPT):
-            command = line.removeprefix("$ ")
-            output = run(command)
-            if output is None:
-                failed.append(command)
+            output = outputs.get(line.removeprefix("$ "), "")
             replaced = bool(output)
             since |= replaced
             yield line
@@ -81,23 +85,35 @@ def stamp() -> str:
 
 
 def main() -> None:
-    """Run the commands, write the page and print it."""
+    """Run the commands, write the page after each and print it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("page", type=Path)
     parser.add_argument("--only", action="append", help="run the commands of this script alone")
     options = parser.parse_args()
-    failed: list[str] = []
-
-    def run(command: str) -> str | None:
-        asked = options.only is None or any(name in command for name in options.only)
-        return printed(command) if asked else ""
-
     before = options.page.read_text(encoding="utf-8").splitlines()
-    text = "\n".join(renewed(before, run, failed)) + "\n"
-    with atomic_path(options.page) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    asked = [
+        command
+        for command in commands(before)
+        if options.only is None or any(name in command for name in options.only)
+    ]
+    outputs: dict[str, str] = {}
+    failed: list[str] = []
+    text = "\n".join(before) + "\n"
+    for number, command in enumerate(asked, 1):
+        started = time.perf_counter()
+        output = printed(command)
+        seconds = time.perf_counter() - started
+        said = f"{number} of {len(asked)}, {seconds:.0f} s: {command}"
+        print(said if output is not None else f"{said}: failed", file=sys.stderr, flush=True)
+        if output is None:
+            failed.append(command)
+            continue
+        outputs[command] = output
+        text = "\n".join(renewed(before, outputs)) + "\n"
+        with atomic_path(options.page) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     print(text)
     if failed:
         raise SystemExit("Failed, their old output stays:\n" + "\n".join(failed))

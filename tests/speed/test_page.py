@@ -49,3 +49,13 @@ def test_other_commands_than_those_asked_for_are_left_alone(tmp_path: Path) -> N
     done = subprocess.run([sys.executable, PAGE, page, "--only", "nothing"], capture_output=True)
     assert done.returncode == 0
     assert page.read_text() == BEFORE
+
+
+def test_the_page_is_written_after_every_command(tmp_path: Path) -> None:
+    page = tmp_path / "speed.md"
+    later = """$ python -c "print('new' in open('speed.md').read().split())"\n"""
+    page.write_text("```\n$ python -c \"print('n' + 'ew')\"\nold\n" + later + "```\n")
+    done = subprocess.run([sys.executable, PAGE, page], capture_output=True, cwd=tmp_path)
+    assert done.returncode == 0
+    assert "True" in page.read_text().split()
+    assert b"2 of 2, " in done.stderr
