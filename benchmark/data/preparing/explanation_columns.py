@@ -22,6 +22,8 @@ Ints = NDArray[np.int64]
 
 #: Reviews, and different pieces, held at a time.
 REVIEWS, PIECES = 1 << 14, 1 << 20
+#: Of items and words, looked at together.
+_PAIRS = 1 << 20
 #: Stands for the end of a line, as a piece of its own.
 _MARK = "\0"
 #: Unicode has no space for four that Python has.
@@ -143,17 +145,24 @@ class _Mentions:
             flat.extend([self.code.setdefault(word, len(self.code)) for word in some])
             counts.append(len(some))
         self.size = max(len(self.code), 1)
-        item = np.repeat(np.arange(len(counts)), np.array(counts, dtype=np.int64))
-        self._pairs = np.sort(item * self.size + np.array(flat, dtype=np.int64))
+        pairs = np.repeat(np.arange(len(counts)), np.asarray(counts))
+        pairs *= self.size
+        pairs += np.asarray(flat)
+        del flat
+        pairs.sort()
+        self._pairs = pairs
         self._words = list(self.code)
         # Most pairs that are asked for are none: a table of bits says so without a search.
-        self._shift = np.uint64(64 - max(int(len(flat) * 16).bit_length(), 10))
-        self._table = np.zeros(1 << int(64 - self._shift), dtype=bool)
-        self._table[self._place(self._pairs)] = True
+        self._shift = np.uint64(64 - max(int(len(pairs) * 16).bit_length(), 10))
+        self._table = np.zeros(1 << int(61 - self._shift), dtype=np.uint8)
+        for low in range(0, len(pairs), _PAIRS):
+            byte, bit = self._place(pairs[low : low + _PAIRS])
+            np.bitwise_or.at(self._table, byte, bit)
 
-    def _place(self, pairs: Ints) -> NDArray[np.uint64]:
-        mixed = pairs.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        return np.asarray(mixed >> self._shift)
+    def _place(self, pairs: Ints) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+        """The byte of the table that a pair belongs to, and its bit there."""
+        place = (pairs.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> self._shift
+        return place >> np.uint64(3), np.uint8(1) << (place & np.uint64(7)).astype(np.uint8)
 
     def words_of(self, item: int) -> frozenset[str]:
         """Return the words by which an item is known."""
@@ -163,7 +172,8 @@ class _Mentions:
     def has(self, item: Ints, word: Ints) -> NDArray[np.bool_]:
         """Return whether each item is known by the word beside it, bool (n,)."""
         wanted = item * self.size + word
-        held = self._table[self._place(wanted)]
+        byte, bit = self._place(wanted)
+        held = (self._table[byte] & bit) != 0
         maybe = wanted[held]
         at = np.minimum(np.searchsorted(self._pairs, maybe), len(self._pairs) - 1)
         held[held] = self._pairs[at] == maybe

@@ -13,66 +13,65 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmark.data.catalogue import Catalogue
-from benchmark.data.instances.building import InstanceBuilder, Rules
+from benchmark.data.instances.building import InstanceBuilder, Rules, Targets
 from benchmark.data.instances.ragged import Ragged
 from benchmark.data.instances.table import InstanceTable
 from benchmark.data.instances.tasks import DATA_TASKS
 from benchmark.data.instances.timeline import Timeline
 from benchmark.data.preparing.finishing import Finished, whole_users
-from benchmark.data.preparing.given_split import ABSENT, ONLY_TASK, given_targets
+from benchmark.data.preparing.given_split import ABSENT, ONLY_TASK
 from benchmark.data.preparing.streaming import streamed_parquet
 from benchmark.data.schema import COHORTS
 from benchmark.host.progress import bar
 from benchmark.tasks import TASKS
 
-_BEHIND = {"valid": 1, "test": 0}
+#: The parts that are frozen, and how many of a user's rows lie behind the target.
+BEHIND = {"valid": 1, "test": 0}
 #: Rows whose timeline is made at a time: to tell whether a user met an item before takes more
 #: memory than all else that is known of a row.
 _ROWS = 1 << 18
 #: Instances written at a time.
-_INSTANCES = 1 << 16
+_INSTANCES = 1 << 14
 
 
 def freeze(
     folder: Path,
     timeline: Timeline,
-    rows: pl.DataFrame,
+    cohorts: Mapping[str, NDArray[np.int64]],
     catalogue: Catalogue,
     rules: Rules,
     lacking: Mapping[str, str],
     *,
     written: Callable[[Path], None],
-    given: bool = False,
+    given: Mapping[str, Targets] | None = None,
 ) -> dict[str, Any]:
     """Write ``tasks/<task>/<part>-<cohort>.parquet`` below ``folder``; report each by ``written``.
 
-    ``rows`` has users, parts and cohorts of ``timeline``; ``lacking`` is what
-    :func:`lacking_tasks` found.
+    ``cohorts`` has the users of each; ``lacking`` is what :func:`lacking_tasks` found; ``given``
+    has the targets of each part where the split is a given one.
 
     Returns ``tasks`` (task -> part-cohort -> number of instances), ``tasks_absent`` (task ->
     reason), ``instances_left_out`` and ``instances_noted`` (task -> part-cohort -> reason or
     note -> number). A task is absent when the data lacks what it needs, or no seen user has a
     validation instance of it (test interactions have no say in what a model gets to see). A
-    ``given`` split has one task (:mod:`benchmark.data.preparing.given_split`).
+    given split has one task (:mod:`benchmark.data.preparing.given_split`).
     """
     builder = InstanceBuilder(timeline, catalogue, rules)
-    of_user = rows["cohort"].gather(timeline.starts[:-1]).cast(pl.String).to_numpy()
-    cohorts = {c: np.flatnonzero(of_user == c).astype(np.int64) for c in COHORTS}
     absent = dict(lacking)
     counts: dict[str, dict[str, int]] = {}
     left_out: dict[str, dict[str, dict[str, int]]] = {}
     noted: dict[str, dict[str, dict[str, int]]] = {}
-    with bar("instances", total=len(TASKS) * len(_BEHIND)) as progress:
+    with bar("instances", total=len(TASKS) * len(BEHIND)) as progress:
         for task in TASKS:
-            for part, behind in _BEHIND.items():
+            for part, behind in BEHIND.items():
                 progress.advance()
                 for cohort, users in cohorts.items():
                     if task in absent or not len(users):
                         continue
                     several = DATA_TASKS.get(task).several and cohort != "seen"
                     targets = (
-                        given_targets(rows, part)
-                        if given
+                        given[part]
+                        if given is not None
                         else builder.last_of_users(users, part, behind=behind, several=several)
                     )
                     targets, reasons = builder.answerable(task, targets)
@@ -97,6 +96,13 @@ def freeze(
         "instances_left_out": left_out,
         "instances_noted": noted,
     }
+
+
+def cohorts_of(rows: pl.DataFrame, timeline: Timeline) -> dict[str, NDArray[np.int64]]:
+    """Return the places of the users of each cohort in ``timeline``, whose interactions are
+    ``rows``."""
+    of_user = rows["cohort"].gather(timeline.starts[:-1])
+    return {name: np.flatnonzero((of_user == name).to_numpy()) for name in COHORTS}
 
 
 def lacking_tasks(

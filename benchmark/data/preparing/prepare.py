@@ -26,8 +26,14 @@ from benchmark.data.listing import DATASET_NAME, INFO
 from benchmark.data.perturbations import draw_missing_attributes, draw_wrong_images
 from benchmark.data.preparing.cleaning import clean
 from benchmark.data.preparing.finishing import explanations_over, finish
-from benchmark.data.preparing.freezing import freeze, lacking_tasks, timeline_of
-from benchmark.data.preparing.given_split import has_given_split, keep_split
+from benchmark.data.preparing.freezing import (
+    BEHIND,
+    cohorts_of,
+    freeze,
+    lacking_tasks,
+    timeline_of,
+)
+from benchmark.data.preparing.given_split import given_targets, has_given_split, keep_split
 from benchmark.data.preparing.losses import MOST_LOST, check_losses, check_share
 from benchmark.data.preparing.parameters import LEAVE_OUT, SplitParams, parse_settings, recorded
 from benchmark.data.preparing.photos import MISSING, copy_photos
@@ -244,13 +250,17 @@ def _write(
         # Said only where there is a text, so that other datasets stay what they were.
         leave_out_copies=params.copied_texts == LEAVE_OUT and reviewed,
     )
+    rows = finished.rows
     copied = None if source.simulated else finished.copied
-    statistics = count(items, finished.rows, copied=copied)
-    lacking = lacking_tasks(finished.rows, catalogue, rules, given=given)
+    statistics = count(items, rows, copied=copied)
+    lacking = lacking_tasks(rows, catalogue, rules, given=given)
     timeline = timeline_of(finished, catalogue)
-    rows = finished.rows.select("user_id", "part", "cohort")
-    del finished
-    frozen = freeze(folder, timeline, rows, catalogue, rules, lacking, written=written, given=given)
+    cohorts = cohorts_of(rows, timeline)
+    targets = {part: given_targets(rows, part) for part in BEHIND} if given else None
+    del finished, rows
+    frozen = freeze(
+        folder, timeline, cohorts, catalogue, rules, lacking, written=written, given=targets
+    )
     info: dict[str, Any] = {
         "name": name,
         "summary": source.summary,

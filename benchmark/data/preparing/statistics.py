@@ -24,6 +24,7 @@ def count(
     """
     import polars as pl
 
+    rows = rows.select("user_id", "item_id", "rating", "part", "cohort")  # no texts
     users, catalogue = rows["user_id"].n_unique(), len(items)
     per_user = rows.group_by("user_id").len()["len"]
     density = len(rows) / (users * catalogue)

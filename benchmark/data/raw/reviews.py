@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 import polars as pl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -244,8 +245,7 @@ def _items(
     notes: dict[str, object],
 ) -> tuple[pl.DataFrame, set[str]]:
     """The reviewed items, by id; and those that have no photo of their own."""
-    places = rows.select("item_id", "domain").unique().cast(pl.String)
-    reviewed = places.group_by("item_id").agg(pl.col("domain").min())
+    reviewed = _first_domains(rows)
     reader = Products(
         collection.products,
         params,
@@ -277,6 +277,23 @@ def _items(
     found.append(conform(bare, schema))
     items = found.together()
     return on_disk(items, items["item_id"].arg_sort()), reader.unpictured
+
+
+def _first_domains(rows: pl.DataFrame) -> pl.DataFrame:
+    """Every item of ``rows`` with the domain, first by name, in which it was reviewed."""
+    items, domains = rows["item_id"], rows["domain"]
+    named = domains.dtype.categories  # type: ignore[attr-defined]
+    item, domain = items.to_physical().to_numpy(), domains.to_physical().to_numpy()
+    first = np.full(len(items.dtype.categories), len(named))  # type: ignore[attr-defined]
+    for place, code in reversed(list(enumerate(named.arg_sort().to_list()))):
+        first[item[domain == code]] = place
+    there = np.flatnonzero(first < len(named))
+    return pl.DataFrame(
+        {
+            "item_id": items.dtype.categories.gather(there),  # type: ignore[attr-defined]
+            "domain": named.sort().gather(first[there]),
+        }
+    )
 
 
 def photo_folder(raw: Path, params: ReviewParams) -> Path:
