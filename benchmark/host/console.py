@@ -61,6 +61,7 @@ class Volume(enum.IntEnum):
 
 
 _volume = Volume.NORMAL
+_unsaid = False
 
 
 def volume() -> Volume:
@@ -76,8 +77,19 @@ def set_volume(wanted: Volume) -> None:
 
 def note(text: str) -> None:
     """Tell the user something in passing: a line on standard error, beside any result."""
-    if _volume > Volume.QUIET:
+    if _volume > Volume.QUIET and not _unsaid:
         complain(text)
+
+
+@contextlib.contextmanager
+def without_notes() -> Iterator[None]:
+    """Drop notes meanwhile: what is done is a step that nobody asked for by name."""
+    global _unsaid
+    before, _unsaid = _unsaid, True
+    try:
+        yield
+    finally:
+        _unsaid = before
 
 
 def complain(text: str) -> None:

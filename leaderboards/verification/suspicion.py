@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmark.errors import BenchError
+from benchmark.host.console import without_notes
 from benchmark.host.files import locked, read_json, sha256_json, write_json
 from benchmark.host.home import Home
 from benchmark.metrics.families import family_of
@@ -195,7 +196,8 @@ class Catalogue:
     def _answers(self, label: str, task: str, asked: Asked, seed: int) -> pa.Table:
         """What the model answers here with ``seed``, in the instances' order."""
         model = configure(label, {})
-        fitted = fit_or_load(model, asked.dataset, seed, self._home)
+        with without_notes():
+            fitted = fit_or_load(model, asked.dataset, seed, self._home)
         with tempfile.TemporaryDirectory(prefix="unimp-bench-catalogue-") as folder:
             path = predict(
                 fitted.model,
