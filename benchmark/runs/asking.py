@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import overload
+from typing import Literal, overload
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from benchmark.data.catalogue import Catalogue
 from benchmark.data.dataset import Dataset
 from benchmark.data.instances.lazily import FrozenInstances
-from benchmark.data.instances.ragged import Ragged
 from benchmark.data.instances.table import InstanceTable
 from benchmark.data.unchanged import require_unchanged_file
 from benchmark.errors import BenchError
@@ -89,14 +86,13 @@ class StreamedInstances(FrozenInstances):
         return self._rules.k
 
     @property
-    def positives(self) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
-        """Return the items that are the targets, as the class above; no other column is read."""
+    def have_several(self) -> bool:
+        """Return whether a target is several items; no other column is read."""
         rows = pl.scan_parquet(self._path, glob=False)
         if _TARGETS not in rows.collect_schema():
-            return None
-        column = _collected(rows.select(_TARGETS), self._path).to_series()
-        indices, starts = Ragged.of_series(column, pl.Enum(self._own.ids)).flat()
-        return indices.astype(np.int64), starts
+            return False
+        several = rows.select((pl.col(_TARGETS).list.len() > 1).any())
+        return bool(_collected(several, self._path, engine="streaming").item())
 
     @property
     def rating_scale(self) -> tuple[float, float] | None:
@@ -116,9 +112,11 @@ class StreamedInstances(FrozenInstances):
         return InstanceTable.of_frame(self._task, frame, self._own, rules.rating_scale, rules.k)
 
 
-def _collected(rows: pl.LazyFrame, path: Path) -> pl.DataFrame:
+def _collected(
+    rows: pl.LazyFrame, path: Path, *, engine: Literal["auto", "streaming"] = "auto"
+) -> pl.DataFrame:
     try:
-        return rows.collect()
+        return rows.collect(engine=engine)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise BenchError(
             f"Cannot read {str(path)!r}: {str(error).splitlines()[0]}.",

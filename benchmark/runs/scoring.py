@@ -20,6 +20,7 @@ from benchmark.metrics.families import metrics_of_several
 from benchmark.metrics.gates import require_possible
 from benchmark.predictions import Image, Ranking, Rating, Selection, Text
 from benchmark.registry import resolve
+from benchmark.runs.asking import StreamedInstances
 from benchmark.stats import Score
 from benchmark.tasks import Task
 from benchmark.tasks.base import ranking_metrics
@@ -58,6 +59,8 @@ def require_possible_scores(scores: Mapping[str, Score], instances: FrozenInstan
 
 def have_several(instances: FrozenInstances) -> bool:
     """Return whether an instance has several positives."""
+    if isinstance(instances, StreamedInstances):
+        return instances.have_several
     positives = instances.positives
     return positives is not None and bool((np.diff(positives[1]) > 1).any())
 

@@ -67,18 +67,25 @@ def score_stored(
 def _bounds(rows: pl.LazyFrame, total: int) -> list[int]:
     """Where parts of about :data:`BLOCK` rows begin and end, none of which shares a user.
 
-    One part where users do not stand behind each other.
+    One part where users do not stand behind each other, or where there are not ``total`` rows.
     """
-    if total <= BLOCK:
+    if total <= BLOCK or rows.select(pl.len()).collect().item() != total:
         return [0, total]
     # Two users of one hash only look like one: then nothing is parted between them.
-    user = rows.select(pl.col("user_id").hash()).collect().to_series().to_numpy()
-    starts = np.flatnonzero(user[1:] != user[:-1]) + 1
-    if len(np.unique(user)) <= len(starts):
-        return [0, total]
-    ends = np.append(starts, total)
-    chosen = ends[np.searchsorted(ends, np.arange(BLOCK, total, BLOCK))]
-    return sorted({0, *chosen.tolist(), total})
+    users = np.empty(total, dtype=np.uint64)
+    bounds, runs = {0, total}, 0
+    for low in range(0, total, BLOCK):
+        user = users[low : low + BLOCK]
+        found = rows.slice(low, BLOCK).select(pl.col("user_id").hash()).collect().to_series()
+        user[:] = found.to_numpy()
+        begun = np.flatnonzero(user[1:] != user[:-1]) + 1
+        if low == 0 or user[0] != users[low - 1]:
+            begun = np.append(0, begun)
+        bounds |= {low + first for first in begun[:1].tolist()}
+        runs += len(begun)
+    users.sort()
+    distinct = total - np.count_nonzero(users[1:] == users[:-1])
+    return sorted(bounds) if distinct == runs else [0, total]
 
 
 def _means(

@@ -46,7 +46,7 @@ ORDER = {
         cost_columns build side_by_side two_runs figures missing
     """,
     "benchmark.runs": """
-        spec manifest store filters tuned ranked fitting predictions scoring asking scoring_stored
+        spec manifest store filters tuned ranked fitting predictions asking scoring scoring_stored
         account costs runner resources work performing workers sharding listing cache removing
         dataset_removal estimating
     """,

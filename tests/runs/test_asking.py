@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from benchmark.data.dataset import Dataset
 from benchmark.errors import BenchError
 from benchmark.runs import asking
 from benchmark.runs.asking import StreamedInstances, asked_instances
+from benchmark.runs.scoring import have_several
 
 BLOCK = 32
 TASKS = ("recommendation", "preference", "explanation", "selection", "search", "image-generation")
@@ -51,15 +51,17 @@ def test_slices_hold_the_same_instances_and_targets(sim_xs, task, perturb) -> No
 
 
 @pytest.mark.parametrize("task", ["recommendation", "preference", "selection"])
-def test_positives_are_those_of_all(sim_xs, task) -> None:
-    expected = sim_xs.instances(task).positives
-    found = asked_instances(sim_xs, task, cohort="seen", perturb=None).positives
-    if expected is None:
-        assert found is None
-        return
-    assert found is not None
-    for some, others in zip(found, expected, strict=True):
-        np.testing.assert_array_equal(some, others)
+@pytest.mark.parametrize("cohort", ["seen", "new-user"])
+def test_several_positives_are_told_without_reading_the_rest(
+    sim_xs, monkeypatch, task, cohort
+) -> None:
+    monkeypatch.setattr(asking, "BLOCK", 4)
+    whole = sim_xs.instances(task, cohort=cohort)
+    streamed = asked_instances(sim_xs, task, cohort=cohort, perturb=None)
+    monkeypatch.delattr(StreamedInstances, "_read")
+    assert isinstance(streamed, StreamedInstances)
+    expected = (task, cohort) == ("selection", "new-user")
+    assert have_several(streamed) == have_several(whole) == expected
 
 
 def test_one_block_is_held_however_many_were_read(sim_xs, monkeypatch) -> None:
