@@ -1,4 +1,4 @@
-"""The instances that a run asks, read some at a time: memory does not grow with their number."""
+"""The instances that a run asks, read some at a time: there may be millions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Score the stored answers of a run, some users at a time: memory does not grow with them."""
+"""Score the stored answers of a run, some users at a time: there may be millions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def score_stored(
     Values, intervals and the file ``to`` are those of
     :func:`~benchmark.runs.scoring.score_predictions` and :func:`~benchmark.stats.summarise` of all
     answers, which say what is raised; also :class:`~benchmark.errors.BenchError` when the disk is
-    full.
+    full. An encoder sees other batches in parts, so what it measures may differ in the last bits.
     """
     rows = pl.scan_parquet(answers, glob=False)
     bounds = [0, len(instances)] if have_several(instances) else _bounds(rows, len(instances))
