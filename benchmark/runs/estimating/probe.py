@@ -39,6 +39,8 @@ Say = Callable[[Mapping[str, Any]], None]
 _FIRST = 8
 #: ... so that the rest goes by others, however long it takes.
 _FEWEST_PARTS = 2
+#: Turns of scoring the first ones again, the fastest of which counts.
+_TURNS = 3
 
 
 def main() -> None:
@@ -101,12 +103,48 @@ def ask(
         each = max((took + (scored or 0.0)) / (stop - asked), 1e-9)
         asked, size = stop, max(_FIRST, min(SHARD, int((seconds - spent) / each)))
     counts, times, scores, sizes = zip(*parts, strict=True)
+    known = [each for each in scores if each is not None]
     return {
         "predict": _whole(counts, times, total),
-        "score": _whole(counts, scores, total),
+        "score": _scores(plan, dataset, folder, counts, known, total),
         "mib": _whole(counts, sizes, total),
         "asked": asked,
     }
+
+
+def _scores(
+    plan: Plan,
+    dataset: Dataset,
+    folder: Path,
+    counts: Sequence[int],
+    scores: Sequence[float],
+    total: int,
+) -> float | None:
+    """What scoring takes, or ``None`` where a part of these ``counts`` could not be scored.
+
+    Parts are answered by themselves but all are scored at once: what does not grow with their
+    number (the bootstrap's resampling) counts once. It is what few of the last part take.
+    """
+    if len(scores) < len(counts):
+        return None
+    start, few = sum(counts[:-1]), min(_FIRST, counts[-1])
+    turns = [_scored(plan, dataset, folder, start, start + few, rows=few) for _ in range(_TURNS)]
+    took = [each for each in turns if each is not None]
+    if not took or sum(counts[1:]) <= 2 * _FIRST:  # too few to tell the two apart
+        return _whole(counts, scores, total)
+    return line(few, min(took), counts[1:], scores[1:], total)
+
+
+def line(
+    few: int, few_took: float, counts: Sequence[int], took: Sequence[float], total: int
+) -> float:
+    """Return what ``total`` take where ``few`` and parts of ``counts`` took these seconds.
+
+    The straight line through ``few`` whose sum over the parts is theirs, and which does not fall.
+    """
+    further = sum(counts) - few * len(counts)
+    each = max(sum(took) - few_took * len(took), 0.0) / further if further > 0 else 0.0
+    return few_took + (total - few) * each
 
 
 def _whole(counts: Sequence[int], parts: Sequence[float | None], total: int) -> float | None:
@@ -130,10 +168,13 @@ def _asked(
     return time.perf_counter() - started
 
 
-def _scored(plan: Plan, dataset: Dataset, folder: Path, start: int, stop: int) -> float | None:
+def _scored(
+    plan: Plan, dataset: Dataset, folder: Path, start: int, stop: int, rows: int | None = None
+) -> float | None:
+    """The seconds that scoring the answers to these took, which are the first ``rows`` stored."""
     started = time.perf_counter()
     try:
-        predictions = pl.read_parquet(_file(folder), glob=False)
+        predictions = pl.read_parquet(_file(folder), n_rows=rows, glob=False)
         metrics, statistics = score_predictions(
             plan.task, predictions, plan.instances[start:stop], dataset
         )

@@ -135,6 +135,24 @@ def test_a_fit_is_extrapolated_once_for_all_tasks_and_nothing_stays(slow, here, 
     assert (left_in(run_home), {p.name for p in sim_xs.folder.rglob("*")}) == before
 
 
+def test_what_scoring_takes_however_many_there_are_counts_once(
+    slow, here, run_home, sim_xs, monkeypatch
+):
+    def scored(plan, dataset, folder, start, stop, rows=None):
+        return 5.0 + 0.001 * (rows or stop - start)
+
+    monkeypatch.setattr(probe, "_scored", scored)
+    asked = specs(slow, "search", settings={"steps": 3})
+    found = estimate(asked, {"sim-xs": sim_xs}, run_home, seconds=100.0)
+    total = len(sim_xs.instances("search"))
+    assert found.cells[0].score.seconds == pytest.approx(5.0 + 0.001 * total)
+
+
+def test_a_line_through_few_and_the_parts_is_that_of_a_fixed_cost_and_one_an_instance():
+    assert probe.line(8, 1.08, [100, 200], [2.0, 3.0], 1000) == pytest.approx(11.0)
+    assert probe.line(8, 1.08, [100, 200], [1.0, 1.0], 1000) == 1.08  # faster than few: noise
+
+
 def test_what_ran_earlier_is_told_instead(slow, here, execute, run_home, sim_xs):
     run = execute(*specs(slow, "search", settings={"steps": 3}), run_home)
     again = specs(slow, "search", settings={"steps": 3}, seed=1)
