@@ -39,7 +39,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 
-speed: $(VENV)/.dev  ## every measurement of docs/results/speed.md again (hours; an idle machine)
+speed: $(VENV)/.dev  ## every measurement of docs/results/speed.md again (hours; an idle machine); goes on where it was stopped
 	$(PIP) flamingo-pytorch==0.1.2 cornac==3.0.1
 	$(BIN)/python speed/page.py docs/results/speed.md
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 PAGE = Path(__file__).parents[2] / "speed" / "page.py"
 
@@ -59,3 +62,56 @@ def test_the_page_is_written_after_every_command(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "True" in page.read_text().split()
     assert b"2 of 2, " in done.stderr
+
+
+ONCE = """import sys
+from pathlib import Path
+runs = Path("runs")
+runs.write_text(runs.read_text() + "x" if runs.exists() else "x")
+print("measured", len(runs.read_text()))
+"""
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Path:
+    """A page whose second command fails until a file lies there; it ran once."""
+    (tmp_path / "once.py").write_text(ONCE)
+    page = tmp_path / "speed.md"
+    page.write_text("```\n$ python once.py\nold\n$ python -c \"open('now')\"\n```\n")
+    assert measured(page).returncode == 1
+    return page
+
+
+def measured(page: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, PAGE, page, *words], capture_output=True, text=True, cwd=page.parent
+    )
+
+
+def test_a_page_that_was_stopped_goes_on_and_begins_again_once_it_is_whole(stopped: Path) -> None:
+    (stopped.parent / "now").touch()
+    done = measured(stopped)
+    assert done.returncode == 0
+    assert "1 of 2 are measured already." in done.stderr
+    assert "measured 1" in stopped.read_text().splitlines()
+    assert measured(stopped).returncode == 0
+    assert "measured 2" in stopped.read_text().splitlines()
+
+
+@pytest.mark.parametrize("what", ["afresh", "only", "other code", "broken", "another page"])
+def test_nothing_is_taken_from_other_measurements(stopped: Path, what: str) -> None:
+    kept = stopped.with_name("speed.md.measured")
+    said = json.loads(kept.read_text())
+    words: tuple[str, ...] = ()
+    if what == "afresh":
+        words = ("--afresh",)
+    elif what == "only":
+        words = ("--only", "once.py")
+    elif what == "other code":
+        kept.write_text(json.dumps({**said, "with": {**said["with"], "commit": "0" * 40}}))
+    elif what == "broken":
+        kept.write_text(kept.read_text()[:-9])
+    else:
+        stopped.write_text(stopped.read_text().replace("once.py", "./once.py"))
+    measured(stopped, *words)
+    assert "measured 2" in stopped.read_text().splitlines()
