@@ -26,8 +26,10 @@ from unittest import mock
 import torch
 
 from baselines.learning import ranker
+from baselines.learning.factors import Batch
 from baselines.learning.loop import train
-from baselines.recbole import s3rec
+from baselines.recbole import recbole_fixes, s3rec
+from baselines.recbole.pairs import RecBolePairs
 from benchmark.data.opening import ensure_dataset
 from benchmark.host.home import find_home
 from benchmark.model import TrainingView
@@ -87,6 +89,15 @@ def _shortened(stage: dict[str, Any], steps: int) -> dict[str, Any]:
     return {**stage, "steps": steps, "batches": lambda: itertools.islice(batches(), steps)}
 
 
+def _tokens(batch: Batch) -> dict[str, torch.Tensor]:
+    """A batch of pairs as RecBole has it: item 0 is padding."""
+    return {
+        recbole_fixes.USER: batch.user + 1,
+        recbole_fixes.ITEM: batch.taken + 1,
+        recbole_fixes.NEGATIVE: batch.other + 1,
+    }
+
+
 def _compare(model: Any, stage: dict[str, Any], *, epochs: int) -> tuple[float, float]:
     """Median seconds an epoch: direct, ours."""
     with reproducible(0, 1):
@@ -96,6 +107,8 @@ def _compare(model: Any, stage: dict[str, Any], *, epochs: int) -> tuple[float, 
     pretraining = stage["label"].startswith("pre-training")
     if pretraining:
         ready = [(model.attributes_of(batch["items"]), *batch.values()) for batch in ready]
+    elif isinstance(model, RecBolePairs):
+        ready = [_tokens(batch) for batch in ready]
 
     seconds: dict[str, list[float]] = {"direct": [], "ours": []}
     clock = time.process_time()

@@ -6,7 +6,8 @@ A real step is taken once and what enters every layer is kept; then each layer a
 and backward over that several times. "Gflop" are its products, counted. "product" is the rate of a
 plain float32 product of the layer's own largest shape, on this machine; the share is the layer's
 rate of that. "the rest" is the step's time that no layer accounts for. Times are of the processor,
-all threads together, so that other work on the machine disturbs them little.
+all threads together, so that other work on the machine disturbs them little. Then, of each layer,
+the operations that take most of it and how often they are called, as torch's profiler tells them.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 from unimp_training import TASKS, rows_of
 
@@ -177,6 +179,18 @@ def product_rate(shape: Shape, repeats: int) -> float:
     return 2 * rows * inner * columns / seconds_of(lambda: a @ b, repeats)
 
 
+def largest(run: Callable[[], Any], number: int) -> str:
+    """Return the ``number`` operations in which ``run`` spends most time, with share and calls."""
+    with profile(activities=[ProfilerActivity.CPU]) as seen:
+        run()
+    found = sorted(seen.key_averages(), key=lambda each: -each.self_cpu_time_total)
+    whole = sum(each.self_cpu_time_total for each in found)
+    return ", ".join(
+        f"{each.key.removeprefix('aten::')} {each.self_cpu_time_total / whole:.0%} ({each.count})"
+        for each in found[:number]
+    )
+
+
 def operations(run: Callable[[], Any]) -> int:
     """Count the operations of all products in ``run``."""
     with FlopCounterMode(display=False) as counter:
@@ -193,8 +207,11 @@ def main() -> None:
     parser.add_argument("--home", type=Path, default=None)
     parser.add_argument("--rows", type=int, default=24, help="rows a step")
     parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--operations", type=int, default=6, help="a layer's that are printed")
     options = parser.parse_args()
     prepare_torch()
+    torch.set_num_threads(options.threads)
     config = UniMPConfig(preset="tiny", encoder_steps=0)
     view = ensure_dataset(options.data, find_home(options.home)).training_view()
     with tempfile.TemporaryDirectory() as folder:
@@ -246,6 +263,9 @@ def main() -> None:
     )
     update = seconds_of(optimiser.step, options.repeats)
     print(f"{'optimiser':18}{update * 1e3:8.1f}{update / whole:9.0%}  (beside)")
+    for layer in layers:
+        if layer.shape is not None:
+            print(f"{layer.name:18}{largest(layer.run, options.operations)}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 FOLDER = Path(__file__).parents[2] / "speed"
 PACKAGES = ("benchmark", "baselines", "unimp_model", "leaderboards")
@@ -46,6 +47,25 @@ def test_a_script_finds_what_its_functions_import(script) -> None:
         if node.module.partition(".")[0] in PACKAGES:
             missing = [alias.name for alias in node.names if not _has(node.module, alias.name)]
             assert missing == [], f"{node.module} has no {missing}"
+
+
+@pytest.mark.parametrize("model", ["mf", "hgn", "s3rec"])
+def test_training_by_the_adapter_and_by_direct_calls_are_both_timed(
+    model, sim_xs, monkeypatch, capsys
+) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    script = importlib.import_module("recbole_training")
+    monkeypatch.setattr(script, "ensure_dataset", lambda name, home: sim_xs)
+    monkeypatch.setattr(
+        sys, "argv", ["recbole_training.py", "--model", model, "--epochs", "1", "--steps", "2"]
+    )
+    threads = torch.get_num_threads()
+    try:
+        script.main()
+    finally:
+        torch.set_num_threads(threads)
+    _head, *rows = capsys.readouterr().out.splitlines()
+    assert {row.split()[0] for row in rows} == {model}
 
 
 def _has(module: str, name: str) -> bool:
