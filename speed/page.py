@@ -78,8 +78,8 @@ def renewed(lines: Sequence[str], outputs: Mapping[str, str], stamp: str) -> Ite
             yield line
 
 
-def circumstances(page: Path) -> dict[str, Any]:
-    """Return what measurements of one page have in common: machine, packages and code."""
+def circumstances() -> dict[str, Any]:
+    """Return what measurements of one page share: machine, packages and code."""
     state = git_state()
     return {
         "processor": processor(),
@@ -88,20 +88,17 @@ def circumstances(page: Path) -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": package_versions(),
         "commit": None if state is None else state["commit"],
-        "edited": None if state is None else _edited(page),
+        "edited": None if state is None else edited(ROOT),
     }
 
 
-def _edited(page: Path) -> str:
-    """A digest of what is changed in the checkout but for the page; empty where nothing is."""
-    try:
-        there = page.resolve().relative_to(ROOT).as_posix()
-        but = [f":(exclude){there}"]
-    except ValueError:  # a page somewhere else
-        but = []
-    done = subprocess.run(
-        ["git", "-C", str(ROOT), "diff", "HEAD", "--", ".", *but], capture_output=True, check=True
-    )
+def edited(checkout: Path) -> str:
+    """Return a digest of what is changed but for pages and plots, which measuring writes itself.
+
+    It is empty where nothing is.
+    """
+    command = ["git", "-C", str(checkout), "diff", "HEAD", "--", ".", ":(exclude)docs"]
+    done = subprocess.run(command, capture_output=True, check=True)
     return hashlib.sha256(done.stdout).hexdigest() if done.stdout else ""
 
 
@@ -153,7 +150,7 @@ def main() -> None:
     options = parser.parse_args()
     page: Path = options.page
     before = page.read_text(encoding="utf-8").splitlines()
-    measured = circumstances(page)
+    measured = circumstances()
     asked = [
         command
         for command in commands(before)

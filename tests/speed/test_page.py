@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -115,3 +116,22 @@ def test_nothing_is_taken_from_other_measurements(stopped: Path, what: str) -> N
         stopped.write_text(stopped.read_text().replace("once.py", "./once.py"))
     measured(stopped, *words)
     assert "measured 2" in stopped.read_text().splitlines()
+
+
+def test_pages_and_plots_are_no_edits_of_the_code(tmp_path: Path, monkeypatch) -> None:
+    def git(*words: str) -> None:
+        subprocess.run(["git", "-C", tmp_path, *words], check=True, capture_output=True)
+
+    monkeypatch.syspath_prepend(str(PAGE.parent))
+    page = importlib.import_module("page")
+    (tmp_path / "docs").mkdir()
+    plot, code = tmp_path / "docs" / "growth.svg", tmp_path / "code.py"
+    for path in (plot, code):
+        path.write_text("as it was\n")
+    git("init", "-q")
+    git("add", ".")
+    git("-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "-m", "one")
+    plot.write_text("measured\n")
+    assert page.edited(tmp_path) == ""
+    code.write_text("another\n")
+    assert page.edited(tmp_path)

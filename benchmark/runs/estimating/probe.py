@@ -128,11 +128,13 @@ def _scores(
     if len(scores) < len(counts):
         return None
     start, few = sum(counts[:-1]), min(_FIRST, counts[-1])
-    turns = [_scored(plan, dataset, folder, start, start + few, rows=few) for _ in range(_TURNS)]
-    took = [each for each in turns if each is not None]
-    if not took or sum(counts[1:]) <= 2 * _FIRST:  # too few to tell the two apart
+    took: list[float | None] = []
+    if sum(counts[1:]) > 2 * _FIRST:  # else too few to tell the two apart
+        took = [_scored(plan, dataset, folder, start, start + few, rows=few) for _ in range(_TURNS)]
+    known = [each for each in took if each is not None]
+    if not known:
         return _whole(counts, scores, total)
-    return line(few, min(took), counts[1:], scores[1:], total)
+    return line(few, min(known), counts[1:], scores[1:], total)
 
 
 def line(
@@ -147,13 +149,9 @@ def line(
     return few_took + (total - few) * each
 
 
-def _whole(counts: Sequence[int], parts: Sequence[float | None], total: int) -> float | None:
+def _whole(counts: Sequence[int], parts: Sequence[float], total: int) -> float:
     """What all instances take: the parts as they were, the rest as the last of them."""
-    known = [part for part in parts if part is not None]
-    last = parts[-1]
-    if last is None or len(known) < len(parts):
-        return None
-    return sum(known) + (total - sum(counts)) * last / counts[-1]
+    return sum(parts) + (total - sum(counts)) * parts[-1] / counts[-1]
 
 
 def _asked(
