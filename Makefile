@@ -39,7 +39,8 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 
-speed: $(VENV)/.dev  ## every measurement of docs/results/speed.md again (hours; an idle machine); goes on where it was stopped
+speed: $(VENV)/.dev  ## every measurement of docs/results/speed.md again (an hour; an idle machine); goes on where it was stopped
+	@command -v chromium >/dev/null || { echo "A board is timed in Debian's chromium: apt-get install chromium" >&2; exit 1; }
 	$(PIP) flamingo-pytorch==0.1.2 cornac==3.0.1
 	$(BIN)/python speed/page.py docs/results/speed.md
 

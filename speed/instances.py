@@ -1,6 +1,7 @@
 """Instances as objects: built together, one by one, and left as columns, in one run.
 
 python speed/instances.py --data sim-s
+python speed/instances.py --data sim-s --profile search
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+
+from profiling import profiled
 
 from benchmark.data.opening import ensure_dataset
 from benchmark.host.home import find_home
@@ -29,9 +32,15 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", default="sim-s")
+    parser.add_argument("--profile", metavar="TASK", help="where objects take their time, instead")
     options = parser.parse_args()
     dataset = ensure_dataset(options.data, find_home(None))
     list(dataset.catalogue())  # items are built once
+    if options.profile:
+        asked = dataset.instances(options.profile)
+        print(f"{options.data}, {options.profile}, together")
+        print("\n".join(profiled(lambda: list(asked[:]), repeat=3)))
+        return
     print(f"{options.data}, microseconds an instance")
     print(f"{'task':20}{'instances':>10}{'together':>10}{'one by one':>12}{'columns':>9}")
     for task in dataset.tasks:

@@ -1,6 +1,7 @@
 """Exact top-k with exclusions and ties: ours beside torch.topk and numpy, in one run.
 
-python speed/topk.py --users 256 --items 20000
+    python speed/topk.py --users 256 --items 20000
+    python speed/topk.py --profile
 
 Ours answers more: no excluded item, scores compared to their stated precision, ties by index.
 torch.topk does none of that; "numpy, row by row" does all of it by `numpy.partition` and a loop.
@@ -17,6 +18,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from profiling import profiled
 
 from benchmark.rounding import rounded
 from benchmark.topk import top_k
@@ -69,6 +71,7 @@ def main() -> None:
     parser.add_argument("--k", type=int, default=10)
     parser.add_argument("--repeat", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--profile", action="store_true", help="where ours takes its time, instead")
     options = parser.parse_args()
     torch.set_num_threads(1)
     rng = np.random.default_rng(options.seed)
@@ -78,6 +81,12 @@ def main() -> None:
     ]
     k, repeat = options.k, options.repeat
     print(f"{options.users} users x {options.items:,} items, top-{k}, {options.excluded} excluded")
+    if options.profile:
+        for name, scores in kinds(options.users, options.items, options.seed).items():
+            print(name)
+            lines = profiled(lambda: top_k(scores, exclude=exclude, k=k), repeat)  # noqa: B023
+            print("\n".join(lines))
+        return
     print(f"{'scores':14}{'ours':>10}{'torch.topk':>14}{'numpy, row by row':>21}")
     for name, scores in kinds(options.users, options.items, options.seed).items():
         best, _ = top_k(scores, exclude=exclude, k=k)

@@ -13,7 +13,7 @@ import torch
 FOLDER = Path(__file__).parents[2] / "speed"
 PACKAGES = ("benchmark", "baselines", "unimp_model", "leaderboards")
 #: What scripts share; not run by themselves.
-HELPERS = frozenset({"commands.py", "conditioned_llama.py"})
+HELPERS = frozenset({"commands.py", "conditioned_llama.py", "profiling.py"})
 SCRIPTS = sorted(FOLDER.glob("*.py"))
 
 
