@@ -21,6 +21,7 @@ from leaderboards.site import commands as site
 if TYPE_CHECKING:
     from benchmark.host.home import Home
     from leaderboards.importing import Imported
+    from leaderboards.submission.opening import Plain
     from leaderboards.verification.several import Checked
     from leaderboards.verification.verify import Verification
 
@@ -29,8 +30,9 @@ app.add_typer(site.app, name="leaderboard")
 
 
 @app.command(
-    epilog="Example: unimp-bench submit RUN --out mine.zip --training-data 'the training part' "
-    "--code https://example.org/mine --contamination 'none: trained from scratch'"
+    epilog="Examples: unimp-bench submit RUN --out mine.zip --training-data 'the training part' "
+    "--code https://example.org/mine --contamination 'none: trained from scratch'; "
+    "unimp-bench submit RUN-OF-ANOTHER-SEED --add-to mine.zip --out more.zip"
 )
 def submit(
     runs: Annotated[
@@ -38,17 +40,19 @@ def submit(
     ],
     out: Annotated[Path, typer.Option("--out", help="A folder, or a file ending in .zip.")],
     training_data: Annotated[
-        str, typer.Option("--training-data", help="All data that model and backbones saw.")
-    ],
+        str | None,
+        typer.Option("--training-data", help="All data that model and backbones saw."),
+    ] = None,
     code: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--code", help="Where the code is: an https address or a path of this project."
         ),
-    ],
+    ] = None,
     contamination: Annotated[
-        str, typer.Option("--contamination", help="Why no test interaction was among it.")
-    ],
+        str | None,
+        typer.Option("--contamination", help="Why no test interaction was among it."),
+    ] = None,
     description: Annotated[
         str | None,
         typer.Option("--description", help="The model in a few sentences."),
@@ -56,6 +60,14 @@ def submit(
     contact: Annotated[
         str | None,
         typer.Option("--contact", help="Whom to ask."),
+    ] = None,
+    add_to: Annotated[
+        Path | None,
+        typer.Option(
+            "--add-to",
+            metavar="SUBMISSION",
+            help="Keep the runs and the declaration of an earlier submission of the model.",
+        ),
     ] = None,
     levels: Annotated[
         int | None,
@@ -86,14 +98,25 @@ def submit(
         "contamination": contamination,
         "contact": contact,
     }
+    required = ("training_data", "code", "contamination")
+    absent = [name for name in required if declaration[name] is None]
+    if absent and add_to is None:
+        options = listed([f"--{name.replace('_', '-')}" for name in absent], longest=None)
+        raise UsageError(
+            f"Without {options} a submission declares too little.",
+            fix="Give each, or an earlier submission that declares it by --add-to.",
+        )
     with output_to_stderr():
         stored = [find_run(run, place) for run in runs]
+        earlier = None if add_to is None else _plain(add_to).files
         if not terms_allow:
             check_terms(stored, place)
         stored = [with_all_scores(run, place) for run in stored]
         rescored = partial(scores_of_run, home=place)
         reduction = None if levels is None else Reduction(levels, rescored)
-        files = files_of(stored, declaration, description=description, reduction=reduction)
+        files = files_of(
+            stored, declaration, description=description, reduction=reduction, earlier=earlier
+        )
         write_submission(files, out, force=force)
         result = verify(out, home=place)
     if as_json:
@@ -242,22 +265,33 @@ def _verify_each(paths: Sequence[Path], *, home: Home, strict: bool, as_json: bo
 def _fixed(path: Path, out: Path) -> Path:
     """``out``, with what ``path`` says; what was left behind is told on standard error."""
     from benchmark.host.console import note
-    from leaderboards.submission.findings import Refused, shown
-    from leaderboards.submission.opening import rewrite
+    from leaderboards.submission.findings import shown
+    from leaderboards.submission.pack import write_submission
+
+    plain = _plain(path)
+    write_submission(plain.files, out)
+    what = listed([shown(name) for name in plain.dropped]) if plain.dropped else "no file"
+    note(f"Written anew: {str(out)!r}. Left behind: {what}, and all that files carried besides.")
+    return out
+
+
+def _plain(path: Path) -> Plain:
+    """What ``path`` says, read in the cage; raises where something could not be kept."""
+    from leaderboards.submission.findings import Refused
+    from leaderboards.submission.opening import read_plain
 
     try:
-        dropped, findings = rewrite(path, out)
+        plain = read_plain(path)
+        found = plain.findings[:1]
     except Refused as refused:
-        dropped, findings = [], [refused.finding]
-    if findings:
-        first = findings[0]
+        found = [refused.finding]
+    if found:
+        first = found[0]
         raise BenchError(
             f"{str(path)!r} cannot be rewritten: {first.code} at {first.where}: {first.message}",
             fix="Pack the runs again with unimp-bench submit.",
         )
-    what = listed([shown(name) for name in dropped]) if dropped else "no file"
-    note(f"Written anew: {str(out)!r}. Left behind: {what}, and all that files carried besides.")
-    return out
+    return plain
 
 
 def _print_each(checked: Sequence[Checked]) -> None:

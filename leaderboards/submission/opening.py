@@ -97,12 +97,23 @@ def read_predictions(
         ]
 
 
-def rewrite(path: Path, out: Path) -> tuple[list[str], list[Finding]]:
-    """Write what the submission at ``path`` says to ``out``, a folder or a ``.zip``, plainly.
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Holds what a submission says as ``submit`` writes it: name -> content of each file.
 
-    Returns the names of files left behind, and the findings for which something could not be
-    kept; nothing is written when there are any. Raises as :func:`open_submission` and
-    :func:`~leaderboards.submission.pack.write_submission` do.
+    ``dropped`` names files that were left behind; where there are ``findings``, something could
+    not be kept and there are no files.
+    """
+
+    files: dict[str, bytes]
+    dropped: list[str]
+    findings: list[Finding]
+
+
+def read_plain(path: Path) -> Plain:
+    """Write what the submission at ``path`` says anew, in the cage, and return it.
+
+    Raises as :func:`open_submission` does.
     """
     is_folder(path)  # told here, where it is no finding: there is no submission
     with cage.folder() as written, cage.folder() as told:
@@ -115,14 +126,27 @@ def rewrite(path: Path, out: Path) -> tuple[list[str], list[Finding]]:
             writes=str(written),
         )
         findings = [Finding(**finding) for finding in read["findings"]]
+        files = {}
         if not findings:
             files = {
                 file.relative_to(written).as_posix(): file.read_bytes()
                 for file in sorted(written.rglob("*"))
                 if file.is_file()
             }
-            write_submission(files, out)
-    return read["dropped"], findings
+    return Plain(files, read["dropped"], findings)
+
+
+def rewrite(path: Path, out: Path) -> tuple[list[str], list[Finding]]:
+    """Write what the submission at ``path`` says to ``out``, a folder or a ``.zip``, plainly.
+
+    Returns the names of files left behind, and the findings for which something could not be
+    kept; nothing is written when there are any. Raises as :func:`open_submission` and
+    :func:`~leaderboards.submission.pack.write_submission` do.
+    """
+    plain = read_plain(path)
+    if not plain.findings:
+        write_submission(plain.files, out)
+    return plain.dropped, plain.findings
 
 
 #: Rows that add to a job's time where no dataset says how many there are: of a run, and of all.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shutil
@@ -25,6 +26,7 @@ from leaderboards.submission.schema import (
     FORMAT,
     MANIFEST,
     PREDICTIONS_FOLDER,
+    Submission,
     SubmittedRun,
     Tuning,
     digest_of,
@@ -59,17 +61,24 @@ def files_of(
     *,
     description: str | None = None,
     reduction: Reduction | None = None,
+    earlier: Mapping[str, bytes] | None = None,
 ) -> dict[str, bytes]:
     """Pack ``runs``: name -> content of every file of the submission.
 
     ``declaration`` has the fields of :class:`leaderboards.submission.schema.Declaration`. Pictures
-    are reduced by ``reduction``, and the run's claims are then what the reduced ones score. Raises
+    are reduced by ``reduction``, and the run's claims are then what the reduced ones score.
+    ``earlier`` are the files of a submission of the same model as
+    :func:`~leaderboards.submission.opening.read_plain` gives them: its runs are kept before
+    ``runs``, and what is not declared or described anew stays as it was. Raises
     :class:`UsageError` for runs that do not belong together, a declaration that would be
     refused or a reduction of no pictures, :class:`BenchError` for a damaged run.
     """
     _check_together(runs)
-    files: dict[str, bytes] = {}
-    entries = []
+    before: dict[str, Any] = {} if earlier is None else json.loads(earlier[MANIFEST])
+    if before:
+        _check_fits(runs, before)
+    files = {name: content for name, content in (earlier or {}).items() if name != MANIFEST}
+    entries: list[dict[str, Any]] = list(before.get("runs", ()))
     for run in runs:
         name = _file_name(run, files)
         table = predictions_of(run)
@@ -88,8 +97,11 @@ def files_of(
         "format": FORMAT,
         "model": first["model"],
         "variant": first["variant"],
-        "description": description,
-        "declaration": dict(declaration),
+        "description": before.get("description") if description is None else description,
+        "declaration": {
+            key: before.get("declaration", {}).get(key) if value is None else value
+            for key, value in declaration.items()
+        },
         "runs": entries,
     }
     manifest["digest"] = digest_of(manifest)
@@ -167,6 +179,36 @@ def _check_together(runs: Sequence[StoredRun]) -> None:
             )
 
 
+def _check_fits(runs: Sequence[StoredRun], before: Mapping[str, Any]) -> None:
+    """``runs`` are of the model and the code of an earlier submission, and none is there."""
+    submission = _check_valid(before)
+    if runs[0].label != submission.label:
+        raise UsageError(
+            f"This is a run of {runs[0].label}; the earlier submission is one of "
+            f"{submission.label}.",
+            fix="Submit each variant of a model on its own.",
+        )
+    codes = {run.code_sha256 for run in submission.runs}
+    for run in runs:
+        if run.manifest["code_sha256"] not in codes:
+            raise UsageError(
+                f"{run.folder.name} was made by other code than the earlier submission's runs.",
+                fix="Run all of them again and submit those, without --add-to.",
+            )
+    taken = {_question(entry) for entry in before["runs"]}
+    for run in runs:
+        if _question(run.manifest) in taken:
+            raise UsageError(
+                f"The earlier submission has a run of what {run.folder.name} answers, with seed "
+                f"{run.manifest['seed']} too.",
+                fix="Leave it out, or submit all runs again without --add-to.",
+            )
+
+
+def _question(run: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(run[key] for key in ("task", "dataset_sha256", "cohort", "perturb", "seed"))
+
+
 def _file_name(run: StoredRun, taken: Mapping[str, bytes]) -> str:
     words = excerpt(run.manifest, ("task", "data", "cohort", "perturb")).values()
     stem = "-".join([*(str(w) for w in words if w is not None), f"seed{run.manifest['seed']}"])
@@ -211,15 +253,16 @@ def _entry(
     }
 
 
-def _check_valid(manifest: Mapping[str, Any]) -> None:
+def _check_valid(manifest: Mapping[str, Any]) -> Submission:
     """What would be refused is said now, in the author's terms."""
-    _, found = validate(manifest)
-    if found:
+    submission, found = validate(manifest)
+    if found or submission is None:
         finding = found[0]
         raise UsageError(
             f"This would be refused ({finding.code}, {finding.where}): {finding.message}",
             fix="Correct it; docs/submit.md says what each field takes.",
         )
+    return submission
 
 
 def _archive(files: Mapping[str, bytes]) -> bytes:

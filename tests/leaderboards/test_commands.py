@@ -207,6 +207,34 @@ def test_bad_usage_exits_with_2(command, stored) -> None:
         assert "Traceback" not in err
 
 
+def test_submit_names_all_that_is_not_declared(command, stored) -> None:
+    run = stored("search").folder.name
+    status, out, err = command("submit", run, "--out", "a.zip", "--code", "https://example.org")
+    assert (status, out) == (2, "")
+    assert "Without --training-data, --contamination a submission declares too little." in err
+    assert "--add-to" in err
+
+
+def test_a_seed_is_added_to_what_was_submitted_before(command, execute, data_home) -> None:
+    runs = [execute(RunSpec("random", "search", "sim-xs", seed=n), data_home) for n in (0, 1)]
+    declared = ["--training-data", "the training part", "--contamination", "none"]
+    declared += ["--code", "https://example.org"]
+    assert command("submit", runs[0].folder.name, "--out", "first.zip", *declared)[0] == 0
+    more = ["submit", runs[1].folder.name, "--add-to"]
+    status, out, _ = command(*more, "first.zip", "--out", "more", "--json")
+    assert (status, json.loads(out)["accepted"]) == (0, True)
+    manifest = json.loads(Path("more", MANIFEST).read_text())
+    assert [run["seed"] for run in manifest["runs"]] == [0, 1]
+    assert manifest["declaration"]["training_data"] == "the training part"
+    Path("broken.zip").write_bytes(b"PK no archive")
+    for earlier, expected in (("nowhere.zip", 2), ("broken.zip", 1)):
+        status, out, err = command(*more, earlier, "--out", "none.zip")
+        assert (status, out) == (expected, ""), err
+        assert earlier in err
+        assert "Traceback" not in err
+        assert not Path("none.zip").exists()
+
+
 def test_submit_says_where_and_how_it_verified(command, stored) -> None:
     arguments = ["submit", str(stored("preference").folder), "--out", "mine", "--json"]
     arguments += ["--training-data", "the training part", "--contamination", "none"]

@@ -13,8 +13,9 @@ import pytest
 from benchmark.errors import BenchError, UsageError
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import PREDICTIONS
+from leaderboards.submission.opening import read_plain
 from leaderboards.submission.pack import files_of, write_submission
-from leaderboards.submission.schema import MANIFEST
+from leaderboards.submission.schema import MANIFEST, digest_of, manifest_bytes
 
 DECLARATION = {
     "training_data": "The training part.",
@@ -86,6 +87,53 @@ def test_a_place_that_cannot_be_written_is_named(packed, tmp_path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BenchError, match=r"Cannot write .*file/a\.zip"):
         write_submission(packed("search"), tmp_path / "file" / "a.zip")
+
+
+@pytest.fixture
+def seed_of(execute, data_home):
+    """``seed_of(n)``: a run of ``random`` on search with seed n."""
+    return lambda seed: execute(RunSpec("random", "search", "sim-xs", seed=seed), data_home)
+
+
+def _written(files: dict[str, bytes], out: Path) -> Path:
+    write_submission(files, out)
+    return out
+
+
+@pytest.mark.parametrize("name", ["earlier", "earlier.zip"])
+def test_runs_added_to_a_submission_give_what_all_runs_packed_at_once_do(
+    seed_of, tmp_path, name
+) -> None:
+    runs = [seed_of(seed) for seed in (0, 1, 2)]
+    earlier = read_plain(_written(files_of(runs[:1], DECLARATION), tmp_path / name)).files
+    undeclared = dict.fromkeys(DECLARATION)
+    assert files_of(runs[1:], undeclared, earlier=earlier) == files_of(runs, DECLARATION)
+
+
+def test_what_is_declared_anew_counts_and_the_rest_stays(seed_of, tmp_path) -> None:
+    before = files_of([seed_of(0)], DECLARATION, description="Draws items.")
+    earlier = read_plain(_written(before, tmp_path / "earlier.zip")).files
+    changed = {**dict.fromkeys(DECLARATION), "contact": "another@example.org"}
+    manifest = json.loads(files_of([seed_of(1)], changed, earlier=earlier)[MANIFEST])
+    assert manifest["declaration"] == {**DECLARATION, "contact": "another@example.org"}
+    assert manifest["description"] == "Draws items."
+    assert [run["seed"] for run in manifest["runs"]] == [0, 1]
+
+
+def test_runs_that_do_not_fit_an_earlier_submission_are_not_added(
+    seed_of, stored, tmp_path
+) -> None:
+    earlier = files_of([seed_of(0)], DECLARATION)
+    with pytest.raises(UsageError, match=r"a run of popularity; the earlier .* one of random"):
+        files_of([stored("recommendation")], DECLARATION, earlier=earlier)
+    with pytest.raises(UsageError, match=r"has a run of what .* answers, with seed 0 too"):
+        files_of([seed_of(1), seed_of(0)], DECLARATION, earlier=earlier)
+    manifest = json.loads(earlier[MANIFEST])
+    manifest["runs"][0]["code_sha256"] = "ab" * 32
+    manifest["digest"] = digest_of(manifest)
+    other = {**earlier, MANIFEST: manifest_bytes(manifest)}
+    with pytest.raises(UsageError, match="made by other code than the earlier"):
+        files_of([seed_of(1)], DECLARATION, earlier=other)
 
 
 def test_what_is_packed_holds_no_path_of_the_machine(packed, data_home) -> None:
