@@ -140,7 +140,7 @@ def _checked(
         values = ", ".join(
             f"{key} {shown(row[key])}"
             for key in ("user_id", "item_id", "rating", "timestamp")
-            if row[key] is not None
+            if row.get(key) is not None
         )
         more = f" ({len(wrong)} such rows)" if len(wrong) > 1 else ""
         raise BenchError(f"Interaction row {row[_ROW]} {what}: {values}{more}.", fix=_SKIP)

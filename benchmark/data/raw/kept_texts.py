@@ -28,13 +28,14 @@ _AT = "_at"
 
 @dataclass(frozen=True)
 class RawReviews(RawDataset):
-    """Holds a raw dataset whose reviews and summaries lie in a file.
+    """Holds a raw dataset of small rows: ids as codes, reviews and summaries in a file.
 
-    ``interactions`` has users, items and domains as ``pl.Enum``, is in time order, and has
-    :data:`NUMBER` in place of the summary; its ``review`` is true or null.
+    ``interactions`` has users, items and domains as ``pl.Enum`` and has :data:`NUMBER` in place of
+    the summary; its ``review`` is true or null. It is in time order where repeats go.
     """
 
-    texts: KeptTexts = None  # type: ignore[assignment]
+    texts: KeptTexts | None = None
+    """``None`` where nobody wrote any: there is no :data:`NUMBER` then."""
 
 
 class KeptTexts:

@@ -17,7 +17,7 @@ Ints = NDArray[np.int64]
 Repeats = Literal["same-time", "first", "last"]
 
 _PLACE = "_place"
-_CONTENT = ("user_id", "item_id", "timestamp", "rating", *TEXTS)
+_CONTENT = ("user_id", "item_id", "timestamp", "rating")
 
 
 def in_time_order(rows: pl.DataFrame, texts: KeptTexts, *, file_order: bool) -> pl.DataFrame:
@@ -39,16 +39,20 @@ def in_time_order(rows: pl.DataFrame, texts: KeptTexts, *, file_order: bool) -> 
     return rows[order]
 
 
-def without_copies(rows: pl.DataFrame, texts: KeptTexts, *, domains: bool = False) -> pl.DataFrame:
+def without_copies(
+    rows: pl.DataFrame, texts: KeptTexts | None, *, domains: bool = False
+) -> pl.DataFrame:
     """Return ``rows``, which are in time order, without those that say all an earlier one says.
 
-    With ``domains`` they must be of one domain to be the same.
+    ``texts`` is ``None`` where nobody wrote any. With ``domains`` rows must be of one domain to
+    be the same.
     """
     again = _same_time(rows)
     if not len(again):
         return rows
-    some = with_texts(rows[again], texts).with_row_index(_PLACE)
-    same = [*_CONTENT, "domain"] if domains else list(_CONTENT)
+    some = rows[again] if texts is None else with_texts(rows[again], texts)
+    same = [*_CONTENT, *(() if texts is None else TEXTS), *(("domain",) if domains else ())]
+    some = some.with_row_index(_PLACE)
     first = some.unique(subset=same, keep="first", maintain_order=True)[_PLACE].to_numpy()
     keep = np.ones(len(rows), dtype=bool)
     keep[again] = False

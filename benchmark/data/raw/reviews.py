@@ -21,7 +21,7 @@ import polars as pl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from benchmark.data.frames import conform
-from benchmark.data.raw.coded_reviews import CodedReviews
+from benchmark.data.raw.coded_ids import CodedReviews
 from benchmark.data.raw.cores import CORE_HELP, NO_CORE, CoreSetting, keep_core
 from benchmark.data.raw.json_columns import Objects, read_columns
 from benchmark.data.raw.json_lines import objects_of

@@ -10,8 +10,9 @@ import polars as pl
 import pyarrow as pa
 from pyarrow import parquet
 
+from benchmark.data.raw.csv_files import read_csv, without_broken
 from benchmark.data.raw.source import OnError
-from benchmark.data.raw.text_files import BadLines, read_csv, without_broken
+from benchmark.data.raw.text_files import BadLines
 from benchmark.errors import BenchError, listed
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
@@ -30,7 +31,7 @@ def read_table(
     on_error: OnError,
     separator: str | None = None,
 ) -> tuple[pl.DataFrame, dict[str, object]]:
-    """Read ``columns``, described as for :func:`~benchmark.data.raw.text_files.read_csv`.
+    """Read ``columns``, described as for :func:`~benchmark.data.raw.csv_files.read_csv`.
 
     Of Parquet, whole numbers become their digits, dates and times seconds since 1970, lists of
     texts one text joined by :data:`LIST_SEPARATOR`; NaN is a gap, and a number so large that it

@@ -10,20 +10,24 @@ in the catalogue.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from benchmark.data.raw.attributes import attribute_pairs
+from benchmark.data.raw.coded_ids import CodedIds
+from benchmark.data.raw.csv_files import read_csv, read_csv_into
+from benchmark.data.raw.kept_texts import RawReviews
 from benchmark.data.raw.source import OnError, Source
-from benchmark.data.raw.text_files import find_file, read_csv
+from benchmark.data.raw.text_files import find_file
 from benchmark.data.schema import RawDataset
 
 ARTICLES, TRANSACTIONS = "articles.csv", "transactions_train.csv"
 _LAYOUT = "the folder with articles.csv, transactions_train.csv and images/"
 _DAY_SECONDS = 86_400
+_DOMAIN = "fashion"
 
 #: Category path, from general to specific.
 CATEGORY = ("index_group_name", "garment_group_name", "product_type_name")
@@ -55,7 +59,7 @@ def read(raw: Path | None, params: HmParams, *, on_error: OnError) -> RawDataset
     assert raw is not None
     articles, article_notes = _articles(raw, on_error)
     purchases, purchase_notes = _transactions(raw, on_error)
-    return RawDataset(
+    return RawReviews(
         items=articles,
         interactions=purchases,
         allow_repeats=True,
@@ -86,7 +90,7 @@ def _articles(raw: Path, on_error: OnError) -> tuple[pl.DataFrame, dict[str, obj
     )
     items = frame.select(
         pl.col("article_id").alias("item_id"),
-        pl.lit("fashion").alias("domain"),
+        pl.lit(_DOMAIN).alias("domain"),
         pl.col("prod_name").alias("title"),
         pl.concat_list(CATEGORY).list.drop_nulls().alias("category"),
         pl.col("detail_desc").alias("description"),
@@ -98,7 +102,8 @@ def _articles(raw: Path, on_error: OnError) -> tuple[pl.DataFrame, dict[str, obj
 def _transactions(raw: Path, on_error: OnError) -> tuple[pl.DataFrame, dict[str, object]]:
     path = find_file(raw, TRANSACTIONS, expected=_LAYOUT)
     day = pl.col("t_dat").str.to_date("%Y-%m-%d", strict=False)
-    frame, notes = read_csv(
+    return read_csv_into(
+        _coded,
         path,
         {
             "t_dat": (day.dt.epoch("d").cast(pl.Int64) * _DAY_SECONDS, "a day like 2020-09-22"),
@@ -112,13 +117,19 @@ def _transactions(raw: Path, on_error: OnError) -> tuple[pl.DataFrame, dict[str,
         },
         on_error=on_error,
     )
-    rows = frame.select(
+
+
+def _coded(purchases: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """The interactions as :class:`~benchmark.data.raw.kept_texts.RawReviews` has them."""
+    coded = CodedIds()
+    shaped = (
         pl.col("customer_id").alias("user_id"),
         pl.col("article_id").alias("item_id"),
         pl.col("t_dat").alias("timestamp"),
-        pl.lit("fashion").alias("domain"),
+        pl.lit(_DOMAIN, pl.Enum([_DOMAIN])).alias("domain"),
+        pl.lit(None, pl.Boolean).alias("review"),
     )
-    return rows, notes
+    return coded.together([coded.take(frame.select(shaped)) for frame in purchases])
 
 
 def _photos(folder: Path, article_ids: list[str]) -> Iterator[tuple[str, Path]]:

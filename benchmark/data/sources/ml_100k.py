@@ -17,9 +17,9 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.data.raw.attributes import attribute_pairs
+from benchmark.data.raw.csv_files import read_csv
 from benchmark.data.raw.photo_folder import photos_of_items
 from benchmark.data.raw.source import OnError, Source
-from benchmark.data.raw.text_files import read_csv
 from benchmark.data.schema import RawDataset
 from benchmark.errors import BenchError
 

@@ -12,19 +12,20 @@ left out. The scale is 0.5 to 5 where a rating with a half occurs, else 1 to 5.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import polars as pl
 from pydantic import Field
 
 from benchmark.data.raw.attributes import attribute_pairs
+from benchmark.data.raw.csv_files import read_csv, read_csv_into
 from benchmark.data.raw.matched_lines import matched_lines, without_unmatched
 from benchmark.data.raw.source import OnError, Source
-from benchmark.data.raw.text_files import BadLines, encoding_of, find_file, read_csv
+from benchmark.data.raw.text_files import BadLines, encoding_of, find_file
 from benchmark.data.raw.time_columns import SECONDS, plausible
 from benchmark.data.schema import RawDataset
-from benchmark.data.sources.movies import MovieParams, rated_movies
+from benchmark.data.sources.movies import DOMAIN, MovieParams, coded_ratings, rated_movies
 from benchmark.errors import BenchError
 
 TERMS = (
@@ -95,7 +96,10 @@ def _end(raw: Path) -> str:
 
 
 def _ratings_csv(path: Path, on_error: OnError, notes: dict[str, object]) -> pl.DataFrame:
-    frame, skipped = read_csv(
+    rows, skipped = read_csv_into(
+        lambda frames: coded_ratings(
+            _events(frame, "userId", "movieId", "timestamp") for frame in frames
+        ),
         path,
         {
             "userId": (_id(pl.col("userId")), "a user's number"),
@@ -106,21 +110,26 @@ def _ratings_csv(path: Path, on_error: OnError, notes: dict[str, object]) -> pl.
         on_error=on_error,
     )
     notes |= skipped
-    return _events(frame, "userId", "movieId", "timestamp")
+    return rows
 
 
 def _ratings_dat(path: Path, on_error: OnError, notes: dict[str, object]) -> pl.DataFrame:
     bad = BadLines(path, on_error)
+    rows = coded_ratings(_batches_dat(path, bad))
+    notes |= bad.notes()
+    return rows
+
+
+def _batches_dat(path: Path, bad: BadLines) -> Iterator[pl.DataFrame]:
     shape = f"'user::movie::rating::time' ({_STARS}, {SECONDS})"
-    frames = []
+    empty = True
     for frame in matched_lines(path, _RATING, bad):
+        empty = False
         typed = frame.with_columns(_stars(pl.col("rating")), _seconds(pl.col("time")))
         whole = pl.col("rating").is_not_null() & pl.col("time").is_not_null()
-        frames.append(_events(without_unmatched(typed, whole, shape, bad), "user", "item", "time"))
-    notes |= bad.notes()
-    if not frames:
+        yield _events(without_unmatched(typed, whole, shape, bad), "user", "item", "time")
+    if empty:
         raise BenchError(f"{path} is empty.", fix="Download it again.")
-    return pl.concat(frames)
 
 
 def _events(frame: pl.DataFrame, user: str, item: str, time: str) -> pl.DataFrame:
@@ -129,7 +138,6 @@ def _events(frame: pl.DataFrame, user: str, item: str, time: str) -> pl.DataFram
         pl.col(item).alias("item_id"),
         pl.col(time).alias("timestamp"),
         pl.col("rating"),
-        pl.lit("movies").alias("domain"),
     )
 
 
@@ -180,7 +188,7 @@ def _described(frame: pl.DataFrame) -> pl.DataFrame:
     year = pl.col("title").str.extract(r"\(([0-9]{4})\)\s*$")
     return frame.select(
         pl.col("item").alias("item_id"),
-        pl.lit("movies").alias("domain"),
+        pl.lit(DOMAIN).alias("domain"),
         pl.col("title").str.replace(r"\s*\([0-9]{4}\)\s*$", "").alias("title"),
         pl.concat_list(genres).list.drop_nulls().alias("category"),
         attribute_pairs({"genres": genres, "year": year}),

@@ -26,7 +26,7 @@ from benchmark.data.raw.matched_lines import TEXT, matched_lines, without_unmatc
 from benchmark.data.raw.source import OnError, Source
 from benchmark.data.raw.text_files import BadLines, encoding_of
 from benchmark.data.schema import RawDataset
-from benchmark.data.sources.movies import MovieParams, rated_movies
+from benchmark.data.sources.movies import DOMAIN, MovieParams, coded_ratings, rated_movies
 from benchmark.errors import BenchError
 from benchmark.host.progress import track
 
@@ -68,15 +68,11 @@ def read(raw: Path | None, params: NetflixParams, *, on_error: OnError) -> RawDa
     notes: dict[str, object] = {}
     paths = _rating_files(raw)
     described = _movies(_titles_file(raw), on_error, notes)
-    frames = [_ratings(path, on_error, notes) for path in track(paths, "ratings", total=len(paths))]
-    rows = pl.concat(frames).select(
-        pl.col("user").cast(pl.String).alias("user_id"),
-        pl.col("movie").cast(pl.String).alias("item_id"),
-        pl.col("day").cast(pl.Int64).alias("timestamp") * _DAY_SECONDS,
-        pl.col("rating").cast(pl.Float64),
-        pl.lit("movies").alias("domain"),
+    rows = coded_ratings(
+        frame
+        for path in track(paths, "ratings", total=len(paths))
+        for frame in _ratings(path, on_error, notes)
     )
-    del frames
     return rated_movies(raw, params, rows, described, (1.0, 5.0), TERMS, on_error, notes)
 
 
@@ -126,16 +122,20 @@ def _titles_file(raw: Path) -> Path:
     return path
 
 
-def _ratings(path: Path, on_error: OnError, notes: dict[str, object]) -> pl.DataFrame:
-    """Rows (user, movie, rating, day), whole numbers; days since 1970."""
+def _ratings(path: Path, on_error: OnError, notes: dict[str, object]) -> Iterator[pl.DataFrame]:
     bad = BadLines(path, on_error)
-    frames = list(_batches(path, bad))
+    for frame in _batches(path, bad):
+        yield frame.select(
+            pl.col("user").cast(pl.String).alias("user_id"),
+            pl.col("movie").cast(pl.String).alias("item_id"),
+            pl.col("day").cast(pl.Int64).alias("timestamp") * _DAY_SECONDS,
+            pl.col("rating").cast(pl.Float64),
+        )
     notes |= bad.notes()
-    kinds = pl.Schema({"user": pl.UInt32, "movie": pl.UInt32, "rating": pl.UInt8, "day": pl.Int32})
-    return pl.concat([pl.DataFrame(schema=kinds), *(frame.cast(kinds) for frame in frames)])
 
 
 def _batches(path: Path, bad: BadLines) -> Iterator[pl.DataFrame]:
+    """Rows (user, movie, rating, day): whole numbers but for the rating; days since 1970."""
     named = _OF_FILE.match(path.name)
     movie = _NO_MOVIE  # the one that the lines are about
     for frame in matched_lines(path, _RATING, bad):
@@ -178,7 +178,7 @@ def _movies(path: Path, on_error: OnError, notes: dict[str, object]) -> pl.DataF
     year = pl.when(pl.col("year") != "NULL").then(pl.col("year"))
     return titles.select(
         pl.col("movie").alias("item_id"),
-        pl.lit("movies").alias("domain"),
+        pl.lit(DOMAIN).alias("domain"),
         pl.col("title"),
         attribute_pairs({"year": year}),
     )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.instances.seeded import splitmix, stable_hash
 
-_TIE = "_tie"
+_PLACE = "_place"
 
 
 def latest_of_pairs(
@@ -22,17 +22,21 @@ def latest_of_pairs(
     """Return one row a pair of user and item, the latest; counted in ``notes`` as ``what``.
 
     Of equally late ones the last in order of all their values stays (the best rated, then by
-    the texts), or with ``file_order`` the last of the file.
+    the texts), or with ``file_order`` the last of the file. Rows stay in their order.
     """
+    again = _in_several_rows(rows)
+    if not len(again):
+        return rows
     keys = ["timestamp"]
     if not file_order:
         keys += [key for key in ("rating", "review", "summary", "domain") if key in rows.columns]
-    kept = rows.sort(*keys, maintain_order=True).unique(
-        ["user_id", "item_id"], keep="last", maintain_order=True
-    )
-    if len(kept) < len(rows):
-        notes[f"{what} left out: a later one of the same user and item"] = len(rows) - len(kept)
-    return kept
+    some = rows[again].with_row_index(_PLACE).sort(*keys, maintain_order=True)
+    last = some.unique(["user_id", "item_id"], keep="last")[_PLACE].to_numpy()
+    keep = np.ones(len(rows), dtype=bool)
+    keep[again] = False
+    keep[again[last]] = True
+    notes[f"{what} left out: a later one of the same user and item"] = int((~keep).sum())
+    return rows.filter(pl.Series(keep))
 
 
 def in_time_order(rows: pl.DataFrame, seed: int, notes: dict[str, object]) -> pl.DataFrame:
@@ -43,11 +47,23 @@ def in_time_order(rows: pl.DataFrame, seed: int, notes: dict[str, object]) -> pl
     if tied := _tied_last(rows):
         notes["users whose last two interactions are of one time, ordered by a seeded hash"] = tied
     tie = splitmix(_hashes(rows["user_id"], seed, "user"), _hashes(rows["item_id"], seed, "item"))
-    return (
-        rows.with_columns(pl.Series(_TIE, tie, dtype=pl.UInt64))
-        .sort("timestamp", _TIE, maintain_order=True)
-        .drop(_TIE)
-    )
+    return rows[np.lexsort((tie, rows["timestamp"].to_numpy()))]
+
+
+def _in_several_rows(rows: pl.DataFrame) -> NDArray[np.int64]:
+    """The places of rows whose user and item have another row."""
+    item, items = _codes(rows["item_id"])
+    pair, _ = _codes(rows["user_id"])
+    pair = pair.astype(np.int64)
+    pair *= len(items)
+    pair += item
+    order = np.argsort(pair, kind="stable")
+    pair = pair[order]
+    same = pair[1:] == pair[:-1]
+    several = np.zeros(len(rows), dtype=bool)
+    several[order[1:][same]] = True
+    several[order[:-1][same]] = True
+    return np.flatnonzero(several)
 
 
 def _tied_last(rows: pl.DataFrame) -> int:
@@ -59,14 +75,18 @@ def _tied_last(rows: pl.DataFrame) -> int:
 
 def _hashes(names: pl.Series, seed: int, kind: str) -> NDArray[np.uint64]:
     """A 64-bit hash of every name; each is hashed once."""
+    codes, known = _codes(names)
+    hashes = np.array([stable_hash("tie", seed, kind, n) for n in known], dtype=np.uint64)
+    hashed: NDArray[np.uint64] = hashes[codes]
+    return hashed
+
+
+def _codes(names: pl.Series) -> tuple[NDArray[np.unsignedinteger], pl.Series]:
+    """Each name's code, and the names by code."""
     if not isinstance(names.dtype, pl.Enum):
         names = names.cast(pl.Enum(names.unique(maintain_order=True)))
     assert isinstance(names.dtype, pl.Enum)
-    known = names.dtype.categories
-    hashes = np.array([stable_hash("tie", seed, kind, n) for n in known], dtype=np.uint64)
-    codes = names.to_physical().to_numpy()
-    hashed: NDArray[np.uint64] = hashes[codes]
-    return hashed
+    return names.to_physical().to_numpy(), names.dtype.categories
 
 
 def rated_only(
@@ -77,7 +97,7 @@ def rated_only(
     Both kinds left over are counted in ``notes``. Ordered by number where all ids are whole
     numbers, else as text: an order of first appearance would follow the interactions.
     """
-    seen = rows.select("item_id").unique()
+    seen = rows["item_id"].unique().cast(pl.String).to_frame()
     described = items.join(seen, on="item_id", how="semi")
     bare = seen.join(items, on="item_id", how="anti")
     if len(described) < len(items):

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from benchmark.data.raw import repeats, temporary
-from benchmark.data.raw.coded_reviews import CodedReviews
+from benchmark.data.raw.coded_ids import CodedReviews
 from benchmark.data.raw.kept_texts import KeptTexts
 from benchmark.data.raw.temporary import temporary_files_in
 from benchmark.errors import BenchError
