@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-from commands import cost
+from commands import print_prepared
 
 #: Of the full download (https://www.kaggle.com/competitions/h-and-m-personalized-fashion-recommendations).
 PURCHASES, CUSTOMERS, ARTICLES, DAYS = 31_788_324, 1_362_281, 105_542, 734
@@ -86,17 +85,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         raw = write_raw(Path(folder) / "raw", options.purchases)
-        held = sum(path.stat().st_size for path in raw.iterdir())
-        command = [sys.executable, "-m", "benchmark", "data", "prepare", "hm", "--raw", str(raw)]
-        took = cost([*command, "--home", str(Path(folder) / "home")])
-        written = (Path(folder) / "home" / "datasets" / "hm").rglob("*")
-        made = sum(path.stat().st_size for path in written if path.is_file())
-        print(
-            f"{options.purchases:,} purchases, {held / 1e6:,.0f} MB raw, {made / 1e6:,.0f} MB made"
-        )
-        print(f"wall {took.wall:,.1f} s, processor {took.processor:,.1f} s", end=", ")
-        print(f"{took.processor / options.purchases * 1e6:.1f} us a purchase", end=", ")
-        print(f"peak {took.held / 1e6:,.0f} MB")
+        print_prepared("hm", raw, f"{options.purchases:,} purchases", options.purchases)
 
 
 if __name__ == "__main__":
