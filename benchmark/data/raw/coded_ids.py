@@ -38,5 +38,5 @@ class CodedReviews(CodedIds):
 
 
 def _enum(names: pl.Series) -> pl.Series:
-    known = names.unique()
-    return names.cast(pl.Enum(known.cast(pl.String).gather(known.to_physical().arg_sort())))
+    """``names`` as an Enum in their own order: the codes so far hang on which thread was first."""
+    return names.cast(pl.Enum(names.unique().drop_nulls().cast(pl.String).sort()))

@@ -231,7 +231,9 @@ def _compare_readings(fast: RawDataset, careful: RawDataset) -> None:
         raise Wrong("the careful way reads other items")
     if not fast.interactions.equals(careful.interactions):
         raise Wrong("the careful way reads other interactions")
-    if isinstance(fast, RawReviews) and isinstance(careful, RawReviews):
+    if isinstance(fast, RawReviews) and fast.texts is not None:
+        assert isinstance(careful, RawReviews)
+        assert careful.texts is not None
         numbers = fast.interactions[NUMBER].cast(pl.Int64).to_numpy()
         if not fast.texts.of(numbers).equals(careful.texts.of(numbers)):
             raise Wrong("the careful way reads other texts")

@@ -70,6 +70,15 @@ def test_texts_come_back_in_any_order_and_in_slices(held, tmp_path, monkeypatch)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_codes_of_ids_do_not_hang_on_the_order_in_which_they_came() -> None:
+    frame = reviews(0)
+    both = [kept(frame)[0], kept(frame[::-1])[0]]
+    assert both[0].schema == both[1].schema
+    for name in ("user_id", "item_id"):
+        names = both[0][name].dtype.categories  # type: ignore[attr-defined]
+        assert names.to_list() == sorted(set(frame[name]))
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_a_full_disk_is_told_of(tmp_path, monkeypatch) -> None:
     with open("/dev/full", "r+b", buffering=0) as full:
