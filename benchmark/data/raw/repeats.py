@@ -27,7 +27,7 @@ def in_time_order(rows: pl.DataFrame, texts: KeptTexts, *, file_order: bool) -> 
         return rows[np.argsort(time, kind="stable")]
     ranks = [_ranks(rows[name]) for name in ("item_id", "user_id")]
     rows = rows[np.lexsort((*ranks, time))]
-    again = _same_time(rows)
+    again = rows_alike(rows, of_one_time=True)
     if not len(again):
         return rows
     some = with_texts(rows[again], texts)
@@ -47,7 +47,7 @@ def without_copies(
     ``texts`` is ``None`` where nobody wrote any. With ``domains`` rows must be of one domain to
     be the same.
     """
-    again = _same_time(rows)
+    again = rows_alike(rows, of_one_time=True)
     if not len(again):
         return rows
     some = rows[again] if texts is None else with_texts(rows[again], texts)
@@ -92,10 +92,15 @@ def _by_pair(rows: pl.DataFrame) -> tuple[Ints, Ints, Ints]:
     return order, pair, rows["timestamp"].to_numpy()[order]
 
 
-def _same_time(rows: pl.DataFrame) -> Ints:
-    """The places of ``rows``, in time order, that share user, item and time with another one."""
+def rows_alike(rows: pl.DataFrame, *, of_one_time: bool) -> Ints:
+    """Return the places of ``rows`` that share user and item with another one, in order.
+
+    Ids are ``pl.Enum``. With ``of_one_time`` rows are in time order, and alike must share it.
+    """
     order, pair, time = _by_pair(rows)
-    same = (pair[1:] == pair[:-1]) & (time[1:] == time[:-1])
+    same = pair[1:] == pair[:-1]
+    if of_one_time:
+        same &= time[1:] == time[:-1]
     alike = np.zeros(len(rows), dtype=bool)
     alike[order[1:][same]] = True
     alike[order[:-1][same]] = True

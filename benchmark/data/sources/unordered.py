@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmark.data.instances.seeded import splitmix, stable_hash
+from benchmark.data.raw.repeats import rows_alike
 
 _PLACE = "_place"
 
@@ -24,7 +25,8 @@ def latest_of_pairs(
     Of equally late ones the last in order of all their values stays (the best rated, then by
     the texts), or with ``file_order`` the last of the file. Rows stay in their order.
     """
-    again = _in_several_rows(rows)
+    ids = (_coded(rows[name]) for name in ("user_id", "item_id"))
+    again = rows_alike(rows.select("timestamp").with_columns(ids), of_one_time=False)
     if not len(again):
         return rows
     keys = ["timestamp"]
@@ -50,22 +52,6 @@ def in_time_order(rows: pl.DataFrame, seed: int, notes: dict[str, object]) -> pl
     return rows[np.lexsort((tie, rows["timestamp"].to_numpy()))]
 
 
-def _in_several_rows(rows: pl.DataFrame) -> NDArray[np.int64]:
-    """The places of rows whose user and item have another row."""
-    item, items = _codes(rows["item_id"])
-    pair, _ = _codes(rows["user_id"])
-    pair = pair.astype(np.int64)
-    pair *= len(items)
-    pair += item
-    order = np.argsort(pair, kind="stable")
-    pair = pair[order]
-    same = pair[1:] == pair[:-1]
-    several = np.zeros(len(rows), dtype=bool)
-    several[order[1:][same]] = True
-    several[order[:-1][same]] = True
-    return np.flatnonzero(several)
-
-
 def _tied_last(rows: pl.DataFrame) -> int:
     """How many users have two rows or more of their latest time."""
     late = pl.col("timestamp") == pl.col("timestamp").max()
@@ -75,18 +61,19 @@ def _tied_last(rows: pl.DataFrame) -> int:
 
 def _hashes(names: pl.Series, seed: int, kind: str) -> NDArray[np.uint64]:
     """A 64-bit hash of every name; each is hashed once."""
-    codes, known = _codes(names)
+    coded = _coded(names)
+    assert isinstance(coded.dtype, pl.Enum)
+    known = coded.dtype.categories
     hashes = np.array([stable_hash("tie", seed, kind, n) for n in known], dtype=np.uint64)
-    hashed: NDArray[np.uint64] = hashes[codes]
+    hashed: NDArray[np.uint64] = hashes[coded.to_physical().to_numpy()]
     return hashed
 
 
-def _codes(names: pl.Series) -> tuple[NDArray[np.unsignedinteger], pl.Series]:
-    """Each name's code, and the names by code."""
-    if not isinstance(names.dtype, pl.Enum):
-        names = names.cast(pl.Enum(names.unique(maintain_order=True)))
-    assert isinstance(names.dtype, pl.Enum)
-    return names.to_physical().to_numpy(), names.dtype.categories
+def _coded(names: pl.Series) -> pl.Series:
+    """``names`` as an Enum, where they are none yet."""
+    if isinstance(names.dtype, pl.Enum):
+        return names
+    return names.cast(pl.Enum(names.unique(maintain_order=True)))
 
 
 def rated_only(
