@@ -12,6 +12,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from benchmark.host.orphans import end_with
+
 #: Below so many items starting processes takes longer than the work.
 FEWEST = 8
 
@@ -48,7 +50,7 @@ def _some(
     """Work on ``paths`` in as many ``processes``; those that ended well are in ``done``."""
     with (
         ProcessPoolExecutor(
-            processes, get_context("spawn"), initializer=_start, initargs=(make,)
+            processes, get_context("spawn"), initializer=_start, initargs=(make, os.getpid())
         ) as pool,
         suppress(BrokenProcessPool),
     ):
@@ -57,9 +59,10 @@ def _some(
             done[path] = future.result()
 
 
-def _start(make: Callable[[], Work]) -> None:
+def _start(make: Callable[[], Work], parent: int) -> None:
     """One thread a process: there are as many processes as cores."""
     global _work
+    end_with(parent)
     os.environ["OMP_NUM_THREADS"] = "1"
     _work = make()
     if "torch" in sys.modules:

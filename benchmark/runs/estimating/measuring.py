@@ -79,6 +79,7 @@ def measure(
             "cells": [as_json(spec) for spec in specs],
             "seconds": seconds,
             "cut": cut,
+            "parent": os.getpid(),
         }
         process = subprocess.Popen(
             [sys.executable, "-m", "benchmark.runs.estimating.probe"],

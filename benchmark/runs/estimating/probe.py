@@ -22,6 +22,7 @@ from benchmark.data.opening import open_dataset
 from benchmark.errors import BenchError, in_one_line
 from benchmark.host.console import Volume, set_volume
 from benchmark.host.home import Home
+from benchmark.host.orphans import end_with
 from benchmark.host.progress import watched
 from benchmark.host.provenance import peak_memory_mib
 from benchmark.model import Model
@@ -52,7 +53,9 @@ def main() -> None:
     def say(report: Mapping[str, Any]) -> None:
         out.write(json.dumps({**report, "peak_mib": peak_memory_mib()}) + "\n")
 
-    answer(json.load(sys.stdin), say)
+    request = json.load(sys.stdin)
+    end_with(request["parent"])
+    answer(request, say)
 
 
 def answer(request: Mapping[str, Any], say: Say) -> None:
