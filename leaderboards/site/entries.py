@@ -42,7 +42,10 @@ _FAILED = "verification-failed"
 _BESIDE = ("README.md", REPRODUCED_FILE)
 #: Findings that may be of the machine as it was then, and not of the submission: busy, or full.
 _PASSING = frozenset(
-    {"limit-time", "limit-memory", "limit-disk", "reader-crashed", "unreadable", _FAILED}
+    {
+        *("limit-time", "limit-memory", "limit-disk", "reader-crashed", "unreadable", _FAILED),
+        *("dataset-damaged", "not-rescored"),
+    }
 )
 #: Names of submissions stand in commands and on pages.
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}"
@@ -184,7 +187,8 @@ class Verifier:
         if packed is None:
             found = self._verified(path)
             packed = pack(found)
-            lasting = _PASSING.isdisjoint(finding.code for finding in found.problems)
+            said = {finding.code for finding in (*found.problems, *found.warnings)}
+            lasting = _PASSING.isdisjoint(said)
             if lasting and self._kept.key(path) == key:
                 self._kept.put(key, packed)
         return packed

@@ -381,7 +381,8 @@ _PYDANTICS = frozenset(get_args(ErrorType))
 def validate(value: Any) -> tuple[Submission | None, list[Finding]]:
     """Return the typed manifest, or ``None`` and a finding for each field that is wrong.
 
-    Also checks ``digest`` and that no two runs share a predictions file or are the same run. An
+    Also checks ``digest``, that no two runs share a predictions file or are the same run, and that
+    seeds of one question are of one system. An
     object of more fields than any has is told alone: each could be wrong in several ways.
     """
     if found := list(_crowded(value, MANIFEST)):
@@ -402,6 +403,7 @@ def validate(value: Any) -> tuple[Submission | None, list[Finding]]:
             )
         )
     found += _repeated(submission)
+    found += _unlike(submission)
     return submission, found
 
 
@@ -432,6 +434,28 @@ def _repeated(submission: Submission) -> list[Finding]:
             found.append(Finding("run-repeated", where, message))
         files.add(run.predictions)
         asked.add(instances)
+    return found
+
+
+#: What runs share that differ by their seed alone.
+_OF_SEEDS = ("settings", "code_sha256", "file")
+
+
+def _unlike(submission: Submission) -> list[Finding]:
+    """Runs that would be averaged as seeds of one system, and are not of one."""
+    first: dict[tuple[object, ...], SubmittedRun] = {}
+    found = []
+    for number, run in enumerate(submission.runs):
+        asked = (run.task, run.dataset_sha256, run.cohort, run.perturb)
+        other = first.setdefault(asked, run)
+        for name in _OF_SEEDS:
+            if getattr(run, name) != getattr(other, name):
+                message = (
+                    f"Seeds {other.seed} and {run.seed} of {run.task} differ in {name}: they are "
+                    "two systems, each for a submission of its own."
+                )
+                found.append(Finding("seeds-differ", f"{MANIFEST}/runs/{number}/{name}", message))
+                break
     return found
 
 

@@ -46,8 +46,8 @@ def code_problems(
 ) -> Iterator[Finding]:
     """Yield findings for a run under a listed name that the listed model cannot have made.
 
-    A file of one's own under that name, a task or settings that the model does not take are
-    refused.
+    A file of one's own under that name, a task or settings that the model does not take, and a
+    ceiling that opened nothing are refused.
     """
     entry = known.get(submission.model)
     variant = submission.variant
@@ -60,6 +60,10 @@ def code_problems(
     if run.task not in entry.tasks:
         message = f"{submission.model} does not answer {shown(run.task)}."
         yield Finding("task-not-answered", place(where, "task"), message)
+        return
+    if entry.role == "ceiling" and not run.attachments:
+        message = f"{submission.model} opens attachments of the dataset; the run names none."
+        yield Finding("attachments-differ", place(where, "attachments"), message)
         return
     try:
         if run.settings:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from benchmark.errors import BenchError
+from benchmark.errors import BenchError, listed
 from benchmark.host.files import sha256_file
 from benchmark.host.home import Home
 from benchmark.model import Model
@@ -45,7 +45,8 @@ RATING_TOLERANCE = 1e-6
 class Reproduction:
     """Compares a rerun with its run: of ``sampled`` predictions ``same`` are the submitted ones.
 
-    ``seed`` drew the sample, at check time. ``difference`` is the task's primary metric of the
+    ``seed`` drew the sample, at check time; ``opened`` are the attachments that the fit opened
+    here. ``difference`` is the task's primary metric of the
     submitted predictions less that of those made here, over the sample; ``low`` and ``high``
     bound it.
     """
@@ -58,6 +59,7 @@ class Reproduction:
     difference: float
     low: float | None
     high: float | None
+    opened: tuple[str, ...] = ()
 
 
 def rerun(
@@ -92,6 +94,7 @@ def rerun(
         difference.value,
         difference.low,
         difference.high,
+        tuple(fitted.record["attachments"]),
     )
 
 
@@ -123,6 +126,20 @@ def problems(found: Reproduction, where: str) -> Iterator[Finding]:
             f"[{found.low:.4g}, {found.high:.4g}] from that of the predictions made here."
         )
         yield Finding("score-not-reproduced", place(where, "scores", found.metric), message)
+
+
+def attachment_problems(run: SubmittedRun, found: Reproduction, where: str) -> Iterator[Finding]:
+    """Yield a finding where the fit here opened other attachments than the run says.
+
+    By what it says a model is ranked, or stands apart as one that saw what others may not.
+    """
+    if set(found.opened) != set(run.attachments):
+        said, opened = (
+            listed([shown(name) for name in sorted(names)]) or "nothing"
+            for names in (run.attachments, found.opened)
+        )
+        message = f"The run says that the model opened {said}; here it opened {opened}."
+        yield Finding("attachments-differ", place(where, "attachments"), message)
 
 
 def sample(total: int, seed: int) -> list[int]:

@@ -162,7 +162,7 @@ def claim_problems(
                 f"{_interval(score.low, score.high)}."
             )
             yield Finding("interval-mismatch", here, message, True)
-    for name in run.scores.keys() - scores.keys():
+    for name in (name for name in run.scores if name not in scores):
         message = f"{name} cannot be computed on this machine{_remedy(name, 'verify')}."
         yield Finding("metric-not-computed", place(where, "scores", name), message, True)
     if abs(run.failure_rate - failure_rate) > TOLERANCE:

@@ -17,6 +17,8 @@ import pyarrow as pa
 
 from benchmark.errors import BenchError
 from benchmark.host.home import Home
+from benchmark.runs.manifest import REPRODUCED as REPRODUCED
+from benchmark.runs.manifest import RESCORED as RESCORED
 from benchmark.tasks import TASKS
 from leaderboards.boards import Board, boards_of, load_boards
 from leaderboards.submission import levels, limits, opening, tables
@@ -39,7 +41,8 @@ from leaderboards.verification.rescoring import Rescored
 from leaderboards.verification.suspicion import Catalogue
 
 #: What may stand beside a submission's name, weakest first.
-BADGES = REPORTED, RESCORED, REPRODUCED = ("reported", "re-scored", "reproduced")
+REPORTED = "reported"
+BADGES = (REPORTED, RESCORED, REPRODUCED)
 
 #: Is told of every run that could be scored again, also of a submission that is then rejected.
 Listener = Callable[[SubmittedRun, Asked, Rescored], None]
@@ -346,6 +349,7 @@ class _Run:
         result.reproductions.append(found)
         wrong = [
             *reproducing.file_problems(run, model, self._where),
+            *reproducing.attachment_problems(run, found, self._where),
             *reproducing.problems(found, self._where),
         ]
         yield from wrong

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmark.host.home import Home
 from benchmark.metrics import metric_named
 from leaderboards.boards import Board
 from leaderboards.site import entries, spreading
@@ -223,3 +224,19 @@ def test_a_process_that_dies_costs_its_own_item_alone(monkeypatch) -> None:
     made = [content.decode().split() for content in done.values() if content]
     assert [name for name, _ in made] == ["a", "b", "c"]
     assert str(os.getpid()) not in [process for _, process in made]
+
+
+def test_a_row_is_scored_again_once_its_damaged_dataset_is_whole(
+    submissions, run_home, boards, tmp_path, sim_xs
+) -> None:
+    home = Home(tmp_path / "copied")
+    shutil.copytree(sim_xs.folder, home.datasets / "sim-xs")
+    items = home.datasets / "sim-xs" / "items.parquet"
+    whole = items.read_bytes()
+    items.write_bytes(whole[:-1] + b"?")
+    (entry,) = collect(submissions, home, boards).entries
+    assert entry.badge == "reported"
+    assert [each.code for each in entry.warnings] == ["dataset-damaged"]
+    items.write_bytes(whole)
+    (entry,) = collect(submissions, home, boards).entries
+    assert (entry.badge, entry.warnings) == ("re-scored", ())

@@ -204,3 +204,55 @@ def test_forged_answers_are_not_reproduced_whichever_are_asked(forge) -> None:
     (found,) = result.reproductions
     assert found.sampled == 108
     assert found.same == 108 - 22
+
+
+def _unattached(manifest) -> None:
+    manifest["runs"][0]["attachments"] = []
+
+
+def test_a_ceiling_that_names_no_attachment_is_refused(execute, data_home, forge) -> None:
+    run = execute(RunSpec("oracle", "preference", "sim-xs"), data_home)
+    path = forge.edited(files_of([run], DECLARATION), _unattached)
+    forge.rejected(path, "attachments-differ", "oracle opens attachments")
+
+
+PEEKING = """
+from benchmark.predictions import Rating
+
+class Peeking:
+    tasks = frozenset({"preference"})
+    def fit(self, data, *, seed):
+        self.size = len(data.attachment("truth.safetensors").read_bytes())
+    def predict(self, instances):
+        return (Rating(each.instance_id, 3.0) for each in instances)
+    def save(self, folder):
+        (folder / "size").write_text(str(self.size))
+    def load(self, folder):
+        self.size = int((folder / "size").read_text())
+"""
+
+
+def test_a_rerun_tells_what_the_model_opened_without_saying_so(
+    execute, data_home, forge, tmp_path
+) -> None:
+    file = tmp_path / "peeking.py"
+    file.write_text(PEEKING)
+    model = f"{file}:Peeking"
+    files = files_of([execute(RunSpec(model, "preference", "sim-xs"), data_home)], DECLARATION)
+    assert forge.verify(forge.archive(files), reproduce=model).badge == "reproduced"
+    result = forge.verify(forge.edited(files, _unattached), reproduce=model)
+    assert [problem.code for problem in result.problems] == ["attachments-differ"]
+    assert "truth.safetensors" in result.problems[0].message
+    assert result.badge is None
+
+
+def test_metrics_that_this_machine_lacks_are_told_in_the_order_of_the_claims(forge) -> None:
+    names = [f"BERTScore-{letter}" for letter in "qwertyuiop"]
+
+    def change(manifest) -> None:
+        claim = manifest["runs"][0]["scores"]["ROUGE-L"]
+        manifest["runs"][0]["scores"] |= dict.fromkeys(names, claim)
+
+    result = forge.verify(forge.manifest(change, "explanation"))
+    told = [each.where for each in result.warnings if each.code == "metric-not-computed"]
+    assert [where.rpartition("/")[2] for where in told] == names
