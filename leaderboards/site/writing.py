@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from benchmark.errors import UsageError
 from benchmark.host.files import cannot_write
+from benchmark.host.replacing import recover, replacement
 
 #: Lists every file of a site, itself aside: what is not on the list is not ours to delete.
 MARKER = "site.json"
@@ -25,31 +24,22 @@ def write_site(pages: Mapping[str, str | bytes], out: Path) -> None:
     """
     out = out.absolute()
     check_replaceable(out)
-    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
-    former = out.with_name(f".{out.name}.{os.getpid()}.former")
     try:
-        for path, content in {**pages, MARKER: _marker(pages)}.items():
-            file = partial / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content.encode() if isinstance(content, str) else content)
-        if out.exists():
-            out.rename(former)
-        try:
-            partial.rename(out)
-        except OSError:
-            if former.exists():
-                former.rename(out)
-            raise
+        with replacement(out) as partial:
+            for path, content in {**pages, MARKER: _marker(pages)}.items():
+                file = partial / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise cannot_write(out, error) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        if out.exists():  # else the former site could not be put back: it stays where it is
-            shutil.rmtree(former, ignore_errors=True)
 
 
 def check_replaceable(out: Path) -> None:
-    """Raise :class:`UsageError` unless ``out`` is absent, empty or a site and nothing more."""
+    """Raise :class:`UsageError` unless ``out`` is absent, empty or a site and nothing more.
+
+    A site that a killed build left without its name gets it back first.
+    """
+    recover(out)
     fix = "Choose another --out."
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise UsageError(f"--out {str(out)!r} is no folder.", fix=fix)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
-import shutil
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -18,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmark.errors import BenchError, UsageError, in_one_line
+from benchmark.host.replacing import recover, replacement
 from benchmark.runs.manifest import Manifest, excerpt
 from benchmark.runs.store import PREDICTIONS, StoredRun, is_imported, is_tuned
 from benchmark.stats import Score
@@ -112,9 +110,11 @@ def files_of(
 def write_submission(files: Mapping[str, bytes], out: Path, *, force: bool = False) -> None:
     """Write ``files`` to ``out``: an archive where it ends in ``.zip``, else a folder.
 
-    It appears whole or not at all. Raises :class:`UsageError` when ``out`` exists and
+    It appears whole or not at all, and so does what it replaces
+    (:mod:`benchmark.host.replacing`). Raises :class:`UsageError` when ``out`` exists and
     ``force`` is off, :class:`BenchError` when it cannot be written.
     """
+    recover(out)
     if out.exists() or out.is_symlink():
         if not force:
             raise UsageError(f"{str(out)!r} exists.", fix="Give --force to replace it.")
@@ -122,32 +122,19 @@ def write_submission(files: Mapping[str, bytes], out: Path, *, force: bool = Fal
             raise UsageError(
                 f"The folder {str(out)!r} is no submission.", fix="Choose another --out."
             )
-    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        if out.suffix == ".zip":
-            partial.write_bytes(_archive(files))
-        else:
-            for name, content in files.items():
-                (partial / name).parent.mkdir(parents=True, exist_ok=True)
-                (partial / name).write_bytes(content)
-        _remove(out)
-        partial.rename(out)
+        with replacement(out) as partial:
+            if out.suffix == ".zip":
+                partial.write_bytes(_archive(files))
+            else:
+                for name, content in files.items():
+                    (partial / name).parent.mkdir(parents=True, exist_ok=True)
+                    (partial / name).write_bytes(content)
     except OSError as error:
         raise BenchError(
             f"Cannot write {str(out)!r}: {error.strerror or error}.",
             fix="Free some space or choose another --out; nothing half-written is kept.",
         ) from error
-    finally:
-        with suppress(OSError):  # no such folder: the error above says so
-            _remove(partial)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _check_together(runs: Sequence[StoredRun]) -> None:

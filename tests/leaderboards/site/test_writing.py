@@ -12,7 +12,7 @@ import pytest
 
 from benchmark.errors import BenchError, UsageError
 from leaderboards.site.serving import site_server
-from leaderboards.site.writing import MARKER, write_site
+from leaderboards.site.writing import MARKER, check_replaceable, write_site
 
 PAGES = {"index.html": "<p>ä</p>", "boards/a.html": "a"}
 
@@ -113,3 +113,13 @@ def test_only_the_sites_own_files_are_served(tmp_path, monkeypatch):
 def test_serving_something_else_names_the_command_that_makes_a_site(tmp_path):
     with pytest.raises(UsageError, match="leaderboard build --out"):
         site_server(tmp_path, 0)
+
+
+def test_a_site_that_a_killed_build_left_without_its_name_gets_it_back(tmp_path):
+    out = tmp_path / "site"
+    write_site(PAGES, out)
+    before = _tree(out)
+    out.rename(tmp_path / ".site.999999999.former")
+    check_replaceable(out)
+    assert _tree(out) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]

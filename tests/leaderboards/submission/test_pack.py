@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import zipfile
 from dataclasses import replace
@@ -140,3 +141,25 @@ def test_what_is_packed_holds_no_path_of_the_machine(packed, data_home) -> None:
     for content in packed("search").values():
         assert str(data_home.root).encode() not in content
     json.loads(packed("search")[MANIFEST])
+
+
+@pytest.mark.parametrize("name", ["a", "a.zip"])
+def test_what_a_killed_command_left_gets_into_no_submission(packed, tmp_path, name) -> None:
+    out = tmp_path / name
+    write_submission(packed("search"), out)
+    out.rename(tmp_path / f".{name}.999999999.former")
+    stale = tmp_path / f".{name}.{os.getpid()}.partial"
+    stale.mkdir()
+    (stale / "old.parquet").touch()
+    with pytest.raises(UsageError, match="exists"):  # it is put back first
+        write_submission(packed("search"), out)
+    write_submission(packed("search"), out, force=True)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert out.is_file() or sorted(p.name for p in out.iterdir()) == ["runs", MANIFEST]
+
+
+def test_seeds_of_two_configurations_are_no_submission(seed_of) -> None:
+    first, second = seed_of(0), seed_of(1)
+    other = replace(second, manifest={**second.manifest, "code_sha256": "ab" * 32})
+    with pytest.raises(UsageError, match=r"seeds-differ.*Seeds 0 and 1 .* differ in code_sha256"):
+        files_of([first, other], DECLARATION)
