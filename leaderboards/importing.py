@@ -20,7 +20,14 @@ import polars as pl
 
 from benchmark.data.frames import write_parquet
 from benchmark.errors import BenchError, UsageError
-from benchmark.host.files import cannot_write, locked, sha256_file, sha256_json, write_json
+from benchmark.host.files import (
+    cannot_write,
+    locked,
+    read_json,
+    sha256_file,
+    sha256_json,
+    write_json,
+)
 from benchmark.host.home import Home
 from benchmark.host.progress import bar
 from benchmark.runs.manifest import MANIFEST
@@ -202,11 +209,17 @@ def _write(
     rescored: Rescored,
     origin: dict[str, str],
 ) -> bool:
-    """Write the run to ``folder``; return whether it is new there."""
+    """Write the run to ``folder``; return whether it is new there.
+
+    One that is there has the badge of now from then on: it may have been given or taken since.
+    """
     unfinished = folder.with_name(folder.name + PARTIAL)
     try:
         with locked(folder.with_name(f".{folder.name}.lock"), f"importing run {folder.name}"):
             if (folder / MANIFEST).is_file():
+                there = read_json(folder / MANIFEST)
+                if there.get("submission") != origin:
+                    write_json(folder / MANIFEST, {**there, "submission": origin})
                 return False
             shutil.rmtree(unfinished, ignore_errors=True)
             unfinished.mkdir(parents=True)

@@ -68,13 +68,18 @@ class EnergyRecord(TypedDict, total=False):
     """Who measured, and its version."""
 
 
+#: Badges of runs that came with a submission: scored here, and made again by a maintainer.
+RESCORED, REPRODUCED = "re-scored", "reproduced"
+
+
 class SubmissionRecord(TypedDict):
     """Names the submission that a run was imported from, by its folder and its digest."""
 
     name: str
     digest: str
     badge: str
-    """``reproduced`` where a maintainer of the leaderboard ran it again, else ``re-scored``."""
+    """:data:`REPRODUCED` where a maintainer of the leaderboard ran it again, else
+    :data:`RESCORED`."""
 
 
 class GitState(TypedDict):

@@ -13,7 +13,7 @@ from benchmark.host.files import read_json, sha256_file
 from benchmark.host.home import Home
 from benchmark.metrics.families import is_variant
 from benchmark.runs.manifest import MANIFEST as MANIFEST
-from benchmark.runs.manifest import SAME_INSTANCES, Manifest, excerpt, read_manifest
+from benchmark.runs.manifest import REPRODUCED, SAME_INSTANCES, Manifest, excerpt, read_manifest
 from benchmark.tasks import TASKS
 from benchmark.uncertainty import FEWEST_USERS
 
@@ -70,6 +70,11 @@ def is_tuned(run: StoredRun) -> bool:
 def is_imported(run: StoredRun) -> bool:
     """Return whether the run was made elsewhere and came here with a submission."""
     return "submission" in run.manifest
+
+
+def is_reproduced(run: StoredRun) -> bool:
+    """Return whether an imported run is one that a maintainer of the leaderboard made again."""
+    return is_imported(run) and run.manifest["submission"]["badge"] == REPRODUCED
 
 
 def require_same_instances(runs: Sequence[StoredRun], *, fix: str) -> None:

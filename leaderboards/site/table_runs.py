@@ -3,13 +3,13 @@
 The runs that were scored again are written as a home of their own, which a report then reads. Only
 data that anyone can build take part: no private run, and no private dataset's name, leaves here.
 A report takes the latest run of a model, and anyone may submit under a listed name with a later
-date: where some of a model's runs are reproduced, the others stay out.
+date: where some of a model's runs of the same settings are reproduced, the others stay out.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ import polars as pl
 
 from benchmark.data.sources import SELF_CONTAINED, SOURCES
 from benchmark.errors import listed
-from benchmark.host.files import write_json
+from benchmark.host.files import sha256_json, write_json
 from benchmark.host.home import Home
 from benchmark.report.build import build_report
 from benchmark.report.contents import Report
+from benchmark.report.filling.shelf import RunShelf
 from benchmark.report.formats.html import draw_html
 from benchmark.report.formats.render import render
 from benchmark.report.formats.sheet import sheet_of
@@ -43,13 +44,16 @@ def table_pages(entries: Sequence[Entry], home: Home) -> list[TablePage]:
     """
     with tempfile.TemporaryDirectory(prefix="unimp-bench-tables-") as folder:
         shelf = Home(Path(folder))
-        write_shelf(entries, home, shelf)
-        return [_page(table, entries, shelf) for table in list_tables()]
+        names = write_shelf(entries, home, shelf)
+        runs = RunShelf(shelf)
+        return [_page(table, names, runs, shelf) for table in list_tables()]
 
 
-def _page(table: dict[str, Any], entries: Sequence[Entry], shelf: Home) -> TablePage:
+def _page(
+    table: dict[str, Any], submissions: Mapping[str, str], runs: RunShelf, shelf: Home
+) -> TablePage:
     report = build_report(table["name"], home=shelf)
-    names = _filled_by(report, entries)
+    names = _filled_by(report, submissions, runs)
     told = f"Filled from the submissions {listed(names)}." if names else "No submission fills it."
     sheet = sheet_of(report)
     sheet = replace(sheet, notes=(*sheet.notes, told))
@@ -63,22 +67,22 @@ def _page(table: dict[str, Any], entries: Sequence[Entry], shelf: Home) -> Table
     )
 
 
-def _filled_by(report: Report, entries: Sequence[Entry]) -> list[str]:
-    """The submissions with a run in ``report``, by name, in their order."""
-    asked = {
-        (slot.spec.model, slot.spec.task, slot.spec.data, slot.spec.cohort, slot.spec.perturb)
-        for slot in report.slots
-        if slot.seeds
+def _filled_by(report: Report, submissions: Mapping[str, str], runs: RunShelf) -> list[str]:
+    """The submissions with a run in ``report``, by name, in their order.
+
+    ``submissions`` names that of each run by the run's folder.
+    """
+    picked = {
+        run.folder.name for slot in report.slots if slot.seeds for run in runs.pick(slot.spec)
     }
-    filling = (entry.name for entry, run in taking_part(entries) if _asked(entry, run.run) in asked)
-    return list(dict.fromkeys(filling))
+    return list(dict.fromkeys(name for run, name in submissions.items() if run in picked))
 
 
 def taking_part(entries: Sequence[Entry]) -> list[tuple[Entry, EnteredRun]]:
     """Return the runs that may fill tables, each with its submission, in their order.
 
     They were scored again, over data that anyone can build, and are reproduced where another run of
-    that model over these instances is.
+    that model and these settings over these instances is.
     """
     found = [
         (entry, entered)
@@ -98,15 +102,20 @@ def taking_part(entries: Sequence[Entry]) -> list[tuple[Entry, EnteredRun]]:
     ]
 
 
-def _asked(entry: Entry, run: SubmittedRun) -> tuple[str, str, str, str, str | None]:
-    return entry.submission.label, run.task, run.data, run.cohort, run.perturb
+def _asked(entry: Entry, run: SubmittedRun) -> tuple[object, ...]:
+    """What fills one cell: settings that a search chose are those of a tuned model, whatever
+    they are; others are another configuration."""
+    tuned = run.tuning is not None
+    settings = None if tuned else sha256_json(run.settings)
+    asked = (entry.submission.label, run.task, run.data, run.cohort, run.perturb)
+    return (*asked, tuned, settings)
 
 
-def write_shelf(entries: Sequence[Entry], home: Home, shelf: Home) -> None:
+def write_shelf(entries: Sequence[Entry], home: Home, shelf: Home) -> dict[str, str]:
     """Write the re-scored runs of ``entries`` to ``shelf``, an empty home, beside the datasets of
-    ``home`` that anyone can build."""
+    ``home`` that anyone can build; return the submission of each, by the run's folder."""
     _share_datasets(home, shelf)
-    _write_runs(entries, shelf)
+    return _write_runs(entries, shelf)
 
 
 def _share_datasets(home: Home, shelf: Home) -> None:
@@ -117,9 +126,13 @@ def _share_datasets(home: Home, shelf: Home) -> None:
             (shelf.datasets / name).symlink_to(folder.resolve(), target_is_directory=True)
 
 
-def _write_runs(entries: Sequence[Entry], shelf: Home) -> None:
+def _write_runs(entries: Sequence[Entry], shelf: Home) -> dict[str, str]:
+    written = {}
     for number, (entry, entered) in enumerate(taking_part(entries)):
-        _write_run(entry, entered, shelf.runs / f"{number:06d}")
+        folder = shelf.runs / f"{number:06d}"
+        _write_run(entry, entered, folder)
+        written[folder.name] = entry.name
+    return written
 
 
 def _write_run(entry: Entry, entered: EnteredRun, folder: Path) -> None:

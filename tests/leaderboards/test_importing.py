@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from benchmark.errors import UsageError
 from benchmark.host.home import Home
 from benchmark.report.build import build_report
-from benchmark.report.filling.shelf import RunShelf
+from benchmark.report.filling.shelf import RunShelf, newest_run
 from benchmark.runs.manifest import MANIFEST as RUN_MANIFEST
 from benchmark.runs.scoring import score_predictions
 from benchmark.runs.spec import RunSpec
@@ -131,9 +133,7 @@ def test_a_table_says_which_systems_came_with_submissions(place, shared) -> None
 def test_a_noted_rerun_makes_an_imported_run_reproduced(place, shared) -> None:
     path = shared("search")
     digest = json.loads((path / MANIFEST).read_bytes())["digest"]
-    (path.parent / "reproduced.toml").write_text(
-        f'[[reproduced]]\ndigest = "{digest}"\nby = "who"\non = 2026-01-31\n'
-    )
+    _note_rerun(path)
     (found,) = imported(place, path)
     assert found.badge == "reproduced"
     assert load_run(place.runs / found.written[0]).manifest["submission"] == {
@@ -260,3 +260,54 @@ def test_the_command_tells_what_became_of_each(cli, place, shared, tmp_path) -> 
     status, _, err = cli("leaderboard", "import", str(tmp_path / "absent"), home=place)
     assert status == 2
     assert "absent" in err
+
+
+def _note_rerun(path: Path) -> None:
+    digest = json.loads((path / MANIFEST).read_bytes())["digest"]
+    (path.parent / "reproduced.toml").write_text(
+        f'[[reproduced]]\ndigest = "{digest}"\nby = "who"\non = 2026-01-31\n'
+    )
+
+
+def test_importing_again_brings_the_badge_of_now(place, shared) -> None:
+    path = shared("search")
+    (found,) = imported(place, path)
+    folder = place.runs / found.written[0]
+
+    def badge() -> str:
+        return load_run(folder).manifest["submission"]["badge"]
+
+    assert badge() == "re-scored"
+    _note_rerun(path)
+    assert imported(place, path)[0].there == found.written
+    assert badge() == "reproduced"
+    (path.parent / "reproduced.toml").unlink()
+    imported(place, path)
+    assert badge() == "re-scored"
+    as_written(load_run(folder))
+
+
+def test_no_later_run_or_seed_under_a_listed_name_stands_beside_a_reproduced_one(
+    place, shared, packed, execute, data_home, tmp_path
+) -> None:
+    real = shared("search", "real")
+    _note_rerun(real)
+    forged = tmp_path / "forged"
+    runs = [execute(RunSpec("random", "search", "sim-xs", seed=seed), data_home) for seed in (0, 3)]
+    files = files_of(runs, DECLARATION)
+    later = datetime.now(UTC).isoformat(timespec="seconds")
+
+    def claim(manifest: dict[str, Any]) -> None:
+        for run in manifest["runs"]:
+            run["created"] = later
+
+    write_submission({**files, MANIFEST: edited(files[MANIFEST], claim)}, forged)
+    spec = RunSpec("random", "search", data="sim-xs")
+    imported(place, forged)
+    assert len(RunShelf(place).pick(spec)) == 2
+    imported(place, real)
+    (picked,) = RunShelf(place).pick(spec)
+    assert picked.manifest["submission"]["name"] == "real"
+    newest = newest_run(place, spec)
+    assert newest is not None
+    assert newest.folder == picked.folder

@@ -4,7 +4,8 @@ A run counts when it is whole (no ``--limit``), of the named configuration (its 
 no other ``--set``, however the values are written), of the current version of its task, and over
 the dataset as it is now: runs over an earlier preparation of a dataset of the same name never mix
 with later ones. Of several runs of one seed the latest counts, and one made here before any that
-came with a submission. Tuned runs (``--tuned``) fill only cells of tuned ones.
+came with a submission; of those, where some are reproduced, the others stay out. Tuned runs
+(``--tuned``) fill only cells of tuned ones.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ from benchmark.host.home import Home
 from benchmark.models.from_file import split_name
 from benchmark.runs.manifest import role_of
 from benchmark.runs.spec import RunSpec
-from benchmark.runs.store import StoredRun, as_written, is_imported, is_tuned, stored_runs
+from benchmark.runs.store import (
+    StoredRun,
+    as_written,
+    is_imported,
+    is_reproduced,
+    is_tuned,
+    stored_runs,
+)
 from benchmark.tasks import TASKS
 
 #: Model label, task, dataset, cohort, perturbation, whether the settings are tuned.
@@ -73,9 +81,13 @@ class RunShelf:
         Raises :class:`~benchmark.errors.BenchError` for one whose files have changed since.
         """
         latest: dict[int, StoredRun] = {}
-        for run in sorted(self._runs.get(_asked(spec), ()), key=_age):
-            if _may_be(run, spec) and _has_settings(run, spec):
-                latest[int(run.manifest["seed"])] = run
+        found = [
+            run
+            for run in self._runs.get(_asked(spec), ())
+            if _may_be(run, spec) and _has_settings(run, spec)
+        ]
+        for run in sorted(_trusted(found), key=_age):
+            latest[int(run.manifest["seed"])] = run
         return tuple(self._as_written(latest[seed]) for seed in sorted(latest))
 
     def _as_written(self, run: StoredRun) -> StoredRun:
@@ -96,7 +108,8 @@ def newest_run(home: Home, spec: RunSpec, *, seed: int | None = None) -> StoredR
     """
     # Of any settings: what they were chosen by does not matter here.
     asked = _asked(spec)[:-1]
-    runs = [run for run in stored_runs(home) if _key(run)[:-1] == asked and _may_be(run, spec)]
+    found = (run for run in stored_runs(home) if _key(run)[:-1] == asked and _may_be(run, spec))
+    runs = _trusted(list(found))
     hashes = _current_hashes(home, runs)
     current = [
         run
@@ -137,6 +150,16 @@ def _has_settings(run: StoredRun, spec: RunSpec) -> bool:
 def _may_be(run: StoredRun, spec: RunSpec) -> bool:
     """Whether ``run``, called as ``spec`` asks, is not an installed model of the same name."""
     return class_in_file(spec.model) is None or role_of(run.manifest) == "outside"
+
+
+def _trusted(runs: list[StoredRun]) -> list[StoredRun]:
+    """``runs`` without the imported ones that nobody made again, where somebody made others again.
+
+    Anyone may submit under a listed name, with a later date or another seed.
+    """
+    if not any(is_reproduced(run) for run in runs):
+        return runs
+    return [run for run in runs if is_reproduced(run) or not is_imported(run)]
 
 
 def _age(run: StoredRun) -> tuple[bool, str]:

@@ -11,6 +11,7 @@ from benchmark.data.opening import open_dataset
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.home import Home
 from benchmark.report.build import build_report
+from benchmark.report.filling.shelf import RunShelf
 from benchmark.report.table.listing import list_tables
 from benchmark.runs.spec import RunSpec
 from leaderboards.boards import Board
@@ -301,3 +302,30 @@ model = "bm25"
 system = "Popularity"
 model = "popularity"
 """
+
+
+def test_a_table_names_the_submissions_that_fill_it_and_no_other(
+    forge, execute, home_with, sim_xs, tmp_path
+):
+    """Another configuration fills no cell, and takes none from the model as it is."""
+    home = home_with(tmp_path / "home", sim_xs)
+    folder = tmp_path / "submissions"
+    folder.mkdir()
+    for name, settings in (("default", {}), ("tweaked", {"k1": 3.0})):
+        run = execute(RunSpec("bm25", "search", "sim-xs", settings=settings), home)
+        write_submission(files_of([run], DECLARATION), folder / name)
+    digest = json.loads((folder / "tweaked" / MANIFEST).read_bytes())["digest"]
+    for reproduced in ("", f'[[reproduced]]\ndigest = "{digest}"\nby = "who"\non = 2026-01-31\n'):
+        (folder / "reproduced.toml").write_text(reproduced)
+        found = collect(folder, home, [])
+        shelf = Home(tmp_path / f"shelf{bool(reproduced)}")
+        written = table_runs.write_shelf(found.entries, home, shelf)
+        (picked,) = RunShelf(shelf).pick(RunSpec("bm25", "search", "sim-xs"))
+        assert written[picked.folder.name] == "default"
+        told = [
+            note
+            for page in table_runs.table_pages(found.entries, home)
+            for note in json.loads(page.json)["notes"]
+            if note.startswith("Filled from")
+        ]
+        assert all(note == "Filled from the submissions default." for note in told)
