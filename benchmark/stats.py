@@ -149,7 +149,8 @@ def over_seeds(metric: Metric, mean: NDArray[np.float64]) -> NDArray[np.float64]
     """Return the mean over seeds of a metric, shape (...), from mean statistics.
 
     ``mean`` (..., seeds x columns) has the columns of one seed behind those of another. For a
-    metric that is no plain mean (BLEU) this is not its value of the seeds' averaged statistics.
+    metric that is no plain mean (BLEU, RMSE) this is not its value of the seeds' averaged
+    statistics.
     """
     if mean.shape[-1] == metric.columns:
         return metric.value(mean)
@@ -368,7 +369,7 @@ def _checked(metric: Metric, statistics: Statistics) -> NDArray[np.float64]:
         )
     rows = np.asarray(statistics[metric.name], dtype=np.float64)
     width = rows.shape[1] if rows.ndim == 2 else 0
-    if width != metric.columns and (metric.columns == 1 or not width or width % metric.columns):
+    if width != metric.columns and (metric.is_mean or not width or width % metric.columns):
         raise BenchError(
             f"The statistics of {metric.name!r} have shape {rows.shape}.",
             fix=f"Their shape must be (n, {metric.columns}), or so many columns for each seed.",

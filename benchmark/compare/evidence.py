@@ -5,8 +5,8 @@ The one comparison behind ``run``'s table, reports, figures, ``compare`` and the
 Everything is paired by instance and clustered by user (:mod:`benchmark.stats`). A system run
 with several seeds enters with its statistics averaged over the seeds, instance by instance:
 the interval then says how far the users at hand decide the mean over the seeds, and seeds are
-not treated as a sample of their own. A metric of several statistics an instance (BLEU) is no plain
-mean; it is worked out for each seed and then averaged. RMSE is that of the averaged squares.
+not treated as a sample of their own. A metric that is no plain mean (BLEU, RMSE) is worked out for
+each seed and then averaged.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import BenchError
+from benchmark.metrics import FAMILIES, metric_named
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.runs.store import PER_INSTANCE, PerInstance, StoredRun, read_per_instance
 from benchmark.stats import (
@@ -38,8 +39,8 @@ from benchmark.uncertainty import Verdict
 class Evidence:
     """Holds one system's per-instance statistics on one list of instances, in order of their ids.
 
-    ``statistics[name]`` is (n instances, width of the metric's statistic); of a width above 1 those
-    of several seeds stand side by side (:func:`~benchmark.stats.over_seeds`).
+    ``statistics[name]`` is (n instances, width of the metric's statistic); of a metric that is no
+    mean those of several seeds stand side by side (:func:`~benchmark.stats.over_seeds`).
     """
 
     ids: tuple[str, ...]
@@ -51,8 +52,8 @@ def gather(runs: Sequence[StoredRun]) -> Evidence | None:
     """Average the per-instance statistics of one system's ``runs``, one run per seed.
 
     ``None`` where a run kept no per-instance table, or where the runs disagree on instances.
-    Metrics that not every run has are left out. Raises :class:`BenchError` where the runs disagree
-    on whose instances these are.
+    A metric that not every run has is that of the runs that have it. Raises :class:`BenchError`
+    where the runs disagree on whose instances these are.
     """
     parts: list[PerInstance] = []
     for run in runs:
@@ -67,16 +68,20 @@ def gather(runs: Sequence[StoredRun]) -> Evidence | None:
             who="These runs",
             fix=f"Delete one of {str(runs[0].folder)!r} and {str(run.folder)!r} and run it again.",
         )
-    shared = [
-        name for name in parts[0].statistics if all(name in part.statistics for part in parts)
-    ]
-    together = {name: of_seeds([part.statistics[name] for part in parts]) for name in shared}
+    names = dict.fromkeys(name for part in parts for name in part.statistics)
+    together = {
+        name: of_seeds(
+            metric_named(name), [p.statistics[name] for p in parts if name in p.statistics]
+        )
+        for name in names
+        if any(family.prints(name) for family in FAMILIES)  # else nobody can compare it
+    }
     return Evidence(parts[0].ids, parts[0].users, together)
 
 
-def of_seeds(statistics: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Return one metric's statistics of several seeds as one table, as :class:`Evidence` has it."""
-    if len({each.shape[1] for each in statistics}) == 1 and statistics[0].shape[1] == 1:
+def of_seeds(metric: Metric, statistics: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return the statistics of several seeds as one table, as :class:`Evidence` has it."""
+    if metric.is_mean and all(each.shape[1] == 1 for each in statistics):
         averaged: NDArray[np.float64] = np.mean(statistics, axis=0)
         return averaged
     return np.concatenate(statistics, axis=1)

@@ -47,6 +47,14 @@ class Metric:
         """Return the highest possible value; it may be infinite."""
         return self.family.high if self.widest is None else self.widest
 
+    @property
+    def is_mean(self) -> bool:
+        """Return whether the value is the mean of the instances' own scores.
+
+        If not (BLEU, RMSE), that of several seeds' averaged statistics is not the seeds' mean.
+        """
+        return self.columns == 1 and type(self).value is Metric.value
+
     def value(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
         """Compute the metric, shape (...), from mean statistics of shape (..., columns).
 

@@ -96,6 +96,7 @@ def footnotes(
     notes += _impossible(table, columns, rows, kept)
     notes += table.notes
     notes += _about_runs(answers)
+    notes += fewer_seeds(columns, rows, several=several)
     notes += [
         f"{count} stored run(s) over an earlier {name} or an earlier version of the task are "
         "left out."
@@ -210,6 +211,29 @@ def seed_notes(answers: Answers) -> Iterator[str]:
         if seeds != (0,):
             kind = "Mean over seeds" if len(seeds) > 1 else "Seed"
             yield f"{kind} {', '.join(map(str, seeds))}: {', '.join(systems)}."
+
+
+def fewer_seeds(
+    columns: Sequence[ReportColumn], rows: Sequence[ReportRow], *, several: bool
+) -> Iterator[str]:
+    """Say which values are of fewer seeds than others of the row: a metric came later, perhaps."""
+    fewer: dict[tuple[int, ...], list[str]] = {}
+    for row in rows:
+        most: dict[tuple[str, str, str | None], int] = {}
+        measured = [pair for pair in zip(columns, row.cells, strict=True) if pair[1].seeds]
+        for column, cell in measured:
+            place = column.task, column.data, column.cohort
+            most[place] = max(most.get(place, 0), len(cell.seeds))
+        for column, cell in measured:
+            if len(cell.seeds) < most[column.task, column.data, column.cohort]:
+                metric = f"{column.task} {column.metric}" if several else column.metric
+                fewer.setdefault(cell.seeds, []).append(f"{row.system} ({metric})")
+    for seeds, places in fewer.items():
+        kind = "seeds" if len(seeds) > 1 else "seed"
+        yield (
+            f"Of {kind} {', '.join(map(str, seeds))} alone, as the others' runs did not measure "
+            f"it: {', '.join(places)}."
+        )
 
 
 def _imported_notes(answers: Answers) -> Iterator[str]:

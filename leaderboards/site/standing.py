@@ -188,8 +188,9 @@ def _averaged(
 ) -> tuple[Metric, NDArray[np.float64], tuple[str, ...]]:
     """The metric, its statistics over the runs, and the users (n,)."""
     evidence = [run.evidence for run in runs if run.evidence is not None]
-    statistics = of_seeds([e.statistics[name] for e in evidence])
-    return evidence[0].metrics[name], statistics, evidence[0].users
+    metric = evidence[0].metrics[name]
+    statistics = of_seeds(metric, [e.statistics[name] for e in evidence])
+    return metric, statistics, evidence[0].users
 
 
 def _row(

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmark.compare.evidence import Evidence, gather, interval, verdicts
+from benchmark.compare.evidence import Evidence, gather, interval, of_seeds, verdicts
 from benchmark.errors import BenchError
 from benchmark.metrics import metric_named
 from benchmark.runs.store import PER_INSTANCE, StoredRun
@@ -128,3 +128,35 @@ def test_wide_statistics_of_seeds_stand_side_by_side(tmp_path: Path) -> None:
     found = gather(runs)
     assert found is not None
     assert found.statistics["BLEU-1"].tolist() == [[1.0, 2.0, 3.0, 5.0, 2.0, 3.0]] * 2
+
+
+def test_rmse_of_seeds_is_the_mean_of_theirs_and_lies_in_its_interval() -> None:
+    rng = np.random.default_rng(0)
+    users = tuple(f"u{n:03d}" for n in range(200))
+    rmse = metric_named("RMSE")
+    seeds = [np.square(rng.normal(0, width, 200))[:, None] for width in (0.6, 1.8)]
+    alone = [float(np.sqrt(each.mean())) for each in seeds]
+    found = interval(Evidence(users, users, {"RMSE": of_seeds(rmse, seeds)}), rmse)
+    assert found.value == pytest.approx(np.mean(alone))
+    assert found.low is not None
+    assert found.low < found.value < found.high
+    assert float(np.sqrt(np.mean(seeds))) > found.high  # the root of all averaged squares
+    same = paired_difference(
+        *(rmse, {"RMSE": of_seeds(rmse, seeds)}, {"RMSE": of_seeds(rmse, seeds[::-1])}, users)
+    )
+    assert same.value == pytest.approx(0)
+    mae = metric_named("MAE")
+    assert of_seeds(mae, seeds).shape == (200, 1)
+
+
+def test_a_metric_that_some_seeds_lack_is_that_of_the_others(tmp_path: Path) -> None:
+    runs = [
+        run_with(tmp_path / "r0", MAE=[1.0, 2.0]),
+        run_with(tmp_path / "r1", MAE=[3.0, 4.0], **{"ROUGE-L": [0.1, 0.2]}),
+        run_with(tmp_path / "r2", MAE=[5.0, 6.0], **{"ROUGE-L": [0.3, 0.6], "unheard": [1.0, 1.0]}),
+    ]
+    found = gather(runs)
+    assert found is not None
+    assert found.statistics["MAE"].ravel().tolist() == [4.0, 3.0]  # by instance
+    assert found.statistics["ROUGE-L"].ravel().tolist() == pytest.approx([0.4, 0.2])
+    assert "unheard" not in found.statistics

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from benchmark.report.contents import ReportCell, ReportColumn, ReportRow
+from benchmark.report.footnotes import fewer_seeds
+
+COLUMNS = tuple(
+    ReportColumn("explanation", "sim-s", "seen", metric, True, ".4f")
+    for metric in ("ROUGE-L", "BERTScore-tiny")
+)
+
+
+def row(system: str, *seeds: tuple[int, ...]) -> ReportRow:
+    cells = (ReportCell("sim-s", "seen", None, value=0.5, seeds=some) for some in seeds)
+    return ReportRow(system, system, "system", tuple(cells))
+
+
+def test_a_value_of_fewer_seeds_than_its_row_says_of_which() -> None:
+    rows = (row("P5", (0, 1, 2), (2,)), row("MRG", (0, 1), (0, 1)), row("bare", (0, 1), ()))
+    (note,) = fewer_seeds(COLUMNS, rows, several=False)
+    assert note == ("Of seed 2 alone, as the others' runs did not measure it: P5 (BERTScore-tiny).")
+    (note,) = fewer_seeds(COLUMNS, (row("P5", (0, 1, 2), (0, 2)),), several=True)
+    assert note.startswith("Of seeds 0, 2 alone")
+    assert "P5 (explanation BERTScore-tiny)" in note
