@@ -308,7 +308,13 @@ def _found(
             message = "A process that verified it died, of memory perhaps."
             yield path.name, _refused(path, _FAILED, message), b""
         else:
-            yield path.name, cast(Found, unpack(packed)), packed
+            try:
+                found = cast(Found, unpack(packed))
+            except ValueError:  # dates that were past when it was kept are to come, perhaps
+                fix = "what was kept of it cannot be read (unimp-bench cache clear --verified)."
+                yield path.name, _refused(path, _FAILED, f"Now {fix}"), b""
+            else:
+                yield path.name, found, packed
 
 
 def submissions_in(folder: Path) -> list[Path]:

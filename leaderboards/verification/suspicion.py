@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from benchmark.errors import BenchError
 from benchmark.host.console import without_notes
-from benchmark.host.files import locked, read_json, sha256_json, write_json
+from benchmark.host.files import is_write_failure, locked, read_json, sha256_json, write_json
 from benchmark.host.home import Home
 from benchmark.metrics.families import family_of
 from benchmark.models.building import configure
@@ -189,8 +189,11 @@ class Catalogue:
     ) -> dict[str, Any]:
         found: dict[str, str] = {}
         for label in labels:
-            with suppress(BenchError):  # this data lacks what the model looks at
+            try:
                 found[label] = tables.fingerprint(self._answers(label, task, asked, seed), task)
+            except BenchError as error:  # this data lacks what the model looks at, or a full disk
+                if error.__cause__ is not None and is_write_failure(error.__cause__):
+                    raise  # of this moment, and not to be kept
         return found
 
     def _answers(self, label: str, task: str, asked: Asked, seed: int) -> pa.Table:

@@ -240,3 +240,21 @@ def test_a_row_is_scored_again_once_its_damaged_dataset_is_whole(
     items.write_bytes(whole)
     (entry,) = collect(submissions, home, boards).entries
     assert (entry.badge, entry.warnings) == ("re-scored", ())
+
+
+def test_what_was_kept_and_cannot_be_read_costs_one_submission_its_page(
+    submissions, run_home, boards, monkeypatch
+) -> None:
+    assert len(collect(submissions, run_home, boards).entries) == 1
+    whole = entries.unpack
+
+    def stale(packed: bytes):
+        found = whole(packed)
+        if found.submission is not None:
+            raise ValueError("is still to come")
+        return found
+
+    monkeypatch.setattr(entries, "unpack", stale)
+    refused = collect(submissions, run_home, boards).refusals
+    assert [refusal.name for refusal in refused] == ["bad", "good"]
+    assert "cache clear --verified" in refused[1].problems[0].message

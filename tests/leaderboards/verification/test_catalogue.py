@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
 import pytest
 
 from benchmark.data.opening import open_dataset
+from benchmark.errors import BenchError
+from benchmark.host.files import cannot_write
 from benchmark.runs.predictions import predict
 from leaderboards.verification import suspicion
 from leaderboards.verification.local_data import Asked
@@ -69,3 +74,16 @@ def test_what_is_kept_hangs_on_the_code_and_is_no_longer_read_when_broken(
     monkeypatch.setattr(suspicion, "surroundings", lambda: {"code": "other"})
     Catalogue(run_home).ceiling("preference", asked)
     assert len(list(run_home.verified.glob(f"*{SUFFIX}"))) == 2
+
+
+def test_what_a_full_disk_hides_is_not_kept_as_unknown(run_home, asked, monkeypatch) -> None:
+    def full(*arguments, **options):
+        error = OSError(errno.ENOSPC, "No space left on device")
+        raise cannot_write(Path("answers"), error) from error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(suspicion, "predict", full)
+        with pytest.raises(BenchError, match="No space left"):
+            Catalogue(run_home).label_of("no hash", "preference", asked)
+    found = Catalogue(run_home).fingerprint_of("mean-rating", "preference", asked, 0)
+    assert found is not None
