@@ -22,6 +22,7 @@ from benchmark.models.registered import entries
 from benchmark.predictions import Prediction, Ranking, Rating, Selection
 from benchmark.rounding import step
 from benchmark.runs.fitting import fit_or_load, seed_everything
+from benchmark.runs.predictions import as_row
 from benchmark.tasks import TASKS
 from benchmark.vision import lite_weights
 
@@ -105,9 +106,13 @@ def check_model(name: str, data: str, home: Home, settings: Mapping[str, Any]) -
         problems = [] if len(expected) == len(instances) else ["wrong number of predictions"]
         known = dataset.catalogue().index.__contains__
         for instance, prediction in zip(instances, expected, strict=False):
-            problem = task.problem(instance, prediction, known)
-            if problem is not None:
-                problems.append(f"{instance.instance_id}: {problem}")
+            # As a run takes it, which records the problem of an answer of any kind.
+            row = as_row(task, instance, prediction, known)
+            if row["status"] != "ok":
+                problems.append(f"{instance.instance_id}: {row['problem']}")
+        if problems:  # answers of the wrong type have nothing that could be compared
+            findings[task_name] = problems
+            continue
         if not same_predictions(ask(instances), expected):
             problems.append("asked twice, answers differ")
         if not same_predictions(ask(instances[::-1])[::-1], expected):
@@ -134,16 +139,16 @@ def same_predictions(one: Sequence[Prediction], other: Sequence[Prediction]) -> 
 
 def _decision(prediction: Prediction) -> Any:
     if isinstance(prediction, Ranking):
-        return prediction.instance_id, prediction.items
+        return prediction.instance_id, tuple(prediction.items)  # an array may hold them
     if isinstance(prediction, Selection):
-        return prediction.instance_id, prediction.chosen
+        return prediction.instance_id, tuple(prediction.chosen)
     return prediction.instance_id if isinstance(prediction, Rating) else prediction
 
 
 def _numbers(prediction: Prediction) -> tuple[float, ...]:
     if isinstance(prediction, Rating):
         return (prediction.value,)
-    return prediction.scores if isinstance(prediction, Ranking | Selection) else ()
+    return tuple(prediction.scores) if isinstance(prediction, Ranking | Selection) else ()
 
 
 def _close(one: Sequence[float], other: Sequence[float]) -> bool:

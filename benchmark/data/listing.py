@@ -68,6 +68,19 @@ def dataset_info(home: Home, name: str) -> dict[str, Any] | None:
     return info
 
 
+def changes_nothing(home: Home, name: str, perturb: str) -> bool:
+    """Return whether ``perturb`` changes no item of the prepared dataset ``name``.
+
+    So it is with wrong photos where no item has one.
+    """
+    file = home.datasets / name / "perturbations" / f"{perturb}.parquet"
+    if not file.is_file():
+        return False
+    import polars as pl  # a list of datasets needs none
+
+    return not pl.scan_parquet(file, glob=False).select(pl.len()).collect().item()
+
+
 def prepare_command(name: str, info: dict[str, Any]) -> str:
     """Return the command that prepares dataset ``name`` again as its dataset.json ``info`` says.
 

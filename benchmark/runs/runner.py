@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.instances.lazily import FrozenInstances
+from benchmark.data.listing import changes_nothing
 from benchmark.data.opening import ensure_dataset
 from benchmark.data.perturbations import PERTURBATIONS
 from benchmark.data.schema import COHORTS
@@ -24,6 +25,7 @@ from benchmark.errors import BenchError, UsageError, unknown_name
 from benchmark.host import energy, provenance
 from benchmark.host.console import complain, note
 from benchmark.host.files import (
+    atomic_path,
     cannot_write,
     locked,
     read_json,
@@ -33,6 +35,7 @@ from benchmark.host.files import (
 )
 from benchmark.host.home import Home
 from benchmark.host.progress import part
+from benchmark.host.removing import remove
 from benchmark.metrics import text
 from benchmark.models.building import BuiltModel, changed_settings, configure
 from benchmark.models.dividing import divide_settings
@@ -48,6 +51,7 @@ from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import (
     PARTIAL,
     PER_INSTANCE,
+    PREDICTIONS,
     SCORES,
     StoredRun,
     as_written,
@@ -57,6 +61,8 @@ from benchmark.runs.store import (
 from benchmark.runs.tuned import TRIALS, Chosen, chosen_settings
 from benchmark.tasks import TASKS, Task
 
+#: In an unfinished run: the hash of the fit that its shards were asked of.
+_OF_FIT = "fit.sha256"
 #: Each shard of a run adds its number to the seed, and numpy takes no seed of 2^32 or more.
 _LARGEST_SEED = 2**31 - 1
 
@@ -84,7 +90,7 @@ def execute(
     if not force:
         home.fetch("runs", folder.name)
     with locked(folder.with_name(f".{folder.name}.lock"), f"executing run {folder.name}"):
-        if (folder / MANIFEST).is_file() and not force:
+        if _is_finished(folder) and not force:
             note(f"{built.label} on {spec.task}: the stored run is used, {folder}.")
             home.send("runs", folder.name)
             return as_written(load_run(folder))
@@ -93,6 +99,8 @@ def execute(
             shutil.rmtree(_partial(folder), ignore_errors=True)  # answers of an older fit
         else:
             since = None
+        if spec.perturb is not None and changes_nothing(home, spec.data, spec.perturb):
+            note(f"{spec.perturb} changes no item of {spec.data}: the answers are those without.")
         try:
             fitted, account = _fitted(built, dataset, spec.seed, home, since=since)
             _execute(plan, dataset, fitted, account)
@@ -122,7 +130,12 @@ class Plan:
     @property
     def is_stored(self) -> bool:
         """Return whether the run is finished."""
-        return (self.folder / MANIFEST).is_file()
+        return _is_finished(self.folder)
+
+
+def _is_finished(folder: Path) -> bool:
+    """Whether a run lies there, with its answers."""
+    return (folder / MANIFEST).is_file() and (folder / PREDICTIONS).is_file()
 
 
 def plan_run(spec: RunSpec, dataset: Dataset, home: Home) -> Plan:
@@ -227,6 +240,7 @@ def _execute(plan: Plan, dataset: Dataset, fitted: Fitted, account: Mapping[str,
     spec, task, instances = plan.spec, plan.task, plan.instances
     partial = _partial(plan.folder)
     partial.mkdir(parents=True, exist_ok=True)
+    _keep_answers_of(fitted, partial)
     resumed = any(partial.glob("shard-*.parquet"))
     with energy.metered() as used:
         answers = predict(
@@ -259,8 +273,31 @@ def _execute(plan: Plan, dataset: Dataset, fitted: Fitted, account: Mapping[str,
     write_json(partial / MANIFEST, manifest)
     for shard in partial.glob("shard-*.parquet"):
         shard.unlink()
-    shutil.rmtree(plan.folder, ignore_errors=True)  # only a forced run finds an older one here
+    (partial / _OF_FIT).unlink()
+    if plan.folder.exists():  # only a forced run finds an older one here
+        remove(plan.folder)
     os.rename(partial, plan.folder)
+
+
+def _keep_answers_of(fitted: Fitted, partial: Path) -> None:
+    """Remove shards in ``partial`` that another fit answered than ``fitted``.
+
+    The fit may have been made anew since, by other packages or of files that changed.
+    """
+    file = partial / _OF_FIT
+    fit = sha256_json([fitted.record["key"], fitted.record["files"]])
+    shards = sorted(partial.glob("shard-*.parquet"))
+    try:
+        known = file.read_text(encoding="utf-8") == fit
+    except (OSError, UnicodeDecodeError):
+        known = False
+    if shards and not known:
+        for shard in shards:
+            shard.unlink()
+        note(f"{len(shards)} finished shard(s) are of another fit: they are asked again.")
+    if not known:
+        with atomic_path(file) as temporary:
+            temporary.write_text(fit, encoding="utf-8")
 
 
 def _partial(folder: Path) -> Path:

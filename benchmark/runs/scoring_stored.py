@@ -15,6 +15,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.instances.lazily import FrozenInstances
 from benchmark.data.preparing.streaming import streamed_parquet
 from benchmark.metrics.base import Metric, Statistics
+from benchmark.predictions import Image
 from benchmark.runs.asking import BLOCK
 from benchmark.runs.scoring import have_several, per_instance, score_predictions
 from benchmark.stats import Score, Summary
@@ -43,7 +44,9 @@ def score_stored(
     full. An encoder sees other batches in parts, so what it measures may differ in the last bits.
     """
     rows = pl.scan_parquet(answers, glob=False)
-    bounds = [0, len(instances)] if have_several(instances) else _bounds(rows, len(instances))
+    # Drawings are compared with what others took for the same query, who may be in any part.
+    at_once = task.prediction is Image or have_several(instances)
+    bounds = [0, len(instances)] if at_once else _bounds(rows, len(instances))
     summary: Summary | None = None
     metrics: Sequence[Metric] = ()
     failed, first = 0, None

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 import sys
 from dataclasses import replace
 
 import polars as pl
 import pytest
 
+from benchmark.data.listing import changes_nothing
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.home import Home
+from benchmark.report.build import build_report
 from benchmark.runs import predictions as shards
+from benchmark.runs import runner
 from benchmark.runs.runner import result_json, warn_of_failures
 from benchmark.runs.scoring_stored import score_stored
 from benchmark.runs.spec import RunSpec
-from benchmark.runs.store import MANIFEST, PREDICTIONS, stored_runs
+from benchmark.runs.store import MANIFEST, PARTIAL, PREDICTIONS, stored_runs
 
 
 @pytest.fixture(autouse=True)
@@ -206,3 +210,83 @@ def test_scores_that_no_predictions_can_have_stop_the_run(
     with pytest.raises(BenchError, match=r"impossible together \(ndcg-gain-too-large: NDCG@10"):
         execute(spec_of(odd_model), run_home)
     assert list(stored_runs(run_home)) == []
+
+
+def test_shards_of_another_fit_are_not_mixed_with_those_of_this(
+    execute, odd_model, run_home, monkeypatch, capsys
+) -> None:
+    """The fit may have been made anew, from files that changed, while the run was unfinished."""
+    write_table, written = shards.pq.write_table, []
+
+    def full_disk(*arguments, **keywords):
+        if len(written) == 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written.append(1)
+        return write_table(*arguments, **keywords)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shards, "SHARD", 20)
+        patch.setattr(shards.pq, "write_table", full_disk)
+        with pytest.raises(BenchError, match="No space left"):
+            execute(spec_of(odd_model), run_home)
+        (partial,) = run_home.runs.glob(f"*{PARTIAL}")
+        assert len(list(partial.glob("shard-*.parquet"))) == 1
+        (record,) = run_home.fitted.glob("Odd-*/fitted.json")
+        fit = json.loads(record.read_text())
+        patch.setattr(shards.pq, "write_table", write_table)
+        (partial / "fit.sha256").write_text("of another fit")
+        run = execute(spec_of(odd_model), run_home)
+    assert "1 finished shard(s) are of another fit" in capsys.readouterr().err
+    assert fit["key"] == run.manifest["fit_key"]
+    assert not (run.folder / "fit.sha256").exists()
+    assert len(pl.read_parquet(run.folder / PREDICTIONS)) == run.scores["HR@5"]["n"]
+
+
+def test_a_run_without_its_answers_is_run_again(execute, odd_model, run_home) -> None:
+    run = execute(spec_of(odd_model), run_home)
+    expected = (run.folder / PREDICTIONS).read_bytes()
+    (run.folder / PREDICTIONS).unlink()
+    again = execute(spec_of(odd_model), run_home)
+    assert (again.folder / PREDICTIONS).read_bytes() == expected
+
+
+def test_a_forced_run_that_is_killed_leaves_the_old_run_or_the_new(
+    execute, odd_model, run_home, monkeypatch
+) -> None:
+    """Removed file by file, half of the old one would pass for it."""
+    run = execute(spec_of(odd_model), run_home)
+
+    def killed(path):
+        assert not run.folder.exists()  # it left its name at once
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("benchmark.host.removing.erase", killed)
+    with pytest.raises(KeyboardInterrupt):
+        execute(spec_of(odd_model), run_home, force=True)
+    assert list(stored_runs(run_home)) == []
+    monkeypatch.undo()
+    assert execute(spec_of(odd_model), run_home).folder == run.folder
+
+
+def test_a_perturbation_that_changes_nothing_is_told(
+    execute, odd_model, run_home, home_with, sim_xs, tmp_path, monkeypatch, capsys
+) -> None:
+    spec = spec_of(odd_model, perturb="nv")
+    execute(spec, run_home)
+    assert "changes no item" not in capsys.readouterr().err
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "changes_nothing", lambda *asked: True)
+        execute(spec, run_home, force=True)
+    assert "nv changes no item of sim-xs" in capsys.readouterr().err
+    home = home_with(tmp_path / "bare", sim_xs)
+    folder = home.datasets / "sim-xs"
+    folder.unlink()
+    shutil.copytree(sim_xs.folder, folder)
+    file = folder / "perturbations" / "nv.parquet"
+    pl.read_parquet(sim_xs.folder / "perturbations" / "nv.parquet").clear().write_parquet(file)
+    assert changes_nothing(home, "sim-xs", "nv")
+    assert not changes_nothing(home, "sim-xs", "nt")
+    report = build_report("robustness", home=home, data="sim-xs")
+    assert "dataset 'sim-xs' has no photos that 'NV' could change" in " ".join(report.notes)
+    assert not any("--perturb nv" in command for command in report.missing)
+    assert any("--perturb nt" in command for command in report.missing)

@@ -24,7 +24,10 @@ CELLS = {
     "selection": "random",
     "preference": "mean-rating:user",
     "explanation": "template",
+    "image-generation": "random-photo",
 }
+#: What is scored at once, as one answer's score hangs on whom others were asked about.
+AT_ONCE = ("image-generation",)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +69,15 @@ def test_in_parts_as_at_once(sim_xs, answers_to, tmp_path, monkeypatch, task) ->
     monkeypatch.setattr(scoring_stored, "BLOCK", 32)
     instances = asked_instances(sim_xs, task, cohort="seen", perturb=None)
     assert len(scoring_stored._bounds(pl.scan_parquet(answers), len(instances))) > 3
+    parts: list[int] = []
+
+    def counted(task, answers, *rest):
+        parts.append(len(answers))
+        return score_predictions(task, answers, *rest)
+
+    monkeypatch.setattr(scoring_stored, "score_predictions", counted)
     found = _check(task, answers, instances, sim_xs, tmp_path)
+    assert (len(parts) == 1) == (task in AT_ONCE)
     assert (found.failure_rate, found.first_failure) == (0.0, None)
 
 

@@ -17,6 +17,7 @@ from benchmark.report.filling.availability import (
     dataset_lacks,
     no_reviews,
     not_tuned,
+    nothing_perturbed,
     rank,
     why_not,
 )
@@ -113,6 +114,7 @@ def collect(table: ResultTable, *, home: Home, data: str | None) -> Answers:
             elif not runs:
                 reason = why_not(row.model, group.task, known)
                 reason = reason or dataset_lacks(name, infos[name], group.task, spec.cohort)
+                reason = reason or nothing_perturbed(spec.perturb, name, home)
                 reason = reason or no_reviews(row.model, name, home, known)
                 reason = reason or not_tuned(spec, infos[name], home)
                 if row.role == "ceiling" and not simulated[name]:

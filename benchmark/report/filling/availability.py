@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from benchmark.data.listing import changes_nothing
 from benchmark.errors import UsageError
 from benchmark.host.home import Home
 from benchmark.models.from_file import split_name
@@ -57,6 +58,17 @@ def dataset_lacks(
     if not info["tasks"][task].get(f"test-{cohort}"):
         return f"dataset {name!r} has no {task} instances of cohort {{}}", cohort
     return None
+
+
+def nothing_perturbed(perturb: str | None, data: str, home: Home) -> Reason | None:
+    """Return why ``perturb`` changes no item of prepared ``data``, or ``None``.
+
+    Asked all the same, a row would show that a model bears what never happened.
+    """
+    if perturb is None or not changes_nothing(home, data, perturb):
+        return None
+    lacks = {"nv": "photos", "nt": "attributes"}.get(perturb, "what it takes")
+    return f"dataset {data!r} has no {lacks} that {{}} could change", perturb.upper()
 
 
 def no_reviews(

@@ -1,0 +1,79 @@
+"""What doctor says of a model that answers wrongly, and of one that only writes otherwise."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmark.doctor import check_model
+
+_MODEL = """
+import numpy as np
+from benchmark.predictions import Ranking, Rating, Selection
+
+
+class Plain:
+    tasks = frozenset({"recommendation", "preference", "selection"})
+
+    def fit(self, data, *, seed): ...
+    def save(self, folder): ...
+    def load(self, folder): ...
+
+    def predict(self, instances):
+        return [self.answer(each) for each in instances]
+
+    def answer(self, each):
+        if hasattr(each, "candidates"):
+            chosen = (each.candidates[0].item_id,)
+            return Selection(each.instance_id, chosen, (0.5,) * len(each.candidates))
+        if hasattr(each, "exclude"):
+            items = [f"i{n:05d}" for n in range(60)]
+            items = [item for item in items if item not in each.exclude][: each.k]
+            return Ranking(each.instance_id, tuple(items), (0.5,) * len(items))
+        return Rating(each.instance_id, 3.0)
+
+
+class Arrays(Plain):
+    def answer(self, each):
+        found = super().answer(each)
+        if isinstance(found, Ranking):
+            return Ranking(found.instance_id, np.array(found.items), np.array(found.scores))
+        return found
+
+
+class Nothing(Plain):
+    def answer(self, each):
+        found = super().answer(each)
+        if isinstance(found, Ranking):
+            return Ranking(found.instance_id, None, None)
+        if isinstance(found, Selection):
+            return Selection(found.instance_id, None, None)
+        return Rating(found.instance_id, None)
+
+
+class Silent(Plain):
+    def answer(self, each):
+        return None
+"""
+
+
+@pytest.fixture
+def problems(tmp_path, run_home):
+    """``problems(name)``: what is found of a class of the file, by task."""
+    file = tmp_path / "answering.py"
+    file.write_text(_MODEL)
+    return lambda name: check_model(f"{file}:{name}", "sim-xs", run_home, {}).problems
+
+
+@pytest.mark.parametrize("name", ["Plain", "Arrays"])
+def test_answers_that_are_right_are_found_right_in_whatever_they_are_held(problems, name) -> None:
+    assert problems(name) == {"recommendation": [], "preference": [], "selection": []}
+
+
+@pytest.mark.parametrize("name", ["Nothing", "Silent"])
+def test_answers_of_a_wrong_type_are_named_as_a_run_names_them(problems, name) -> None:
+    found = problems(name)
+    assert set(found) == {"recommendation", "preference", "selection"}
+    for some in found.values():
+        assert some
+        wanted = "wrong type" if name == "Nothing" else "no prediction given"
+        assert all(wanted in problem for problem in some)
