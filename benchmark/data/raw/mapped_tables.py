@@ -9,6 +9,7 @@ import polars as pl
 
 from benchmark.data.raw.attributes import attribute_pairs
 from benchmark.data.raw.column_map import ColumnMap, Items
+from benchmark.data.raw.notes import add_notes
 from benchmark.data.raw.source import OnError
 from benchmark.data.raw.tables import LIST_SEPARATOR, read_table
 from benchmark.data.raw.time_columns import MILLISECONDS, SECONDS, plausible
@@ -88,10 +89,9 @@ def mapped_interactions(
             wanted[column] = (_tidy(column), None)
             names[name] = column
     _refuse_double_use(names)
-    frame, skipped = read_table(
-        folder / table.file, wanted, on_error=on_error, separator=table.separator
-    )
-    notes |= skipped
+    path = folder / table.file
+    frame, skipped = read_table(path, wanted, on_error=on_error, separator=table.separator)
+    add_notes(notes, skipped, path.name, table.file)
     rows = frame.select(pl.col(column).alias(name) for name, column in names.items())
     if columns.time is None:
         rows = rows.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("timestamp"))
@@ -99,7 +99,7 @@ def mapped_interactions(
         rows = rows.with_columns(pl.col("rating").fill_nan(None))
     if rows.is_empty():
         raise BenchError(
-            f"{folder / table.file} holds no usable interaction"
+            f"{path} holds no usable interaction"
             + "".join(f" ({what}: {count})" for what, count in skipped.items())
             + ".",
             fix="Name a table with rows in the map.",
@@ -133,10 +133,9 @@ def mapped_items(
     for column in (*single.values(), *columns.category, *table.attributes.values()):
         if column != columns.item:
             wanted.setdefault(column, (_tidy(column), None))
-    frame, skipped = read_table(
-        folder / table.file, wanted, on_error=on_error, separator=table.separator
-    )
-    notes |= skipped
+    path = folder / table.file
+    frame, skipped = read_table(path, wanted, on_error=on_error, separator=table.separator)
+    add_notes(notes, skipped, path.name, table.file)
     return _described(frame, table, single, notes)
 
 

@@ -23,6 +23,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.data.raw.json_lines import check_encodable
+from benchmark.data.raw.notes import add_notes
 from benchmark.data.raw.source import GIVEN_PART, OnError, Source
 from benchmark.data.raw.text_files import BadLines, is_file, lines
 from benchmark.data.schema import ITEM_COLUMNS, LONGEST_ID, RawDataset
@@ -117,7 +118,7 @@ def _with_test_part(
         raise BenchError(f"{str(test)!r} is not a file.", fix="Correct --set test=PATH.")
     bad = BadLines(test, on_error)
     users, items, _ = _rows(test, bad)
-    notes |= bad.notes()
+    add_notes(notes, bad.notes(), test.name, f"test/{test.name}")
     tested = pl.DataFrame(
         {"user_id": users, "item_id": items},
         schema={"user_id": pl.String, "item_id": pl.String},
@@ -211,8 +212,12 @@ def _all_fields(raw: Path) -> Iterator[list[str]]:
 def files(raw: Path | None, params: SequencesParams) -> Mapping[str, Path]:
     """Return the text file, that of the test part and that of attributes, where there are."""
     assert raw is not None
-    path = _attribute_file(raw, params)
-    return {p.name: p for p in (raw, params.test, path) if p is not None}
+    found = {raw.name: raw}
+    for role, path in (("test", params.test), ("attributes", _attribute_file(raw, params))):
+        if path is not None:
+            # Files of one name in several folders are told apart by what they are for.
+            found[f"{role}/{path.name}" if path.name in found else path.name] = path
+    return found
 
 
 def _attribute_file(raw: Path, params: SequencesParams) -> Path | None:

@@ -286,6 +286,22 @@ def test_tables_of_one_name_in_two_folders_are_both_hashed(raw, tmp_path) -> Non
         (raw / table).write_bytes(whole)
 
 
+@pytest.mark.parametrize("items", ["more/log.csv", "log.csv"])
+def test_what_was_left_out_of_a_table_is_told_beside_that_of_one_of_its_name(
+    raw, tmp_path, items
+) -> None:
+    change(raw / "columns.toml", MAP[MAP.index("[items]") :], ITEMS.format(file=items, item="sku"))
+    change(raw / "log.csv", "music\n", "music\n;;;;;;\n;;;;;;\n")
+    (raw / "more").mkdir()
+    (raw / "more" / "log.csv").write_text("customer;sku\nx;001\nx;002\nx;003;4\n")
+    notes = parsed(raw, on_error="skip").notes
+    assert notes["lines of log.csv left out"] == 2
+    other = f"lines of {items} left out" + ("" if "/" in items else " (2)")
+    assert list(notes)[:2] == ["lines of log.csv left out", other]
+    with pytest.raises(BenchError, match=r"lines of log\.csv left out: 2 of 6 \(33\.3%\)"):
+        prepare("tabular", home=Home(tmp_path / "home"), raw=raw, on_error="skip")
+
+
 def test_repeated_purchases_stay_where_the_map_says_so(raw) -> None:
     change(raw / "log.csv", "é;002;", "é;001;")
     assert len(parsed(raw).interactions) == 2
@@ -295,6 +311,12 @@ def test_repeated_purchases_stay_where_the_map_says_so(raw) -> None:
     assert len(found.interactions) == 3
 
 
+ITEMS = """
+[items]
+file = "{file}"
+separator = ";"
+columns = {{item = "{item}"}}
+"""
 SHORT = """
 [interactions]
 file = "log.{kind}"
