@@ -127,7 +127,9 @@ def _says_something(column: pl.Series) -> bool:
 
 def _text(column: pl.Series) -> pl.Series:
     """Texts on one line, without the quotation marks that tables give a meaning."""
-    return column.str.replace_all('"', "'").str.replace_all(r"[\s\p{C}]+", " ").str.strip_chars()
+    # Not all of \p{C}: what joins letters or parts them (U+200C, U+200D) belongs to words.
+    spaced = column.str.replace_all('"', "'").str.replace_all(r"[\s\p{Cc}\p{Z}]+", " ")
+    return spaced.str.strip_chars()
 
 
 def _write_interactions(stem: Path, dataset: Dataset) -> tuple[int, dict[str, int]]:

@@ -15,6 +15,7 @@ import pytest
 
 from benchmark.data.dataset import Dataset
 from benchmark.exports.making import export
+from benchmark.exports.recbole import _text
 from benchmark.host.home import Home
 
 PARTS = ("train", "valid", "test")
@@ -110,6 +111,12 @@ def test_items_are_the_catalogue_whatever_their_texts_hold(files: Path, odd: Dat
     assert unquote(read["attributes:token_seq"][0]) == "made of=oak\nwood"
     assert read["brand:token"][0] == "'Norby"
     assert "price:float" not in read  # no item has a price
+
+
+def test_texts_keep_what_joins_and_parts_letters() -> None:
+    kept = ["می\u200cخواهم", "क्\u200dष", "co\u00adop", "👨\u200d👩"]
+    spaces = "a\u2028b\u00a0\u2003c\x1fd\x85e\r\n\tf"
+    assert _text(pl.Series([*kept, spaces])).to_list() == [*kept, "a b c d e f"]
 
 
 def test_users_are_whole_however_many_rows_are_read_at_once(
