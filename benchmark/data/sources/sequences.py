@@ -146,7 +146,7 @@ def _rows(raw: Path, bad: BadLines) -> tuple[list[str], list[str], list[int]]:
     had: dict[str, int] = {}
     layout_is_right = False
     for number, line in lines(raw, bad):
-        fields = line.split()
+        fields = _fields(line)
         if not fields:
             continue
         user, *sequence = fields
@@ -206,7 +206,12 @@ def _refuse_one_interaction_a_line(raw: Path, where: str) -> None:
 
 
 def _all_fields(raw: Path) -> Iterator[list[str]]:
-    return (line.split() for _, line in lines(raw, BadLines(raw, "skip")))
+    return (_fields(line) for _, line in lines(raw, BadLines(raw, "skip")))
+
+
+def _fields(line: str) -> list[str]:
+    """The ids of a line; files put together keep their byte order marks within."""
+    return line.removeprefix("\ufeff").split()
 
 
 def files(raw: Path | None, params: SequencesParams) -> Mapping[str, Path]:
@@ -245,7 +250,15 @@ def _attributes(path: Path, *, chosen: bool) -> dict[str, list[str]]:
         raise BenchError(f"{path} cannot be read as JSON: {error}.", fix=fix) from error
     if not isinstance(value, dict) or not all(isinstance(v, list) for v in value.values()):
         raise BenchError(f"{path} is not of the form {{item: [attribute, ...]}}.", fix=fix)
-    return {str(item): [str(entry) for entry in entries] for item, entries in value.items()}
+    for item, entries in value.items():
+        odd = [entry for entry in entries if not isinstance(entry, str | int | float)]
+        if odd:
+            raise BenchError(
+                f"{path}: attribute {shown(odd[0])} of item {shown(item)} is neither text nor a "
+                "number.",
+                fix=fix,
+            )
+    return {item: [str(entry) for entry in entries] for item, entries in value.items()}
 
 
 SOURCE = Source(
