@@ -25,8 +25,8 @@ from benchmark.data.raw.photo_folder import photos_of_items
 from benchmark.data.raw.source import OnError, Source
 from benchmark.data.raw.tables import place_of
 from benchmark.data.schema import RawDataset
-from benchmark.data.sources.unordered import in_time_order, latest_of_pairs, rated_only
-from benchmark.errors import BenchError, shown
+from benchmark.data.sources.unordered import by_content, in_time_order, latest_of_pairs, rated_only
+from benchmark.errors import BenchError, UsageError, shown
 
 TERMS = "As the owner of the tables states."
 _LAYOUT = "the map columns.toml, or the folder it lies in"
@@ -65,11 +65,11 @@ def read(raw: Path | None, params: TabularParams, *, on_error: OnError) -> RawDa
     if chosen.repeats == "latest":
         rows = latest_of_pairs(rows, notes, what="interactions", file_order=in_file)
     rows = counted_core(rows, params.core, notes, what="interactions")
-    rows = (
-        rows.sort("timestamp", maintain_order=True)
-        if in_file
-        else in_time_order(rows, params.seed, notes)
-    )
+    if in_file:
+        rows = rows.sort("timestamp", maintain_order=True)
+    else:
+        alike_by_content = chosen.repeats == "keep"  # else there are none
+        rows = in_time_order(by_content(rows) if alike_by_content else rows, params.seed, notes)
     described = mapped_items(path.parent, chosen.items, on_error, notes)
     _check_known(rows, described, on_error)
     if chosen.items is not None and on_error == "raise":
@@ -105,10 +105,18 @@ def files(raw: Path | None, params: TabularParams) -> Mapping[str, Path]:
 
 
 def photo_folder(raw: Path, params: TabularParams) -> Path:
-    """Return the folder of photos that the map names; ``images`` beside it where it names none."""
+    """Return the folder of photos that the map names.
+
+    Raises :class:`UsageError` where it names none: preparing would look for no photo then.
+    """
     path = map_path(raw)
     chosen = read_map(path).photos
-    return path.parent / ("images" if chosen is None else chosen.folder)
+    if chosen is None:
+        raise UsageError(
+            f"{path} names no folder of photos, so preparing looks for none.",
+            fix='Add [photos] with folder = "images" to it.',
+        )
+    return path.parent / chosen.folder
 
 
 def addresses(raw: Path, params: TabularParams) -> Iterator[tuple[str, str]]:

@@ -420,6 +420,21 @@ file = "{file}"
 separator = ";"
 columns = {{item = "{item}"}}
 """
+
+
+def test_repeats_of_one_time_are_in_order_of_what_they_say_not_of_the_file(raw) -> None:
+    change(raw / "columns.toml", '"latest"', '"keep"')
+    again = [f"é;001;2020-01-01 10:00;{points};;;" for points in ("9", "", "1")]
+    found = []
+    for rows in (again, again[::-1]):
+        (raw / "log.csv").write_text("\n".join([*LOG.splitlines(), *rows, ""]), encoding="utf-8")
+        found.append(parsed(raw).interactions)
+    assert found[0].equals(found[1])
+    assert found[0]["rating"].to_list() == [None, 1.0, 7.5, 9.0, None, 10.0]
+    in_file = parsed(raw, ties="file").interactions
+    assert in_file["rating"].to_list() == [7.5, 1.0, None, 9.0, None, 10.0]
+
+
 SHORT = """
 [interactions]
 file = "log.{kind}"
