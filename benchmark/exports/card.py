@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.perturbations import PERTURBATIONS
+from benchmark.data.preparing.given_split import ABSENT
 from benchmark.data.schema import INSTANCE_COLUMNS, INTERACTION_COLUMNS, ITEM_COLUMNS
 from benchmark.tasks import TASKS
 
@@ -44,6 +45,10 @@ _MEANING = {
     "target_rating": "the answer: a rating",
     "target_text": "the answer: a sentence",
 }
+_GIVEN_PART = (
+    "`train`, `valid` or `test`: the test part is as the files gave it, several items a user; of "
+    "each user with two training items or more one is the validation part"
+)
 
 
 def card(dataset: Dataset, licence: str | None, *, private: bool) -> str:
@@ -151,8 +156,10 @@ def _contents(dataset: Dataset) -> Iterator[str]:
         "| column | type | meaning |",
         "|---|---|---|",
     )
+    given = ABSENT in dataset.info.get("tasks_absent", {}).values()
+    meaning = {**_MEANING, **({"part": _GIVEN_PART} if given else {})}
     for column, kind in {**ITEM_COLUMNS, **INTERACTION_COLUMNS, **INSTANCE_COLUMNS}.items():
-        yield f"| `{column}` | {str(kind).lower()} | {_MEANING[column]} |"
+        yield f"| `{column}` | {str(kind).lower()} | {meaning[column]} |"
     yield ""
 
 

@@ -16,6 +16,7 @@ from typing import IO, Any
 import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.frames import read_parquet
@@ -126,7 +127,9 @@ def _says_something(column: pl.Series) -> bool:
 
 def _text(column: pl.Series) -> pl.Series:
     """Texts on one line, without the quotation marks that tables give a meaning."""
-    return column.str.replace_all('"', "'").str.replace_all(r"[\s\p{C}]+", " ").str.strip_chars()
+    # Not all of \p{C}: what joins letters or parts them (U+200C, U+200D) belongs to words.
+    spaced = column.str.replace_all('"', "'").str.replace_all(r"[\s\p{Cc}\p{Z}]+", " ")
+    return spaced.str.strip_chars()
 
 
 def _write_interactions(stem: Path, dataset: Dataset) -> tuple[int, dict[str, int]]:
@@ -183,10 +186,21 @@ def _whole_users(path: Path) -> Iterator[pl.DataFrame]:
 
 
 def _with_pasts(rows: pl.DataFrame, window: int) -> pl.DataFrame:
-    """``rows`` with ``past``: the user's latest items before each, oldest first, as one text."""
+    """``rows`` with ``past``: the user's latest items before each, oldest first, as one text.
+
+    Of validation and test these are the items before the user's first row of that part: several
+    are the targets of one instance.
+    """
     row = np.arange(len(rows))
-    first = rows["user_id"].rle_id().to_numpy()
-    start = np.searchsorted(first, first)
+    start = _first_alike(rows["user_id"].rle_id())
+    of_part = _first_alike(rows.select(pl.struct("user_id", "part").rle_id()).to_series())
+    end = np.where((rows["part"] == "train").to_numpy(), row, of_part)
     items = written(rows["item_id"])
-    past = Ragged(row, np.maximum(start, row - window), row).to_series("past", items)
+    past = Ragged(row, np.maximum(start, end - window), end).to_series("past", items)
     return rows.with_columns(item_id=items, past=past.list.join(" "))
+
+
+def _first_alike(runs: pl.Series) -> NDArray[np.int64]:
+    """The first row of each row's run; ``runs`` are numbered in their order."""
+    numbers = runs.to_numpy()
+    return np.searchsorted(numbers, numbers)

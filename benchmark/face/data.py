@@ -41,19 +41,17 @@ def prepare(
     of that name. With ``on_error="skip"`` up to the share ``allow_loss`` of a file's lines may be
     unusable.
     """
-    from benchmark.data.preparing.prepare import prepare as build
-    from benchmark.data.preparing.raw_files import raw_files
+    from benchmark.data.preparing.asking import prepare_asked
 
     words = {
         key: value if isinstance(value, str) else json.dumps(value)
         for key, value in (settings or {}).items()
     }
-    place = home_at(home)
-    return build(
+    return prepare_asked(
         source,
-        home=place,
+        home=home_at(home),
         name=name,
-        raw=None if raw is None else raw_files(raw, source, place),
+        raw=raw,
         settings=words,
         on_error=on_error,
         allow_loss=allow_loss,

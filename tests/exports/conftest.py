@@ -154,6 +154,19 @@ def odd_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         yield home
 
 
+@pytest.fixture(scope="session")
+def given_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home with the dataset ``given``: its files gave the split, three test items a user."""
+    folder = tmp_path_factory.mktemp("given")
+    for name, first, last in (("train", 0, 6), ("test", 6, 9)):
+        lines = (f"{u} {' '.join(str(u + i) for i in range(first, last))}\n" for u in range(1, 31))
+        (folder / f"{name}.txt").write_text("".join(lines))
+    settings = {"test": str(folder / "test.txt"), "history_window": "4"}
+    home = Home(folder / "home")
+    prepare("sequences", home=home, raw=folder / "train.txt", settings=settings, name="given")
+    return home
+
+
 @pytest.fixture
 def export(cli: Callable[..., Any], tmp_path: Path) -> Callable[..., tuple[int, str, str]]:
     """``export(*words, home=...)``: the command into ``tmp_path / "out"``."""

@@ -57,6 +57,16 @@ def test_the_card_names_a_configuration_for_every_table_and_task(
     assert "simulated" in body
 
 
+def test_the_card_calls_the_test_part_the_last_interaction_only_where_it_is(
+    copy: Path, given_home: Home, tmp_path: Path
+) -> None:
+    export(["given"], "huggingface", tmp_path / "given", home=given_home, private=True)
+    assert "of each user the last interaction is the test part" in _card(copy)[1]
+    card = _card(tmp_path / "given")[1]
+    assert "last interaction" not in card
+    assert "the test part is as the files gave it" in card
+
+
 def test_every_column_is_explained(copy: Path) -> None:
     _, body = _card(copy)
     for path in copy.rglob("tasks/**/*.parquet"):

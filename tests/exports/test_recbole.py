@@ -15,6 +15,7 @@ import pytest
 
 from benchmark.data.dataset import Dataset
 from benchmark.exports.making import export
+from benchmark.exports.recbole import _text
 from benchmark.host.home import Home
 
 PARTS = ("train", "valid", "test")
@@ -67,6 +68,25 @@ def test_histories_are_those_of_the_frozen_instances(files: Path, odd: Dataset, 
     assert pasts == [[item.item_id for item in each.history.items] for each in instances]
 
 
+def test_no_test_item_of_a_given_split_is_in_the_history_of_another(
+    given_home: Home, tmp_path: Path
+) -> None:
+    export(["given"], "recbole", tmp_path / "out", home=given_home)
+    given = Dataset(given_home.datasets / "given")
+    for part in ("valid", "test"):
+        read = _read(tmp_path / "out" / "given" / f"given.seq.{part}.inter")
+        asked: dict[str, tuple[set[str], set[str]]] = {}
+        for user, past, item in zip(*(_ids(read[head]) for head in read), strict=True):
+            pasts, items = asked.setdefault(user, (set(), set()))
+            pasts.add(past)
+            items.add(item)
+        instances = given.instances("recommendation", part=part)
+        assert asked == {
+            each.user_id: ({" ".join(item.item_id for item in each.history.items)}, set(target))
+            for each, target in zip(instances, instances.targets, strict=True)
+        }
+
+
 def test_training_files_hold_training_rows_alone(files: Path, odd: Dataset) -> None:
     rows = odd.interactions().filter(pl.col("part") == "train")
     taken = Counter(rows.select("user_id", "item_id").iter_rows())
@@ -91,6 +111,12 @@ def test_items_are_the_catalogue_whatever_their_texts_hold(files: Path, odd: Dat
     assert unquote(read["attributes:token_seq"][0]) == "made of=oak\nwood"
     assert read["brand:token"][0] == "'Norby"
     assert "price:float" not in read  # no item has a price
+
+
+def test_texts_keep_what_joins_and_parts_letters() -> None:
+    kept = ["می\u200cخواهم", "क्\u200dष", "co\u00adop", "👨\u200d👩"]
+    spaces = "a\u2028b\u00a0\u2003c\x1fd\x85e\r\n\tf"
+    assert _text(pl.Series([*kept, spaces])).to_list() == [*kept, "a b c d e f"]
 
 
 def test_users_are_whole_however_many_rows_are_read_at_once(

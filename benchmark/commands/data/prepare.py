@@ -58,21 +58,19 @@ def data_prepare(
     """
     from benchmark.commands.options import parse_settings
     from benchmark.commands.workers import asked_cluster, divided_work
-    from benchmark.data.preparing.prepare import prepare
-    from benchmark.data.preparing.raw_files import raw_files
+    from benchmark.data.preparing.asking import prepare_asked
     from benchmark.data.preparing.statistics import stats
     from benchmark.host.home import find_home
 
     if on_error not in ("raise", "skip"):
         raise UsageError(f"--on-error {on_error!r} is unknown.", fix="Give raise or skip.")
     cluster = asked_cluster(workers, scheduler, ())
-    place = find_home(home)
     with output_to_stderr(), divided_work(cluster):
-        dataset = prepare(
+        dataset = prepare_asked(
             source,
-            home=place,
+            home=find_home(home),
             name=name,
-            raw=None if raw is None else raw_files(raw, source, place),
+            raw=raw,
             settings=parse_settings(settings or []),
             on_error="skip" if on_error == "skip" else "raise",
             allow_loss=allow_loss,

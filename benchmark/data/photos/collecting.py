@@ -127,13 +127,17 @@ def _photos_in(folder: Path, items: Sequence[str]) -> dict[str, Path]:
 
 
 def _checked(item: str, path: Path, known: Outcome | None) -> Outcome:
-    """The outcome of a photo in the folder: as the journal says while its bytes are the same."""
+    """The outcome of a photo in the folder: good while its bytes are those the journal calls so.
+
+    Another is judged anew: how many may be alike can have changed.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
         return _unreadable(item, path, error)
     sha256 = hashlib.sha256(content).hexdigest()
-    if known is not None and known.sha256 == sha256 and known.file == path.name:
+    same = known is not None and known.sha256 == sha256 and known.file == path.name
+    if known is not None and same and known.kind == GOOD:
         return known
     inspected = inspect(content)
     return Outcome(item, inspected.kind, inspected.why, file=path.name, sha256=sha256)

@@ -11,8 +11,11 @@ from PIL import Image, UnidentifiedImageError
 
 from benchmark.vision.photos import as_pixels, flattened
 
-#: Pillow's format names -> file extensions; other formats count as unreadable.
-EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
+#: Pillow's format names -> file extensions; other formats count as unreadable. A JPEG that holds
+#: more pictures behind the first (a camera's preview, a depth map) is ``MPO`` there.
+EXTENSIONS = {
+    "JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp",
+}  # fmt: skip
 #: What a file can be.
 GOOD, PLACEHOLDER, WRONG_TYPE, BROKEN, BLANK, TOO_LARGE = (
     "good", "placeholder", "wrong type", "broken", "blank", "too large",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from benchmark.data.raw.source import OnError
 from benchmark.data.raw.text_files import LeftOut
 from benchmark.errors import BenchError, UsageError
 
@@ -15,6 +16,15 @@ def check_share(allowed: float) -> None:
     """Raise :class:`UsageError` where ``allowed`` is no share."""
     if not 0 <= allowed <= 1:
         raise UsageError(f"--allow-loss {allowed:g} is no share.", fix="Give one from 0 to 1.")
+
+
+def check_used(allowed: float, on_error: OnError) -> None:
+    """Raise :class:`UsageError` where another share than usual is allowed, but nothing is lost."""
+    if on_error != "skip" and allowed != MOST_LOST:
+        raise UsageError(
+            f"--allow-loss {allowed:g} is of no use: nothing is left out without --on-error skip.",
+            fix="Give --on-error skip, too, or leave --allow-loss out.",
+        )
 
 
 def check_losses(notes: Mapping[str, object], allowed: float) -> None:

@@ -9,16 +9,21 @@ import polars as pl
 
 from benchmark.data.raw.attributes import attribute_pairs
 from benchmark.data.raw.column_map import ColumnMap, Items
+from benchmark.data.raw.notes import add_notes
 from benchmark.data.raw.source import OnError
-from benchmark.data.raw.tables import LIST_SEPARATOR, read_table
+from benchmark.data.raw.tables import LIST_SEPARATOR, parts_of, read_table
 from benchmark.data.raw.time_columns import MILLISECONDS, SECONDS, plausible
 from benchmark.data.schema import LONGEST_ID
 from benchmark.errors import BenchError
 
 #: The column of a table of items that holds what the map calls ``image``.
 IMAGE = "_image"
+#: Columns of running text: the parts of a list stand on lines of their own there.
+_RUNNING = ("review", "description")
+#: What the map may name beside an interaction's ids, time and rating.
+_TEXTS = ("review", "summary", "domain")
 _NO_PRICE = "prices that are no amount, treated as missing"
-_ID_RULE = f"an id (1 to {LONGEST_ID:,} characters, and no number that was rounded)"
+_ID_RULE = f"an id (1 to {LONGEST_ID:,} characters, no list and no number that was rounded)"
 #: A number as spreadsheets and floats write large ids, which has lost its last digits.
 _ROUNDED = r"^[0-9]+(\.[0-9]+)?[eE]\+[0-9]+$"
 #: An amount whose thousands are parted by commas.
@@ -33,7 +38,17 @@ def _tidy(column: str) -> pl.Expr:
 def _id(column: str) -> pl.Expr:
     text = _tidy(column)
     fits = (text.str.len_chars() <= LONGEST_ID) & ~text.str.contains(_ROUNDED)
+    fits &= ~text.str.contains(LIST_SEPARATOR, literal=True)
     return pl.when(fits).then(text)
+
+
+def _one_text(frame: pl.DataFrame, column: str, name: str) -> pl.Expr:
+    """The texts of a column of ``frame``, of a list one text, for our column ``name``."""
+    # Looked for first: to take every text apart costs more than to read it.
+    if frame[column].str.contains(LIST_SEPARATOR, literal=True).any():
+        text = parts_of(pl.col(column)).list.join("\n" if name in _RUNNING else ", ")
+        return pl.when(text != "").then(text).alias(name)
+    return pl.col(column).alias(name)
 
 
 def _time(column: str, form: str) -> tuple[pl.Expr, str]:
@@ -82,24 +97,26 @@ def mapped_interactions(
         assert chosen.rating_scale is not None
         wanted[columns.rating] = _rating(columns.rating, *chosen.rating_scale)
         names["rating"] = columns.rating
-    for name in ("review", "summary", "domain"):
+    for name in _TEXTS:
         column = getattr(columns, name)
         if column is not None:
             wanted[column] = (_tidy(column), None)
             names[name] = column
     _refuse_double_use(names)
-    frame, skipped = read_table(
-        folder / table.file, wanted, on_error=on_error, separator=table.separator
+    path = folder / table.file
+    frame, skipped = read_table(path, wanted, on_error=on_error, separator=table.separator)
+    add_notes(notes, skipped, path.name, table.file)
+    rows = frame.select(
+        _one_text(frame, column, name) if name in _TEXTS else pl.col(column).alias(name)
+        for name, column in names.items()
     )
-    notes |= skipped
-    rows = frame.select(pl.col(column).alias(name) for name, column in names.items())
     if columns.time is None:
         rows = rows.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("timestamp"))
     if columns.rating is not None:
         rows = rows.with_columns(pl.col("rating").fill_nan(None))
     if rows.is_empty():
         raise BenchError(
-            f"{folder / table.file} holds no usable interaction"
+            f"{path} holds no usable interaction"
             + "".join(f" ({what}: {count})" for what, count in skipped.items())
             + ".",
             fix="Name a table with rows in the map.",
@@ -133,10 +150,9 @@ def mapped_items(
     for column in (*single.values(), *columns.category, *table.attributes.values()):
         if column != columns.item:
             wanted.setdefault(column, (_tidy(column), None))
-    frame, skipped = read_table(
-        folder / table.file, wanted, on_error=on_error, separator=table.separator
-    )
-    notes |= skipped
+    path = folder / table.file
+    frame, skipped = read_table(path, wanted, on_error=on_error, separator=table.separator)
+    add_notes(notes, skipped, path.name, table.file)
     return _described(frame, table, single, notes)
 
 
@@ -144,16 +160,24 @@ def _described(
     frame: pl.DataFrame, table: Items, single: Mapping[str, str], notes: dict[str, object]
 ) -> pl.DataFrame:
     price = pl.col(single["price"]) if "price" in single else pl.lit(None, pl.String)
+    image = parts_of(pl.col(single["image"])).list.first() if "image" in single else None
     items = frame.select(
         pl.col(table.columns.item).alias("item_id"),
         *(
-            (pl.col(single[name]) if name in single else pl.lit(None, pl.String)).alias(name)
+            _one_text(frame, single[name], name)
+            if name in single
+            else pl.lit(None, pl.String).alias(name)
             for name in ("domain", "title", "brand", "description")
         ),
         _path(table).alias("category"),
         _amount(price).alias("price"),
-        attribute_pairs({key: pl.col(column) for key, column in table.attributes.items()}),
-        (pl.col(single["image"]) if "image" in single else pl.lit(None, pl.String)).alias(IMAGE),
+        attribute_pairs(  # a name of the user's own says nothing of the text
+            {
+                key: _one_text(frame, column, "attributes")
+                for key, column in table.attributes.items()
+            }
+        ),
+        (pl.lit(None, pl.String) if image is None else image).alias(IMAGE),
         price.alias("_price"),
     )
     lost = items.select((pl.col("price").is_null() & pl.col("_price").is_not_null()).sum()).item()
@@ -172,16 +196,8 @@ def _amount(text: pl.Expr) -> pl.Expr:
 
 
 def _path(table: Items) -> pl.Expr:
-    """The category path of an item: several columns, or one that holds a path."""
+    """The category path of an item: the levels of every column, which may hold several."""
     columns = table.columns.category
     if not columns:
         return pl.lit([], pl.List(pl.String))
-    if len(columns) > 1:
-        return pl.concat_list(columns).list.drop_nulls()
-    column = pl.col(columns[0])
-    if table.category_separator is not None:
-        column = column.str.replace_all(table.category_separator, LIST_SEPARATOR, literal=True)
-    parts = column.fill_null("").str.split(LIST_SEPARATOR)
-    return parts.list.eval(
-        pl.element().str.strip_chars().filter(pl.element().str.strip_chars() != "")
-    )
+    return pl.concat_list(parts_of(pl.col(c), table.category_separator) for c in columns)

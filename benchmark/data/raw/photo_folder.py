@@ -33,7 +33,9 @@ def photos_of_items(
         if path is None:
             missing.append(item)
         photos.append((item, path or folder / usual))
-    _check_zeros(folder, missing, found, on_error, notes)
+    taken = {path for _, path in photos}  # it is no lost photo of another item
+    free = {stem: path for stem, path in found.items() if path not in taken}
+    _check_zeros(folder, missing, free, on_error, notes)
     return photos
 
 

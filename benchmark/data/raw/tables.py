@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,12 +13,13 @@ from pyarrow import parquet
 
 from benchmark.data.raw.csv_files import read_csv, without_broken
 from benchmark.data.raw.source import OnError
-from benchmark.data.raw.text_files import BadLines
+from benchmark.data.raw.text_files import BadLines, lines
 from benchmark.errors import BenchError, listed
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
-#: Joins the parts of a list to one text, as no text holds it.
-LIST_SEPARATOR = "\x1f"
+#: Joins the parts of a list to one text, as no text holds it: rows with one are broken.
+LIST_SEPARATOR = "\0"
+_ZERO_BYTE = "not UTF-8 text (a zero byte, as UTF-16 has)"
 #: From here on a number of 32 and of 64 bits has lost digits: whole numbers share one value.
 _ROUNDED = {32: 1 << 24, 64: 1 << 53}
 _RENAME = "Give each column of the file its own name."
@@ -34,9 +36,10 @@ def read_table(
     """Read ``columns``, described as for :func:`~benchmark.data.raw.csv_files.read_csv`.
 
     Of Parquet, whole numbers become their digits, dates and times seconds since 1970, lists of
-    texts one text joined by :data:`LIST_SEPARATOR`; NaN is a gap, and a number so large that it
-    was rounded is written with an exponent. Raises :class:`BenchError` for a file that
-    cannot be read, another type, and a format that the file's name does not tell.
+    texts one text joined by :data:`LIST_SEPARATOR` (:func:`parts_of` takes it apart); NaN is a gap,
+    and a number so large that it was rounded is written with an exponent. Raises
+    :class:`BenchError` for a file that cannot be read, another type, and a format that the file's
+    name does not tell.
     """
     if not os.path.isfile(path):  # unlike is_file, also no where the name is too long for one
         raise BenchError(f"There is no file {str(path)!r}.", fix="Correct its name in the map.")
@@ -50,6 +53,37 @@ def read_table(
             fix="Give such a file, or say in the map what separates its columns: separator = ';'.",
         )
     return read_csv(path, columns, on_error=on_error, separator=separator, fix=_MAP)
+
+
+def parts_of(text: pl.Expr, separator: str | None = None) -> pl.Expr:
+    """Return the parts of a list that :func:`read_table` made one text, without empty ones.
+
+    ``separator`` parts texts, too. What is no list and has no separator is one part.
+    """
+    if separator is not None:
+        text = text.str.replace_all(separator, LIST_SEPARATOR, literal=True)
+    parts = text.fill_null("").str.split(LIST_SEPARATOR)
+    return parts.list.eval(
+        pl.element().str.strip_chars().filter(pl.element().str.strip_chars() != "")
+    )
+
+
+def place_of(path: Path, row: int, *, separator: str | None = None) -> str:
+    """Return where row ``row``, from 0, of a table stands that was read whole: its line."""
+    kind = Path(path.name.lower().removesuffix(".gz")).suffix
+    if kind == ".parquet":
+        return f"row {row + 1}"
+    records = csv.reader(
+        (line + "\n" for _, line in lines(path)), delimiter=separator or _SEPARATORS[kind]
+    )
+    first = 1
+    for fields in records:
+        if fields:  # the header is the first
+            if row < 0:
+                break
+            row -= 1
+        first = records.line_num + 1
+    return f"line {first}"
 
 
 def _read_parquet(
@@ -75,13 +109,30 @@ def _read_parquet(
             f"{path} cannot be read as Parquet: {listed(str(error).splitlines()[:1])}.",
             fix="The file is damaged or incomplete: get it again.",
         ) from error
+    bad = BadLines(path, on_error, unit="row")
+    bad.read = len(frame)
+    numbers = pl.int_range(1, len(frame) + 1, eager=True)
+    zero = frame.select(pl.any_horizontal(False, *map(_has_zero_byte, frame))).to_series()
+    for number in numbers.filter(zero):
+        bad.report(number, _ZERO_BYTE)
+    frame, numbers = frame.filter(~zero), numbers.filter(~zero)
     text = frame.select(_as_text(path, frame[name]) for name in columns)
     filled = pl.when(pl.all() != "").then(pl.all())
     typed = text.with_columns(filled).select(how.alias(key) for key, (how, _) in columns.items())
-    bad = BadLines(path, on_error, unit="row")
-    bad.read = len(text)
-    kept = without_broken(typed, text, columns, range(1, len(text) + 1), bad)
+    kept = without_broken(typed, text, columns, numbers.to_list(), bad)
     return kept, bad.notes()
+
+
+def _has_zero_byte(column: pl.Series) -> pl.Series:
+    """Whether a text of each row has one: the rule of files of lines."""
+    if column.dtype == pl.List(pl.String):
+        inside = pl.element().str.contains("\0", literal=True).any()
+        found = column.to_frame().select(pl.all().list.eval(inside).list.first()).to_series()
+    elif column.dtype in (pl.String, pl.Categorical, pl.Enum):
+        found = column.cast(pl.String).str.contains("\0", literal=True)
+    else:
+        found = pl.repeat(False, len(column), eager=True)
+    return found.fill_null(False).alias(column.name)
 
 
 def _to_polars(table: pa.Table) -> pl.DataFrame:

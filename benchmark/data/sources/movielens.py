@@ -25,7 +25,13 @@ from benchmark.data.raw.source import OnError, Source
 from benchmark.data.raw.text_files import BadLines, encoding_of, find_file
 from benchmark.data.raw.time_columns import SECONDS, plausible
 from benchmark.data.schema import RawDataset
-from benchmark.data.sources.movies import DOMAIN, MovieParams, coded_ratings, rated_movies
+from benchmark.data.sources.movies import (
+    DOMAIN,
+    MovieParams,
+    coded_ratings,
+    photo_folder,
+    rated_movies,
+)
 from benchmark.errors import BenchError
 
 TERMS = (
@@ -204,4 +210,5 @@ SOURCE = Source(
     raw_help=_LAYOUT,
     default_name=lambda params: "movielens",
     defaults={"new_users": 0.0, "history_window": 50},
+    photo_folder=photo_folder,
 )

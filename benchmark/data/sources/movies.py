@@ -17,6 +17,7 @@ from benchmark.data.raw.photo_folder import photos_of_items
 from benchmark.data.raw.source import OnError
 from benchmark.data.schema import RawDataset
 from benchmark.data.sources.unordered import in_time_order, latest_of_pairs, rated_only
+from benchmark.errors import UsageError
 
 
 class MovieParams(BaseModel):
@@ -31,7 +32,22 @@ class MovieParams(BaseModel):
     seed: int = Field(0, ge=0, description="of the order of a user's ratings of one time")
 
 
+def photo_folder(raw: Path, params: MovieParams) -> Path:
+    """Return where posters lie that the settings do not name.
+
+    Raises :class:`UsageError` where they named a folder: a dataset knows its name, not its place.
+    """
+    if params.posters is not None:
+        raise UsageError(
+            f"The posters came from a folder {params.posters.name!r} of your own.",
+            fix="Give it by --to FOLDER.",
+        )
+    return raw / POSTERS
+
+
 DOMAIN = "movies"
+#: The usual folder of posters, beside the files of ratings.
+POSTERS = "posters"
 _RATING = {
     "user_id": pl.String(),
     "item_id": pl.String(),
@@ -73,7 +89,7 @@ def rated_movies(
     rows = counted_core(rows, params.core, notes, what="ratings")
     items = rated_only(described, rows, notes, domain=DOMAIN)
     ids = items["item_id"].to_list()
-    folder = params.posters or raw / "posters"
+    folder = params.posters or raw / POSTERS
     posters = params.posters is not None or folder.is_dir()
     return RawReviews(
         items=items,

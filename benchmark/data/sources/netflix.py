@@ -26,7 +26,13 @@ from benchmark.data.raw.matched_lines import TEXT, matched_lines, without_unmatc
 from benchmark.data.raw.source import OnError, Source
 from benchmark.data.raw.text_files import BadLines, encoding_of
 from benchmark.data.schema import RawDataset
-from benchmark.data.sources.movies import DOMAIN, MovieParams, coded_ratings, rated_movies
+from benchmark.data.sources.movies import (
+    DOMAIN,
+    MovieParams,
+    coded_ratings,
+    photo_folder,
+    rated_movies,
+)
 from benchmark.errors import BenchError
 from benchmark.host.progress import track
 
@@ -193,4 +199,5 @@ SOURCE = Source(
     raw_help=_LAYOUT,
     default_name=lambda params: "netflix",
     defaults={"new_users": 0.0, "history_window": 50},
+    photo_folder=photo_folder,
 )

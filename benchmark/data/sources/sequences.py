@@ -23,6 +23,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.data.raw.json_lines import check_encodable
+from benchmark.data.raw.notes import add_notes
 from benchmark.data.raw.source import GIVEN_PART, OnError, Source
 from benchmark.data.raw.text_files import BadLines, is_file, lines
 from benchmark.data.schema import ITEM_COLUMNS, LONGEST_ID, RawDataset
@@ -117,7 +118,7 @@ def _with_test_part(
         raise BenchError(f"{str(test)!r} is not a file.", fix="Correct --set test=PATH.")
     bad = BadLines(test, on_error)
     users, items, _ = _rows(test, bad)
-    notes |= bad.notes()
+    add_notes(notes, bad.notes(), test.name, f"test/{test.name}")
     tested = pl.DataFrame(
         {"user_id": users, "item_id": items},
         schema={"user_id": pl.String, "item_id": pl.String},
@@ -145,7 +146,7 @@ def _rows(raw: Path, bad: BadLines) -> tuple[list[str], list[str], list[int]]:
     had: dict[str, int] = {}
     layout_is_right = False
     for number, line in lines(raw, bad):
-        fields = line.split()
+        fields = _fields(line)
         if not fields:
             continue
         user, *sequence = fields
@@ -205,14 +206,23 @@ def _refuse_one_interaction_a_line(raw: Path, where: str) -> None:
 
 
 def _all_fields(raw: Path) -> Iterator[list[str]]:
-    return (line.split() for _, line in lines(raw, BadLines(raw, "skip")))
+    return (_fields(line) for _, line in lines(raw, BadLines(raw, "skip")))
+
+
+def _fields(line: str) -> list[str]:
+    """The ids of a line; files put together keep their byte order marks within."""
+    return line.removeprefix("\ufeff").split()
 
 
 def files(raw: Path | None, params: SequencesParams) -> Mapping[str, Path]:
     """Return the text file, that of the test part and that of attributes, where there are."""
     assert raw is not None
-    path = _attribute_file(raw, params)
-    return {p.name: p for p in (raw, params.test, path) if p is not None}
+    found = {raw.name: raw}
+    for role, path in (("test", params.test), ("attributes", _attribute_file(raw, params))):
+        if path is not None:
+            # Files of one name in several folders are told apart by what they are for.
+            found[f"{role}/{path.name}" if path.name in found else path.name] = path
+    return found
 
 
 def _attribute_file(raw: Path, params: SequencesParams) -> Path | None:
@@ -240,7 +250,15 @@ def _attributes(path: Path, *, chosen: bool) -> dict[str, list[str]]:
         raise BenchError(f"{path} cannot be read as JSON: {error}.", fix=fix) from error
     if not isinstance(value, dict) or not all(isinstance(v, list) for v in value.values()):
         raise BenchError(f"{path} is not of the form {{item: [attribute, ...]}}.", fix=fix)
-    return {str(item): [str(entry) for entry in entries] for item, entries in value.items()}
+    for item, entries in value.items():
+        odd = [entry for entry in entries if not isinstance(entry, str | int | float)]
+        if odd:
+            raise BenchError(
+                f"{path}: attribute {shown(odd[0])} of item {shown(item)} is neither text nor a "
+                "number.",
+                fix=fix,
+            )
+    return {item: [str(entry) for entry in entries] for item, entries in value.items()}
 
 
 SOURCE = Source(

@@ -23,12 +23,15 @@ from benchmark.data.raw.cores import CORE_HELP, NO_CORE, CoreSetting, counted_co
 from benchmark.data.raw.mapped_tables import IMAGE, mapped_interactions, mapped_items
 from benchmark.data.raw.photo_folder import photos_of_items
 from benchmark.data.raw.source import OnError, Source
+from benchmark.data.raw.tables import place_of
 from benchmark.data.schema import RawDataset
-from benchmark.data.sources.unordered import in_time_order, latest_of_pairs, rated_only
-from benchmark.errors import BenchError, shown
+from benchmark.data.sources.unordered import by_content, in_time_order, latest_of_pairs, rated_only
+from benchmark.errors import BenchError, UsageError, shown
 
 TERMS = "As the owner of the tables states."
 _LAYOUT = "the map columns.toml, or the folder it lies in"
+#: Of several rows of an item the first one counts.
+_FIRST = pl.col("item_id").is_first_distinct()
 _ADDRESS = r"^(?i:https?:)?//"
 
 
@@ -62,13 +65,15 @@ def read(raw: Path | None, params: TabularParams, *, on_error: OnError) -> RawDa
     if chosen.repeats == "latest":
         rows = latest_of_pairs(rows, notes, what="interactions", file_order=in_file)
     rows = counted_core(rows, params.core, notes, what="interactions")
-    rows = (
-        rows.sort("timestamp", maintain_order=True)
-        if in_file
-        else in_time_order(rows, params.seed, notes)
-    )
+    if in_file:
+        rows = rows.sort("timestamp", maintain_order=True)
+    else:
+        alike_by_content = chosen.repeats == "keep"  # else there are none
+        rows = in_time_order(by_content(rows) if alike_by_content else rows, params.seed, notes)
     described = mapped_items(path.parent, chosen.items, on_error, notes)
     _check_known(rows, described, on_error)
+    if chosen.items is not None and on_error == "raise":
+        _check_once(rows, described, path.parent / chosen.items.file, chosen.items.separator)
     items = rated_only(described.drop(IMAGE), rows, notes, domain=None)
     _count_zeros(rows, notes)
     return RawDataset(
@@ -100,17 +105,25 @@ def files(raw: Path | None, params: TabularParams) -> Mapping[str, Path]:
 
 
 def photo_folder(raw: Path, params: TabularParams) -> Path:
-    """Return the folder of photos that the map names; ``images`` beside it where it names none."""
+    """Return the folder of photos that the map names.
+
+    Raises :class:`UsageError` where it names none: preparing would look for no photo then.
+    """
     path = map_path(raw)
     chosen = read_map(path).photos
-    return path.parent / ("images" if chosen is None else chosen.folder)
+    if chosen is None:
+        raise UsageError(
+            f"{path} names no folder of photos, so preparing looks for none.",
+            fix='Add [photos] with folder = "images" to it.',
+        )
+    return path.parent / chosen.folder
 
 
 def addresses(raw: Path, params: TabularParams) -> Iterator[tuple[str, str]]:
     """Yield (item id, address) of every photo that the column ``image`` names by address."""
     path = map_path(raw)
     described = mapped_items(path.parent, read_map(path).items, "skip", {})
-    named = described.filter(pl.col(IMAGE).str.contains(_ADDRESS))
+    named = described.filter(_FIRST).filter(pl.col(IMAGE).str.contains(_ADDRESS))
     yield from named.select("item_id", IMAGE).iter_rows()
 
 
@@ -126,6 +139,21 @@ def _check_known(rows: pl.DataFrame, described: pl.DataFrame, on_error: OnError)
                 "gained a '.0'.",
                 fix="Write both tables with the ids as text.",
             )
+
+
+def _check_once(
+    rows: pl.DataFrame, described: pl.DataFrame, path: Path, separator: str | None
+) -> None:
+    """Raise where an item of ``rows`` has a further row in ``described``, all of the table."""
+    used = pl.col("item_id").is_in(rows["item_id"].unique().implode())
+    again = described.with_row_index("_row").filter(used & ~_FIRST)
+    if not again.is_empty():
+        place = place_of(path, again["_row"][0], separator=separator)
+        raise BenchError(
+            f"{path}, {place}: item {shown(again['item_id'][0])} has a row already "
+            f"({len(again):,} such rows).",
+            fix="Correct it, or leave such rows out with --on-error skip.",
+        )
 
 
 def _plain(item: str) -> str:
@@ -155,7 +183,7 @@ def _photos(
     place = folder / chosen.photos.folder
     named = {
         item: image
-        for item, image in described.select("item_id", IMAGE).iter_rows()
+        for item, image in described.filter(_FIRST).select("item_id", IMAGE).iter_rows()
         if image is not None and not image.lower().startswith(("http:", "https:", "//"))
     }
     by_name = dict(
@@ -165,7 +193,7 @@ def _photos(
     outside = 0
     for item in items:
         path = place / named[item] if item in named else by_name[item]
-        if item in named and not path.resolve().is_relative_to(place.resolve()):
+        if item in named and not _lies_in(place, path):
             if on_error == "raise":
                 raise BenchError(
                     f"The image {shown(named[item])} of item {shown(item)} lies outside {place}.",
@@ -178,6 +206,11 @@ def _photos(
     if outside:
         notes["images outside the folder of photos, treated as missing"] = outside
     return photos
+
+
+def _lies_in(folder: Path, path: Path) -> bool:
+    """Whether a photo lies in ``folder``; a link that does may lead out, as one by its name may."""
+    return path.name != ".." and path.parent.resolve().is_relative_to(folder.resolve())
 
 
 SOURCE = Source(

@@ -15,6 +15,8 @@ from benchmark.data.instances.seeded import splitmix, stable_hash
 from benchmark.data.raw.repeats import rows_alike
 
 _PLACE = "_place"
+#: What rows of one user, item and time are ordered by.
+_CONTENT = ("rating", "review", "summary", "domain")
 
 
 def latest_of_pairs(
@@ -25,13 +27,12 @@ def latest_of_pairs(
     Of equally late ones the last in order of all their values stays (the best rated, then by
     the texts), or with ``file_order`` the last of the file. Rows stay in their order.
     """
-    ids = (_coded(rows[name]) for name in ("user_id", "item_id"))
-    again = rows_alike(rows.select("timestamp").with_columns(ids), of_one_time=False)
+    again = _of_one_pair(rows)
     if not len(again):
         return rows
     keys = ["timestamp"]
     if not file_order:
-        keys += [key for key in ("rating", "review", "summary", "domain") if key in rows.columns]
+        keys += [key for key in _CONTENT if key in rows.columns]
     some = rows[again].with_row_index(_PLACE).sort(*keys, maintain_order=True)
     last = some.unique(["user_id", "item_id"], keep="last")[_PLACE].to_numpy()
     keep = np.ones(len(rows), dtype=bool)
@@ -39,6 +40,27 @@ def latest_of_pairs(
     keep[again[last]] = True
     notes[f"{what} left out: a later one of the same user and item"] = int((~keep).sum())
     return rows.filter(pl.Series(keep))
+
+
+def by_content(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return ``rows`` with those of a user, item and time in order of all their other values.
+
+    Where :func:`in_time_order` follows: it keeps the order of these, and of no others.
+    """
+    again = _of_one_pair(rows)
+    keys = [key for key in _CONTENT if key in rows.columns]
+    if not len(again) or not keys:
+        return rows
+    some = rows[again].with_row_index(_PLACE).sort(*keys, maintain_order=True)
+    order = np.arange(len(rows))
+    order[again] = again[some[_PLACE].to_numpy()]
+    return rows[order]
+
+
+def _of_one_pair(rows: pl.DataFrame) -> NDArray[np.int64]:
+    """The places of rows that share user and item with another one."""
+    ids = (_coded(rows[name]) for name in ("user_id", "item_id"))
+    return rows_alike(rows.select("timestamp").with_columns(ids), of_one_time=False)
 
 
 def in_time_order(rows: pl.DataFrame, seed: int, notes: dict[str, object]) -> pl.DataFrame:

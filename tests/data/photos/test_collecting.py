@@ -117,6 +117,20 @@ def test_photos_of_the_users_own_are_kept_and_never_fetched(
     assert (tmp_path / "a.png").read_bytes() == own
 
 
+def test_photos_of_the_users_own_are_judged_anew_by_how_many_may_be_alike(
+    fetcher, tmp_path, photo_bytes
+) -> None:
+    for item in "ab":
+        (tmp_path / f"{item}.jpg").write_bytes(photo_bytes(4))
+    for most_alike, kind in ((2, "placeholder"), (3, "good"), (2, "placeholder")):
+        found = download(["a", "b"], {}, tmp_path, fetcher, most_alike=most_alike)
+        assert kinds(found) == {"a": kind, "b": kind}
+    (tmp_path / "b.jpg").write_bytes(photo_bytes(5))
+    assert kinds(download(["a", "b"], {}, tmp_path, fetcher, most_alike=2)) == {
+        "a": "good", "b": "good",
+    }  # fmt: skip
+
+
 def test_a_folder_that_cannot_be_written_is_a_clear_error(server, fetcher, tmp_path) -> None:
     (tmp_path / "photos").write_text("a file")
     with pytest.raises(BenchError, match="photos"):

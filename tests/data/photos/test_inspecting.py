@@ -12,7 +12,9 @@ from PIL import Image
 
 from benchmark.data.photos import inspecting
 from benchmark.data.photos.inspecting import inspect
+from benchmark.data.preparing.photos import copy_photos
 from benchmark.data.raw.product_fields import is_placeholder
+from benchmark.vision.photos import load_photo
 
 
 def saved(image: Image.Image, kind: str) -> bytes:
@@ -63,6 +65,20 @@ def test_every_kind_of_file_is_told(content, kind) -> None:
     found = inspect(content)
     assert found.kind == kind
     assert (found.why is None) == (kind == "good") == (found.extension is not None)
+
+
+def test_a_jpeg_with_a_second_picture_is_the_photo_of_its_first(tmp_path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 24, 24, 3), dtype=np.uint8)
+    first, second = (Image.fromarray(each) for each in pixels)
+    buffer = io.BytesIO()
+    first.save(buffer, "MPO", save_all=True, append_images=[second])
+    (tmp_path / "a.jpg").write_bytes(buffer.getvalue())
+    assert inspect(buffer.getvalue()) == inspecting.Inspected("good", extension="jpg")
+    (copied,) = copy_photos([("a", tmp_path / "a.jpg")], tmp_path / "images")
+    assert (copied.file, copied.problem) == ("a.jpg", None)
+    (tmp_path / "first.jpg").write_bytes(saved(first, "JPEG"))
+    read, alone = (load_photo(tmp_path / name, 24) for name in ("images/a.jpg", "first.jpg"))
+    assert (read == alone).all()
 
 
 def test_more_pixels_than_anybody_needs_are_not_decoded(monkeypatch) -> None:

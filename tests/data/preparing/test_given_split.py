@@ -123,3 +123,32 @@ def test_a_test_file_without_use_is_an_error(
     with pytest.raises(BenchError, match=message):
         prepare("sequences", home=home, raw=train, settings=settings, name="x")
     assert not (home.datasets / "x").exists()
+
+
+def test_files_of_one_name_are_all_compared_and_each_may_lose_its_own_share(
+    raw: tuple[Path, dict[str, str]], home: Home, tmp_path: Path
+) -> None:
+    train, settings = raw
+    (tmp_path / "more").mkdir()
+    test = Path(settings["test"]).rename(tmp_path / "more" / train.name)
+    settings = {**settings, "test": str(test)}
+    made = prepare("sequences", home=home, raw=train, settings=settings, name="x")
+    for path in (train, test):
+        whole = path.read_text()
+        path.write_text(whole + "77 78 79\n")
+        with pytest.raises(BenchError, match="exists with another source_files"):
+            prepare("sequences", home=home, raw=train, settings=settings, name="x")
+        path.write_text(whole)
+    assert (
+        prepare("sequences", home=home, raw=train, settings=settings, name="x").sha256
+        == made.sha256
+    )
+    train.write_text(train.read_text() + "".join(f"none{number}\n" for number in range(9)))
+    test.write_text(test.read_text() + "none\n")
+    with pytest.raises(BenchError, match=r"lines of train\.txt left out: 9 of 54"):
+        prepare("sequences", home=home, raw=train, settings=settings, name="y", on_error="skip")
+    found = prepare(
+        "sequences", home=home, raw=train, settings=settings, name="y", on_error="skip",
+        allow_loss=0.2,
+    )  # fmt: skip
+    assert found.info["notes"]["lines of test/train.txt left out"] == 1

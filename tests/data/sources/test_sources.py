@@ -191,6 +191,10 @@ def test_sequences_name_broken_lines_and_attribute_files(tmp_path, home) -> None
     broken.write_text('{"1": ["\\ud800"]}')  # half a pair, which no table can hold
     with pytest.raises(BenchError, match=r"attributes\.json cannot be read as JSON: .*surrogates"):
         prepare("sequences", home=home, raw=raw, settings=settings, name="x", on_error="skip")
+    for entry in ("null", '["x"]', '{"a": 1}'):
+        broken.write_text(f'{{"2": ["b", 1.5, true], "1": ["a", {entry}]}}')
+        with pytest.raises(BenchError, match=r"json: attribute .* of item '1' is neither text nor"):
+            prepare("sequences", home=home, raw=raw, settings=settings, name="x", on_error="skip")
     settings = {"attributes": str(tmp_path / "none.json")}
     with pytest.raises(BenchError, match=r"no attribute file '.*none\.json'"):
         prepare("sequences", home=home, raw=raw, settings=settings, name="x", on_error="skip")
@@ -247,6 +251,7 @@ def test_ids_that_are_words_have_no_header(tmp_path, home) -> None:
 
 def test_the_order_mark_of_sequences_is_no_part_of_a_user(tmp_path, home) -> None:
     raw = tmp_path / "events.txt"
-    raw.write_bytes(b"\xef\xbb\xbf1 1 2 3\r\n2 2 3 4\r\n")
+    # Files put together keep their marks.
+    raw.write_bytes(b"\xef\xbb\xbf1 1 2 3\r\n2 2 3 4\r\n\xef\xbb\xbf3 2 3 4\r\n")
     users = prepare("sequences", home=home, raw=raw).interactions()["user_id"]
-    assert users.unique().sort().to_list() == ["1", "2"]
+    assert users.unique().sort().to_list() == ["1", "2", "3"]

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
+from benchmark.data.preparing.cleaning import clean
 from benchmark.data.preparing.prepare import prepare
 from benchmark.data.sources.tabular import TabularParams, addresses, files, photo_folder, read
 from benchmark.errors import BenchError
@@ -286,6 +287,124 @@ def test_tables_of_one_name_in_two_folders_are_both_hashed(raw, tmp_path) -> Non
         (raw / table).write_bytes(whole)
 
 
+@pytest.mark.parametrize("items", ["more/log.csv", "log.csv"])
+def test_what_was_left_out_of_a_table_is_told_beside_that_of_one_of_its_name(
+    raw, tmp_path, items
+) -> None:
+    change(raw / "columns.toml", MAP[MAP.index("[items]") :], ITEMS.format(file=items, item="sku"))
+    change(raw / "log.csv", "music\n", "music\n;;;;;;\n;;;;;;\n")
+    (raw / "more").mkdir()
+    (raw / "more" / "log.csv").write_text("customer;sku\nx;001\nx;002\nx;003;4\n")
+    notes = parsed(raw, on_error="skip").notes
+    assert notes["lines of log.csv left out"] == 2
+    other = f"lines of {items} left out" + ("" if "/" in items else " (2)")
+    assert list(notes)[:2] == ["lines of log.csv left out", other]
+    with pytest.raises(BenchError, match=r"lines of log\.csv left out: 2 of 6 \(33\.3%\)"):
+        prepare("tabular", home=Home(tmp_path / "home"), raw=raw, on_error="skip")
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_a_further_row_of_an_item_is_named_by_its_line_and_counts_for_nothing(raw, ends) -> None:
+    Image.new("RGB", (5, 5)).save(raw / "pictures" / "b.png")
+    things = THINGS.replace("Oak.", '"Oak,\nwaxed."').replace("002\t", "\n002\t")
+    things += "004\tUnused, too\t\t\t\t\t\t\t\n001\tMug 2\t\t\t\t\t\t\tb.png\n"
+    things += "002\tPlate 2\t\t\t\t\t\t\thttps://x.example/2.jpg\n"
+    (raw / "things.tsv").write_bytes(things.replace("\n", ends).encode())
+    line = things.splitlines().index("001\tMug 2\t\t\t\t\t\t\tb.png") + 1
+    with pytest.raises(BenchError, match=rf"things\.tsv, line {line}: item '001' has a row alr"):
+        parsed(raw)
+    found = parsed(raw, on_error="skip")
+    assert dict(found.photos)["001"].name == "a.png"
+    assert clean(found, on_error="skip").items["title"].to_list() == ["Mug", "Plate", "Lamp"]
+    assert list(addresses(raw, TabularParams())) == [("002", "https://x.example/p.jpg")]
+
+
+def test_a_further_row_in_parquet_is_named_by_its_number(raw) -> None:
+    change(raw / "columns.toml", "things.tsv", "things.parquet")
+    things = pl.read_csv(raw / "things.tsv", separator="\t", infer_schema=False)
+    pl.concat([things, things[:1]]).write_parquet(raw / "things.parquet")
+    with pytest.raises(BenchError, match=r"things\.parquet, row 5: item '001' has a row already"):
+        parsed(raw)
+
+
+@pytest.mark.parametrize("by_column", [True, False])
+def test_a_photo_may_be_a_link_whether_a_column_or_its_name_says_so(raw, by_column) -> None:
+    Image.new("RGB", (5, 5)).save(raw / "elsewhere.png")
+    (raw / "pictures" / "a.png").unlink()
+    (raw / "pictures" / ("a.png" if by_column else "001.png")).symlink_to(raw / "elsewhere.png")
+    if not by_column:
+        change(raw / "things.tsv", "a.png", "")
+    assert dict(parsed(raw).photos)["001"].resolve() == raw / "elsewhere.png"
+
+
+@pytest.mark.parametrize("image", ["..", "out/elsewhere.png"])
+def test_no_folder_that_is_a_link_leads_a_photo_out(raw, image) -> None:
+    (raw / "more").mkdir()
+    (raw / "pictures" / "out").symlink_to(raw / "more")
+    change(raw / "things.tsv", "a.png", image)
+    with pytest.raises(BenchError, match=r"item '001' lies outside"):
+        parsed(raw)
+
+
+def listed_things(raw: Path, **columns: list[Any]) -> None:
+    """Things in Parquet, some of whose columns are lists."""
+    change(raw / "columns.toml", "things.tsv", "things.parquet")
+    things = pl.read_csv(raw / "things.tsv", separator="\t", infer_schema=False)
+    added = [pl.Series(name, values) for name, values in columns.items()]
+    things.with_columns(added).write_parquet(raw / "things.parquet")
+
+
+def test_lists_are_levels_or_lines_or_parts_parted_by_commas(raw) -> None:
+    parts: list[Any] = [[" a", "", "b "], ["c"], None, []]
+    names = ("name", "path", "maker", "about", "hue")
+    listed_things(
+        raw, **dict.fromkeys(names, parts), picture=[["", "a.png", "b.png"], None, None, None]
+    )
+    first, second, third = parsed(raw).items.to_dicts()
+    assert first["title"] == first["brand"] == "a, b"
+    assert first["description"] == "a\nb"
+    assert first["category"] == ["a", "b"]
+    assert first["attributes"] == [{"key": "colour", "value": "a, b"}]
+    assert second["title"] == "c"
+    assert third["title"] is None
+    assert third["category"] == third["attributes"] == []
+    assert dict(parsed(raw).photos)["001"].name == "a.png"
+    log = pl.read_csv(raw / "log.csv", separator=";", infer_schema=False)
+    log = log.with_columns(
+        text=pl.Series([["so", "good"], None, None]), headline=pl.lit(["a", "b"])
+    )
+    log.write_parquet(raw / "log.parquet")
+    change(raw / "columns.toml", "log.csv", "log.parquet")
+    found = parsed(raw).interactions
+    assert found["review"].to_list() == ["so\ngood", None, None]
+    assert set(found["summary"]) == {"a, b"}
+    log.with_columns(sku=pl.Series([["001", "002"]] * 3)).write_parquet(raw / "log.parquet")
+    with pytest.raises(BenchError, match=r"log\.parquet, row 1: sku is .* not an id \(.* no list"):
+        parsed(raw)
+
+
+@pytest.mark.parametrize("kind", ["tsv", "parquet"])
+def test_every_column_of_a_category_may_hold_several_levels(raw, kind) -> None:
+    change(raw / "columns.toml", 'category = "path"', 'category = ["maker", "path", "hue"]')
+    if kind == "parquet":
+        listed_things(raw, path=[["Home", " Kitchen > Mugs"], [], ["Lamps"], None])
+    assert parsed(raw).items["category"].to_list() == [
+        ["Norby", "Home", "Kitchen", "Mugs", "red"], ["blue"], ["Lamps"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("column", ["name", "picture", "hue", "sku", "path"])
+def test_a_zero_byte_in_parquet_breaks_its_row(raw, column) -> None:
+    value = ["a", "b\0c"] if column == "path" else "b\0c"
+    others = ["001", "002", "004"] if column == "sku" else [None] * 3
+    listed_things(raw, **{column: [*others[:2], value, *others[2:]]})
+    with pytest.raises(BenchError, match=r"things\.parquet, row 3: not UTF-8 text \(a zero byte"):
+        parsed(raw)
+    found = parsed(raw, on_error="skip")
+    assert found.notes["rows of things.parquet left out"] == 1
+    assert found.notes["items without a description"] == 1
+
+
 def test_repeated_purchases_stay_where_the_map_says_so(raw) -> None:
     change(raw / "log.csv", "é;002;", "é;001;")
     assert len(parsed(raw).interactions) == 2
@@ -293,6 +412,27 @@ def test_repeated_purchases_stay_where_the_map_says_so(raw) -> None:
     found = parsed(raw)
     assert found.allow_repeats
     assert len(found.interactions) == 3
+
+
+ITEMS = """
+[items]
+file = "{file}"
+separator = ";"
+columns = {{item = "{item}"}}
+"""
+
+
+def test_repeats_of_one_time_are_in_order_of_what_they_say_not_of_the_file(raw) -> None:
+    change(raw / "columns.toml", '"latest"', '"keep"')
+    again = [f"é;001;2020-01-01 10:00;{points};;;" for points in ("9", "", "1")]
+    found = []
+    for rows in (again, again[::-1]):
+        (raw / "log.csv").write_text("\n".join([*LOG.splitlines(), *rows, ""]), encoding="utf-8")
+        found.append(parsed(raw).interactions)
+    assert found[0].equals(found[1])
+    assert found[0]["rating"].to_list() == [None, 1.0, 7.5, 9.0, None, 10.0]
+    in_file = parsed(raw, ties="file").interactions
+    assert in_file["rating"].to_list() == [7.5, 1.0, None, 9.0, None, 10.0]
 
 
 SHORT = """

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -424,6 +425,50 @@ def test_photos_are_found_by_the_item_and_missing_ones_counted(layout, tmp_path)
     images = [item.image is not None for item in dataset.catalogue()]
     assert images == [True, True, False, True]
     assert dataset.info["notes"]["items without a photo"] == 1
+
+
+@every_layout
+def test_photos_are_laid_where_preparing_looks_for_them(layout, tmp_path, cli) -> None:
+    raw, own, home = tmp_path / "raw", tmp_path / "own", Home(tmp_path / "home")
+    raw.mkdir()
+    place = with_photos(layout, raw)
+    place.mkdir()
+    source = LAYOUTS[layout][0]
+    prepare(source, home=home, raw=raw)
+    own.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 6, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(own / "1.jpg")
+    words = ("data", "images", source, "--raw", str(raw), "--from", str(own))
+    status, _, err = cli(*words, home=home)
+    assert status == 0, err
+    assert (place / "1.jpg").read_bytes() == (own / "1.jpg").read_bytes()
+    again = prepare(source, home=home, raw=raw, force=True)
+    assert again.info["statistics"]["items_with_photo"] == 1
+
+
+@pytest.mark.parametrize(
+    ("layout", "settings", "message"),
+    [
+        ("movielens-csv", {"posters": "own"}, "came from a folder 'own' of your own"),
+        ("tabular-csv", {}, "names no folder of photos, so preparing looks for none"),
+    ],
+)
+def test_photos_are_laid_nowhere_that_preparing_does_not_look(
+    layout, settings, message, tmp_path, cli
+) -> None:
+    raw, own, home = tmp_path / "raw", tmp_path / "own", Home(tmp_path / "home")
+    raw.mkdir()
+    picture(own / "1.jpg", 10)
+    with_photos(layout, raw)
+    columns = raw / "columns.toml"
+    if columns.exists():
+        columns.write_text(columns.read_text().partition("[photos]")[0])
+    source = LAYOUTS[layout][0]
+    settings = {key: str(tmp_path / value) for key, value in settings.items()}
+    prepare(source, home=home, raw=raw, settings=settings)
+    words = ("data", "images", source, "--raw", str(raw), "--from", str(own))
+    status, _, err = cli(*words, home=home)
+    assert (status, message in err) == (2, True)
 
 
 @every_layout
