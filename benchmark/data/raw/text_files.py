@@ -56,8 +56,24 @@ def lines(
     before is all there is, as ``bad`` decides.
     """
     bad = BadLines(path, "raise", fix=_CORRECT) if bad is None else bad
+    return _readable(every_line(path, bad, encoding=encoding))
+
+
+class Unreadable(str):
+    """Holds what can be read of a line that has been reported as no text or too long."""
+
+
+def every_line(path: Path, bad: BadLines, *, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
+    """Yield what :func:`lines` does, and :class:`Unreadable` in the place of each line it lacks.
+
+    For formats in which a line says something of those around it.
+    """
     for first, block in blocks(path, bad):
-        yield from lines_of(first, block, bad, encoding=encoding)
+        yield from _every_line_of(first, block, bad, encoding)
+
+
+def _readable(numbered: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    return ((number, line) for number, line in numbered if not isinstance(line, Unreadable))
 
 
 def blocks(path: Path, bad: BadLines, *, size: int = 1 << 16) -> Iterator[tuple[int, bytes]]:
@@ -117,10 +133,17 @@ def lines_of(
     first: int, block: bytes, bad: BadLines, *, encoding: str = "utf-8"
 ) -> Iterator[tuple[int, str]]:
     """Yield the lines of a block of :func:`blocks` as :func:`lines` does."""
+    return _readable(_every_line_of(first, block, bad, encoding))
+
+
+def _every_line_of(
+    first: int, block: bytes, bad: BadLines, encoding: str
+) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(BytesIO(block), start=first):
         bad.read = number
         if len(line) > LONGEST_LINE:
             bad.report(number, f"longer than {LONGEST_LINE:,} bytes")
+            yield number, Unreadable()
             continue
         if number == 1:
             line = line.removeprefix(BOM_UTF8)
@@ -129,11 +152,17 @@ def lines_of(
         except UnicodeDecodeError as error:
             byte = line[error.start]
             bad.report(number, f"not UTF-8 text (byte 0x{byte:02x})")
+            yield number, _what_is_read(line.decode(encoding, "replace"))
             continue
         if "\0" in text:
             bad.report(number, "not UTF-8 text (a zero byte, as UTF-16 has)")
+            yield number, _what_is_read(text)
             continue
         yield number, text.rstrip("\r\n")
+
+
+def _what_is_read(text: str) -> Unreadable:
+    return Unreadable(text.replace("\0", "\ufffd").rstrip("\r\n"))
 
 
 class LeftOut(int):

@@ -149,8 +149,10 @@ def _batches(path: Path, bad: BadLines) -> Iterator[pl.DataFrame]:
         header = pl.col("movie").is_not_null()
         if named is not None:  # a file of one movie, which its name names
             header &= pl.col("movie") == int(named[1])
-        # A broken line may have been the next movie's, unless it begins as a rating does.
-        doubtful = pl.col("rating").is_null() & ~pl.col(TEXT).str.contains(r"^[0-9]+,")
+        # A broken line may have been the next movie's, unless it is the beginning of a rating; one
+        # that cannot be read may have been several lines.
+        began = pl.col(TEXT).str.contains(r"^[0-9]+,[^:]*$").fill_null(False)
+        doubtful = pl.col("rating").is_null() & ~began
         about = (
             pl.when(header).then(pl.col("movie")).when(doubtful).then(pl.lit(_NO_MOVIE, pl.UInt32))
         )
