@@ -50,7 +50,7 @@ from benchmark.data.schema import FORMAT_VERSION, ITEM_COLUMNS, RawDataset
 from benchmark.data.sources import SELF_CONTAINED, SOURCES
 from benchmark.errors import BenchError, UsageError, listed, shown
 from benchmark.host.console import note
-from benchmark.host.files import cannot_write, sha256_file, sha256_json, write_json
+from benchmark.host.files import cannot_read, cannot_write, sha256_file, sha256_json, write_json
 from benchmark.host.home import Home
 from benchmark.host.stamps import stamp_files
 
@@ -93,7 +93,7 @@ def prepare(
     _check_reserved(name, source, source_params, split_params)
     home.fetch("datasets", name)
     target = home.datasets / name
-    _check_raw(source, raw, target)
+    _check_raw(source, raw, target, force=force)
     files = {} if source.needs_raw and raw is None else source.files(raw, source_params)
     request: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
@@ -135,7 +135,11 @@ def _hashes(files: Mapping[str, Path]) -> dict[str, str]:
     for key, path in sorted(files.items()):
         if is_file(path):
             folder, _, name = key.rpartition("/")
-            (folders.setdefault(f"{folder}/", {}) if folder else hashes)[name] = sha256_file(path)
+            try:
+                sha256 = sha256_file(path)
+            except OSError as error:
+                raise cannot_read(path, error) from error
+            (folders.setdefault(f"{folder}/", {}) if folder else hashes)[name] = sha256
     return hashes | {folder: sha256_json(inside) for folder, inside in folders.items()}
 
 
@@ -160,9 +164,9 @@ def _check_reserved(name: str, source: Source, own: BaseModel, common: SplitPara
         )
 
 
-def _check_raw(source: Source, raw: Path | None, target: Path) -> None:
+def _check_raw(source: Source, raw: Path | None, target: Path, *, force: bool) -> None:
     if raw is None:
-        if source.needs_raw and not target.exists():
+        if source.needs_raw and (force or not target.exists()):
             raise UsageError(
                 f"Source {source.name!r} needs raw files.", fix=f"Give --raw {source.raw_help}."
             )
@@ -174,6 +178,8 @@ def _check_raw(source: Source, raw: Path | None, target: Path) -> None:
     else:
         try:
             missing = "There is no" if not raw.exists() else None
+            if raw.is_dir() and not os.access(raw, os.R_OK | os.X_OK):
+                missing = "Permission denied:"
         except OSError as error:  # a name too long, a folder that may not be entered
             missing = f"{error.strerror}:"
         if missing is not None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmark.data.raw.source import OnError
 from benchmark.errors import BenchError
 from benchmark.host.console import note
+from benchmark.host.files import cannot_read, is_path_refusal
 
 _CORRECT = "Correct it: no line of this file can be left out."
 _SKIP = "Correct it, or leave such lines out with --on-error skip."
@@ -29,11 +30,20 @@ _FOREIGN = (
 )
 
 
+def plain_or_packed(folder: Path, name: str) -> Path | None:
+    """Return ``folder/name``, else ``folder/name.gz``, else ``None``.
+
+    Where there are both, the packed one is not read: the other was made of it.
+    """
+    paths = (folder / name, folder / f"{name}.gz")
+    return next((path for path in paths if is_file(path)), None)
+
+
 def find_file(folder: Path, name: str, *, expected: str) -> Path:
     """Return ``folder/name`` or ``folder/name.gz``; raises :class:`BenchError` for neither."""
-    for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file():
-            return path
+    path = plain_or_packed(folder, name)
+    if path is not None:
+        return path
     raise BenchError(f"{str(folder)!r} has no file {name!r}.", fix=f"Give --raw {expected}.")
 
 
@@ -221,7 +231,12 @@ class BadLines:
         self.skipped += lines
 
     def break_off(self, number: int, reason: str, error: Exception) -> None:
-        """Raise :class:`BenchError` for a file unreadable after line ``number``, or note it."""
+        """Raise :class:`BenchError` for a file unreadable after line ``number``, or note it.
+
+        One that may not be read is not damaged, whatever stands in it.
+        """
+        if isinstance(error, OSError) and is_path_refusal(error):
+            raise cannot_read(self.path, error) from error
         if self.on_error == "raise" or not number:
             raise BenchError(
                 f"{self.path}, after line {number}: cannot be read on ({reason}).",
