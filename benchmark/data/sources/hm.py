@@ -21,7 +21,7 @@ from benchmark.data.raw.coded_ids import CodedIds
 from benchmark.data.raw.csv_files import read_csv, read_csv_into
 from benchmark.data.raw.kept_texts import RawReviews
 from benchmark.data.raw.source import OnError, Source
-from benchmark.data.raw.text_files import find_file
+from benchmark.data.raw.text_files import find_file, plain_or_packed
 from benchmark.data.schema import RawDataset
 
 ARTICLES, TRANSACTIONS = "articles.csv", "transactions_train.csv"
@@ -73,8 +73,8 @@ def read(raw: Path | None, params: HmParams, *, on_error: OnError) -> RawDataset
 def files(raw: Path | None, params: HmParams) -> Mapping[str, Path]:
     """Return the two tables read."""
     assert raw is not None
-    paths = (raw / f"{name}{end}" for name in (ARTICLES, TRANSACTIONS) for end in ("", ".gz"))
-    return {path.name: path for path in paths if path.is_file()}
+    paths = (plain_or_packed(raw, name) for name in (ARTICLES, TRANSACTIONS))
+    return {path.name: path for path in paths if path is not None}
 
 
 def _articles(raw: Path, on_error: OnError) -> tuple[pl.DataFrame, dict[str, object]]:

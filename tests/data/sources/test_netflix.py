@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 from typing import Any
 
@@ -107,17 +106,6 @@ def test_ratings_in_both_layouts_are_refused(raw) -> None:
     (raw / "training_set").mkdir()
     (raw / "training_set" / "mv_0000001.txt").write_text("1:\n7,3,2004-01-05\n")
     with pytest.raises(BenchError, match="has the ratings twice"):
-        parsed(raw)
-
-
-@pytest.mark.parametrize("name", ["combined_data_1.txt", "training_set/mv_0000001.txt"])
-def test_a_file_of_ratings_packed_and_unpacked_is_refused(raw, name) -> None:
-    (raw / "training_set").mkdir()
-    (raw / "combined_data_1.txt").unlink()
-    content = b"1:\n7,3,2004-01-05\n"
-    (raw / name).write_bytes(content)
-    (raw / f"{name}.gz").write_bytes(gzip.compress(content))
-    with pytest.raises(BenchError, match=r"1\.txt' packed and unpacked"):
         parsed(raw)
 
 

@@ -9,6 +9,7 @@ import shutil
 import pytest
 
 from benchmark.data.preparing.prepare import prepare
+from benchmark.data.sources import SOURCES
 from benchmark.errors import BenchError
 from benchmark.host.home import Home
 
@@ -67,6 +68,39 @@ def test_hm_names_a_broken_line_or_skips_and_counts_it(hm_raw, home, line, messa
     dataset = prepare("hm", home=home, raw=hm_raw, on_error="skip")
     assert dataset.info["statistics"]["interactions"] == 24
     assert [n for key, n in dataset.info["notes"].items() if "left out" in key] == [1]
+
+
+_NETFLIX = b"1:\n7,3,2004-01-05\n"
+_MOVIELENS = {
+    "ratings.csv": b"userId,movieId,rating,timestamp\n1,1,3.0,1500000000\n",
+    "movies.csv": b"movieId,title,genres\n1,One (1999),A\n",
+}
+_PLAIN = [
+    ("hm", {}),
+    ("movielens", _MOVIELENS),
+    ("movielens", {"ratings.dat": b"1::1::3::1500000000\n", "movies.dat": b"1::One::A\n"}),
+    ("netflix", {"combined_data_1.txt": _NETFLIX, "movie_titles.csv": b"1,2003,One\n"}),
+    ("netflix", {"training_set/mv_0000001.txt": _NETFLIX, "movie_titles.txt": b"1,2003,One\n"}),
+]
+
+
+@pytest.mark.parametrize(("name", "contents"), _PLAIN)
+def test_of_a_table_packed_and_unpacked_the_unpacked_one_is_read_and_hashed(
+    hm_raw, tmp_path, name, contents
+) -> None:
+    raw = tmp_path / "raw" if contents else hm_raw
+    for table, content in contents.items():
+        (raw / table).parent.mkdir(parents=True, exist_ok=True)
+        (raw / table).write_bytes(content)
+    source = SOURCES.get(name)
+    params = source.params()
+    files = dict(source.files(raw, params))
+    before = source.read(raw, params, on_error="raise").interactions
+    assert len(files) == 2
+    for path in files.values():
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(b"of another time"))
+    assert source.files(raw, params) == files
+    assert source.read(raw, params, on_error="raise").interactions.equals(before)
 
 
 @pytest.mark.parametrize("table", ["articles.csv", "transactions_train.csv"])
