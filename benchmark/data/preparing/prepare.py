@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import psutil
 from pydantic import BaseModel
 
 from benchmark.data.catalogue import Catalogue
@@ -361,7 +362,7 @@ def _with_images_and_queries(items: pl.DataFrame, images: Mapping[str, str]) -> 
 def _unfinished(target: Path) -> Iterator[Path]:
     """A hidden folder beside ``target``, removed unless it was renamed."""
     for stale in target.parent.glob(f".{target.name}.*.partial"):
-        if _idle_seconds(stale) > _STALE_SECONDS:
+        if not _may_be_in_use(stale):
             shutil.rmtree(stale, ignore_errors=True)
     folder = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
@@ -373,6 +374,14 @@ def _unfinished(target: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _may_be_in_use(folder: Path) -> bool:
+    """Whether the process in the folder's name lives, or may live on another machine."""
+    process = folder.name.split(".")[-2]
+    if process.isdecimal() and psutil.pid_exists(int(process)):
+        return True
+    return _idle_seconds(folder) <= _STALE_SECONDS
 
 
 def _idle_seconds(folder: Path) -> float:

@@ -246,7 +246,9 @@ def test_a_failure_midway_leaves_nothing(shop, build, tmp_path) -> None:
     assert list((tmp_path / "home" / "datasets").iterdir()) == []
 
 
-def test_a_killed_preparation_leaves_nothing_under_the_name(tmp_path, forked) -> None:
+def test_a_killed_preparation_leaves_nothing_under_the_name_and_a_living_one_is_left_alone(
+    tmp_path, forked
+) -> None:
     process = forked(
         "import time\nfrom pathlib import Path\nfrom benchmark.host.home import Home\n"
         "from benchmark.data.preparing import prepare\n"
@@ -262,10 +264,12 @@ def test_a_killed_preparation_leaves_nothing_under_the_name(tmp_path, forked) ->
     process.join()
     assert not (datasets / "sim-xs").exists()
     (leftover,) = datasets.iterdir()
-    for path in (leftover, *leftover.iterdir()):
+    living = leftover.with_name(f".sim-xs.{os.getppid()}.partial")  # at work on one long file
+    living.mkdir()
+    for path in (leftover, *leftover.iterdir(), living):
         os.utime(path, (0, 0))  # long ago
     prepare("sim", home=Home(tmp_path), settings={"size": "xs"})
-    assert [path.name for path in datasets.iterdir()] == ["sim-xs"]
+    assert {path.name for path in datasets.iterdir()} == {"sim-xs", living.name}
 
 
 def test_a_full_disk_is_named(build) -> None:
