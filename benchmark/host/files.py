@@ -64,6 +64,14 @@ def cannot_write(path: Path, error: OSError) -> BenchError:
     )
 
 
+def cannot_read(path: Path, error: OSError) -> BenchError:
+    """Return the error for a file that the system does not let this user read."""
+    return BenchError(
+        f"Cannot read {str(path)!r}: {error.strerror or error}.",
+        fix="Let this user read it, or give another copy of it.",
+    )
+
+
 def is_write_failure(error: BaseException) -> bool:
     """Return whether the file system refused to take data: full, read-only, forbidden."""
     refusals = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}

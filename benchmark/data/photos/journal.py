@@ -7,7 +7,7 @@ import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmark.host.files import cannot_write
+from benchmark.host.files import cannot_read, cannot_write
 
 #: The journal's name in a folder of photos: one JSON object a line, the last of an item counts.
 JOURNAL = "photos.jsonl"
@@ -66,6 +66,8 @@ def _read(path: Path) -> list[Outcome]:
         lines = path.read_bytes().splitlines()
     except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        raise cannot_read(path, error) from error
     found = []
     for line in lines:
         try:

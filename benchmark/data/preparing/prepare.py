@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import psutil
 from pydantic import BaseModel
 
 from benchmark.data.catalogue import Catalogue
@@ -50,7 +51,7 @@ from benchmark.data.schema import FORMAT_VERSION, ITEM_COLUMNS, RawDataset
 from benchmark.data.sources import SELF_CONTAINED, SOURCES
 from benchmark.errors import BenchError, UsageError, listed, shown
 from benchmark.host.console import note
-from benchmark.host.files import cannot_write, sha256_file, sha256_json, write_json
+from benchmark.host.files import cannot_read, cannot_write, sha256_file, sha256_json, write_json
 from benchmark.host.home import Home
 from benchmark.host.stamps import stamp_files
 
@@ -93,7 +94,7 @@ def prepare(
     _check_reserved(name, source, source_params, split_params)
     home.fetch("datasets", name)
     target = home.datasets / name
-    _check_raw(source, raw, target)
+    _check_raw(source, raw, target, force=force)
     files = {} if source.needs_raw and raw is None else source.files(raw, source_params)
     request: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
@@ -135,7 +136,11 @@ def _hashes(files: Mapping[str, Path]) -> dict[str, str]:
     for key, path in sorted(files.items()):
         if is_file(path):
             folder, _, name = key.rpartition("/")
-            (folders.setdefault(f"{folder}/", {}) if folder else hashes)[name] = sha256_file(path)
+            try:
+                sha256 = sha256_file(path)
+            except OSError as error:
+                raise cannot_read(path, error) from error
+            (folders.setdefault(f"{folder}/", {}) if folder else hashes)[name] = sha256
     return hashes | {folder: sha256_json(inside) for folder, inside in folders.items()}
 
 
@@ -160,9 +165,9 @@ def _check_reserved(name: str, source: Source, own: BaseModel, common: SplitPara
         )
 
 
-def _check_raw(source: Source, raw: Path | None, target: Path) -> None:
+def _check_raw(source: Source, raw: Path | None, target: Path, *, force: bool) -> None:
     if raw is None:
-        if source.needs_raw and not target.exists():
+        if source.needs_raw and (force or not target.exists()):
             raise UsageError(
                 f"Source {source.name!r} needs raw files.", fix=f"Give --raw {source.raw_help}."
             )
@@ -174,6 +179,8 @@ def _check_raw(source: Source, raw: Path | None, target: Path) -> None:
     else:
         try:
             missing = "There is no" if not raw.exists() else None
+            if raw.is_dir() and not os.access(raw, os.R_OK | os.X_OK):
+                missing = "Permission denied:"
         except OSError as error:  # a name too long, a folder that may not be entered
             missing = f"{error.strerror}:"
         if missing is not None:
@@ -355,7 +362,7 @@ def _with_images_and_queries(items: pl.DataFrame, images: Mapping[str, str]) -> 
 def _unfinished(target: Path) -> Iterator[Path]:
     """A hidden folder beside ``target``, removed unless it was renamed."""
     for stale in target.parent.glob(f".{target.name}.*.partial"):
-        if _idle_seconds(stale) > _STALE_SECONDS:
+        if not _may_be_in_use(stale):
             shutil.rmtree(stale, ignore_errors=True)
     folder = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
@@ -367,6 +374,14 @@ def _unfinished(target: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _may_be_in_use(folder: Path) -> bool:
+    """Whether the process in the folder's name lives, or may live on another machine."""
+    process = folder.name.split(".")[-2]
+    if process.isdecimal() and psutil.pid_exists(int(process)):
+        return True
+    return _idle_seconds(folder) <= _STALE_SECONDS
 
 
 def _idle_seconds(folder: Path) -> float:

@@ -14,7 +14,7 @@ import polars as pl
 from benchmark.data.instances.seeded import chosen_share
 from benchmark.data.preparing.parameters import LEAST_INTERACTIONS, SplitParams
 from benchmark.data.schema import COHORTS, PARTS
-from benchmark.errors import BenchError, unknown_name
+from benchmark.errors import BenchError, listed, unknown_name
 
 
 def split(rows: pl.DataFrame, params: SplitParams) -> tuple[pl.DataFrame, dict[str, object]]:
@@ -25,7 +25,8 @@ def split(rows: pl.DataFrame, params: SplitParams) -> tuple[pl.DataFrame, dict[s
     there are left out, so nothing of these domains is trained on. Users with fewer than
     ``params.min_interactions`` rows are dropped. ``params.new_users`` of the remaining ones
     outside the new domains (rounded down, chosen by a hash of their id) form the cohort
-    ``new-user``. Raises :class:`BenchError` when nobody remains, and for a domain without rows.
+    ``new-user``. Raises :class:`BenchError` when nobody remains, or nobody to train on, and for a
+    domain without rows.
     """
     notes: dict[str, object] = {}
     rows, away = _reserve(rows, params.new_domains, notes)
@@ -48,6 +49,8 @@ def split(rows: pl.DataFrame, params: SplitParams) -> tuple[pl.DataFrame, dict[s
     part = np.zeros(len(rows), dtype=np.uint8)
     part[ends - 1], part[ends] = 1, 2
     kept = [name for name in names.filter(pl.Series(keep)) if name not in away]
+    if not kept:
+        raise _nobody_to_train_on(params)
     held_back = chosen_share(kept, params.new_users, params.seed, "new-user")
     parts = pl.Series("part", PARTS, dtype=pl.Enum(PARTS)).gather(part)
     user = pl.col("user")
@@ -96,6 +99,14 @@ def _reserve(
     if len(kept) < len(rows):
         notes["interactions left out: a new domain, by a user of others"] = len(rows) - len(kept)
     return kept, away
+
+
+def _nobody_to_train_on(params: SplitParams) -> BenchError:
+    return BenchError(
+        f"Nobody is left to train on: all users with {params.min_interactions} interactions have "
+        f"theirs in the new domains only ({listed(params.new_domains)}).",
+        fix="Name fewer domains in --set new_domains.",
+    )
 
 
 def _nobody_left(longest: int, asked: int) -> BenchError:

@@ -19,6 +19,8 @@ from benchmark.host.stamps import changed_files
 from benchmark.host.stores import Store, Stored, copy_name
 
 _RECORD, _STAMPS, _FILES = "fetched.json", "stamps.json", "files"
+#: What the record says of a file.
+_KEYS = {"size", "mark", "sha256"}
 
 
 def fetched(address: str, home: Home) -> Path:
@@ -42,7 +44,8 @@ def fetched(address: str, home: Home) -> Path:
 
 def _update(store: Store, folder: Path) -> None:
     """Make ``folder`` hold what the store does."""
-    there, held = store.files(), _record(folder)
+    there, record = store.files(), _record(folder)
+    held = record or {}
     current = {
         path: row["sha256"]
         for path, row in held.items()
@@ -50,7 +53,9 @@ def _update(store: Store, folder: Path) -> None:
     }
     files = folder / _FILES
     changed = set(changed_files(files, current, stamps=folder / _STAMPS))
-    for path in held.keys() - there.keys():
+    # Without a record nobody knows what was fetched: all that is not there any more goes.
+    known = held.keys() if record is not None else _files_in(files)
+    for path in known - there.keys():
         (files / path).unlink(missing_ok=True)
     kept = {path: held[path] for path in current if path not in changed}
     wanted = sorted(there.keys() - kept.keys())
@@ -77,9 +82,16 @@ def _fetched_one(store: Store, path: str, said: Stored, to: Path) -> dict[str, A
         return {"size": size, "mark": said.mark, "sha256": sha256_file(temporary)}
 
 
-def _record(folder: Path) -> dict[str, dict[str, Any]]:
+def _record(folder: Path) -> dict[str, dict[str, Any]] | None:
+    """What was fetched; ``None`` where that cannot be told."""
     try:
         record = read_json(folder / _RECORD)
     except BenchError:
-        return {}
-    return record if isinstance(record, dict) else {}
+        return None
+    rows = record.values() if isinstance(record, dict) else [None]
+    return record if all(isinstance(row, dict) and row.keys() >= _KEYS for row in rows) else None
+
+
+def _files_in(folder: Path) -> set[str]:
+    paths = folder.rglob("*")
+    return {path.relative_to(folder).as_posix() for path in paths if not path.is_dir()}

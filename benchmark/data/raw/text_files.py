@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmark.data.raw.source import OnError
 from benchmark.errors import BenchError
 from benchmark.host.console import note
+from benchmark.host.files import cannot_read, is_path_refusal
 
 _CORRECT = "Correct it: no line of this file can be left out."
 _SKIP = "Correct it, or leave such lines out with --on-error skip."
@@ -29,11 +30,20 @@ _FOREIGN = (
 )
 
 
+def plain_or_packed(folder: Path, name: str) -> Path | None:
+    """Return ``folder/name``, else ``folder/name.gz``, else ``None``.
+
+    Where there are both, the packed one is not read: the other was made of it.
+    """
+    paths = (folder / name, folder / f"{name}.gz")
+    return next((path for path in paths if is_file(path)), None)
+
+
 def find_file(folder: Path, name: str, *, expected: str) -> Path:
     """Return ``folder/name`` or ``folder/name.gz``; raises :class:`BenchError` for neither."""
-    for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file():
-            return path
+    path = plain_or_packed(folder, name)
+    if path is not None:
+        return path
     raise BenchError(f"{str(folder)!r} has no file {name!r}.", fix=f"Give --raw {expected}.")
 
 
@@ -56,8 +66,24 @@ def lines(
     before is all there is, as ``bad`` decides.
     """
     bad = BadLines(path, "raise", fix=_CORRECT) if bad is None else bad
+    return _readable(every_line(path, bad, encoding=encoding))
+
+
+class Unreadable(str):
+    """Holds what can be read of a line that has been reported as no text or too long."""
+
+
+def every_line(path: Path, bad: BadLines, *, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
+    """Yield what :func:`lines` does, and :class:`Unreadable` in the place of each line it lacks.
+
+    For formats in which a line says something of those around it.
+    """
     for first, block in blocks(path, bad):
-        yield from lines_of(first, block, bad, encoding=encoding)
+        yield from _every_line_of(first, block, bad, encoding)
+
+
+def _readable(numbered: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    return ((number, line) for number, line in numbered if not isinstance(line, Unreadable))
 
 
 def blocks(path: Path, bad: BadLines, *, size: int = 1 << 16) -> Iterator[tuple[int, bytes]]:
@@ -117,10 +143,17 @@ def lines_of(
     first: int, block: bytes, bad: BadLines, *, encoding: str = "utf-8"
 ) -> Iterator[tuple[int, str]]:
     """Yield the lines of a block of :func:`blocks` as :func:`lines` does."""
+    return _readable(_every_line_of(first, block, bad, encoding))
+
+
+def _every_line_of(
+    first: int, block: bytes, bad: BadLines, encoding: str
+) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(BytesIO(block), start=first):
         bad.read = number
         if len(line) > LONGEST_LINE:
             bad.report(number, f"longer than {LONGEST_LINE:,} bytes")
+            yield number, Unreadable()
             continue
         if number == 1:
             line = line.removeprefix(BOM_UTF8)
@@ -129,11 +162,17 @@ def lines_of(
         except UnicodeDecodeError as error:
             byte = line[error.start]
             bad.report(number, f"not UTF-8 text (byte 0x{byte:02x})")
+            yield number, _what_is_read(line.decode(encoding, "replace"))
             continue
         if "\0" in text:
             bad.report(number, "not UTF-8 text (a zero byte, as UTF-16 has)")
+            yield number, _what_is_read(text)
             continue
         yield number, text.rstrip("\r\n")
+
+
+def _what_is_read(text: str) -> Unreadable:
+    return Unreadable(text.replace("\0", "\ufffd").rstrip("\r\n"))
 
 
 class LeftOut(int):
@@ -192,7 +231,12 @@ class BadLines:
         self.skipped += lines
 
     def break_off(self, number: int, reason: str, error: Exception) -> None:
-        """Raise :class:`BenchError` for a file unreadable after line ``number``, or note it."""
+        """Raise :class:`BenchError` for a file unreadable after line ``number``, or note it.
+
+        One that may not be read is not damaged, whatever stands in it.
+        """
+        if isinstance(error, OSError) and is_path_refusal(error):
+            raise cannot_read(self.path, error) from error
         if self.on_error == "raise" or not number:
             raise BenchError(
                 f"{self.path}, after line {number}: cannot be read on ({reason}).",

@@ -1,8 +1,9 @@
 """H&M Personalized Fashion Recommendations, in the layout of the Kaggle download.
 
 ``articles.csv``, ``transactions_train.csv`` (either may be gzipped, ``.csv.gz``) and
-``images/0xx/<article_id>.jpg``, where 0xx are the id's first three digits. Article ids are
-strings: their leading zero counts. Repeated rows are repeated purchases and stay, in file
+``images/0xx/<article_id>.jpg`` (or another of
+:data:`~benchmark.data.raw.photo_folder.ENDS`), where 0xx are the id's first three digits. Article
+ids are strings: their leading zero counts. Repeated rows are repeated purchases and stay, in file
 order within a day. There are no ratings and no reviews. Prices are left out: an article's
 price is only known from transactions, the test ones among them. Articles nobody bought stay
 in the catalogue.
@@ -10,7 +11,7 @@ in the catalogue.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import polars as pl
@@ -20,8 +21,10 @@ from benchmark.data.raw.attributes import attribute_pairs
 from benchmark.data.raw.coded_ids import CodedIds
 from benchmark.data.raw.csv_files import read_csv, read_csv_into
 from benchmark.data.raw.kept_texts import RawReviews
+from benchmark.data.raw.photo_folder import photos_in_folders
 from benchmark.data.raw.source import OnError, Source
-from benchmark.data.raw.text_files import find_file
+from benchmark.data.raw.text_files import find_file, plain_or_packed
+from benchmark.data.raw.time_columns import plausible
 from benchmark.data.schema import RawDataset
 
 ARTICLES, TRANSACTIONS = "articles.csv", "transactions_train.csv"
@@ -59,22 +62,24 @@ def read(raw: Path | None, params: HmParams, *, on_error: OnError) -> RawDataset
     assert raw is not None
     articles, article_notes = _articles(raw, on_error)
     purchases, purchase_notes = _transactions(raw, on_error)
+    notes = {**article_notes, **purchase_notes}
+    places = ((article, article[:3]) for article in articles["item_id"])
     return RawReviews(
         items=articles,
         interactions=purchases,
         allow_repeats=True,
         rating_scale=None,
         terms=TERMS,
-        photos=_photos(raw / "images", articles["item_id"].to_list()),
-        notes={**article_notes, **purchase_notes},
+        photos=photos_in_folders(raw / "images", places, on_error=on_error, notes=notes),
+        notes=notes,
     )
 
 
 def files(raw: Path | None, params: HmParams) -> Mapping[str, Path]:
     """Return the two tables read."""
     assert raw is not None
-    paths = (raw / f"{name}{end}" for name in (ARTICLES, TRANSACTIONS) for end in ("", ".gz"))
-    return {path.name: path for path in paths if path.is_file()}
+    paths = (plain_or_packed(raw, name) for name in (ARTICLES, TRANSACTIONS))
+    return {path.name: path for path in paths if path is not None}
 
 
 def _articles(raw: Path, on_error: OnError) -> tuple[pl.DataFrame, dict[str, object]]:
@@ -106,7 +111,10 @@ def _transactions(raw: Path, on_error: OnError) -> tuple[pl.DataFrame, dict[str,
         _coded,
         path,
         {
-            "t_dat": (day.dt.epoch("d").cast(pl.Int64) * _DAY_SECONDS, "a day like 2020-09-22"),
+            "t_dat": (
+                plausible(day.dt.epoch("d").cast(pl.Int64) * _DAY_SECONDS),
+                "a day like 2020-09-22 (between the years 1990 and 2100)",
+            ),
             "customer_id": (pl.col("customer_id"), "a customer id"),
             "article_id": (_ARTICLE, _ARTICLE_RULE),
             # The last column: null in a line that breaks off.
@@ -130,12 +138,6 @@ def _coded(purchases: Iterable[pl.DataFrame]) -> pl.DataFrame:
         pl.lit(None, pl.Boolean).alias("review"),
     )
     return coded.together([coded.take(frame.select(shaped)) for frame in purchases])
-
-
-def _photos(folder: Path, article_ids: list[str]) -> Iterator[tuple[str, Path]]:
-    """Every article's place for a photo: some have none, which preparation counts."""
-    for article_id in article_ids:
-        yield article_id, folder / article_id[:3] / f"{article_id}.jpg"
 
 
 SOURCE = Source(

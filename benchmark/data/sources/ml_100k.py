@@ -20,6 +20,7 @@ from benchmark.data.raw.attributes import attribute_pairs
 from benchmark.data.raw.csv_files import read_csv
 from benchmark.data.raw.photo_folder import photos_of_items
 from benchmark.data.raw.source import OnError, Source
+from benchmark.data.raw.time_columns import SECONDS, plausible
 from benchmark.data.schema import RawDataset
 from benchmark.errors import BenchError
 
@@ -110,8 +111,8 @@ def _ratings(path: Path, on_error: OnError) -> tuple[pl.DataFrame, dict[str, obj
             item: (pl.col(item), "a movie id"),
             rating: (pl.col(rating).cast(pl.Float64, strict=False), "a number"),
             time: (
-                pl.col(time).cast(pl.Float64, strict=False).cast(pl.Int64, strict=False),
-                "a time in seconds",
+                plausible(pl.col(time).cast(pl.Float64, strict=False).cast(pl.Int64, strict=False)),
+                SECONDS,
             ),
         },
         on_error=on_error,

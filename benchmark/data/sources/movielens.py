@@ -22,7 +22,7 @@ from benchmark.data.raw.attributes import attribute_pairs
 from benchmark.data.raw.csv_files import read_csv, read_csv_into
 from benchmark.data.raw.matched_lines import matched_lines, without_unmatched
 from benchmark.data.raw.source import OnError, Source
-from benchmark.data.raw.text_files import BadLines, encoding_of, find_file
+from benchmark.data.raw.text_files import BadLines, encoding_of, find_file, plain_or_packed
 from benchmark.data.raw.time_columns import SECONDS, plausible
 from benchmark.data.schema import RawDataset
 from benchmark.data.sources.movies import (
@@ -40,6 +40,7 @@ TERMS = (
     "owners."
 )
 _LAYOUT = "the folder with ratings.csv and movies.csv, or ratings.dat and movies.dat"
+_TABLES = ("ratings", "movies")
 _ID = r"[1-9][0-9]{0,8}"
 _RATING = rf"^(?P<user>{_ID})::(?P<item>{_ID})::(?P<rating>[0-9.]+)::(?P<time>[0-9]+)$"
 _MOVIE = rf"^(?P<item>{_ID})::(?P<title>.*\S)::(?P<genres>[^:]*)$"
@@ -74,21 +75,19 @@ def read(raw: Path | None, params: MovielensParams, *, on_error: OnError) -> Raw
 def files(raw: Path | None, params: MovielensParams) -> Mapping[str, Path]:
     """Return the tables of ratings and movies."""
     assert raw is not None
-    for end in ("csv", "dat"):
-        names = [f"{name}.{end}{gz}" for name in ("ratings", "movies") for gz in ("", ".gz")]
-        found = {name: path for name in names if (path := raw / name).is_file()}
-        if any(name.startswith("ratings") for name in found):
-            return found
-    return {}
+    ends = _ends(raw)[:1]
+    paths = [plain_or_packed(raw, f"{name}.{end}") for end in ends for name in _TABLES]
+    return {path.name: path for path in paths if path is not None}
+
+
+def _ends(raw: Path) -> list[str]:
+    """The layouts of which ``raw`` has ratings."""
+    return [end for end in ("csv", "dat") if plain_or_packed(raw, f"ratings.{end}") is not None]
 
 
 def _end(raw: Path) -> str:
     """Which of the two layouts ``raw`` has."""
-    ends = [
-        end
-        for end in ("csv", "dat")
-        if any((raw / f"ratings.{end}{gz}").is_file() for gz in ("", ".gz"))
-    ]
+    ends = _ends(raw)
     if not ends:
         raise BenchError(
             f"{str(raw)!r} has neither 'ratings.csv' nor 'ratings.dat'.",

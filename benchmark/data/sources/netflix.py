@@ -14,7 +14,6 @@ nobody rated are left out. The prize's probe and qualifying files are not read.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from pydantic import Field
 from benchmark.data.raw.attributes import attribute_pairs
 from benchmark.data.raw.matched_lines import TEXT, matched_lines, without_unmatched
 from benchmark.data.raw.source import OnError, Source
-from benchmark.data.raw.text_files import BadLines, encoding_of
+from benchmark.data.raw.text_files import BadLines, encoding_of, plain_or_packed
 from benchmark.data.schema import RawDataset
 from benchmark.data.sources.movies import (
     DOMAIN,
@@ -95,9 +94,18 @@ def files(raw: Path | None, params: NetflixParams) -> Mapping[str, Path]:
 
 def _found(raw: Path) -> tuple[list[Path], list[Path]]:
     """The files of ratings of either layout."""
-    combined = sorted(p for end in ("", ".gz") for p in raw.glob(f"combined_data_*.txt{end}"))
-    single = sorted(p for end in ("", ".gz") for p in raw.glob(f"training_set/mv_*.txt{end}"))
-    return combined, single
+    return _like(raw, "combined_data_*.txt"), _like(raw, "training_set/mv_*.txt")
+
+
+def _like(raw: Path, pattern: str) -> list[Path]:
+    """The files of a pattern, plain or packed: as :func:`plain_or_packed` chooses."""
+    names = {
+        path.relative_to(raw).as_posix().removesuffix(".gz")
+        for end in ("", ".gz")
+        for path in raw.glob(f"{pattern}{end}")
+    }
+    paths = (plain_or_packed(raw, name) for name in names)
+    return sorted(path for path in paths if path is not None)
 
 
 def _rating_files(raw: Path) -> list[Path]:
@@ -110,12 +118,6 @@ def _rating_files(raw: Path) -> list[Path]:
     paths = combined or single
     if not paths:
         raise BenchError(f"{str(raw)!r} holds no ratings.", fix=f"Give --raw {_LAYOUT}.")
-    names = Counter(path.name.removesuffix(".gz") for path in paths)
-    twice = next((name for name, times in names.items() if times > 1), None)
-    if twice is not None:
-        raise BenchError(
-            f"{str(raw)!r} has {twice!r} packed and unpacked.", fix="Move one of them away."
-        )
     return paths
 
 
@@ -155,8 +157,10 @@ def _batches(path: Path, bad: BadLines) -> Iterator[pl.DataFrame]:
         header = pl.col("movie").is_not_null()
         if named is not None:  # a file of one movie, which its name names
             header &= pl.col("movie") == int(named[1])
-        # A broken line may have been the next movie's, unless it begins as a rating does.
-        doubtful = pl.col("rating").is_null() & ~pl.col(TEXT).str.contains(r"^[0-9]+,")
+        # A broken line may have been the next movie's, unless it is the beginning of a rating; one
+        # that cannot be read may have been several lines.
+        began = pl.col(TEXT).str.contains(r"^[0-9]+,[^:]*$").fill_null(False)
+        doubtful = pl.col("rating").is_null() & ~began
         about = (
             pl.when(header).then(pl.col("movie")).when(doubtful).then(pl.lit(_NO_MOVIE, pl.UInt32))
         )

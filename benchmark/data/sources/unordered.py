@@ -66,7 +66,8 @@ def _of_one_pair(rows: pl.DataFrame) -> NDArray[np.int64]:
 def in_time_order(rows: pl.DataFrame, seed: int, notes: dict[str, object]) -> pl.DataFrame:
     """Return ``rows`` by time, ties by a hash of ``seed``, user and item.
 
-    ``notes`` counts the users of whom the hash says which row is the last.
+    ``notes`` counts the users of ``rows`` of whom the hash says which row is the last: also those
+    whom the split drops later, as they have too few rows.
     """
     if tied := _tied_last(rows):
         notes["users whose last two interactions are of one time, ordered by a seeded hash"] = tied

@@ -106,6 +106,12 @@ def test_a_journal_that_a_killed_process_left_half_is_gone_on_with(
     assert whole == [first[0].item, "b"]
 
 
+def test_a_journal_that_cannot_be_read_is_named(tmp_path, fetcher) -> None:
+    (tmp_path / JOURNAL).mkdir()
+    with pytest.raises(BenchError, match=rf"Cannot read '.*{JOURNAL}': Is a directory"):
+        download(["a"], {}, tmp_path, fetcher)
+
+
 def test_photos_of_the_users_own_are_kept_and_never_fetched(
     server, fetcher, tmp_path, photo_bytes
 ) -> None:

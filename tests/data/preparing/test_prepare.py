@@ -8,6 +8,7 @@ import os
 import shlex
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import polars as pl
 import pytest
@@ -15,10 +16,12 @@ import pytest
 from benchmark.data.frames import write_parquet
 from benchmark.data.listing import prepare_command
 from benchmark.data.preparing.prepare import prepare
+from benchmark.data.raw import text_files
+from benchmark.data.sources import SOURCES
 from benchmark.data.unchanged import require_unchanged
 from benchmark.data.verify import verify
 from benchmark.errors import BenchError, UsageError
-from benchmark.host import stamps
+from benchmark.host import files, stamps
 from benchmark.host.home import Home
 
 
@@ -120,6 +123,40 @@ def test_changed_raw_files_under_the_same_name_are_refused(hm_raw, tmp_path) -> 
         prepare("hm", home=home, raw=hm_raw)
 
 
+def _denied(path: object, *_: object, **__: object) -> NoReturn:
+    raise PermissionError(13, "Permission denied", str(path))
+
+
+@pytest.mark.parametrize("reads", [files, text_files])
+def test_a_raw_file_that_may_not_be_read_is_named_with_the_cause(
+    hm_raw, tmp_path, monkeypatch, reads
+) -> None:
+    monkeypatch.setattr(reads, "open", _denied, raising=False)  # root may read any file
+    for on_error in ("raise", "skip"):
+        with pytest.raises(
+            BenchError, match=r"Cannot read '.*\.csv': Permission denied\.\nLet this user read it"
+        ):
+            prepare("hm", home=Home(tmp_path / "home"), raw=hm_raw, on_error=on_error)
+
+
+def test_a_raw_folder_that_may_not_be_entered_is_named_with_the_cause(
+    hm_raw, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: path != hm_raw)
+    with pytest.raises(BenchError, match=r"Permission denied: '.*hm-raw'"):
+        prepare("hm", home=Home(tmp_path / "home"), raw=hm_raw)
+
+
+@pytest.mark.parametrize("source", [name for name in SOURCES if SOURCES.get(name).needs_raw])
+def test_what_is_to_be_replaced_needs_its_raw_files_as_what_is_not_there_does(
+    source, tmp_path
+) -> None:
+    home = Home(tmp_path / "home")
+    (home.datasets / "mine").mkdir(parents=True)
+    with pytest.raises(UsageError, match=f"'{source}' needs raw files"):
+        prepare(source, home=home, name="mine", force=True)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -209,7 +246,9 @@ def test_a_failure_midway_leaves_nothing(shop, build, tmp_path) -> None:
     assert list((tmp_path / "home" / "datasets").iterdir()) == []
 
 
-def test_a_killed_preparation_leaves_nothing_under_the_name(tmp_path, forked) -> None:
+def test_a_killed_preparation_leaves_nothing_under_the_name_and_a_living_one_is_left_alone(
+    tmp_path, forked
+) -> None:
     process = forked(
         "import time\nfrom pathlib import Path\nfrom benchmark.host.home import Home\n"
         "from benchmark.data.preparing import prepare\n"
@@ -225,10 +264,12 @@ def test_a_killed_preparation_leaves_nothing_under_the_name(tmp_path, forked) ->
     process.join()
     assert not (datasets / "sim-xs").exists()
     (leftover,) = datasets.iterdir()
-    for path in (leftover, *leftover.iterdir()):
+    living = leftover.with_name(f".sim-xs.{os.getppid()}.partial")  # at work on one long file
+    living.mkdir()
+    for path in (leftover, *leftover.iterdir(), living):
         os.utime(path, (0, 0))  # long ago
     prepare("sim", home=Home(tmp_path), settings={"size": "xs"})
-    assert [path.name for path in datasets.iterdir()] == ["sim-xs"]
+    assert {path.name for path in datasets.iterdir()} == {"sim-xs", living.name}
 
 
 def test_a_full_disk_is_named(build) -> None:

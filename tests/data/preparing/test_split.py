@@ -109,6 +109,12 @@ def test_new_users_come_from_the_trained_domains() -> None:
     assert held.filter(pl.col("cohort") == "new-domain")["user_id"].n_unique() == 10
 
 
+@pytest.mark.parametrize("users", [{"a": "zzz", "b": "zwz"}, {"a": "zzz", "b": "xx"}])
+def test_new_domains_that_leave_nobody_to_train_on_are_refused(users) -> None:
+    with pytest.raises(BenchError, match=r"Nobody is left to train on.*\(w.*z\)\.\nName fewer"):
+        split(log_of_domains(**users, c="w"), SplitParams(new_domains=("w", "z")))
+
+
 def test_an_unknown_new_domain_is_refused_with_the_nearest() -> None:
     with pytest.raises(UsageError, match=r"new_domains 'musik'[\s\S]*'music'"):
         split(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,6 +25,8 @@ HEADER = "user,other,stars,word"
 GOOD = ["a,x,1,good", "b,,2.5,", "\u00e4\u00f6,y,3,\u0928\u092e", "c,z,-4,much longer than others"]
 #: Each is odd in a way of its own: blank, short, long, quoted, no number, no user, the header.
 ODD = ["", "d,x,1", "d", "e,x,1,w,more", '"f",x,1,w', 'g,x,1,"a\nb"', "h,x,one,w", ",x,1,w", HEADER]
+#: With carriage returns that end no line, and behind a whole record.
+ODD += ["i,x,1,a\rb", "j,\r,1,\r", "k,x,1,w\r", "\rl,x,1,w", "m,x\ry,1"]
 #: Blocks of a few lines, of one each, and of all.
 BLOCKS = [1, 40, 1 << 23]
 
@@ -115,3 +118,62 @@ def test_what_puts_frames_together_may_fail_and_is_not_called_again(folder) -> N
     with pytest.raises(BenchError, match="disk is full"):
         read_csv_into(full, path, COLUMNS, on_error="skip")
     assert len(calls) == 1
+
+
+def _rows_of(folder: Path, lines: bytes, on_error: str = "skip") -> tuple[list[object], object]:
+    """The rows behind the header, and the number of lines left out."""
+    path = folder / "some.csv"
+    path.write_bytes(HEADER.encode() + b"\n" + lines)
+    frame, notes = read_csv(path, COLUMNS, on_error=on_error)
+    return frame.rows(), notes.get("lines of some.csv left out")
+
+
+@pytest.mark.parametrize("quoted", ["w", '"w"'])
+def test_a_carriage_return_within_a_field_is_part_of_it_whether_quotes_stand_elsewhere_or_not(
+    folder, quoted
+) -> None:
+    lines = f"a,x,1,{quoted}\r\nb,x\ry,2,good\rthing\r\nc,x,3,{quoted}\r\r\n".encode()
+    rows = [("a", 1.0, "w"), ("b", 2.0, "good\rthing"), ("c", 3.0, "w")]
+    assert _rows_of(folder, lines, "raise") == (rows, None)
+
+
+def test_a_field_beyond_all_measure_is_one_broken_record(folder, monkeypatch) -> None:
+    monkeypatch.setattr(csv_files, "LONGEST_LINE", 40)
+    before = csv.field_size_limit()
+    lines = b'a,x,1,w\nb,x,2,"' + b"long\n" * 20 + b"c,x,3,w\nd,x,4,w\n"
+    try:
+        rows, left_out = _rows_of(folder, lines)
+        with pytest.raises(BenchError, match=r"some\.csv, line 3: field larger than"):
+            _rows_of(folder, lines, "raise")
+    finally:
+        csv.field_size_limit(before)
+    assert rows == [("a", 1.0, "w"), ("c", 3.0, "w"), ("d", 4.0, "w")]
+    assert left_out == 20
+
+
+@pytest.mark.parametrize("line", [b"\xffNOT good", b"\0", b'NOT g\xffod"\n', b'a ""\xff"" word'])
+def test_a_record_with_a_line_that_is_no_text_goes_whole(folder, line) -> None:
+    ends = b"" if b'"\n' in line else b'\nend"'
+    lines = b'a,x,1,"w"\nb,x,2,"good\n' + line + ends + b'\nc,x,3,"two\nlines"\n'
+    rows, left_out = _rows_of(folder, lines)
+    assert rows == [("a", 1.0, "w"), ("c", 3.0, "two\nlines")]
+    assert left_out == 2 + bool(ends)
+    with pytest.raises(BenchError, match=r"some\.csv, line 4: not UTF-8 text"):
+        _rows_of(folder, lines, "raise")
+
+
+@pytest.mark.parametrize("last", ['b,x,2,"cut', 'b,x,2,"cut ""', 'b,x"y,2,"cut', 'b,x,2,"cu\nt'])
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_file_that_ends_within_quotes_ends_in_a_broken_record(folder, last, end) -> None:
+    lines = f'a,x,1,"w"\n{last}{end}'.encode()
+    assert _rows_of(folder, lines) == ([("a", 1.0, "w")], 1 + last.count("\n"))
+    with pytest.raises(BenchError, match="line 3: a quote is left open"):
+        _rows_of(folder, lines, "raise")
+
+
+def test_text_behind_a_closing_quote_is_none_of_the_field_and_quotes_within_a_word_are(
+    folder,
+) -> None:
+    lines = b'a,x,1,x"y\nb,x,2,"good"bad"\nc,x,3,"5"" pipe"\nd,x"y,4,"w"\n'
+    rows = [("a", 1.0, 'x"y'), ("c", 3.0, '5" pipe'), ("d", 4.0, "w")]
+    assert _rows_of(folder, lines) == (rows, 1)

@@ -69,6 +69,23 @@ def test_what_is_at_an_address_is_fetched_once_and_again_where_it_changed(
     assert "more/unread.bin" not in held(folder)
 
 
+@pytest.mark.parametrize("record", [b"{", b"[]", b'{"Toys.txt": 33}', b'{"Toys.txt": {}}', None])
+def test_without_a_record_of_what_was_fetched_the_copy_is_what_is_there(record, tmp_path) -> None:
+    home, where = Home(tmp_path / "home"), f"memory://{uuid.uuid4().hex}"
+    for name, content in FILES.items():
+        put(f"{where}/{name}", content)
+    folder = fetched(where, home)
+    path = folder.parent / "fetched.json"
+    if record is None:
+        path.unlink()
+    else:
+        path.write_bytes(record)
+    files, place = fsspec.core.url_to_fs(where)
+    files.rm_file(f"{place}/more/unread.bin")
+    fetched(where, home)
+    assert held(folder) == {name: FILES[name] for name in FILES if name != "more/unread.bin"}
+
+
 def test_a_dataset_is_the_same_from_an_address_as_from_a_folder(tmp_path, cli) -> None:
     where, raw = f"memory://{uuid.uuid4().hex}", tmp_path / "raw"
     for name, content in FILES.items():

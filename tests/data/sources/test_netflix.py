@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +62,28 @@ def test_ratings_behind_a_line_that_may_have_opened_a_movie_are_nobodys(raw, lin
     assert skipped.notes["lines of combined_data_1.txt left out"] == 2
 
 
+@pytest.mark.parametrize(
+    "line", [b"2\0:", b"\xff2:", b"2:" + b" " * (1 << 24), b"8,4,20\0\0\0:", b"8,4,2004-01-062:"]
+)
+def test_ratings_behind_a_line_that_hides_what_movie_it_opened_are_nobodys(raw, line) -> None:
+    path = raw / "combined_data_1.txt"
+    path.write_bytes(RATINGS.encode().replace(b"2:", line))
+    with pytest.raises(BenchError, match=r"combined_data_1\.txt, line 4: "):
+        parsed(raw)
+    skipped = parsed(raw, on_error="skip")
+    assert skipped.interactions["item_id"].to_list() == ["3", "1", "1"]
+    left_out = skipped.notes["lines of combined_data_1.txt left out"]
+    assert (left_out, left_out.of) == (2, 7)
+
+
+def test_a_title_that_is_no_text_is_counted_once(raw) -> None:
+    # A zero byte: bytes that are no UTF-8 make the file one in Latin-1.
+    (raw / "movie_titles.csv").write_bytes(TITLES.replace(b"Dinosaur", b"Dino\0saur"))
+    skipped = parsed(raw, on_error="skip")
+    assert skipped.notes["lines of movie_titles.csv left out"] == 1
+    assert skipped.items["title"].to_list() == [None, "Café, the", "Character"]
+
+
 def test_a_rating_broken_off_costs_no_other(raw) -> None:
     (raw / "combined_data_1.txt").write_text(RATINGS.replace("7,3,2004-01-05", "7,3,20"))
     assert len(parsed(raw, on_error="skip").interactions) == 3
@@ -85,17 +106,6 @@ def test_ratings_in_both_layouts_are_refused(raw) -> None:
     (raw / "training_set").mkdir()
     (raw / "training_set" / "mv_0000001.txt").write_text("1:\n7,3,2004-01-05\n")
     with pytest.raises(BenchError, match="has the ratings twice"):
-        parsed(raw)
-
-
-@pytest.mark.parametrize("name", ["combined_data_1.txt", "training_set/mv_0000001.txt"])
-def test_a_file_of_ratings_packed_and_unpacked_is_refused(raw, name) -> None:
-    (raw / "training_set").mkdir()
-    (raw / "combined_data_1.txt").unlink()
-    content = b"1:\n7,3,2004-01-05\n"
-    (raw / name).write_bytes(content)
-    (raw / f"{name}.gz").write_bytes(gzip.compress(content))
-    with pytest.raises(BenchError, match=r"1\.txt' packed and unpacked"):
         parsed(raw)
 
 

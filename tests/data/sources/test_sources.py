@@ -9,6 +9,7 @@ import shutil
 import pytest
 
 from benchmark.data.preparing.prepare import prepare
+from benchmark.data.sources import SOURCES, ml_100k
 from benchmark.errors import BenchError
 from benchmark.host.home import Home
 
@@ -54,6 +55,8 @@ def test_hm_reads_gzipped_tables_alike(hm_raw, home) -> None:
         ("2020-09-07,c1,0100000001", r"line 26: 3 fields, the header has 5"),
         ("2020-09-07,c1,0100000001,1,1,1", r"line 26: 6 fields, the header has 5"),
         ("2020-13-07,c1,0100000001,1,1", r"line 26: t_dat is '2020-13-07', not a day"),
+        ("9020-09-07,c1,0100000001,1,1", r"line 26: t_dat is '9020-09-07', .*1990 and 2100"),
+        ("0020-09-07,c1,0100000001,1,1", r"line 26: t_dat is '0020-09-07', .*1990 and 2100"),
         ("2020-09-07,,0100000001,1,1", r"line 26: customer_id is '', not a customer id"),
         ("2020-09-07,c1,0100000001,1,x", r"line 26: sales_channel_id is 'x'"),
         ("2020-09-07,c1,0999999999,1,1", r"row 25 is about an item the catalogue lacks"),
@@ -67,6 +70,39 @@ def test_hm_names_a_broken_line_or_skips_and_counts_it(hm_raw, home, line, messa
     dataset = prepare("hm", home=home, raw=hm_raw, on_error="skip")
     assert dataset.info["statistics"]["interactions"] == 24
     assert [n for key, n in dataset.info["notes"].items() if "left out" in key] == [1]
+
+
+_NETFLIX = b"1:\n7,3,2004-01-05\n"
+_MOVIELENS = {
+    "ratings.csv": b"userId,movieId,rating,timestamp\n1,1,3.0,1500000000\n",
+    "movies.csv": b"movieId,title,genres\n1,One (1999),A\n",
+}
+_PLAIN = [
+    ("hm", {}),
+    ("movielens", _MOVIELENS),
+    ("movielens", {"ratings.dat": b"1::1::3::1500000000\n", "movies.dat": b"1::One::A\n"}),
+    ("netflix", {"combined_data_1.txt": _NETFLIX, "movie_titles.csv": b"1,2003,One\n"}),
+    ("netflix", {"training_set/mv_0000001.txt": _NETFLIX, "movie_titles.txt": b"1,2003,One\n"}),
+]
+
+
+@pytest.mark.parametrize(("name", "contents"), _PLAIN)
+def test_of_a_table_packed_and_unpacked_the_unpacked_one_is_read_and_hashed(
+    hm_raw, tmp_path, name, contents
+) -> None:
+    raw = tmp_path / "raw" if contents else hm_raw
+    for table, content in contents.items():
+        (raw / table).parent.mkdir(parents=True, exist_ok=True)
+        (raw / table).write_bytes(content)
+    source = SOURCES.get(name)
+    params = source.params()
+    files = dict(source.files(raw, params))
+    before = source.read(raw, params, on_error="raise").interactions
+    assert len(files) == 2
+    for path in files.values():
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(b"of another time"))
+    assert source.files(raw, params) == files
+    assert source.read(raw, params, on_error="raise").interactions.equals(before)
 
 
 @pytest.mark.parametrize("table", ["articles.csv", "transactions_train.csv"])
@@ -147,6 +183,47 @@ def test_articles_without_a_photo_are_counted_and_named(hm_raw, home, capsys) ->
     notes = dataset.info["notes"]
     assert notes["items without a photo"] == dataset.info["statistics"]["items"]
     assert notes["items without a photo, the first"][0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["010", "100", "elsewhere"])
+def test_hm_refuses_photos_whose_names_lost_their_leading_zero(hm_raw, home, place) -> None:
+    (hm_raw / "images" / place).mkdir(exist_ok=True)
+    for path in sorted((hm_raw / "images" / "010").glob("*.jpg")):
+        path.rename(hm_raw / "images" / place / path.name.removeprefix("0"))
+    with pytest.raises(
+        BenchError,
+        match=r"Item '0100000001' has no photo, but .*'100000001\.jpg': they differ by leading "
+        r"zeros only \(7 such items\)",
+    ):
+        prepare("hm", home=home, raw=hm_raw)
+    dataset = prepare("hm", home=home, raw=hm_raw, on_error="skip")
+    notes = dataset.info["notes"]
+    assert notes["items without a photo: names differ by leading zeros"] == 7
+    assert dataset.info["statistics"]["items_with_photo"] == 0
+
+
+def test_hm_finds_photos_of_any_kind_in_the_folder_of_their_article(hm_raw, home) -> None:
+    folder = hm_raw / "images" / "010"
+    (folder / "0100000001.jpg").rename(folder / "0100000001.JPG")
+    (folder / "0100000002.jpg").rename(folder / "0100000002.jpeg")
+    (hm_raw / "images" / "011").mkdir()
+    (folder / "0100000003.jpg").rename(hm_raw / "images" / "011" / "0100000003.jpg")
+    dataset = prepare("hm", home=home, raw=hm_raw)
+    assert dataset.info["statistics"]["items_with_photo"] == 6
+    lacking = dataset.info["notes"]["items without a photo, the first"]
+    assert lacking == ["0100000000", "0100000003"]
+
+
+def test_ml_100k_names_a_time_that_is_none(tmp_path, home, monkeypatch) -> None:
+    monkeypatch.setattr(ml_100k, "folder", lambda: tmp_path)
+    (tmp_path / "ml-100k.item").write_text(
+        "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\n1\tA\t\t\n"
+    )
+    (tmp_path / "ml-100k.inter").write_text(
+        "user_id:token\titem_id:token\trating:float\ttimestamp:float\n1\t1\t3\t881250949000\n"
+    )
+    with pytest.raises(BenchError, match=r"line 2: .*'881250949000', not a time in seconds"):
+        prepare("ml-100k", home=home)
 
 
 def test_sequences_read_users_items_and_attributes(tmp_path, home) -> None:
