@@ -13,7 +13,7 @@ import pytest
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.home import Home
 from benchmark.runs import predictions as shards
-from benchmark.runs.runner import result_json, warn_of_failures
+from benchmark.runs.runner import check, result_json, warn_of_failures
 from benchmark.runs.scoring_stored import score_stored
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import MANIFEST, PREDICTIONS, stored_runs
@@ -206,3 +206,9 @@ def test_scores_that_no_predictions_can_have_stop_the_run(
     with pytest.raises(BenchError, match=r"impossible together \(ndcg-gain-too-large: NDCG@10"):
         execute(spec_of(odd_model), run_home)
     assert list(stored_runs(run_home)) == []
+
+
+@pytest.mark.parametrize("wrong", [{"seed": True}, {"seed": 1.0}, {"limit": True}, {"limit": 2.5}])
+def test_a_run_whose_manifest_nobody_could_read_is_refused(wrong) -> None:
+    with pytest.raises(UsageError, match=r"--(seed|limit)"):
+        check(RunSpec("popularity", "recommendation", "sim-xs", **wrong))
