@@ -88,7 +88,8 @@ class _Lenient(GenerateJsonSchema):
 
 def _defaults(config: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        return config(**given).model_dump(mode="json")
+        read = config.model_validate(dict(given), by_name=True, by_alias=False)
+        return read.model_dump(mode="json", by_alias=False)
     except (ValidationError, PydanticSerializationError):  # each field by itself
         fields = config.model_fields.items()
         plain = {n: f.get_default(call_default_factory=True) for n, f in fields if not _open(f)}

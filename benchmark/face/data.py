@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from benchmark.data.opening import ensure_dataset
+from benchmark.face.asked import name as named
 from benchmark.face.shown import home_at
+from benchmark.models.plain import plain_settings
 
 if TYPE_CHECKING:
     import os
@@ -20,7 +22,7 @@ def open_dataset(name: str = "sim-s", *, home: str | os.PathLike[str] | None = N
 
     Raises :class:`~benchmark.errors.UsageError` with the nearest names for an unknown one.
     """
-    return ensure_dataset(name, home_at(home))
+    return ensure_dataset(named(name, "data"), home_at(home))
 
 
 def prepare(
@@ -45,7 +47,7 @@ def prepare(
 
     words = {
         key: value if isinstance(value, str) else json.dumps(value)
-        for key, value in (settings or {}).items()
+        for key, value in plain_settings(settings or {}).items()
     }
     return prepare_asked(
         source,

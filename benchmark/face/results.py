@@ -10,9 +10,11 @@ from benchmark.compare import pair
 from benchmark.compare.pair import Comparison
 from benchmark.data.dataset import Dataset
 from benchmark.exports import making
+from benchmark.face import asked
 from benchmark.face.runs import open_run
 from benchmark.face.shown import as_a, counted, home_at
 from benchmark.models.from_class import model_named
+from benchmark.models.plain import plain_settings
 from benchmark.report.build import build_report
 from benchmark.report.contents import Report
 from benchmark.report.formats.html import draw_fragment
@@ -198,13 +200,13 @@ def tune(
 
     found = search(
         model_named(model),
-        task,
-        data=data,
-        trials=trials,
+        asked.name(task, "task"),
+        data=asked.name(data, "data"),
+        trials=asked.whole(trials, "trials"),
         home=home_at(home),
-        seed=seed,
-        settings=settings,
-        space=None if space is None else Path(space),
-        timeout=timeout,
+        seed=asked.whole(seed, "seed"),
+        settings=plain_settings(settings or {}),
+        space=asked.path(space, "space"),
+        timeout=None if timeout is None else asked.number(timeout, "timeout"),
     )
     return as_a(FinishedSearch, found)

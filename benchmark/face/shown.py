@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from benchmark.face.asked import path
 from benchmark.host.home import Home, find_home
 from benchmark.report.formats.html import draw_fragment
 from benchmark.report.formats.sheet import ABSENT, Sheet, SheetCell, SheetColumn
@@ -21,7 +21,7 @@ T = TypeVar("T", bound="DataclassInstance")
 
 def home_at(folder: str | os.PathLike[str] | None) -> Home:
     """Return the home folder: ``folder``, else the command line's default."""
-    return find_home(None if folder is None else Path(folder))
+    return find_home(path(folder, "home"))
 
 
 def as_a(kind: type[T], value: DataclassInstance) -> T:

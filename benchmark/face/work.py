@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.data.opening import ensure_dataset
 from benchmark.errors import BenchError, UsageError
+from benchmark.face import asked
 from benchmark.face.results import ReportTable, report_table
 from benchmark.face.runs import Run, Runs
 from benchmark.face.shown import home_at
@@ -16,6 +18,7 @@ from benchmark.host import processes
 from benchmark.models.building import BuiltModel, configure
 from benchmark.models.calling import model_code
 from benchmark.models.from_class import model_named
+from benchmark.models.plain import plain_settings
 from benchmark.report.missing import specs_of_table
 from benchmark.runs.fitting import Fitted, fit_or_load, seed_everything
 from benchmark.runs.predictions import borders
@@ -69,12 +72,14 @@ def fit(
     ``model`` is ``NAME``, ``NAME:VARIANT``, ``FILE.py:CLASS`` or a class; ``force`` fits anew.
     """
     _require_one_process()
+    seed = asked.whole(seed, "seed")
     check_seed(seed)
     place = home_at(home)
     built = configure(model_named(model), settings or {})
+    dataset_name = asked.name(data, "data")
     place.check_writable()
     since = time.time() if force else None
-    fitted = fit_or_load(built, ensure_dataset(data, place), seed, place, since=since)
+    fitted = fit_or_load(built, ensure_dataset(dataset_name, place), seed, place, since=since)
     return FittedModel(built, fitted, data, seed)
 
 
@@ -86,11 +91,12 @@ def predict(fitted: FittedModel, instances: Sequence[Instance]) -> list[Predicti
     """
     answers: list[Prediction] = []
     for number, (start, stop) in enumerate(borders(len(instances))):
-        asked = instances[start:stop]
+        shard = instances[start:stop]
         seed_everything(fitted.seed + number)  # as a run does, shard by shard
         with model_code(fitted.built.label, "predicting"):
-            answered = list(fitted.model.predict(asked))
-        wanted = [instance.instance_id for instance in asked]
+            # At most one answer more than asked: a model may not know when to stop.
+            answered = list(itertools.islice(fitted.model.predict(shard), len(shard) + 1))
+        wanted = [instance.instance_id for instance in shard]
         if [getattr(answer, "instance_id", None) for answer in answered] != wanted:
             raise BenchError(
                 f"Model {fitted.built.label!r} did not give one prediction per instance, in order.",
@@ -126,8 +132,8 @@ def run(
 
 
 def run_all(
-    models: Sequence[str | type],
-    tasks: Sequence[str],
+    models: str | type | Sequence[str | type],
+    tasks: str | Sequence[str],
     *,
     data: str = "sim-s",
     cohort: str = "seen",
@@ -141,18 +147,18 @@ def run_all(
 ) -> Runs:
     """Run every model on every task with every seed, as :func:`run` does one.
 
-    What cannot be asked is reported before anything is run.
+    A single model or task needs no list. What cannot be asked is reported before anything is run.
     """
     place = home_at(home)
     specs = specs_of_models(
-        [model_named(model) for model in models],
-        tasks,
-        data=data,
-        cohort=cohort,
-        perturb=perturb,
-        seeds=seeds,
-        limit=limit,
-        settings=settings or {},
+        asked.models(models),
+        asked.names(tasks, "task"),
+        data=asked.name(data, "data"),
+        cohort=asked.name(cohort, "cohort"),
+        perturb=None if perturb is None else asked.name(perturb, "perturb"),
+        seeds=asked.whole_numbers(seeds, "seed"),
+        limit=None if limit is None else asked.whole(limit, "limit"),
+        settings=plain_settings(settings or {}),
         tuned=tuned,
     )
     specs = require_tuned(specs, place)
@@ -169,7 +175,9 @@ def run_table(
 ) -> ReportTable:
     """Run every missing cell of a table, cheap models first, and return its report."""
     place = home_at(home)
-    _executed(specs_of_table(table, data=data, seeds=seeds, home=place), place, force=force)
+    data = None if data is None else asked.name(data, "data")
+    numbers = asked.whole_numbers(seeds, "seed")
+    _executed(specs_of_table(table, data=data, seeds=numbers, home=place), place, force=force)
     return report_table(table, data=data, home=home)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from benchmark.errors import BenchError, UsageError, in_one_line, unknown_name
+from benchmark.errors import BenchError, UsageError, in_one_line, shown, unknown_name
 from benchmark.host.files import sha256_json
 from benchmark.model import Model
 from benchmark.models.calling import model_code
 from benchmark.models.code import code_digest
+from benchmark.models.plain import in_order, plain_settings
 from benchmark.models.registered import ModelEntry, find
 
 if TYPE_CHECKING:
@@ -43,15 +45,17 @@ class BuiltModel:
         with model_code(self.label, "being built"):
             if config_class is None:
                 return cast(Model, self.model_class())
-            return cast(Model, self.model_class(config_class(**self.config)))
+            return cast(Model, self.model_class(_read(config_class, self.config)))
 
 
 def configure(name: str, settings: Mapping[str, Any]) -> BuiltModel:
     """Find ``name``, apply its variant and ``settings``, and check the result.
 
     Raises :class:`UsageError` for unknown models, variants and settings, and for values that
-    the model's configuration refuses; :class:`BenchError` for a class that is no model.
+    the model's configuration refuses or that cannot be recorded; :class:`BenchError` for a class
+    that is no model.
     """
+    settings = plain_settings(settings)
     entry, variant = find(name)
     model_class = entry.load(variant)
     _check_methods(entry, model_class)
@@ -112,7 +116,7 @@ def _validated(
         if key not in fields:
             raise unknown_name(f"setting of {entry.name}", key, fields)
     try:
-        config = dict(config_class(**settings).model_dump(mode="json"))
+        config = _written(_read(config_class, settings), entry)
     except ValidationError as error:
         first = error.errors()[0]
         if not first["loc"]:  # settings that do not go together
@@ -128,9 +132,73 @@ def _validated(
         ) from error
     try:
         sha256_json(config)
-    except ValueError as error:  # NaN and infinities have no JSON, and equal nothing
+    except ValueError as error:  # an integer longer than Python writes
         raise UsageError(
             f"Model {entry.name!r} has a setting that cannot be recorded: {in_one_line(error)}.",
-            fix="Use finite numbers in its Config and --set.",
+            fix="Use smaller numbers in its Config and --set.",
         ) from error
+    _require_same(config_class, entry, config)
     return config
+
+
+def _read(config_class: type[BaseModel], settings: Mapping[str, Any]) -> BaseModel:
+    """The object of ``settings``, which go by the names of the fields whatever their aliases."""
+    return config_class.model_validate(dict(settings), by_name=True, by_alias=False)
+
+
+def _written(config: BaseModel, entry: ModelEntry) -> dict[str, Any]:
+    """Every field of ``config`` as JSON has it; what is computed from them is left out."""
+    as_json = config.model_dump(mode="json", by_alias=False, round_trip=True)
+    held = config.model_dump(by_alias=False, round_trip=True)
+    fields = type(config).model_fields
+    for name in fields:
+        if name not in as_json:
+            raise UsageError(
+                f"The Config of model {entry.name!r} leaves its setting {name!r} out of what it "
+                "writes, so that no run could record it.",
+                fix="Remove exclude=True, or the serializer that leaves it out.",
+            )
+    return {name: _settled(as_json[name], held.get(name), name, entry) for name in fields}
+
+
+def _settled(as_json: Any, held: Any, name: str, entry: ModelEntry) -> Any:
+    """``as_json``, which pydantic made of ``held``, with sets in an order of their own."""
+    # Inside a value of any type NaN becomes null: another value, and nobody says so.
+    if any(isinstance(each, float) and not math.isfinite(each) for each in (as_json, held)):
+        raise UsageError(
+            f"Model {entry.name!r} has a setting that cannot be recorded: {name} holds {held}.",
+            fix="Use finite numbers in its Config and --set.",
+        )
+    if isinstance(as_json, dict):
+        values = held.values() if isinstance(held, Mapping) and len(held) == len(as_json) else ()
+        of = dict(zip(as_json, values, strict=False))
+        return {key: _settled(part, of.get(key), name, entry) for key, part in as_json.items()}
+    if isinstance(as_json, list):
+        is_whole = isinstance(held, list | tuple | set | frozenset) and len(held) == len(as_json)
+        pairs = zip(as_json, held if is_whole else [None] * len(as_json), strict=True)
+        settled = [_settled(part, one, name, entry) for part, one in pairs]
+        return in_order(settled) if isinstance(held, set | frozenset) else settled
+    return as_json
+
+
+def _require_same(
+    config_class: type[BaseModel], entry: ModelEntry, config: Mapping[str, Any]
+) -> None:
+    """Raise :class:`UsageError` where ``config`` is read as something else: what would be built."""
+    from pydantic import ValidationError
+
+    try:
+        again = _written(_read(config_class, config), entry)
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = f"{'.'.join(map(str, first['loc'])) or 'its settings'}: {first['msg']}"
+    else:
+        changed = [name for name in config if again[name] != config[name]]
+        if not changed:
+            return
+        name = changed[0]
+        what = f"{name} = {shown(config[name])} becomes {shown(again[name])}"
+    raise UsageError(
+        f"The Config of model {entry.name!r} does not take back what it writes ({what}).",
+        fix="Let its validators leave a valid value as it is, and take what its serializers write.",
+    )

@@ -8,6 +8,11 @@ from contextlib import contextmanager
 from benchmark.errors import BenchError, in_one_line
 from benchmark.host.files import is_write_failure
 
+
+class ModelFailure(BenchError):
+    """Reports what a model's own code raised."""
+
+
 _TRACEBACK = "Run again with --debug for the traceback."
 
 
@@ -15,7 +20,7 @@ _TRACEBACK = "Run again with --debug for the traceback."
 def model_code(label: str, doing: str, *, fix: str = _TRACEBACK) -> Iterator[None]:
     """Run code of model ``label``; ``doing`` says what it is asked to do ("fitting").
 
-    Raises :class:`BenchError` for its exceptions. Errors that already are one pass, and so does
+    Raises :class:`ModelFailure` for its exceptions. Errors that already are one pass, and so does
     a full disk, which is no fault of the model. ``sys.exit`` in a model is caught as well: it
     would end the command as if all were done.
     """
@@ -26,6 +31,6 @@ def model_code(label: str, doing: str, *, fix: str = _TRACEBACK) -> Iterator[Non
     except (Exception, SystemExit) as error:
         if is_write_failure(error) and not isinstance(error, PermissionError):
             raise
-        raise BenchError(
+        raise ModelFailure(
             f"Model {label!r} failed while {doing}: {in_one_line(error)}.", fix=fix
         ) from error

@@ -13,9 +13,10 @@ import importlib.util
 import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType
 
 from benchmark.errors import BenchError
+from benchmark.models.changed import changes
 from benchmark.models.from_file import import_folders, is_installed, loaded_beside
 from benchmark.models.imports import (
     PACKAGES,
@@ -116,15 +117,22 @@ def code_digest(model_class: type) -> str:
     """Return the SHA-256 over the source that a class's fits and predictions follow from.
 
     That of a class typed into a notebook is what was typed (:mod:`benchmark.models.typed`) and
-    the files it reaches. Raises :class:`BenchError` for a class that has no source.
+    the files it reaches; what was put on a class later counts beside its file. Raises
+    :class:`BenchError` for a class that has no source.
     """
-    written = typed(model_class)
+    written = _unfiled(model_class)
     return digest(_files(model_class, written), written.texts)
 
 
 def code_files(model_class: type) -> dict[str, Path]:
     """Return those files by dotted module name; see :func:`reached`."""
-    return _files(model_class, typed(model_class))
+    return _files(model_class, _unfiled(model_class))
+
+
+def _unfiled(model_class: type) -> Typed:
+    """What of a class lies in no file: what was typed, or put on a class while the program ran."""
+    parts = _from_files(model_class)
+    return typed(model_class, (change for each, file in parts for change in changes(each, file)))
 
 
 def _files(model_class: type, written: Typed) -> dict[str, Path]:
@@ -144,7 +152,7 @@ def _own_files(model_class: type) -> Mapping[str, Path]:
 
 
 def _found_files(model_class: type, written: Typed) -> dict[str, Path]:
-    starts, roots = _starts(model_class)
+    starts, roots = _starts(model_class, written.put_on)
     if not starts and not written.texts:
         raise BenchError(
             f"The code of model class {model_class.__qualname__!r} lies in no file.",
@@ -277,21 +285,29 @@ def _tasks_of(model_class: type) -> frozenset[str]:
     return frozenset(map(str, given)) if isinstance(given, Collection) else frozenset()
 
 
-def _starts(model_class: type) -> tuple[list[Module], list[Root]]:
-    """The modules of a class and of its bases, with the roots their imports resolve in."""
+def _starts(
+    model_class: type, put_on: Iterable[type | FunctionType]
+) -> tuple[list[Module], list[Root]]:
+    """The modules of a class, of its bases and of what was put on them, with their roots."""
     starts: list[Module] = []
     roots: list[Root] = []
-    for each in model_class.__mro__:
-        file = None if is_typed(each) else _source(each)
-        if file is None or (each is not model_class and is_installed(file)):
-            continue
+    others = [(each, file) for each in put_on if (file := _source(each)) and not is_installed(file)]
+    for each, file in [*_from_files(model_class), *others]:
         module, found = _placed(each.__module__, file)
         starts += [module, *(Module(*pair) for pair in loaded_beside(each.__module__))]
         roots += [root for root in found if root not in roots]
     return starts, roots
 
 
-def _source(each: type) -> Path | None:
+def _from_files(model_class: type) -> Iterator[tuple[type, Path]]:
+    """A class and its bases as far as they come from files of its authors, each with its file."""
+    for each in model_class.__mro__:
+        file = None if is_typed(each) else _source(each)
+        if file is not None and (each is model_class or not is_installed(file)):
+            yield each, file
+
+
+def _source(each: type | FunctionType) -> Path | None:
     try:
         return Path(inspect.getfile(each)).resolve()
     except (TypeError, OSError):  # built in

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from pathlib import Path
 
+from benchmark.errors import UsageError, shown
 from benchmark.models.from_file import import_folders
 
 
@@ -26,8 +28,34 @@ class ClassName(str):
 
 
 def model_named(model: str | type) -> str:
-    """Return the name of ``model``, by which :func:`benchmark.models.registered.find` finds it."""
-    return ClassName(model) if isinstance(model, type) else model
+    """Return the name of ``model``, by which :func:`benchmark.models.registered.find` finds it.
+
+    Raises :class:`UsageError` for what is neither a name nor a class.
+    """
+    if isinstance(model, type):
+        return ClassName(model)
+    if isinstance(model, str):
+        return model
+    raise UsageError(
+        f"{shown(model)} is no model.",
+        fix="Give a name, FILE.py:CLASS, or a class (no object of it).",
+    )
+
+
+def each_once(models: Iterable[str]) -> list[str]:
+    """Return the names ``models``, none twice.
+
+    Raises :class:`UsageError` where two classes have one name: their runs could not be told apart.
+    """
+    found: dict[str, str] = {}
+    for model in models:
+        first = found.setdefault(model, model)
+        if getattr(first, "model_class", None) is not getattr(model, "model_class", None):
+            raise UsageError(
+                f"Two of the models are named {str(model)!r}, and are not the same class.",
+                fix="Give one of the classes another name, or run them one after the other.",
+            )
+    return list(found)
 
 
 def source_file(model_class: type) -> Path | None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from benchmark.errors import BenchError, UsageError, in_one_line, unknown_name
 from benchmark.host.installed import entry_points
-from benchmark.models.from_class import ClassName, target_of
+from benchmark.models.from_class import ClassName, source_file, target_of
 from benchmark.models.from_file import load_file, split_name
 from benchmark.registry import resolve
 from benchmark.tasks import TASKS
@@ -234,6 +234,11 @@ def find(name: str) -> tuple[ModelEntry, str | None]:
 
 def _entry_of_object(model: type) -> ModelEntry:
     """The announced entry of a class, if there is one: the same model has one identity."""
+    from benchmark.models.changed import require_written
+
+    file = source_file(model)
+    if file is not None:
+        require_written(model, file)
     target = target_of(model)
     for entry in entries().values():
         if entry.target == target:

@@ -14,7 +14,7 @@ import linecache
 import re
 import symtable
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from types import CodeType, FunctionType, GenericAlias, ModuleType, UnionType
@@ -34,6 +34,8 @@ class Typed:
 
     texts: dict[str, str] = field(default_factory=dict)
     references: list[Reference] = field(default_factory=list)
+    put_on: list[type | FunctionType] = field(default_factory=list)
+    """Functions and classes of files that were put on the model's classes later."""
 
 
 def is_typed(each: type | FunctionType) -> bool:
@@ -47,13 +49,17 @@ def is_typed(each: type | FunctionType) -> bool:
     return getattr(sys.modules.get("__main__"), "__file__", None) is None
 
 
-def typed(model_class: type) -> Typed:
+def typed(model_class: type, changes: Iterable[tuple[str, Any]] = ()) -> Typed:
     """Return what ``model_class`` consists of as far as it was typed; empty for one from files.
 
-    Raises :class:`BenchError` where a source is gone, and for what cannot be written down.
+    ``changes`` are attributes that its classes from files have beside what is written there
+    (:mod:`benchmark.models.changed`). Raises :class:`BenchError` where a source is gone, and for
+    what cannot be written down.
     """
     found = Typed()
     waiting: list[Any] = [each for each in model_class.__mro__ if is_typed(each)]
+    for name, value in changes:
+        waiting += _put_on(name, value, found)
     done: set[int] = set()
     while waiting:
         thing = waiting.pop()
@@ -142,7 +148,7 @@ def _used(thing: Any, source: str) -> Iterator[tuple[str, Any]]:
             yield function.__qualname__, function  # assigned to the class after its definition
     if isinstance(thing, type):
         for name, value in vars(thing).items():
-            if not name.startswith("__") and _written(value) is not None:
+            if not name.startswith("__") and written(value) is not None:
                 yield f"{thing.__qualname__}.{name}", value
 
 
@@ -164,7 +170,7 @@ def _taken(name: str, value: Any, source: str, model_class: type, found: Typed) 
             return [value]
         found.references.append(Reference(value.__module__, value.__qualname__))
         return []
-    text = _written(value)
+    text = written(value)
     if text is not None:
         found.texts[f"{name} ="] = text
         return []
@@ -180,6 +186,34 @@ def _taken(name: str, value: Any, source: str, model_class: type, found: Typed) 
     )
 
 
+def _put_on(name: str, value: Any, found: Typed) -> list[Any]:
+    """Note what was put on a class from a file; a typed function or class is returned."""
+    why, text = "is set while the program runs", written(value)
+    fix = "Write it in its file, make it a setting in Config, or compute it in fit."
+    if text is None and isinstance(value, type | FunctionType):
+        if not is_reached(value) and not is_typed(value):
+            _refuse(name, f"{why} to what is made inside a function", fix)
+        text = f"{value.__module__}.{value.__qualname__}"
+    if text is None:
+        what = type(value).__name__
+        _refuse(name, f"{why}, to a content ({what}) that a model's identity cannot hold", fix)
+    found.texts[f"{name} ="] = text
+    if not isinstance(value, type | FunctionType):
+        return []
+    if is_typed(value):
+        return [value]
+    found.put_on.append(value)
+    return []
+
+
+def is_reached(thing: type | FunctionType) -> bool:
+    """Return whether a module has a class or function under its own name."""
+    found: Any = sys.modules.get(thing.__module__)
+    for name in thing.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is thing
+
+
 def _of_module(alias: str, module: str, source: str) -> Iterator[Reference]:
     yield Reference(module)
     for node in ast.walk(ast.parse(source)):
@@ -187,8 +221,8 @@ def _of_module(alias: str, module: str, source: str) -> Iterator[Reference]:
             yield Reference(module, node.attr)
 
 
-def _written(value: Any) -> str | None:
-    """``value`` in words that are the same for equal values alone; ``None`` where it has none."""
+def written(value: Any) -> str | None:
+    """Return ``value`` in words that equal values alone share; ``None`` where it has none."""
     if isinstance(value, _ATOMS):
         return repr(value)
     if isinstance(value, re.Pattern):
@@ -196,11 +230,11 @@ def _written(value: Any) -> str | None:
     if isinstance(value, GenericAlias | UnionType) or type(value).__module__ == "typing":
         return repr(value)
     if type(value) in (list, tuple, set, frozenset):
-        parts = [_written(part) for part in value]
+        parts = [written(part) for part in value]
         if isinstance(value, set | frozenset):
             parts.sort(key=str)
     elif isinstance(value, Mapping) and type(value) is dict:
-        parts = [part for pair in value.items() for part in map(_written, pair)]
+        parts = [part for pair in value.items() for part in map(written, pair)]
     else:
         return None
     known = [part for part in parts if part is not None]

@@ -39,6 +39,7 @@ from benchmark.host.removing import remove
 from benchmark.metrics import text
 from benchmark.models.building import BuiltModel, changed_settings, configure
 from benchmark.models.dividing import divide_settings
+from benchmark.models.from_class import each_once
 from benchmark.models.from_file import split_name
 from benchmark.runs.account import energy_record, fit_with_account
 from benchmark.runs.asking import asked_instances
@@ -204,7 +205,7 @@ def check(spec: RunSpec) -> tuple[Task, BuiltModel]:
         raise unknown_name("cohort", spec.cohort, COHORTS)
     if spec.perturb is not None and spec.perturb not in PERTURBATIONS:
         raise unknown_name("perturbation", spec.perturb, PERTURBATIONS)
-    if spec.limit is not None and spec.limit < 1:
+    if spec.limit is not None and (not _is_whole(spec.limit) or spec.limit < 1):
         raise UsageError(f"--limit {spec.limit} keeps no instance.", fix="Give 1 or more.")
     check_seed(spec.seed)
     if any(text.is_text(name) for name in task.metrics):
@@ -214,8 +215,13 @@ def check(spec: RunSpec) -> tuple[Task, BuiltModel]:
 
 def check_seed(seed: int) -> None:
     """Raise :class:`UsageError` for a seed that a fit or a prediction cannot have."""
-    if not 0 <= seed <= _LARGEST_SEED:
+    if not _is_whole(seed) or not 0 <= seed <= _LARGEST_SEED:
         raise UsageError(f"--seed {seed} is out of range.", fix=f"Give 0 to {_LARGEST_SEED}.")
+
+
+def _is_whole(value: object) -> bool:
+    """Whether a manifest can hold ``value`` as a number; ``True`` is none, although an integer."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _identity(
@@ -426,7 +432,7 @@ def specs_of_models(
     one (:func:`~benchmark.models.dividing.divide_settings`). What cannot be asked is reported
     before anything is run, as :class:`UsageError`.
     """
-    names = list(dict.fromkeys(models))
+    names = each_once(models)
     of_each = divide_settings(settings, names)
     specs = [
         RunSpec(model, task, data, cohort, perturb, seed, limit, of_each[model], tuned)

@@ -23,6 +23,7 @@ from benchmark.host.files import cannot_write, is_write_failure
 from benchmark.host.home import Home
 from benchmark.metrics.families import is_variant
 from benchmark.models.building import configure
+from benchmark.models.calling import ModelFailure
 from benchmark.runs.fitting import fit_or_load
 from benchmark.runs.predictions import predict
 from benchmark.runs.scoring import score_predictions
@@ -95,9 +96,12 @@ def judge(by: Judge, settings: Mapping[str, Any]) -> Verdict:
 def is_no_fault_of_the_trial(error: BenchError) -> bool:
     """Return whether ``error`` would meet every trial alike: a full disk, or one not to write to.
 
-    Such a trial has not failed; it has not taken place.
+    Such a trial has not failed; it has not taken place. A file that the model itself may not open
+    is its own affair, and may be that of one configuration.
     """
-    return error.__cause__ is not None and is_write_failure(error.__cause__)
+    if isinstance(error, ModelFailure) or error.__cause__ is None:
+        return False
+    return is_write_failure(error.__cause__)
 
 
 @contextmanager

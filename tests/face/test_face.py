@@ -6,12 +6,15 @@ import pkgutil
 import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 import benchmark as ub
-from benchmark.errors import UsageError
+from benchmark.errors import BenchError, UsageError
 from benchmark.face.runs import Run
 from benchmark.host.home import Home
 from benchmark.runs.store import load_run
@@ -203,3 +206,120 @@ def test_several_processes_do_not_each_do_all_of_the_work(monkeypatch, run_home:
 def test_a_fit_refuses_the_seeds_that_a_run_refuses(seed) -> None:
     with pytest.raises(UsageError, match=f"seed {seed} is out of range"):
         ub.fit("popularity", "sim-xs", seed=seed)
+
+
+WRONG: list[tuple[str, dict[str, Any], str]] = [
+    ("run", {"seed": 1.5}, "seed 1.5 is no integer"),
+    ("run", {"seed": "1"}, "seed '1' is no integer"),
+    ("run", {"seed": True}, "seed True is no integer"),
+    ("run", {"limit": 2.5}, "limit 2.5 is no integer"),
+    ("run", {"limit": True}, "limit True is no integer"),
+    ("run", {"cohort": None}, "cohort None is no name"),
+    ("run", {"data": None}, "data None is no name"),
+    ("run", {"perturb": 3}, "perturb 3 is no name"),
+    ("run", {"settings": ["own=whole"]}, r"settings \['own=whole'\] are no mapping"),
+    ("run", {"settings": {"own": object()}}, "Setting own = .* cannot be recorded"),
+    ("run", {"settings": {"own": float("nan")}}, "Setting own = nan cannot be recorded"),
+    ("run", {"model": object()}, "is no model"),
+    ("run", {"task": 1}, "task 1 is no name"),
+    ("run", {"home": 5}, "home 5 is no path"),
+    ("run_all", {"seeds": 3}, "seeds 3 are no list"),
+    ("run_all", {"seeds": "01"}, "seeds '01' are no list"),
+    ("run_all", {"models": None}, "models None are no list"),
+    ("run_all", {"tasks": 1}, "tasks 1 are no list"),
+    ("run_table", {"seeds": [0.5]}, "seed 0.5 is no integer"),
+    ("fit", {"seed": True}, "seed True is no integer"),
+    ("fit", {"data": 5}, "data 5 is no name"),
+    ("fit", {"settings": {"own": b"whole"}}, "Setting own = b'whole' cannot be recorded"),
+    ("tune", {"trials": 1.0}, "trials 1.0 is no integer"),
+    ("tune", {"seed": None}, "seed None is no integer"),
+    ("tune", {"timeout": "1"}, "timeout '1' is no number"),
+    ("tune", {"space": 5}, "space 5 is no path"),
+    ("tune", {"settings": {"own": {1j}}}, "Setting own = 1j cannot be recorded"),
+    ("prepare", {"settings": {"seed": object()}}, "Setting seed = .* cannot be recorded"),
+    ("open_dataset", {"name": None}, "data None is no name"),
+]
+FITTING: dict[str, dict[str, Any]] = {
+    "run": {"model": "popularity", "task": "recommendation", "data": "sim-xs"},
+    "run_all": {"models": ["popularity"], "tasks": ["recommendation"], "data": "sim-xs"},
+    "run_table": {"table": "recommendation", "data": "sim-xs"},
+    "fit": {"model": "popularity", "data": "sim-xs"},
+    "tune": {"model": "popularity", "task": "recommendation", "trials": 1, "data": "sim-xs"},
+    "prepare": {"source": "sim"},
+    "open_dataset": {},
+}
+
+
+@pytest.mark.parametrize(("function", "argument", "message"), WRONG)
+def test_what_a_shell_could_not_ask_is_refused_before_any_work(
+    function: str, argument: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        getattr(ub, function)(**{"home": tmp_path / "home", **FITTING[function], **argument})
+    assert not (tmp_path / "home").exists()
+
+
+def test_numbers_of_numpy_are_numbers_and_a_single_model_needs_no_list(run_home: Home) -> None:
+    given: dict[str, Any] = {"data": "sim-xs", "limit": np.int64(30), "home": run_home.root}
+    runs = ub.run_all("popularity", "recommendation", seeds=np.arange(2), **given)
+    plain = ub.run_all(["popularity"], ["recommendation"], seeds=[0, 1], **{**given, "limit": 30})
+    assert [run.folder for run in runs] == [run.folder for run in plain]
+    for run in runs:
+        assert load_run(run.folder).scores == run.scores
+
+
+ENDLESS = """
+import enum, itertools, json
+from pathlib import Path
+from typing import Any
+import pydantic
+from benchmark.predictions import Ranking
+class Kind(enum.Enum):
+    A, B = "a", "b"
+class Settings(pydantic.BaseModel, extra="forbid"):
+    place: Path = Path("x")
+    kind: Kind = Kind.A
+    many: set[int] = set()
+    rate: float = 0.5
+    other: Any = None
+class Settled:
+    tasks = frozenset({"recommendation"})
+    Config = Settings
+    def __init__(self, config): pass
+    def fit(self, data, *, seed): self.items = [item.item_id for item in data.catalogue]
+    def predict(self, instances):
+        for one in instances:
+            items = tuple([i for i in self.items if i not in one.exclude][: one.k])
+            yield Ranking(one.instance_id, items, tuple(-float(n) for n in range(len(items))))
+    def save(self, folder): (folder / "items.json").write_text(json.dumps(self.items))
+    def load(self, folder): self.items = json.loads((folder / "items.json").read_text())
+class Endless(Settled):
+    def predict(self, instances):
+        answers = list(super().predict(instances))
+        yield from answers
+        yield from itertools.repeat(answers[-1], 10**6)
+        raise AssertionError("asked for ever")
+"""
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> str:
+    (tmp_path / "outside.py").write_text(ENDLESS)
+    return f"{tmp_path / 'outside.py'}"
+
+
+def test_settings_of_a_program_are_recorded_as_json_says_them(outside: str, run_home: Home) -> None:
+    place: dict[str, Any] = {"data": "sim-xs", "home": run_home.root}
+    given = {"place": Path("y"), "many": {2, 1}, "rate": np.float32(0.25), "other": (1, {"a"})}
+    run = ub.run(f"{outside}:Settled", "recommendation", settings=given, **place)
+    plain = {"place": "y", "many": [1, 2], "rate": 0.25, "other": [1, ["a"]]}
+    assert run.manifest["settings"] == plain
+    again = ub.run(f"{outside}:Settled", "recommendation", settings=plain, **place)
+    assert again.folder == run.folder
+
+
+def test_a_model_that_never_stops_answering_is_refused(outside: str, run_home: Home) -> None:
+    fitted = ub.fit(f"{outside}:Endless", "sim-xs", home=run_home.root)
+    instances = ub.open_dataset("sim-xs", home=run_home.root).instances("recommendation")[:5]
+    with pytest.raises(BenchError, match="did not give one prediction per instance"):
+        ub.predict(fitted, instances)

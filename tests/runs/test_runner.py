@@ -17,7 +17,7 @@ from benchmark.host.home import Home
 from benchmark.report.build import build_report
 from benchmark.runs import predictions as shards
 from benchmark.runs import runner
-from benchmark.runs.runner import result_json, warn_of_failures
+from benchmark.runs.runner import check, result_json, warn_of_failures
 from benchmark.runs.scoring_stored import score_stored
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import MANIFEST, PARTIAL, PREDICTIONS, stored_runs
@@ -290,3 +290,9 @@ def test_a_perturbation_that_changes_nothing_is_told(
     assert "dataset 'sim-xs' has no photos that 'NV' could change" in " ".join(report.notes)
     assert not any("--perturb nv" in command for command in report.missing)
     assert any("--perturb nt" in command for command in report.missing)
+
+
+@pytest.mark.parametrize("wrong", [{"seed": True}, {"seed": 1.0}, {"limit": True}, {"limit": 2.5}])
+def test_a_run_whose_manifest_nobody_could_read_is_refused(wrong) -> None:
+    with pytest.raises(UsageError, match=r"--(seed|limit)"):
+        check(RunSpec("popularity", "recommendation", "sim-xs", **wrong))

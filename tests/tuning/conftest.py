@@ -22,7 +22,7 @@ from benchmark.instances import Ranking
 class Knobs(BaseModel):
     rate: float = 0.5
     size: int = 4
-    mode: Literal["plain", "broken", "short"] = "plain"
+    mode: Literal["plain", "broken", "forbidden", "short"] = "plain"
     words: tuple[str, ...] = ("a",)
 
 
@@ -42,6 +42,8 @@ class Knob:
                 stream.write("fit\\n")
         if self.config.mode == "broken":
             raise ZeroDivisionError("no such luck")
+        if self.config.mode == "forbidden":
+            raise PermissionError(13, "Permission denied", "/weights")
         counts = Counter(data.interactions()["item_id"])
         draw = random.Random(seed)
         self.scores = {

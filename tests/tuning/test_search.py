@@ -129,6 +129,16 @@ def test_a_failing_trial_is_listed_and_does_not_stop_the_search(knob, tmp_path, 
     assert search.best in by_mode["plain"]
 
 
+def test_a_file_that_one_configuration_may_not_open_is_a_failed_trial(
+    knob, tmp_path, place
+) -> None:
+    space = tmp_path / "forbidden.toml"
+    space.write_text('mode = ["plain", "forbidden"]')
+    problems = {t.settings["mode"]: t.problem for t in run(knob, place, space, 2).trials}
+    assert problems["plain"] is None
+    assert "failed while fitting: PermissionError" in str(problems["forbidden"])
+
+
 def test_where_every_trial_fails_the_search_fails(knob, space, place) -> None:
     with pytest.raises(BenchError, match=r"All 2 trials of Knob failed\. First: .*no such luck"):
         run(knob, place, space, 2, settings={"mode": "broken"})
@@ -169,6 +179,16 @@ def test_a_full_disk_is_not_a_failed_trial(knob, space, place, monkeypatch) -> N
 
     monkeypatch.setattr(searching, "judge", full)
     with pytest.raises(BenchError, match="Cannot write"):
+        run(knob, place, space, 2)
+    assert list(stored_searches(place)) == []
+
+
+def test_a_forbidden_home_is_not_a_failed_trial(knob, space, place, monkeypatch) -> None:
+    def refused(*_) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "fit.json")
+
+    monkeypatch.setattr(fitting, "write_json", refused)
+    with pytest.raises(BenchError, match=r"Cannot write .*Permission denied"):
         run(knob, place, space, 2)
     assert list(stored_searches(place)) == []
 
