@@ -6,9 +6,11 @@ import functools
 import importlib.metadata
 import itertools
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import pyarrow as pa
 
 from benchmark.data.opening import ensure_dataset
 from benchmark.errors import UsageError, in_one_line
@@ -22,8 +24,8 @@ from benchmark.models.registered import entries
 from benchmark.predictions import Prediction, Ranking, Rating, Selection
 from benchmark.rounding import step
 from benchmark.runs.fitting import fit_or_load, seed_everything
-from benchmark.runs.predictions import as_row
-from benchmark.tasks import TASKS
+from benchmark.runs.predictions import as_row, schema_for
+from benchmark.tasks import TASKS, Task
 from benchmark.vision import lite_weights
 
 #: Instances per task a model is checked on.
@@ -102,27 +104,67 @@ def check_model(name: str, data: str, home: Home, settings: Mapping[str, Any]) -
         task = TASKS.get(task_name)
         instances = dataset.instances(task_name, limit=SAMPLE)[:]
         ask = functools.partial(_predict, fitted.model, built.label)
+        checked = _Asked(task, dataset.catalogue().index.__contains__)
         expected = ask(instances)
         problems = [] if len(expected) == len(instances) else ["wrong number of predictions"]
-        known = dataset.catalogue().index.__contains__
-        for instance, prediction in zip(instances, expected, strict=False):
-            # As a run takes it, which records the problem of an answer of any kind.
-            row = as_row(task, instance, prediction, known)
-            if row["status"] != "ok":
-                problems.append(f"{instance.instance_id}: {row['problem']}")
-        if problems:  # answers of the wrong type have nothing that could be compared
-            findings[task_name] = problems
-            continue
-        if not same_predictions(ask(instances), expected):
+        problems += checked.problems(instances, expected)
+        if not checked.alike(instances, ask(instances), expected):
             problems.append("asked twice, answers differ")
-        if not same_predictions(ask(instances[::-1])[::-1], expected):
+        if not checked.alike(instances, ask(instances[::-1])[::-1], expected):
             problems.append("answers depend on the order of the instances")
         one_by_one = [p for instance in instances for p in ask([instance])]
-        if not same_predictions(one_by_one, expected):
+        if not checked.alike(instances, one_by_one, expected):
             problems.append("answers depend on how many instances are asked at once")
         findings[task_name] = problems
     learned = fitted.model.fit_summary() if isinstance(fitted.model, Telling) else {}
     return Checked(findings, learned)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Checks the answers to instances of a task as a run does, which takes any kind of answer."""
+
+    task: Task
+    known: Callable[[str], bool]
+
+    def problem(self, instance: Instance, prediction: Prediction) -> str | None:
+        """Return what is wrong with an answer, ``None`` where a run could store it."""
+        row = as_row(self.task, instance, prediction, self.known)
+        if row["problem"] is not None:
+            return str(row["problem"])
+        try:
+            pa.Table.from_pylist([row], schema=schema_for(self.task))
+        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+            return f"the answer cannot be stored: {in_one_line(error)}"
+        return None
+
+    def problems(
+        self, instances: Sequence[Instance], predictions: Sequence[Prediction]
+    ) -> list[str]:
+        """Return the problems of all answers, each with its instance."""
+        found = []
+        for instance, prediction in zip(instances, predictions, strict=False):
+            problem = self.problem(instance, prediction)
+            if problem is not None:
+                found.append(f"{instance.instance_id}: {problem}")
+        return found
+
+    def alike(
+        self,
+        instances: Sequence[Instance],
+        one: Sequence[Prediction],
+        other: Sequence[Prediction],
+    ) -> bool:
+        """Return whether both answer alike; what is no answer is like what is none either."""
+        if len(one) != len(other):
+            return False
+        for instance, a, b in zip(instances, one, other, strict=False):
+            wrong = [self.problem(instance, each) is not None for each in (a, b)]
+            if any(wrong) and not all(wrong):
+                return False
+            if not any(wrong) and not same_predictions([a], [b]):
+                return False
+        return True
 
 
 def same_predictions(one: Sequence[Prediction], other: Sequence[Prediction]) -> bool:

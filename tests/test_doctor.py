@@ -8,7 +8,7 @@ from benchmark.doctor import check_model
 
 _MODEL = """
 import numpy as np
-from benchmark.predictions import Ranking, Rating, Selection
+from benchmark.predictions import Ranking, Rating, Selection, Text
 
 
 class Plain:
@@ -50,6 +50,21 @@ class Nothing(Plain):
         return Rating(found.instance_id, None)
 
 
+class Together(Plain):  # right when many are asked, nothing usable when one is
+    tasks = frozenset({"preference"})
+
+    def predict(self, instances):
+        value = None if len(instances) == 1 else 3.0
+        return [Rating(each.instance_id, value) for each in instances]
+
+
+class Half(Plain):
+    tasks = frozenset({"explanation"})
+
+    def predict(self, instances):
+        return [Text(each.instance_id, "half a character: \\ud800") for each in instances]
+
+
 class Silent(Plain):
     def answer(self, each):
         return None
@@ -77,3 +92,14 @@ def test_answers_of_a_wrong_type_are_named_as_a_run_names_them(problems, name) -
         assert some
         wanted = "wrong type" if name == "Nothing" else "no prediction given"
         assert all(wanted in problem for problem in some)
+
+
+def test_answers_that_are_none_only_now_and_then_are_found(problems) -> None:
+    (found,) = problems("Together").values()
+    assert found == ["answers depend on how many instances are asked at once"]
+
+
+def test_an_answer_that_no_run_could_store_is_named(problems) -> None:
+    (found,) = problems("Half").values()
+    assert found
+    assert all("cannot be stored" in problem for problem in found)

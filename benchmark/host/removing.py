@@ -26,16 +26,47 @@ def remove(path: Path) -> None:
         return
     removed = path.with_name(_BIN)
     try:
-        if removed.is_symlink():  # it would lead out of the home
-            removed.unlink()
-        removed.mkdir(exist_ok=True)
-        os.rename(path, Path(tempfile.mkdtemp(dir=removed)) / "content")
+        _set_aside(path, removed)
     except OSError as error:
         raise BenchError(
             f"Cannot remove {str(path)!r}: {error.strerror or error}.",
             fix="Make its folder writable, or remove it as its owner.",
         ) from error
     erase(removed)
+
+
+def _set_aside(path: Path, removed: Path) -> Path:
+    """Where ``path`` lies, once it has lost its name."""
+    for tries_left in (2, 1, 0):
+        if removed.is_symlink():  # it would lead out of the home
+            removed.unlink()
+        removed.mkdir(exist_ok=True)
+        try:
+            aside = Path(tempfile.mkdtemp(dir=removed)) / "content"
+            break
+        except FileNotFoundError:  # another process was done with its own, and took this along
+            if not tries_left:
+                raise
+    os.rename(path, aside)
+    return aside
+
+
+def replace(path: Path, by: Path) -> None:
+    """Give the name of the folder ``path``, if there is one, to the folder ``by``, whole.
+
+    The old one leaves its name at once, and goes when the new one has it: nobody meets half of
+    either. Raises :class:`OSError`, with both as they were.
+    """
+    removed = path.with_name(_BIN)
+    aside = _set_aside(path, removed) if path.exists() else None
+    try:
+        os.rename(by, path)
+    except OSError:
+        if aside is not None:
+            os.rename(aside, path)
+        raise
+    if aside is not None:
+        erase(aside.parent)
 
 
 def erase(path: Path) -> None:

@@ -27,6 +27,7 @@ from benchmark.host.files import (
     write_json,
 )
 from benchmark.host.progress import track
+from benchmark.host.removing import replace
 from benchmark.host.stamps import file_hashes
 from benchmark.host.stores import Store
 
@@ -64,8 +65,7 @@ class Shared:
             try:
                 shutil.rmtree(partial, ignore_errors=True)
                 self._download(f"{kind}/{name}/{index['content']}", index["files"], partial)
-                shutil.rmtree(folder, ignore_errors=True)
-                partial.rename(folder)
+                replace(folder, by=partial)
             except OSError as error:
                 raise cannot_write(folder, error) from error
             finally:

@@ -6,7 +6,6 @@ so asking the same question again finds the stored answer.
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -35,7 +34,7 @@ from benchmark.host.files import (
 )
 from benchmark.host.home import Home
 from benchmark.host.progress import part
-from benchmark.host.removing import remove
+from benchmark.host.removing import replace as replace_folder
 from benchmark.metrics import text
 from benchmark.models.building import BuiltModel, changed_settings, configure
 from benchmark.models.dividing import divide_settings
@@ -280,9 +279,7 @@ def _execute(plan: Plan, dataset: Dataset, fitted: Fitted, account: Mapping[str,
     for shard in partial.glob("shard-*.parquet"):
         shard.unlink()
     (partial / _OF_FIT).unlink()
-    if plan.folder.exists():  # only a forced run finds an older one here
-        remove(plan.folder)
-    os.rename(partial, plan.folder)
+    replace_folder(plan.folder, by=partial)  # only a forced run finds an older one here
 
 
 def _keep_answers_of(fitted: Fitted, partial: Path) -> None:
@@ -300,7 +297,7 @@ def _keep_answers_of(fitted: Fitted, partial: Path) -> None:
     if shards and not known:
         for shard in shards:
             shard.unlink()
-        note(f"{len(shards)} finished shard(s) are of another fit: they are asked again.")
+        note(f"{len(shards)} finished shard(s) are not of this fit: they are asked again.")
     if not known:
         with atomic_path(file) as temporary:
             temporary.write_text(fit, encoding="utf-8")

@@ -20,7 +20,7 @@ from benchmark.runs import runner
 from benchmark.runs.runner import check, result_json, warn_of_failures
 from benchmark.runs.scoring_stored import score_stored
 from benchmark.runs.spec import RunSpec
-from benchmark.runs.store import MANIFEST, PARTIAL, PREDICTIONS, stored_runs
+from benchmark.runs.store import MANIFEST, PARTIAL, PREDICTIONS, as_written, stored_runs
 
 
 @pytest.fixture(autouse=True)
@@ -212,8 +212,9 @@ def test_scores_that_no_predictions_can_have_stop_the_run(
     assert list(stored_runs(run_home)) == []
 
 
+@pytest.mark.parametrize("known", [True, False])
 def test_shards_of_another_fit_are_not_mixed_with_those_of_this(
-    execute, odd_model, run_home, monkeypatch, capsys
+    execute, odd_model, run_home, monkeypatch, capsys, known
 ) -> None:
     """The fit may have been made anew, from files that changed, while the run was unfinished."""
     write_table, written = shards.pq.write_table, []
@@ -234,9 +235,16 @@ def test_shards_of_another_fit_are_not_mixed_with_those_of_this(
         (record,) = run_home.fitted.glob("Odd-*/fitted.json")
         fit = json.loads(record.read_text())
         patch.setattr(shards.pq, "write_table", write_table)
-        (partial / "fit.sha256").write_text("of another fit")
+        shard = next(partial.glob("shard-*.parquet"))
+        other = pl.read_parquet(shard).with_columns(pl.lit("failed").alias("status"))
+        other.write_parquet(shard)  # as another fit answered
+        if known:
+            (partial / "fit.sha256").write_text("of another fit")
+        else:
+            (partial / "fit.sha256").unlink()
         run = execute(spec_of(odd_model), run_home)
-    assert "1 finished shard(s) are of another fit" in capsys.readouterr().err
+    assert "1 finished shard(s) are not of this fit" in capsys.readouterr().err
+    assert run.failure_rate == 0.0
     assert fit["key"] == run.manifest["fit_key"]
     assert not (run.folder / "fit.sha256").exists()
     assert len(pl.read_parquet(run.folder / PREDICTIONS)) == run.scores["HR@5"]["n"]
@@ -246,26 +254,28 @@ def test_a_run_without_its_answers_is_run_again(execute, odd_model, run_home) ->
     run = execute(spec_of(odd_model), run_home)
     expected = (run.folder / PREDICTIONS).read_bytes()
     (run.folder / PREDICTIONS).unlink()
+    with pytest.raises(BenchError, match="is not as the run wrote it"):
+        as_written(run)
     again = execute(spec_of(odd_model), run_home)
     assert (again.folder / PREDICTIONS).read_bytes() == expected
 
 
-def test_a_forced_run_that_is_killed_leaves_the_old_run_or_the_new(
+def test_a_forced_run_that_is_killed_while_the_old_one_goes_is_the_new_one(
     execute, odd_model, run_home, monkeypatch
 ) -> None:
-    """Removed file by file, half of the old one would pass for it."""
-    run = execute(spec_of(odd_model), run_home)
+    """Removed file by file under its name, half of the old one would pass for it."""
+    first = execute(spec_of(odd_model), run_home)
 
     def killed(path):
-        assert not run.folder.exists()  # it left its name at once
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("benchmark.host.removing.erase", killed)
-    with pytest.raises(KeyboardInterrupt):
-        execute(spec_of(odd_model), run_home, force=True)
-    assert list(stored_runs(run_home)) == []
-    monkeypatch.undo()
-    assert execute(spec_of(odd_model), run_home).folder == run.folder
+    with monkeypatch.context() as patch:
+        patch.setattr("benchmark.host.removing.erase", killed)
+        with pytest.raises(KeyboardInterrupt):
+            execute(spec_of(odd_model), run_home, force=True)
+    (run,) = stored_runs(run_home)
+    assert as_written(run).folder == first.folder
+    assert not list(run.folder.glob("shard-*"))
 
 
 def test_a_perturbation_that_changes_nothing_is_told(

@@ -107,14 +107,13 @@ def collect(table: ResultTable, *, home: Home, data: str | None) -> Answers:
                 row.model, group.task, name, cohort, row.perturb, settings=row.set, tuned=row.tuned
             )
             elsewhere = row.data not in (None, name)
-            runs = () if elsewhere else shelf.pick(spec)
-            reason: Reason | None = None
+            reason: Reason | None = nothing_perturbed(spec.perturb, name, home)
             if elsewhere:
                 reason = "a row of one dataset has no number on another", row.system
-            elif not runs:
+            runs = () if reason else shelf.pick(spec)
+            if not reason and not runs:
                 reason = why_not(row.model, group.task, known)
                 reason = reason or dataset_lacks(name, infos[name], group.task, spec.cohort)
-                reason = reason or nothing_perturbed(spec.perturb, name, home)
                 reason = reason or no_reviews(row.model, name, home, known)
                 reason = reason or not_tuned(spec, infos[name], home)
                 if row.role == "ceiling" and not simulated[name]:
