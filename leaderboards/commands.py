@@ -135,7 +135,9 @@ def verify(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH...", help="Submissions: folders or zip archives.")
     ],
-    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as problems.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Warnings and runs left out count as problems.")
+    ] = False,
     reproduce: Annotated[
         str | None,
         typer.Option(

@@ -102,7 +102,8 @@ def verify(
 ) -> Verification:
     """Check the submission at ``path``, a folder or a zip archive.
 
-    ``strict`` turns warnings into problems. ``reproduce`` names a model, as ``run --model``
+    ``strict`` turns warnings into problems, and refuses all where a run would be left out.
+    ``reproduce`` names a model, as ``run --model``
     does, that is fitted here and asked a sample; its code is run. ``on_rescored`` gets the
     statistics, which are too large to be kept for a caller who does not ask. ``known``,
     ``catalogue`` and ``boards`` (by default ours) are for callers who verify many submissions, so
@@ -119,6 +120,7 @@ def verify(
         on_rescored,
         known,
         catalogue or Catalogue(home),
+        strict,
     )
     for finding in _limited(_check(path, context, result, badges)):
         if strict and finding.warning:
@@ -167,6 +169,7 @@ class _Context:
     on_rescored: Listener | None
     known: local_data.Found | None
     catalogue: Catalogue
+    strict: bool
 
 
 def _check(
@@ -205,7 +208,8 @@ def _check(
                         yield finding
                 if check.run.predictions not in result.refused_runs:
                     badges.append(check.badge)
-        if len(result.refused_runs) == len(submission.runs):  # nothing is left to accept
+        # Nothing is left to accept, or whoever merges what passes would merge the refused run too.
+        if context.strict or len(result.refused_runs) == len(submission.runs):
             for findings in result.refused_runs.values():
                 yield from findings
             result.refused_runs.clear()

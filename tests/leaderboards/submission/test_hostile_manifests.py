@@ -92,3 +92,6 @@ def test_a_judged_score_outside_the_tolerance_refuses_its_run_alone(
     (name,) = result.refused_runs
     assert [finding.code for finding in result.refused_runs[name]] == ["outside-tolerance"]
     assert {run.predictions for run in result.submission.runs} - {name}
+    strict = forge.verify(forge.edited(files, _moved(0.01)), strict=True)  # what a merge goes by
+    assert not strict.accepted
+    assert [finding.code for finding in strict.problems] == ["outside-tolerance"]
