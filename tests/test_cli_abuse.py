@@ -16,6 +16,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from benchmark.host.files import sha256_json
 from benchmark.host.home import Home
 from benchmark.runs.spec import RunSpec
 
@@ -335,6 +336,9 @@ def test_a_damaged_shard_is_named_and_deleting_it_helps(command, place) -> None:
     shard = folder.with_name(folder.name + ".partial") / "shard-000000.parquet"
     shard.parent.mkdir()
     shard.write_bytes(b"PAR1 no")
+    (fitted,) = place.glob("fitted/bm25-*/fitted.json")
+    record = json.loads(fitted.read_text())
+    (shard.parent / "fit.sha256").write_text(sha256_json([record["key"], record["files"]]))
     status, _, err = command(*RUN, "bm25")
     assert status == 1
     assert_short(err, str(shard), "Delete that file")

@@ -107,13 +107,11 @@ def load_run(folder: Path) -> StoredRun:
 def as_written(run: StoredRun) -> StoredRun:
     """Return ``run``; :class:`BenchError` where its scores or their table by instance changed.
 
-    So it is where its answers are gone: half of a folder that was being deleted. Runs of versions
-    that wrote no hashes down are taken as they are.
+    Runs of versions that wrote no hashes down are taken as they are.
     """
-    hashes: Mapping[str, str] = run.manifest.get("files", {})
-    for name in (*hashes, *([PREDICTIONS] if hashes else [])):
+    for name, sha256 in run.manifest.get("files", {}).items():
         file = run.folder / name
-        if not file.is_file() or (name in hashes and sha256_file(file) != hashes[name]):
+        if not file.is_file() or sha256_file(file) != sha256:
             raise BenchError(
                 f"{str(file)!r} is not as the run wrote it.",
                 fix=f"Delete the folder {str(run.folder)!r} and run again.",

@@ -254,8 +254,6 @@ def test_a_run_without_its_answers_is_run_again(execute, odd_model, run_home) ->
     run = execute(spec_of(odd_model), run_home)
     expected = (run.folder / PREDICTIONS).read_bytes()
     (run.folder / PREDICTIONS).unlink()
-    with pytest.raises(BenchError, match="is not as the run wrote it"):
-        as_written(run)
     again = execute(spec_of(odd_model), run_home)
     assert (again.folder / PREDICTIONS).read_bytes() == expected
 
