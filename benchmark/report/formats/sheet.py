@@ -12,8 +12,8 @@ from benchmark.uncertainty import Share
 
 #: How a metric's value prints.
 METRIC_NUMBER = ".4f"
-#: How a share of the learnable prints, and what heads it.
-SHARE_NUMBER = ".0%"
+#: How a share of the learnable prints, without the sign of a rounded 0, and what heads it.
+SHARE_NUMBER = "z.0%"
 SHARE_HEADING = "share"
 ABSENT = "-"
 #: What the numbers in brackets are.
