@@ -132,17 +132,31 @@ class _Resampled:
             ends: tuple[float, float] | None = None
             if means is not None:
                 drawn = over_seeds(metric, means[:, columns])
-                of_one = mean.reshape(-1, metric.columns).mean(axis=0)
                 ends = (
                     _percentiles(drawn, level)
                     if _varies(drawn)
-                    else constant_interval(metric, of_one, sample.users, level)
+                    else _of_equal_users(metric, mean, sample.users, level)
                 )
             low, high = (None, None) if ends is None else ends
             scores[metric.name] = Score(
                 float(over_seeds(metric, mean)), low, high, sample.n, sample.users
             )
         return scores
+
+
+def _of_equal_users(
+    metric: Metric, mean: NDArray[np.float64], users: int, level: float
+) -> tuple[float, float] | None:
+    """The interval where all users have one value: the mean of each seed's, as the value is."""
+    found = [
+        constant_interval(metric, of_seed, users, level)
+        for of_seed in mean.reshape(-1, metric.columns)
+    ]
+    ends = [each for each in found if each is not None]
+    if len(ends) < len(found):
+        return None
+    low, high = np.mean(ends, axis=0).tolist()
+    return low, high
 
 
 def over_seeds(metric: Metric, mean: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -311,6 +311,19 @@ def test_a_bleu_of_0_leaves_open_what_other_texts_of_that_length_might_match() -
     assert score.high == pytest.approx(1 - 0.05 ** (1 / 30))
 
 
+def test_an_interval_over_seeds_holds_their_mean_where_all_users_have_one_value() -> None:
+    perfect, failed = [8, 7, 6, 5, 8, 7, 6, 5, 8], [0] * 8 + [8]
+    bleu = metric_named("BLEU-4")
+    rows = np.tile([*perfect, *failed], (40, 1))
+    score = stats.summarise([bleu], _one(bleu, rows), range(40))[bleu.name]
+    assert score.low is not None
+    assert score.high is not None
+    assert score.low < score.value == 0.5 <= score.high
+    alone = stats.summarise([bleu], _one(bleu, np.tile(perfect, (40, 1))), range(40))[bleu.name]
+    assert alone.low is not None
+    assert score.low == pytest.approx(alone.low / 2)
+
+
 def test_one_difference_for_all_users_is_significant_only_where_its_interval_leaves_out_0() -> None:
     for gap in (0.01, 0.1, 0.15, 0.17, 0.5, 1.0):
         ours, theirs = np.full(20, gap), np.zeros(20)

@@ -69,4 +69,5 @@ def _cell(answer: Answer, values: Mapping[int, float]) -> ReportCell:
     cell = ReportCell(spec.data, spec.cohort, spec.perturb)
     if not values:
         return cell
-    return replace(cell, value=sum(values.values()) / len(values), seeds=tuple(values))
+    value = sum(values.values()) / len(values)
+    return replace(cell, value=value, seeds=tuple(values), by_seed=values)

@@ -25,7 +25,7 @@ from benchmark.report.cost_columns import COST, METRICS, with_costs
 from benchmark.report.dataset_table import build_dataset_report
 from benchmark.report.filling.answers import Answer, Answers, collect, require_known_models
 from benchmark.report.footnotes import footnotes, seed_notes, simulated_note
-from benchmark.report.formats.sheet import METRIC_NUMBER
+from benchmark.report.formats.sheet import METRIC_NUMBER, PUBLISHED
 from benchmark.report.table.listing import is_own
 from benchmark.report.table.paper import PaperNumber, paper_numbers
 from benchmark.report.table.specification import (
@@ -195,7 +195,7 @@ def _column(
     heading = None
     if any(cell.paper is not None for cell in cells):
         whose = "paper" if paper_metric == name else f"paper's {paper_metric}"
-        heading = f"{whose} ({group.paper_data})" if group.paper_data else "published"
+        heading = f"{whose} ({group.paper_data})" if group.paper_data else PUBLISHED
     return ReportColumn(
         task=group.task,
         data=str(group.data),
@@ -313,7 +313,8 @@ def _opponents(
             continue
         against = row.against or table.against
         if against is None or against == row.system:
-            others = [system for system in values if system != row.system]
+            cohort = cells[row.system].cohort  # another cohort is asked other instances
+            others = [s for s in values if s != row.system and cells[s].cohort == cohort]
             against = max(others, key=lambda system: sign * values[system], default=None)
         if against in values:
             opponents[row.system] = against

@@ -148,6 +148,23 @@ class Report:
         }
 
 
+def told_apart(columns: Sequence[ReportColumn]) -> list[str]:
+    """Return what a note calls each of ``columns``: its metric, and of which task, data, cohort.
+
+    Those stand in front where the columns are of several; no two columns are called the same.
+    """
+    several = len({(column.task, column.data, column.cohort) for column in columns}) > 1
+    several_data = len({column.data for column in columns}) > 1
+    several_cohorts = len({column.cohort for column in columns}) > 1
+    names = []
+    for column in columns:
+        words = [column.task] if several else []
+        words += [column.data] if several_data else []
+        words += [column.cohort] if several_cohorts and column.cohort else []
+        names.append(" ".join([*words, column.metric]))
+    return names
+
+
 def extended(
     report: Report,
     columns: Sequence[ReportColumn],

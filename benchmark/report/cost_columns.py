@@ -5,7 +5,7 @@ All of it stands in manifests and score files: no dataset is opened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from benchmark.errors import unknown_name
@@ -73,9 +73,9 @@ def _cell(answer: Answer, figure: Callable[[StoredRun], float | None]) -> Report
     """The mean over the seeds whose runs have the figure."""
     spec = answer.spec
     cell = ReportCell(spec.data, spec.cohort, spec.perturb)
-    of_seeds = [(run.manifest["seed"], figure(run)) for run in answer.runs]
-    values: Sequence[float] = [value for _, value in of_seeds if value is not None]
-    if not values:
+    of_seeds = {int(run.manifest["seed"]): figure(run) for run in answer.runs}
+    known = {seed: value for seed, value in of_seeds.items() if value is not None}
+    if not known:
         return cell
-    seeds = tuple(int(seed) for seed, value in of_seeds if value is not None)
-    return replace(cell, value=sum(values) / len(values), seeds=seeds)
+    value = sum(known.values()) / len(known)
+    return replace(cell, value=value, seeds=tuple(known), by_seed=known)

@@ -7,10 +7,10 @@ from functools import partial
 
 from benchmark.compare.kept import Kept
 from benchmark.compare.learnable import Learned
-from benchmark.report.contents import ReportCell, ReportColumn, ReportRow
+from benchmark.report.contents import ReportCell, ReportColumn, ReportRow, told_apart
 from benchmark.report.filling.answers import Answer, Answers
 from benchmark.report.filling.availability import sentences
-from benchmark.report.formats.sheet import INTERVAL_NOTE, PAPER_NOTE, PAPERS_NUMBERS
+from benchmark.report.formats.sheet import INTERVAL_NOTE, PAPER_NOTE, PAPERS_NUMBERS, PUBLISHED
 from benchmark.report.seed_doubts import doubted
 from benchmark.report.table.paper import printed_row, violations
 from benchmark.report.table.specification import ResultTable
@@ -85,18 +85,15 @@ def footnotes(
     cells = [cell for row in rows for cell in row.cells]
     notes = [simulated_note(name) for name, simulated in answers.simulated.items() if simulated]
     notes += _legends(table, cells)
-    several = len({(column.task, column.data, column.cohort) for column in columns}) > 1
+    names = told_apart(columns)
     notes += learned_notes(
-        {
-            f"{column.task} {column.metric}" if several else column.metric: column.learned
-            for column in columns
-        }
+        {name: column.learned for name, column in zip(names, columns, strict=True)}
     )
     notes += doubted(columns, rows)
     notes += _impossible(table, columns, rows, kept)
     notes += table.notes
     notes += _about_runs(answers)
-    notes += fewer_seeds(columns, rows, several=several)
+    notes += fewer_seeds(columns, rows)
     notes += [
         f"{count} stored run(s) over an earlier {name} or an earlier version of the task are "
         "left out."
@@ -106,7 +103,7 @@ def footnotes(
         f"{name} is not prepared here: unimp-bench data prepare comes before the commands below."
         for name in answers.unprepared
     ]
-    unmeasured = _unmeasured(answers, columns, rows, several=several)
+    unmeasured = _unmeasured(answers, columns, rows)
     if unmeasured:
         notes.append(f"-: the stored runs did not measure {', '.join(unmeasured)}.")
     notes += sentences(
@@ -122,10 +119,15 @@ def _legends(table: ResultTable, cells: Sequence[ReportCell]) -> Iterator[str]:
         yield FEW_USERS_NOTE
     if any(cell.better is not None for cell in cells):
         yield marks_note(_opponents(table))
-    if table.published is not None:
-        yield f"published: {table.published}."
+    if table.published is not None and any(_is_published(cell) for cell in cells):
+        yield f"{PUBLISHED}: {table.published}."
     if any(cell.paper_data is not None for cell in cells):
         yield PAPER_NOTE
+
+
+def _is_published(cell: ReportCell) -> bool:
+    """Whether a number published elsewhere than in the paper stands beside ``cell``."""
+    return cell.paper is not None and cell.paper_data is None
 
 
 def _impossible(
@@ -158,7 +160,8 @@ def _is_impossible(*place: str) -> bool:
 
 def _opponents(table: ResultTable) -> str:
     named = {row.system: row.against for row in table.rows if row.against is not None}
-    rule = "the best other row, oracles aside"
+    of_cohort = " of its cohort" if any(row.cohort for row in table.rows) else ""
+    rule = f"the best other row{of_cohort}, oracles aside"
     if table.against is not None:
         rule = f"{table.against} (that row itself: than {rule})"
     if named:
@@ -170,6 +173,7 @@ def _opponents(table: ResultTable) -> str:
 def _about_runs(answers: Answers) -> Iterator[str]:
     adapted: dict[str, None] = {}
     formulas: dict[str, dict[str, None]] = {}
+    several_cohorts = len({answer.spec.cohort for answer in answers.by_place.values()}) > 1
     for answer in answers.by_place.values():
         if not answer.runs:
             continue
@@ -183,8 +187,9 @@ def _about_runs(answers: Answers) -> Iterator[str]:
             formulas.setdefault(formula, {})[system] = None
         rate = _failure_rate(answer)
         if rate:
+            cohort = f" (cohort {answer.spec.cohort})" if several_cohorts else ""
             yield failure_note(
-                system, rate, f"the answers to {answer.spec.task} on {answer.spec.data}"
+                system, rate, f"the answers to {answer.spec.task} on {answer.spec.data}{cohort}"
             )
     yield from seed_notes(answers)
     yield from _imported_notes(answers)
@@ -213,21 +218,20 @@ def seed_notes(answers: Answers) -> Iterator[str]:
             yield f"{kind} {', '.join(map(str, seeds))}: {', '.join(systems)}."
 
 
-def fewer_seeds(
-    columns: Sequence[ReportColumn], rows: Sequence[ReportRow], *, several: bool
-) -> Iterator[str]:
+def fewer_seeds(columns: Sequence[ReportColumn], rows: Sequence[ReportRow]) -> Iterator[str]:
     """Say which values are of fewer seeds than others of the row: a metric came later, perhaps."""
     fewer: dict[tuple[int, ...], list[str]] = {}
+    names = told_apart(columns)
     for row in rows:
         most: dict[tuple[str, str, str | None], int] = {}
-        measured = [pair for pair in zip(columns, row.cells, strict=True) if pair[1].seeds]
-        for column, cell in measured:
+        cells = zip(names, columns, row.cells, strict=True)
+        measured = [(name, column, cell) for name, column, cell in cells if cell.seeds]
+        for _, column, cell in measured:
             place = column.task, column.data, column.cohort
             most[place] = max(most.get(place, 0), len(cell.seeds))
-        for column, cell in measured:
+        for name, column, cell in measured:
             if len(cell.seeds) < most[column.task, column.data, column.cohort]:
-                metric = f"{column.task} {column.metric}" if several else column.metric
-                fewer.setdefault(cell.seeds, []).append(f"{row.system} ({metric})")
+                fewer.setdefault(cell.seeds, []).append(f"{row.system} ({name})")
     for seeds, places in fewer.items():
         kind = "seeds" if len(seeds) > 1 else "seed"
         yield (
@@ -276,11 +280,7 @@ def _failure_rate(answer: Answer) -> float:
 
 
 def _unmeasured(
-    answers: Answers,
-    columns: Sequence[ReportColumn],
-    rows: Sequence[ReportRow],
-    *,
-    several: bool,
+    answers: Answers, columns: Sequence[ReportColumn], rows: Sequence[ReportRow]
 ) -> list[str]:
     """Metrics without a number although some run answered their question."""
     with_runs = {
@@ -288,11 +288,9 @@ def _unmeasured(
         for answer in answers.by_place.values()
         if answer.runs
     }
-    return list(
-        dict.fromkeys(
-            f"{column.task} {column.metric}" if several else column.metric
-            for at, column in enumerate(columns)
-            if (column.task, column.data, column.cohort) in with_runs
-            and all(row.cells[at].value is None for row in rows)
-        )
-    )
+    return [
+        name
+        for at, (name, column) in enumerate(zip(told_apart(columns), columns, strict=True))
+        if (column.task, column.data, column.cohort) in with_runs
+        and all(row.cells[at].value is None for row in rows)
+    ]

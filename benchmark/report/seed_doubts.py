@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from statistics import stdev
 
 from benchmark.models.from_file import split_name
-from benchmark.report.contents import ReportCell, ReportColumn, ReportRow
+from benchmark.report.contents import ReportCell, ReportColumn, ReportRow, told_apart
 
 #: Standard errors of the seeds within which a difference is doubted.
 _STANDARD_ERRORS = 2.0
@@ -27,9 +27,8 @@ def doubted(columns: Sequence[ReportColumn], rows: Sequence[ReportRow]) -> Itera
     itself, a row of one seed as the other does.
     """
     by_system = {row.system: row for row in rows}
-    several_tasks = len({(column.task, column.data, column.cohort) for column in columns}) > 1
     found: dict[str, list[str]] = {}
-    for at, column in enumerate(columns):
+    for at, name in enumerate(told_apart(columns)):
         for row in rows:
             cell = row.cells[at]
             if cell.significant_against is None:
@@ -38,7 +37,6 @@ def doubted(columns: Sequence[ReportColumn], rows: Sequence[ReportRow]) -> Itera
             other = opponent.cells[at]
             error = _standard_error(cell, other, one_model=_name(row) == _name(opponent))
             if error is not None and _difference(cell, other) < _STANDARD_ERRORS * error:
-                name = f"{column.task} {column.metric}" if several_tasks else column.metric
                 found.setdefault(row.system, []).append(name)
     if found:
         said = "; ".join(f"{system} ({', '.join(names)})" for system, names in found.items())

@@ -383,7 +383,7 @@ def test_a_run_without_lists_is_no_seed_of_a_mean_beyond_accuracy(
         shelf.ranked("unimp", chance=0.4, seed=seed)
     report = build_report("search", home=shelf.home, beyond=True)
     measured = cell(report, "UniMP", "coverage@10")
-    assert (measured.value, measured.seeds) == (0.5, (0,))
+    assert (measured.value, measured.seeds, measured.by_seed) == (0.5, (0,), {0: 0.5})
 
 
 def test_an_outside_models_row_comes_from_a_users_table(shelf: Any, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from benchmark.errors import UsageError
 from benchmark.report.build import build_report
 from benchmark.report.cost_columns import LEGEND, chosen_kinds
 from benchmark.report.formats.render import render
+from benchmark.report.formats.sheet import TableStyle
 
 
 def _took(shelf: Any) -> None:
@@ -36,6 +37,12 @@ def test_costs_are_means_over_the_seeds_that_have_them(shelf: Any) -> None:
     bare = {"peak MiB": None, "parameters": None, "energy Wh": None}
     assert _values(report, "bm25") == {"fit s": 0.5, "predict s/1,000": 1.0, **bare}
     assert LEGEND in report.notes
+
+
+def test_the_spread_over_seeds_is_that_of_costs_too(shelf: Any) -> None:
+    _took(shelf)
+    found = build_report("2d", home=shelf.home, kinds=("cost",))
+    assert "| 10.50 ± 0.71 |" in render(found, "md", style=TableStyle(spread=True))
 
 
 @pytest.mark.parametrize("part", ["fit_kwh", "predict_kwh"])

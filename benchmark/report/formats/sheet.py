@@ -12,8 +12,8 @@ from benchmark.uncertainty import Share
 
 #: How a metric's value prints.
 METRIC_NUMBER = ".4f"
-#: How a share of the learnable prints, and what heads it.
-SHARE_NUMBER = ".0%"
+#: How a share of the learnable prints, without the sign of a rounded 0, and what heads it.
+SHARE_NUMBER = "z.0%"
 SHARE_HEADING = "share"
 ABSENT = "-"
 #: What the numbers in brackets are.
@@ -26,6 +26,8 @@ PAPER_NOTE = (
 COUNTS_NOTE = "paper: the counts printed in the paper, whose filtering rule is not published."
 #: How a note on them begins.
 PAPERS_NUMBERS = "The paper's numbers"
+#: What heads numbers of others, and begins the note on whose they are.
+PUBLISHED = "published"
 
 #: What stands behind ±.
 SPREAD_NOTE = "±: standard deviation over seeds."
@@ -170,14 +172,15 @@ def sheet_of(report: Report, style: TableStyle | None = None) -> Sheet:
         name=report.table,
         keep_intervals=style.intervals is True,
     )
-    return without_intervals(sheet) if style.intervals is False else sheet
+    shown = any(c.interval.startswith("[") for column in sheet.columns for c in column.cells)
+    return sheet if shown and style.intervals is not False else without_intervals(sheet)
 
 
 def _notes(report: Report, style: TableStyle) -> tuple[str, ...]:
     """Those of ``report``; without the paper's numbers nothing is said of them."""
     if style.paper:
         return report.notes
-    of_paper = (PAPER_NOTE, COUNTS_NOTE, PAPERS_NUMBERS)
+    of_paper = (PAPER_NOTE, COUNTS_NOTE, PAPERS_NUMBERS, f"{PUBLISHED}: ")
     return tuple(note for note in report.notes if not note.startswith(of_paper))
 
 

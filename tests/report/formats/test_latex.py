@@ -287,6 +287,20 @@ def test_the_spread_over_seeds_takes_the_place_of_the_interval(shelf: Any) -> No
     made = render(found, "tex", style=TableStyle(spread=True))
     assert f"$\\pm$ {deviation:.4f}" in made
     assert "standard deviation over seeds" in made
+    assert INTERVAL_NOTE in found.notes
+    assert INTERVAL_NOTE not in sheet_of(found, TableStyle(spread=True)).notes
+    shelf.ranked("bm25", chance=0.4)  # of one seed: its interval stands
+    mixed = sheet_of(build_report("2d", home=shelf.home), TableStyle(spread=True))
+    assert INTERVAL_NOTE in mixed.notes
+
+
+def test_whose_the_published_numbers_are_stands_where_these_do(shelf: Any) -> None:
+    found = build_report("calibration", home=shelf.home)
+    said = [note for note in found.notes if note.startswith("published: ")]
+    assert len(said) == 1
+    assert said[0] not in sheet_of(found, TableStyle(paper=False)).notes
+    other = build_report("calibration", home=shelf.home, data="sim-s")
+    assert not any(note.startswith("published: ") for note in other.notes)
 
 
 def _check(content: str) -> None:

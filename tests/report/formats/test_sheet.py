@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from benchmark.report.formats.render import draw
-from benchmark.report.formats.sheet import Sheet, SheetCell, ranked, standings
+from benchmark.report.formats.sheet import Sheet, SheetCell, ranked, share_cell, standings
+from benchmark.uncertainty import Share
 
 
 def test_best_and_second_are_the_highest_where_higher_is_better() -> None:
@@ -42,3 +43,8 @@ def test_a_table_without_columns_has_its_title_and_rows(output_format: str) -> N
     drawn = draw(Sheet("The title", "system", ("BM25",), ()), output_format, styled=False)
     assert "The title" in drawn
     assert "BM25" in drawn
+
+
+def test_a_share_that_prints_as_0_has_no_sign() -> None:
+    assert share_cell(Share(-0.001, -0.004, 0.2)).text == "0% [0%, 20%]"
+    assert share_cell(Share(-0.02, None, None)).text == "-2%"
