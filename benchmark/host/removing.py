@@ -37,18 +37,19 @@ def remove(path: Path) -> None:
 
 def _set_aside(path: Path, removed: Path) -> Path:
     """Where ``path`` lies, once it has lost its name."""
-    for tries_left in (2, 1, 0):
+    tries_left = 3
+    while True:
+        tries_left -= 1
         if removed.is_symlink():  # it would lead out of the home
             removed.unlink()
         removed.mkdir(exist_ok=True)
         try:
             aside = Path(tempfile.mkdtemp(dir=removed)) / "content"
-            break
+            os.rename(path, aside)
+            return aside
         except FileNotFoundError:  # another process was done with its own, and took this along
-            if not tries_left:
+            if not tries_left or not os.path.lexists(path):
                 raise
-    os.rename(path, aside)
-    return aside
 
 
 def replace(path: Path, by: Path) -> None:

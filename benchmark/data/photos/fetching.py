@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import http.client
+import io
 import re
+import socket
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 _BLOCK = 1 << 16
 #: Answers after which the same request may succeed.
 _FOR_NOW = (408, 425, 429, 500, 502, 503, 504)
 _LONGEST_WAIT = 60.0
+#: A whole answer, head and body, may take so many times what a connection may be silent.
+_WHOLE = 6
 _SAFE = "%/:=&?~#+!$,;'@()*[]"
 
 
@@ -42,7 +48,7 @@ class Manners:
     retries: int = 4
     """Tries after the first; the wait before each is twice the last."""
     timeout: float = 20.0
-    """Seconds without a byte that end a connection; a whole photo may take six times that."""
+    """Seconds without a byte that end a connection; a whole answer may take six times that."""
     most_bytes: int = 20_000_000
     first_wait: float = 1.0
 
@@ -67,6 +73,69 @@ class _Transfer:
         self.validator = None
 
 
+class _Until(io.RawIOBase):
+    """Reads from a connection until a deadline, however little each part of it takes."""
+
+    def __init__(self, source: io.RawIOBase, deadline: float) -> None:
+        self._source = source
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if time.monotonic() > self._deadline:
+            raise TimeoutError
+        return self._source.readinto(buffer)
+
+    def close(self) -> None:
+        self._source.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer that ends: a head, too, can come in drops, or begin over and over."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        deadline = time.monotonic() + _WHOLE * (sock.gettimeout() or 0)
+        self.fp = io.BufferedReader(_Until(self.fp.detach(), deadline))
+
+
+class _Ending(urllib.request.AbstractHTTPHandler):
+    """Opens connections whose answers are :class:`_Answer`."""
+
+    def do_open(self, http_class: Any, req: Any, **options: Any) -> http.client.HTTPResponse:
+        def connection(*args: Any, **given: Any) -> http.client.HTTPConnection:
+            made: http.client.HTTPConnection = http_class(*args, **given)
+            made.response_class = _Answer
+            return made
+
+        opened: Any = super().do_open(connection, req, **options)
+        return opened  # type: ignore[no-any-return]
+
+
+class _HTTPHandler(_Ending, urllib.request.HTTPHandler):
+    pass
+
+
+class _HTTPSHandler(_Ending, urllib.request.HTTPSHandler):
+    pass
+
+
+class _RedirectHandler(urllib.request.HTTPRedirectHandler):
+    """Follows at the pace of all requests, and leaves the body of the answer that redirects."""
+
+    def __init__(self, keep_pace: Callable[[], None]) -> None:
+        self._keep_pace = keep_pace
+
+    def redirect_request(self, req: Any, fp: Any, *said: Any) -> urllib.request.Request | None:
+        request = super().redirect_request(req, fp, *said)
+        fp.close()  # urllib would read it to its end, and it may have none
+        self._keep_pace()
+        return request
+
+
 class Fetcher:
     """Fetches files; one is shared by all threads, which together keep to its pace."""
 
@@ -78,15 +147,15 @@ class Fetcher:
         # Without the handlers of other schemes: an answer may redirect to anything.
         self._opener = urllib.request.OpenerDirector()
         for handler in (
-            urllib.request.ProxyHandler,
-            urllib.request.HTTPHandler,
-            urllib.request.HTTPSHandler,
-            urllib.request.HTTPDefaultErrorHandler,
-            urllib.request.HTTPRedirectHandler,
-            urllib.request.HTTPErrorProcessor,
-            urllib.request.UnknownHandler,
+            urllib.request.ProxyHandler(),
+            _HTTPHandler(),
+            _HTTPSHandler(),
+            urllib.request.HTTPDefaultErrorHandler(),
+            _RedirectHandler(self._keep_pace),
+            urllib.request.HTTPErrorProcessor(),
+            urllib.request.UnknownHandler(),
         ):
-            self._opener.add_handler(handler())
+            self._opener.add_handler(handler)
 
     def fetch(self, address: str) -> bytes:
         """Return the bytes at ``address``; raises :class:`NotFetchedError`.
@@ -134,7 +203,7 @@ class Fetcher:
             with self._opener.open(request, timeout=self.manners.timeout) as response:
                 return self._receive(response, transfer)
         except urllib.error.HTTPError as error:
-            with error:
+            with closing(error):  # one of a redirection is closed already
                 if error.code == 416:  # the rest that was asked for is not there
                     transfer.start_again()
                     raise _Again("the server has no such part") from error
@@ -166,13 +235,10 @@ class Fetcher:
             whole = _size_of_all(response) or whole
         if whole is not None and whole > self.manners.most_bytes:
             raise TooLargeError(f"{whole:,} bytes", final=True)
-        deadline = time.monotonic() + 6 * self.manners.timeout
         while block := response.read1(_BLOCK):
             transfer.content += block
             if len(transfer.content) > self.manners.most_bytes:
                 raise TooLargeError(f"more than {self.manners.most_bytes:,} bytes", final=True)
-            if time.monotonic() > deadline:
-                raise _Again("too slow")
         if whole is not None and len(transfer.content) < whole:
             raise _Again(f"broken off after {len(transfer.content):,} of {whole:,} bytes")
         if response.status == 206 and not kept:

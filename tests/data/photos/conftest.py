@@ -180,6 +180,27 @@ class Handler(BaseHTTPRequestHandler):
     def moved(self, again: bool) -> None:
         self.send(b"", 301, Location="/good/moved")
 
+    def moved_without_end(self, again: bool) -> None:
+        self.send_response(302)
+        self.send_header("Location", "/good/moved")
+        self.end_headers()
+        try:
+            for _ in range(400):
+                self.wfile.write(b"x" * 1000)
+                self.wfile.flush()
+                time.sleep(0.01)
+        except OSError:
+            pass
+
+    def head_in_drops(self, again: bool) -> None:
+        try:
+            for _ in range(400):
+                self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                self.wfile.flush()
+                time.sleep(0.01)
+        except OSError:
+            pass
+
     def to_a_file(self, again: bool) -> None:
         self.send(b"", 302, Location="file:///etc/hostname")
 
