@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.errors import BenchError, UsageError
-from benchmark.host.stores import address_in, copy_name
+from benchmark.host.stores import address_in, copy_name, shown
 
 if TYPE_CHECKING:
     from benchmark.host.shared import Shared
@@ -53,7 +53,7 @@ class Home:
         """Raise :class:`UsageError` where this is a home at an address."""
         if self.address is not None:
             raise UsageError(
-                f"{command} removes from a folder, not from {self.address!r}.",
+                f"{command} removes from a folder, not from {shown(self.address)!r}.",
                 fix="Remove there with the tools of that store; give a folder as --home here.",
             )
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import benchmark
 from benchmark.host.installed import versions
+from benchmark.host.stores import shown
 from benchmark.host.torch_setup import arithmetic
 
 #: Distributions whose version can change a number.
@@ -79,9 +80,12 @@ def git_state() -> dict[str, Any] | None:
 
 
 def command_line() -> str:
-    """Return the exact command of this process, as a shell would take it."""
+    """Return the command of this process, as a shell would take it, without passwords.
+
+    It is published with a run: an address in it loses what stands before an ``@``.
+    """
     program = Path(sys.argv[0]).name
-    return shlex.join([program, *sys.argv[1:]])
+    return shlex.join([program, *map(shown, sys.argv[1:])])
 
 
 def now() -> str:

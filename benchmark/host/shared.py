@@ -29,7 +29,7 @@ from benchmark.host.files import (
 from benchmark.host.progress import track
 from benchmark.host.removing import replace
 from benchmark.host.stamps import file_hashes
-from benchmark.host.stores import Store
+from benchmark.host.stores import Store, shown
 
 #: What is copied: the folders of a home by their names.
 KINDS = ("datasets", "fitted", "runs")
@@ -93,7 +93,7 @@ class Shared:
         content = sha256_json(files)[:16]
         index = self._index(kind, name)
         if index is None or index["content"] != content:
-            note(f"Copying {name} to {self._store.address}.")
+            note(f"Copying {name} to {shown(self._store.address)}.")
             for path in track(files, f"copying {name}"):
                 self._store.send(folder / path, f"{kind}/{name}/{content}/{path}")
             said = json.dumps({"content": content, "files": files}, indent=1)
@@ -110,7 +110,7 @@ class Shared:
                 raise ValueError
         except (ValueError, KeyError, TypeError) as error:
             raise BenchError(
-                f"{self._store.address}/{kind}/{name}.json is no index of a folder.",
+                f"{shown(self._store.address)}/{kind}/{name}.json is no index of a folder.",
                 fix="Remove it there.",
             ) from error
         return dict(index)
@@ -122,7 +122,7 @@ class Shared:
             self._store.fetch(f"{place}/{path}", to / path)
             if sha256_file(to / path) != sha256:
                 raise BenchError(
-                    f"{self._store.address}/{place}/{path} is not as it was written.",
+                    f"{shown(self._store.address)}/{place}/{path} is not as it was written.",
                     fix="Remove its folder and the .json beside that there; it is made again.",
                 )
 

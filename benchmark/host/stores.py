@@ -20,6 +20,7 @@ from typing import Any
 from benchmark.errors import BenchError, UsageError, in_one_line
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_LOGIN = re.compile(rf"({_ADDRESS.pattern})[^/?#\s'\"]*@")
 _LOST_SLASH = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/(.*)")
 
 
@@ -46,9 +47,14 @@ def address_in(path: str | Path) -> str | None:
     return f"{lost[1]}://{'/' if lost[1] == 'file' else ''}{lost[2]}"
 
 
+def shown(text: str) -> str:
+    """Return ``text`` without the names and passwords that stand in addresses before an ``@``."""
+    return _LOGIN.sub(r"\1", text)
+
+
 def copy_name(address: str) -> str:
     """Return the name of the folder that keeps a copy of what lies at ``address``."""
-    last = re.sub(r"[^A-Za-z0-9.-]+", "-", address.rpartition("/")[2])[:60]
+    last = re.sub(r"[^A-Za-z0-9.-]+", "-", shown(address).rpartition("/")[2])[:60]
     return f"{last}-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
 
 
@@ -79,12 +85,13 @@ class Store:
             self._files, root = fsspec.core.url_to_fs(address)
         except ImportError as error:
             raise UsageError(
-                f"{address!r} needs a package that is not installed: {in_one_line(error)}.",
+                f"{shown(address)!r} needs a package that is not installed: "
+                f"{shown(in_one_line(error))}.",
                 fix="For s3:// run pip install 'unimp-bench[s3]'; others name theirs above.",
             ) from error
         except ValueError as error:
             raise UsageError(
-                f"{address!r} is no address: {in_one_line(error)}.",
+                f"{shown(address)!r} is no address: {shown(in_one_line(error))}.",
                 fix="For instance s3://bucket/folder or file:///absolute/folder.",
             ) from error
         self._root = str(root).rstrip("/")
@@ -105,7 +112,9 @@ class Store:
             found: dict[str, Any] = self._files.find(self._root, detail=True)
             listed = {path: Stored(int(said["size"]), _mark(said)) for path, said in found.items()}
         if not listed:
-            raise BenchError(f"There is nothing at {self.address!r}.", fix="Check the address.")
+            raise BenchError(
+                f"There is nothing at {shown(self.address)!r}.", fix="Check the address."
+            )
         return {self._relative(path): stored for path, stored in listed.items()}
 
     def fetch(self, path: str, to: Path) -> None:
@@ -153,7 +162,8 @@ class Store:
         relative = path.removeprefix(self._root).lstrip("/")
         if ".." in PurePosixPath(relative).parts or "\\" in relative:
             raise BenchError(
-                f"{self.address!r} holds a file named {relative!r}, which leads out of a folder.",
+                f"{shown(self.address)!r} holds a file named {relative!r}, which leads out of a "
+                "folder.",
                 fix="Remove it there.",
             )
         return relative
@@ -167,6 +177,6 @@ class Store:
             raise
         except Exception as error:
             raise BenchError(
-                f"{self.address!r} cannot be {done}: {in_one_line(error)}.",
+                f"{shown(self.address)!r} cannot be {done}: {shown(in_one_line(error))}.",
                 fix="Check the address, the network and your rights there.",
             ) from error

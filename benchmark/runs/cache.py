@@ -6,7 +6,6 @@ of ours is left alone.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import Any
 from benchmark.data.listing import INFO, dataset_folders
 from benchmark.host.files import is_locked, locked_if_free
 from benchmark.host.home import Home
+from benchmark.host.owners import is_owned, may_be_in_use
 from benchmark.host.removing import half_removed, remove, size_of
 from benchmark.runs.listing import run_folders
 from benchmark.runs.spec import name_words
@@ -27,25 +27,23 @@ from benchmark.runs.tuned import SEARCH
 _FEATURES = "features"
 #: In a search: the trial that is going on.
 _TRIAL = ".trial"
-#: How a dataset that is being prepared, or replaced, is called: its process is in the name.
-_PREPARING = re.compile(r"\..+\.(\d+)\.(?:partial|replaced)")
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """Names something stored.
 
-    ``guards`` are locks (:func:`benchmark.host.files.locked`) under which it is written or read,
-    ``process`` is the one that writes it where no lock says.
+    ``guards`` are locks (:func:`benchmark.host.files.locked`) under which it is written or read;
+    ``owned`` where no lock but its name says who writes it (:mod:`benchmark.host.owners`).
     """
 
     path: Path
     guards: tuple[Path, ...] = ()
-    process: int | None = None
+    owned: bool = False
 
     def in_use(self) -> bool:
         """Return whether a live process writes or reads it."""
-        return any(map(is_locked, self.guards)) or _is_alive(self.process)
+        return any(map(is_locked, self.guards)) or (self.owned and may_be_in_use(self.path))
 
 
 def features(home: Home) -> Iterator[Part]:
@@ -73,8 +71,8 @@ def partial(home: Home) -> Iterator[Part]:
         if folder.name.startswith(".") and folder.name.endswith(PARTIAL):
             yield Part(folder, (_lock(folder, folder.name[1:].removesuffix(PARTIAL)),))
     for folder in _folders(home.datasets):
-        if begun := _PREPARING.fullmatch(folder.name):
-            yield Part(folder, process=int(begun[1]))
+        if is_owned(folder):
+            yield Part(folder, owned=True)
     for folder in _folders(home.tuning):
         if (folder / _TRIAL).is_dir():
             yield Part(folder / _TRIAL, (_lock(folder, folder.name),))
@@ -203,15 +201,3 @@ def _folders(place: Path) -> Iterator[Path]:
 
 def _lock(folder: Path, name: str) -> Path:
     return folder.with_name(f".{name}.lock")
-
-
-def _is_alive(process: int | None) -> bool:
-    if process is None:
-        return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # another user's
-        return True
-    return True

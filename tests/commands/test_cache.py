@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.data.listing import INFO
+from benchmark.host import owners
 from benchmark.host.files import locked, write_json
 from benchmark.host.home import Home
 from benchmark.runs.store import FIT_RECORD, MANIFEST
@@ -152,10 +153,33 @@ def test_what_a_live_process_holds_stays(command, place, store, lock, stays) -> 
 
 
 def test_a_dataset_that_is_being_prepared_stays(command, place) -> None:
-    mine = place.datasets / f".d.{os.getpid()}.partial"
+    mine = place.datasets / owners.owned_name("d", "partial")
     mine.mkdir(parents=True)
+    os.utime(mine, (0, 0))  # at work on one long file
     assert command("cache", "clear", "--partial")[0] == 1
     assert mine.is_dir()
+
+
+def test_a_dataset_that_another_machine_is_preparing_stays_until_it_is_idle(
+    command, place, monkeypatch
+) -> None:
+    place.datasets.mkdir()
+    with monkeypatch.context() as there:
+        there.setattr(owners, "_machine", lambda: "m0123abcd")
+        there.setattr(os, "getpid", lambda: NOBODY)
+        theirs = place.datasets / owners.owned_name("d", "partial")
+    theirs.mkdir()
+    assert command("cache", "clear", "--partial")[0] == 1
+    assert theirs.is_dir()
+    os.utime(theirs, (0, 0))
+    assert command("cache", "clear", "--partial")[0] == 0
+    assert not theirs.exists()
+
+
+def test_processes_of_one_number_on_two_machines_prepare_in_two_folders(monkeypatch) -> None:
+    ours = owners.owned_name("d", "partial")
+    monkeypatch.setattr(owners, "_machine", lambda: "m0123abcd")
+    assert owners.owned_name("d", "partial") != ours
 
 
 def test_shared_and_linked_folders_are_not_followed(command, place, tmp_path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http
 import http.client
 import io
 import re
@@ -210,7 +211,7 @@ class Fetcher:
                 if error.code in _FOR_NOW:
                     waited = _retry_after(error.headers.get("Retry-After"))
                     raise _Again(f"HTTP {error.code}", waited) from error
-                raise NotFetchedError(f"HTTP {error.code} {error.reason}", final=True) from error
+                raise NotFetchedError(_refusal(error.code), final=True) from error
         except urllib.error.URLError as error:
             if isinstance(error.reason, str):  # no failure of the network: no such scheme
                 raise NotFetchedError(error.reason, final=True) from error
@@ -289,6 +290,16 @@ def _retry_after(value: str | None) -> float:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except (ValueError, TypeError, OverflowError):
         return 0.0
+
+
+def _refusal(status: int) -> str:
+    """What a status says, in the standard's words: the server's own may be anything."""
+    if 300 <= status < 400:
+        return f"HTTP {status}, a redirection that leads nowhere"
+    try:
+        return f"HTTP {status} {http.HTTPStatus(status).phrase}"
+    except ValueError:  # none of the standard's
+        return f"HTTP {status}"
 
 
 def _said(error: object) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -53,10 +52,9 @@ from benchmark.errors import BenchError, UsageError, listed, shown
 from benchmark.host.console import note
 from benchmark.host.files import cannot_read, cannot_write, sha256_file, sha256_json, write_json
 from benchmark.host.home import Home
+from benchmark.host.owners import STALE_SECONDS, idle_seconds, owned_name
 from benchmark.host.stamps import stamp_files
 
-#: Unfinished folders of killed processes are swept when they have been idle this long.
-_STALE_SECONDS = 3600
 #: Broken and missing photos named in dataset.json; the rest are counted.
 _NAMED = 20
 
@@ -364,7 +362,7 @@ def _unfinished(target: Path) -> Iterator[Path]:
     for stale in target.parent.glob(f".{target.name}.*.partial"):
         if not _may_be_in_use(stale):
             shutil.rmtree(stale, ignore_errors=True)
-    folder = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    folder = target.with_name(owned_name(target.name, "partial"))
     try:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -381,21 +379,12 @@ def _may_be_in_use(folder: Path) -> bool:
     process = folder.name.split(".")[-2]
     if process.isdecimal() and psutil.pid_exists(int(process)):
         return True
-    return _idle_seconds(folder) <= _STALE_SECONDS
-
-
-def _idle_seconds(folder: Path) -> float:
-    """How long ago something was made in ``folder`` or in a folder of it; 0 where it is gone."""
-    try:
-        times = [path.stat().st_mtime for path in (folder, *folder.iterdir())]
-    except OSError:  # finished or swept by another process meanwhile
-        return 0.0
-    return time.time() - max(times)
+    return idle_seconds(folder) <= STALE_SECONDS
 
 
 def _take_name(folder: Path, target: Path, *, force: bool) -> bool:
     """Give the finished ``folder`` its name, or ``False``: what another finished first stays."""
-    replaced = target.with_name(f".{target.name}.{os.getpid()}.replaced")
+    replaced = target.with_name(owned_name(target.name, "replaced"))
     first = True
     try:
         if force and target.exists():

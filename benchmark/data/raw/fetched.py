@@ -16,7 +16,7 @@ from benchmark.host.home import Home
 from benchmark.host.progress import track
 from benchmark.host.removing import for_people
 from benchmark.host.stamps import changed_files
-from benchmark.host.stores import Store, Stored, copy_name
+from benchmark.host.stores import Store, Stored, copy_name, shown
 
 _RECORD, _STAMPS, _FILES = "fetched.json", "stamps.json", "files"
 #: What the record says of a file.
@@ -37,7 +37,7 @@ def fetched(address: str, home: Home) -> Path:
         beside, _, name = store.address.rpartition("/")
         store = Store(beside)
     folder = home.raw / copy_name(store.address)
-    with locked(folder.with_name(f".{folder.name}.lock"), f"fetching {store.address}"):
+    with locked(folder.with_name(f".{folder.name}.lock"), f"fetching {shown(store.address)}"):
         _update(store, folder)
     return folder / _FILES / name
 
@@ -61,7 +61,7 @@ def _update(store: Store, folder: Path) -> None:
     wanted = sorted(there.keys() - kept.keys())
     if wanted:
         size = for_people(sum(there[path].size for path in wanted))
-        note(f"Fetching {len(wanted)} files ({size}) from {store.address} to {files}.")
+        note(f"Fetching {len(wanted)} files ({size}) from {shown(store.address)} to {files}.")
     try:
         for path in track(wanted, "fetching"):
             kept[path] = _fetched_one(store, path, there[path], files / path)
@@ -76,7 +76,7 @@ def _fetched_one(store: Store, path: str, said: Stored, to: Path) -> dict[str, A
         size = temporary.stat().st_size
         if size != said.size:
             raise BenchError(
-                f"{store.address}/{path} has {said.size} bytes, but {size} arrived.",
+                f"{shown(store.address)}/{path} has {said.size} bytes, but {size} arrived.",
                 fix="Run again: files that arrived whole are kept.",
             )
         return {"size": size, "mark": said.mark, "sha256": sha256_file(temporary)}

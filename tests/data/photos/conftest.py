@@ -201,6 +201,9 @@ class Handler(BaseHTTPRequestHandler):
         except OSError:
             pass
 
+    def rude(self, again: bool) -> None:
+        self.wfile.write(b"HTTP/1.1 403 \x1b[2J\x1b]0;mine\x07\r\nContent-Length: 0\r\n\r\n")
+
     def to_a_file(self, again: bool) -> None:
         self.send(b"", 302, Location="file:///etc/hostname")
 

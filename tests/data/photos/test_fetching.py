@@ -124,6 +124,12 @@ def test_the_body_of_a_redirection_is_not_read(server) -> None:
     assert time.monotonic() - start < 3  # the server would take four seconds
 
 
+def test_a_refusal_is_told_in_the_words_of_the_standard(server) -> None:
+    with pytest.raises(NotFetchedError) as caught:
+        Fetcher(QUICK).fetch(server.at("rude"))
+    assert caught.value.why == "HTTP 403 Forbidden"
+
+
 def test_a_redirection_keeps_to_the_rate(server) -> None:
     Fetcher(Manners(rate=4, retries=0)).fetch(server.at("moved"))
     asked, followed = server.times
