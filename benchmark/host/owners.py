@@ -1,4 +1,4 @@
-"""Whose an unfinished folder is: the machine and the process are in its hidden name.
+"""Whose an unfinished file or folder is: the machine and the process are in its hidden name.
 
 A home may be shared by machines, or by containers, where the same number is another process.
 """
@@ -11,19 +11,21 @@ import os
 import platform
 import re
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
 
 #: Folders of another machine that have been idle for so many seconds are nobody's.
-STALE_SECONDS = 3600
-_OWNED = re.compile(r"\..+?(?:\.(m[0-9a-f]{8}))?\.(\d+)\.(?:partial|replaced)")
+_STALE_SECONDS = 3600
+_OWNER = r"(?:\.(m[0-9a-f]{8}))?\.(\d+)"
+_OWNED = re.compile(rf"\..+?{_OWNER}\.(?:partial|replaced|former)")
 
 
 def owned_name(name: str, kind: str) -> str:
-    """Return the hidden name of a folder of this process that is to be, or was, called ``name``.
+    """Return the hidden name of what this process makes, or set aside, that is called ``name``.
 
-    ``kind`` is ``partial`` or ``replaced``.
+    ``kind`` is ``partial``, ``replaced`` or ``former``.
     """
     return f".{name}.{_machine()}.{os.getpid()}.{kind}"
 
@@ -41,13 +43,25 @@ def may_be_in_use(folder: Path) -> bool:
     machine, process = found[1], int(found[2])
     if machine is None or machine == _machine():
         return bool(psutil.pid_exists(process))
-    return idle_seconds(folder) <= STALE_SECONDS
+    return _idle_seconds(folder) <= _STALE_SECONDS
 
 
-def idle_seconds(folder: Path) -> float:
-    """Return how long ago something was made in ``folder`` or in a folder of it; 0 once gone."""
+def left_beside(path: Path, kind: str) -> list[Path]:
+    """Return what processes that are no more left of ``kind`` for ``path``, the latest first."""
+    name = re.compile(rf"\.{re.escape(path.name)}{_OWNER}\.{kind}")
     try:
-        times = [path.stat().st_mtime for path in (folder, *folder.iterdir())]
+        found = [each for each in path.parent.iterdir() if name.fullmatch(each.name)]
+        left = [each for each in found if not may_be_in_use(each)]
+        return sorted(left, key=lambda each: each.lstat().st_mtime, reverse=True)
+    except OSError:  # no such folder, or swept by another process meanwhile
+        return []
+
+
+def _idle_seconds(place: Path) -> float:
+    """How long ago something was made in ``place`` or in a folder of it; 0 once it is gone."""
+    try:
+        inside: Iterable[Path] = place.iterdir() if place.is_dir() else ()
+        times = [path.stat().st_mtime for path in (place, *inside)]
     except OSError:  # finished or swept by another process meanwhile
         return 0.0
     return time.time() - max(times)

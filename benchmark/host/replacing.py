@@ -6,13 +6,12 @@ between these two steps leaves it under a hidden name, and the next who comes pu
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil
+from benchmark.host.owners import left_beside, owned_name
 
 _PARTIAL, _FORMER = "partial", "former"
 
@@ -22,13 +21,13 @@ def recover(out: Path) -> None:
 
     Hidden siblings of processes that still run are theirs, and stay.
     """
-    for former in _left(out, _FORMER):
+    for former in left_beside(out, _FORMER):
         if _is_there(out):
             _delete(former)
         else:
             with suppress(OSError):  # what is to be written then says why
                 former.rename(out)
-    for partial in _left(out, _PARTIAL):
+    for partial in left_beside(out, _PARTIAL):
         _delete(partial)
 
 
@@ -60,21 +59,7 @@ def replacement(out: Path) -> Iterator[Path]:
 
 
 def _hidden(out: Path, kind: str) -> Path:
-    return out.with_name(f".{out.name}.{os.getpid()}.{kind}")
-
-
-def _left(out: Path, kind: str) -> list[Path]:
-    """The siblings of ``kind`` whose processes are no more, the latest first."""
-    start, end = f".{out.name}.", f".{kind}"
-    found = []
-    with suppress(OSError):  # no such folder: nothing was left in it
-        for path in out.parent.iterdir():
-            name = path.name
-            process = name[len(start) : -len(end)]
-            ours = name.startswith(start) and name.endswith(end) and process.isdecimal()
-            if ours and int(process) != os.getpid() and not psutil.pid_exists(int(process)):
-                found.append(path)
-    return sorted(found, key=lambda path: path.lstat().st_mtime, reverse=True)
+    return out.with_name(owned_name(out.name, kind))
 
 
 def _is_there(path: Path) -> bool:

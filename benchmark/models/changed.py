@@ -68,7 +68,7 @@ def require_written(model_class: type, file: Path) -> None:
 
 
 def changes(each: type, file: Path) -> Iterator[tuple[str, Any]]:
-    """The attributes of a class from ``file`` that are not what its text says, by name.
+    """Yield the attributes of a class from ``file`` that are not what its text says, by name.
 
     What it keeps on itself under a private name is no change, and of what an expression makes
     nothing is said.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.host import replacing
+from benchmark.host import owners
 from benchmark.host.replacing import recover, replacement
 
 
@@ -63,7 +63,7 @@ def test_who_dies_replacing_leaves_the_old_or_the_new(
 def test_nothing_of_an_earlier_process_of_the_same_number_gets_in(
     tmp_path: Path, folder: bool
 ) -> None:
-    stale = tmp_path / f".out.{os.getpid()}.partial"
+    stale = tmp_path / owners.owned_name("out", "partial")
     stale.mkdir()
     (stale / "withdrawn").touch()
     _write(tmp_path / "out", "new", folder=folder)
@@ -72,7 +72,7 @@ def test_nothing_of_an_earlier_process_of_the_same_number_gets_in(
 
 
 def test_what_a_living_process_is_at_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replacing.psutil, "pid_exists", lambda process: process == 4)
+    monkeypatch.setattr(owners.psutil, "pid_exists", lambda process: process == 4)
     for process in (4, 5):
         (tmp_path / f".out.{process}.partial").mkdir()
     (tmp_path / ".out.txt.5.partial").mkdir()  # of another

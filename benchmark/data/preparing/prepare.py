@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import psutil
 from pydantic import BaseModel
 
 from benchmark.data.catalogue import Catalogue
@@ -52,7 +51,7 @@ from benchmark.errors import BenchError, UsageError, listed, shown
 from benchmark.host.console import note
 from benchmark.host.files import cannot_read, cannot_write, sha256_file, sha256_json, write_json
 from benchmark.host.home import Home
-from benchmark.host.owners import STALE_SECONDS, idle_seconds, owned_name
+from benchmark.host.owners import left_beside, owned_name
 from benchmark.host.stamps import stamp_files
 
 #: Broken and missing photos named in dataset.json; the rest are counted.
@@ -359,9 +358,8 @@ def _with_images_and_queries(items: pl.DataFrame, images: Mapping[str, str]) -> 
 @contextmanager
 def _unfinished(target: Path) -> Iterator[Path]:
     """A hidden folder beside ``target``, removed unless it was renamed."""
-    for stale in target.parent.glob(f".{target.name}.*.partial"):
-        if not _may_be_in_use(stale):
-            shutil.rmtree(stale, ignore_errors=True)
+    for stale in left_beside(target, "partial"):
+        shutil.rmtree(stale, ignore_errors=True)
     folder = target.with_name(owned_name(target.name, "partial"))
     try:
         shutil.rmtree(folder, ignore_errors=True)
@@ -372,14 +370,6 @@ def _unfinished(target: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _may_be_in_use(folder: Path) -> bool:
-    """Whether the process in the folder's name lives, or may live on another machine."""
-    process = folder.name.split(".")[-2]
-    if process.isdecimal() and psutil.pid_exists(int(process)):
-        return True
-    return idle_seconds(folder) <= STALE_SECONDS
 
 
 def _take_name(folder: Path, target: Path, *, force: bool) -> bool:

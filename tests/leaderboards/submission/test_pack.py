@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import zipfile
 from dataclasses import replace
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import BenchError, UsageError
+from benchmark.host.owners import owned_name
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import PREDICTIONS
 from leaderboards.submission.opening import read_plain
@@ -148,7 +148,7 @@ def test_what_a_killed_command_left_gets_into_no_submission(packed, tmp_path, na
     out = tmp_path / name
     write_submission(packed("search"), out)
     out.rename(tmp_path / f".{name}.999999999.former")
-    stale = tmp_path / f".{name}.{os.getpid()}.partial"
+    stale = tmp_path / owned_name(name, "partial")
     stale.mkdir()
     (stale / "old.parquet").touch()
     with pytest.raises(UsageError, match="exists"):  # it is put back first
