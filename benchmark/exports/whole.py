@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from benchmark.errors import UsageError
 from benchmark.host.files import cannot_write
+from benchmark.host.replacing import replacement
 
 
 def check_absent(out: Path) -> None:
@@ -31,13 +30,10 @@ def whole_folder(out: Path) -> Iterator[Path]:
     """
     out = out.absolute()
     check_absent(out)
-    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
     try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        yield partial
-        partial.rename(out)
+        with replacement(out) as partial:
+            partial.mkdir()
+            yield partial
+            check_absent(out)  # made by someone else meanwhile
     except OSError as error:
         raise cannot_write(out, error) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

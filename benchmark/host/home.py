@@ -103,7 +103,7 @@ class Home:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             probe.touch()
-            probe.unlink()
+            probe.unlink(missing_ok=True)  # by another machine's process of this number
         except OSError as error:
             raise BenchError(
                 f"Cannot write to {str(self.root)!r}: {error.strerror}.",

@@ -10,7 +10,6 @@ index counts, and each is whole.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from pathlib import Path
@@ -26,6 +25,7 @@ from benchmark.host.files import (
     sha256_json,
     write_json,
 )
+from benchmark.host.owners import left_beside, owned_name
 from benchmark.host.progress import track
 from benchmark.host.removing import replace
 from benchmark.host.stamps import file_hashes
@@ -61,9 +61,10 @@ class Shared:
         with locked(folder.with_name(f".{name}.lock"), f"copying {name}"):
             if folder.is_dir() and self._copied(kind, name) == index["content"]:
                 return
-            partial = folder.with_name(f".{name}.{os.getpid()}.partial")
+            partial = folder.with_name(owned_name(name, "partial"))
             try:
-                shutil.rmtree(partial, ignore_errors=True)
+                for left in (partial, *left_beside(folder, "partial")):
+                    shutil.rmtree(left, ignore_errors=True)
                 self._download(f"{kind}/{name}/{index['content']}", index["files"], partial)
                 replace(folder, by=partial)
             except OSError as error:

@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
 from benchmark.data.dataset import Dataset
 from benchmark.host.home import Home
+from benchmark.host.owners import left_beside, owned_name
 
-_PREFIX = ".estimate-"
+_NAME, _KIND = "estimate", "partial"
 _FEATURES = "features"
 #: Below the features: states of interrupted trainings, which go when a fit is done.
 _PASSING = "training"
@@ -29,13 +28,12 @@ def mirrored(home: Home, dataset: Dataset, fit: Path | None) -> Iterator[Home]:
 
     Mirrors that a killed process left are deleted too.
     """
-    for left in home.root.glob(f"{_PREFIX}*"):
-        process = left.name.removeprefix(_PREFIX)
-        if process.isdecimal() and not psutil.pid_exists(int(process)):
-            shutil.rmtree(left, ignore_errors=True)
-    root = home.root / f"{_PREFIX}{os.getpid()}"
+    for left in left_beside(home.root / _NAME, _KIND):
+        shutil.rmtree(left, ignore_errors=True)
+    root = home.root / owned_name(_NAME, _KIND)
     mirror = Home(root)
     try:
+        shutil.rmtree(root, ignore_errors=True)  # of an earlier process of this number
         _link_files(dataset.folder.resolve(), mirror.datasets / dataset.name, apart=_FEATURES)
         stamps = home.stamps / f"{dataset.name}.json"
         if stamps.is_file():

@@ -14,6 +14,7 @@ import pytest
 
 from benchmark.commands.estimating import print_comparison, print_estimate
 from benchmark.host.files import sha256_json
+from benchmark.host.home import Home
 from benchmark.host.removing import size_of
 from benchmark.models.building import configure
 from benchmark.models.registered import entries
@@ -375,7 +376,16 @@ def test_the_command_measures_in_a_process_of_its_own_and_compares(slow, cli, ru
         assert "; the estimate was" in out
         status, out, _ = cli(*words, "--set", "steps=60", home=run_home)
         assert "Nothing is missing: the run is stored." in out
-    assert not list(run_home.root.glob(".estimate-*"))
+    assert not list(run_home.root.glob(".estimate*"))
+
+
+def test_a_mirror_of_another_machine_stays_and_one_of_a_dead_process_goes(tmp_path, sim_xs):
+    other, dead = ".estimate.m00000000.1.partial", ".estimate.2147483646.partial"
+    for name in (other, dead):
+        (tmp_path / name / "datasets").mkdir(parents=True)
+    with mirrored(Home(tmp_path), sim_xs, None) as mirror:
+        assert {path.name for path in tmp_path.iterdir()} == {other, mirror.root.name}
+    assert [path.name for path in tmp_path.iterdir()] == [other]
 
 
 def test_a_dry_run_is_one_of_an_estimate(cli, run_home):
