@@ -59,19 +59,30 @@ class Earlier:
         alike = [run for run in found if run.manifest["cohort"] == plan.spec.cohort]
         return max(alike or found, key=lambda run: run.manifest["created"], default=None)
 
-    def share(self, label: str, stage: str, config: Mapping[str, Any], data: str) -> Share | None:
+    def share(
+        self, name: str, variant: str | None, stage: str, config: Mapping[str, Any], data: str
+    ) -> Share | None:
         """Return the share of its steps that ``stage`` of the model took before it stopped.
 
-        That of the fits of these settings on ``data``; where there is none of
-        these settings on any data, where there is none of any settings; ``None`` where the stage
-        never ran. At each step those of this home count before the project's own. A stage that is
-        named after its data is the same on other data.
+        That of the fits of these settings on ``data``; where there is none of the variant on
+        ``data`` with any settings, then of any variant on ``data``, of these settings on any data,
+        of the variant, of the model; ``None`` where the stage never ran. The data say more than
+        the settings (``speed/stops.py --compare``). At each step fits of this home count before
+        the project's own. A stage that is named after its data is the same on other data.
         """
+        label = name if variant is None else f"{name}:{variant}"
         digest, piece = sha256_json(config), without_data(stage, data)
-        of_model = [stop for stop in self._stops if (stop.model, stop.stage) == (label, piece)]
-        same = [stop for stop in of_model if stop.config == digest]
-        here = [stop for stop in same if stop.data == data]
-        for stops in (here, same, of_model):
+        of_model = [
+            stop
+            for stop in self._stops
+            if stop.stage == piece and (stop.model == name or stop.model.startswith(f"{name}:"))
+        ]
+        of_variant = [stop for stop in of_model if stop.model == label]
+        same = [stop for stop in of_variant if stop.config == digest]
+        here, variant_here, model_here = (
+            [stop for stop in stops if stop.data == data] for stops in (same, of_variant, of_model)
+        )
+        for stops in (here, variant_here, model_here, same, of_variant, of_model):
             for ours in (False, True):
                 shares = [stop.share for stop in stops if stop.ours == ours]
                 if shares:  # a factor of two too many weighs as much as one too few

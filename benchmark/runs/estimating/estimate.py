@@ -328,7 +328,9 @@ class _Group:
 
     def _share(self, stage: Stage) -> Share | None:
         built = self._cells[0].plan.built
-        return self._earlier.share(built.label, stage.label, built.config, self._dataset.name)
+        return self._earlier.share(
+            built.entry.name, built.variant, stage.label, built.config, self._dataset.name
+        )
 
     def _tell_asked(self, cell: CellCost, found: Mapping[str, Any] | None, fit: Measured) -> None:
         if found is None:

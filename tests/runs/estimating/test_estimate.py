@@ -212,6 +212,9 @@ ACCOUNTS = {
     "a": ({"epochs": 9}, "music", [("photos encoded", 5, 5), ("training MF on music", 10, 100)]),
     "b": ({"epochs": 9}, "films", [("training MF on films", 40, 100)]),
     "c": ({"epochs": 3}, "films", [("training MF on films", 90, 100)]),
+    "d": ({"epochs": 3}, "pop", [("training MF on pop", 80, 100)]),
+    "of a variant": ({"epochs": 3}, "plays", [("training MF on plays", 70, 100)]),
+    "of another": ({"epochs": 3}, "books", [("training MF on books", 60, 100)]),
 }
 
 
@@ -219,8 +222,10 @@ ACCOUNTS = {
     ("config", "data", "expected", "here"),
     [
         ({"epochs": 9}, "music", 0.1, True),  # these settings on these data
+        ({"epochs": 9}, "pop", 0.8, False),  # any settings on these data
+        ({"epochs": 9}, "plays", 0.7, False),  # any variant on these data
         ({"epochs": 9}, "books", 0.2, False),  # these settings on any data
-        ({"epochs": 5}, "books", (0.1 * 0.4 * 0.9) ** (1 / 3), False),  # any settings
+        ({"epochs": 5}, "books", (0.1 * 0.4 * 0.9 * 0.8) ** 0.25, False),  # any settings
     ],
 )
 def test_how_far_a_training_went_on_other_data_is_told_of_where_nothing_is_nearer(
@@ -231,9 +236,10 @@ def test_how_far_a_training_went_on_other_data_is_told_of_where_nothing_is_neare
         folder.mkdir(parents=True)
         (folder / "fitted.json").write_text("{}")
         told = [{"label": at, "done": done, "total": total} for at, done, total in stages]
-        account = {"model": "mf", "config": settings, "data": of_data, "stages": told}
+        model = {"of a variant": "mf:wide", "of another": "mfs"}.get(name, "mf")
+        account = {"model": model, "config": settings, "data": of_data, "stages": told}
         (folder / "account.json").write_text(json.dumps(account))
-    share = Earlier(run_home).share("mf", f"training MF on {data}", config, data)
+    share = Earlier(run_home).share("mf", None, f"training MF on {data}", config, data)
     assert share.value == pytest.approx(expected)
     assert share.here == here
 
@@ -246,13 +252,14 @@ def test_where_the_home_says_nothing_the_fits_of_the_project_tell(run_home, monk
     monkeypatch.setattr(earlier, "known_stops", lambda: ours)
 
     def told(epochs: int, data: str) -> Share | None:
-        return Earlier(run_home).share("mf", f"training MF on {data}", {"epochs": epochs}, data)
+        stage = f"training MF on {data}"
+        return Earlier(run_home).share("mf", None, stage, {"epochs": epochs}, data)
 
     assert told(9, "music") == Share(0.25, 0.25, 0.25, here=True, ours=True)
     assert told(9, "books") == Share(0.25, 0.25, 0.25, here=False, ours=True)
     middle = pytest.approx(0.125**0.5)
     assert told(5, "books") == Share(middle, 0.25, 0.5, here=False, ours=True)
-    assert Earlier(run_home).share("hgn", "training MF", {}, "music") is None
+    assert Earlier(run_home).share("hgn", None, "training MF", {}, "music") is None
     account = {"model": "mf", "config": {"epochs": 9}, "data": "books"}
     stages = [{"label": "training MF on books", "done": 3, "total": 4}]
     (run_home.fitted / "a").mkdir(parents=True)
