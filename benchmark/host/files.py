@@ -105,7 +105,7 @@ def read_json(path: Path, *, fix: str | None = None) -> Any:
         raise BenchError(f"There is no file {str(path)!r}.", fix=fix) from None
     except OSError as error:
         raise BenchError(f"Cannot read {str(path)!r}: {error.strerror}.", fix=fix) from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no text, no JSON, a number without end
         raise BenchError(f"{str(path)!r} is not valid JSON: {error}.", fix=fix) from error
 
 
