@@ -167,13 +167,15 @@ def _guarded(part: Part) -> Iterator[bool]:
 def working_on(home: Home, data: str) -> Iterator[Path]:
     """Yield the locks under which dataset ``data`` may be in use.
 
-    They are those of its runs and searches, and of every fit, whose name does not say its data.
+    They are those of its runs and searches, of every fit, whose name does not say its data, and
+    those beside its features: verifying a submission writes some, and is none of the others.
     """
     name = re.escape(name_words("", "", data)[-1])
     of_data = re.compile(rf"\..*_{name}[_-].*\.lock")
     for folder in (home.runs, home.tuning):
         yield from (path for path in sorted(folder.glob(".*.lock")) if of_data.match(path.name))
     yield from sorted(home.fitted.glob(".*.lock"))
+    yield from sorted((home.datasets / data / _FEATURES).rglob("*.lock"))
 
 
 def _row(

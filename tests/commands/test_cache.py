@@ -134,6 +134,7 @@ def test_clear_without_a_kind_removes_nothing(command, place, store) -> None:
         ("runs/.bm25_search_d_seen_seed0-1.lock", ["--features"]),
         ("runs/.bm25_search_other_seen_seed0-1.lock", []),
         ("tuning/.bm25_search_d-1.lock", ["--features"]),
+        ("datasets/d/features/clip/photos.lock", ["--features"]),  # as while verifying
         ("tuning/.s.lock", ["tuning/s/.trial/x"]),
     ],
 )
