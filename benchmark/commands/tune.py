@@ -56,7 +56,7 @@ def tune(
     from benchmark.tuning.search import tune as search_settings
 
     if figure is not None:
-        check_file(figure)  # before the work
+        check_file(figure, "--figure")  # before the work
     with output_to_stderr():
         found = search_settings(
             model,

@@ -257,6 +257,14 @@ def test_the_commands_search_then_run(knob, space, place, tmp_path, cli) -> None
     assert "-tuned_" in run.folder.name
 
 
+def test_a_figure_that_cannot_be_is_refused_by_its_options_name(knob, place, cli) -> None:
+    words = ["tune", "--model", knob, "--task", "search", "--trials", "1", "--figure"]
+    for name, message in (("x.bmp", "'x.bmp' does not end in .png"), (".", "'.' is a folder")):
+        status, _, err = cli(*words, name, home=place)
+        assert status == 2
+        assert f"--figure {message}" in err
+
+
 def test_a_comparison_names_the_number_of_trials(execute, knob, searched, place) -> None:
     runs = [execute(spec_of(knob, tuned=True), place), execute(spec_of(knob), place)]
     shown = render_comparison(compare_runs(*runs, home=place), styled=False)
