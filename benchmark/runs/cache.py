@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.data.listing import INFO, dataset_folders
+from benchmark.errors import BenchError
 from benchmark.host.files import is_locked, locked_if_free
 from benchmark.host.home import Home
 from benchmark.host.owners import is_owned, may_be_in_use
 from benchmark.host.removing import half_removed, remove, size_of
 from benchmark.runs.listing import run_folders
+from benchmark.runs.removing import why_kept
 from benchmark.runs.spec import name_words
 from benchmark.runs.store import FIT_RECORD, PARTIAL
 from benchmark.runs.tuned import SEARCH
@@ -76,7 +78,8 @@ def partial(home: Home) -> Iterator[Part]:
     for folder in _folders(home.tuning):
         if (folder / _TRIAL).is_dir():
             yield Part(folder / _TRIAL, (_lock(folder, folder.name),))
-    for place in (home.runs, home.fitted, home.datasets, home.tuning):
+    places = (home.runs, home.fitted, home.datasets, home.tuning)
+    for place in (*places, home.stamps, home.verified, home.comparisons):
         yield from map(Part, half_removed(place))
 
 
@@ -126,9 +129,10 @@ def measure(home: Home) -> dict[str, Any]:
 
 
 def clear(home: Home, kinds: Iterable[str], *, dry_run: bool = False) -> dict[str, Any]:
-    """Remove everything of ``kinds`` (of :data:`CLEARABLE`); what a live process uses stays.
+    """Remove everything of ``kinds`` (of :data:`CLEARABLE`).
 
-    Runs and datasets are never of them. Returns ``{"dry_run", "removed": [{"kind", "path",
+    What a live process uses stays, and so does what the file system does not let go. Runs and
+    datasets are never of them. Returns ``{"dry_run", "removed": [{"kind", "path",
     "bytes"}], "kept": [{"kind", "path", "why"}], "bytes"}``, paths relative to the home.
     """
     removed: list[dict[str, Any]] = []
@@ -137,7 +141,12 @@ def clear(home: Home, kinds: Iterable[str], *, dry_run: bool = False) -> dict[st
         for part in list(CLEARABLE[kind](home)):
             named = {"kind": kind, "path": str(part.path.relative_to(home.root))}
             size = size_of(part.path)
-            if _clear(part, dry_run=dry_run):
+            try:
+                gone = _clear(part, dry_run=dry_run)
+            except BenchError as error:  # somebody else's, on a shared home: the others go
+                kept.append({**named, "why": why_kept(error)})
+                continue
+            if gone:
                 removed.append({**named, "bytes": size})
             else:
                 kept.append({**named, "why": "a process is using it"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -151,6 +152,38 @@ def test_what_a_live_process_holds_stays(command, place, store, lock, stays) -> 
     assert len(json.loads(out)["kept"]) == len(expected)
     assert dry["kept"] == json.loads(out)["kept"]
     assert err.count("is kept: a process is using it") == len(expected)
+
+
+def test_what_cannot_be_removed_is_kept_and_the_others_go(
+    command, place, store, monkeypatch
+) -> None:
+    files = fill(place, store)
+    rename = os.rename
+
+    def refused(path: Path, to: Path) -> None:
+        if Path(path).name == "bm25-0":  # another user's
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        rename(path, to)
+
+    monkeypatch.setattr("benchmark.host.removing.os.rename", refused)
+    status, out, err = command("cache", "clear", "--fits", "--features", "--json")
+    assert status == 1
+    assert len(json.loads(out)["removed"]) == 3
+    (kept,) = json.loads(out)["kept"]
+    assert (kept["kind"], kept["path"]) == ("fits", "fitted/bm25-0")
+    assert err.startswith(f"fitted/bm25-0 is kept: Cannot remove {str(place.fitted / 'bm25-0')!r}")
+    left = [path.is_file() for path in [*files["--fits"], *files["--features"]]]
+    assert left == [True, False, False, False]
+
+
+def test_what_killed_removals_left_anywhere_is_unfinished(command, place) -> None:
+    for folder in (place.runs, place.stamps, place.verified, place.comparisons):
+        (folder / ".removed" / "0a1b").mkdir(parents=True)
+        (folder / ".removed" / "0a1b" / "content").write_text("x")
+    kinds = {row["kind"]: row for row in json.loads(command("cache", "--json")[1])["kinds"]}
+    assert (kinds["unfinished"]["count"], kinds["unfinished"]["bytes"]) == (4, 4)
+    assert command("cache", "clear", "--partial")[0] == 0
+    assert list(place.root.rglob("content")) == []
 
 
 def test_a_dataset_that_is_being_prepared_stays(command, place) -> None:
