@@ -62,7 +62,7 @@ class Range:
         if self.whole:
             return int(value)
         widths = max(abs(self.low), abs(self.high)) / (self.high - self.low)
-        digits = max(_DIGITS, math.ceil(math.log10(widths * _LEAST_STEPS)))
+        digits = max(_DIGITS, math.ceil(math.log10(max(widths, 1.0) * _LEAST_STEPS)))
         return min(max(float(f"{value:.{digits}g}"), self.low), self.high)
 
     def to_json(self) -> dict[str, Any]:

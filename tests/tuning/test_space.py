@@ -125,6 +125,7 @@ def test_a_narrow_range_is_not_rounded_to_its_ends() -> None:
     within = Range(0.50001, 0.50004, log=False, whole=False)
     assert within.rounded(0.5000231234) == 0.5000231
     assert Range(1000.1, 1000.9, log=False, whole=False).rounded(1000.54321) == 1000.54
+    assert Range(-1e308, 1e308, log=False, whole=False).rounded(1.23456) == 1.235
 
 
 def test_a_default_is_held_by_a_choice_of_an_equal_number(knob, tmp_path) -> None:
