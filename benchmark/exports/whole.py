@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from benchmark.errors import UsageError
 from benchmark.host.files import cannot_write
+from benchmark.host.owners import owned_name
 
 
 def check_absent(out: Path) -> None:
@@ -31,7 +31,7 @@ def whole_folder(out: Path) -> Iterator[Path]:
     """
     out = out.absolute()
     check_absent(out)
-    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    partial = out.with_name(owned_name(out.name, "partial"))
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)

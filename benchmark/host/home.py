@@ -103,7 +103,7 @@ class Home:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             probe.touch()
-            probe.unlink()
+            probe.unlink(missing_ok=True)  # a process of that number on another machine may have
         except OSError as error:
             raise BenchError(
                 f"Cannot write to {str(self.root)!r}: {error.strerror}.",

@@ -65,16 +65,19 @@ def fits(home: Home) -> Iterator[Part]:
 
 
 def partial(home: Home) -> Iterator[Part]:
-    """Yield what was begun and not finished: runs, fits, datasets, trials, removals."""
+    """Yield what was begun and not finished: runs, fits, datasets, trials, copies, removals."""
     for folder in _folders(home.runs):
         if folder.name.endswith(PARTIAL) and not folder.name.startswith("."):
             yield Part(folder, (_lock(folder, folder.name.removesuffix(PARTIAL)),))
     for folder in _folders(home.fitted):
-        if folder.name.startswith(".") and folder.name.endswith(PARTIAL):
+        hidden = folder.name.startswith(".") and folder.name.endswith(PARTIAL)
+        if hidden and not is_owned(folder):
             yield Part(folder, (_lock(folder, folder.name[1:].removesuffix(PARTIAL)),))
-    for folder in _folders(home.datasets):
-        if is_owned(folder):
-            yield Part(folder, owned=True)
+    # Datasets in the making, copies from an address, and the folders estimates work in.
+    for place in (home.root, home.runs, home.fitted, home.datasets):
+        for folder in _folders(place):
+            if is_owned(folder):
+                yield Part(folder, owned=True)
     for folder in _folders(home.tuning):
         if (folder / _TRIAL).is_dir():
             yield Part(folder / _TRIAL, (_lock(folder, folder.name),))

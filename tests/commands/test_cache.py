@@ -194,6 +194,21 @@ def test_a_dataset_that_is_being_prepared_stays(command, place) -> None:
     assert mine.is_dir()
 
 
+def test_copies_and_estimates_that_were_begun_stay_while_their_process_lives(
+    command, place
+) -> None:
+    ours, theirs = os.getpid(), NOBODY
+    names = ("fitted/.bm25-0.{}.partial", "runs/.r-1.{}.partial", ".estimate.{}.partial")
+    for name in names:
+        for process in (ours, theirs):
+            (place.root / name.format(process)).mkdir(parents=True)
+    kinds = {row["kind"]: row for row in json.loads(command("cache", "--json")[1])["kinds"]}
+    assert kinds["unfinished"]["count"] == 6
+    assert command("cache", "clear", "--partial")[0] == 1
+    assert all((place.root / name.format(ours)).is_dir() for name in names)
+    assert not any((place.root / name.format(theirs)).exists() for name in names)
+
+
 def test_a_dataset_that_another_machine_is_preparing_stays_until_it_is_idle(
     command, place, monkeypatch
 ) -> None:

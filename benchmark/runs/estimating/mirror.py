@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
 from benchmark.data.dataset import Dataset
 from benchmark.host.home import Home
+from benchmark.host.owners import left_beside, owned_name
 
-_PREFIX = ".estimate-"
+#: What a mirror is called in the home, with whose it is.
+_NAME, _KIND = "estimate", "partial"
 _FEATURES = "features"
 #: Below the features: states of interrupted trainings, which go when a fit is done.
 _PASSING = "training"
@@ -27,13 +27,13 @@ _PASSING = "training"
 def mirrored(home: Home, dataset: Dataset, fit: Path | None) -> Iterator[Home]:
     """Yield a home with ``dataset`` and, where given, the stored ``fit``; then it is deleted.
 
-    Mirrors that a killed process left are deleted too.
+    Mirrors that a killed process left are deleted too; those of another machine that shares the
+    home stay until they are idle.
     """
-    for left in home.root.glob(f"{_PREFIX}*"):
-        process = left.name.removeprefix(_PREFIX)
-        if process.isdecimal() and not psutil.pid_exists(int(process)):
-            shutil.rmtree(left, ignore_errors=True)
-    root = home.root / f"{_PREFIX}{os.getpid()}"
+    for left in left_beside(home.root / _NAME, _KIND):
+        shutil.rmtree(left, ignore_errors=True)
+    root = home.root / owned_name(_NAME, _KIND)
+    shutil.rmtree(root, ignore_errors=True)  # of a process that had this one's number
     mirror = Home(root)
     try:
         _link_files(dataset.folder.resolve(), mirror.datasets / dataset.name, apart=_FEATURES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import time
@@ -13,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from benchmark.commands.estimating import print_comparison, print_estimate
+from benchmark.host import owners
 from benchmark.host.files import sha256_json
 from benchmark.host.removing import size_of
 from benchmark.models.building import configure
@@ -375,7 +377,28 @@ def test_the_command_measures_in_a_process_of_its_own_and_compares(slow, cli, ru
         assert "; the estimate was" in out
         status, out, _ = cli(*words, "--set", "steps=60", home=run_home)
         assert "Nothing is missing: the run is stored." in out
-    assert not list(run_home.root.glob(".estimate-*"))
+    assert not list(run_home.root.glob(".estimate*"))
+
+
+def test_a_mirror_of_another_machine_stays_until_it_is_idle(run_home, sim_xs, monkeypatch):
+    with monkeypatch.context() as there:
+        there.setattr(owners, "_machine", lambda: "m0123abcd")
+        with mirrored(run_home, sim_xs, None) as theirs, monkeypatch.context() as here:
+            here.setattr(owners, "_machine", lambda: "m4567cdef")  # whose process has its number
+            with mirrored(run_home, sim_xs, None) as ours:
+                assert ours.root != theirs.root
+            assert theirs.root.is_dir()
+            for path in (theirs.root, *theirs.root.iterdir()):
+                os.utime(path, (0, 0))
+            with mirrored(run_home, sim_xs, None):
+                assert not theirs.root.exists()
+
+
+def test_what_a_process_of_the_same_number_left_is_in_nobodys_way(run_home, sim_xs):
+    left = run_home.root / owners.owned_name("estimate", "partial")
+    (left / "datasets" / "sim-xs").mkdir(parents=True)
+    with mirrored(run_home, sim_xs, None) as mirror:
+        assert (mirror.datasets / "sim-xs" / "dataset.json").is_file()
 
 
 def test_a_dry_run_is_one_of_an_estimate(cli, run_home):
