@@ -265,6 +265,19 @@ def test_a_figure_that_cannot_be_is_refused_by_its_options_name(knob, place, cli
         assert f"--figure {message}" in err
 
 
+def test_a_search_that_had_no_time_says_so_and_names_no_folder(knob, space, place, cli) -> None:
+    figure = place.root / "history.svg"
+    status, out, err = cli(
+        "tune", "--model", knob, "--task", "search", "--data", "sim-xs", "--trials", "3",
+        "--space", str(space), "--timeout", "1e-9", "--figure", str(figure), home=place,
+    )  # fmt: skip
+    assert status == 0
+    assert out == "Knob on search, sim-xs: 0 trials, NDCG@5 on validation\n"
+    assert "The time is over: 0 of 3 trials are done." in err
+    assert f"No trial has a value: {figure} is not drawn." in err
+    assert not figure.exists()
+
+
 def test_a_comparison_names_the_number_of_trials(execute, knob, searched, place) -> None:
     runs = [execute(spec_of(knob, tuned=True), place), execute(spec_of(knob), place)]
     shown = render_comparison(compare_runs(*runs, home=place), styled=False)
