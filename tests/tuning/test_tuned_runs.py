@@ -164,6 +164,17 @@ def test_a_model_without_a_search_keeps_its_own_settings_in_a_tuned_run(
         require_tuned([spec_of(knob, tuned=True, settings={"rate": 1.0}), other], place)
 
 
+def test_settings_that_other_code_chose_are_told_apart(knob, searched, place, capfd) -> None:
+    asked = [spec_of(knob, tuned=True), spec_of(knob, tuned=True, seed=1)]
+    require_tuned(asked, place)
+    assert "by other code" not in capfd.readouterr().err
+    with open(knob.rpartition(":")[0], "a") as stream:
+        stream.write("\nCHANGED = True\n")
+    assert require_tuned(asked, place) == asked  # as before, and said once
+    err = capfd.readouterr().err
+    assert err.count("was tuned for search on sim-xs by other code than it has now") == 1
+
+
 def test_tuned_and_set_exclude_each_other(execute, knob, searched, place) -> None:
     with pytest.raises(UsageError, match="--tuned takes the settings"):
         execute(spec_of(knob, tuned=True, settings={"rate": 1.0}), place)
