@@ -50,6 +50,10 @@ models: $(VENV)/.core  ## SmolLM2-135M-Instruct, all-MiniLM-L6-v2, EfficientNet-
 clean:
 	rm -rf $(VENV)
 
+# What a step that failed left is no finished one: a virtual environment without pip, on a Debian
+# without python3-venv, would be taken for whole the next time.
+.DELETE_ON_ERROR:
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 

@@ -163,10 +163,10 @@ def _run_command(arguments: Sequence[str]) -> int:
     """
     instruction = os.environ.get(_COMPLETE)  # asked by the shell whenever Tab is pressed
     if instruction:
-        from benchmark.commands.completing import offer_values
+        from benchmark.commands.completing import joined_words, offer_values
 
         command = command_line()
-        offer_values(command)
+        offer_values(command, apart=joined_words(os.environ))
         return shell_complete(command, {}, "unimp-bench", _COMPLETE, instruction)
     # Of a word that is none of them, all: so that it is told what is near it.
     command = command_line(arguments[0] if arguments and arguments[0] in COMMANDS else None)

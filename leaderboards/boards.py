@@ -59,14 +59,14 @@ def load_board(path: Path) -> Board:
     fix = "Correct the file; leaderboards/boards.py says what a board has."
     try:
         board = Board.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BenchError(
-            f"Cannot read board {path.name!r}: {in_one_line(error)}.", fix=fix
-        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"])) or "the file"
         raise BenchError(f"Board {path.name!r}: {field}: {first['msg']}.", fix=fix) from error
+    except (OSError, ValueError, RecursionError) as error:  # no text, no TOML, without end
+        raise BenchError(
+            f"Cannot read board {path.name!r}: {in_one_line(error)}.", fix=fix
+        ) from error
     problem = _problem(board, path)
     if problem is not None:
         raise BenchError(f"Board {path.name!r}: {problem}.", fix=fix)

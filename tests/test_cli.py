@@ -143,20 +143,21 @@ def test_verbose_says_how_long_each_piece_of_work_took(command, sim_xs) -> None:
     assert " done in " not in command(*asked, *models)[2]
 
 
-def complete(monkeypatch, capfd, line: str) -> list[str]:
-    """What bash is offered behind ``line``."""
-    words = line.split(" ")
+def complete(monkeypatch, capfd, line: str, *, at: int | None = None) -> list[str]:
+    """What bash is offered behind ``line``, in word ``at``: the last one."""
     for name, value in {
         "_UNIMP_BENCH_COMPLETE": "complete_bash",
         "COMP_WORDS": line,
-        "COMP_CWORD": str(len(words) - 1),
+        "COMP_CWORD": str(line.count(" ") if at is None else at),
     }.items():
         monkeypatch.setenv(name, value)
     capfd.readouterr()
     monkeypatch.setattr("sys.argv", ["unimp-bench"])
     with pytest.raises(SystemExit):
         main()
-    return capfd.readouterr().out.split()
+    out, err = capfd.readouterr()
+    assert err == ""
+    return out.split()
 
 
 def test_the_shell_completes_commands_options_and_names(home, sim_xs, monkeypatch, capfd) -> None:
@@ -168,6 +169,32 @@ def test_the_shell_completes_commands_options_and_names(home, sim_xs, monkeypatc
     assert offered("unimp-bench tune --task sel") == ["selection"]
     assert "sim-xs" in offered("unimp-bench run --data sim")
     assert offered("unimp-bench report --table sear") == ["search"]
+
+
+def test_bash_completes_what_it_takes_apart_at_colons(home, sim_xs, monkeypatch, capfd) -> None:
+    def offered(*words: str) -> list[str]:
+        return complete(monkeypatch, capfd, "\n".join(words), at=len(words) - 1)
+
+    asked = ("unimp-bench", "run", "--model")
+    # As its default $COMP_WORDBREAKS has it: it replaces what stands behind the colon.
+    assert {"no-vision", "no-context"} <= set(offered(*asked, "unimp", ":", "no"))
+    assert "no-vision" in offered(*asked, "unimp", ":")
+    assert offered(*asked, "bm25", ":", "lucene", "--task", "sel") == ["selection"]
+    assert offered("unimp-bench", "run", "--task", "=", "sel") == ["selection"]
+    assert "no-vision" in offered("unimp-bench", "run", "--model", "=", "unimp", ":", "no-v")
+    # Without a colon among them it replaces the whole word.
+    assert "unimp:no-vision" in offered(*asked, "unimp:no")
+
+
+def test_names_that_cannot_be_had_are_not_offered_and_nothing_is_said(
+    home, sim_xs, monkeypatch, capfd, tmp_path
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setenv("UNIMP_BENCH_HOME", str(file))
+    assert complete(monkeypatch, capfd, "unimp-bench run --data sim") == []
+    line = f"unimp-bench run --home {home.root} --data sim"  # asked of the home that is named
+    assert "sim-xs" in complete(monkeypatch, capfd, line)
 
 
 def test_python_runs_the_package(monkeypatch, capsys) -> None:

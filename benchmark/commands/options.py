@@ -38,8 +38,10 @@ def parse_settings(pairs: list[str]) -> dict[str, Any]:
     for pair in pairs:
         key, separator, text = pair.partition("=")
         if not separator or not key:
+            missing = "name before its '='" if separator else "'='"
             raise UsageError(
-                f"--set {pair!r} has no '='.", fix="Write --set name=value, for instance epochs=3."
+                f"--set {pair!r} has no {missing}.",
+                fix="Write --set name=value, for instance epochs=3.",
             )
         if key in settings:
             raise UsageError(f"--set names {key!r} twice.", fix="Keep one of them.")

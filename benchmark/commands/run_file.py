@@ -62,12 +62,12 @@ def given_settings(context: typer.Context, pairs: list[str] | None) -> dict[str,
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise UsageError(f"There is no file {str(file)!r}.", fix="Check --config.") from None
     except OSError as error:
         raise BenchError(f"Cannot read {str(file)!r}: {error.strerror}.", fix=_FIX) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no text, no TOML, a number without end
         raise UsageError(f"{str(file)!r} is not valid TOML: {error}.", fix=_FIX) from error
 
 

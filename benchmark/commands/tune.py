@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from benchmark.commands.options import HomeOption, JsonOption, SettingsOption
-from benchmark.host.console import output_to_stderr, print_json
+from benchmark.host.console import note, output_to_stderr, print_json
 
 app = typer.Typer()
 
@@ -56,7 +56,7 @@ def tune(
     from benchmark.tuning.search import tune as search_settings
 
     if figure is not None:
-        check_file(figure)  # before the work
+        check_file(figure, "--figure")  # before the work
     with output_to_stderr():
         found = search_settings(
             model,
@@ -71,6 +71,8 @@ def tune(
         )
         if figure is not None and found.best is not None:
             write_figure(HistoryFigure(found), figure)
+        elif figure is not None:
+            note(f"No trial has a value: {figure} is not drawn.")
     if as_json:
         print_json(outcome_json(found, model))
     else:

@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TextIO
 
 from benchmark.errors import UsageError
 
@@ -26,9 +26,24 @@ def output_to_stderr() -> Iterator[None]:
             kept = os.dup(1)
             stack.callback(os.close, kept)
             stack.callback(os.dup2, kept, 1)
+            stack.callback(_flush_all, sys.stdout)  # while that still goes to standard error
             os.dup2(2, 1)
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         yield
+
+
+def _flush_all(stdout: TextIO) -> None:
+    """Write out what waits in ``stdout`` and in C's own buffers.
+
+    A model that prints past Python's ``sys.stdout`` (to ``sys.__stdout__``, or from C) leaves it
+    there when standard output is no terminal, and it would come out beside the results.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        stdout.flush()
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # where C's library is not found
+        import ctypes
+
+        ctypes.CDLL(None).fflush(None)
 
 
 def open_closed_streams() -> None:

@@ -62,13 +62,14 @@ def metered() -> Iterator[Energy]:
     if meter is None or not _tried(meter.start):
         yield energy
         return
+    named = country() is not None
     try:
         yield energy
     finally:
         found = _tried(meter.stop)
         if found:
             energy.kwh = found[0]
-            energy.co2_kg = found[1] if country() is not None else None
+            energy.co2_kg = found[1] if named else None
 
 
 def _tried(call: Any) -> Any:
@@ -110,9 +111,14 @@ def _checked(code: str) -> str:
     return code
 
 
-@functools.cache
 def find_meter() -> Meter | None:
     """Return the meter of this process; ``None`` where codecarbon is not installed."""
+    return _meter_in(os.environ.get(VARIABLE))
+
+
+@functools.cache
+def _meter_in(_: str | None) -> Meter | None:
+    """The meter while the country is what it is: one that began in another knows no other."""
     if importlib.util.find_spec("codecarbon") is None:
         return None
     try:
@@ -125,9 +131,12 @@ def find_meter() -> Meter | None:
 def _known_countries() -> frozenset[str]:
     if importlib.util.find_spec("codecarbon") is None:
         return frozenset()
-    from codecarbon.input import DataSource
+    try:
+        from codecarbon.input import DataSource
 
-    return frozenset(DataSource().get_global_energy_mix_data())
+        return frozenset(DataSource().get_global_energy_mix_data())
+    except Exception:  # a package that is broken: its meter says so, and the work goes on
+        return frozenset()
 
 
 class _CodeCarbon:

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from benchmark.errors import BenchError
 from benchmark.host.console import note
@@ -105,7 +105,7 @@ def read_json(path: Path, *, fix: str | None = None) -> Any:
         raise BenchError(f"There is no file {str(path)!r}.", fix=fix) from None
     except OSError as error:
         raise BenchError(f"Cannot read {str(path)!r}: {error.strerror}.", fix=fix) from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no text, no JSON, a number without end
         raise BenchError(f"{str(path)!r} is not valid JSON: {error}.", fix=fix) from error
 
 
@@ -133,9 +133,7 @@ def locked(path: Path, doing: str) -> Iterator[None]:
     except OSError as error:
         raise cannot_write(path, error) from error
     with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _taken_at_once(stream, path):
             note(f"Another process is {doing}; waiting for it.")
             fcntl.flock(stream, fcntl.LOCK_EX)
         yield
@@ -149,12 +147,21 @@ def locked_if_free(path: Path) -> Iterator[bool]:
     except OSError as error:
         raise cannot_write(path, error) from error
     with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+        yield _taken_at_once(stream, path)
+
+
+def _taken_at_once(stream: IO[str], path: Path) -> bool:
+    """Whether the lock is held now; another process has it where not."""
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:  # some network file systems have none
+        raise BenchError(
+            f"Cannot lock {str(path)!r}: {error.strerror}.",
+            fix="Choose a home on a file system that has locks, by --home or $UNIMP_BENCH_HOME.",
+        ) from error
+    return True
 
 
 def is_locked(path: Path) -> bool:

@@ -37,7 +37,7 @@ def describe_model(name: str) -> dict[str, Any]:
         "formula": entry.formula(variant),
         "available": why_not is None,
         "why_not": why_not,
-        "needs": list(entry.requires),
+        "needs": [*entry.requires, *_needs(entry, variant)],
         "variants": [
             {
                 "name": each,
@@ -47,7 +47,7 @@ def describe_model(name: str) -> dict[str, Any]:
             }
             for each, changed in entry.variants.items()
         ],
-        "searched": dict(entry.space),
+        "searched": {k: v for k, v in entry.space.items() if k not in entry.settings(variant)},
         "settings": None if model is None else _settings(model, entry, variant),
     }
 
@@ -55,6 +55,11 @@ def describe_model(name: str) -> dict[str, Any]:
 #: A reference (``:mod:`.backends```, ``:class:`the box <a.Box>```), or a piece of code.
 _MARKED = re.compile(r"(?P<role>:[\w:+-]+:)?(?P<ticks>`+)(?P<text>[^`]+)(?P=ticks)")
 _TITLED = re.compile(r"(.+?)\s*<[^<>]+>")
+
+
+def _needs(entry: ModelEntry, variant: str | None) -> tuple[str, ...]:
+    """What ``variant`` asks for beside what every variant does."""
+    return entry.needs[variant].modules if variant in entry.needs else ()
 
 
 def _summary(model: type | None) -> str | None:

@@ -109,6 +109,16 @@ def energy_record(work: str, used: energy.Energy) -> dict[str, Any]:
     return record
 
 
+def joined_records(fit: Mapping[str, Any], predict: Mapping[str, Any]) -> dict[str, Any]:
+    """Return both records of :func:`energy_record` as the one of a run.
+
+    It names one country: the fit's emissions are left out where they were another country's.
+    """
+    elsewhere = "country" in fit and fit["country"] != predict.get("country", fit["country"])
+    gone = {"fit_co2_kg", "country"} if elsewhere else set()
+    return {**{key: value for key, value in fit.items() if key not in gone}, **predict}
+
+
 def _written(folder: Path | None) -> float | None:
     """When the fit in ``folder`` was written, ``None`` where there is none."""
     try:

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.data.listing import INFO, dataset_folders
+from benchmark.errors import BenchError
 from benchmark.host.files import is_locked, locked_if_free
 from benchmark.host.home import Home
 from benchmark.host.owners import is_owned, may_be_in_use
 from benchmark.host.removing import half_removed, remove, size_of
 from benchmark.runs.listing import run_folders
+from benchmark.runs.removing import why_kept
 from benchmark.runs.spec import name_words
 from benchmark.runs.store import FIT_RECORD, PARTIAL
 from benchmark.runs.tuned import SEARCH
@@ -63,20 +65,24 @@ def fits(home: Home) -> Iterator[Part]:
 
 
 def partial(home: Home) -> Iterator[Part]:
-    """Yield what was begun and not finished: runs, fits, datasets, trials, removals."""
+    """Yield what was begun and not finished: runs, fits, datasets, trials, copies, removals."""
     for folder in _folders(home.runs):
         if folder.name.endswith(PARTIAL) and not folder.name.startswith("."):
             yield Part(folder, (_lock(folder, folder.name.removesuffix(PARTIAL)),))
     for folder in _folders(home.fitted):
-        if folder.name.startswith(".") and folder.name.endswith(PARTIAL):
+        hidden = folder.name.startswith(".") and folder.name.endswith(PARTIAL)
+        if hidden and not is_owned(folder):
             yield Part(folder, (_lock(folder, folder.name[1:].removesuffix(PARTIAL)),))
-    for folder in _folders(home.datasets):
-        if is_owned(folder):
-            yield Part(folder, owned=True)
+    # Datasets in the making, copies from an address, and the folders estimates work in.
+    for place in (home.root, home.runs, home.fitted, home.datasets):
+        for folder in _folders(place):
+            if is_owned(folder):
+                yield Part(folder, owned=True)
     for folder in _folders(home.tuning):
         if (folder / _TRIAL).is_dir():
             yield Part(folder / _TRIAL, (_lock(folder, folder.name),))
-    for place in (home.runs, home.fitted, home.datasets, home.tuning):
+    places = (home.runs, home.fitted, home.datasets, home.tuning)
+    for place in (*places, home.stamps, home.verified, home.comparisons):
         yield from map(Part, half_removed(place))
 
 
@@ -126,9 +132,10 @@ def measure(home: Home) -> dict[str, Any]:
 
 
 def clear(home: Home, kinds: Iterable[str], *, dry_run: bool = False) -> dict[str, Any]:
-    """Remove everything of ``kinds`` (of :data:`CLEARABLE`); what a live process uses stays.
+    """Remove everything of ``kinds`` (of :data:`CLEARABLE`).
 
-    Runs and datasets are never of them. Returns ``{"dry_run", "removed": [{"kind", "path",
+    What a live process uses stays, and so does what the file system does not let go. Runs and
+    datasets are never of them. Returns ``{"dry_run", "removed": [{"kind", "path",
     "bytes"}], "kept": [{"kind", "path", "why"}], "bytes"}``, paths relative to the home.
     """
     removed: list[dict[str, Any]] = []
@@ -137,7 +144,12 @@ def clear(home: Home, kinds: Iterable[str], *, dry_run: bool = False) -> dict[st
         for part in list(CLEARABLE[kind](home)):
             named = {"kind": kind, "path": str(part.path.relative_to(home.root))}
             size = size_of(part.path)
-            if _clear(part, dry_run=dry_run):
+            try:
+                gone = _clear(part, dry_run=dry_run)
+            except BenchError as error:  # somebody else's, on a shared home: the others go
+                kept.append({**named, "why": why_kept(error)})
+                continue
+            if gone:
                 removed.append({**named, "bytes": size})
             else:
                 kept.append({**named, "why": "a process is using it"})
@@ -167,13 +179,15 @@ def _guarded(part: Part) -> Iterator[bool]:
 def working_on(home: Home, data: str) -> Iterator[Path]:
     """Yield the locks under which dataset ``data`` may be in use.
 
-    They are those of its runs and searches, and of every fit, whose name does not say its data.
+    They are those of its runs and searches, of every fit, whose name does not say its data, and
+    those beside its features: verifying a submission writes some, and is none of the others.
     """
     name = re.escape(name_words("", "", data)[-1])
     of_data = re.compile(rf"\..*_{name}[_-].*\.lock")
     for folder in (home.runs, home.tuning):
         yield from (path for path in sorted(folder.glob(".*.lock")) if of_data.match(path.name))
     yield from sorted(home.fitted.glob(".*.lock"))
+    yield from sorted((home.datasets / data / _FEATURES).rglob("*.lock"))
 
 
 def _row(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmark.errors import UsageError, unknown_name
+from benchmark.errors import BenchError, UsageError, unknown_name
 from benchmark.host.files import is_locked, locked_if_free
 from benchmark.host.home import Home
 from benchmark.host.removing import is_inside, remove, size_of
@@ -56,7 +56,7 @@ def _named(name: str, folders: Sequence[Path], home: Home) -> Path:
 
 
 def remove_runs(folders: Sequence[Path], *, dry_run: bool = False) -> dict[str, Any]:
-    """Remove ``folders``; those that a process is executing stay.
+    """Remove ``folders``; those that a process is executing stay, or that cannot be removed.
 
     Returns ``{"dry_run", "removed": [{"id", "bytes"}], "kept": [{"id", "why"}], "bytes"}``.
     """
@@ -64,12 +64,22 @@ def remove_runs(folders: Sequence[Path], *, dry_run: bool = False) -> dict[str, 
     kept: list[dict[str, str]] = []
     for folder in folders:
         size = size_of(folder)
-        if _remove(folder, dry_run=dry_run):
+        try:
+            gone = _remove(folder, dry_run=dry_run)
+        except BenchError as error:  # somebody else's, on a shared home: the others go
+            kept.append({"id": folder.name, "why": why_kept(error)})
+            continue
+        if gone:
             removed.append({"id": folder.name, "bytes": size})
         else:
             kept.append({"id": folder.name, "why": "a process is executing it"})
     total = sum(each["bytes"] for each in removed)
     return {"dry_run": dry_run, "removed": removed, "kept": kept, "bytes": total}
+
+
+def why_kept(error: BenchError) -> str:
+    """Return why something that could not be removed is kept, and what can be done about it."""
+    return f"{error.message} {error.fix or ''}".rstrip(" .")
 
 
 def _remove(folder: Path, *, dry_run: bool) -> bool:

@@ -40,7 +40,7 @@ from benchmark.models.building import BuiltModel, changed_settings, configure
 from benchmark.models.dividing import divide_settings
 from benchmark.models.from_class import each_once
 from benchmark.models.from_file import split_name
-from benchmark.runs.account import energy_record, fit_with_account
+from benchmark.runs.account import energy_record, fit_with_account, joined_records
 from benchmark.runs.asking import asked_instances
 from benchmark.runs.fitting import Fitted, fit_folder, fit_key
 from benchmark.runs.manifest import MANIFEST, EnergyRecord, Manifest, TuningRecord, excerpt
@@ -267,7 +267,7 @@ def _execute(plan: Plan, dataset: Dataset, fitted: Fitted, account: Mapping[str,
     manifest["score_seconds"] = round(score_seconds, 3)
     measured = dict(account.get("energy") or {})
     if not resumed:  # of the last part alone it would say too little
-        measured |= energy_record("predict", used)
+        measured = joined_records(measured, energy_record("predict", used))
     if measured:
         manifest["energy"] = cast(EnergyRecord, measured)
     manifest["files"] = {name: sha256_file(partial / name) for name in (SCORES, PER_INSTANCE)}

@@ -15,6 +15,7 @@ from benchmark.errors import BenchError, UsageError
 from benchmark.host.console import note
 from benchmark.host.files import read_json, write_json
 from benchmark.host.home import Home
+from benchmark.models.building import configure
 from benchmark.models.registered import find
 from benchmark.runs.spec import RunSpec
 from benchmark.tasks import TASKS
@@ -182,15 +183,21 @@ def chosen_settings(spec: RunSpec, dataset_sha256: str, home: Home) -> Chosen:
 def require_tuned(specs: Iterable[RunSpec], home: Home) -> list[RunSpec]:
     """Return ``specs``, tuned where a search has been; the others run as they are.
 
-    A note on standard error says which those are. Raises :class:`UsageError` where tuned runs are
+    A note on standard error says which those are, and another which were searched for with other
+    code than the model's of now. Raises :class:`UsageError` where tuned runs are
     asked for and no search has been for any of them, and where one that was searched for has
     settings of its own: now, rather than after other runs.
     """
     resolved: list[RunSpec] = []
     untuned: dict[tuple[str, str, str], RunSpec] = {}
+    outdated: dict[tuple[str, str, str], RunSpec] = {}
     for spec in specs:
-        if spec.tuned and not _is_searched(spec, home):
-            untuned.setdefault((spec.model, spec.task, spec.data), spec)
+        asked = (spec.model, spec.task, spec.data)
+        chosen = _searched(spec, home) if spec.tuned else None
+        if chosen is not None and chosen.record["code_sha256"] != configure(spec.model, {}).code:
+            outdated.setdefault(asked, spec)
+        if spec.tuned and chosen is None:
+            untuned.setdefault(asked, spec)
             spec = replace(spec, tuned=False)
         resolved.append(spec)
     if untuned and not any(spec.tuned for spec in resolved):
@@ -200,18 +207,23 @@ def require_tuned(specs: Iterable[RunSpec], home: Home) -> list[RunSpec]:
             f"{spec.model} has not been tuned for {spec.task} on {spec.data}: it runs with the "
             f"settings it has. To search: {tuning_command(spec)}"
         )
+    for spec in outdated.values():
+        note(
+            f"{spec.model} was tuned for {spec.task} on {spec.data} by other code than it has now: "
+            f"it runs with the settings chosen then. To search: {tuning_command(spec)}"
+        )
     return resolved
 
 
-def _is_searched(spec: RunSpec, home: Home) -> bool:
+def _searched(spec: RunSpec, home: Home) -> Chosen | None:
+    """What the searches for ``spec`` chose; ``None`` where none has been."""
     info = dataset_info(home, spec.data)
     if info is None:
-        return False
+        return None
     try:
-        chosen_settings(spec, info["sha256"], home)
+        return chosen_settings(spec, info["sha256"], home)
     except _Untuned:
-        return False
-    return True
+        return None
 
 
 class _Untuned(UsageError):

@@ -30,6 +30,7 @@ from distributed.comm.registry import get_backend
 import benchmark
 from benchmark.errors import BenchError, UsageError, in_one_line, listed
 from benchmark.host.console import note
+from benchmark.host.energy import VARIABLE as COUNTRY
 from benchmark.host.provenance import package_versions
 from benchmark.models.code import digest
 from benchmark.models.imports import PACKAGES
@@ -348,12 +349,16 @@ def _end_when_unwanted(
 def _environment(*, sees_gpus: bool) -> dict[str, str | None]:
     """What a process needs to compute as one that this command would start itself."""
     here = {name: os.environ.get(name) for name in _THREADS}
+    if country := os.environ.get(COUNTRY):
+        here[COUNTRY] = country  # of --country, which a worker elsewhere has not heard
     return here if sees_gpus else {**here, _GPUS_SEEN: ""}
 
 
 def _child_environment(changes: Mapping[str, str | None]) -> dict[str, str]:
     # Dask sets its workers' threads; and a process finds our packages where the worker did.
     environment = {**os.environ, **{k: v for k, v in changes.items() if v is not None}}
+    if own := os.environ.get(COUNTRY):
+        environment[COUNTRY] = own  # the electricity is this machine's
     for name in (name for name, value in changes.items() if value is None):
         environment.pop(name, None)
     return {**environment, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

@@ -68,7 +68,8 @@ def outcome_text(search: Search, model: str) -> str:
         elif trial.failure_rate:
             share = f"{trial.failure_rate:.1%}"
             lines.append(f"Trial {trial.number}: {share} of the answers were malformed.")
-    lines.append(f"All trials: {search.folder}")
+    if trials:  # without any there is no folder
+        lines.append(f"All trials: {search.folder}")
     if best is not None:
         tuned, spelled = commands(search, model)
         lines += ["Run the best on the test instances:", f"  {tuned}", "or", f"  {spelled}"]

@@ -6,6 +6,7 @@ where the space holds it, so that what is chosen is never worse on validation th
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -48,7 +49,8 @@ def tune(
 
     Goes on with a stored search of the same question until it has ``trials`` trials in all.
     ``settings`` are fixed; ``space`` is a TOML file instead of the model's own space; no trial
-    begins once ``timeout`` seconds have passed, nor when every configuration of a space of
+    begins once ``timeout`` seconds have passed since the call, preparing the dataset and waiting
+    for another process included, nor when every configuration of a space of
     finitely many was tried. A trial that fails is stored with its reason and does not stop the
     search.
 
@@ -59,6 +61,7 @@ def tune(
         raise UsageError(f"--trials {trials} tries nothing.", fix="Give 1 or more.")
     if timeout is not None and not timeout > 0:
         raise UsageError(f"--timeout {timeout:g} leaves no time.", fix="Give seconds above 0.")
+    end = math.inf if timeout is None else time.monotonic() + timeout
     fixed = dict(settings or {})
     asked, built = check(RunSpec(model, task, data, seed=seed, settings=fixed))
     chosen_from = space_for(built, fixed, space)
@@ -72,7 +75,7 @@ def tune(
     with locked(home.tuning / f".{folder.name}.lock", f"searching for {built.label}"):
         search = _begun(folder, identity)
         by = Judge(model, asked, dataset, instances, seed, folder / ".trial")
-        _go_on(search, by, chosen_from, built, trials, timeout)
+        _go_on(search, by, chosen_from, built, trials, end)
     if search.best is None and search.trials:
         raise BenchError(
             f"All {len(search.trials)} trials of {built.label} failed. First: "
@@ -125,16 +128,17 @@ def _go_on(
     space: Space,
     built: BuiltModel,
     trials: int,
-    timeout: float | None,
+    end: float,
 ) -> None:
-    started = time.monotonic()
+    """Try until there are ``trials`` trials; none begins once the clock shows ``end``."""
     higher = bool(search.identity["higher_is_better"])
     size = points(space)
     with bar(f"tuning {built.label}", total=min(trials, size or trials)) as progress:
         progress.advance(len(search.trials))
         _say(progress, search)
         while len(search.trials) < trials:
-            if timeout is not None and time.monotonic() - started >= timeout:
+            if time.monotonic() >= end:
+                note(f"The time is over: {len(search.trials)} of {trials} trials are done.")
                 break
             number = len(search.trials) + 1
             settings = defaults_in(space, built.config) if number == 1 else None

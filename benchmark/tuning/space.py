@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Union, cast
 
-from benchmark.errors import BenchError, UsageError, unknown_name
+from benchmark.errors import BenchError, UsageError, shown, unknown_name
 from benchmark.models.building import BuiltModel, configure
 
 #: Suggested numbers keep so many digits: enough to search by, few enough to type again.
 _DIGITS = 4
+#: They keep more where a range is so narrow that fewer numbers than these would lie in it.
+_LEAST_STEPS = 100
 _RANGE_KEYS = ("low", "high", "log")
 
 
@@ -59,7 +61,9 @@ class Range:
         """Return a suggested ``value`` with few digits, still inside."""
         if self.whole:
             return int(value)
-        return min(max(float(f"{value:.{_DIGITS}g}"), self.low), self.high)
+        widths = max(abs(self.low), abs(self.high)) / (self.high - self.low)
+        digits = max(_DIGITS, math.ceil(math.log10(max(widths, 1.0) * _LEAST_STEPS)))
+        return min(max(float(f"{value:.{digits}g}"), self.low), self.high)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as it is written in a space."""
@@ -89,13 +93,24 @@ class Choices:
         return self.values
 
     def position(self, value: object) -> int | None:
-        """Return the place of ``value``, if it has one; 1, 1.0 and true are three values."""
+        """Return the place of ``value``, if it has one; 1, 1.0 and true are three values.
+
+        Where a number is not among them as it is written, one that is equal stands for it: a
+        setting of 0.0 is held by ``[0, 0.1]``.
+        """
         wanted = json.dumps(value)
-        return next((i for i, v in enumerate(self.values) if json.dumps(v) == wanted), None)
+        written = [i for i, v in enumerate(self.values) if json.dumps(v) == wanted]
+        equal = [i for i, v in enumerate(self.values) if _are_one_number(v, value)]
+        return next(iter(written + equal), None)
 
     def to_json(self) -> list[Any]:
         """Return it as it is written in a space."""
         return list(self.values)
+
+
+def _are_one_number(one: object, other: object) -> bool:
+    numbers = (type(each) in (int, float) for each in (one, other))
+    return all(numbers) and one == other
 
 
 Dimension = Union[Range, Choices]
@@ -156,20 +171,29 @@ def space_json(space: Space) -> dict[str, Any]:
 
 def defaults_in(space: Space, config: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the settings ``config`` has without any search, or ``None`` where one lies outside."""
-    defaults = {name: config[name] for name in space}
-    inside = all(dimension.holds(defaults[name]) for name, dimension in space.items())
-    return defaults if inside else None
+    defaults = {}
+    for name, dimension in space.items():
+        value = config[name]
+        if isinstance(dimension, Choices):
+            place = dimension.position(value)
+            if place is None:
+                return None
+            value = dimension.value(place)  # as it is written there: a later one is the same
+        elif not dimension.holds(value):
+            return None
+        defaults[name] = value
+    return defaults
 
 
 def _read(file: Path) -> dict[str, Any]:
     fix = "A search space is a TOML file of settings (docs/tune.md)."
     try:
-        written = tomllib.loads(file.read_text(encoding="utf-8"))
+        written = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise UsageError(f"There is no file {str(file)!r}.", fix="Check --space.") from None
     except OSError as error:
         raise BenchError(f"Cannot read {str(file)!r}: {error.strerror}.", fix=fix) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no text, no TOML, a number without end
         raise UsageError(f"{str(file)!r} is not valid TOML: {error}.", fix=fix) from error
     if not written:
         raise UsageError(f"{str(file)!r} names no setting to search.", fix=fix)
@@ -182,7 +206,7 @@ def _dimension(
     if name not in built.config:
         raise unknown_name(f"setting of {built.entry.name} in {where}", name, built.config)
     if isinstance(written, Mapping):
-        dimension: Dimension = _range(name, written, built.config[name], where)
+        dimension: Dimension = _range(built, fixed, name, written, where)
     elif isinstance(written, Sequence) and not isinstance(written, str):
         dimension = _choices(name, written, where)
     else:
@@ -191,25 +215,50 @@ def _dimension(
             fix=f"Write {name} = [A, B, C] or {name} = {{ low = A, high = B }}.",
         )
     for value in dimension.ends():
-        try:
-            configure(built.asked, {**fixed, name: value})
-        except UsageError as error:
+        if (refused := _refusal(built, fixed, name, value)) is not None:
             raise UsageError(
-                f"{where}: {error.message}", fix=f"Search only values of {name} that it takes."
-            ) from error
+                f"{where}: {refused.message}", fix=f"Search only values of {name} that it takes."
+            ) from refused
+    if isinstance(dimension, Range) and not dimension.whole:
+        refused = _refusal(built, fixed, name, _fraction(dimension.low, dimension.high))
+        if refused is not None:  # 1.0 and 3.0 are taken for 1 and 3; what lies between is not
+            raise UsageError(
+                f"{where}: {refused.message}",
+                fix=f"Write low and high of {name} as whole numbers, without a point, or list its "
+                "values.",
+            ) from refused
     return dimension
 
 
-def _range(name: str, written: Mapping[str, Any], default: Any, where: str) -> Range:
+def _refusal(
+    built: BuiltModel, fixed: Mapping[str, Any], name: str, value: Any
+) -> UsageError | None:
+    """Why the model does not take ``value``; ``None`` where it does."""
+    try:
+        configure(built.asked, {**fixed, name: value})
+    except UsageError as error:
+        return error
+    return None
+
+
+def _fraction(low: float, high: float) -> float:
+    """A number between ``low`` and ``high`` that is not whole, where ``low`` is; else ``low``."""
+    return low + 0.5 * min(1.0, high - low) if low == int(low) else low
+
+
+def _range(
+    built: BuiltModel, fixed: Mapping[str, Any], name: str, written: Mapping[str, Any], where: str
+) -> Range:
     for key in written:
         if key not in _RANGE_KEYS:
             raise unknown_name(f"key of {name} in {where}", key, _RANGE_KEYS)
     low, high, log = written.get("low"), written.get("high"), written.get("log", False)
     fix = f"Write {name} = {{ low = A, high = B }}, with log = true for orders of magnitude."
     for key, value in (("low", low), ("high", high)):
-        number = not isinstance(value, bool) and isinstance(value, int | float)
-        if not number or not math.isfinite(cast(float, value)):
-            raise UsageError(f"{where}: {key} of {name} is {value!r}, not a number.", fix=fix)
+        if not _is_finite(value):
+            raise UsageError(
+                f"{where}: {key} of {name} is {shown(value)}, not a number to search by.", fix=fix
+            )
     low, high = cast(float, low), cast(float, high)
     if not isinstance(log, bool):
         raise UsageError(f"{where}: log of {name} is {log!r}, not true or false.", fix=fix)
@@ -219,10 +268,23 @@ def _range(name: str, written: Mapping[str, Any], default: Any, where: str) -> R
         raise UsageError(
             f"{where}: {name} from {low} has no logarithm.", fix="Begin above 0, or without log."
         )
-    # A setting with a fractional default is not searched in whole numbers just because somebody
-    # wrote { low = 0, high = 1 }.
+    # A setting that takes fractions is not searched in whole numbers just because somebody wrote
+    # { low = 0, high = 1 }. Its default tells, unless it is no number.
+    default = built.config[name]
     whole = isinstance(low, int) and isinstance(high, int) and not isinstance(default, float)
+    if whole and not isinstance(default, int):
+        whole = _refusal(built, fixed, name, _fraction(low, high)) is not None
     return Range(low, high, log, whole) if whole else Range(float(low), float(high), log, whole)
+
+
+def _is_finite(value: object) -> bool:
+    """Whether ``value`` is a number, and one that a computer's floating point has."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _choices(name: str, written: Sequence[Any], where: str) -> Choices:

@@ -53,10 +53,10 @@ def read_reproduced(folder: Path) -> dict[str, Rerun]:
         return {}
     try:
         noted = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BenchError(f"Cannot read {str(path)!r}: {in_one_line(error)}.", fix=fix) from error
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
         raise BenchError(f"{str(path)!r}: {field}: {first['msg']}.", fix=fix) from error
+    except (OSError, ValueError, RecursionError) as error:  # no text, no TOML, without end
+        raise BenchError(f"Cannot read {str(path)!r}: {in_one_line(error)}.", fix=fix) from error
     return {rerun.digest: rerun for rerun in noted.reproduced}

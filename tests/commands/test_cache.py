@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -134,6 +135,7 @@ def test_clear_without_a_kind_removes_nothing(command, place, store) -> None:
         ("runs/.bm25_search_d_seen_seed0-1.lock", ["--features"]),
         ("runs/.bm25_search_other_seen_seed0-1.lock", []),
         ("tuning/.bm25_search_d-1.lock", ["--features"]),
+        ("datasets/d/features/clip/photos.lock", ["--features"]),  # as while verifying
         ("tuning/.s.lock", ["tuning/s/.trial/x"]),
     ],
 )
@@ -152,12 +154,59 @@ def test_what_a_live_process_holds_stays(command, place, store, lock, stays) -> 
     assert err.count("is kept: a process is using it") == len(expected)
 
 
+def test_what_cannot_be_removed_is_kept_and_the_others_go(
+    command, place, store, monkeypatch
+) -> None:
+    files = fill(place, store)
+    rename = os.rename
+
+    def refused(path: Path, to: Path) -> None:
+        if Path(path).name == "bm25-0":  # another user's
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        rename(path, to)
+
+    monkeypatch.setattr("benchmark.host.removing.os.rename", refused)
+    status, out, err = command("cache", "clear", "--fits", "--features", "--json")
+    assert status == 1
+    assert len(json.loads(out)["removed"]) == 3
+    (kept,) = json.loads(out)["kept"]
+    assert (kept["kind"], kept["path"]) == ("fits", "fitted/bm25-0")
+    assert err.startswith(f"fitted/bm25-0 is kept: Cannot remove {str(place.fitted / 'bm25-0')!r}")
+    left = [path.is_file() for path in [*files["--fits"], *files["--features"]]]
+    assert left == [True, False, False, False]
+
+
+def test_what_killed_removals_left_anywhere_is_unfinished(command, place) -> None:
+    for folder in (place.runs, place.stamps, place.verified, place.comparisons):
+        (folder / ".removed" / "0a1b").mkdir(parents=True)
+        (folder / ".removed" / "0a1b" / "content").write_text("x")
+    kinds = {row["kind"]: row for row in json.loads(command("cache", "--json")[1])["kinds"]}
+    assert (kinds["unfinished"]["count"], kinds["unfinished"]["bytes"]) == (4, 4)
+    assert command("cache", "clear", "--partial")[0] == 0
+    assert list(place.root.rglob("content")) == []
+
+
 def test_a_dataset_that_is_being_prepared_stays(command, place) -> None:
     mine = place.datasets / owners.owned_name("d", "partial")
     mine.mkdir(parents=True)
     os.utime(mine, (0, 0))  # at work on one long file
     assert command("cache", "clear", "--partial")[0] == 1
     assert mine.is_dir()
+
+
+def test_copies_and_estimates_that_were_begun_stay_while_their_process_lives(
+    command, place
+) -> None:
+    ours, theirs = os.getpid(), NOBODY
+    names = ("fitted/.bm25-0.{}.partial", "runs/.r-1.{}.partial", ".estimate.{}.partial")
+    for name in names:
+        for process in (ours, theirs):
+            (place.root / name.format(process)).mkdir(parents=True)
+    kinds = {row["kind"]: row for row in json.loads(command("cache", "--json")[1])["kinds"]}
+    assert kinds["unfinished"]["count"] == 6
+    assert command("cache", "clear", "--partial")[0] == 1
+    assert all((place.root / name.format(ours)).is_dir() for name in names)
+    assert not any((place.root / name.format(theirs)).exists() for name in names)
 
 
 def test_a_dataset_that_another_machine_is_preparing_stays_until_it_is_idle(

@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from baselines.search.backends import BACKENDS
 from baselines.search.bm25 import BM25
 from benchmark.commands.describing import print_settings
 from benchmark.data.sources import SOURCES
@@ -47,6 +48,16 @@ def test_a_variant_shows_the_defaults_it_has(cli) -> None:
     assert default("unimp", "fusion") == "cross-attention"
     assert default("unimp:early-fusion", "fusion") == "early"
     assert default("unimp", "optimiser") == "muon"  # what the preset makes of it
+
+
+def test_a_variant_says_what_it_needs_and_what_of_it_is_searched(cli) -> None:
+    def said(model: str, key: str) -> list[str]:
+        return list(json.loads(cli("models", model, "--json")[1])[key])
+
+    assert said("bm25", "needs") == ["bm25s"]
+    assert said("bm25:lucene", "needs") == ["bm25s", *BACKENDS["lucene"].needs.modules]
+    assert said("bm25", "searched") == ["k1", "b", "fields"]
+    assert said("bm25:category", "searched") == ["k1", "b"]  # it fixes the fields
 
 
 def test_ranges_and_choices_are_those_of_the_class(cli) -> None:

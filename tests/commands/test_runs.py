@@ -300,9 +300,9 @@ def test_a_home_that_cannot_be_written_is_listed_and_keeps_its_runs(
         patch.setattr(os, "rename", refuse)
         status, _, err = command("runs", "rm", "a", "--yes")
     assert status == 1
-    assert err.startswith("unimp-bench: Cannot remove ")
-    assert "Permission denied" in err
-    assert len(err.splitlines()) == 2
+    assert err.startswith("a is kept: Cannot remove ")
+    assert "Permission denied. Make its folder writable, or" in err
+    assert len(err.splitlines()) == 1
     assert ids(command("runs", "list", "--json")[1]) == ["a"]
 
 

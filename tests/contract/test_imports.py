@@ -47,7 +47,7 @@ ORDER = {
     """,
     "benchmark.runs": """
         spec manifest store filters tuned ranked fitting predictions asking scoring scoring_stored
-        account costs runner resources work performing workers sharding listing cache removing
+        account costs runner resources work performing workers sharding listing removing cache
         dataset_removal estimating
     """,
     "benchmark.report.figures": """

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from benchmark.host.console import complain, note, without_notes
@@ -26,3 +30,24 @@ def test_notes_are_told_again_where_the_work_failed(capsys: pytest.CaptureFixtur
         failing()
     note("afterwards")
     assert capsys.readouterr().err == "afterwards\n"
+
+
+_PRINTS_PAST_PYTHON = """
+import ctypes, sys
+from benchmark.host.console import output_to_stderr
+
+with output_to_stderr():
+    sys.__stdout__.write("by the stream that was there\\n")
+    ctypes.CDLL(None).printf(b"by C\\n")
+print("the result")
+"""
+
+
+def test_what_waits_in_buffers_meanwhile_is_not_among_the_results() -> None:
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(
+        [sys.executable, "-c", _PRINTS_PAST_PYTHON],
+        capture_output=True, text=True, check=True, env=env,
+    )  # fmt: skip
+    assert done.stdout == "the result\n"
+    assert set(done.stderr.splitlines()) == {"by the stream that was there", "by C"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -32,10 +33,35 @@ class Stand:
 @pytest.fixture(autouse=True)
 def _no_country(monkeypatch):
     monkeypatch.setenv(energy.VARIABLE, "")
-    find = energy.find_meter
-    find.cache_clear()
+    kept = energy._meter_in
+    kept.cache_clear()
     yield
-    find.cache_clear()
+    kept.cache_clear()
+
+
+@pytest.fixture
+def package(monkeypatch):
+    """A stand-in for codecarbon: 1 kWh is 1 kg in the USA and 2 kg elsewhere."""
+
+    class Tracker:
+        def __init__(self, *, country_iso_code: str, **_: object) -> None:
+            self.factor = 1.0 if country_iso_code == "USA" else 2.0
+
+        def start_task(self, name: str) -> None:
+            pass
+
+        def stop_task(self) -> SimpleNamespace:
+            return SimpleNamespace(energy_consumed=1.0, emissions=self.factor)
+
+    module = ModuleType("codecarbon")
+    module.__version__ = "0.0"
+    module.OfflineEmissionsTracker = Tracker
+    monkeypatch.setitem(sys.modules, "codecarbon", module)
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *a: name == "codecarbon" or find(name, *a)
+    )
+    return module
 
 
 def test_without_the_package_nothing_is_imported_or_measured(monkeypatch):
@@ -53,6 +79,22 @@ def test_emissions_are_of_a_country_that_was_named(monkeypatch, country, co2):
     with energy.metered() as used:
         assert used.kwh is None
     assert used == energy.Energy(0.001, co2)
+
+
+def test_emissions_follow_a_country_that_is_named_later(package, monkeypatch):
+    with energy.metered() as used:
+        pass
+    assert used == energy.Energy(1.0, None)
+    for country, co2 in (("DEU", 2.0), ("USA", 1.0)):
+        monkeypatch.setenv(energy.VARIABLE, country)
+        with energy.metered() as used:
+            pass
+        assert used == energy.Energy(1.0, co2)
+
+
+def test_a_package_whose_countries_cannot_be_read_costs_no_work(package):
+    assert not hasattr(package, "input")  # as of an installation that is broken
+    energy.set_country("DEU")
 
 
 @pytest.mark.parametrize("broken", ["start", "stop"])

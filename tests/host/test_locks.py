@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 from pathlib import Path
 
+import pytest
+
+from benchmark.errors import BenchError
 from benchmark.host.files import is_locked, locked, locked_if_free
 
 
@@ -29,3 +34,15 @@ def test_locking_changes_no_content(tmp_path: Path) -> None:
     with locked_if_free(lock):
         pass
     assert lock.read_text() == "kept"
+
+
+def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    for take in (lambda path: locked(path, "working"), locked_if_free):
+        said = pytest.raises(BenchError, match=r"a\.lock': No locks available")
+        with said as caught, take(tmp_path / "a.lock"):
+            pass
+        assert "--home" in str(caught.value.fix)

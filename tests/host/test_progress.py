@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 from benchmark.host import progress
 from benchmark.host.progress import bar, part
 
@@ -29,3 +32,22 @@ def test_work_that_goes_on_is_timed_by_the_steps_of_now(monkeypatch, capsys) -> 
     first, second = capsys.readouterr().err.splitlines()
     assert first == "training: 92/100, 80 s left"
     assert second == "training: 93/100, 70 s left"
+
+
+def test_brackets_in_names_and_notes_are_shown_as_they_are(monkeypatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(progress, "_DELAY_SECONDS", 0.0)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    progress._console.cache_clear()  # of the standard error that is now
+    with bar("table [/mine]", 2) as shown:
+        shown.say("loss [bold]0.5")
+        shown.advance()
+    progress._console.cache_clear()
+    assert "table [/mine]" in terminal.getvalue()
+    assert "loss [bold]0.5" in terminal.getvalue()

@@ -39,6 +39,7 @@ def test_a_board_leads_by_its_tasks_primary_metric() -> None:
         ('title = "Search', 'title = "<b>Search', "title: "),
         ('name = "sim-s-search"', 'name = "other"', "'other' is not the file's"),
         ('task = "search"', "task = ", "Cannot read"),
+        pytest.param("version = 1", f"version = {'9' * 9_999}", "Cannot read", id="without end"),
         ('task = "search"', 'task = "search"\ncolour = "red"', "colour: "),
     ],
 )

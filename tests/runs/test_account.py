@@ -102,6 +102,17 @@ def test_energy_of_resumed_predictions_is_left_out(run_home, execute, stand, mon
     }  # fmt: skip
 
 
+def test_a_fit_of_another_country_leaves_its_emissions_out(run_home, execute, stand, monkeypatch):
+    execute(RunSpec("popularity", "search", data="sim-xs"), run_home)
+    monkeypatch.setenv(energy.VARIABLE, "FRA")
+    second = execute(RunSpec("popularity", "recommendation", data="sim-xs"), run_home)
+    told = second.manifest["energy"]
+    assert told == {
+        "fit_kwh": 0.001, "predict_kwh": told["predict_kwh"], "country": "FRA",
+        "predict_co2_kg": told["predict_co2_kg"], "meter": "stand-in 1.0",
+    }  # fmt: skip
+
+
 def test_without_a_meter_manifests_say_nothing_of_it(run_home, execute, monkeypatch):
     monkeypatch.setattr(energy, "find_meter", lambda: None)
     run = execute(RunSpec("random", "search", data="sim-xs"), run_home)

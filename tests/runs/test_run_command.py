@@ -155,8 +155,12 @@ def test_a_file_says_all_that_options_say_and_the_guide_names_them(call, file) -
         ('seed = [1, "x"]', "mine.toml: seed = [1, 'x']: "),
         ("set = 3", "no list of pairs"),
         ('set = ["k1"]', "'k1' has no '='"),
+        ('set = ["=1"]', "'=1' has no name before its '='"),
         ("[set.bm25]\nk1 = 1979-05-27", "is no setting"),
         ("model = [", "not valid TOML"),
+        pytest.param(f"limit = {'9' * 9_999}", "not valid TOML", id="a number without end"),
+        pytest.param(f"limit = {'[' * 9_999}", "not valid TOML", id="a nesting without end"),
+        ("\ufeffcolour = 1", "'colour'"),  # behind a byte order mark
         ('model = "bm25"\ntask = "search"\n[set.bm26]\nk1 = 1', "Unknown model of this run 'bm26'"),
     ],
 )

@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from benchmark.errors import BenchError
+from benchmark.host.energy import VARIABLE as COUNTRY
 from benchmark.host.home import Home, find_home
 from benchmark.runs import performing
 from benchmark.runs.performing import divide, perform
@@ -40,6 +41,21 @@ def run(cli, run_home) -> Callable[..., tuple[int, str, str]]:
         return cli("run", "--data", "sim-xs", "--limit", "4", *words, home=home)
 
     return run
+
+
+def test_workers_hear_the_country_unless_their_machine_names_one(monkeypatch) -> None:
+    pytest.importorskip("distributed", reason="needs the extra cluster")
+    from benchmark.runs import workers
+
+    monkeypatch.setenv(COUNTRY, "DEU")
+    asked = workers._environment(sees_gpus=True)
+    for own, heard in (("", "DEU"), ("FRA", "FRA")):
+        monkeypatch.setenv(COUNTRY, own)
+        assert workers._child_environment(asked)[COUNTRY] == heard
+    monkeypatch.delenv(COUNTRY)
+    unasked = workers._environment(sees_gpus=True)
+    monkeypatch.setenv(COUNTRY, "FRA")
+    assert workers._child_environment(unasked)[COUNTRY] == "FRA"
 
 
 def test_work_is_a_piece_for_every_fit_in_the_order_of_its_first_run(sim_xs, run_home) -> None:

@@ -6,7 +6,10 @@ import errno
 import math
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import polars as pl
 import pytest
@@ -168,9 +171,25 @@ def test_equal_settings_are_fitted_once(knob, space, place, monkeypatch, tmp_pat
     assert len({trial.value for trial in search.trials}) == 1
 
 
-def test_no_trial_begins_after_the_timeout(knob, space, place, monkeypatch) -> None:
-    monkeypatch.setenv("KNOB_SLEEP", "0.2")
-    assert len(run(knob, place, space, 50, timeout=0.1).trials) == 1
+def test_no_trial_begins_after_the_timeout(knob, space, place, monkeypatch, capfd) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(searching, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+
+    def lasting(seconds: float, function: Callable[..., Any]) -> Callable[..., Any]:
+        def slow(*words: object) -> Any:
+            clock[0] += seconds
+            return function(*words)
+
+        return slow
+
+    monkeypatch.setattr(searching, "judge", lasting(10.0, searching.judge))
+    assert len(run(knob, place, space, 50, timeout=15.0).trials) == 2
+    # What is done before the first trial, as preparing the dataset, counts as well.
+    monkeypatch.setattr(searching, "ensure_dataset", lasting(20.0, searching.ensure_dataset))
+    capfd.readouterr()
+    assert len(run(knob, place, space, 50, timeout=15.0).trials) == 2
+    assert "The time is over: 2 of 50 trials are done." in capfd.readouterr().err
+    assert len(run(knob, place, space, 50, timeout=25.0).trials) == 3
 
 
 def test_a_full_disk_is_not_a_failed_trial(knob, space, place, monkeypatch) -> None:

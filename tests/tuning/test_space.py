@@ -10,6 +10,7 @@ from benchmark.errors import UsageError
 from benchmark.models.building import configure
 from benchmark.models.registered import entries
 from benchmark.tuning.space import Choices, Range, defaults_in, space_for, space_json
+from benchmark.tuning.suggesting import told
 
 
 def read(knob: str, tmp_path: Path, text: str, **fixed):
@@ -49,6 +50,7 @@ def test_ranges_and_choices_are_read(knob, tmp_path) -> None:
         ("rate = [2001-01-01, 2002-01-01]", "no choice between distinct values", "two values"),
         ('mode = ["plain", "plian"]', "refuses mode = 'plian'", "values of mode"),
         ("size = { low = 1.5, high = 3.5 }", "refuses size = 1.5", "values of size"),
+        ("size = { low = 1.0, high = 3.0 }", "refuses size = 1.5", "whole numbers"),
         ("", "names no setting", "TOML"),
         ("rate = ", "not valid TOML", "TOML"),
     ],
@@ -57,6 +59,14 @@ def test_what_is_wrong_is_named_with_a_fix(knob, tmp_path, text, message, fix) -
     with pytest.raises(UsageError, match=message) as caught:
         read(knob, tmp_path, text)
     assert fix in str(caught.value.fix)
+
+
+def test_numbers_and_nestings_without_end_are_refused_in_a_line(knob, tmp_path) -> None:
+    with pytest.raises(UsageError, match=r"high of rate is 1000\d+\.\.\., not a number"):
+        read(knob, tmp_path, f"rate = {{ low = 1, high = 1{'0' * 400} }}")
+    for text in ("9" * 5_000, "[" * 100_000):
+        with pytest.raises(UsageError, match="is not valid TOML"):
+            read(knob, tmp_path, f"rate = {text}")
 
 
 def test_a_setting_cannot_be_fixed_and_searched(knob, tmp_path) -> None:
@@ -109,3 +119,36 @@ def test_rounding_stays_inside() -> None:
     assert within.rounded(1.23445e-4) == 1.23444e-4
     assert within.rounded(9.876539e-3) == 9.87654e-3
     assert within.rounded(0.00123456) == 0.001235
+
+
+def test_a_narrow_range_is_not_rounded_to_its_ends() -> None:
+    within = Range(0.50001, 0.50004, log=False, whole=False)
+    assert within.rounded(0.5000231234) == 0.5000231
+    assert Range(1000.1, 1000.9, log=False, whole=False).rounded(1000.54321) == 1000.54
+    assert Range(-1e308, 1e308, log=False, whole=False).rounded(1.23456) == 1.235
+
+
+def test_a_default_is_held_by_a_choice_of_an_equal_number(knob, tmp_path) -> None:
+    space = read(knob, tmp_path, "rate = [0, 0.5]\nsize = [2, 4]\nmode = ['plain', 'short']")
+    config = {"rate": 0.0, "size": 4, "mode": "plain"}
+    # As the space has it, so that no later trial is the same and looks like another.
+    assert told(defaults_in(space, config)) == told({"mode": "plain", "rate": 0, "size": 4})
+    assert defaults_in(space, {**config, "rate": False}) is None
+
+
+def test_a_setting_that_is_none_is_searched_in_fractions_where_it_takes_them(
+    write_knob, tmp_path
+) -> None:
+    name, _ = write_knob(tmp_path)
+    file = tmp_path / "knob.py"
+    more = "    decay: float | None = None\n    warm: int | None = None\n"
+    file.write_text(file.read_text().replace("    size: int = 4\n", f"    size: int = 4\n{more}"))
+    space = read(name, tmp_path, "decay = { low = 0, high = 1 }\nwarm = { low = 0, high = 9 }")
+    assert space == {
+        "decay": Range(0.0, 1.0, log=False, whole=False),
+        "warm": Range(0, 9, log=False, whole=True),
+    }
+
+
+def test_a_space_may_begin_with_a_byte_order_mark(knob, tmp_path) -> None:
+    assert read(knob, tmp_path, "\ufeffrate = [0.1, 0.2]")

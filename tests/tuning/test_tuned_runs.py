@@ -164,6 +164,17 @@ def test_a_model_without_a_search_keeps_its_own_settings_in_a_tuned_run(
         require_tuned([spec_of(knob, tuned=True, settings={"rate": 1.0}), other], place)
 
 
+def test_settings_that_other_code_chose_are_told_apart(knob, searched, place, capfd) -> None:
+    asked = [spec_of(knob, tuned=True), spec_of(knob, tuned=True, seed=1)]
+    require_tuned(asked, place)
+    assert "by other code" not in capfd.readouterr().err
+    with open(knob.rpartition(":")[0], "a") as stream:
+        stream.write("\nCHANGED = True\n")
+    assert require_tuned(asked, place) == asked  # as before, and said once
+    err = capfd.readouterr().err
+    assert err.count("was tuned for search on sim-xs by other code than it has now") == 1
+
+
 def test_tuned_and_set_exclude_each_other(execute, knob, searched, place) -> None:
     with pytest.raises(UsageError, match="--tuned takes the settings"):
         execute(spec_of(knob, tuned=True, settings={"rate": 1.0}), place)
@@ -255,6 +266,27 @@ def test_the_commands_search_then_run(knob, space, place, tmp_path, cli) -> None
     assert json.loads(out)["tuning"]["trials"] == 3
     (run,) = stored_runs(place)
     assert "-tuned_" in run.folder.name
+
+
+def test_a_figure_that_cannot_be_is_refused_by_its_options_name(knob, place, cli) -> None:
+    words = ["tune", "--model", knob, "--task", "search", "--trials", "1", "--figure"]
+    for name, message in (("x.bmp", "'x.bmp' does not end in .png"), (".", "'.' is a folder")):
+        status, _, err = cli(*words, name, home=place)
+        assert status == 2
+        assert f"--figure {message}" in err
+
+
+def test_a_search_that_had_no_time_says_so_and_names_no_folder(knob, space, place, cli) -> None:
+    figure = place.root / "history.svg"
+    status, out, err = cli(
+        "tune", "--model", knob, "--task", "search", "--data", "sim-xs", "--trials", "3",
+        "--space", str(space), "--timeout", "1e-9", "--figure", str(figure), home=place,
+    )  # fmt: skip
+    assert status == 0
+    assert out == "Knob on search, sim-xs: 0 trials, NDCG@5 on validation\n"
+    assert "The time is over: 0 of 3 trials are done." in err
+    assert f"No trial has a value: {figure} is not drawn." in err
+    assert not figure.exists()
 
 
 def test_a_comparison_names_the_number_of_trials(execute, knob, searched, place) -> None:

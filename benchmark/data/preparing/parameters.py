@@ -34,10 +34,11 @@ def _whole(value: object) -> object:
 
 
 def _names(value: object) -> object:
-    """The names in a text that separates them by commas."""
-    if not isinstance(value, str):
-        return value
-    return tuple(name for name in (part.strip() for part in value.split(",")) if name)
+    """The names in a text that separates them by commas, or in a list, each once."""
+    if isinstance(value, str):
+        value = [name for name in (part.strip() for part in value.split(",")) if name]
+    listed = isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
+    return tuple(dict.fromkeys(value)) if listed else value  # type: ignore[call-overload]
 
 
 class SplitParams(BaseModel):

@@ -65,11 +65,14 @@ def make_figure(
     return drawing, path
 
 
-def check_file(out: Path) -> None:
-    """Raise where no figure can be written to ``out``: its ending, or matplotlib missing."""
+def check_file(out: Path, option: str) -> None:
+    """Raise where no figure can be written to ``out``: its ending, or matplotlib missing.
+
+    ``option`` named it, for messages.
+    """
     if not out.name or out.is_dir():
-        raise UsageError(f"{str(out)!r} is a folder.", fix="Give the name of a file.")
-    _format(None, out)
+        raise UsageError(f"{option} {str(out)!r} is a folder.", fix="Give the name of a file.")
+    _format(None, out, option)
     _matplotlib()
 
 
@@ -107,7 +110,7 @@ def describe(drawing: Drawing, path: Path) -> dict[str, Any]:
     return {"file": str(path.absolute()), **drawing.to_json()}
 
 
-def _format(asked: str | None, out: Path | None) -> str:
+def _format(asked: str | None, out: Path | None, option: str = "--out") -> str:
     if asked is not None and asked not in FORMATS:
         raise unknown_name("figure format", asked, FORMATS)
     ending = "" if out is None else out.suffix.lower().removeprefix(".")
@@ -116,7 +119,7 @@ def _format(asked: str | None, out: Path | None) -> str:
     if asked is None and ending in FORMATS:
         return ending
     raise UsageError(
-        f"--out {str(out)!r} does not end in .{asked or FORMATS[0]}.",
+        f"{option} {str(out)!r} does not end in .{asked or FORMATS[0]}.",
         fix=f"Give a name that ends in {' or '.join(f'.{known}' for known in FORMATS)}.",
     )
 

@@ -211,8 +211,8 @@ def load_table(table: str) -> Table:
 def read_table(path: Path) -> Table:
     """Read and check one specification file."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:  # no text, no TOML, without end
         raise UsageError(
             f"{str(path)!r} is not a table specification: {error}.",
             fix="Correct the TOML there; unimp-bench tables lists the tables that come along.",

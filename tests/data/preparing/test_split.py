@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
 from benchmark.data.preparing.parameters import SplitParams
 from benchmark.data.preparing.split import split
@@ -107,6 +108,14 @@ def test_new_users_come_from_the_trained_domains() -> None:
     held = split(rows, SplitParams(new_domains="z", new_users=0.5))[0]
     assert held.filter(pl.col("cohort") == "new-user")["domain"].to_list() == ["x"] * 15
     assert held.filter(pl.col("cohort") == "new-domain")["user_id"].n_unique() == 10
+
+
+def test_a_domain_that_is_named_twice_is_the_same_parameter() -> None:
+    once = SplitParams(new_domains="z, w")
+    assert SplitParams(new_domains="z,w, z") == once
+    assert SplitParams(new_domains=["z", "w", "z"]) == once
+    with pytest.raises(ValidationError, match="valid string"):
+        SplitParams(new_domains=[["z"]])
 
 
 @pytest.mark.parametrize("users", [{"a": "zzz", "b": "zwz"}, {"a": "zzz", "b": "xx"}])

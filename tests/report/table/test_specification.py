@@ -145,6 +145,18 @@ def test_what_is_wrong_in_a_file_is_said_in_its_words(
     assert str(caught.value) == f"{path!r}{message}\n{fix}"
 
 
+@pytest.mark.parametrize("character", "9[")
+def test_a_number_or_a_nesting_without_end_is_no_table(tmp_path: Path, character: str) -> None:
+    (tmp_path / "mine.toml").write_text(f"name = {character * 100_000}")
+    with pytest.raises(UsageError, match=r"mine\.toml' is not a table specification"):
+        load_table(str(tmp_path / "mine.toml"))
+
+
+def test_a_table_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = write(tmp_path, f"\ufeff{TABLE}")
+    assert load_table(path) == load_table(write(tmp_path, TABLE))
+
+
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UsageError, match=r"mine\.toml' is not a table specification"):

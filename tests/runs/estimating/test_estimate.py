@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import time
@@ -13,8 +14,8 @@ from types import SimpleNamespace
 import pytest
 
 from benchmark.commands.estimating import print_comparison, print_estimate
+from benchmark.host import owners
 from benchmark.host.files import sha256_json
-from benchmark.host.home import Home
 from benchmark.host.removing import size_of
 from benchmark.models.building import configure
 from benchmark.models.registered import entries
@@ -386,13 +387,32 @@ def test_the_command_measures_in_a_process_of_its_own_and_compares(slow, cli, ru
     assert not list(run_home.root.glob(".estimate*"))
 
 
-def test_a_mirror_of_another_machine_stays_and_one_of_a_dead_process_goes(tmp_path, sim_xs):
-    other, dead = ".estimate.m00000000.1.partial", ".estimate.2147483646.partial"
-    for name in (other, dead):
-        (tmp_path / name / "datasets").mkdir(parents=True)
-    with mirrored(Home(tmp_path), sim_xs, None) as mirror:
-        assert {path.name for path in tmp_path.iterdir()} == {other, mirror.root.name}
-    assert [path.name for path in tmp_path.iterdir()] == [other]
+def test_a_mirror_of_another_machine_stays_until_it_is_idle(run_home, sim_xs, monkeypatch):
+    with monkeypatch.context() as there:
+        there.setattr(owners, "_machine", lambda: "m0123abcd")
+        with mirrored(run_home, sim_xs, None) as theirs, monkeypatch.context() as here:
+            here.setattr(owners, "_machine", lambda: "m4567cdef")  # whose process has its number
+            with mirrored(run_home, sim_xs, None) as ours:
+                assert ours.root != theirs.root
+            assert theirs.root.is_dir()
+            for path in (theirs.root, *theirs.root.iterdir()):
+                os.utime(path, (0, 0))
+            with mirrored(run_home, sim_xs, None):
+                assert not theirs.root.exists()
+
+
+def test_a_mirror_of_a_dead_process_goes(run_home, sim_xs):
+    dead = run_home.root / ".estimate.2147483646.partial"
+    (dead / "datasets").mkdir(parents=True)
+    with mirrored(run_home, sim_xs, None):
+        assert not dead.exists()
+
+
+def test_what_a_process_of_the_same_number_left_is_in_nobodys_way(run_home, sim_xs):
+    left = run_home.root / owners.owned_name("estimate", "partial")
+    (left / "datasets" / "sim-xs").mkdir(parents=True)
+    with mirrored(run_home, sim_xs, None) as mirror:
+        assert (mirror.datasets / "sim-xs" / "dataset.json").is_file()
 
 
 def test_a_dry_run_is_one_of_an_estimate(cli, run_home):
