@@ -20,7 +20,7 @@ from benchmark.report.figures.tabled import (
     is_measured,
     read_table_view,
 )
-from benchmark.report.formats.sheet import METRIC_NUMBER
+from benchmark.report.formats.sheet import signed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,11 +51,11 @@ class Slope:
     def label(self) -> str:
         """Return system and change, as ``UniMP -12%``; absolute where a share means nothing."""
         clean, perturbed = self.ends
-        change = f"{perturbed - clean:+{METRIC_NUMBER}}"
+        change = signed(perturbed - clean)
         if self.is_relative:
-            change = f"{(perturbed - clean) / clean:+.0%}"
-        if not any(digit in change for digit in "123456789"):  # neither a gain nor a loss
-            change = f"±{change[1:]}"
+            change = signed((perturbed - clean) / clean, "z.0%")
+        if change[0] not in "+-":  # neither a gain nor a loss
+            change = f"±{change}"
         return f"{one_line(self.system, _MOST_LETTERS)} {change}"
 
     @property

@@ -10,9 +10,9 @@ from benchmark.metrics.families import FAMILIES
 from benchmark.report.contents import Report, ReportCell, ReportColumn
 from benchmark.uncertainty import Share
 
-#: How a metric's value prints.
-METRIC_NUMBER = ".4f"
-#: How a share of the learnable prints, without the sign of a rounded 0, and what heads it.
+#: How a metric's value prints; like all numbers without the sign of a rounded 0.
+METRIC_NUMBER = "z.4f"
+#: How a share of the learnable prints, and what heads it.
 SHARE_NUMBER = "z.0%"
 SHARE_HEADING = "share"
 ABSENT = "-"
@@ -208,7 +208,7 @@ def _number(column: ReportColumn, style: TableStyle, percent: bool) -> str:
     if column.number != METRIC_NUMBER:
         return column.number  # counts
     decimals = (2 if percent else 4) if style.decimals is None else style.decimals
-    return f".{decimals}f"
+    return f"z.{decimals}f"
 
 
 def ranked(
@@ -249,6 +249,12 @@ def number_cell(
     """Return the cell of a measured value in the format ``number``, with interval if any."""
     interval = "" if low is None or high is None else f"[{low:{number}}, {high:{number}}]"
     return SheetCell(f"{value:{number}}", mark=mark, interval=interval)
+
+
+def signed(value: float, number: str = METRIC_NUMBER) -> str:
+    """Return a difference in the format ``number`` with its sign; one that prints as 0 has none."""
+    shown = f"{value:+{number}}"
+    return shown if any(digit in shown for digit in "123456789") else shown[1:]
 
 
 def share_cell(share: Share | None) -> SheetCell:
