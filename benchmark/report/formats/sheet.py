@@ -37,6 +37,8 @@ STANDING_LEGEND = (
     "Bold: the best measured value of a column; underlined: the second. "
     "Values that print alike share a place; oracles have none."
 )
+#: What is added where the rows of a column are of several cohorts.
+APART = " Each cohort is ranked by itself: others are asked other instances."
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,8 @@ def sheet_of(report: Report, style: TableStyle | None = None) -> Sheet:
     several_tasks = len({column.task for column in report.columns}) > 1
     several_data = len({column.data for column in report.columns}) > 1
     several_cohorts = len({column.cohort for column in report.columns}) > 1
+    columns = range(len(report.columns))
+    apart = any(len({row.cells[at].cohort for row in report.rows}) > 1 for at in columns)
     blocks = []
     for at, column in enumerate(report.columns):
         cells = [row.cells[at] for row in report.rows]
@@ -147,7 +151,8 @@ def sheet_of(report: Report, style: TableStyle | None = None) -> Sheet:
         name = f"{column.metric} %" if percent else column.metric
         heading = f"{name} ({spanned})" if context else name
         words = [_measured(cell, _number(column, style, percent), percent, style) for cell in cells]
-        ordered = ranked(words, candidates, column.higher_is_better)
+        cohorts = [cell.cohort for cell in cells]
+        ordered = _ranked_apart(words, candidates, cohorts, column.higher_is_better)
         block = [SheetColumn(heading, ordered, name=name, context=spanned)]
         if column.learned is not None:
             shares = tuple(share_cell(c.share) for c in cells)
@@ -169,6 +174,7 @@ def sheet_of(report: Report, style: TableStyle | None = None) -> Sheet:
         blocks=tuple(blocks),
         notes=(*_notes(report, style), *([SPREAD_NOTE] if spread else [])),
         commands=report.missing,
+        standing=STANDING_LEGEND + (APART if apart else ""),
         name=report.table,
         keep_intervals=style.intervals is True,
     )
@@ -229,6 +235,27 @@ def ranked(
         replace(cell, best=places.get(i) == "best", second=places.get(i) == "second")
         for i, cell in enumerate(cells)
     )
+
+
+def _ranked_apart(
+    cells: Sequence[SheetCell],
+    values: Sequence[float | None],
+    cohorts: Sequence[str | None],
+    higher_is_better: bool | None,
+) -> tuple[SheetCell, ...]:
+    """Mark the best of each cohort's ``values``, as :func:`ranked` does; of several, where two
+    systems compete."""
+    marked = list(cells)
+    several = len(set(cohorts)) > 1
+    for cohort in dict.fromkeys(cohorts):
+        mine = [v if c == cohort else None for v, c in zip(values, cohorts, strict=True)]
+        if several and sum(value is not None for value in mine) < 2:
+            continue
+        of_cohort = ranked(cells, mine, higher_is_better)
+        for at, found in enumerate(cohorts):
+            if found == cohort:
+                marked[at] = of_cohort[at]
+    return tuple(marked)
 
 
 def _measured(cell: ReportCell, number: str, percent: bool, style: TableStyle) -> SheetCell:
