@@ -67,6 +67,11 @@ def build_report(
                 f"Table {table} describes datasets, which cost nothing to run.",
                 fix="Leave out --columns cost.",
             )
+        if beyond:
+            raise UsageError(
+                f"Table {table} describes datasets, which nobody is recommended.",
+                fix="Leave out --metrics all.",
+            )
         return build_dataset_report(specification, home=home, data=data)
     answers = collect(specification, home=home, data=data)
     if is_own(table):

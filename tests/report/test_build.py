@@ -386,6 +386,13 @@ def test_a_run_without_lists_is_no_seed_of_a_mean_beyond_accuracy(
     assert (measured.value, measured.seeds, measured.by_seed) == (0.5, (0,), {0: 0.5})
 
 
+def test_a_table_without_lists_says_that_nothing_lies_beyond_accuracy(shelf: Any) -> None:
+    report = build_report("preference", home=shelf.home, beyond=True)
+    assert report.notes[-1].startswith("Nothing beyond accuracy: that is of ranked lists")
+    ranked = build_report("search", home=shelf.home, beyond=True)
+    assert not any("that is of ranked lists" in note for note in ranked.notes)
+
+
 def test_an_outside_models_row_comes_from_a_users_table(shelf: Any, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(

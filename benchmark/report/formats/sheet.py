@@ -29,8 +29,9 @@ PAPERS_NUMBERS = "The paper's numbers"
 #: What heads numbers of others, and begins the note on whose they are.
 PUBLISHED = "published"
 
-#: What stands behind ±.
+#: What stands behind ±, and where there is none to show.
 SPREAD_NOTE = "±: standard deviation over seeds."
+NO_SPREAD_NOTE = "No standard deviation over seeds: no value here is of several."
 
 #: What bold and underline say, where a format can show them.
 STANDING_LEGEND = (
@@ -164,15 +165,12 @@ def sheet_of(report: Report, style: TableStyle | None = None) -> Sheet:
                 SheetColumn(column.paper, printed, printed=True, name=short, context=spanned)
             )
         blocks.append(tuple(block))
-    spread = style.spread and any(
-        cell.deviation is not None for row in report.rows for cell in row.cells
-    )
     sheet = Sheet(
         title=report.title,
         row_heading="system" if any(row.model for row in report.rows) else "dataset",
         rows=tuple(row.system for row in report.rows),
         blocks=tuple(blocks),
-        notes=(*_notes(report, style), *([SPREAD_NOTE] if spread else [])),
+        notes=(*_notes(report, style), *_spread_notes(report, style)),
         commands=report.missing,
         standing=STANDING_LEGEND + (APART if apart else ""),
         name=report.table,
@@ -188,6 +186,14 @@ def _notes(report: Report, style: TableStyle) -> tuple[str, ...]:
         return report.notes
     of_paper = (PAPER_NOTE, COUNTS_NOTE, PAPERS_NUMBERS, f"{PUBLISHED}: ")
     return tuple(note for note in report.notes if not note.startswith(of_paper))
+
+
+def _spread_notes(report: Report, style: TableStyle) -> tuple[str, ...]:
+    """What ± is, where standard deviations are asked for; that there is none, else."""
+    if not style.spread:
+        return ()
+    known = any(cell.deviation is not None for row in report.rows for cell in row.cells)
+    return (SPREAD_NOTE if known else NO_SPREAD_NOTE,)
 
 
 def without_intervals(sheet: Sheet) -> Sheet:

@@ -18,6 +18,7 @@ from benchmark.report.formats.render import render
 from benchmark.report.formats.sheet import (
     COUNTS_NOTE,
     INTERVAL_NOTE,
+    NO_SPREAD_NOTE,
     PAPER_NOTE,
     PAPERS_NUMBERS,
     TableStyle,
@@ -292,6 +293,13 @@ def test_the_spread_over_seeds_takes_the_place_of_the_interval(shelf: Any) -> No
     shelf.ranked("bm25", chance=0.4)  # of one seed: its interval stands
     mixed = sheet_of(build_report("2d", home=shelf.home), TableStyle(spread=True))
     assert INTERVAL_NOTE in mixed.notes
+
+
+def test_a_spread_that_no_row_has_is_missed_aloud(shelf: Any) -> None:
+    shelf.ranked("unimp", chance=0.4)
+    found = build_report("2d", home=shelf.home)
+    assert NO_SPREAD_NOTE in sheet_of(found, TableStyle(spread=True)).notes
+    assert NO_SPREAD_NOTE not in sheet_of(found).notes
 
 
 def test_whose_the_published_numbers_are_stands_where_these_do(shelf: Any) -> None:
