@@ -28,6 +28,14 @@ _WIDTH, _HEIGHT, _LEFT, _HEAD, _FOOT = 5.6, 3.0, 0.55, 0.45, 0.55
 _MOST_LETTERS = 34
 #: A label farther than this from its mark (inches) gets a line to it.
 _CLOSE = 0.15
+#: Role -> how its marks are filled: their colours alone would tell nothing to everybody.
+_FILLED: dict[str, dict[str, Any]] = {
+    "system": {},
+    "trivial": {"markerfacecolor": "white"},
+    "ceiling": {"fillstyle": "bottom", "markerfacecoloralt": "white"},
+}
+#: The shape that explains colours and fillings: no machine's.
+_ANY_SHAPE = {"marker": "h", "markersize": 6.5}
 #: The clock's resolution: where no time at all has been recorded. A logarithm needs some.
 LEAST_SECONDS = 0.001
 
@@ -82,14 +90,28 @@ class CostFigure:
             _LEFT + _WIDTH,
             part * len(self.panels),
             title=self.view.report.title,
-            keys=[
-                Key(f"trained on {machine}", {**self._shape(machine), "color": style.GREY})
-                for machine in self.machines
-            ],
+            keys=[*self._roles(), *self._machines()],
             notes=[*self.view.bars_notes(), *self._notes(), *self.view.notes()],
         )
         for number, (group, points) in enumerate(self.panels):
             self._draw_panel(paper, group, points, paper.top + number * part)
+
+    def _machines(self) -> list[Key]:
+        return [
+            Key(f"trained on {machine}", {**self._shape(machine), "color": style.GREY})
+            for machine in self.machines
+        ]
+
+    def _roles(self) -> list[Key]:
+        """What colours and fillings say, where there are several."""
+        drawn = {point.role for _, points in self.panels for point in points}
+        words = {"ceiling": "ceiling: knows the simulation"}
+        keys = [
+            Key(words.get(role, role), {**_look(role), **_ANY_SHAPE})
+            for role in _FILLED
+            if role in drawn
+        ]
+        return keys if len(keys) > 1 else []
 
     def _notes(self) -> list[str]:
         points = [point for _, points in self.panels for point in points]
@@ -143,13 +165,17 @@ class CostFigure:
         style.few_ticks(axes, "y", 6)
         _seconds_axis(axes, [point.seconds for point in points])
         for point in points:
-            mark = {**style.of_role(point.role), **self._shape(point.machine)}
+            mark = {**_look(point.role), **self._shape(point.machine)}
             x = max(point.seconds, LEAST_SECONDS)
             if point.low is not None and point.high is not None:
                 axes.plot([x, x], [point.low, point.high], color=mark["color"], linewidth=1.1)
             axes.plot([x], [point.value], linestyle="none", zorder=3, **mark)
         axes.margins(y=0.1)
         _label(axes, points)
+
+
+def _look(role: str) -> dict[str, Any]:
+    return {**style.of_role(role), **_FILLED.get(role, {})}
 
 
 def build_cost(home: Home, *, table: str, data: str | None) -> CostFigure:

@@ -216,6 +216,27 @@ def test_cost_gives_every_machine_a_shape_and_says_not_to_compare_them(shelf) ->
     assert "trained on A, 2 cores, H100 and A, 2 cores" in words
 
 
+def test_cost_tells_roles_apart_by_more_than_colour_and_says_what_they_are(shelf) -> None:
+    for seconds, model in enumerate(("unimp", "popularity", "oracle"), start=1):
+        shelf.ranked(model, chance=0.5, fit_seconds=float(seconds))
+    page = Figure()
+    build_cost(shelf.home, table="search", data=None).draw(page)
+    looks = {
+        (line.get_fillstyle(), line.get_markerfacecolor() == "white") for line in
+        marks_of(page.axes[1])
+    }  # fmt: skip
+    assert len(looks) == 3
+    words = {text.get_text() for text in page.axes[0].texts}
+    assert {"system", "trivial", "ceiling: knows the simulation"} <= words
+
+
+def test_cost_of_systems_alone_explains_no_roles(shelf) -> None:
+    shelf.ranked("unimp", chance=0.5, fit_seconds=1.0)
+    page = Figure()
+    build_cost(shelf.home, table="search", data=None).draw(page)
+    assert "system" not in {text.get_text() for text in page.axes[0].texts}
+
+
 def test_cost_leaves_out_perturbed_rows_and_says_so(filled, mine) -> None:
     figure = build_cost(filled, table=mine, data=None)
     assert [point.system for point in figure.panels[0][1]].count("UniMP") == 1
@@ -351,7 +372,15 @@ def test_a_journal_is_found_by_the_run_and_read_stage_by_stage(filled, shelf) ->
     assert (own.epochs, own.scores, own.kept) == ((4,), (0.25,), None)
     # Preference has scores in the first joint epoch alone, and that is not the one kept.
     joint, own = validation_curves(journal, "preference")["MAE"]
-    assert (joint.epochs, joint.kept, own.epochs, own.kept) == ((1,), None, (2,), 0)
+    assert (joint.epochs, joint.kept, own.epochs, own.kept) == ((1,), None, (4,), 0)
+
+
+def test_epochs_without_a_score_count_on_the_axis() -> None:
+    epochs = [{"stage": "", "loss": 1.0} for _ in range(15)]
+    for place, score in ((4, 0.1), (9, 0.3), (14, 0.2)):  # validated every fifth
+        epochs[place]["valid search NDCG@5"] = score
+    (only,) = validation_curves({"epochs": epochs, "kept": {"": 9}}, "search")["NDCG@5"]
+    assert (only.epochs, only.kept) == ((5, 10, 15), 1)
 
 
 def test_learning_shows_a_fit_once_and_names_models_without_a_journal(filled, mine) -> None:
