@@ -153,7 +153,8 @@ class CostFigure:
         column = self.view.report.columns[group.primary]
         left = MARGIN + _LEFT
         heading = f"{column.metric}, {group.title}; {direction(column)}"
-        paper.text(left, top + 0.25, heading, size=style.HEADING, weight="bold")
+        room = paper.right - left
+        paper.text(left, top + 0.25, heading, within=room, size=style.HEADING, weight="bold")
         axes = paper.panel(left, top + _HEAD, _WIDTH, _HEIGHT)
         paper.text(
             left + _WIDTH / 2,

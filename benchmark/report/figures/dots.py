@@ -104,7 +104,12 @@ class DotsFigure:
     def _draw_strip(self, paper: PlotPage, strip: Strip, left: float, top: float) -> None:
         count = len(strip.rows)
         if len(self.view.groups) > 1:
-            paper.text(MARGIN, top + 0.12, strip.group.title, size=style.HEADING, weight="bold")
+            paper.text(
+                *(MARGIN, top + 0.12, strip.group.title),
+                within=paper.right - MARGIN,
+                size=style.HEADING,
+                weight="bold",
+            )
         for number, row in enumerate(strip.rows):
             only_printed = number >= count - len(strip.printed)
             paper.text(
@@ -118,12 +123,16 @@ class DotsFigure:
             )
         for place, at in enumerate(strip.columns):
             x = left + place * (_PANEL + _GAP)
+            room = _PANEL + 0.75 * _GAP
             column = self.view.report.columns[at]
-            paper.text(x, top + 0.36, column.metric, size=style.HEADING, weight="bold")
+            paper.text(
+                *(x, top + 0.36, column.metric), within=room, size=style.HEADING, weight="bold"
+            )
             paper.text(x, top + 0.5, direction(column), size=style.NOTE, color=style.GREY)
             if any(row.cells[at].paper is not None for row in strip.rows):
                 words = f"□ {column.paper}"
-                paper.text(x, top + 0.63, words, size=style.NOTE, color=style.PAPER["color"])
+                colour = style.PAPER["color"]
+                paper.text(x, top + 0.63, words, within=room, size=style.NOTE, color=colour)
             self._draw_panel(paper, strip, at, x, top + _HEAD)
 
     def _draw_panel(self, paper: PlotPage, strip: Strip, at: int, left: float, top: float) -> None:

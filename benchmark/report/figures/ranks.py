@@ -140,7 +140,8 @@ class RanksFigure:
     def _draw_panel(self, paper: PlotPage, panel: Panel, left: float, top: float) -> None:
         column = self.view.report.columns[panel.group.primary]
         heading = f"{column.metric}, {panel.group.title}; {direction(column)}"
-        paper.text(MARGIN, top + 0.2, heading, size=style.HEADING, weight="bold")
+        room = paper.right - MARGIN
+        paper.text(MARGIN, top + 0.2, heading, within=room, size=style.HEADING, weight="bold")
         count, top = len(panel.places), top + _HEAD
         axes = paper.panel(
             left, top, _WIDTH, count * _ROW, xlim=(0.5, count + 0.5), ylim=(count + 0.5, 0.5)

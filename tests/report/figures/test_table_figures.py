@@ -350,6 +350,23 @@ def test_robustness_needs_a_table_with_perturbed_rows(filled) -> None:
         build_robustness(filled, table="search", data=None)
 
 
+def test_no_mark_of_many_systems_leaves_the_panel_of_robustness(filled, mine) -> None:
+    figure = build_robustness(filled, table=mine, data=None)
+    ((panel, *_),) = figure.strips
+    many = tuple(replace(panel.slopes[0], system=f"System {number}") for number in range(30))
+    page = Figure()
+    replace(figure, strips=((replace(panel, slopes=many),),)).draw(page)
+    axes, (low, high) = page.axes[1], page.axes[1].get_xlim()
+    marks = marks_of(axes)
+    assert len(marks) == 30
+    assert all(low < x < high for mark in marks for x in mark.get_xdata())
+    bottom = axes.get_position().y0 * page.get_size_inches()[1]
+    names = [text for text in page.axes[0].texts if text.get_text().startswith("System")]
+    heights = [page.get_size_inches()[1] - text.get_position()[1] for text in names]
+    assert len(set(heights)) == 30
+    assert min(heights) >= bottom  # beside the panel, not below it
+
+
 def test_robustness_needs_runs_with_and_without_perturbation(shelf) -> None:
     shelf.ranked("unimp", task="recommendation", chance=0.5)
     with pytest.raises(BenchError, match="both with and without") as caught:
@@ -389,6 +406,18 @@ def test_learning_shows_a_fit_once_and_names_models_without_a_journal(filled, mi
     (curve,) = panel.curves
     assert (curve.system, curve.kept) == ("UniMP", (2, 0.3))
     assert figure.silent == (ODD, "Popularity")
+
+
+def test_the_names_of_many_curves_stand_beside_their_panel(filled, mine) -> None:
+    figure = build_learning(filled, table=mine, data=None)
+    (panel,) = figure.panels
+    many = tuple(replace(panel.curves[0], system=f"System {number}") for number in range(30))
+    page = Figure()
+    replace(figure, panels=(replace(panel, curves=many),)).draw(page)
+    bottom = page.axes[1].get_position().y0 * page.get_size_inches()[1]
+    names = [text for text in page.axes[0].texts if text.get_text().startswith("System")]
+    assert len(names) == 30
+    assert min(page.get_size_inches()[1] - n.get_position()[1] for n in names) >= bottom
 
 
 def test_without_any_journal_there_is_no_figure(filled, mine) -> None:

@@ -57,9 +57,13 @@ def of_role(role: str) -> dict[str, Any]:
 
 
 def numbered(number: int) -> dict[str, Any]:
-    """Return the mark of the system in this place of a list; they repeat after seven."""
-    at = number % len(COLOURS)
-    return {"marker": MARKERS[at], "markersize": 4.5, "color": COLOURS[at]}
+    """Return the mark of the system in this place of a list; no two of forty-nine are alike."""
+    at, again = number % len(COLOURS), number // len(COLOURS)
+    return {
+        "marker": MARKERS[(at + again) % len(MARKERS)],
+        "markersize": 4.5,
+        "color": COLOURS[at],
+    }
 
 
 def plain(axes: Axes, *, grid: Literal["x", "y"] | None) -> None:

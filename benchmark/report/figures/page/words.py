@@ -19,6 +19,18 @@ def width_of(words: str, size: float) -> float:
     return len(words) * _LETTER * size
 
 
+def fitted(words: str, width: float, size: float, least: float) -> tuple[str, float]:
+    """Return ``words`` and the points, ``size`` at most, at which they take ``width`` inches.
+
+    Where not even ``least`` points let them, they are cut.
+    """
+    line = one_line(words, len(words) + 1)
+    fits = min(size, width / max(width_of(line, 1.0), _LETTER))
+    if fits >= least:
+        return line, fits
+    return one_line(line, max(int(width / (_LETTER * least)), 2)), least
+
+
 def wrapped(words: str, width: float, size: float) -> list[str]:
     """Break ``words`` into lines of ``width`` inches at ``size`` points."""
     line = one_line(words, len(words) + 1)

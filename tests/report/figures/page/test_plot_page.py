@@ -1,0 +1,34 @@
+"""Words that fit where they stand, and marks that are told apart."""
+
+from __future__ import annotations
+
+import pytest
+from matplotlib.figure import Figure
+
+from benchmark.report.figures.page.plot_page import PlotPage
+from benchmark.report.figures.page.style import HEADING, numbered
+
+
+@pytest.mark.parametrize(
+    "words", ["NDCG@5", "BERTScore-google/bert_uncased_L-2_H-128_A-2", "m" * 99]
+)
+@pytest.mark.parametrize("weight", ["normal", "bold"])
+def test_words_are_written_smaller_or_cut_where_their_room_ends(words: str, weight: str) -> None:
+    page = Figure(dpi=160)  # as a PNG has
+    paper = PlotPage(page, 6.0, 1.0, title="Title")
+    paper.text(1.0, 1.0, words, within=2.1, size=HEADING, weight=weight)
+    written = page.axes[0].texts[-1]
+    assert written.get_size() <= HEADING
+    if "m" not in words:  # the width of letters is estimated of an average one
+        assert written.get_window_extent().width / page.dpi <= 2.1
+    if len(words) < 10:
+        assert (written.get_text(), written.get_size()) == (words, HEADING)
+    elif len(words) == 99:
+        assert written.get_text().endswith("…")
+    else:
+        assert written.get_text() == words
+
+
+def test_no_two_of_many_systems_have_the_same_mark() -> None:
+    marks = {(numbered(at)["marker"], numbered(at)["color"]) for at in range(49)}
+    assert len(marks) == 49
