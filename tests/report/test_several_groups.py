@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmark.report.build import build_report
 from benchmark.report.contents import ReportColumn, told_apart
-from benchmark.report.formats.sheet import sheet_of
+from benchmark.report.formats.sheet import METRIC_NUMBER, sheet_of
 
 CHANCES = {"random": 0.05, "popularity": 0.2, "unimp": 0.5, "informed": 0.8}
 
@@ -26,7 +26,7 @@ def table(path: Path, *groups: Mapping[str, str], rows: str = "") -> str:
 
 def test_no_two_columns_are_called_the_same() -> None:
     def column(task: str, data: str, cohort: str | None) -> ReportColumn:
-        return ReportColumn(task, data, cohort, "HR@5", True, ".4f")
+        return ReportColumn(task, data, cohort, "HR@5", True, METRIC_NUMBER)
 
     one = column("search", "sim-s", "seen")
     assert told_apart([one]) == ["HR@5"]

@@ -18,6 +18,7 @@ from benchmark.report.formats.render import render
 from benchmark.report.formats.sheet import (
     COUNTS_NOTE,
     INTERVAL_NOTE,
+    METRIC_NUMBER,
     NO_SPREAD_NOTE,
     PAPER_NOTE,
     PAPERS_NUMBERS,
@@ -47,7 +48,11 @@ def report(name: str = "A_b & C") -> Report:
     return Report(
         table="x",
         title="Table 2d. 50% of it",
-        columns=(ReportColumn("search", "sim-s", "seen", "HR@5", True, ".4f", "paper (amazon-6)"),),
+        columns=(
+            ReportColumn(
+                "search", "sim-s", "seen", "HR@5", True, METRIC_NUMBER, "paper (amazon-6)"
+            ),
+        ),
         rows=(
             ReportRow(name, "a", "system", (cell(0.5, "0.2", True),)),
             ReportRow("B", "b", "system", (cell(0.25, "0.1", False),)),
