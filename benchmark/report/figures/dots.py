@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from benchmark.host.home import Home
@@ -17,6 +18,7 @@ from benchmark.report.figures.tabled import (
     direction,
     read_table_view,
 )
+from benchmark.report.formats.sheet import PUBLISHED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -162,21 +164,35 @@ class DotsFigure:
         axes.margins(x=0.06)
 
     def _keys(self) -> list[Key]:
-        rows = [row for strip in self.strips for row in strip.rows]
         measured = {row.role for strip in self.strips for row in (*strip.oracles, *strip.measured)}
         keys = [Key("measured here", style.MEASURED)] if "system" in measured else []
         if "trivial" in measured:
             keys.append(Key("measured here, trivial", style.TRIVIAL))
         if "ceiling" in measured:
             keys.append(Key("ceiling: knows the simulation", style.ORACLE))
-        if any(cell.paper is not None for row in rows for cell in row.cells):
-            keys.append(Key("printed in the paper", style.PAPER))
+        whose = self._whose()
+        if whose:
+            words = {"paper": "printed in the paper", "others": "published by others"}
+            keys.append(Key(" or ".join(words[each] for each in whose), style.PAPER))
         return keys
 
+    def _whose(self) -> list[str]:
+        """Whose numbers stand beside the measured ones: the ``paper``'s, those of ``others``."""
+        rows = [row for strip in self.strips for row in strip.rows]
+        printed = [cell for row in rows for cell in row.cells if cell.paper is not None]
+        found = {"others" if cell.paper_data is None else "paper" for cell in printed}
+        return sorted(found, reverse=True)
+
     def _about_paper(self) -> list[str]:
-        if not any(key.mark is style.PAPER for key in self._keys()):
-            return []
-        return ["Hollow: what the paper prints, on its own data; not comparable with the rest."]
+        notes = []
+        if "paper" in (whose := self._whose()):
+            notes.append(
+                "Hollow: what the paper prints, on its own data; not comparable with the rest."
+            )
+        if "others" in whose:
+            start = f"{PUBLISHED}: "
+            notes += [f"Hollow, {n}" for n in self.view.report.notes if n.startswith(start)]
+        return notes
 
 
 def build_dots(home: Home, *, table: str, data: str | None) -> DotsFigure:
@@ -199,7 +215,8 @@ def _strips(view: TableView, group: Group) -> list[Strip]:
         if row.system not in shown and any(row.cells[at].paper is not None for at in group.columns)
     ]
     sign = -1 if leading.higher_is_better else 1
-    printed.sort(key=lambda row: sign * (row.cells[group.primary].paper or 0.0))
+    numbers = {row.system: row.cells[group.primary].paper for row in printed}
+    printed.sort(key=lambda row: sign * _or_last(numbers[row.system], sign))
     count = -(-len(group.columns) // _MOST_ABREAST)
     size = -(-len(group.columns) // count)
     return [
@@ -212,6 +229,11 @@ def _strips(view: TableView, group: Group) -> list[Strip]:
         )
         for start in range(0, len(group.columns), size)
     ]
+
+
+def _or_last(value: float | None, sign: int) -> float:
+    """Who has no number in the leading column stands below those who have."""
+    return sign * inf if value is None else value
 
 
 def _mark_json(row: ReportRow, cell: ReportCell) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from benchmark.host.home import Home
 from benchmark.report.contents import ReportCell
 from benchmark.report.figures import TABLE_FIGURES
 from benchmark.report.figures.cost import build_cost
-from benchmark.report.figures.dots import build_dots
+from benchmark.report.figures.dots import _strips, build_dots
 from benchmark.report.figures.journals import read_journal, validation_curves
 from benchmark.report.figures.learning import build_learning
 from benchmark.report.figures.making import make_figure
@@ -192,6 +192,42 @@ def test_dots_show_the_best_on_top_the_oracle_above_and_the_paper_hollow(filled,
         line for line in panels[0].lines if list(line.get_xdata()) == [unimp["low"], unimp["high"]]
     )
     assert list(bar.get_ydata()) == [1, 1]
+
+
+def test_dots_say_whose_the_hollow_numbers_are(shelf, tmp_path) -> None:
+    for model in ("bm25", "unimp"):
+        shelf.ranked(model, chance=0.5)
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        TABLE.replace('title = "Mine"', 'title = "Mine"\npublished = "what Doe et al. found"')
+        .replace('model = "bm25"', 'model = "bm25"\npublished = {"HR@5" = 0.4}')
+        .replace('model = "popularity"', 'model = "popularity"\npublished = {"NDCG@5" = 0.9}'),
+        encoding="utf-8",
+    )
+    figure = build_dots(shelf.home, table=str(path), data=None)
+    page = Figure()
+    figure.draw(page)
+    words = [text.get_text() for text in page.axes[0].texts]
+    assert "published by others" in words
+    assert "Hollow, published: what Doe et al. found." in words
+    assert not any("paper" in each for each in words)
+
+
+def test_who_has_no_printed_number_of_the_leading_metric_stands_last(shelf) -> None:
+    shelf.ranked("unimp", chance=0.5)
+    figure = build_dots(shelf.home, table="search", data=None)
+    (strip,) = figure.strips
+    first, *_ = strip.printed
+    primary = strip.group.primary
+    cells = list(first.cells)
+    cells[primary] = replace(cells[primary], paper=None)
+    gone = replace(first, cells=tuple(cells))
+    rows = [gone if row.system == first.system else row for row in figure.view.report.rows]
+    columns = [replace(c, higher_is_better=False) for c in figure.view.report.columns]
+    report = replace(figure.view.report, rows=tuple(rows), columns=tuple(columns))
+    view = replace(figure.view, report=report)
+    (again,) = _strips(view, strip.group)
+    assert again.printed[-1].system == first.system
 
 
 # cost
