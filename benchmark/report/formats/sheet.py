@@ -272,7 +272,7 @@ def _measured(cell: ReportCell, number: str, percent: bool, style: TableStyle) -
     low, high = (None if end is None else scale * end for end in (cell.low, cell.high))
     made = number_cell(scale * cell.value, low, high, number, mark)
     if style.spread and cell.deviation is not None:
-        return replace(made, interval=f"± {scale * cell.deviation:{number}}")
+        return replace(made, interval=f"± {_printed(scale * cell.deviation, number)}")
     return made
 
 
@@ -280,8 +280,16 @@ def number_cell(
     value: float, low: float | None, high: float | None, number: str, mark: str = ""
 ) -> SheetCell:
     """Return the cell of a measured value in the format ``number``, with interval if any."""
-    interval = "" if low is None or high is None else f"[{low:{number}}, {high:{number}}]"
-    return SheetCell(f"{value:{number}}", mark=mark, interval=interval)
+    interval = ""
+    if low is not None and high is not None:
+        interval = f"[{_printed(low, number)}, {_printed(high, number)}]"
+    return SheetCell(_printed(value, number), mark=mark, interval=interval)
+
+
+def _printed(value: float, number: str) -> str:
+    """In the format ``number``; a large one of three digits has all before the point, no power."""
+    shown = f"{value:{number}}"
+    return f"{value:,.0f}" if "e+" in shown else shown
 
 
 def signed(value: float, number: str = METRIC_NUMBER) -> str:

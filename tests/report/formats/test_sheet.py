@@ -73,3 +73,9 @@ def test_two_values_that_round_to_0_from_both_sides_share_a_place() -> None:
     assert first.best
     assert second.best
     assert third.second
+
+
+def test_a_large_number_of_three_digits_is_written_out() -> None:
+    shown = [number_cell(value, None, None, ",.3g").value for value in (0.1234, 999.4, 1234.5)]
+    assert shown == ["0.123", "999", "1,234"]
+    assert number_cell(12345.6, 999.9, 2e6, ",.3g").text == "12,346 [1,000, 2,000,000]"

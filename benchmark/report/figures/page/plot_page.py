@@ -112,7 +112,8 @@ class PlotPage:
         x = MARGIN
         for key in row:
             self.line([x + 0.05], [y - 0.035], linestyle="none", **key.mark)
-            self.text(x + _KEY_MARK, y, key.words, size=style.NOTE)
+            place = x + _KEY_MARK
+            self.text(place, y, key.words, within=self.right - place, size=style.NOTE)
             x += _key_width(key)
 
 

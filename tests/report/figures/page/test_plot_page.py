@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from matplotlib.figure import Figure
 
-from benchmark.report.figures.page.plot_page import PlotPage
+from benchmark.report.figures.page.plot_page import Key, PlotPage
 from benchmark.report.figures.page.style import HEADING, numbered
 
 
@@ -27,6 +27,14 @@ def test_words_are_written_smaller_or_cut_where_their_room_ends(words: str, weig
         assert written.get_text().endswith("…")
     else:
         assert written.get_text() == words
+
+
+def test_a_long_key_ends_on_the_page() -> None:
+    page = Figure(dpi=160)
+    words = "trained on " + " and ".join(f"Some Processor {at}, 64 cores" for at in range(5))
+    PlotPage(page, 6.0, 1.0, title="Title", keys=[Key(words, {"marker": "o"})])
+    written = page.axes[0].texts[-1]
+    assert written.get_window_extent().x1 / page.dpi <= page.get_size_inches()[0]
 
 
 def test_no_two_of_many_systems_have_the_same_mark() -> None:
