@@ -441,6 +441,27 @@ def test_the_dataset_table_counts_prepared_datasets(
     assert missing_runs(report) == []
 
 
+@pytest.mark.parametrize(
+    "statistics", [None, {}, {"users": 0, "items": 5, "interactions": 0}, {"users": "many"}]
+)
+def test_a_dataset_that_does_not_count_is_an_error_that_names_it(
+    shelf: Any, statistics: Any
+) -> None:
+    shelf.dataset("mine", statistics=statistics)
+    with pytest.raises(BenchError, match="of 'mine' does not count") as caught:
+        build_report("datasets", home=shelf.home, data="mine")
+    assert str(caught.value.fix).endswith("--force")
+
+
+def test_a_broken_dataset_is_missed_aloud_among_the_others(shelf: Any) -> None:
+    shelf.dataset("mine")
+    (shelf.home.datasets / "broken").mkdir()
+    report = build_report("datasets", home=shelf.home)
+    assert "mine" in [row.system for row in report.rows]
+    assert "broken" not in [row.system for row in report.rows]
+    assert any(note.startswith("broken is left out: ") for note in report.notes)
+
+
 def test_a_source_this_installation_lacks_is_named(
     shelf: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
