@@ -136,8 +136,12 @@ def test_several_seeds_without_per_instance_tables_have_no_interval(shelf: Any) 
     score = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9, "users": 9}
     for seed in (0, 1):
         shelf.scored("unimp", {"HR@5": score}, task="search", seed=seed)
-    filled = cell(build_report("2d", home=shelf.home), "UniMP", "HR@5")
+    shelf.ranked("bm25", chance=0.4)
+    report = build_report("2d", home=shelf.home)
+    filled = cell(report, "UniMP", "HR@5")
     assert (filled.value, filled.low, filled.high) == (0.5, None, None)
+    (untested,) = [note for note in report.notes if note.startswith("Not compared")]
+    assert untested.endswith("is gone from their runs: UniMP.")
 
 
 def test_a_clear_difference_is_marked_against_the_best_other_row(shelf: Any) -> None:
