@@ -521,6 +521,17 @@ def test_equal_systems_tie_and_clearly_different_ones_do_not(shelf) -> None:
     assert len([m for m in marks_of(page.axes[1]) if m.get_marker() == "o"]) == 4
 
 
+def test_equal_values_share_their_rank(shelf) -> None:
+    for model, chance in (("unimp", 0.7), ("bm25", 0.3), ("popularity", 0.3), ("random", 0.1)):
+        shelf.ranked(model, chance=chance, draw=1)
+    (panel,) = build_ranks(shelf.home, table="search", data=None).panels
+    assert [place.rank for place in panel.places] == [1, 2, 2, 4]
+    page = Figure()
+    build_ranks(shelf.home, table="search", data=None).draw(page)
+    dots = [(m.get_xdata()[0], m.get_ydata()[0]) for m in marks_of(page.axes[1])]
+    assert dots == [(1, 1), (2, 2), (2, 3), (4, 4)]
+
+
 def test_ranks_refuse_systems_that_name_other_users_for_the_same_instances(filled, mine) -> None:
     table = next(filled.runs.iterdir()) / PER_INSTANCE
     frame = pl.read_parquet(table)
