@@ -11,7 +11,7 @@ from benchmark.host.home import Home
 from benchmark.report.figures.page import style
 from benchmark.report.figures.page.labels import Box, nearest, place_labels
 from benchmark.report.figures.page.plot_page import MARGIN, Key, PlotPage
-from benchmark.report.figures.page.words import one_line, width_of
+from benchmark.report.figures.page.words import short_names, width_of
 from benchmark.report.figures.tabled import (
     Group,
     TableView,
@@ -269,7 +269,8 @@ def _label(axes: Axes, points: Sequence[Point]) -> None:
         high = y if point.high is None else height(point.high)
         places.append((x, y))
         taken += [_around(x, y, y, 0.06), _around(x, low, high, 0.02)]
-    names = [one_line(point.system, _MOST_LETTERS) for point in points]
+    written = short_names((point.system for point in points), _MOST_LETTERS)
+    names = [written[point.system] for point in points]
     sizes = [(width_of(name, style.LETTERS), 0.12) for name in names]
     corners = place_labels(places, sizes, (_WIDTH, _HEIGHT), taken)
     labels = zip(names, corners, sizes, places, strict=True)

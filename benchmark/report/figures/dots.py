@@ -10,7 +10,7 @@ from benchmark.host.home import Home
 from benchmark.report.contents import ReportCell, ReportRow
 from benchmark.report.figures.page import style
 from benchmark.report.figures.page.plot_page import MARGIN, Key, PlotPage
-from benchmark.report.figures.page.words import width_of
+from benchmark.report.figures.page.words import short_names, width_of
 from benchmark.report.figures.tabled import (
     Group,
     TableView,
@@ -84,11 +84,7 @@ class DotsFigure:
 
     def draw(self, page: Figure) -> None:
         """Draw strips of panels: filled marks measured here, hollow ones printed by the paper."""
-        left = max(
-            width_of(row.system[:_MOST_LETTERS], style.LETTERS)
-            for strip in self.strips
-            for row in strip.rows
-        )
+        left = max(width_of(name, style.LETTERS) for name in self._names().values())
         abreast = max(len(strip.columns) for strip in self.strips)
         paper = PlotPage(
             page,
@@ -103,8 +99,12 @@ class DotsFigure:
             self._draw_strip(paper, strip, MARGIN + left + 0.1, top)
             top += strip.height
 
+    def _names(self) -> dict[str, str]:
+        rows = [row for strip in self.strips for row in strip.rows]
+        return short_names((row.system for row in rows), _MOST_LETTERS)
+
     def _draw_strip(self, paper: PlotPage, strip: Strip, left: float, top: float) -> None:
-        count = len(strip.rows)
+        count, names = len(strip.rows), self._names()
         if len(self.view.groups) > 1:
             paper.text(
                 *(MARGIN, top + 0.12, strip.group.title),
@@ -117,8 +117,7 @@ class DotsFigure:
             paper.text(
                 left - 0.1,
                 top + _HEAD + (number + 0.5) * _ROW,
-                row.system,
-                most=_MOST_LETTERS,
+                names[row.system],
                 ha="right",
                 va="center",
                 color=style.GREY if only_printed else style.INK,

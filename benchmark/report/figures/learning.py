@@ -18,7 +18,7 @@ from benchmark.report.figures.journals import (
 from benchmark.report.figures.page import style
 from benchmark.report.figures.page.labels import spread
 from benchmark.report.figures.page.plot_page import MARGIN, Key, PlotPage
-from benchmark.report.figures.page.words import one_line, width_of
+from benchmark.report.figures.page.words import short_names, width_of
 from benchmark.report.figures.tabled import Group, TableView, read_table_view
 from benchmark.runs.fitting import fit_folder
 
@@ -87,7 +87,7 @@ class LearningFigure:
 
     def draw(self, page: Figure) -> None:
         """Draw one panel per metric: score by epoch, one line per fit, kept epochs large."""
-        labels = max(width_of(name[:_MOST_LETTERS], style.LETTERS) for name in self.systems)
+        labels = max(width_of(name, style.LETTERS) for name in self._names().values())
         notes = [
             "Scores on validation, which chose the epoch that was kept (large mark); a stage of "
             "several tasks is judged by all of them together. Dashes: a later stage goes "
@@ -109,6 +109,9 @@ class LearningFigure:
         for panel in self.panels:
             self._draw_panel(paper, panel, top)
             top += _HEAD + _height(panel) + _FOOT
+
+    def _names(self) -> dict[str, str]:
+        return short_names(self.systems, _MOST_LETTERS)
 
     def _draw_panel(self, paper: PlotPage, panel: Panel, top: float) -> None:
         from matplotlib.ticker import MaxNLocator
@@ -181,8 +184,8 @@ class LearningFigure:
             colour = style.numbered(self.systems.index(system))["color"]
             paper.line([left + x, left + _WIDTH + 0.1], [floor - y, floor - at],
                        color=colour, linewidth=0.4, linestyle=(0, (4, 3)))  # fmt: skip
-            words = one_line(system, _MOST_LETTERS)
-            paper.text(left + _WIDTH + 0.13, floor - at, words, va="center")
+            name = self._names()[system]
+            paper.text(left + _WIDTH + 0.13, floor - at, name, va="center")
 
 
 def _height(panel: Panel) -> float:

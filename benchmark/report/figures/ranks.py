@@ -23,7 +23,7 @@ from benchmark.host.home import Home
 from benchmark.metrics import metric_named
 from benchmark.report.figures.page import style
 from benchmark.report.figures.page.plot_page import MARGIN, Key, PlotPage
-from benchmark.report.figures.page.words import one_line, width_of
+from benchmark.report.figures.page.words import short_names, width_of
 from benchmark.report.figures.tabled import (
     Group,
     TableView,
@@ -104,9 +104,9 @@ class RanksFigure:
     def draw(self, page: Figure) -> None:
         """Draw one panel per group: rank intervals, and bars that join systems that tie."""
         labels = max(
-            width_of(_label(place), style.LETTERS)
+            width_of(label, style.LETTERS)
             for panel in self.panels
-            for place in panel.places
+            for label in _labels(panel).values()
         )
         left = labels + 0.15
         notes = [
@@ -156,9 +156,10 @@ class RanksFigure:
         axes.set_xticks(list(range(1, count + 1, step)))
         words = "rank, 1 is best"
         paper.text(left + _WIDTH / 2, top + count * _ROW + 0.34, words, ha="center")
+        labels = _labels(panel)
         for row, place in enumerate(panel.places, start=1):
             y = top + (row - 0.5) * _ROW
-            paper.text(left - 0.12, y, _label(place), ha="right", va="center")
+            paper.text(left - 0.12, y, labels[place.system], ha="right", va="center")
             axes.plot([place.best, place.worst], [row] * 2, color=style.INK, linewidth=1.2,
                       marker="|", markersize=6, zorder=2)  # fmt: skip
             axes.plot([place.rank], [row], linestyle="none", zorder=3, **style.MEASURED)
@@ -254,8 +255,9 @@ def _panel(view: TableView, group: Group, evidence: dict[str, Evidence]) -> Pane
     return Panel(group, tuple(places), tuple(ties(above)))
 
 
-def _label(place: Place) -> str:
-    return f"{one_line(place.system, _MOST_LETTERS)}  {place.value:{METRIC_NUMBER}}"
+def _labels(panel: Panel) -> dict[str, str]:
+    names = short_names((place.system for place in panel.places), _MOST_LETTERS)
+    return {p.system: f"{names[p.system]}  {p.value:{METRIC_NUMBER}}" for p in panel.places}
 
 
 def _height(panel: Panel) -> float:

@@ -12,7 +12,7 @@ from benchmark.report.contents import ReportCell, ReportRow
 from benchmark.report.figures.page import style
 from benchmark.report.figures.page.labels import spread
 from benchmark.report.figures.page.plot_page import MARGIN, PlotPage
-from benchmark.report.figures.page.words import one_line, width_of
+from benchmark.report.figures.page.words import short_names, width_of
 from benchmark.report.figures.tabled import (
     Group,
     TableView,
@@ -48,15 +48,15 @@ class Slope:
         return self.clean.value or 0.0, self.perturbed.value or 0.0
 
     @property
-    def label(self) -> str:
-        """Return system and change, as ``UniMP -12%``; absolute where a share means nothing."""
+    def change(self) -> str:
+        """Return the change, as ``-12%``; absolute where a share means nothing."""
         clean, perturbed = self.ends
         change = signed(perturbed - clean)
         if self.is_relative:
             change = signed((perturbed - clean) / clean, "z.0%")
         if change[0] not in "+-":  # neither a gain nor a loss
             change = f"±{change}"
-        return f"{one_line(self.system, _MOST_LETTERS)} {change}"
+        return change
 
     @property
     def is_relative(self) -> bool:
@@ -114,8 +114,9 @@ class RobustnessFigure:
 
     def draw(self, page: Figure) -> None:
         """Draw one panel per column and perturbation: lines from clean to perturbed values."""
+        names = self._names()
         labels = max(
-            width_of(slope.label, style.LETTERS)
+            width_of(f"{names[slope.system]} {slope.change}", style.LETTERS)
             for strip in self.strips
             for panel in strip
             for slope in panel.slopes
@@ -144,6 +145,9 @@ class RobustnessFigure:
             for place, panel in enumerate(strip):
                 self._draw_panel(paper, panel, MARGIN + _LEFT + place * step, top, height, step)
             top += _HEAD + height + _FOOT
+
+    def _names(self) -> dict[str, str]:
+        return short_names(self.systems, _MOST_LETTERS)
 
     def _notes(self) -> list[str]:
         """What the changes beside the names are."""
@@ -178,12 +182,14 @@ class RobustnessFigure:
         lowest, highest = axes.get_ylim()
         scale = height / (highest - lowest)
         ends = [(slope.ends[1] - lowest) * scale for slope in panel.slopes]
+        names = self._names()
         heights = spread(ends, _LINE, 0.0, height)
         for slope, end, at in zip(panel.slopes, ends, heights, strict=True):
             x, floor = left + _PANEL, top + _HEAD + height
             paper.line([x - 0.08, x + 0.06], [floor - end, floor - at], color="0.6",
                        linewidth=0.5)  # fmt: skip
-            paper.text(x + 0.09, floor - at, slope.label, va="center")
+            label = f"{names[slope.system]} {slope.change}"
+            paper.text(x + 0.09, floor - at, label, va="center")
 
 
 def _height(panel: Panel) -> float:

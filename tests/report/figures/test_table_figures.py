@@ -213,6 +213,29 @@ def test_dots_say_whose_the_hollow_numbers_are(shelf, tmp_path) -> None:
     assert not any("paper" in each for each in words)
 
 
+def test_systems_that_differ_in_their_end_are_told_apart_in_every_figure(shelf, tmp_path) -> None:
+    for model, chance in (("bm25", 0.3), ("unimp", 0.6)):
+        shelf.ranked(model, chance=chance, fit_seconds=1.0)
+        shelf.ranked(model, chance=chance / 2, perturb="nt", fit_seconds=1.0)
+    start = "a system with a name that is too long for a figure, "
+    columns = '[[columns]]\ntask = "search"\nmetrics = ["NDCG@5"]\n'
+    rows = "".join(
+        f'[[rows]]\nsystem = "{start}{model} {how}"\nmodel = "{model}"\n{perturb}'
+        for model in ("bm25", "unimp")
+        for how, perturb in (("clean", ""), ("NT", 'perturb = "nt"\n'))
+    )
+    path = tmp_path / "mine.toml"
+    path.write_text(f'name = "mine"\ntitle = "Mine"\n{columns}{rows}', encoding="utf-8")
+    for build in (build_dots, build_cost, build_ranks, build_robustness):
+        page = Figure()
+        build(shelf.home, table=str(path), data=None).draw(page)
+        every = [text.get_text() for axes in page.axes for text in axes.texts]
+        names = [words for words in every if words.startswith("a system with")]
+        assert len(set(names)) == len(names) >= 2
+        for model in ("bm25", "unimp"):
+            assert any(f"{model} clean" in name for name in names)
+
+
 def test_who_has_no_printed_number_of_the_leading_metric_stands_last(shelf) -> None:
     shelf.ranked("unimp", chance=0.5)
     figure = build_dots(shelf.home, table="search", data=None)
@@ -315,7 +338,7 @@ def test_robustness_joins_a_perturbed_row_with_the_clean_row_of_its_model(filled
     rows = {row.system: row for row in figure.view.report.rows}
     clean, perturbed = (rows[name].cells[0].value for name in ("UniMP", "UniMP, NT"))
     assert slope.ends == (clean, perturbed)
-    assert slope.label == f"UniMP {perturbed / clean - 1:+.0%}"
+    assert slope.change == f"{perturbed / clean - 1:+.0%}"
     page = Figure()
     figure.draw(page)
     assert len(page.axes) == 1 + 2
@@ -363,7 +386,7 @@ def slope_of(clean: float, perturbed: float) -> Slope:
 )
 def test_a_change_at_or_below_zero_is_told_as_it_is(clean, perturbed, change) -> None:
     slope = slope_of(clean, perturbed)
-    assert slope.label == f"UniMP {change}"
+    assert slope.change == change
 
 
 def test_robustness_says_what_the_changes_beside_the_names_are(filled, mine) -> None:

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from benchmark.report.figures.page.plot_page import Key, PlotPage
 from benchmark.report.figures.page.style import HEADING, numbered
+from benchmark.report.figures.page.words import short_names
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,21 @@ def test_a_long_key_ends_on_the_page() -> None:
     PlotPage(page, 6.0, 1.0, title="Title", keys=[Key(words, {"marker": "o"})])
     written = page.axes[0].texts[-1]
     assert written.get_window_extent().x1 / page.dpi <= page.get_size_inches()[0]
+
+
+def test_no_two_long_names_are_written_alike() -> None:
+    start = "path/to/a/folder/with/my/model.py:Model"
+    names = ["UniMP", f"{start} (rate=0.1)", f"{start} (rate=0.2)"]
+    written = short_names([*names, names[1]], 34)
+    assert list(written) == names
+    assert written["UniMP"] == "UniMP"
+    assert all(len(each) <= 34 for each in written.values())
+    assert [each[-10:] for each in written.values()][1:] == ["(rate=0.1)", "(rate=0.2)"]
+    alone = short_names(["UniMP", names[1]], 34)[names[1]]
+    assert alone == names[1][:33] + "…"  # where it is told apart by its beginning
+    middles = [f"{start}{at}{start}" for at in range(12)]
+    assert len(set(short_names(middles, 28).values())) == 12
+    assert max(map(len, short_names(middles, 28).values())) <= 28
 
 
 def test_no_two_of_many_systems_have_the_same_mark() -> None:
