@@ -34,6 +34,8 @@ _FILLED: dict[str, dict[str, Any]] = {
     "trivial": {"markerfacecolor": "white"},
     "ceiling": {"fillstyle": "bottom", "markerfacecoloralt": "white"},
 }
+#: One shape a machine.
+_SHAPES = (*style.MARKERS, "<", ">", "p", "*", "d", "8")
 #: The shape that explains colours and fillings: no machine's.
 _ANY_SHAPE = {"marker": "h", "markersize": 6.5}
 #: The clock's resolution: where no time at all has been recorded. A logarithm needs some.
@@ -145,7 +147,7 @@ class CostFigure:
 
     def _shape(self, machine: str) -> dict[str, Any]:
         at = self.machines.index(machine)
-        return {"marker": style.MARKERS[at % len(style.MARKERS)], "markersize": 5.5}
+        return {"marker": _SHAPES[at % len(_SHAPES)], "markersize": 5.5}
 
     def _draw_panel(
         self, paper: PlotPage, group: Group, points: Sequence[Point], top: float

@@ -185,7 +185,7 @@ def test_dots_show_the_best_on_top_the_oracle_above_and_the_paper_hollow(filled,
         assert len(hollow) == 5
         assert len(marks_of(axes)) == 5 + 4
         shapes = {mark.get_marker() for mark in marks_of(axes)}
-        assert shapes == {"s", "o", "D"}
+        assert shapes == {"s", "o", "v", "D"}
     first = figure.to_json()["panels"][0]
     unimp = first["marks"][1]
     bar = next(
@@ -287,6 +287,16 @@ def test_cost_tells_roles_apart_by_more_than_colour_and_says_what_they_are(shelf
     assert len(looks) == 3
     words = {text.get_text() for text in page.axes[0].texts}
     assert {"system", "trivial", "ceiling: knows the simulation"} <= words
+
+
+def test_cost_gives_ten_machines_ten_shapes(shelf) -> None:
+    shelf.ranked("unimp", chance=0.5, fit_seconds=1.0)
+    figure = build_cost(shelf.home, table="search", data=None)
+    ((group, (point,)),) = figure.panels
+    many = tuple(replace(point, system=f"S{at}", machine=f"M{at}") for at in range(10))
+    page = Figure()
+    replace(figure, panels=((group, many),)).draw(page)
+    assert len({mark.get_marker() for mark in marks_of(page.axes[1])}) == 10
 
 
 def test_cost_of_systems_alone_explains_no_roles(shelf) -> None:

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from benchmark.report.figures.page.plot_page import Key, PlotPage
-from benchmark.report.figures.page.style import HEADING, numbered
+from benchmark.report.figures.page.style import HEADING, PAPER, numbered, of_role
 from benchmark.report.figures.page.words import short_names
 
 
@@ -36,6 +36,11 @@ def test_a_long_key_ends_on_the_page() -> None:
     PlotPage(page, 6.0, 1.0, title="Title", keys=[Key(words, {"marker": "o"})])
     written = page.axes[0].texts[-1]
     assert written.get_window_extent().x1 / page.dpi <= page.get_size_inches()[0]
+
+
+def test_no_two_roles_have_the_same_shape() -> None:
+    looks = [of_role(role) for role in ("system", "trivial", "ceiling")]
+    assert len({look["marker"] for look in [*looks, PAPER]}) == 4
 
 
 def test_no_two_long_names_are_written_alike() -> None:
