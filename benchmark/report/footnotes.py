@@ -207,7 +207,7 @@ def seed_notes(answers: Answers) -> Iterator[str]:
     for answer in answers.by_place.values():
         if answer.runs:
             of_seeds = by_system.setdefault(answer.row.system, {})
-            of_seeds.setdefault(answer.seeds, {})[_place(answer, answers)] = None
+            of_seeds.setdefault(answer.seeds, {})[place_of(answer, answers)] = None
     by_seeds: dict[tuple[int, ...], list[str]] = {}
     for system, of_seeds in by_system.items():
         for seeds, places in of_seeds.items():
@@ -270,8 +270,8 @@ def _imported_notes(answers: Answers) -> Iterator[str]:
         )
 
 
-def _place(answer: Answer, answers: Answers) -> str:
-    """The task of an answer, and what else tells its group of columns from the others."""
+def place_of(answer: Answer, answers: Answers) -> str:
+    """Return the task of an answer, and what else tells its group of columns from the others."""
     groups = answers.groups
     words = [answer.group.task]
     words += [str(answer.group.data)] if len({group.data for group in groups}) > 1 else []

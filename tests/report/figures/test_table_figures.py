@@ -236,6 +236,25 @@ def test_systems_that_differ_in_their_end_are_told_apart_in_every_figure(shelf, 
             assert any(f"{model} clean" in name for name in names)
 
 
+def test_who_was_run_for_one_task_alone_is_missed_for_the_other_alone(shelf, tmp_path) -> None:
+    shelf.ranked("unimp", chance=0.5)
+    for task in ("search", "recommendation"):
+        shelf.ranked("popularity", chance=0.2, task=task)
+    columns = "".join(
+        f'[[columns]]\ntask = "{task}"\nmetrics = ["HR@5"]\n'
+        for task in ("search", "recommendation")
+    )
+    rows = "".join(
+        f'[[rows]]\nsystem = "{model}"\nmodel = "{model}"\n'
+        for model in ("unimp", "popularity", "random")
+    )
+    path = tmp_path / "mine.toml"
+    path.write_text(f'name = "mine"\ntitle = "Mine"\n{columns}{rows}', encoding="utf-8")
+    view = build_dots(shelf.home, table=str(path), data=None).view
+    (note,) = [note for note in view.notes() if note.startswith("Not run yet")]
+    assert note.startswith("Not run yet: unimp (recommendation), random. To run:")
+
+
 def test_who_has_no_printed_number_of_the_leading_metric_stands_last(shelf) -> None:
     shelf.ranked("unimp", chance=0.5)
     figure = build_dots(shelf.home, table="search", data=None)
