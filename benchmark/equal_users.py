@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,6 +65,29 @@ def constant_p_value(metric: Metric, value: float, users: int) -> float:
     if not np.isfinite(width):
         return 1.0
     return float((1 - abs(value) / (abs(value) + width)) ** users)
+
+
+def constant_share(
+    metric: Metric, score: float, floor: float, ceiling: float, users: int, level: float
+) -> tuple[float, float] | None:
+    """Return the interval of (score - floor) / (ceiling - floor), all three alike for all users.
+
+    As in :func:`constant_interval`, the share of users who are unlike these may have any three
+    values in the metric's range: a ratio of linear functions is at its ends in a corner of it.
+    ``None`` where the range has no end, and where the gap's own interval holds 0: then the ratio
+    has no end.
+    """
+    sign = 1 if metric.higher_is_better else -1
+    gap = constant_difference(metric, sign * (ceiling - floor), users, level)
+    if gap is None or gap[0] <= 0:
+        return None
+    share = _unlike(users, level)
+    corners = [
+        ((1 - share) * (score - floor) + share * (s - f))
+        / ((1 - share) * (ceiling - floor) + share * (c - f))
+        for s, f, c in product((metric.low, metric.high), repeat=3)
+    ]
+    return min(corners), max(corners)
 
 
 def _difference_width(metric: Metric) -> float:

@@ -14,7 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from benchmark.equal_users import constant_difference, constant_interval, constant_p_value
+from benchmark.equal_users import (
+    constant_difference,
+    constant_interval,
+    constant_p_value,
+    constant_share,
+)
 from benchmark.errors import BenchError
 from benchmark.metrics.base import Metric, Statistics
 from benchmark.resampling import UserSums, numbered
@@ -228,7 +233,8 @@ def paired_share(
     resample of users gives a ratio of its own three values (Davison and Hinkley, 1997, section
     2.4), so the interval knows that floor and ceiling are estimated too. The sign is right for
     errors as well: both differences turn around. ``None`` where the ceiling is not above the floor
-    beyond doubt: the interval of the gap holds 0, and a share of nothing means nothing. Raises as
+    beyond doubt: the interval of the gap holds 0, and a share of nothing means nothing. Where all
+    users have the same gap, gap and interval are those of :mod:`benchmark.equal_users`. Raises as
     :func:`summarise` does.
     """
     rows = [_checked(metric, each) for each in (statistics, floor, ceiling)]
@@ -243,7 +249,14 @@ def paired_share(
     means = sample.resampled_means(resamples, seed)
     scores, lows, highs = (over_seeds(metric, means[:, part]) for part in _slices(rows))
     gaps = sign * (highs - lows)
-    if _percentiles(gaps, level)[0] <= 0:
+    if not _varies(gaps):
+        alike = constant_share(metric, score, low, high, sample.users, level)
+        if alike is None:
+            return None
+        of_an_end = any(np.array_equal(rows[0], end) for end in rows[1:])  # exact by its definition
+        if not _varies(scores) and not of_an_end:
+            return Share(value, *alike)
+    elif _percentiles(gaps, level)[0] <= 0:
         return None
     some = gaps > 0  # all but a few of the resamples
     ratios = sign * (scores - lows)[some] / gaps[some] + 0.0

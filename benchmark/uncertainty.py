@@ -19,7 +19,7 @@ class Score:
     """Estimates a metric over all instances, with its interval at the level asked for.
 
     ``n`` counts instances, ``users`` the clusters. ``low`` and ``high`` are ``None`` below
-    :data:`FEWEST_USERS` users, and where every user has one value of a metric without bounds.
+    :data:`FEWEST_USERS` users, and where all users are alike in a metric without known bounds.
     """
 
     value: float

@@ -338,6 +338,33 @@ def test_one_difference_for_all_users_is_significant_only_where_its_interval_lea
         assert better[0, 1] == (found.p_value < 0.05)
 
 
+def test_hits_that_nobody_has_leave_f1_open_as_far_as_they_leave_its_parts_open() -> None:
+    f1, recall = metric_named("F1@5"), metric_named("Recall@5")
+    users = np.arange(200)
+    statistics = {f1.name: np.zeros((200, 2)), recall.name: np.zeros((200, 1))}
+    found = stats.summarise([f1, recall], statistics, users)
+    assert found[f1.name] == found[recall.name]
+    assert 0 == found[f1.name].low < found[f1.name].high < 0.02
+
+
+@pytest.mark.parametrize("said", [0, 1, 2], ids=["nothing", "a word", "two words"])
+@pytest.mark.parametrize("order", [1, 4])
+def test_texts_that_all_failed_leave_bleu_open(order: int, said: int) -> None:
+    bleu = metric_named(f"BLEU-{order}")
+    totals = np.maximum(said - np.arange(order), 0)  # n-grams of every length
+    row = np.concatenate([np.zeros(order), totals, [8.0]])  # of references of eight words
+    found = stats.summarise([bleu], {bleu.name: np.tile(row, (200, 1))}, np.arange(200))
+    assert found[bleu.name].value == found[bleu.name].low == 0
+    assert 0 < found[bleu.name].high < 0.02
+
+
+def test_no_interval_of_bleu_where_no_text_can_have_its_n_grams() -> None:
+    bleu = metric_named("BLEU-4")
+    row = np.array([0.0, 0, 0, 0, 3, 2, 1, 0, 3])  # three words, as their references
+    found = stats.summarise([bleu], {bleu.name: np.tile(row, (200, 1))}, np.arange(200))
+    assert (found[bleu.name].low, found[bleu.name].high) == (None, None)
+
+
 def test_a_share_is_of_the_gap_between_floor_and_ceiling_and_its_interval_of_all_three() -> None:
     rng = np.random.default_rng(5)
     luck, users = rng.random(600), np.arange(600)
@@ -374,6 +401,29 @@ def test_no_share_of_a_gap_that_may_be_none_or_is_the_wrong_way_round() -> None:
     assert stats.paired_share(HR, high, one, other, users) is None
     assert stats.paired_share(HR, one, high, low, users) is None
     assert stats.paired_share(HR, one, one, one, users) is None
+
+
+def test_a_share_of_equal_users_is_no_more_certain_than_they_are_many() -> None:
+    def share(users: int) -> stats.Share | None:
+        nothing, half, all_ = (_one(HR, np.full(users, value)) for value in (0.0, 0.5, 1.0))
+        return stats.paired_share(HR, half, nothing, all_, np.arange(users))
+
+    few, many = share(20), share(3000)
+    assert few is not None
+    assert many is not None
+    assert few.value == many.value == 0.5
+    unlike = 1 - 0.05 ** (1 / 20)  # so many users, at 95%, may be unlike twenty who are alike
+    alike = 1 - unlike
+    assert few.low == pytest.approx((0.5 * alike - unlike) / alike)
+    assert few.high == pytest.approx((0.5 * alike + unlike) / alike)
+    assert 0.49 < many.low < 0.5 < many.high < 0.51
+
+
+def test_no_share_of_a_gap_that_too_few_equal_users_show() -> None:
+    users = np.arange(20)
+    low, high = _one(HR, np.full(20, 0.4)), _one(HR, np.full(20, 0.5))
+    assert stats.paired_share(HR, high, low, high, users) is None
+    assert stats.paired_difference(HR, high, low, users).low < 0
 
 
 def test_a_share_of_few_users_has_no_interval() -> None:

@@ -215,7 +215,7 @@ def compare_runs(
         b=b,
         metrics=tuple(rows),
         slices=tuple(slices),
-        notes=(*_about(a, b, [*rows, *slices]), *notes, *more),
+        notes=(*_about(a, b, [*rows, *slices]), *(() if metrics else _alone(a, b)), *notes, *more),
         beyond=tuple(beyond),
     )
 
@@ -327,6 +327,15 @@ def _about(a: StoredRun, b: StoredRun, rows: Sequence[MetricRow]) -> list[str]:
     if any(row.p_value is None for row in rows):
         notes.append(FEW_USERS_NOTE)
     return notes
+
+
+def _alone(a: StoredRun, b: StoredRun) -> list[str]:
+    """Which metrics one run has and the other lacks: another encoder, or a package missing."""
+    return [
+        f"Not compared, as only {letter} has it: {', '.join(names)}."
+        for letter, run, other in (("A", a, b), ("B", b, a))
+        if (names := [name for name in run.scores if name not in other.scores])
+    ]
 
 
 def _run_json(run: StoredRun) -> dict[str, Any]:

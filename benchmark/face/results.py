@@ -26,6 +26,7 @@ from benchmark.report.formats.sheet import (
     SheetCell,
     SheetColumn,
     sheet_of,
+    signed,
 )
 from benchmark.report.two_runs import render_comparison, sheets_of
 from benchmark.runs.store import StoredRun
@@ -46,7 +47,7 @@ class RunComparison(Comparison):
 
     def __repr__(self) -> str:
         rows = (
-            f"{row.metric} {row.difference:+{METRIC_NUMBER}}"
+            f"{row.metric} {signed(row.difference)}"
             + ("" if row.better is None else f" ({row.better.upper()} better)")
             for row in self.metrics
         )

@@ -83,6 +83,12 @@ class F1At(Metric):
         product = 2 * mean[..., 0] * mean[..., 1]
         return np.asarray(np.divide(product, total, out=np.zeros_like(total), where=total > 0))
 
+    def extremes(
+        self, mean: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Return the statistics of users without a hit, and of those who have nothing else."""
+        return np.zeros(self.columns), np.ones(self.columns)
+
 
 _KINDS: dict[str, Callable[[int], Metric]] = {
     "HR": HitRate,

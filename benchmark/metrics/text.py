@@ -64,10 +64,19 @@ class BLEU(Metric):
     def extremes(
         self, mean: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Return the counts of equally long texts with no n-gram matched, and with all."""
+        """Return the counts of equally long texts with no n-gram matched, and with all.
+
+        Those with all are as long as the references where the texts at hand are shorter: who
+        fails everything, or says a word, stands beside users with whole sentences. ``None`` where
+        neither has n-grams of the longest kind.
+        """
         order = self.columns // 2
         none, every = mean.copy(), mean.copy()
-        none[:order], every[:order] = 0.0, mean[order : 2 * order]
+        none[:order] = 0.0
+        grams = np.maximum(mean[order : 2 * order], mean[-1] - np.arange(order))
+        if grams.min() <= 0:
+            return None
+        every[:order] = every[order : 2 * order] = grams
         return none, every
 
 

@@ -18,7 +18,7 @@ def with_beyond_accuracy(report: Report, answers: Answers, home: Home) -> Report
     """Return ``report`` with the measures of its ranking tasks' lists as further columns.
 
     A dataset that is not prepared here, or a run over another version of it, is left out and a
-    note says so.
+    note says so; one says too where the table has no lists.
     """
     columns: list[ReportColumn] = []
     cells: dict[str, list[ReportCell]] = {row.system: [] for row in report.rows}
@@ -38,6 +38,9 @@ def with_beyond_accuracy(report: Report, answers: Answers, home: Home) -> Report
         for system, answer in here.items():
             cells[system] += [_cell(answer, found[system].get(name, {})) for name in names]
         notes |= dict.fromkeys(measures.notes)
+    if not any(group.task in RANKED for group in answers.groups):
+        ranked = ", ".join(sorted(RANKED))
+        notes[f"Nothing beyond accuracy: that is of ranked lists ({ranked})."] = None
     return extended(report, columns, cells, [*([LEGEND] if columns else []), *notes])
 
 

@@ -67,6 +67,11 @@ def build_report(
                 f"Table {table} describes datasets, which cost nothing to run.",
                 fix="Leave out --columns cost.",
             )
+        if beyond:
+            raise UsageError(
+                f"Table {table} describes datasets, which nobody is recommended.",
+                fix="Leave out --metrics all.",
+            )
         return build_dataset_report(specification, home=home, data=data)
     answers = collect(specification, home=home, data=data)
     if is_own(table):
@@ -281,7 +286,9 @@ def _learned(answers: Answers, metric: str, gathered: Gathered) -> Learned | Non
     for row in answers.rows:
         name, _, variant = row.model.partition(":")
         entry = answers.entries.get(name)
-        if row.perturb is None and is_blind(entry, variant, row.set):
+        if row.perturb is not None:  # of another question than the one with the inputs as they are
+            continue
+        if is_blind(entry, variant, row.set):
             blind.append(row.system)
         if entry is not None and entry.learnable:
             ceilings.append(row.system)

@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from benchmark.data.listing import dataset_info, list_datasets
+from benchmark.data.listing import INFO, dataset_info, list_datasets, prepare_command
 from benchmark.data.sources import SOURCES
+from benchmark.errors import BenchError
 from benchmark.host.home import Home
 from benchmark.report.contents import Report, ReportCell, ReportColumn, ReportRow
 from benchmark.report.filling.availability import Reason, sentences
@@ -29,7 +30,8 @@ def build_dataset_report(table: DatasetTable, *, home: Home, data: str | None) -
     ``data`` keeps only that dataset among the others. ``missing`` are the commands that
     prepare the table's datasets, where this installation has their source.
 
-    Raises :class:`~benchmark.errors.UsageError` for a ``data`` nobody knows.
+    Raises :class:`~benchmark.errors.UsageError` for a ``data`` nobody knows, and
+    :class:`BenchError` for one whose counts cannot be read.
     """
     columns = tuple(
         ReportColumn(
@@ -56,7 +58,8 @@ def build_dataset_report(table: DatasetTable, *, home: Home, data: str | None) -
             missing.append(shlex.join([*words, "--raw"]) + " FOLDER")
         elif info is None:
             reasons.append(("no data source {} in this installation", row.source))
-    for name in _others(table, home, data):
+    others, unreadable = _others(table, home, data)
+    for name in others:
         info = dataset_info(home, name)
         if info is not None and info.get("simulated", False):
             simulated.append(name)
@@ -65,6 +68,7 @@ def build_dataset_report(table: DatasetTable, *, home: Home, data: str | None) -
     notes += table.notes
     notes += [simulated_note(name) for name in simulated]
     notes += sentences(reasons)
+    notes += [f"{name} is left out: {problem}" for name, problem in unreadable.items()]
     return Report(
         table=table.number or table.name,
         title=table.heading,
@@ -76,15 +80,14 @@ def build_dataset_report(table: DatasetTable, *, home: Home, data: str | None) -
     )
 
 
-def _others(table: DatasetTable, home: Home, data: str | None) -> list[str]:
+def _others(table: DatasetTable, home: Home, data: str | None) -> tuple[list[str], dict[str, str]]:
+    """The datasets beside the table's own, and those that cannot be read, with the reason."""
     named = {row.data for row in table.rows}
     if data is not None:
-        return [] if data in named else [data]
-    return [
-        row["name"]
-        for row in list_datasets(home)
-        if row["name"] not in named and "problem" not in row
-    ]
+        return [] if data in named else [data], {}
+    found = {row["name"]: row.get("problem") for row in list_datasets(home)}
+    others = [name for name, problem in found.items() if name not in named and problem is None]
+    return others, {name: why for name, why in found.items() if name not in named and why}
 
 
 def _row(table: DatasetTable, system: str, data: str, info: Mapping[str, Any] | None) -> ReportRow:
@@ -96,13 +99,23 @@ def _row(table: DatasetTable, system: str, data: str, info: Mapping[str, Any] | 
                 data=data,
                 cohort=None,
                 perturb=None,
-                value=None if info is None else _statistic(info["statistics"], metric),
+                value=None if info is None else _counted(data, info, metric),
                 paper=None if printed is None else printed.value,
                 paper_printed=None if printed is None else printed.printed,
                 paper_data=None if printed is None else data,
             )
         )
     return ReportRow(system, None, "system", tuple(cells))
+
+
+def _counted(data: str, info: Mapping[str, Any], metric: str) -> float:
+    try:
+        return _statistic(info["statistics"], metric)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        raise BenchError(
+            f"The {INFO} of {data!r} does not count its users, items and interactions.",
+            fix=f"Prepare it again: {prepare_command(data, dict(info))} --force",
+        ) from None
 
 
 def _statistic(statistics: Mapping[str, Any], metric: str) -> float:

@@ -14,7 +14,7 @@ from benchmark.report.formats.sheet import INTERVAL_NOTE, PAPER_NOTE, PAPERS_NUM
 from benchmark.report.seed_doubts import doubted
 from benchmark.report.table.paper import printed_row, violations
 from benchmark.report.table.specification import ResultTable
-from benchmark.runs.store import StoredRun, is_imported, is_tuned
+from benchmark.runs.store import PER_INSTANCE, StoredRun, is_imported, is_tuned
 from benchmark.uncertainty import FEW_USERS_NOTE, FEWEST_USERS
 
 
@@ -192,6 +192,7 @@ def _about_runs(answers: Answers) -> Iterator[str]:
                 system, rate, f"the answers to {answer.spec.task} on {answer.spec.data}{cohort}"
             )
     yield from seed_notes(answers)
+    yield from _untested_notes(answers)
     yield from _imported_notes(answers)
     for formula, systems in formulas.items():
         yield f"{', '.join(systems)}: {formula}."
@@ -206,7 +207,7 @@ def seed_notes(answers: Answers) -> Iterator[str]:
     for answer in answers.by_place.values():
         if answer.runs:
             of_seeds = by_system.setdefault(answer.row.system, {})
-            of_seeds.setdefault(answer.seeds, {})[_place(answer, answers)] = None
+            of_seeds.setdefault(answer.seeds, {})[place_of(answer, answers)] = None
     by_seeds: dict[tuple[int, ...], list[str]] = {}
     for system, of_seeds in by_system.items():
         for seeds, places in of_seeds.items():
@@ -240,6 +241,20 @@ def fewer_seeds(columns: Sequence[ReportColumn], rows: Sequence[ReportRow]) -> I
         )
 
 
+def _untested_notes(answers: Answers) -> Iterator[str]:
+    """Which systems are not compared: without a word, their missing marks would say equality."""
+    lacking = dict.fromkeys(
+        answer.row.system
+        for answer in answers.by_place.values()
+        if not all((run.folder / PER_INSTANCE).is_file() for run in answer.runs)
+    )
+    if lacking:
+        yield (
+            f"Not compared with others, nor a mean over seeds given an interval, as {PER_INSTANCE} "
+            f"is gone from their runs: {', '.join(lacking)}."
+        )
+
+
 def _imported_notes(answers: Answers) -> Iterator[str]:
     """Which systems' answers came with submissions: their cost is of other machines."""
     systems: dict[str, dict[str, None]] = {}
@@ -255,8 +270,8 @@ def _imported_notes(answers: Answers) -> Iterator[str]:
         )
 
 
-def _place(answer: Answer, answers: Answers) -> str:
-    """The task of an answer, and what else tells its group of columns from the others."""
+def place_of(answer: Answer, answers: Answers) -> str:
+    """Return the task of an answer, and what else tells its group of columns from the others."""
     groups = answers.groups
     words = [answer.group.task]
     words += [str(answer.group.data)] if len({group.data for group in groups}) > 1 else []

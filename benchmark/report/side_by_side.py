@@ -117,8 +117,9 @@ def _learned(runs: Sequence[StoredRun], name: str) -> Learned | None:
     for label, of_seeds in by_system.items():
         manifest = of_seeds[0].manifest
         entry = known.get(manifest["model"])
-        plain = manifest["perturb"] is None
-        if plain and is_blind(entry, manifest["variant"], manifest["settings"]):
+        if manifest["perturb"] is not None:
+            continue  # of another question than the one with the inputs as they are
+        if is_blind(entry, manifest["variant"], manifest["settings"]):
             blind.append(label)
         if entry is not None and entry.learnable:
             ceilings.append(label)

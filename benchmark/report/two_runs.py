@@ -11,7 +11,14 @@ from io import StringIO
 from benchmark.compare.pair import Comparison, MetricRow, SliceRow
 from benchmark.report.formats.csv_format import word
 from benchmark.report.formats.render import check_format, draw_all, render_json
-from benchmark.report.formats.sheet import ABSENT, METRIC_NUMBER, Sheet, SheetCell, SheetColumn
+from benchmark.report.formats.sheet import (
+    ABSENT,
+    METRIC_NUMBER,
+    Sheet,
+    SheetCell,
+    SheetColumn,
+    signed,
+)
 from benchmark.runs.manifest import excerpt
 from benchmark.runs.store import StoredRun, is_tuned
 
@@ -22,6 +29,8 @@ _LEGEND = (
     "users' differences A - B.",
 )
 _STANDING = "Bold: the value of the better run, where the difference is significant."
+#: A p value below this prints as this: none is 0.
+_SMALLEST = 0.00001
 #: The columns of CSV, in order: a row is of the whole comparison where ``by`` is empty.
 COLUMNS = (
     *("run_a", "run_b", "task", "data", "simulated", "cohort", "metric", "by", "value"),
@@ -121,12 +130,19 @@ def _blocks(rows: Sequence[MetricRow]) -> tuple[tuple[SheetColumn, ...], ...]:
     )
     said = (
         SheetColumn("A - B", tuple(_difference(row) for row in rows)),
-        _column("p", [None if r.p_adjusted is None else f"{r.p_adjusted:.5f}" for r in rows]),
+        _column("p", [_p_value(r.p_adjusted) for r in rows]),
         _column("better", [None if r.better is None else r.better.upper() for r in rows]),
     )
     counts = _column("wins/ties/losses", [f"{r.wins}/{r.ties}/{r.losses}" for r in rows])
-    effects = [None if r.effect_size is None else f"{r.effect_size:+.2f}" for r in rows]
+    effects = [None if r.effect_size is None else signed(r.effect_size, "z.2f") for r in rows]
     return both, said, (counts,), (_column("d_z", effects),)
+
+
+def _p_value(value: float | None) -> str | None:
+    """To five digits; none is 0."""
+    if value is None:
+        return None
+    return f"{value:.5f}" if value >= _SMALLEST else f"<{_SMALLEST:.5f}"
 
 
 def _column(heading: str, words: Sequence[str | None]) -> SheetColumn:
@@ -142,8 +158,8 @@ def _value(row: MetricRow, letter: str) -> SheetCell:
 def _difference(row: MetricRow) -> SheetCell:
     interval = ""
     if row.low is not None and row.high is not None:
-        interval = f"[{row.low:+{METRIC_NUMBER}}, {row.high:+{METRIC_NUMBER}}]"
-    return SheetCell(f"{row.difference:+{METRIC_NUMBER}}", interval=interval)
+        interval = f"[{signed(row.low)}, {signed(row.high)}]"
+    return SheetCell(signed(row.difference), interval=interval)
 
 
 def _described(run: StoredRun) -> str:

@@ -75,6 +75,17 @@ def test_metrics_can_be_chosen(place: Any, write_run: Any) -> None:
         compare_runs(a, b, home=place, metrics=["HR@4"])
 
 
+def test_a_metric_that_one_run_lacks_is_named(place: Any, write_run: Any) -> None:
+    both = {"ROUGE-L": GOOD}
+    a = write_run("a", {**both, "METEOR": GOOD}, USERS)
+    b = write_run("b", {**both, "METEOR-exact+stem": GOOD, "BERTScore-a": GOOD}, USERS)
+    notes = compare_runs(a, b, home=place).notes
+    assert "Not compared, as only A has it: METEOR." in notes
+    assert "Not compared, as only B has it: METEOR-exact+stem, BERTScore-a." in notes
+    asked = compare_runs(a, b, home=place, metrics=["ROUGE-L"])
+    assert not any(note.startswith("Not compared") for note in asked.notes)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

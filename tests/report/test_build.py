@@ -136,8 +136,12 @@ def test_several_seeds_without_per_instance_tables_have_no_interval(shelf: Any) 
     score = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9, "users": 9}
     for seed in (0, 1):
         shelf.scored("unimp", {"HR@5": score}, task="search", seed=seed)
-    filled = cell(build_report("2d", home=shelf.home), "UniMP", "HR@5")
+    shelf.ranked("bm25", chance=0.4)
+    report = build_report("2d", home=shelf.home)
+    filled = cell(report, "UniMP", "HR@5")
     assert (filled.value, filled.low, filled.high) == (0.5, None, None)
+    (untested,) = [note for note in report.notes if note.startswith("Not compared")]
+    assert untested.endswith("is gone from their runs: UniMP.")
 
 
 def test_a_clear_difference_is_marked_against_the_best_other_row(shelf: Any) -> None:
@@ -386,6 +390,13 @@ def test_a_run_without_lists_is_no_seed_of_a_mean_beyond_accuracy(
     assert (measured.value, measured.seeds, measured.by_seed) == (0.5, (0,), {0: 0.5})
 
 
+def test_a_table_without_lists_says_that_nothing_lies_beyond_accuracy(shelf: Any) -> None:
+    report = build_report("preference", home=shelf.home, beyond=True)
+    assert report.notes[-1].startswith("Nothing beyond accuracy: that is of ranked lists")
+    ranked = build_report("search", home=shelf.home, beyond=True)
+    assert not any("that is of ranked lists" in note for note in ranked.notes)
+
+
 def test_an_outside_models_row_comes_from_a_users_table(shelf: Any, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(
@@ -432,6 +443,27 @@ def test_the_dataset_table_counts_prepared_datasets(
     ) in report.missing
     assert "sim-s is simulated: its numbers say nothing about real users." in report.notes
     assert missing_runs(report) == []
+
+
+@pytest.mark.parametrize(
+    "statistics", [None, {}, {"users": 0, "items": 5, "interactions": 0}, {"users": "many"}]
+)
+def test_a_dataset_that_does_not_count_is_an_error_that_names_it(
+    shelf: Any, statistics: Any
+) -> None:
+    shelf.dataset("mine", statistics=statistics)
+    with pytest.raises(BenchError, match="of 'mine' does not count") as caught:
+        build_report("datasets", home=shelf.home, data="mine")
+    assert str(caught.value.fix).endswith("--force")
+
+
+def test_a_broken_dataset_is_missed_aloud_among_the_others(shelf: Any) -> None:
+    shelf.dataset("mine")
+    (shelf.home.datasets / "broken").mkdir()
+    report = build_report("datasets", home=shelf.home)
+    assert "mine" in [row.system for row in report.rows]
+    assert "broken" not in [row.system for row in report.rows]
+    assert any(note.startswith("broken is left out: ") for note in report.notes)
 
 
 def test_a_source_this_installation_lacks_is_named(

@@ -87,6 +87,7 @@ def test_costs_need_no_dataset_and_no_predictions(shelf: Any, cli: Any) -> None:
         (("--table", "search", "--columns", ""), "Known: cost, metrics."),
         (("--table", "datasets", "--columns", "cost"), "describes datasets"),
         (("--table", "search", "--columns", "cost", "--metrics", "all"), "metrics,cost"),
+        (("--table", "datasets", "--metrics", "all"), "describes datasets"),
         (("--figure", "dots", "--columns", "cost"), "belongs to a table"),
     ],
 )

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from benchmark.report.contents import ReportCell, ReportColumn, ReportRow
 from benchmark.report.footnotes import fewer_seeds
+from benchmark.report.formats.sheet import METRIC_NUMBER
 
 COLUMNS = tuple(
-    ReportColumn("explanation", "sim-s", "seen", metric, True, ".4f")
+    ReportColumn("explanation", "sim-s", "seen", metric, True, METRIC_NUMBER)
     for metric in ("ROUGE-L", "BERTScore-tiny")
 )
 

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 from benchmark.report.contents import ReportCell, ReportColumn, ReportRow
+from benchmark.report.formats.sheet import METRIC_NUMBER
 from benchmark.report.seed_doubts import doubted
 
-COLUMNS = (ReportColumn("recommendation", "sim-s", "seen", "HR@5", True, ".4f"),)
+COLUMNS = (ReportColumn("recommendation", "sim-s", "seen", "HR@5", True, METRIC_NUMBER),)
 
 
 def row(system: str, *values: float, against: str | None = None, model: str = "") -> ReportRow:

@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmark.report.build import build_report
 from benchmark.report.contents import ReportColumn, told_apart
+from benchmark.report.formats.sheet import METRIC_NUMBER, sheet_of
 
 CHANCES = {"random": 0.05, "popularity": 0.2, "unimp": 0.5, "informed": 0.8}
 
@@ -25,7 +26,7 @@ def table(path: Path, *groups: Mapping[str, str], rows: str = "") -> str:
 
 def test_no_two_columns_are_called_the_same() -> None:
     def column(task: str, data: str, cohort: str | None) -> ReportColumn:
-        return ReportColumn(task, data, cohort, "HR@5", True, ".4f")
+        return ReportColumn(task, data, cohort, "HR@5", True, METRIC_NUMBER)
 
     one = column("search", "sim-s", "seen")
     assert told_apart([one]) == ["HR@5"]
@@ -87,6 +88,24 @@ def test_a_row_is_compared_with_the_best_other_one_of_its_cohort(
         "unimp new-user": "popularity new-user",
     }
     assert any("the best other row of its cohort" in note for note in report.notes)
+    sheet = sheet_of(report)
+    cells = sheet.columns[0].cells
+    assert [cell.best for cell in cells] == [False, True, False, True]
+    assert [cell.second for cell in cells] == [True, False, True, False]
+    assert "Each cohort is ranked by itself" in sheet.legend[0]
+
+
+def test_a_system_alone_in_its_cohort_leads_nothing(shelf: Any, tmp_path: Path) -> None:
+    shelf.ranked("popularity", chance=0.2)
+    shelf.ranked("unimp", chance=0.5)
+    shelf.ranked("random", chance=0.9, cohort="new-user", instances_sha256="new-user")
+    rows = "".join(
+        f'[[rows]]\nsystem = "{model}"\nmodel = "{model}"\ncohort = "{cohort}"\n'
+        for model, cohort in (("popularity", "seen"), ("unimp", "seen"), ("random", "new-user"))
+    )
+    path = table(tmp_path / "mine.toml", {"task": "search"}, rows=rows)
+    cells = sheet_of(build_report(path, home=shelf.home)).columns[0].cells
+    assert [cell.best for cell in cells] == [False, True, False]
 
 
 def _score() -> dict[str, float]:

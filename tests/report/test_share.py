@@ -75,6 +75,21 @@ def test_a_gap_that_may_be_none_is_said_instead_of_divided_by(shelf: Any) -> Non
     assert any("HR@5" in n and "is not above the best blind rule" in n for n in report.notes)
 
 
+def test_a_ceiling_with_perturbed_inputs_is_no_ceiling(shelf: Any, tmp_path: Any) -> None:
+    runs = [shelf.ranked(model, chance=CHANCES[model]) for model in ("popularity", "unimp")]
+    runs.append(shelf.ranked("informed", chance=0.6, perturb="nt"))
+    assert render_learned(runs) is None
+    rows = "".join(f'[[rows]]\nsystem = "{m}"\nmodel = "{m}"\n' for m in ("popularity", "unimp"))
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'name = "mine"\ntitle = "Mine"\n[[columns]]\ntask = "search"\nmetrics = ["HR@5"]\n'
+        f'{rows}[[rows]]\nsystem = "I"\nmodel = "informed"\nperturb = "nt"\nrole = "ceiling"\n'
+    )
+    found = build_report(str(path), home=shelf.home)
+    assert found.rows[2].cells[0].value is not None
+    assert found.columns[0].learned is None
+
+
 @pytest.mark.parametrize("output_format", ["text", "md", "tex", "html"])
 def test_people_read_a_share_beside_its_value_in_percent(report: Any, output_format: str) -> None:
     drawn = render(report, output_format, style=TableStyle(intervals=True))

@@ -62,6 +62,18 @@ def test_the_text_says_what_is_compared_and_what_is_missing(compared: Any) -> No
     assert "\x1b" not in text
 
 
+def test_what_prints_as_0_has_no_sign_and_no_p_value_is_0(compared: Any) -> None:
+    found = compared()
+    row = replace(
+        found.metrics[0],
+        **{"difference": -0.00001, "low": -0.3, "high": -0.00002},
+        **{"effect_size": -0.001, "p_adjusted": 1e-30},
+    )
+    drawn = render_comparison(replace(found, metrics=(row,)), "md")
+    assert "| 0.0000 [-0.3000, 0.0000] | \\<0.00001 |" in drawn
+    assert drawn.splitlines()[4].endswith("| 0.00 |")
+
+
 @pytest.mark.parametrize("columns", [40, 60, 80, 200])
 def test_text_respects_the_width_of_the_terminal(
     compared: Any, monkeypatch: Any, columns: int

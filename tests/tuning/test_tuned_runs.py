@@ -306,3 +306,19 @@ def test_the_figure_follows_the_best_so_far(searched) -> None:
     assert best_so_far(trials, higher_is_better=True) == [0.2, 0.2, 0.4]
     assert best_so_far(trials, higher_is_better=False) == [0.2, 0.1, 0.1]
     assert HistoryFigure(searched).summary() == "6 trials"
+
+
+def test_a_failed_trial_stands_on_the_frame_and_the_axis_says_what_is_better(searched) -> None:
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure
+
+    first, *others = searched.trials
+    page = Figure()
+    HistoryFigure(replace(searched, trials=[replace(first, value=None), *others])).draw(page)
+    axes = page.axes[1]
+    failed = next(line for line in axes.lines if line.get_marker() == "X")
+    assert axes.get_xlim()[0] < first.number < axes.get_xlim()[1]
+    heights = axes.transAxes.inverted().transform(failed.get_transform().transform([(1, 0)]))
+    assert heights[0][1] == pytest.approx(0)
+    assert list(failed.get_ydata()) == [0.0]
+    assert axes.get_ylabel().endswith(" is better")

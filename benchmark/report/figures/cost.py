@@ -11,7 +11,7 @@ from benchmark.host.home import Home
 from benchmark.report.figures.page import style
 from benchmark.report.figures.page.labels import Box, nearest, place_labels
 from benchmark.report.figures.page.plot_page import MARGIN, Key, PlotPage
-from benchmark.report.figures.page.words import one_line, width_of
+from benchmark.report.figures.page.words import short_names, width_of
 from benchmark.report.figures.tabled import (
     Group,
     TableView,
@@ -28,6 +28,16 @@ _WIDTH, _HEIGHT, _LEFT, _HEAD, _FOOT = 5.6, 3.0, 0.55, 0.45, 0.55
 _MOST_LETTERS = 34
 #: A label farther than this from its mark (inches) gets a line to it.
 _CLOSE = 0.15
+#: Role -> how its marks are filled: their colours alone would tell nothing to everybody.
+_FILLED: dict[str, dict[str, Any]] = {
+    "system": {},
+    "trivial": {"markerfacecolor": "white"},
+    "ceiling": {"fillstyle": "bottom", "markerfacecoloralt": "white"},
+}
+#: One shape a machine.
+_SHAPES = (*style.MARKERS, "<", ">", "p", "*", "d", "8")
+#: The shape that explains colours and fillings: no machine's.
+_ANY_SHAPE = {"marker": "h", "markersize": 6.5}
 #: The clock's resolution: where no time at all has been recorded. A logarithm needs some.
 LEAST_SECONDS = 0.001
 
@@ -82,14 +92,28 @@ class CostFigure:
             _LEFT + _WIDTH,
             part * len(self.panels),
             title=self.view.report.title,
-            keys=[
-                Key(f"trained on {machine}", {**self._shape(machine), "color": style.GREY})
-                for machine in self.machines
-            ],
+            keys=[*self._roles(), *self._machines()],
             notes=[*self.view.bars_notes(), *self._notes(), *self.view.notes()],
         )
         for number, (group, points) in enumerate(self.panels):
             self._draw_panel(paper, group, points, paper.top + number * part)
+
+    def _machines(self) -> list[Key]:
+        return [
+            Key(f"trained on {machine}", {**self._shape(machine), "color": style.GREY})
+            for machine in self.machines
+        ]
+
+    def _roles(self) -> list[Key]:
+        """What colours and fillings say, where there are several."""
+        drawn = {point.role for _, points in self.panels for point in points}
+        words = {"ceiling": "ceiling: knows the simulation"}
+        keys = [
+            Key(words.get(role, role), {**_look(role), **_ANY_SHAPE})
+            for role in _FILLED
+            if role in drawn
+        ]
+        return keys if len(keys) > 1 else []
 
     def _notes(self) -> list[str]:
         points = [point for _, points in self.panels for point in points]
@@ -123,7 +147,7 @@ class CostFigure:
 
     def _shape(self, machine: str) -> dict[str, Any]:
         at = self.machines.index(machine)
-        return {"marker": style.MARKERS[at % len(style.MARKERS)], "markersize": 5.5}
+        return {"marker": _SHAPES[at % len(_SHAPES)], "markersize": 5.5}
 
     def _draw_panel(
         self, paper: PlotPage, group: Group, points: Sequence[Point], top: float
@@ -131,7 +155,8 @@ class CostFigure:
         column = self.view.report.columns[group.primary]
         left = MARGIN + _LEFT
         heading = f"{column.metric}, {group.title}; {direction(column)}"
-        paper.text(left, top + 0.25, heading, size=style.HEADING, weight="bold")
+        room = paper.right - left
+        paper.text(left, top + 0.25, heading, within=room, size=style.HEADING, weight="bold")
         axes = paper.panel(left, top + _HEAD, _WIDTH, _HEIGHT)
         paper.text(
             left + _WIDTH / 2,
@@ -143,13 +168,17 @@ class CostFigure:
         style.few_ticks(axes, "y", 6)
         _seconds_axis(axes, [point.seconds for point in points])
         for point in points:
-            mark = {**style.of_role(point.role), **self._shape(point.machine)}
+            mark = {**_look(point.role), **self._shape(point.machine)}
             x = max(point.seconds, LEAST_SECONDS)
             if point.low is not None and point.high is not None:
                 axes.plot([x, x], [point.low, point.high], color=mark["color"], linewidth=1.1)
             axes.plot([x], [point.value], linestyle="none", zorder=3, **mark)
         axes.margins(y=0.1)
         _label(axes, points)
+
+
+def _look(role: str) -> dict[str, Any]:
+    return {**style.of_role(role), **_FILLED.get(role, {})}
 
 
 def build_cost(home: Home, *, table: str, data: str | None) -> CostFigure:
@@ -242,7 +271,8 @@ def _label(axes: Axes, points: Sequence[Point]) -> None:
         high = y if point.high is None else height(point.high)
         places.append((x, y))
         taken += [_around(x, y, y, 0.06), _around(x, low, high, 0.02)]
-    names = [one_line(point.system, _MOST_LETTERS) for point in points]
+    written = short_names((point.system for point in points), _MOST_LETTERS)
+    names = [written[point.system] for point in points]
     sizes = [(width_of(name, style.LETTERS), 0.12) for name in names]
     corners = place_labels(places, sizes, (_WIDTH, _HEIGHT), taken)
     labels = zip(names, corners, sizes, places, strict=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from benchmark.host.home import Home
 from benchmark.report.contents import ReportCell, ReportRow
 from benchmark.report.figures.page import style
 from benchmark.report.figures.page.plot_page import MARGIN, Key, PlotPage
-from benchmark.report.figures.page.words import width_of
+from benchmark.report.figures.page.words import short_names, width_of
 from benchmark.report.figures.tabled import (
     Group,
     TableView,
@@ -17,6 +18,7 @@ from benchmark.report.figures.tabled import (
     direction,
     read_table_view,
 )
+from benchmark.report.formats.sheet import PUBLISHED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -82,11 +84,7 @@ class DotsFigure:
 
     def draw(self, page: Figure) -> None:
         """Draw strips of panels: filled marks measured here, hollow ones printed by the paper."""
-        left = max(
-            width_of(row.system[:_MOST_LETTERS], style.LETTERS)
-            for strip in self.strips
-            for row in strip.rows
-        )
+        left = max(width_of(name, style.LETTERS) for name in self._names().values())
         abreast = max(len(strip.columns) for strip in self.strips)
         paper = PlotPage(
             page,
@@ -101,29 +99,41 @@ class DotsFigure:
             self._draw_strip(paper, strip, MARGIN + left + 0.1, top)
             top += strip.height
 
+    def _names(self) -> dict[str, str]:
+        rows = [row for strip in self.strips for row in strip.rows]
+        return short_names((row.system for row in rows), _MOST_LETTERS)
+
     def _draw_strip(self, paper: PlotPage, strip: Strip, left: float, top: float) -> None:
-        count = len(strip.rows)
+        count, names = len(strip.rows), self._names()
         if len(self.view.groups) > 1:
-            paper.text(MARGIN, top + 0.12, strip.group.title, size=style.HEADING, weight="bold")
+            paper.text(
+                *(MARGIN, top + 0.12, strip.group.title),
+                within=paper.right - MARGIN,
+                size=style.HEADING,
+                weight="bold",
+            )
         for number, row in enumerate(strip.rows):
             only_printed = number >= count - len(strip.printed)
             paper.text(
                 left - 0.1,
                 top + _HEAD + (number + 0.5) * _ROW,
-                row.system,
-                most=_MOST_LETTERS,
+                names[row.system],
                 ha="right",
                 va="center",
                 color=style.GREY if only_printed else style.INK,
             )
         for place, at in enumerate(strip.columns):
             x = left + place * (_PANEL + _GAP)
+            room = _PANEL + 0.75 * _GAP
             column = self.view.report.columns[at]
-            paper.text(x, top + 0.36, column.metric, size=style.HEADING, weight="bold")
+            paper.text(
+                *(x, top + 0.36, column.metric), within=room, size=style.HEADING, weight="bold"
+            )
             paper.text(x, top + 0.5, direction(column), size=style.NOTE, color=style.GREY)
             if any(row.cells[at].paper is not None for row in strip.rows):
                 words = f"□ {column.paper}"
-                paper.text(x, top + 0.63, words, size=style.NOTE, color=style.PAPER["color"])
+                colour = style.PAPER["color"]
+                paper.text(x, top + 0.63, words, within=room, size=style.NOTE, color=colour)
             self._draw_panel(paper, strip, at, x, top + _HEAD)
 
     def _draw_panel(self, paper: PlotPage, strip: Strip, at: int, left: float, top: float) -> None:
@@ -153,21 +163,35 @@ class DotsFigure:
         axes.margins(x=0.06)
 
     def _keys(self) -> list[Key]:
-        rows = [row for strip in self.strips for row in strip.rows]
         measured = {row.role for strip in self.strips for row in (*strip.oracles, *strip.measured)}
         keys = [Key("measured here", style.MEASURED)] if "system" in measured else []
         if "trivial" in measured:
             keys.append(Key("measured here, trivial", style.TRIVIAL))
         if "ceiling" in measured:
             keys.append(Key("ceiling: knows the simulation", style.ORACLE))
-        if any(cell.paper is not None for row in rows for cell in row.cells):
-            keys.append(Key("printed in the paper", style.PAPER))
+        whose = self._whose()
+        if whose:
+            words = {"paper": "printed in the paper", "others": "published by others"}
+            keys.append(Key(" or ".join(words[each] for each in whose), style.PAPER))
         return keys
 
+    def _whose(self) -> list[str]:
+        """Whose numbers stand beside the measured ones: the ``paper``'s, those of ``others``."""
+        rows = [row for strip in self.strips for row in strip.rows]
+        printed = [cell for row in rows for cell in row.cells if cell.paper is not None]
+        found = {"others" if cell.paper_data is None else "paper" for cell in printed}
+        return sorted(found, reverse=True)
+
     def _about_paper(self) -> list[str]:
-        if not any(key.mark is style.PAPER for key in self._keys()):
-            return []
-        return ["Hollow: what the paper prints, on its own data; not comparable with the rest."]
+        notes = []
+        if "paper" in (whose := self._whose()):
+            notes.append(
+                "Hollow: what the paper prints, on its own data; not comparable with the rest."
+            )
+        if "others" in whose:
+            start = f"{PUBLISHED}: "
+            notes += [f"Hollow, {n}" for n in self.view.report.notes if n.startswith(start)]
+        return notes
 
 
 def build_dots(home: Home, *, table: str, data: str | None) -> DotsFigure:
@@ -190,7 +214,8 @@ def _strips(view: TableView, group: Group) -> list[Strip]:
         if row.system not in shown and any(row.cells[at].paper is not None for at in group.columns)
     ]
     sign = -1 if leading.higher_is_better else 1
-    printed.sort(key=lambda row: sign * (row.cells[group.primary].paper or 0.0))
+    numbers = {row.system: row.cells[group.primary].paper for row in printed}
+    printed.sort(key=lambda row: sign * _or_last(numbers[row.system], sign))
     count = -(-len(group.columns) // _MOST_ABREAST)
     size = -(-len(group.columns) // count)
     return [
@@ -203,6 +228,11 @@ def _strips(view: TableView, group: Group) -> list[Strip]:
         )
         for start in range(0, len(group.columns), size)
     ]
+
+
+def _or_last(value: float | None, sign: int) -> float:
+    """Who has no number in the leading column stands below those who have."""
+    return sign * inf if value is None else value
 
 
 def _mark_json(row: ReportRow, cell: ReportCell) -> dict[str, Any]:

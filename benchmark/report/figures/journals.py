@@ -24,7 +24,8 @@ _MOST_BYTES = 64 * 2**20
 class Segment:
     """Traces one stage's scores of one metric by epoch.
 
-    ``epochs`` count from 1 over all stages with this metric. ``kept`` is the place of the kept
+    ``epochs`` count from 1 over all epochs of the stages with this metric, those without a score
+    too: a model may validate every fifth. ``kept`` is the place of the kept
     epoch in both tuples, ``None`` where none was.
     """
 
@@ -49,23 +50,26 @@ def has_old_journal(folder: Path) -> bool:
 def validation_curves(journal: Mapping[str, Any], task: str) -> dict[str, tuple[Segment, ...]]:
     """Return metric -> stages with scores of ``task`` in it, in order; non-numbers are skipped."""
     found: dict[str, dict[str, list[tuple[int, float]]]] = {}  # metric, stage -> place, score
-    lengths: dict[str, int] = {}
+    lengths: dict[str, int] = {}  # epochs of a stage
     for epoch in journal["epochs"]:
         if not isinstance(epoch, dict):
             continue
         stage = str(epoch.get("stage", ""))
-        place = lengths[stage] = lengths.get(stage, -1) + 1
+        place = lengths.get(stage, 0)
+        lengths[stage] = place + 1
         for metric, score in _scores(epoch, task):
             found.setdefault(metric, {}).setdefault(stage, []).append((place, score))
     kept = journal.get("kept")
     return {
-        metric: tuple(_segments(stages, kept if isinstance(kept, dict) else {}))
+        metric: tuple(_segments(stages, lengths, kept if isinstance(kept, dict) else {}))
         for metric, stages in found.items()
     }
 
 
 def _segments(
-    stages: Mapping[str, list[tuple[int, float]]], kept: Mapping[str, Any]
+    stages: Mapping[str, list[tuple[int, float]]],
+    lengths: Mapping[str, int],
+    kept: Mapping[str, Any],
 ) -> Iterator[Segment]:
     before = 0
     for stage, points in stages.items():
@@ -73,11 +77,11 @@ def _segments(
         best = kept.get(stage)
         yield Segment(
             stage,
-            tuple(range(before + 1, before + len(points) + 1)),
+            tuple(before + place + 1 for place in places),
             tuple(score for _, score in points),
             places.index(best) if best in places else None,
         )
-        before += len(points)
+        before += lengths[stage]
 
 
 def _scores(epoch: Mapping[str, Any], task: str) -> Iterator[tuple[str, float]]:

@@ -18,7 +18,7 @@ from benchmark.report.figures.journals import (
 from benchmark.report.figures.page import style
 from benchmark.report.figures.page.labels import spread
 from benchmark.report.figures.page.plot_page import MARGIN, Key, PlotPage
-from benchmark.report.figures.page.words import one_line, width_of
+from benchmark.report.figures.page.words import short_names, width_of
 from benchmark.report.figures.tabled import Group, TableView, read_table_view
 from benchmark.runs.fitting import fit_folder
 
@@ -87,8 +87,7 @@ class LearningFigure:
 
     def draw(self, page: Figure) -> None:
         """Draw one panel per metric: score by epoch, one line per fit, kept epochs large."""
-        labels = max(width_of(name[:_MOST_LETTERS], style.LETTERS) for name in self.systems)
-        part = _HEAD + _HEIGHT + _FOOT
+        labels = max(width_of(name, style.LETTERS) for name in self._names().values())
         notes = [
             "Scores on validation, which chose the epoch that was kept (large mark); a stage of "
             "several tasks is judged by all of them together. Dashes: a later stage goes "
@@ -101,22 +100,28 @@ class LearningFigure:
         paper = PlotPage(
             page,
             _LEFT + _WIDTH + 0.2 + labels,
-            part * len(self.panels),
+            sum(_HEAD + _height(panel) + _FOOT for panel in self.panels),
             title=f"Learning curves. {self.view.report.title}",
             keys=[Key("kept epoch", {"marker": "o", "markersize": 6, "color": style.GREY})],
             notes=[*notes, *self.view.notes(means=False)],
         )
-        for number, panel in enumerate(self.panels):
-            self._draw_panel(paper, panel, paper.top + number * part)
+        top = paper.top
+        for panel in self.panels:
+            self._draw_panel(paper, panel, top)
+            top += _HEAD + _height(panel) + _FOOT
+
+    def _names(self) -> dict[str, str]:
+        return short_names(self.systems, _MOST_LETTERS)
 
     def _draw_panel(self, paper: PlotPage, panel: Panel, top: float) -> None:
         from matplotlib.ticker import MaxNLocator
 
-        left = MARGIN + _LEFT
+        left, height = MARGIN + _LEFT, _height(panel)
         heading = f"validation {panel.metric}, {panel.group.title}"
-        paper.text(left, top + 0.25, heading, size=style.HEADING, weight="bold")
-        paper.text(left + _WIDTH / 2, top + _HEAD + _HEIGHT + 0.36, "epoch", ha="center")
-        axes = paper.panel(left, top + _HEAD, _WIDTH, _HEIGHT)
+        room = paper.right - left
+        paper.text(left, top + 0.25, heading, within=room, size=style.HEADING, weight="bold")
+        paper.text(left + _WIDTH / 2, top + _HEAD + height + 0.36, "epoch", ha="center")
+        axes = paper.panel(left, top + _HEAD, _WIDTH, height)
         style.plain(axes, grid="y")
         style.few_ticks(axes, "y", 5)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True))
@@ -161,6 +166,7 @@ class LearningFigure:
         up: tuple[float, float],
     ) -> None:
         """The systems' names right of the panel, each tied to the end of one of its lines."""
+        height = _height(panel)
         ends: dict[str, tuple[float, float]] = {}
         for curve in panel.curves:
             last = curve.segments[-1]
@@ -168,18 +174,23 @@ class LearningFigure:
         places = [
             (
                 (x - across[0]) / (across[1] - across[0]) * _WIDTH,
-                (y - up[0]) / (up[1] - up[0]) * _HEIGHT,
+                (y - up[0]) / (up[1] - up[0]) * height,
             )
             for x, y in ends.values()
         ]
-        heights = spread([y for _, y in places], _LINE, 0.0, _HEIGHT)
-        floor = top + _HEAD + _HEIGHT
-        for system, (x, y), height in zip(ends, places, heights, strict=True):
+        heights = spread([y for _, y in places], _LINE, 0.0, height)
+        floor = top + _HEAD + height
+        for system, (x, y), at in zip(ends, places, heights, strict=True):
             colour = style.numbered(self.systems.index(system))["color"]
-            paper.line([left + x, left + _WIDTH + 0.1], [floor - y, floor - height],
+            paper.line([left + x, left + _WIDTH + 0.1], [floor - y, floor - at],
                        color=colour, linewidth=0.4, linestyle=(0, (4, 3)))  # fmt: skip
-            words = one_line(system, _MOST_LETTERS)
-            paper.text(left + _WIDTH + 0.13, floor - height, words, va="center")
+            name = self._names()[system]
+            paper.text(left + _WIDTH + 0.13, floor - at, name, va="center")
+
+
+def _height(panel: Panel) -> float:
+    """Inches that give every system's label its line."""
+    return max(_HEIGHT, len({curve.system for curve in panel.curves}) * _LINE)
 
 
 def build_learning(home: Home, *, table: str, data: str | None) -> LearningFigure:

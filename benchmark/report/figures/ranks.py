@@ -23,7 +23,7 @@ from benchmark.host.home import Home
 from benchmark.metrics import metric_named
 from benchmark.report.figures.page import style
 from benchmark.report.figures.page.plot_page import MARGIN, Key, PlotPage
-from benchmark.report.figures.page.words import one_line, width_of
+from benchmark.report.figures.page.words import short_names, width_of
 from benchmark.report.figures.tabled import (
     Group,
     TableView,
@@ -44,7 +44,10 @@ _FEW = f"Nobody is ranked by tests below {FEWEST_USERS} users."
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Ranks a system: its observed rank, 1 being first, and the best and worst the data allow."""
+    """Ranks a system: its observed rank, 1 being first, and the best and worst the data allow.
+
+    Equal values share the best of their ranks.
+    """
 
     system: str
     value: float
@@ -55,7 +58,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Orders systems by rank; ``ties`` are first and last ranks of systems that all tie."""
+    """Orders systems by rank; ``ties`` are first and last places of systems that all tie."""
 
     group: Group
     places: tuple[Place, ...]
@@ -101,9 +104,9 @@ class RanksFigure:
     def draw(self, page: Figure) -> None:
         """Draw one panel per group: rank intervals, and bars that join systems that tie."""
         labels = max(
-            width_of(_label(place), style.LETTERS)
+            width_of(label, style.LETTERS)
             for panel in self.panels
-            for place in panel.places
+            for label in _labels(panel).values()
         )
         left = labels + 0.15
         notes = [
@@ -140,7 +143,8 @@ class RanksFigure:
     def _draw_panel(self, paper: PlotPage, panel: Panel, left: float, top: float) -> None:
         column = self.view.report.columns[panel.group.primary]
         heading = f"{column.metric}, {panel.group.title}; {direction(column)}"
-        paper.text(MARGIN, top + 0.2, heading, size=style.HEADING, weight="bold")
+        room = paper.right - MARGIN
+        paper.text(MARGIN, top + 0.2, heading, within=room, size=style.HEADING, weight="bold")
         count, top = len(panel.places), top + _HEAD
         axes = paper.panel(
             left, top, _WIDTH, count * _ROW, xlim=(0.5, count + 0.5), ylim=(count + 0.5, 0.5)
@@ -152,12 +156,13 @@ class RanksFigure:
         axes.set_xticks(list(range(1, count + 1, step)))
         words = "rank, 1 is best"
         paper.text(left + _WIDTH / 2, top + count * _ROW + 0.34, words, ha="center")
-        for place in panel.places:
-            y = top + (place.rank - 0.5) * _ROW
-            paper.text(left - 0.12, y, _label(place), ha="right", va="center")
-            axes.plot([place.best, place.worst], [place.rank] * 2, color=style.INK, linewidth=1.2,
+        labels = _labels(panel)
+        for row, place in enumerate(panel.places, start=1):
+            y = top + (row - 0.5) * _ROW
+            paper.text(left - 0.12, y, labels[place.system], ha="right", va="center")
+            axes.plot([place.best, place.worst], [row] * 2, color=style.INK, linewidth=1.2,
                       marker="|", markersize=6, zorder=2)  # fmt: skip
-            axes.plot([place.rank], [place.rank], linestyle="none", zorder=3, **style.MEASURED)
+            axes.plot([place.rank], [row], linestyle="none", zorder=3, **style.MEASURED)
         for number, (first, last) in enumerate(panel.ties):
             x = left + _WIDTH + 0.15 + number * _TIE
             paper.line([x, x], [top + (first - 0.8) * _ROW, top + (last - 0.2) * _ROW],
@@ -242,17 +247,17 @@ def _panel(view: TableView, group: Group, evidence: dict[str, Evidence]) -> Pane
     above = better_pairs(metric, statistics, users)
     if above is None:
         return None
+    in_order = [values[system] for system in evidence]
     places = [
-        Place(system, values[system], rank, interval.best, interval.worst)
-        for rank, (system, interval) in enumerate(
-            zip(evidence, ranks_of(above), strict=True), start=1
-        )
+        Place(system, value, 1 + in_order.index(value), interval.best, interval.worst)
+        for system, value, interval in zip(evidence, in_order, ranks_of(above), strict=True)
     ]
     return Panel(group, tuple(places), tuple(ties(above)))
 
 
-def _label(place: Place) -> str:
-    return f"{one_line(place.system, _MOST_LETTERS)}  {place.value:{METRIC_NUMBER}}"
+def _labels(panel: Panel) -> dict[str, str]:
+    names = short_names((place.system for place in panel.places), _MOST_LETTERS)
+    return {p.system: f"{names[p.system]}  {p.value:{METRIC_NUMBER}}" for p in panel.places}
 
 
 def _height(panel: Panel) -> float:

@@ -12,7 +12,7 @@ from benchmark.report.contents import ReportCell, ReportRow
 from benchmark.report.figures.page import style
 from benchmark.report.figures.page.labels import spread
 from benchmark.report.figures.page.plot_page import MARGIN, PlotPage
-from benchmark.report.figures.page.words import one_line, width_of
+from benchmark.report.figures.page.words import short_names, width_of
 from benchmark.report.figures.tabled import (
     Group,
     TableView,
@@ -20,7 +20,7 @@ from benchmark.report.figures.tabled import (
     is_measured,
     read_table_view,
 )
-from benchmark.report.formats.sheet import METRIC_NUMBER
+from benchmark.report.formats.sheet import signed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 _PANEL, _HEIGHT, _LEFT, _GAP, _HEAD, _FOOT = 1.2, 2.4, 0.5, 0.25, 0.55, 0.4
 _MOST_LETTERS = 28
 _LINE = 0.14
-#: How far systems stand beside each other, so that no bar hides another.
-_ASIDE = 0.035
+#: How far systems stand beside each other, so that no bar hides another; and all of them at most.
+_ASIDE, _ABREAST = 0.035, 0.8
 #: Perturbation -> what it does, in a heading.
 _NAMES = {"nt": "missing attributes (NT)", "nv": "wrong images (NV)"}
 
@@ -48,15 +48,15 @@ class Slope:
         return self.clean.value or 0.0, self.perturbed.value or 0.0
 
     @property
-    def label(self) -> str:
-        """Return system and change, as ``UniMP -12%``; absolute where a share means nothing."""
+    def change(self) -> str:
+        """Return the change, as ``-12%``; absolute where a share means nothing."""
         clean, perturbed = self.ends
-        change = f"{perturbed - clean:+{METRIC_NUMBER}}"
+        change = signed(perturbed - clean)
         if self.is_relative:
-            change = f"{(perturbed - clean) / clean:+.0%}"
-        if not any(digit in change for digit in "123456789"):  # neither a gain nor a loss
-            change = f"±{change[1:]}"
-        return f"{one_line(self.system, _MOST_LETTERS)} {change}"
+            change = signed((perturbed - clean) / clean, "z.0%")
+        if change[0] not in "+-":  # neither a gain nor a loss
+            change = f"±{change}"
+        return change
 
     @property
     def is_relative(self) -> bool:
@@ -114,18 +114,19 @@ class RobustnessFigure:
 
     def draw(self, page: Figure) -> None:
         """Draw one panel per column and perturbation: lines from clean to perturbed values."""
+        names = self._names()
         labels = max(
-            width_of(slope.label, style.LETTERS)
+            width_of(f"{names[slope.system]} {slope.change}", style.LETTERS)
             for strip in self.strips
             for panel in strip
             for slope in panel.slopes
         )
         step = _LEFT + _PANEL + 0.1 + labels + _GAP
-        part = _HEAD + _HEIGHT + _FOOT
+        heights = [max(map(_height, strip)) for strip in self.strips]
         paper = PlotPage(
             page,
             step * max(map(len, self.strips)),
-            part * len(self.strips),
+            sum(_HEAD + height + _FOOT for height in heights),
             title=self.view.report.title,
             notes=[
                 *self.view.bars_notes(
@@ -136,12 +137,17 @@ class RobustnessFigure:
                 *self.view.notes(),
             ],
         )
-        for number, strip in enumerate(self.strips):
-            top = paper.top + number * part
+        top = paper.top
+        for strip, height in zip(self.strips, heights, strict=True):
             title = f"{_NAMES[strip[0].perturb]}, {strip[0].group.title}"
-            paper.text(MARGIN, top + 0.12, title, size=style.HEADING, weight="bold")
+            room = paper.right - MARGIN
+            paper.text(MARGIN, top + 0.12, title, within=room, size=style.HEADING, weight="bold")
             for place, panel in enumerate(strip):
-                self._draw_panel(paper, panel, MARGIN + _LEFT + place * step, top)
+                self._draw_panel(paper, panel, MARGIN + _LEFT + place * step, top, height, step)
+            top += _HEAD + height + _FOOT
+
+    def _names(self) -> dict[str, str]:
+        return short_names(self.systems, _MOST_LETTERS)
 
     def _notes(self) -> list[str]:
         """What the changes beside the names are."""
@@ -152,17 +158,21 @@ class RobustnessFigure:
             notes.append("Without a percent sign: the change itself, of values not above zero.")
         return notes
 
-    def _draw_panel(self, paper: PlotPage, panel: Panel, left: float, top: float) -> None:
+    def _draw_panel(
+        self, paper: PlotPage, panel: Panel, left: float, top: float, height: float, step: float
+    ) -> None:
         column = self.view.report.columns[panel.column]
         words = f"{column.metric}, {direction(column)}"
-        paper.text(left, top + 0.38, words, size=style.NOTE, color=style.GREY)
-        axes = paper.panel(left, top + _HEAD, _PANEL, _HEIGHT, xlim=(-0.12, 1.12))
+        paper.text(left, top + 0.38, words, within=step, size=style.NOTE, color=style.GREY)
+        aside_each = min(_ASIDE, _ABREAST / len(panel.slopes))
+        edge = max(0.12, (len(panel.slopes) - 1) / 2 * aside_each + 0.06)
+        axes = paper.panel(left, top + _HEAD, _PANEL, height, xlim=(-edge, 1 + edge))
         style.plain(axes, grid="y")
         style.few_ticks(axes, "y", 5)
         axes.set_xticks([0, 1], ["clean", panel.perturb.upper()])
         for number, slope in enumerate(panel.slopes):
             mark = style.numbered(self.systems.index(slope.system))
-            aside = (number - (len(panel.slopes) - 1) / 2) * _ASIDE
+            aside = (number - (len(panel.slopes) - 1) / 2) * aside_each
             axes.plot([aside, 1 + aside], slope.ends, linewidth=1.3, zorder=3, **mark)
             for x, cell in ((aside, slope.clean), (1 + aside, slope.perturbed)):
                 if cell.low is not None and cell.high is not None:
@@ -170,14 +180,21 @@ class RobustnessFigure:
                     axes.plot([x, x], bar, color=mark["color"], linewidth=0.9, zorder=2)
         axes.margins(y=0.08)
         lowest, highest = axes.get_ylim()
-        scale = _HEIGHT / (highest - lowest)
+        scale = height / (highest - lowest)
         ends = [(slope.ends[1] - lowest) * scale for slope in panel.slopes]
-        heights = spread(ends, _LINE, 0.0, _HEIGHT)
-        for slope, end, height in zip(panel.slopes, ends, heights, strict=True):
-            x, floor = left + _PANEL, top + _HEAD + _HEIGHT
-            paper.line([x - 0.08, x + 0.06], [floor - end, floor - height], color="0.6",
+        names = self._names()
+        heights = spread(ends, _LINE, 0.0, height)
+        for slope, end, at in zip(panel.slopes, ends, heights, strict=True):
+            x, floor = left + _PANEL, top + _HEAD + height
+            paper.line([x - 0.08, x + 0.06], [floor - end, floor - at], color="0.6",
                        linewidth=0.5)  # fmt: skip
-            paper.text(x + 0.09, floor - height, slope.label, va="center")
+            label = f"{names[slope.system]} {slope.change}"
+            paper.text(x + 0.09, floor - at, label, va="center")
+
+
+def _height(panel: Panel) -> float:
+    """Inches that give every label its line."""
+    return max(_HEIGHT, len(panel.slopes) * _LINE)
 
 
 def build_robustness(home: Home, *, table: str, data: str | None) -> RobustnessFigure:

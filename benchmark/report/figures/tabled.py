@@ -14,7 +14,7 @@ from benchmark.metrics.families import is_variant
 from benchmark.report.build import report_of
 from benchmark.report.contents import Report, ReportCell, ReportColumn, ReportRow
 from benchmark.report.filling.answers import Answer, Answers, collect, require_known_models
-from benchmark.report.footnotes import has_few_users, seed_notes, simulated_note
+from benchmark.report.footnotes import has_few_users, place_of, seed_notes, simulated_note
 from benchmark.report.table.listing import is_own
 from benchmark.report.table.specification import DatasetTable, load_table
 from benchmark.tasks import TASKS
@@ -88,10 +88,7 @@ class TableView:
         notes = [simulated_note(name) for name in self.report.simulated]
         if means:
             notes += seed_notes(self.answers)
-        absent: dict[bool, dict[str, None]] = {True: {}, False: {}}
-        for answer in self.answers.by_place.values():
-            if not answer.runs:
-                absent[answer.reason is None][answer.row.system] = None
+        absent = {runnable: self._absent(runnable=runnable) for runnable in (True, False)}
         if absent[True]:
             notes.append(f"Not run yet: {', '.join(absent[True])}. To run: {self.fill}")
         if absent[False]:
@@ -100,6 +97,18 @@ class TableView:
                 f"Why: unimp-bench report --table {shlex.quote(self.asked)}"
             )
         return notes
+
+    def _absent(self, *, runnable: bool) -> list[str]:
+        """The systems without a run, with their places where it is not so in all."""
+        places: dict[str, list[str]] = {}
+        for answer in self.answers.by_place.values():
+            if not answer.runs and (answer.reason is None) == runnable:
+                of_system = places.setdefault(answer.row.system, [])
+                of_system.append(place_of(answer, self.answers))
+        return [
+            f"{system} ({', '.join(here)})" if len(here) < len(self.answers.groups) else system
+            for system, here in places.items()
+        ]
 
 
 def read_table_view(home: Home, table: str, data: str | None) -> TableView:

@@ -55,7 +55,12 @@ class HistoryFigure:
         style.plain(axes, grid="y")
         style.few_ticks(axes, "y", 5)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True))
-        axes.set_ylabel(f"validation {identity['metric']}", size=style.NOTE, color=style.INK)
+        better = "higher" if identity["higher_is_better"] else "lower"
+        axes.set_ylabel(
+            f"validation {identity['metric']}, {better} is better",
+            size=style.NOTE,
+            color=style.INK,
+        )
         valued = [trial for trial in trials if trial.value is not None]
         numbers = [trial.number for trial in valued]
         values = [float(trial.value or 0.0) for trial in valued]
@@ -63,8 +68,9 @@ class HistoryFigure:
         best = best_so_far(valued, higher_is_better=identity["higher_is_better"])
         axes.plot(numbers, best, drawstyle="steps-post", linewidth=1.1, **_BEST)
         axes.margins(x=0.04, y=0.1)
-        floor = axes.get_ylim()[0]
-        axes.plot(failed, [floor] * len(failed), linestyle="none", clip_on=False, **_FAILED)
+        # On the frame, whatever the values: a failed trial has none.
+        axes.plot(failed, [0.0] * len(failed), linestyle="none", clip_on=False,
+                  transform=axes.get_xaxis_transform(), **_FAILED)  # fmt: skip
 
 
 def best_so_far(trials: Sequence[Trial], *, higher_is_better: bool) -> list[float]:

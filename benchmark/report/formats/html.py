@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark.report.formats.printable import printable
 from benchmark.report.formats.sheet import Sheet
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def draw_html(*sheets: Sheet, index: str | None = None) -> str:
     ``sheets`` are one or more. The page follows the reader's choice of a light or dark scheme.
     ``index`` is the address of the page that a table of a site links back to.
     """
-    return _template("report.html").render(sheets=sheets, index=index, headings=("h1", "h2"))
+    shown = [printable(sheet) for sheet in sheets]
+    return _template("report.html").render(sheets=shown, index=index, headings=("h1", "h2"))
 
 
 def draw_fragment(*sheets: Sheet) -> str:
@@ -35,4 +37,5 @@ def draw_fragment(*sheets: Sheet) -> str:
 
     Its style touches nothing else on that page.
     """
-    return _template("fragment.html").render(sheets=sheets, headings=("h4", "h5"))
+    shown = [printable(sheet) for sheet in sheets]
+    return _template("fragment.html").render(sheets=shown, headings=("h4", "h5"))

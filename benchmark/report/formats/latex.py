@@ -148,7 +148,7 @@ def _context(column: SheetColumn) -> str:
 
 
 def _cell(cell: SheetCell, printed: bool) -> str:
-    value = escaped(cell.value)
+    value = _minus(escaped(cell.value))
     if cell.best:
         value = rf"\textbf{{{value}}}"
     elif cell.second:
@@ -158,8 +158,13 @@ def _cell(cell: SheetCell, printed: bool) -> str:
     if cell.mark:
         value += rf"$^{{{_mark(cell.mark)}}}$"
     if cell.interval:
-        value += rf" {{\scriptsize {_escaped_within(cell.interval)}}}"
+        value += rf" {{\scriptsize {_minus(_escaped_within(cell.interval))}}}"
     return value
+
+
+def _minus(number: str) -> str:
+    """Negative numbers have a minus: in text its sign is a hyphen."""
+    return re.sub(r"(?<![\w.])-(?=\d)", "$-$", number)
 
 
 def _mark(mark: str) -> str:

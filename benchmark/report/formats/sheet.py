@@ -10,9 +10,9 @@ from benchmark.metrics.families import FAMILIES
 from benchmark.report.contents import Report, ReportCell, ReportColumn
 from benchmark.uncertainty import Share
 
-#: How a metric's value prints.
-METRIC_NUMBER = ".4f"
-#: How a share of the learnable prints, without the sign of a rounded 0, and what heads it.
+#: How a metric's value prints; like all numbers without the sign of a rounded 0.
+METRIC_NUMBER = "z.4f"
+#: How a share of the learnable prints, and what heads it.
 SHARE_NUMBER = "z.0%"
 SHARE_HEADING = "share"
 ABSENT = "-"
@@ -29,14 +29,17 @@ PAPERS_NUMBERS = "The paper's numbers"
 #: What heads numbers of others, and begins the note on whose they are.
 PUBLISHED = "published"
 
-#: What stands behind ±.
+#: What stands behind ±, and where there is none to show.
 SPREAD_NOTE = "±: standard deviation over seeds."
+NO_SPREAD_NOTE = "No standard deviation over seeds: no value here is of several."
 
 #: What bold and underline say, where a format can show them.
 STANDING_LEGEND = (
     "Bold: the best measured value of a column; underlined: the second. "
     "Values that print alike share a place; oracles have none."
 )
+#: What is added where the rows of a column are of several cohorts.
+APART = " Each cohort is ranked by itself: others are asked other instances."
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,8 @@ def sheet_of(report: Report, style: TableStyle | None = None) -> Sheet:
     several_tasks = len({column.task for column in report.columns}) > 1
     several_data = len({column.data for column in report.columns}) > 1
     several_cohorts = len({column.cohort for column in report.columns}) > 1
+    columns = range(len(report.columns))
+    apart = any(len({row.cells[at].cohort for row in report.rows}) > 1 for at in columns)
     blocks = []
     for at, column in enumerate(report.columns):
         cells = [row.cells[at] for row in report.rows]
@@ -147,7 +152,8 @@ def sheet_of(report: Report, style: TableStyle | None = None) -> Sheet:
         name = f"{column.metric} %" if percent else column.metric
         heading = f"{name} ({spanned})" if context else name
         words = [_measured(cell, _number(column, style, percent), percent, style) for cell in cells]
-        ordered = ranked(words, candidates, column.higher_is_better)
+        cohorts = [cell.cohort for cell in cells]
+        ordered = _ranked_apart(words, candidates, cohorts, column.higher_is_better)
         block = [SheetColumn(heading, ordered, name=name, context=spanned)]
         if column.learned is not None:
             shares = tuple(share_cell(c.share) for c in cells)
@@ -159,16 +165,14 @@ def sheet_of(report: Report, style: TableStyle | None = None) -> Sheet:
                 SheetColumn(column.paper, printed, printed=True, name=short, context=spanned)
             )
         blocks.append(tuple(block))
-    spread = style.spread and any(
-        cell.deviation is not None for row in report.rows for cell in row.cells
-    )
     sheet = Sheet(
         title=report.title,
         row_heading="system" if any(row.model for row in report.rows) else "dataset",
         rows=tuple(row.system for row in report.rows),
         blocks=tuple(blocks),
-        notes=(*_notes(report, style), *([SPREAD_NOTE] if spread else [])),
+        notes=(*_notes(report, style), *_spread_notes(report, style)),
         commands=report.missing,
+        standing=STANDING_LEGEND + (APART if apart else ""),
         name=report.table,
         keep_intervals=style.intervals is True,
     )
@@ -182,6 +186,14 @@ def _notes(report: Report, style: TableStyle) -> tuple[str, ...]:
         return report.notes
     of_paper = (PAPER_NOTE, COUNTS_NOTE, PAPERS_NUMBERS, f"{PUBLISHED}: ")
     return tuple(note for note in report.notes if not note.startswith(of_paper))
+
+
+def _spread_notes(report: Report, style: TableStyle) -> tuple[str, ...]:
+    """What ± is, where standard deviations are asked for; that there is none, else."""
+    if not style.spread:
+        return ()
+    known = any(cell.deviation is not None for row in report.rows for cell in row.cells)
+    return (SPREAD_NOTE if known else NO_SPREAD_NOTE,)
 
 
 def without_intervals(sheet: Sheet) -> Sheet:
@@ -208,7 +220,7 @@ def _number(column: ReportColumn, style: TableStyle, percent: bool) -> str:
     if column.number != METRIC_NUMBER:
         return column.number  # counts
     decimals = (2 if percent else 4) if style.decimals is None else style.decimals
-    return f".{decimals}f"
+    return f"z.{decimals}f"
 
 
 def ranked(
@@ -231,6 +243,27 @@ def ranked(
     )
 
 
+def _ranked_apart(
+    cells: Sequence[SheetCell],
+    values: Sequence[float | None],
+    cohorts: Sequence[str | None],
+    higher_is_better: bool | None,
+) -> tuple[SheetCell, ...]:
+    """Mark the best of each cohort's ``values``, as :func:`ranked` does; of several, where two
+    systems compete."""
+    marked = list(cells)
+    several = len(set(cohorts)) > 1
+    for cohort in dict.fromkeys(cohorts):
+        mine = [v if c == cohort else None for v, c in zip(values, cohorts, strict=True)]
+        if several and sum(value is not None for value in mine) < 2:
+            continue
+        of_cohort = ranked(cells, mine, higher_is_better)
+        for at, found in enumerate(cohorts):
+            if found == cohort:
+                marked[at] = of_cohort[at]
+    return tuple(marked)
+
+
 def _measured(cell: ReportCell, number: str, percent: bool, style: TableStyle) -> SheetCell:
     if cell.value is None:
         return SheetCell(ABSENT)
@@ -239,7 +272,7 @@ def _measured(cell: ReportCell, number: str, percent: bool, style: TableStyle) -
     low, high = (None if end is None else scale * end for end in (cell.low, cell.high))
     made = number_cell(scale * cell.value, low, high, number, mark)
     if style.spread and cell.deviation is not None:
-        return replace(made, interval=f"± {scale * cell.deviation:{number}}")
+        return replace(made, interval=f"± {_printed(scale * cell.deviation, number)}")
     return made
 
 
@@ -247,8 +280,22 @@ def number_cell(
     value: float, low: float | None, high: float | None, number: str, mark: str = ""
 ) -> SheetCell:
     """Return the cell of a measured value in the format ``number``, with interval if any."""
-    interval = "" if low is None or high is None else f"[{low:{number}}, {high:{number}}]"
-    return SheetCell(f"{value:{number}}", mark=mark, interval=interval)
+    interval = ""
+    if low is not None and high is not None:
+        interval = f"[{_printed(low, number)}, {_printed(high, number)}]"
+    return SheetCell(_printed(value, number), mark=mark, interval=interval)
+
+
+def _printed(value: float, number: str) -> str:
+    """In the format ``number``; a large one of three digits has all before the point, no power."""
+    shown = f"{value:{number}}"
+    return f"{value:,.0f}" if "e+" in shown else shown
+
+
+def signed(value: float, number: str = METRIC_NUMBER) -> str:
+    """Return a difference in the format ``number`` with its sign; one that prints as 0 has none."""
+    shown = f"{value:+{number}}"
+    return shown if any(digit in shown for digit in "123456789") else shown[1:]
 
 
 def share_cell(share: Share | None) -> SheetCell:

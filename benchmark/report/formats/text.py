@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from benchmark.report.formats.printable import printable
 from benchmark.report.formats.sheet import (
     Block,
     Sheet,
@@ -24,6 +25,9 @@ from benchmark.report.formats.sheet import (
 
 #: Where standard output is no terminal and $COLUMNS is not set.
 DEFAULT_WIDTH = 120
+
+#: A row label's line has room for so many letters at least.
+_FEWEST_LETTERS = 16
 
 _PADDING = 3  # a column's two spaces and its border
 
@@ -58,7 +62,7 @@ def draw_text(sheet: Sheet, *, width: int | None = None, styled: bool | None = N
         width = shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns
     if styled is None:
         styled = sys.stdout.isatty()
-    sheet = _divided(sheet, width)
+    sheet = _divided(printable(sheet), width)
     layout = _fitted(sheet, width)
     buffer = StringIO()
     console = Console(
@@ -103,14 +107,15 @@ def _whole(sheet: Sheet) -> int:
 def _fitted(sheet: Sheet, width: int) -> _Layout:
     """The layout that lets the widest block stand beside the row labels, if there is one."""
     labels, whole = (sheet.row_heading, *sheet.rows), _whole(sheet)
-    least = max(cell_len(word) for label in labels for word in label.split() or [""]) + _PADDING + 1
-    layout = _Layout(whole, stacked=False)
-    for stacked in (False, True):
-        layout = _Layout(whole, stacked)
-        room = width - layout.widest_of(sheet)
-        if room >= least:
-            return _Layout(min(whole, room), stacked)
-    return _Layout(least, stacked=True)
+    longest = max(cell_len(word) for label in labels for word in label.split() or [""])
+    # A word is broken only where nothing else lets the table fit.
+    for letters in (longest, min(longest, _FEWEST_LETTERS)):
+        least = letters + _PADDING + 1
+        for stacked in (False, True):
+            room = width - _Layout(whole, stacked).widest_of(sheet)
+            if room >= least:
+                return _Layout(min(whole, room), stacked)
+    return _Layout(min(longest, _FEWEST_LETTERS) + _PADDING + 1, stacked=True)
 
 
 def _table(
@@ -119,7 +124,8 @@ def _table(
     label = layout.label - _PADDING - 1
     wrapped = any(cell_len(row) > label for row in sheet.rows) or layout.stacked
     table = Table(title=title, title_justify="left", title_style="bold", show_lines=wrapped)
-    table.add_column(sheet.row_heading, width=label if wrapped else None, no_wrap=not wrapped)
+    width = label if wrapped else None
+    table.add_column(sheet.row_heading, width=width, no_wrap=not wrapped, overflow="fold")
     for column in columns:
         table.add_column(column.heading, justify="right", no_wrap=not layout.stacked)
     for at, row in enumerate(sheet.rows):

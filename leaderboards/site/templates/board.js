@@ -136,7 +136,10 @@
         `: only the first ${table.dataset.paired} rows are compared on this page.`);
       return;
     }
-    const signed = (value) => (value > 0 ? "+" : "") + value.toFixed(4).replace("-", "−");
+    const signed = (value) => {
+      const shown = value.toFixed(4);  // one that prints as 0 has no sign
+      return Number(shown) === 0 ? (0).toFixed(4) : (value > 0 ? "+" : "") + shown.replace("-", "−");
+    };
     const [value, low, high] = found;
     const bounds = low === null ? "no interval" : `95% interval ${signed(low)} to ${signed(high)}`;
     const better = (value > 0) === higher ? a : b;

@@ -20,7 +20,7 @@ from benchmark.host.home import Home
 from benchmark.report.contents import ReportCell
 from benchmark.report.figures import TABLE_FIGURES
 from benchmark.report.figures.cost import build_cost
-from benchmark.report.figures.dots import build_dots
+from benchmark.report.figures.dots import _strips, build_dots
 from benchmark.report.figures.journals import read_journal, validation_curves
 from benchmark.report.figures.learning import build_learning
 from benchmark.report.figures.making import make_figure
@@ -185,13 +185,91 @@ def test_dots_show_the_best_on_top_the_oracle_above_and_the_paper_hollow(filled,
         assert len(hollow) == 5
         assert len(marks_of(axes)) == 5 + 4
         shapes = {mark.get_marker() for mark in marks_of(axes)}
-        assert shapes == {"s", "o", "D"}
+        assert shapes == {"s", "o", "v", "D"}
     first = figure.to_json()["panels"][0]
     unimp = first["marks"][1]
     bar = next(
         line for line in panels[0].lines if list(line.get_xdata()) == [unimp["low"], unimp["high"]]
     )
     assert list(bar.get_ydata()) == [1, 1]
+
+
+def test_dots_say_whose_the_hollow_numbers_are(shelf, tmp_path) -> None:
+    for model in ("bm25", "unimp"):
+        shelf.ranked(model, chance=0.5)
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        TABLE.replace('title = "Mine"', 'title = "Mine"\npublished = "what Doe et al. found"')
+        .replace('model = "bm25"', 'model = "bm25"\npublished = {"HR@5" = 0.4}')
+        .replace('model = "popularity"', 'model = "popularity"\npublished = {"NDCG@5" = 0.9}'),
+        encoding="utf-8",
+    )
+    figure = build_dots(shelf.home, table=str(path), data=None)
+    page = Figure()
+    figure.draw(page)
+    words = [text.get_text() for text in page.axes[0].texts]
+    assert "published by others" in words
+    assert "Hollow, published: what Doe et al. found." in words
+    assert not any("paper" in each for each in words)
+
+
+def test_systems_that_differ_in_their_end_are_told_apart_in_every_figure(shelf, tmp_path) -> None:
+    for model, chance in (("bm25", 0.3), ("unimp", 0.6)):
+        shelf.ranked(model, chance=chance, fit_seconds=1.0)
+        shelf.ranked(model, chance=chance / 2, perturb="nt", fit_seconds=1.0)
+    start = "a system with a name that is too long for a figure, "
+    columns = '[[columns]]\ntask = "search"\nmetrics = ["NDCG@5"]\n'
+    rows = "".join(
+        f'[[rows]]\nsystem = "{start}{model} {how}"\nmodel = "{model}"\n{perturb}'
+        for model in ("bm25", "unimp")
+        for how, perturb in (("clean", ""), ("NT", 'perturb = "nt"\n'))
+    )
+    path = tmp_path / "mine.toml"
+    path.write_text(f'name = "mine"\ntitle = "Mine"\n{columns}{rows}', encoding="utf-8")
+    for build in (build_dots, build_cost, build_ranks, build_robustness):
+        page = Figure()
+        build(shelf.home, table=str(path), data=None).draw(page)
+        every = [text.get_text() for axes in page.axes for text in axes.texts]
+        names = [words for words in every if words.startswith("a system with")]
+        assert len(set(names)) == len(names) >= 2
+        for model in ("bm25", "unimp"):
+            assert any(f"{model} clean" in name for name in names)
+
+
+def test_who_was_run_for_one_task_alone_is_missed_for_the_other_alone(shelf, tmp_path) -> None:
+    shelf.ranked("unimp", chance=0.5)
+    for task in ("search", "recommendation"):
+        shelf.ranked("popularity", chance=0.2, task=task)
+    columns = "".join(
+        f'[[columns]]\ntask = "{task}"\nmetrics = ["HR@5"]\n'
+        for task in ("search", "recommendation")
+    )
+    rows = "".join(
+        f'[[rows]]\nsystem = "{model}"\nmodel = "{model}"\n'
+        for model in ("unimp", "popularity", "random")
+    )
+    path = tmp_path / "mine.toml"
+    path.write_text(f'name = "mine"\ntitle = "Mine"\n{columns}{rows}', encoding="utf-8")
+    view = build_dots(shelf.home, table=str(path), data=None).view
+    (note,) = [note for note in view.notes() if note.startswith("Not run yet")]
+    assert note.startswith("Not run yet: unimp (recommendation), random. To run:")
+
+
+def test_who_has_no_printed_number_of_the_leading_metric_stands_last(shelf) -> None:
+    shelf.ranked("unimp", chance=0.5)
+    figure = build_dots(shelf.home, table="search", data=None)
+    (strip,) = figure.strips
+    first, *_ = strip.printed
+    primary = strip.group.primary
+    cells = list(first.cells)
+    cells[primary] = replace(cells[primary], paper=None)
+    gone = replace(first, cells=tuple(cells))
+    rows = [gone if row.system == first.system else row for row in figure.view.report.rows]
+    columns = [replace(c, higher_is_better=False) for c in figure.view.report.columns]
+    report = replace(figure.view.report, rows=tuple(rows), columns=tuple(columns))
+    view = replace(figure.view, report=report)
+    (again,) = _strips(view, strip.group)
+    assert again.printed[-1].system == first.system
 
 
 # cost
@@ -214,6 +292,37 @@ def test_cost_gives_every_machine_a_shape_and_says_not_to_compare_them(shelf) ->
     words = " ".join(text.get_text() for text in page.axes[0].texts)
     assert "times of different shapes are not comparable" in words
     assert "trained on A, 2 cores, H100 and A, 2 cores" in words
+
+
+def test_cost_tells_roles_apart_by_more_than_colour_and_says_what_they_are(shelf) -> None:
+    for seconds, model in enumerate(("unimp", "popularity", "oracle"), start=1):
+        shelf.ranked(model, chance=0.5, fit_seconds=float(seconds))
+    page = Figure()
+    build_cost(shelf.home, table="search", data=None).draw(page)
+    looks = {
+        (line.get_fillstyle(), line.get_markerfacecolor() == "white") for line in
+        marks_of(page.axes[1])
+    }  # fmt: skip
+    assert len(looks) == 3
+    words = {text.get_text() for text in page.axes[0].texts}
+    assert {"system", "trivial", "ceiling: knows the simulation"} <= words
+
+
+def test_cost_gives_ten_machines_ten_shapes(shelf) -> None:
+    shelf.ranked("unimp", chance=0.5, fit_seconds=1.0)
+    figure = build_cost(shelf.home, table="search", data=None)
+    ((group, (point,)),) = figure.panels
+    many = tuple(replace(point, system=f"S{at}", machine=f"M{at}") for at in range(10))
+    page = Figure()
+    replace(figure, panels=((group, many),)).draw(page)
+    assert len({mark.get_marker() for mark in marks_of(page.axes[1])}) == 10
+
+
+def test_cost_of_systems_alone_explains_no_roles(shelf) -> None:
+    shelf.ranked("unimp", chance=0.5, fit_seconds=1.0)
+    page = Figure()
+    build_cost(shelf.home, table="search", data=None).draw(page)
+    assert "system" not in {text.get_text() for text in page.axes[0].texts}
 
 
 def test_cost_leaves_out_perturbed_rows_and_says_so(filled, mine) -> None:
@@ -258,7 +367,7 @@ def test_robustness_joins_a_perturbed_row_with_the_clean_row_of_its_model(filled
     rows = {row.system: row for row in figure.view.report.rows}
     clean, perturbed = (rows[name].cells[0].value for name in ("UniMP", "UniMP, NT"))
     assert slope.ends == (clean, perturbed)
-    assert slope.label == f"UniMP {perturbed / clean - 1:+.0%}"
+    assert slope.change == f"{perturbed / clean - 1:+.0%}"
     page = Figure()
     figure.draw(page)
     assert len(page.axes) == 1 + 2
@@ -306,7 +415,7 @@ def slope_of(clean: float, perturbed: float) -> Slope:
 )
 def test_a_change_at_or_below_zero_is_told_as_it_is(clean, perturbed, change) -> None:
     slope = slope_of(clean, perturbed)
-    assert slope.label == f"UniMP {change}"
+    assert slope.change == change
 
 
 def test_robustness_says_what_the_changes_beside_the_names_are(filled, mine) -> None:
@@ -327,6 +436,23 @@ def test_robustness_says_what_the_changes_beside_the_names_are(filled, mine) -> 
 def test_robustness_needs_a_table_with_perturbed_rows(filled) -> None:
     with pytest.raises(UsageError, match="no row with perturbed inputs"):
         build_robustness(filled, table="search", data=None)
+
+
+def test_no_mark_of_many_systems_leaves_the_panel_of_robustness(filled, mine) -> None:
+    figure = build_robustness(filled, table=mine, data=None)
+    ((panel, *_),) = figure.strips
+    many = tuple(replace(panel.slopes[0], system=f"System {number}") for number in range(30))
+    page = Figure()
+    replace(figure, strips=((replace(panel, slopes=many),),)).draw(page)
+    axes, (low, high) = page.axes[1], page.axes[1].get_xlim()
+    marks = marks_of(axes)
+    assert len(marks) == 30
+    assert all(low < x < high for mark in marks for x in mark.get_xdata())
+    bottom = axes.get_position().y0 * page.get_size_inches()[1]
+    names = [text for text in page.axes[0].texts if text.get_text().startswith("System")]
+    heights = [page.get_size_inches()[1] - text.get_position()[1] for text in names]
+    assert len(set(heights)) == 30
+    assert min(heights) >= bottom  # beside the panel, not below it
 
 
 def test_robustness_needs_runs_with_and_without_perturbation(shelf) -> None:
@@ -351,7 +477,15 @@ def test_a_journal_is_found_by_the_run_and_read_stage_by_stage(filled, shelf) ->
     assert (own.epochs, own.scores, own.kept) == ((4,), (0.25,), None)
     # Preference has scores in the first joint epoch alone, and that is not the one kept.
     joint, own = validation_curves(journal, "preference")["MAE"]
-    assert (joint.epochs, joint.kept, own.epochs, own.kept) == ((1,), None, (2,), 0)
+    assert (joint.epochs, joint.kept, own.epochs, own.kept) == ((1,), None, (4,), 0)
+
+
+def test_epochs_without_a_score_count_on_the_axis() -> None:
+    epochs = [{"stage": "", "loss": 1.0} for _ in range(15)]
+    for place, score in ((4, 0.1), (9, 0.3), (14, 0.2)):  # validated every fifth
+        epochs[place]["valid search NDCG@5"] = score
+    (only,) = validation_curves({"epochs": epochs, "kept": {"": 9}}, "search")["NDCG@5"]
+    assert (only.epochs, only.kept) == ((5, 10, 15), 1)
 
 
 def test_learning_shows_a_fit_once_and_names_models_without_a_journal(filled, mine) -> None:
@@ -360,6 +494,18 @@ def test_learning_shows_a_fit_once_and_names_models_without_a_journal(filled, mi
     (curve,) = panel.curves
     assert (curve.system, curve.kept) == ("UniMP", (2, 0.3))
     assert figure.silent == (ODD, "Popularity")
+
+
+def test_the_names_of_many_curves_stand_beside_their_panel(filled, mine) -> None:
+    figure = build_learning(filled, table=mine, data=None)
+    (panel,) = figure.panels
+    many = tuple(replace(panel.curves[0], system=f"System {number}") for number in range(30))
+    page = Figure()
+    replace(figure, panels=(replace(panel, curves=many),)).draw(page)
+    bottom = page.axes[1].get_position().y0 * page.get_size_inches()[1]
+    names = [text for text in page.axes[0].texts if text.get_text().startswith("System")]
+    assert len(names) == 30
+    assert min(page.get_size_inches()[1] - n.get_position()[1] for n in names) >= bottom
 
 
 def test_without_any_journal_there_is_no_figure(filled, mine) -> None:
@@ -425,6 +571,17 @@ def test_equal_systems_tie_and_clearly_different_ones_do_not(shelf) -> None:
     page = Figure()
     figure.draw(page)
     assert len([m for m in marks_of(page.axes[1]) if m.get_marker() == "o"]) == 4
+
+
+def test_equal_values_share_their_rank(shelf) -> None:
+    for model, chance in (("unimp", 0.7), ("bm25", 0.3), ("popularity", 0.3), ("random", 0.1)):
+        shelf.ranked(model, chance=chance, draw=1)
+    (panel,) = build_ranks(shelf.home, table="search", data=None).panels
+    assert [place.rank for place in panel.places] == [1, 2, 2, 4]
+    page = Figure()
+    build_ranks(shelf.home, table="search", data=None).draw(page)
+    dots = [(m.get_xdata()[0], m.get_ydata()[0]) for m in marks_of(page.axes[1])]
+    assert dots == [(1, 1), (2, 2), (2, 3), (4, 4)]
 
 
 def test_ranks_refuse_systems_that_name_other_users_for_the_same_instances(filled, mine) -> None:

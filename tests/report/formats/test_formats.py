@@ -13,7 +13,9 @@ import pytest
 
 from benchmark.errors import UsageError
 from benchmark.report.build import build_report
-from benchmark.report.formats.render import DRAWN, FORMATS, render
+from benchmark.report.formats.render import DRAWN, FORMATS, draw, render
+from benchmark.report.formats.sheet import Sheet, SheetCell, SheetColumn
+from benchmark.report.formats.text import draw_text
 from benchmark.report.side_by_side import render_runs
 from benchmark.report.table.listing import list_tables
 
@@ -186,3 +188,48 @@ class _Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data
+
+
+def _sheet(*rows: str, title: str = "Title", notes: tuple[str, ...] = ()) -> Sheet:
+    cells = tuple(SheetCell("0.5000") for _ in rows)
+    return Sheet(title, "system", rows, ((SheetColumn("HR@5", cells),),), notes)
+
+
+@pytest.mark.parametrize("output_format", ["text", "md", "html"])
+def test_names_are_on_one_line_and_command_nothing(output_format: str) -> None:
+    names = "a\nb", "\x1b[31mred\x07", "turned\u202e"
+    sheet = _sheet(*names, title="A\ntitle", notes=("of\n\x1b]0;x",))
+    drawn = draw(sheet, output_format, styled=False)
+    assert "a b" in drawn
+    assert "A title" in drawn
+    assert not set("\x1b\x07\u202e") & set(drawn)
+    assert "\N{REPLACEMENT CHARACTER}" in drawn
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_name_without_a_space_is_folded_rather_than_wider_than_the_terminal(columns: int) -> None:
+    name = "path/to/" + "model" * 30
+    lines = draw_text(_sheet(name, "bm25"), width=columns, styled=False).splitlines()
+    assert max(map(len, lines)) <= columns
+    parts = [line.split("│")[1].strip() for line in lines if line.startswith("│")]
+    assert "".join(parts) == name + "bm25"
+
+
+@pytest.mark.parametrize(
+    ("note", "shown"),
+    [
+        ("1. first", r"- 1\. first"),
+        ("# no heading", r"- \# no heading"),
+        ("- no list", r"- \- no list"),
+        ("---", r"- \---"),
+        ("costs $1 to $2", r"- costs \$1 to \$2"),
+        ("-: not measured", "- -: not measured"),
+        ("0.5 of all", "- 0.5 of all"),
+    ],
+)
+def test_a_notes_beginning_is_no_markdown(note: str, shown: str) -> None:
+    assert shown in draw(_sheet("a", notes=(note,)), "md").splitlines()
+
+
+def test_a_title_keeps_its_last_sign_in_markdown() -> None:
+    assert draw(_sheet("a", title="Take #"), "md").startswith("### Take \\#\n")

@@ -13,14 +13,20 @@ import pytest
 
 from benchmark.report.build import build_report
 from benchmark.report.contents import Report, ReportCell, ReportColumn, ReportRow
-from benchmark.report.formats.latex import escaped
+from benchmark.report.formats.latex import draw_latex, escaped
 from benchmark.report.formats.render import render
 from benchmark.report.formats.sheet import (
     COUNTS_NOTE,
     INTERVAL_NOTE,
+    METRIC_NUMBER,
+    NO_SPREAD_NOTE,
     PAPER_NOTE,
     PAPERS_NUMBERS,
+    Sheet,
+    SheetCell,
+    SheetColumn,
     TableStyle,
+    number_cell,
     sheet_of,
 )
 from benchmark.report.table.listing import list_tables
@@ -46,7 +52,11 @@ def report(name: str = "A_b & C") -> Report:
     return Report(
         table="x",
         title="Table 2d. 50% of it",
-        columns=(ReportColumn("search", "sim-s", "seen", "HR@5", True, ".4f", "paper (amazon-6)"),),
+        columns=(
+            ReportColumn(
+                "search", "sim-s", "seen", "HR@5", True, METRIC_NUMBER, "paper (amazon-6)"
+            ),
+        ),
         rows=(
             ReportRow(name, "a", "system", (cell(0.5, "0.2", True),)),
             ReportRow("B", "b", "system", (cell(0.25, "0.1", False),)),
@@ -292,6 +302,21 @@ def test_the_spread_over_seeds_takes_the_place_of_the_interval(shelf: Any) -> No
     shelf.ranked("bm25", chance=0.4)  # of one seed: its interval stands
     mixed = sheet_of(build_report("2d", home=shelf.home), TableStyle(spread=True))
     assert INTERVAL_NOTE in mixed.notes
+
+
+def test_negative_numbers_have_a_minus_and_names_their_hyphens() -> None:
+    cell = number_cell(-0.5, -0.75, 0.25, METRIC_NUMBER)
+    sheet = Sheet("T", "system", ("p5-2", "-"), ((SheetColumn("margin", (cell, SheetCell("-"))),),))
+    drawn = draw_latex(sheet)
+    assert r"p5-2 & $-$0.5000 {\scriptsize [$-$0.7500, 0.2500]} \\" in drawn
+    assert r"- & - \\" in drawn
+
+
+def test_a_spread_that_no_row_has_is_missed_aloud(shelf: Any) -> None:
+    shelf.ranked("unimp", chance=0.4)
+    found = build_report("2d", home=shelf.home)
+    assert NO_SPREAD_NOTE in sheet_of(found, TableStyle(spread=True)).notes
+    assert NO_SPREAD_NOTE not in sheet_of(found).notes
 
 
 def test_whose_the_published_numbers_are_stands_where_these_do(shelf: Any) -> None:

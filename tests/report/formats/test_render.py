@@ -9,7 +9,7 @@ from benchmark.errors import UsageError
 from benchmark.report.build import build_report
 from benchmark.report.contents import Report, ReportCell, ReportColumn, ReportRow
 from benchmark.report.formats.render import render
-from benchmark.report.formats.sheet import STANDING_LEGEND, SheetColumn, sheet_of
+from benchmark.report.formats.sheet import METRIC_NUMBER, STANDING_LEGEND, SheetColumn, sheet_of
 from benchmark.report.formats.text import draw_text
 
 
@@ -30,7 +30,9 @@ def small_report() -> Report:
             better=better,
         )
 
-    column = ReportColumn("search", "sim-s", "seen", "HR@5", True, ".4f", "paper (amazon-6)")
+    column = ReportColumn(
+        "search", "sim-s", "seen", "HR@5", True, METRIC_NUMBER, "paper (amazon-6)"
+    )
     return Report(
         table="2d",
         title="Table 2d. Search. Measured on sim-s (simulated)",

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.report.figures.page import style
-from benchmark.report.figures.page.words import one_line
+from benchmark.report.figures.page.words import fitted, one_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,8 +30,10 @@ _MARGIN, _BETWEEN = 0.3, 0.4
 _SIDE = HISTORY * (_SMALL + _GAP) + 2 * (_LARGE + 2 * _GAP)
 _WIDTH = 2 * _MARGIN + 2 * _SIDE + _BETWEEN
 _HEAD, _ROW, _FOOT_LINE = 0.9, _LARGE + 0.46, 0.14
-#: Letters that fit across the page: at title size, at the size of notes, and on one side.
-_TITLE_LETTERS, _NOTE_LETTERS, _SIDE_LETTERS = 90, 190, 36
+#: Points of the title, and the fewest at which one that is long still ends with its seed.
+_TITLE_POINTS, _LEAST_POINTS = 13.0, 6.0
+#: Letters that fit across the page: at a query's size, at the size of notes, and on one side.
+_QUERY_LETTERS, _NOTE_LETTERS, _SIDE_LETTERS = 90, 190, 36
 _GREY = "0.35"
 
 
@@ -64,14 +66,16 @@ def draw_page(
     height = _HEAD + len(rows) * _ROW + _FOOT_LINE * len(feet) + _MARGIN
     page.set_size_inches(_WIDTH, height)
     paper = _Paper(page, height)
-    paper.text(_MARGIN, 0.32, one_line(title, _TITLE_LETTERS), size=13, weight="bold")
+    # Bold letters are wider.
+    title, size = fitted(title, (_WIDTH - 2 * _MARGIN) / 1.1, _TITLE_POINTS, _LEAST_POINTS)
+    paper.text(_MARGIN, 0.32, title, size=size, weight="bold")
     paper.text(_MARGIN, 0.52, one_line(subtitle, _NOTE_LETTERS), size=7.5, color=_GREY)
     lefts = (_MARGIN, _MARGIN + _SIDE + _BETWEEN)
     for left in lefts:
         _draw_headings(paper, left)
     for number, row in enumerate(rows):
         top = _HEAD + number * _ROW
-        query = one_line(row.query, _TITLE_LETTERS)
+        query = one_line(row.query, _QUERY_LETTERS)
         paper.text(_MARGIN, top + 0.23, f"“{query}”", size=10, weight="bold")
         for left, side in zip(lefts, row.sides, strict=True):
             _draw_side(paper, left, top + 0.32, side)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from benchmark.report.figures.page import style
-from benchmark.report.figures.page.words import one_line, width_of, wrapped
+from benchmark.report.figures.page.words import fitted, one_line, width_of, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +17,8 @@ MARGIN = 0.3
 _LINE = {style.TITLE: 0.21, style.NOTE: 0.135}
 _KEY_ROW, _KEY_MARK, _KEY_GAP = 0.18, 0.16, 0.25
 _NARROWEST = 5.5
+#: Words that must fit are written no smaller than this, in points; bold letters are so much wider.
+_SMALLEST, _BOLD = 5.0, 1.1
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,29 @@ class PlotPage:
         for number, line in enumerate(feet, start=1):
             self.text(MARGIN, foot + number * _LINE[style.NOTE], line, size=style.NOTE)
 
-    def text(self, x: float, y: float, words: str, *, most: int = 400, **look: Any) -> None:
-        """Write ``words`` at a place of the page; none of them is mathematics."""
+    @property
+    def right(self) -> float:
+        """Return where the page's inside ends, in inches from its left."""
+        return self._width - MARGIN
+
+    def text(
+        self,
+        x: float,
+        y: float,
+        words: str,
+        *,
+        most: int = 400,
+        within: float | None = None,
+        **look: Any,
+    ) -> None:
+        """Write ``words`` at a place of the page; none of them is mathematics.
+
+        ``within`` are the inches they have: they are written smaller where they need more.
+        """
         look = {"color": style.INK, "size": style.LETTERS, **look}
+        if within is not None:
+            wider = _BOLD if look.get("weight") == "bold" else 1.0
+            words, look["size"] = fitted(words, within / wider, look["size"], _SMALLEST)
         self._axes.text(x, y, one_line(words, most), parse_math=False, **look)
 
     def line(self, x: Sequence[float], y: Sequence[float], **look: Any) -> None:
@@ -90,7 +112,8 @@ class PlotPage:
         x = MARGIN
         for key in row:
             self.line([x + 0.05], [y - 0.035], linestyle="none", **key.mark)
-            self.text(x + _KEY_MARK, y, key.words, size=style.NOTE)
+            place = x + _KEY_MARK
+            self.text(place, y, key.words, within=self.right - place, size=style.NOTE)
             x += _key_width(key)
 
 

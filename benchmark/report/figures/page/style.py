@@ -37,8 +37,8 @@ COLOURS = ("#0072B2", "#E69F00", "#000000", "#CC79A7", "#009E73", "#56B4E9", "#D
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 MEASURED: dict[str, Any] = {"marker": "o", "markersize": 5, "color": COLOURS[0]}
-#: Models without learning, drawn lighter than systems.
-TRIVIAL: dict[str, Any] = {"marker": "o", "markersize": 4.5, "color": "0.55"}
+#: Models without learning, drawn lighter than systems, and in print without colour otherwise.
+TRIVIAL: dict[str, Any] = {"marker": "v", "markersize": 4.5, "color": "0.55"}
 #: What knows the truth is a ceiling, no competitor.
 ORACLE: dict[str, Any] = {"marker": "D", "markersize": 4.5, "color": COLOURS[4]}
 #: Numbers that were not measured here are hollow.
@@ -57,9 +57,13 @@ def of_role(role: str) -> dict[str, Any]:
 
 
 def numbered(number: int) -> dict[str, Any]:
-    """Return the mark of the system in this place of a list; they repeat after seven."""
-    at = number % len(COLOURS)
-    return {"marker": MARKERS[at], "markersize": 4.5, "color": COLOURS[at]}
+    """Return the mark of the system in this place of a list; no two of forty-nine are alike."""
+    at, again = number % len(COLOURS), number // len(COLOURS)
+    return {
+        "marker": MARKERS[(at + again) % len(MARKERS)],
+        "markersize": 4.5,
+        "color": COLOURS[at],
+    }
 
 
 def plain(axes: Axes, *, grid: Literal["x", "y"] | None) -> None:

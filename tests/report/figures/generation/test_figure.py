@@ -331,3 +331,12 @@ def test_the_command_prints_what_it_drew(template, tmp_path, monkeypatch, cli) -
     assert printed == describe(build_generation(template, data=DATA, model=MODEL), path)
     assert printed["file"] == str(path)
     assert (printed["model"], printed["seed"], printed["simulated"]) == (MODEL, 0, True)
+
+
+def test_a_long_title_keeps_its_end_and_stays_on_the_page() -> None:
+    page = Figure()
+    title = f"Generated images: {'folder/' * 12}model.py:Model on sim-s (simulated), seed 7"
+    draw_page(page, [], title=title, subtitle="", notes=[])
+    written = page.axes[0].texts[0]
+    assert written.get_text() == title
+    assert written.get_window_extent().x1 / page.dpi <= page.get_size_inches()[0]
