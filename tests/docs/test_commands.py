@@ -295,6 +295,15 @@ def test_a_page_that_names_what_does_not_exist_is_told(page, complaint) -> None:
     assert complaint in told
 
 
+def test_every_model_and_variant_is_described() -> None:
+    text = "\n".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md"))
+    for name, entry in _models().items():
+        assert f"`{name}`" in text, name
+        for variant in entry.variants:  # under its model's heading the name alone is enough
+            forms = (f"{name}:{variant}", f"`{variant}`", f"`:{variant}`")
+            assert any(form in text for form in forms), f"{name}:{variant}"
+
+
 def _shown_in_help(command: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
     """Each command, and each line that its help shows as an example."""
     for name, below in _commands_of(command).items():
