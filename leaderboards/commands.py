@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from benchmark.commands.options import HomeOption, JsonOption
+from benchmark.commands.options import HomeOption, JsonOption, examples
 from benchmark.commands.printing import print_rows
 from benchmark.errors import BenchError, UsageError, listed
 from benchmark.host.console import output_to_stderr, print_json
@@ -30,9 +30,11 @@ app.add_typer(site.app, name="leaderboard")
 
 
 @app.command(
-    epilog="Examples: unimp-bench submit RUN --out mine.zip --training-data 'the training part' "
-    "--code https://example.org/mine --contamination 'none: trained from scratch'; "
-    "unimp-bench submit RUN-OF-ANOTHER-SEED --add-to mine.zip --out more.zip"
+    epilog=examples(
+        "unimp-bench submit RUN --out mine.zip --training-data 'the training part' --code "
+        "https://example.org/mine --contamination 'none: trained from scratch'",
+        "unimp-bench submit RUN-OF-ANOTHER-SEED --add-to mine.zip --out more.zip",
+    )
 )
 def submit(
     runs: Annotated[
@@ -128,8 +130,10 @@ def submit(
 
 
 @app.command(
-    epilog="Examples: unimp-bench verify mine.zip --strict; "
-    "unimp-bench verify leaderboards/submissions/*/"
+    epilog=examples(
+        "unimp-bench verify mine.zip --strict",
+        "unimp-bench verify leaderboards/submissions/*/",
+    )
 )
 def verify(
     paths: Annotated[
@@ -182,8 +186,11 @@ def verify(
 
 @site.app.command(
     "import",
-    epilog="Examples: unimp-bench leaderboard import, then unimp-bench report --table "
-    "recommendation; unimp-bench leaderboard import leaderboards/submissions/sasrec theirs.zip",
+    epilog=examples(
+        "unimp-bench leaderboard import",
+        "unimp-bench leaderboard import leaderboards/submissions/sasrec theirs.zip",
+        "unimp-bench report --table recommendation",
+    ),
 )
 def import_submissions(
     paths: Annotated[

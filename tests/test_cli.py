@@ -281,6 +281,8 @@ def test_doctor_checks_a_model(command, sim_xs) -> None:
     status, out, err = command("doctor", "--model", "bm25", "--data", "sim-xs", "--json")
     assert status == 0, err
     assert json.loads(out)["model"] == {"search": []}
+    status, out, err = command("doctor", "--model", "bm25", "--data", "sim-xs")
+    assert (status, out.splitlines()[-1]) == (0, "  search  no problem"), err
 
 
 def test_a_closed_pipe_is_no_error(home) -> None:

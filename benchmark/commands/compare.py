@@ -7,16 +7,18 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands.options import HomeOption, JsonOption
+from benchmark.commands.options import HomeOption, JsonOption, examples
 from benchmark.commands.output import chosen_format, deliver
 
 app = typer.Typer()
 
 
 @app.command(
-    epilog="Examples: unimp-bench compare unimp_search_sim-s unimp-no-vision_search_sim-s;  "
-    "unimp-bench compare runs/first runs/second --metric NDCG@5 --json;  "
-    "unimp-bench compare runs/first runs/second --out comparison.md"
+    epilog=examples(
+        "unimp-bench compare unimp_search_sim-s unimp-no-vision_search_sim-s",
+        "unimp-bench compare runs/first runs/second --metric NDCG@5 --json",
+        "unimp-bench compare runs/first runs/second --out comparison.md",
+    )
 )
 def compare(
     first: Annotated[str, typer.Argument(metavar="RUN", help="A: folder, run id or its start.")],

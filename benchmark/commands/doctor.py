@@ -43,6 +43,7 @@ def doctor(
     if as_json:
         print_json(result)
     else:
-        print_nested(result)
+        told = {task: found or "no problem" for task, found in result.get("model", {}).items()}
+        print_nested({**result, **({"model": told} if told else {})})
     if any(problems for problems in result.get("model", {}).values()):
         raise SystemExit(1)

@@ -7,16 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmark.commands.options import HomeOption, JsonOption
+from benchmark.commands.options import HomeOption, JsonOption, examples
 from benchmark.host.console import note, output_to_stderr, print_json
 
 app = typer.Typer()
 
 
 @app.command(
-    epilog="Examples: unimp-bench export bm25_search_sim-s unimp_search_sim-s --format trec "
-    "--out bm25-and-unimp;  unimp-bench export sim-s --format recbole --out for-recbole;  "
-    "unimp-bench export hm --format huggingface --private --out hm-copy"
+    epilog=examples(
+        "unimp-bench export bm25_search_sim-s unimp_search_sim-s --format trec --out "
+        "bm25-and-unimp",
+        "unimp-bench export sim-s --format recbole --out for-recbole",
+        "unimp-bench export hm --format huggingface --private --out hm-copy",
+    )
 )
 def export(
     names: Annotated[

@@ -6,14 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmark.commands.options import JsonOption
+from benchmark.commands.options import JsonOption, examples
 from benchmark.commands.printing import print_rows, print_wrapped
 from benchmark.host.console import note, output_to_stderr, print_json
 
 app = typer.Typer()
 
 
-@app.command(epilog="Examples: unimp-bench models;  unimp-bench models unimp:no-vision")
+@app.command(
+    epilog=examples(
+        "unimp-bench models",
+        "unimp-bench models unimp:no-vision",
+    )
+)
 def models(
     name: Annotated[
         str | None,

@@ -28,6 +28,12 @@ DryRunOption = Annotated[
 DatasetArgument = Annotated[str, typer.Argument(help="A dataset's name.")]
 
 
+def examples(*commands: str) -> str:
+    """Return the end of a command's help: a line for each of ``commands``, to be copied whole."""
+    lines = "\n".join(f"  {command}" for command in commands)
+    return f"Examples:\n\n\b\n{lines}"
+
+
 def parse_settings(pairs: list[str]) -> dict[str, Any]:
     """Read ``["epochs=3", "layers=[1,2]"]`` as ``{"epochs": 3, "layers": [1, 2]}``.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.commands.options import HomeOption, JsonOption
+from benchmark.commands.options import HomeOption, JsonOption, examples
 from benchmark.commands.output import chosen_format, deliver
 from benchmark.errors import UsageError, unknown_name
 from benchmark.report.figures import FIGURE_NAMES
@@ -19,10 +19,12 @@ app = typer.Typer()
 
 
 @app.command(
-    epilog="Examples: unimp-bench report --table ablation --data sim-s --format md;  "
-    "unimp-bench report --table search --columns metrics,cost;  "
-    "unimp-bench report --figure generation --data sim-s --seed 1 --out generation.png;  "
-    "unimp-bench report --figure dots --table search --format svg"
+    epilog=examples(
+        "unimp-bench report --table ablation --data sim-s --format md",
+        "unimp-bench report --table search --columns metrics,cost",
+        "unimp-bench report --figure generation --data sim-s --seed 1 --out generation.png",
+        "unimp-bench report --figure dots --table search --format svg",
+    )
 )
 def report(
     table: Annotated[
@@ -58,7 +60,8 @@ def report(
         str | None,
         typer.Option(
             "--columns",
-            help="metrics, cost (seconds, memory, parameters, energy) or metrics,cost [metrics].",
+            help="metrics, cost (seconds, memory, parameters, energy) or metrics,cost "
+            "[default: metrics].",
         ),
     ] = None,
     output_format: Annotated[
@@ -66,7 +69,7 @@ def report(
         typer.Option(
             "--format",
             help="text, md, tex, html, csv or json [default: by --out, else text]; of a figure "
-            "png, svg or pdf [png].",
+            "png, svg or pdf [default: png].",
         ),
     ] = None,
     out: Annotated[
@@ -79,7 +82,9 @@ def report(
     ] = None,
     decimals: Annotated[
         int | None,
-        typer.Option("--decimals", min=0, max=10, help="Digits of metrics [4; of percent 2]."),
+        typer.Option(
+            "--decimals", min=0, max=10, help="Digits of metrics [default: 4; of percentages 2]."
+        ),
     ] = None,
     percent: Annotated[
         bool, typer.Option("--percent", help="Metrics between 0 and 1 as percentages.")
@@ -87,7 +92,8 @@ def report(
     intervals: Annotated[
         bool | None,
         typer.Option(
-            "--intervals/--no-intervals", help="With intervals [tex: where a page has the room]."
+            "--intervals/--no-intervals",
+            help="With intervals [default; tex: where a page has room].",
         ),
     ] = None,
     paper: Annotated[

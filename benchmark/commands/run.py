@@ -16,7 +16,7 @@ from benchmark.commands.estimating import (
     print_estimate,
     with_estimate,
 )
-from benchmark.commands.options import HomeOption, JsonOption
+from benchmark.commands.options import HomeOption, JsonOption, examples
 from benchmark.commands.run_file import given_settings, read_run_file
 from benchmark.errors import UsageError
 from benchmark.host.console import output_to_stderr, print_json
@@ -32,14 +32,16 @@ app = typer.Typer()
 
 
 @app.command(
-    epilog="Examples: unimp-bench run --model unimp --task search;  "
-    "unimp-bench run --model bm25 --model popularity --task search --data hm;  "
-    "unimp-bench run --model unimp --task preference --task explanation;  "
-    "unimp-bench run --model sasrec --model hgn --task recommendation --set sasrec:epochs=3;  "
-    "unimp-bench run --model sasrec --task recommendation --tuned;  "
-    "unimp-bench run --table search --estimate --dry-run;  "
-    "unimp-bench run --table search --workers 4;  "
-    "unimp-bench run --config mine.toml --seed 1"
+    epilog=examples(
+        "unimp-bench run --model unimp --task search",
+        "unimp-bench run --model bm25 --model popularity --task search --data hm",
+        "unimp-bench run --model unimp --task preference --task explanation",
+        "unimp-bench run --model sasrec --model hgn --task recommendation --set sasrec:epochs=3",
+        "unimp-bench run --model sasrec --task recommendation --tuned",
+        "unimp-bench run --table search --estimate --dry-run",
+        "unimp-bench run --table search --workers 4",
+        "unimp-bench run --config mine.toml --seed 1",
+    )
 )
 def run(
     context: typer.Context,

@@ -13,7 +13,7 @@ app = typer.Typer()
 
 @app.command(epilog="Example: unimp-bench tables")
 def tables(as_json: JsonOption = False) -> None:
-    """List the paper's tables that report and run can fill."""
+    """List the tables that report and run can fill: the paper's, then ours."""
     from benchmark.report.table.listing import list_tables
 
     rows = list_tables()

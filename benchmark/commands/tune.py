@@ -7,17 +7,19 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands.options import HomeOption, JsonOption, SettingsOption
+from benchmark.commands.options import HomeOption, JsonOption, SettingsOption, examples
 from benchmark.host.console import note, output_to_stderr, print_json
 
 app = typer.Typer()
 
 
 @app.command(
-    epilog="Examples: unimp-bench tune --model sasrec --task recommendation --trials 20;  "
-    "unimp-bench tune --model bm25 --task search --data hm --trials 50 --figure bm25.svg;  "
-    "unimp-bench tune --model unimp --task search --trials 10 --space mine.toml --timeout 7200;  "
-    "then unimp-bench run --model sasrec --task recommendation --tuned"
+    epilog=examples(
+        "unimp-bench tune --model sasrec --task recommendation --trials 20",
+        "unimp-bench tune --model bm25 --task search --data hm --trials 50 --figure bm25.svg",
+        "unimp-bench tune --model unimp --task search --trials 10 --space mine.toml --timeout 7200",
+        "unimp-bench run --model sasrec --task recommendation --tuned",
+    )
 )
 def tune(
     model: Annotated[str, typer.Option("--model", help="NAME, NAME:VARIANT or FILE.py:CLASS.")],

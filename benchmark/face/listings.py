@@ -32,5 +32,5 @@ def list_datasets(*, home: str | os.PathLike[str] | None = None) -> Listing:
 
 
 def list_tables() -> Listing:
-    """List the paper's tables that :func:`report_table` and :func:`run_table` can fill."""
+    """List the tables that :func:`report_table` and :func:`run_table` can fill."""
     return Listing("table", paper_tables.list_tables(), ("number", "title"))

@@ -84,8 +84,9 @@ def command_line() -> str:
 
     It is published with a run: an address in it loses what stands before an ``@``.
     """
-    program = Path(sys.argv[0]).name
-    return shlex.join([program, *map(shown, sys.argv[1:])])
+    program = Path(sys.argv[0])
+    is_ours = program.parent == Path(benchmark.__file__).parent  # python -m benchmark, or its cli
+    return shlex.join(["unimp-bench" if is_ours else program.name, *map(shown, sys.argv[1:])])
 
 
 def now() -> str:

@@ -1,6 +1,6 @@
 """Tell how well the dataset's own image encoder shows what a simulated photo is of.
 
-python docs/examples/photo_probe.py sim-v
+    python docs/examples/photo_probe.py sim-s
 
 Of 20 splits: a linear map (ridge) from UniMP's 48 photo dimensions, learned on two thirds of the
 photos, names the true colour, shape and pattern of the others.

@@ -63,6 +63,6 @@ def test_two_threads_fit_and_answer_as_one_or_the_models_setting_pins_them(label
 def test_models_that_hang_on_threads_can_be_pinned_and_the_protocol_names_them():
     assert [name for name in HANG_ON_THREADS if "threads" not in setting_names(name)] == []
     page = Path(__file__).parents[2].joinpath("docs", "protocol.md").read_text(encoding="utf-8")
-    named = re.search(r"hang on the number of threads: ([^.]*)\.", page.replace("\n", " "))
+    named = re.search(r"depend on the number of threads: ([^.]*)\.", page.replace("\n", " "))
     assert named is not None
     assert set(re.findall(r"`([^`]*)`", named[1])) == HANG_ON_THREADS

@@ -293,3 +293,31 @@ def test_what_a_page_names_exists(page) -> None:
 def test_a_page_that_names_what_does_not_exist_is_told(page, complaint) -> None:
     (told,) = problems(page)
     assert complaint in told
+
+
+def test_every_model_and_variant_is_described() -> None:
+    text = "\n".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md"))
+    for name, entry in _models().items():
+        assert f"`{name}`" in text, name
+        for variant in entry.variants:  # under its model's heading the name alone is enough
+            forms = (f"{name}:{variant}", f"`{variant}`", f"`:{variant}`")
+            assert any(form in text for form in forms), f"{name}:{variant}"
+
+
+def _shown_in_help(command: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """Each command, and each line that its help shows as an example."""
+    for name, below in _commands_of(command).items():
+        yield from _shown_in_help(below, (*path, name))
+    lines = (getattr(command, "epilog", None) or "").splitlines()
+    told = [line for line in lines if line.strip() not in ("", "\b", "Examples:")]
+    yield from ((" ".join(path), line.removeprefix("Example:").strip()) for line in told)
+
+
+def test_an_example_in_a_help_is_a_command_on_a_line_of_its_own() -> None:
+    shown = list(_shown_in_help(_root()))
+    assert {name.split()[0] for name, _ in shown if name} == set(_commands_of(_root()))
+    for name, line in shown:
+        program, *words = shlex.split(line)
+        assert program == "unimp-bench", (name, line)
+        assert line.count("unimp-bench ") == 1, (name, line)
+        assert list(_cli_problems(words)) == [], (name, line)

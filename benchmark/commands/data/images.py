@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmark.commands.options import DatasetArgument, HomeOption, JsonOption
+from benchmark.commands.options import DatasetArgument, HomeOption, JsonOption, examples
 from benchmark.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,8 +19,10 @@ app = typer.Typer()
 
 @app.command(
     "images",
-    epilog="Examples: unimp-bench data images amazon2023 --raw path/to/amazon;  "
-    "unimp-bench data images ml-100k --from path/to/posters",
+    epilog=examples(
+        "unimp-bench data images amazon2023 --raw path/to/amazon",
+        "unimp-bench data images ml-100k --from path/to/posters",
+    ),
 )
 def data_images(
     name: DatasetArgument,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands.options import HomeOption, JsonOption, SettingsOption
+from benchmark.commands.options import HomeOption, JsonOption, SettingsOption, examples
 from benchmark.commands.printing import print_nested
 from benchmark.errors import UsageError
 from benchmark.host.console import output_to_stderr, print_json
@@ -16,8 +16,10 @@ app = typer.Typer()
 
 @app.command(
     "prepare",
-    epilog="Examples: unimp-bench data prepare hm --raw path/to/h-and-m --set history_window=5;  "
-    "unimp-bench data prepare amazon2023 --raw path/to/reviews --scheduler tcp://10.0.0.5:8786",
+    epilog=examples(
+        "unimp-bench data prepare hm --raw path/to/h-and-m --set history_window=5",
+        "unimp-bench data prepare amazon2023 --raw path/to/reviews --scheduler tcp://10.0.0.5:8786",
+    ),
 )
 def data_prepare(
     source: Annotated[str, typer.Argument(help="A source's name, see unimp-bench data sources.")],

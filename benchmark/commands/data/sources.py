@@ -6,14 +6,20 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands.options import JsonOption
+from benchmark.commands.options import JsonOption, examples
 from benchmark.commands.printing import print_rows
 from benchmark.host.console import note, print_json
 
 app = typer.Typer()
 
 
-@app.command("sources", epilog="Examples: unimp-bench data sources;  unimp-bench data sources hm")
+@app.command(
+    "sources",
+    epilog=examples(
+        "unimp-bench data sources",
+        "unimp-bench data sources hm",
+    ),
+)
 def data_sources(
     name: Annotated[
         str | None, typer.Argument(help="A source's name [default: list them all].")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands.options import DryRunOption, HomeOption, JsonOption, YesOption
+from benchmark.commands.options import DryRunOption, HomeOption, JsonOption, YesOption, examples
 from benchmark.commands.removal import finish
 from benchmark.commands.runs.filters import filtered
 from benchmark.host.console import complain, confirm, note
@@ -17,8 +17,10 @@ app = typer.Typer()
 
 @app.command(
     "rm",
-    epilog="Examples: unimp-bench runs rm bm25_search_sim-s_seen_seed0-1f2e3d4c;  "
-    "unimp-bench runs rm --model unimp --limited --dry-run",
+    epilog=examples(
+        "unimp-bench runs rm bm25_search_sim-s_seen_seed0-1f2e3d4c",
+        "unimp-bench runs rm --model unimp --limited --dry-run",
+    ),
 )
 @filtered
 def runs_rm(

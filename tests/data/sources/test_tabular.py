@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -719,3 +720,13 @@ def test_a_zero_byte_is_told_in_a_column_of_any_text(raw) -> None:
 def test_a_quoted_text_may_be_long(raw) -> None:
     change(raw / "log.csv", '"so; good"', '"' + "so; good " * 20_000 + '"')
     assert len(parsed(raw).interactions["review"][0]) == 9 * 20_000 - 1
+
+
+def test_the_smallest_map_of_the_guide_gives_recommendation_and_selection(tmp_path: Path) -> None:
+    guide = Path(__file__).parents[3] / "docs" / "your-own-tables.md"
+    smallest, *_ = re.findall(r"```toml\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "columns.toml").write_text(smallest)
+    rows = [f"u{u},i{(3 * u + k) % 17},{1_600_000_000 + k}" for u in range(25) for k in range(5)]
+    (tmp_path / "log.csv").write_text("\n".join(["user,item,time", *rows]))
+    dataset = prepare("tabular", home=Home(tmp_path / "home"), name="shop", raw=tmp_path)
+    assert set(dataset.info["tasks"]) == {"recommendation", "selection"}
