@@ -59,7 +59,8 @@ _TITLED = re.compile(r"(.+?)\s*<[^<>]+>")
 
 def _needs(entry: ModelEntry, variant: str | None) -> tuple[str, ...]:
     """What ``variant`` asks for beside what every variant does."""
-    return entry.needs[variant].modules if variant in entry.needs else ()
+    found = None if variant is None else entry.needs.get(variant)
+    return () if found is None else found.modules
 
 
 def _summary(model: type | None) -> str | None:
