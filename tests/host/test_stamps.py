@@ -96,7 +96,7 @@ def test_stamps_that_cannot_be_written_are_done_without(folder: Path, reads, tmp
     assert changed_files(folder, file_hashes(folder), stamps=place) == []
 
 
-def test_twenty_thousand_stamped_photos_cost_well_below_a_second(tmp_path: Path, reads) -> None:
+def test_twenty_thousand_stamped_photos_cost_a_few_looks_at_each(tmp_path: Path, reads) -> None:
     (tmp_path / "images").mkdir()
     names = [f"images/{number}.png" for number in range(20_000)]
     for name in names:
@@ -107,5 +107,9 @@ def test_twenty_thousand_stamped_photos_cost_well_below_a_second(tmp_path: Path,
     reads.clear()
     started = time.process_time()
     assert changed_files(tmp_path, expected, stamps=place) == []
-    assert time.process_time() - started < 1.0
+    looked = time.process_time()
+    for name in names:
+        (tmp_path / name).stat()
+    # Twice the time on an idle machine; seconds of a busy one say nothing.
+    assert looked - started < 8 * (time.process_time() - looked)
     assert reads == []
