@@ -6,9 +6,10 @@ Each stage runs in a process of its own, whose processor time and largest reside
 printed. Data are of the simulated shop with the catalogue of size m, so that users alone grow;
 `popularity` answers, so that what is measured is everything but a model. With `--repeat` every
 stage runs that often, `prepare` of more than 100,000 users once, and the least time counts: what
-another program takes from it is not of the stage. "a user" is processor time beyond that of the smallest number, a further
-user; where growth is linear it stays the same. The straight line that comes nearest follows, and
-how far off it a measured time is at most.
+another program takes from it is not of the stage. All sizes take their turn before one is
+repeated, since a machine can be slow for minutes. "a user" is processor time beyond that of the
+smallest number, a further user; where growth is linear it stays the same. The straight line that
+comes nearest follows, and how far off it a measured time is at most.
 """
 
 from __future__ import annotations
@@ -99,23 +100,22 @@ STAGES: dict[str, Callable[[str, int], None]] = {
 }
 
 MAKES = {"prepare": ["datasets"], "fit": ["fitted"], "run": ["runs"], "report": ["comparisons"]}
-"""What a stage leaves in the home and would find there again; deleted before each run of it."""
+"""What a stage leaves in the home and would find there again."""
 
 ONCE = 100_000
-"""More users than this are prepared once: it takes minutes, in which what comes and goes evens out."""
+"""More users than this are prepared once: in minutes, what comes and goes evens out."""
 
 
-def cost_of(stage: str, home: str, users: int, repeat: int) -> Cost:
-    """Run a stage ``repeat`` times, each in a process of its own; a large ``prepare`` once.
+def cost_of(stage: str, home: Path, users: int) -> Cost:
+    """Run a stage in a process of its own, as if it had not run in this home before."""
+    for made in MAKES.get(stage, ()):
+        shutil.rmtree(home / made, ignore_errors=True)
+    words = [__file__, "--stage", stage, "--home", str(home), "--users", str(users)]
+    return cost([sys.executable, *words])
 
-    Returns the least seconds and the largest memory of them.
-    """
-    words = [__file__, "--stage", stage, "--home", home, "--users", str(users)]
-    costs = []
-    for _ in range(1 if stage == "prepare" and users > ONCE else repeat):
-        for made in MAKES.get(stage, ()):
-            shutil.rmtree(Path(home) / made, ignore_errors=True)
-        costs.append(cost([sys.executable, *words]))
+
+def least(costs: list[Cost]) -> Cost:
+    """Return the least seconds and the largest memory of a stage's runs."""
     return Cost(
         wall=min(each.wall for each in costs),
         processor=min(each.processor for each in costs),
@@ -124,21 +124,36 @@ def cost_of(stage: str, home: str, users: int, repeat: int) -> Cost:
 
 
 def measured(sizes: list[int], repeat: int) -> dict[str, list[Cost]]:
-    """Return the costs of every stage, by size; a line is printed as each is known."""
-    costs: dict[str, list[Cost]] = {stage: [] for stage in STAGES}
+    """Return the costs of every stage, by size; what is run is told on standard error."""
+    runs: dict[tuple[int, str], list[Cost]] = {}
+    with tempfile.TemporaryDirectory() as homes:
+        for turn in range(repeat):
+            for users in sizes:
+                for stage in STAGES:
+                    if stage == "prepare" and turn > 0 and users > ONCE:
+                        continue
+                    print(f"turn {turn + 1} of {repeat}: {users:,} users, {stage}", file=sys.stderr)
+                    now = cost_of(stage, Path(homes) / str(users), users)
+                    runs.setdefault((users, stage), []).append(now)
+    return {stage: [least(runs[users, stage]) for users in sizes] for stage in STAGES}
+
+
+def table(sizes: list[int], costs: dict[str, list[Cost]]) -> None:
+    """Print a row for each size and stage, and the straight line that comes nearest to a stage."""
     print(f"{'users':>10}  {'stage':8}{'seconds':>10}{'a user':>10}{'memory':>11}")
-    for users in sizes:
-        with tempfile.TemporaryDirectory() as home:
-            for stage, before in costs.items():
-                now = cost_of(stage, home, users, repeat)
-                more = ""
-                if before:
-                    each = (now.processor - before[0].processor) / (users - sizes[0])
-                    more = f"{each * 1e6:.0f} us"
-                before.append(now)
-                line = f"{users:10,}  {stage:8}{now.processor:8.1f} s{more:>10}"
-                print(f"{line}{now.held / 2**20:7,.0f} MiB", flush=True)
-    return costs
+    for at, users in enumerate(sizes):
+        for stage, found in costs.items():
+            now, more = found[at], ""
+            if at > 0:
+                each = (now.processor - found[0].processor) / (users - sizes[0])
+                more = f"{each * 1e6:.0f} us"
+            row = f"{users:10,}  {stage:8}{now.processor:8.1f} s{more:>10}"
+            print(f"{row}{now.held / 2**20:7,.0f} MiB")
+    if len(sizes) > 2:
+        for stage, found in costs.items():
+            start, slope, departs = line(sizes, [each.processor for each in found])
+            told = f"{start:.1f} s and {slope * 1e6:.1f} us a user, at most {departs:.0%} off"
+            print(f"straight line, {stage:8}{told}")
 
 
 def line(sizes: list[int], seconds: list[float]) -> tuple[float, float, float]:
@@ -187,11 +202,7 @@ def main() -> None:
         STAGES[options.stage](options.home, sizes[0])
         return
     costs = measured(sizes, options.repeat)
-    if len(sizes) > 2:
-        for stage, found in costs.items():
-            start, slope, departs = line(sizes, [each.processor for each in found])
-            told = f"{start:.1f} s and {slope * 1e6:.1f} us a user, at most {departs:.0%} off"
-            print(f"straight line, {stage:8}{told}")
+    table(sizes, costs)
     if options.plot is not None:
         draw(sizes, costs, options.plot)
     if options.json is not None:
