@@ -21,10 +21,8 @@ where one process spends its time on the first `--submissions` instead.
 from __future__ import annotations
 
 import argparse
-import cProfile
 import json
 import os
-import pstats
 import resource
 import shutil
 import statistics
@@ -37,6 +35,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from profiling import profiled
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.instances.lazily import FrozenInstances
@@ -147,19 +146,17 @@ def visits(page_file: Path, number: int) -> Iterator[dict[str, float]]:
 
 
 def profile(submissions: Path, home: Home) -> None:
-    """Verify everything in this process, and print what that took, by function."""
+    """Verify everything in this process, without the cage; print what takes the time."""
     verifier = Verifier(home, [BOARD])
     first, *others = sorted(submissions.iterdir())
     verifier(first)  # opens the dataset, asks the listed models
-    profiler = cProfile.Profile(time.process_time)
-    started = processor_seconds()
-    profiler.enable()
-    for path in others:
-        verifier(path)
-    profiler.disable()
-    each = (processor_seconds() - started) / len(others)
-    print(f"{each * 1e3:.0f} ms a submission, under the profiler and without the cage")
-    pstats.Stats(profiler).sort_stats("cumulative").print_stats(60)
+
+    def work() -> None:
+        for path in others:
+            verifier(path)
+
+    print(f"{len(others)} submissions verified in one process")
+    print("\n".join(profiled(work, repeat=1, warm=False)))
 
 
 def processor_seconds() -> float:

@@ -6,7 +6,8 @@ One run of `popularity` for each of two tasks is made, and copied under other se
 with scores drawn from its own; a table of the user's own shows all of them, and `--table ablation`
 those few of them that it asks for. "reading" is what no table of so many runs can do without: a
 process that reads their manifests and scores as JSON, and nothing else. Processor seconds of
-processes that were run once before; the fastest of several.
+processes that were run once before; the fastest of several. `--profile` prints where the table of
+all of them takes its time, shown before, instead.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from profiling import print_profiled
 
 DATA = "sim-xs"
 TASKS = ("recommendation", "search")
@@ -112,12 +115,16 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, default=1_000, help="tens of them")
     parser.add_argument("--repeat", type=int, default=5, help="processes a table")
+    parser.add_argument(
+        "--profile", action="store_true", help="where a table takes its time, instead"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         table = made(home, options.runs)
         there = len(list((home / "runs").glob("*/manifest.json")))
-        report = [sys.executable, "-m", "benchmark", "report", "--home", folder, "--data", DATA]
+        words = ["report", "--home", folder, "--data", DATA]
+        report = [sys.executable, "-m", "benchmark", *words]
         commands = {
             "unimp-bench tasks": [sys.executable, "-m", "benchmark", "tasks"],
             "reading": [sys.executable, "-c", _READING, str(home / "runs")],
@@ -125,6 +132,10 @@ def main() -> None:
             "report, all runs": [*report, "--table", str(table)],
         }
         print(f"{there:,} runs, {options.runs:,} in the last table")
+        if options.profile:
+            processor_seconds(commands["report, all runs"], repeat=1)
+            print_profiled([*words, "--table", str(table)])
+            return
         print(f"{'':26}{'first':>10}{'again':>10}")
         for label, command in commands.items():
             first, again = processor_seconds(command, options.repeat)

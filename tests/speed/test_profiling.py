@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,29 @@ def test_no_share_is_above_all_where_functions_share_a_line_of_a_file(profiled) 
     _, *rows = profiled(work, repeat=3)
     assert rows
     assert all(int(row.split()[0].rstrip("%")) <= 100 for row in rows)
+
+
+def test_work_that_keeps_what_it_found_is_profiled_as_it_is_the_first_time(profiled) -> None:
+    calls: list[int] = []
+    profiled(lambda: calls.append(1), repeat=1, warm=False)
+    assert calls == [1]
+    profiled(lambda: calls.append(1), repeat=1)
+    assert calls == [1, 1, 1]
+
+
+def test_a_command_is_profiled_with_its_imports_and_one_that_fails_is_no_profile(
+    monkeypatch, capfd
+) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    module = importlib.import_module("profiling")
+    module.print_profiled(["tasks"])
+    head, *rows = capfd.readouterr().out.splitlines()
+    assert head.split() == ["with", "calls", "own", "called"]
+    assert any("benchmark/cli.py:" in row and row.endswith(" main") for row in rows)
+    assert any(row.endswith("<module>") for row in rows)
+    with pytest.raises(subprocess.CalledProcessError):
+        module.print_profiled(["report", "--table", "no-such-table"])
+    assert not capfd.readouterr().out
 
 
 def _call(functions) -> None:
