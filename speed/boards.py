@@ -146,7 +146,7 @@ def visits(page_file: Path, number: int) -> Iterator[dict[str, float]]:
 
 
 def profile(submissions: Path, home: Home) -> None:
-    """Verify everything in this process, without the cage; print what takes the time."""
+    """Verify everything in this process, which waits for the cage's; print what takes the time."""
     verifier = Verifier(home, [BOARD])
     first, *others = sorted(submissions.iterdir())
     verifier(first)  # opens the dataset, asks the listed models
