@@ -204,7 +204,7 @@ def _points(view: TableView, group: Group) -> list[Point]:
             continue
         runs = view.answer(row, group).runs
         seconds = sum(float(run.manifest["fit_seconds"]) for run in runs) / len(runs)
-        machines = dict.fromkeys(machine_of(run) for run in runs)
+        machines = _machines(runs)
         threads = dict.fromkeys(name for run in runs for name in _devices(run) if "threads" in name)
         found.append(
             Point(
@@ -221,14 +221,26 @@ def _points(view: TableView, group: Group) -> list[Point]:
     return found
 
 
-def machine_of(run: StoredRun) -> str:
-    """Describe the machine of ``run``: processor, cores, accelerators, and fitting processes.
+def _machines(runs: Sequence[StoredRun]) -> list[str]:
+    """Describe every machine of ``runs`` once, though imported ones do not state their cores."""
+    stated = {_machine_of(run, cores=False) for run in runs if run.manifest.get("cores")}
+    return list(
+        dict.fromkeys(
+            _machine_of(run)
+            for run in runs
+            if run.manifest.get("cores") or _machine_of(run) not in stated
+        )
+    )
+
+
+def _machine_of(run: StoredRun, *, cores: bool = True) -> str:
+    """Describe the machine of ``run``: processor, ``cores``, accelerators, fitting processes.
 
     The number of threads is left out: models that run without torch do not state it.
     """
     manifest = run.manifest
     words = [str(manifest.get("processor") or "an unknown processor")]
-    if manifest.get("cores"):
+    if cores and manifest.get("cores"):
         words.append(f"{manifest['cores']} cores")
     words += [name for name in _devices(run) if not name.startswith("cpu")]
     if manifest.get("fit_processes", 1) != 1:

@@ -294,6 +294,15 @@ def test_cost_gives_every_machine_a_shape_and_says_not_to_compare_them(shelf) ->
     assert "trained on A, 2 cores, H100 and A, 2 cores" in words
 
 
+def test_cost_names_a_machine_once_whose_cores_only_some_seeds_state(shelf) -> None:
+    shelf.ranked("unimp", chance=0.8, processor="A", cores=None, fit_seconds=10.0)
+    shelf.ranked("unimp", chance=0.8, processor="A", cores=2, seed=1, fit_seconds=30.0)
+    shelf.ranked("bm25", chance=0.5, processor="A", cores=None, fit_seconds=1.0)
+    shelf.ranked("bm25", chance=0.5, processor="B", cores=2, seed=1, fit_seconds=1.0)
+    figure = build_cost(shelf.home, table="search", data=None)
+    assert set(figure.machines) == {"A, 2 cores", "A and B, 2 cores"}
+
+
 def test_cost_tells_roles_apart_by_more_than_colour_and_says_what_they_are(shelf) -> None:
     for seconds, model in enumerate(("unimp", "popularity", "oracle"), start=1):
         shelf.ranked(model, chance=0.5, fit_seconds=float(seconds))
