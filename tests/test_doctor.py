@@ -8,7 +8,8 @@ from benchmark.doctor import check_model
 
 _MODEL = """
 import numpy as np
-from benchmark.predictions import Ranking, Rating, Selection, Text
+from benchmark.predictions import Image, Ranking, Rating, Selection, Text
+from benchmark.vision.png import encode
 
 
 class Plain:
@@ -38,6 +39,14 @@ class Arrays(Plain):
         if isinstance(found, Ranking):
             return Ranking(found.instance_id, np.array(found.items), np.array(found.scores))
         return found
+
+
+class Drawing(Plain):
+    tasks = frozenset({"image-generation"})
+
+    def answer(self, each):
+        pixels = np.zeros((3, each.size, each.size), np.uint8)
+        return Image(each.instance_id, encode(pixels), np.array(["i00001", "i00002"]))
 
 
 class Nothing(Plain):
@@ -82,6 +91,10 @@ def problems(tmp_path, run_home):
 @pytest.mark.parametrize("name", ["Plain", "Arrays"])
 def test_answers_that_are_right_are_found_right_in_whatever_they_are_held(problems, name) -> None:
     assert problems(name) == {"recommendation": [], "preference": [], "selection": []}
+
+
+def test_retrieved_items_may_be_an_array_too(problems) -> None:
+    assert problems("Drawing") == {"image-generation": []}
 
 
 @pytest.mark.parametrize("name", ["Nothing", "Silent"])
