@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from benchmark.data.opening import ensure_dataset
 from benchmark.errors import UsageError, in_one_line
+from benchmark.host.files import plain_number
 from benchmark.host.home import Home
 from benchmark.host.provenance import environment
 from benchmark.instances import Instance
@@ -119,8 +120,7 @@ def check_model(name: str, data: str, home: Home, settings: Mapping[str, Any]) -
         if not checked.alike(instances, one_by_one, expected):
             problems.append("answers depend on how many instances are asked at once")
         findings[task_name] = problems
-    learned = fitted.model.fit_summary() if isinstance(fitted.model, Telling) else {}
-    return Checked(findings, learned)
+    return Checked(findings, _learned(fitted.model, built.label))
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +203,17 @@ def _close(one: Sequence[float], other: Sequence[float]) -> bool:
         abs(a - b) <= step(max(abs(a), abs(b)), computed_in="float32")
         for a, b in zip(one, other, strict=True)
     )
+
+
+def _learned(model: Model, label: str) -> dict[str, float | str]:
+    """What a model says that its fit learned; nothing of one that does not say."""
+    if not isinstance(model, Telling):
+        return {}
+    with model_code(label, "telling what its fit learned"):
+        return {
+            str(name): value if isinstance(value, float | int | str) else plain_number(value)
+            for name, value in dict(model.fit_summary()).items()
+        }
 
 
 def _predict(
