@@ -98,11 +98,15 @@ def _of_torch(torch: Any) -> dict[str, _Setting]:
         except RuntimeError:  # it was set in a newer way, which this cannot name
             return None
 
+    def set_precision(value: str) -> None:
+        if precision() is not None:
+            torch.set_float32_matmul_precision(value)
+
     return {
         "type": _Setting(torch.get_default_dtype, torch.set_default_dtype, torch.float32),
         "device": _Setting(torch.get_default_device, set_device, usual_device),
         "gradients": _Setting(torch.is_grad_enabled, torch.set_grad_enabled, True),
-        "precision": _Setting(precision, torch.set_float32_matmul_precision, "highest"),
+        "precision": _Setting(precision, set_precision, "highest"),
         "determinism": _Setting(
             torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode, 0
         ),
