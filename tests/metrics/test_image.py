@@ -277,6 +277,26 @@ def test_real_photos_are_scored_in_the_packaged_encoders_space(
     assert query == pytest.approx(target)  # red alone is warm
 
 
+def test_one_image_for_all_has_no_margin_unless_their_targets_repeat() -> None:
+    """Two photos at right angles; the first is drawn for every user."""
+
+    def margin(target: list[int]) -> float:
+        photos, n = np.eye(2), len(target)
+        judged = image.Judged(
+            images=np.tile(photos[0], (n, 1)),
+            failed=np.zeros(n, bool),
+            queries=np.zeros((n, 2)),
+            photos=photos,
+            target=np.array(target),
+        )
+        return float(
+            image.PersonalizationMargin("x").value(image.margins(judged, ["q"] * n).mean(0))
+        )
+
+    assert margin([0, 1]) == 0.0  # (1 - 0) + (0 - 1)
+    assert margin([0, 0, 0, 1]) == 0.5  # three users at 1 - 0, one at 0 - 1
+
+
 @pytest.mark.parametrize(
     ("name", "message"), [("ViT-B-32", "names no weights"), ("ViT-B-32/none", "cannot be loaded")]
 )
