@@ -115,3 +115,15 @@ def test_what_a_call_leaves_is_there_for_the_next_even_where_it_fails() -> None:
     assert (torch.get_default_dtype(), os.getcwd()) == (torch.float32, folder)
     with state:
         assert (torch.get_default_dtype(), os.getcwd()) == (torch.float64, os.sep)
+
+
+def test_a_precision_that_was_set_in_the_newer_way_stays() -> None:
+    products = torch.backends.cuda.matmul
+    before = products.fp32_precision
+    products.fp32_precision = "tf32"
+    try:
+        with OwnState({}):
+            assert products.fp32_precision == "tf32"
+        assert products.fp32_precision == "tf32"
+    finally:
+        products.fp32_precision = before
