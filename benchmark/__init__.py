@@ -7,7 +7,9 @@ the import itself loads neither torch nor polars.
 
 from __future__ import annotations
 
+import copyreg
 import importlib
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from benchmark.host.torch_setup import pin_arithmetic
@@ -39,6 +41,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 pin_arithmetic()  # here, because every entrance comes through before it loads torch
+
+
+def _read_only(values: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(values)
+
+
+# The attributes of items are such a mapping, which Python neither pickles nor copies by itself: a
+# model may send instances to processes of its own.
+copyreg.pickle(MappingProxyType, lambda kept: (_read_only, (dict(kept),)))
 
 #: Public name -> ``"module:attribute"``. Literal: what a model takes from here counts for its
 #: identity and is read from the source (:func:`benchmark.models.imports.exported`).

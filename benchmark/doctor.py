@@ -14,14 +14,16 @@ import pyarrow as pa
 
 from benchmark.data.opening import ensure_dataset
 from benchmark.errors import UsageError, in_one_line
+from benchmark.host.files import plain_number
 from benchmark.host.home import Home
 from benchmark.host.provenance import environment
 from benchmark.instances import Instance
 from benchmark.model import Model, Telling
 from benchmark.models.building import configure
 from benchmark.models.calling import model_code
+from benchmark.models.own_state import OwnState
 from benchmark.models.registered import entries
-from benchmark.predictions import Prediction, Ranking, Rating, Selection
+from benchmark.predictions import Image, Prediction, Ranking, Rating, Selection
 from benchmark.rounding import step
 from benchmark.runs.fitting import fit_or_load, seed_everything
 from benchmark.runs.predictions import as_row, schema_for
@@ -98,12 +100,14 @@ def check_model(name: str, data: str, home: Home, settings: Mapping[str, Any]) -
             f"Model {built.label!r} answers none of the tasks of dataset {data!r}.",
             fix=f"Choose another --data; the model answers {', '.join(built.entry.tasks)}.",
         )
-    fitted = fit_or_load(built, dataset, 0, home)
+    state = built.own_state()
+    with state:
+        fitted = fit_or_load(built, dataset, 0, home)
     findings: dict[str, list[str]] = {}
     for task_name in shared:
         task = TASKS.get(task_name)
         instances = dataset.instances(task_name, limit=SAMPLE)[:]
-        ask = functools.partial(_predict, fitted.model, built.label)
+        ask = functools.partial(_predict, fitted.model, built.label, state)
         checked = _Asked(task, dataset.catalogue().index.__contains__)
         expected = ask(instances)
         problems = [] if len(expected) == len(instances) else ["wrong number of predictions"]
@@ -116,8 +120,7 @@ def check_model(name: str, data: str, home: Home, settings: Mapping[str, Any]) -
         if not checked.alike(instances, one_by_one, expected):
             problems.append("answers depend on how many instances are asked at once")
         findings[task_name] = problems
-    learned = fitted.model.fit_summary() if isinstance(fitted.model, Telling) else {}
-    return Checked(findings, learned)
+    return Checked(findings, _learned(fitted.model, built.label))
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +187,8 @@ def _decision(prediction: Prediction) -> Any:
         return prediction.instance_id, tuple(prediction.items)  # an array may hold them
     if isinstance(prediction, Selection):
         return prediction.instance_id, tuple(prediction.chosen)
+    if isinstance(prediction, Image):
+        return prediction.instance_id, prediction.png, tuple(prediction.retrieved)
     return prediction.instance_id if isinstance(prediction, Rating) else prediction
 
 
@@ -200,8 +205,21 @@ def _close(one: Sequence[float], other: Sequence[float]) -> bool:
     )
 
 
-def _predict(model: Model, label: str, instances: Sequence[Instance]) -> list[Prediction]:
+def _learned(model: Model, label: str) -> dict[str, float | str]:
+    """What a model says that its fit learned; nothing of one that does not say."""
+    if not isinstance(model, Telling):
+        return {}
+    with model_code(label, "telling what its fit learned"):
+        return {
+            str(name): value if isinstance(value, float | int | str) else plain_number(value)
+            for name, value in dict(model.fit_summary()).items()
+        }
+
+
+def _predict(
+    model: Model, label: str, state: OwnState, instances: Sequence[Instance]
+) -> list[Prediction]:
     """At most one answer more than asked: a model may not know when to stop."""
     seed_everything(0)
-    with model_code(label, "predicting"):
+    with state, model_code(label, "predicting"):
         return list(itertools.islice(model.predict(instances), len(instances) + 1))

@@ -63,7 +63,7 @@ def rankings(
     """Return one ranking per instance from ``scores`` (n, items) in catalogue order.
 
     ``catalogue`` is a :class:`Catalogue` or the item ids in index order. Applies each
-    instance's ``exclude`` and ``k``.
+    instance's ``exclude`` and ``k``. ``scores`` has exactly these columns, which is not checked.
     """
     item_ids = catalogue.ids if isinstance(catalogue, Catalogue) else tuple(catalogue)
     return rank_in_blocks(instances, lambda block: scores, item_ids, rows=max(len(instances), 1))

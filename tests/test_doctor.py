@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from benchmark.doctor import check_model
+from benchmark.models.calling import ModelFailure
+from benchmark.runs.store import FIT_RECORD
 
 _MODEL = """
 import numpy as np
-from benchmark.predictions import Ranking, Rating, Selection, Text
+from benchmark.predictions import Image, Ranking, Rating, Selection, Text
+from benchmark.vision.png import encode
 
 
 class Plain:
@@ -40,6 +45,14 @@ class Arrays(Plain):
         return found
 
 
+class Drawing(Plain):
+    tasks = frozenset({"image-generation"})
+
+    def answer(self, each):
+        pixels = np.zeros((3, each.size, each.size), np.uint8)
+        return Image(each.instance_id, encode(pixels), np.array(["i00001", "i00002"]))
+
+
 class Nothing(Plain):
     def answer(self, each):
         found = super().answer(each)
@@ -58,6 +71,23 @@ class Together(Plain):  # right when many are asked, nothing usable when one is
         return [Rating(each.instance_id, value) for each in instances]
 
 
+class Counting(Plain):
+    tasks = frozenset({"preference"})
+
+    def parameter_counts(self):
+        return {"trainable": np.prod((3, 4)), "total": np.int64(13)}
+
+    def fit_summary(self):
+        return {"width": np.float32(0.5), "kind": "plain"}
+
+
+class Broken(Plain):
+    tasks = frozenset({"preference"})
+
+    def fit_summary(self):
+        raise KeyError("width")
+
+
 class Half(Plain):
     tasks = frozenset({"explanation"})
 
@@ -72,16 +102,37 @@ class Silent(Plain):
 
 
 @pytest.fixture
-def problems(tmp_path, run_home):
-    """``problems(name)``: what is found of a class of the file, by task."""
+def asked(tmp_path, run_home):
+    """``asked(name)``: what doctor says of a class of the file."""
     file = tmp_path / "answering.py"
     file.write_text(_MODEL)
-    return lambda name: check_model(f"{file}:{name}", "sim-xs", run_home, {}).problems
+    return lambda name: check_model(f"{file}:{name}", "sim-xs", run_home, {})
+
+
+@pytest.fixture
+def problems(asked):
+    """``problems(name)``: what is found of a class of the file, by task."""
+    return lambda name: asked(name).problems
 
 
 @pytest.mark.parametrize("name", ["Plain", "Arrays"])
 def test_answers_that_are_right_are_found_right_in_whatever_they_are_held(problems, name) -> None:
     assert problems(name) == {"recommendation": [], "preference": [], "selection": []}
+
+
+def test_a_model_may_count_and_tell_by_numbers_of_numpys(asked, run_home) -> None:
+    assert json.dumps(asked("Counting").learned) == '{"width": 0.5, "kind": "plain"}'
+    (record,) = run_home.fitted.glob(f"*/{FIT_RECORD}")
+    assert json.loads(record.read_text())["parameters"] == {"trainable": 12, "total": 13}
+
+
+def test_a_model_that_fails_to_tell_what_it_learned_is_named(asked) -> None:
+    with pytest.raises(ModelFailure, match="'Broken' failed while telling what its fit learned"):
+        asked("Broken")
+
+
+def test_retrieved_items_may_be_an_array_too(problems) -> None:
+    assert problems("Drawing") == {"image-generation": []}
 
 
 @pytest.mark.parametrize("name", ["Nothing", "Silent"])

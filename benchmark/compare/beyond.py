@@ -68,8 +68,12 @@ class BeyondAccuracy:
 
     @cached_property
     def _popularity(self) -> tuple[NDArray[np.int64], int]:
-        """Users of the training part by item, (items,), and how many there are."""
-        rows = self._dataset.interactions().filter(pl.col("part") == "train")
+        """Users of the training part by item, (items,), and how many there are.
+
+        Those that a model may learn from: held-back users have a training part of their own.
+        """
+        view = self._dataset.training_view()
+        rows = view.interactions("train", columns=["user_id", "item_id"])
         taken = dict(rows.group_by("item_id").agg(pl.col("user_id").n_unique()).iter_rows())
         counts = np.array([taken.get(item, 0) for item in self._dataset.catalogue().ids], np.int64)
         return counts, rows["user_id"].n_unique()

@@ -74,9 +74,7 @@ def _history_lengths(dataset: Dataset, frame: pl.DataFrame) -> NDArray[np.float6
 
 
 def _popularity(dataset: Dataset, frame: pl.DataFrame) -> NDArray[np.float64]:
-    trained = dataset.interactions().filter(
-        (pl.col("part") == "train") & (pl.col("cohort") == "seen")
-    )
+    trained = dataset.training_view().interactions("train", columns=["item_id"])
     counts = trained.group_by("item_id").agg(pl.len().cast(pl.Float64).alias("value"))
     return _over_targets(frame, counts, lambda value: value.mean())
 

@@ -18,6 +18,7 @@ from benchmark.host import processes
 from benchmark.models.building import BuiltModel, configure
 from benchmark.models.calling import model_code
 from benchmark.models.from_class import model_named
+from benchmark.models.own_state import OwnState
 from benchmark.models.plain import plain_settings
 from benchmark.report.missing import specs_of_table
 from benchmark.runs.fitting import Fitted, fit_or_load, seed_everything
@@ -43,6 +44,8 @@ class FittedModel:
     fitted: Fitted
     data: str
     seed: int
+    state: OwnState
+    """What surrounds the calls of the model's code."""
 
     @property
     def model(self) -> Model:
@@ -79,8 +82,10 @@ def fit(
     dataset_name = asked.name(data, "data")
     place.check_writable()
     since = time.time() if force else None
-    fitted = fit_or_load(built, ensure_dataset(dataset_name, place), seed, place, since=since)
-    return FittedModel(built, fitted, data, seed)
+    dataset, state = ensure_dataset(dataset_name, place), built.own_state()
+    with state:
+        fitted = fit_or_load(built, dataset, seed, place, since=since)
+    return FittedModel(built, fitted, data, seed, state)
 
 
 def predict(fitted: FittedModel, instances: Sequence[Instance]) -> list[Prediction]:
@@ -93,7 +98,7 @@ def predict(fitted: FittedModel, instances: Sequence[Instance]) -> list[Predicti
     for number, (start, stop) in enumerate(borders(len(instances))):
         shard = instances[start:stop]
         seed_everything(fitted.seed + number)  # as a run does, shard by shard
-        with model_code(fitted.built.label, "predicting"):
+        with fitted.state, model_code(fitted.built.label, "predicting"):
             # At most one answer more than asked: a model may not know when to stop.
             answered = list(itertools.islice(fitted.model.predict(shard), len(shard) + 1))
         wanted = [instance.instance_id for instance in shard]

@@ -90,8 +90,20 @@ def is_path_refusal(error: BaseException) -> bool:
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON, atomically; NaN is refused."""
     with atomic_path(path) as temporary:
-        text = json.dumps(value, indent=1, sort_keys=False, allow_nan=False, ensure_ascii=False)
+        text = json.dumps(
+            value, indent=1, allow_nan=False, ensure_ascii=False, default=plain_number
+        )
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def plain_number(value: Any) -> Any:
+    """Return the number that a scalar of numpy or torch is; :class:`TypeError` for others.
+
+    A model may count or tell by either.
+    """
+    if not callable(getattr(value, "item", None)):
+        raise TypeError(f"{type(value).__name__} is not JSON serializable")
+    return value.item()
 
 
 def read_json(path: Path, *, fix: str | None = None) -> Any:

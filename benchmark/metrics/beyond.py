@@ -5,7 +5,8 @@ and a perfect one may cover little. Lists are rows (n, K) of item numbers, padde
 padding alone, a failed prediction, takes no part. Every function returns ``None`` where no list
 has what it needs.
 
-Popularity is how many users took an item in the training part.
+Popularity is how many users took an item in the training part; users that are held back from it
+are not among them.
 """
 
 from __future__ import annotations

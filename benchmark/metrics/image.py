@@ -97,9 +97,12 @@ class KMMD(Metric):
 class PersonalizationMargin(Metric):
     """Averages the cosine with one's own target minus the mean with others' for the same query.
 
-    From -2 to 2; 0 for an image that fits the query and no user in particular. Others' targets are
-    the distinct items, the own one apart, that users asked the same query took; an instance
-    without any is left out. A failed answer scores -2. Statistic: the margin and 1, or 0 and 0.
+    From -2 to 2. Others' targets are the distinct items, the own one apart, that users asked the
+    same query took; an instance without any is left out. Where each of these users took another
+    item, one image for all of them has 0 on average. Where several took the same, their item counts
+    once among others' and several times as the own one: the photo of the query's most popular item,
+    drawn for everybody, is above 0, and is what a gain is to be compared with. A failed answer
+    scores -2. Statistic: the margin and 1, or 0 and 0.
     """
 
     def __init__(self, encoder: str) -> None:

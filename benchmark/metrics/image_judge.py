@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -83,7 +83,9 @@ def find_judge(*, simulated: bool) -> Judge:
     Raises :class:`BenchError` where its weights cannot be had.
     """
     if name := os.environ.get(VARIABLE):
-        return named_clip_encoder(name, f"${VARIABLE}")
+        encoder = named_clip_encoder(name, f"${VARIABLE}")
+        # A file may hold other weights tomorrow, and vectors are kept under the judge's name.
+        return replace(encoder, name=f"{encoder.name}-{encoder.sha256()[:_DIGITS]}")
     return sim_judge() if simulated else photo_judge()
 
 

@@ -12,6 +12,8 @@ from benchmark.host.files import sha256_json
 from benchmark.model import Model
 from benchmark.models.calling import model_code
 from benchmark.models.code import code_digest
+from benchmark.models.from_file import state_of
+from benchmark.models.own_state import OwnState
 from benchmark.models.plain import in_order, plain_settings
 from benchmark.models.registered import ModelEntry, find
 
@@ -38,6 +40,16 @@ class BuiltModel:
         """Return ``name`` or ``name:variant``."""
         name = self.entry.name
         return name if self.variant is None else f"{name}:{self.variant}"
+
+    def own_state(self) -> OwnState:
+        """Return what surrounds the calls of this model's code, each time anew.
+
+        A model that a package announces begins in the usual state, one from a file in the state
+        that the file left; a class that is handed over finds what its program has set.
+        """
+        if self.entry.role == "outside":
+            return OwnState(state_of(self.model_class.__module__))
+        return OwnState({})
 
     def build(self) -> Model:
         """Return a new, unfitted model; :class:`BenchError` when its constructor fails."""

@@ -24,6 +24,7 @@ from typing import Any
 
 from benchmark.errors import BenchError, UsageError, in_one_line
 from benchmark.models.imports import PACKAGES
+from benchmark.models.own_state import OwnState, State, process_state
 
 _PREFIX = "unimp_bench_file_"
 
@@ -79,6 +80,12 @@ def loaded_beside(module: str) -> list[tuple[str, Path]]:
     return [] if package is None else list(package.__dict__["__beside__"])
 
 
+def state_of(module: str) -> State | None:
+    """Return what the lone file of ``module`` left set in the process, ``None`` for others."""
+    package = _package_of(module)
+    return None if package is None else package.__dict__["__state__"]
+
+
 def _package_of(module: str) -> ModuleType | None:
     top = module.partition(".")[0]
     return sys.modules.get(top) if top.startswith(_PREFIX) else None
@@ -100,9 +107,10 @@ def _load(path: Path, top: str, name: str) -> ModuleType:
     assert spec is not None  # a loader was given
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    with _as_a_script(package):
+    with OwnState(None), _as_a_script(package):
         assert spec.loader is not None
         spec.loader.exec_module(module)
+        package.__dict__["__state__"] = process_state()
     # As of now: what a fit loads later may not change an identity between two looks at it.
     package.__dict__["__beside__"] = list(_files(top))
     return module

@@ -40,6 +40,7 @@ from benchmark.models.building import BuiltModel, changed_settings, configure
 from benchmark.models.dividing import divide_settings
 from benchmark.models.from_class import each_once
 from benchmark.models.from_file import split_name
+from benchmark.models.own_state import OwnState
 from benchmark.runs.account import energy_record, fit_with_account, joined_records
 from benchmark.runs.asking import asked_instances
 from benchmark.runs.fitting import Fitted, fit_folder, fit_key
@@ -102,8 +103,10 @@ def execute(
         if spec.perturb is not None and changes_nothing(home, spec.data, spec.perturb):
             note(f"{spec.perturb} changes no item of {spec.data}: the answers are those without.")
         try:
-            fitted, account = _fitted(built, dataset, spec.seed, home, since=since)
-            _execute(plan, dataset, fitted, account)
+            state = built.own_state()
+            with state:
+                fitted, account = _fitted(built, dataset, spec.seed, home, since=since)
+            _execute(plan, dataset, fitted, account, state)
         except OSError as error:
             raise cannot_write(folder, error) from error
     home.send("runs", folder.name)
@@ -241,13 +244,15 @@ def _identity(
     }
 
 
-def _execute(plan: Plan, dataset: Dataset, fitted: Fitted, account: Mapping[str, Any]) -> None:
+def _execute(
+    plan: Plan, dataset: Dataset, fitted: Fitted, account: Mapping[str, Any], state: OwnState
+) -> None:
     spec, task, instances = plan.spec, plan.task, plan.instances
     partial = _partial(plan.folder)
     partial.mkdir(parents=True, exist_ok=True)
     _keep_answers_of(fitted, partial)
     resumed = any(partial.glob("shard-*.parquet"))
-    with energy.metered() as used:
+    with energy.metered() as used, state:
         answers = predict(
             fitted.model, task, instances, dataset, partial, seed=spec.seed, label=plan.built.label
         )

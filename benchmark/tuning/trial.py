@@ -74,7 +74,7 @@ def judge(by: Judge, settings: Mapping[str, Any]) -> Verdict:
     scoring fails.
     """
     built = configure(by.model, settings)
-    with _scratch(by.folder) as folder:
+    with _scratch(by.folder) as folder, built.own_state():
         fitted = fit_or_load(built, by.dataset, by.seed, Home(folder))
         path = predict(
             fitted.model,

@@ -73,9 +73,10 @@ def rerun(
     built = configure(model, run.settings)
     if run.task not in built.entry.tasks:
         raise BenchError(f"Model {built.label!r} does not answer {run.task!r}.")
-    fitted = fit_or_load(built, asked.dataset, run.seed, home)
     rows = sample(len(asked.instances), seed)
-    answers = _answers(run, asked, fitted.model, built.label, rows)
+    with built.own_state():
+        fitted = fit_or_load(built, asked.dataset, run.seed, home)
+        answers = _answers(run, asked, fitted.model, built.label, rows)
     if run.levels is not None:  # the submission's pictures are reduced ones
         for answer in answers:
             if answer.get("png") is not None:

@@ -199,9 +199,10 @@ class Catalogue:
     def _answers(self, label: str, task: str, asked: Asked, seed: int) -> pa.Table:
         """What the model answers here with ``seed``, in the instances' order."""
         model = configure(label, {})
-        with without_notes():
+        state = model.own_state()
+        with without_notes(), state:
             fitted = fit_or_load(model, asked.dataset, seed, self._home)
-        with tempfile.TemporaryDirectory(prefix="unimp-bench-catalogue-") as folder:
+        with tempfile.TemporaryDirectory(prefix="unimp-bench-catalogue-") as folder, state:
             path = predict(
                 fitted.model,
                 TASKS.get(task),

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -49,6 +50,18 @@ def test_a_popular_list_is_told_from_a_random_one(comparison, runs, sim_xs) -> N
     assert all(0 < rows[name].b < 1.2 for name in NAMES[4:])
     shown = pl.read_parquet(runs[1].folder / PREDICTIONS)["items"].explode().n_unique()
     assert rows["coverage@10"].b == pytest.approx(shown / len(sim_xs.catalogue()))
+
+
+def test_an_item_is_as_popular_as_it_was_in_training(comparison, runs, sim_xs) -> None:
+    """Held-back users, too, have rows of the training part, which no model sees."""
+    rows = sim_xs.interactions().filter((pl.col("part") == "train") & (pl.col("cohort") == "seen"))
+    taken = dict(rows.group_by("item_id").agg(pl.col("user_id").n_unique()).iter_rows())
+    lists = pl.read_parquet(runs[1].folder / PREDICTIONS)["items"].to_list()
+    counts = np.array([[taken.get(item, 0) for item in items] for items in lists])
+    bits = -np.log2((counts + 1) / (rows["user_id"].n_unique() + 1))
+    measured = {row.metric: row.b for row in comparison.beyond}
+    assert measured["ARP@10"] == pytest.approx(counts.mean())
+    assert measured["novelty@10"] == pytest.approx(bits.mean())
 
 
 def test_a_comparison_shows_it_in_every_format(comparison) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import json
+import pickle
 import re
 import sys
 from pathlib import Path
@@ -50,6 +53,15 @@ def test_a_class_in_a_file_is_found_by_its_path():
     assert variant is None
     assert entry.tasks == ("recommendation",)
     assert isinstance(entry.load()(), Model)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_instances_can_be_sent_to_other_processes_and_copied(sim_xs, task):
+    """As joblib and multiprocessing send them; whether it is answered there is up to a model."""
+    for instance in sim_xs.instances(task, limit=2):
+        assert pickle.loads(pickle.dumps(instance)) == instance
+        assert copy.deepcopy(instance) == instance
+        assert dataclasses.asdict(instance)["instance_id"] == instance.instance_id
 
 
 def test_an_entry_point_is_listed_and_found_by_its_name(installed):

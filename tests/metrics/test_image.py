@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -276,6 +277,26 @@ def test_real_photos_are_scored_in_the_packaged_encoders_space(
     assert query == pytest.approx(target)  # red alone is warm
 
 
+def test_one_image_for_all_has_no_margin_unless_their_targets_repeat() -> None:
+    """Two photos at right angles; the first is drawn for every user."""
+
+    def margin(target: list[int]) -> float:
+        photos, n = np.eye(2), len(target)
+        judged = image.Judged(
+            images=np.tile(photos[0], (n, 1)),
+            failed=np.zeros(n, bool),
+            queries=np.zeros((n, 2)),
+            photos=photos,
+            target=np.array(target),
+        )
+        return float(
+            image.PersonalizationMargin("x").value(image.margins(judged, ["q"] * n).mean(0))
+        )
+
+    assert margin([0, 1]) == 0.0  # (1 - 0) + (0 - 1)
+    assert margin([0, 0, 0, 1]) == 0.5  # three users at 1 - 0, one at 0 - 1
+
+
 @pytest.mark.parametrize(
     ("name", "message"), [("ViT-B-32", "names no weights"), ("ViT-B-32/none", "cannot be loaded")]
 )
@@ -311,13 +332,19 @@ def test_weights_on_disk_judge_under_their_file_name_where_they_are_finite(
     )
     monkeypatch.setenv(image_judge.VARIABLE, f"tiny-test/{tmp_path / 'w.safetensors'}")
     judge = image_judge.find_judge(simulated=True)
-    assert judge.name == "tiny-test/w"
+    assert re.fullmatch("tiny-test/w-[0-9a-f]{8}", judge.name)
+    assert image_judge.find_judge(simulated=True).name == judge.name
     assert judge.size == 32
     photos = [Path(str(item.image)) for item in catalogue]
     assert judge.photos(photos).shape == (4, 16)
     assert judge.texts(["things mugs"]).shape == (1, 16)
 
     weights = model.state_dict()
+    weights["visual.proj"][0, 0] += 1
+    save_file({k: t.contiguous() for k, t in weights.items()}, tmp_path / "w.safetensors")
+    retrained = image_judge.find_judge(simulated=True)
+    assert retrained.name != judge.name, "vectors of the old weights would be taken for its own"
+
     weights["visual.proj"][0, :2] = float("inf")
     save_file({k: t.contiguous() for k, t in weights.items()}, tmp_path / "w.safetensors")
     with pytest.raises(BenchError, match=r"tiny-test.*visual\.proj holds 2 infinite") as error:

@@ -191,8 +191,11 @@ def _from(item: str, address: str, folder: Path, fetcher: Fetcher) -> Outcome:
 
 
 def _alike(outcomes: Sequence[Outcome], most_alike: int) -> list[Outcome]:
-    """``outcomes``, with contents of too many items judged as placeholders."""
-    shared = Counter(outcome.sha256 for outcome in outcomes if outcome.kind == GOOD)
+    """``outcomes``, with contents of too many items judged as placeholders.
+
+    Those that an earlier run has judged so, and not kept, are still items with that content.
+    """
+    shared = Counter(each.sha256 for each in outcomes if each.kind in (GOOD, PLACEHOLDER))
     return [
         replace(outcome, kind=PLACEHOLDER, why=f"the same file for {n} items")
         if outcome.kind == GOOD and (n := shared[outcome.sha256]) >= most_alike

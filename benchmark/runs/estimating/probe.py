@@ -69,7 +69,8 @@ def answer(request: Mapping[str, Any], say: Say) -> None:
         dataset = open_dataset(specs[0].data, home)
         plans = [plan_run(spec, dataset, home) for spec in specs]
         say({"kind": "fitting"})
-        with watched(Pacer(say, request["seconds"] if request["cut"] else math.inf)):
+        state = plans[0].built.own_state()
+        with state, watched(Pacer(say, request["seconds"] if request["cut"] else math.inf)):
             fitted = fit_or_load(plans[0].built, dataset, specs[0].seed, home)
     except (Exception, SystemExit) as error:
         say({"kind": "failed", "why": _reason(error)})
@@ -77,9 +78,10 @@ def answer(request: Mapping[str, Any], say: Say) -> None:
     say({"kind": "fitted", "seconds": fitted.record["seconds"], "mib": added_mib(home)})
     for number, plan in enumerate(plans):
         try:
-            found: Mapping[str, Any] = ask(
-                fitted.model, plan, dataset, home.root, request["seconds"]
-            )
+            with state:
+                found: Mapping[str, Any] = ask(
+                    fitted.model, plan, dataset, home.root, request["seconds"]
+                )
         except (Exception, SystemExit) as error:
             found = {"failed": _reason(error)}
         say({"kind": "asked", "cell": number, **found})

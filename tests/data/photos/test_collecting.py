@@ -76,6 +76,18 @@ def test_a_second_run_asks_only_for_what_failed_for_now(server, fetcher, tmp_pat
     assert set(server.asked) == {"/missing/b", "/busy/c", "/page/d"}
 
 
+def test_a_placeholder_is_told_by_the_items_of_earlier_runs_too(server, fetcher, tmp_path) -> None:
+    items = ["s0", "s1", "s2", "a"]
+    addresses = {item: [server.at(f"same/{item}")] for item in items[:3]}
+    found = download(items[:3], addresses, tmp_path, fetcher, most_alike=3)
+    assert set(kinds(found).values()) == {"placeholder"}
+    addresses["a"] = [server.at("same/a")]  # which failed for now, or was not asked for
+    for _ in range(2):
+        found = download(items, addresses, tmp_path, fetcher, most_alike=3)
+        assert set(kinds(found).values()) == {"placeholder"}
+    assert [path.name for path in tmp_path.iterdir()] == [JOURNAL]
+
+
 def test_a_photo_whose_bytes_changed_is_judged_anew_and_a_lost_one_fetched(
     server, fetcher, tmp_path
 ) -> None:
