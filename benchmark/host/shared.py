@@ -38,7 +38,8 @@ _COPIED = ".shared"
 #: Made again where they are missed, and large: vectors of photos and texts in a dataset, and what
 #: this machine's file system says of a fit's files.
 _OWN = ("features/", "stamps.json")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]*")
+#: A fit's name may begin with a dash: its class' name may begin with any letter.
+_NAME = re.compile(r"[A-Za-z0-9-][A-Za-z0-9._=-]*")
 
 
 class Shared:

@@ -68,6 +68,16 @@ def test_a_folder_that_one_machine_sent_is_the_same_on_another(address, machine)
         assert held(home, "r=1") == {"a": "3"}
 
 
+def test_a_fit_of_a_class_that_begins_with_another_letter_is_shared_as_well(machine) -> None:
+    address = f"memory://{uuid.uuid4().hex}"
+    first, second = machine("first", address), machine("second", address)
+    (first.fitted / "-Mine-0123").mkdir(parents=True)
+    (first.fitted / "-Mine-0123" / "state").write_text("1")
+    first.send("fitted", "-Mine-0123")
+    second.fetch("fitted", "-Mine-0123")
+    assert (second.fitted / "-Mine-0123" / "state").read_text() == "1"
+
+
 def test_half_an_upload_and_a_spoilt_one_are_not_taken(machine, monkeypatch) -> None:
     address = f"memory://{uuid.uuid4().hex}"
     first, second = machine("first", address), machine("second", address)
