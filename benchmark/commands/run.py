@@ -206,7 +206,10 @@ def run(
     started = time.monotonic()
     runs, problems = _executed(specs, place, cluster, force=force)
     took = time.monotonic() - started
-    _show(runs, table=table, data=data, home=home, as_json=as_json, found=found)
+    if as_json:
+        _print_results(runs, found, several=table is not None or len(specs) > 1)
+    else:
+        _show(runs, table=table, data=data, home=home)
     if found is not None and not as_json:
         print()
         print_comparison(found, runs, took)
@@ -275,23 +278,27 @@ def _print_settings(models: Sequence[str], *, as_json: bool) -> None:
     print_settings(models[0], as_json=as_json)
 
 
+def _print_results(runs: Sequence[StoredRun], found: Estimate | None, *, several: bool) -> None:
+    """Print a list where ``several`` were asked for, however many of them there are now."""
+    from benchmark.runs.runner import result_json
+
+    results = [with_estimate(result_json(run), run, found) for run in runs]
+    if several:
+        print_json(results)
+    elif results:  # of one that failed standard error tells
+        print_json(results[0])
+
+
 def _show(
     runs: Sequence[StoredRun],
     *,
     table: str | None,
     data: str | None,
     home: Path | None,
-    as_json: bool,
-    found: Estimate | None,
 ) -> None:
     from benchmark.commands.report import report
     from benchmark.report.side_by_side import render_learned, render_runs
-    from benchmark.runs.runner import result_json
 
-    if as_json:
-        results = [with_estimate(result_json(run), run, found) for run in runs]
-        print_json(results[0] if len(results) == 1 else results)
-        return
     if table is not None:
         report(table=table, data=data, home=home)
     else:

@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from benchmark.cli import main
 from benchmark.commands.run import app
+from benchmark.runs.runner import execute_all
 
 ROOT = Path(__file__).parents[2]
 Call = Callable[..., tuple[int, str, str]]
@@ -183,3 +184,27 @@ def test_help_settings_prints_the_settings_of_one_model(call) -> None:
     assert "k1" in out
     status, _, err = call("--help-settings")
     assert (status, "--model NAME" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong", "printed"),
+    [
+        (["--model", "popularity"], 0, dict),
+        (["--model", "popularity", "--model", "bm25"], 1, list),
+        (["--model", "popularity", "--model", "bm25"], 2, list),
+        (["--model", "popularity"], 1, None),
+    ],
+)
+def test_json_is_a_list_where_several_were_asked_for_whatever_failed(
+    call, monkeypatch, words: list[str], wrong: int, printed: type | None
+) -> None:
+    def executed(_, specs, home, *, force):
+        done = execute_all(specs[: len(specs) - wrong], home, force=force)
+        return done, ["it failed"] * wrong
+
+    monkeypatch.setattr("benchmark.commands.workers.asked_cluster", lambda *_: "a cluster")
+    monkeypatch.setattr("benchmark.commands.workers.executed_on", executed)
+    asked = ["--task", "search", "--data", "sim-xs", "--limit", "9", "--json"]
+    status, out, err = call(*words, *asked)
+    assert status == (1 if wrong else 0), err
+    assert out == "" if printed is None else isinstance(json.loads(out), printed)
