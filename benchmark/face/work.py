@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -77,8 +76,8 @@ def fit(
     place = home_at(home)
     built = configure(model_named(model), settings or {})
     dataset_name = asked.name(data, "data")
-    place.check_writable()
-    since = time.time() if force else None
+    now = place.now()
+    since = now if force else None
     fitted = fit_or_load(built, ensure_dataset(dataset_name, place), seed, place, since=since)
     return FittedModel(built, fitted, data, seed)
 

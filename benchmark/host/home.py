@@ -7,7 +7,9 @@ platform's cache, and :mod:`benchmark.host.shared` copies between the two.
 
 from __future__ import annotations
 
+import math
 import os
+import uuid
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -99,11 +101,20 @@ class Home:
 
     def check_writable(self) -> None:
         """Raise :class:`BenchError` now rather than after an hour of training."""
-        probe = self.root / f".writable-{os.getpid()}"
+        self.now()
+
+    def now(self) -> float:
+        """Return the time by the clock that stamps the files here, which may be a server's.
+
+        Files that were written before are older. Raises :class:`BenchError` where none can be.
+        """
+        probe = self.root / f".writable-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             probe.touch()
-            probe.unlink(missing_ok=True)  # by another machine's process of this number
+            written = probe.stat().st_mtime
+            probe.unlink()
+            return math.nextafter(written, math.inf)  # that clock may tick rarely
         except OSError as error:
             raise BenchError(
                 f"Cannot write to {str(self.root)!r}: {error.strerror}.",

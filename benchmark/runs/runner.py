@@ -79,7 +79,7 @@ def execute(
 
     ``dataset`` is the one that ``spec`` names, opened by the caller
     (:func:`~benchmark.data.opening.ensure_dataset`): nothing is prepared here. ``force`` runs it
-    again, the fit included; ``since`` (seconds since the epoch) lets it take a fit that is no
+    again, the fit included; ``since`` (of :meth:`Home.now`) lets it take a fit that is no
     older, so that several forced runs share a new one. Raises :class:`UsageError` for what
     cannot be asked and :class:`BenchError` for what fails; then finished shards stay, and the
     same command resumes.
@@ -95,7 +95,7 @@ def execute(
             home.send("runs", folder.name)
             return as_written(load_run(folder))
         if force:
-            since = time.time() if since is None else since
+            since = home.now() if since is None else since
             shutil.rmtree(_partial(folder), ignore_errors=True)  # answers of an older fit
         else:
             since = None
@@ -398,8 +398,7 @@ def execute_all(specs: Sequence[RunSpec], home: Home, *, force: bool) -> list[St
     Forced runs share the fits that are made meanwhile. Raises what :func:`execute` and
     :func:`warn_of_failures` raise.
     """
-    started = time.time()
-    home.check_writable()
+    started = home.now()
     names = dict.fromkeys(spec.data for spec in specs)
     datasets = {name: ensure_dataset(name, home) for name in names}
     runs = []

@@ -6,6 +6,7 @@ import errno
 import json
 import shutil
 import sys
+import time
 from dataclasses import replace
 
 import polars as pl
@@ -51,6 +52,22 @@ def test_a_finished_run_is_returned_without_fitting_again(
     execute(spec_of(odd_model), run_home)
     execute(spec_of(odd_model, task="recommendation"), run_home)  # same fit, another task
     assert count.read_text() == "fit\n"
+
+
+def test_a_forced_run_fits_anew_where_the_clock_of_the_files_is_another_machines(
+    execute, odd_model, run_home, monkeypatch, tmp_path
+) -> None:
+    count = tmp_path / "count"
+    monkeypatch.setenv("ODD_COUNT", str(count))
+    execute(spec_of(odd_model), run_home)
+    now = time.time
+    monkeypatch.setattr("time.time", lambda: now() - 60)
+    execute(spec_of(odd_model), run_home, force=True)
+    assert count.read_text() == "fit\n" * 2
+    monkeypatch.setattr("time.time", lambda: now() + 60)
+    specs = [spec_of(odd_model), spec_of(odd_model, task="recommendation")]
+    runner.execute_all(specs, run_home, force=True)
+    assert count.read_text() == "fit\n" * 3  # both share the new one
 
 
 def test_the_manifest_says_how_the_run_was_made(execute, odd_model, run_home) -> None:
