@@ -175,16 +175,25 @@ def _fitted(
 ) -> tuple[Fitted, Mapping[str, Any]]:
     """The fit and its account, which another machine that shares the home may have made."""
     key = fit_key(built, dataset, seed)
-    shared = home.shared
-    if shared is not None and since is None:
+    if since is None:
+        fetch_fit(key, home)
+    found = fit_with_account(built, dataset, seed, home, since=since)
+    stored = fit_folder(key, home)
+    if stored is not None:
+        home.send("fitted", stored.name)
+    return found
+
+
+def fetch_fit(key: str, home: Home) -> Path | None:
+    """Return the folder of the stored fit with this key, which another machine may have made.
+
+    ``None`` where neither ``home`` nor its address has one.
+    """
+    if (shared := home.shared) is not None:
         for name in shared.names("fitted"):
             if name.endswith(f"-{key}"):
                 shared.fetch("fitted", name)
-    found = fit_with_account(built, dataset, seed, home, since=since)
-    stored = fit_folder(key, home)
-    if shared is not None and stored is not None:
-        shared.send("fitted", stored.name)
-    return found
+    return fit_folder(key, home)
 
 
 def check(spec: RunSpec) -> tuple[Task, BuiltModel]:
