@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import BenchError, unknown_name
+from benchmark.host.files import holds
 from benchmark.host.home import Home
 from benchmark.host.removing import size_of
 from benchmark.runs.filters import Filters, label_of
@@ -35,7 +36,7 @@ def run_folders(home: Home) -> Iterator[Path]:
     if home.runs.is_dir():
         for folder in sorted(home.runs.iterdir()):
             hidden = folder.name.startswith(".") or folder.name.endswith(PARTIAL)
-            if not hidden and folder.is_dir() and any((folder / p).is_file() for p in _PARTS):
+            if not hidden and folder.is_dir() and any(holds(folder, p) for p in _PARTS):
                 yield folder
 
 
