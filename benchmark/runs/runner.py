@@ -101,6 +101,7 @@ def execute(
             since = None
         if spec.perturb is not None and changes_nothing(home, spec.data, spec.perturb):
             note(f"{spec.perturb} changes no item of {spec.data}: the answers are those without.")
+        provenance.forget_peak_memory()  # of the runs before this one
         try:
             fitted, account = _fitted(built, dataset, spec.seed, home, since=since)
             _execute(plan, dataset, fitted, account)

@@ -8,12 +8,15 @@ import shutil
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from benchmark.data.listing import changes_nothing
 from benchmark.errors import BenchError, UsageError
+from benchmark.host import provenance
 from benchmark.host.home import Home
 from benchmark.report.build import build_report
 from benchmark.runs import predictions as shards
@@ -265,6 +268,16 @@ def test_shards_of_another_fit_are_not_mixed_with_those_of_this(
     assert fit["key"] == run.manifest["fit_key"]
     assert not (run.folder / "fit.sha256").exists()
     assert len(pl.read_parquet(run.folder / PREDICTIONS)) == run.scores["HR@5"]["n"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux forgets")
+def test_the_memory_of_a_run_is_not_that_of_the_one_before_it(execute, odd_model, run_home) -> None:
+    held = np.ones(600 * 2**17)  # 600 MiB
+    before = provenance.peak_memory_mib()
+    del held
+    manifest = execute(spec_of(odd_model), run_home).manifest
+    assert manifest["fit_peak_memory_mib"] < before - 300
+    assert manifest["peak_memory_mib"] < before - 300
 
 
 def test_a_run_without_its_answers_is_run_again(execute, odd_model, run_home) -> None:
