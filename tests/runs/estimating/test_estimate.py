@@ -385,7 +385,11 @@ def test_a_fit_that_cannot_be_ended_early_is_gone_through_by_brief_settings(
 
 
 @pytest.mark.parametrize("fails", ["", "dies"])
-def test_the_command_measures_in_a_process_of_its_own_and_compares(slow, cli, run_home, fails):
+def test_the_command_measures_in_a_process_of_its_own_and_compares(
+    slow, cli, run_home, fails, tmp_path, monkeypatch
+):
+    (tmp_path / "random.py").write_text("raise SystemExit('a file of mine')")
+    monkeypatch.chdir(tmp_path)
     words = ["run", "--model", slow, "--task", "search", "--data", "sim-xs", "--estimate",
              "--estimate-seconds", "0.2", "--set", f'fails="{fails}"']  # fmt: skip
     if fails:
