@@ -19,7 +19,7 @@ from benchmark.commands.estimating import (
 from benchmark.commands.options import HomeOption, JsonOption, examples
 from benchmark.commands.run_file import given_settings, read_run_file
 from benchmark.errors import UsageError
-from benchmark.host.console import output_to_stderr, print_json
+from benchmark.host.console import note, output_to_stderr, print_json
 
 if TYPE_CHECKING:
     from benchmark.commands.workers import Cluster
@@ -163,7 +163,7 @@ def run(
     """Fit if needed, predict, score and store; then show the runs and where they are stored."""
     from benchmark.commands.workers import asked_cluster, report_problems
     from benchmark.host import processes
-    from benchmark.host.energy import set_country
+    from benchmark.host.energy import find_meter, set_country
     from benchmark.host.home import find_home
     from benchmark.report.missing import specs_of_table
     from benchmark.runs.fitting import assist
@@ -173,9 +173,15 @@ def run(
         return
     if dry_run and not estimate:
         raise UsageError("--dry-run belongs to --estimate.", fix="Give both, or leave it out.")
+    if not estimate and _is_typed(context, "estimate_seconds"):
+        raise UsageError(
+            "--estimate-seconds belongs to --estimate.", fix="Give both, or leave it out."
+        )
     set_country(country)
     place = find_home(home)
     cluster = asked_cluster(workers, scheduler, resources or [])
+    if country is not None and cluster is None and find_meter() is None:
+        note("--country is of no use: no energy is measured here (pip install 'unimp-bench[energy]').")
     if not processes.is_main():
         with output_to_stderr():
             assist(place)
@@ -214,6 +220,12 @@ def run(
         print()
         print_comparison(found, runs, took)
     report_problems(problems, len(specs))
+
+
+def _is_typed(context: typer.Context, name: str) -> bool:
+    """Whether the command line itself gives this option, rather than a run file or its default."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _specs(

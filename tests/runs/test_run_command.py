@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.main import get_command
@@ -111,6 +112,26 @@ def test_a_files_dry_run_can_be_taken_back(call, file) -> None:
     status, out, err = call("--config", path, "--no-estimate", "--no-dry-run")
     assert status == 0, err
     assert json.loads(out)["scores"]["HR@5"]["n"] == 4
+
+
+def test_what_only_an_estimate_needs_is_refused_without_one_but_may_wait_in_a_file(
+    call, file
+) -> None:
+    status, _, err = call(*BOTH, "--estimate-seconds", "3")
+    assert status == 2
+    assert "--estimate-seconds belongs to --estimate" in err
+    waiting = file("estimate-seconds = 3\n")
+    assert call("--config", waiting, *BOTH, "--limit", "9")[0] == 0
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_a_country_without_a_measurement_is_told_of(call, monkeypatch, measured: bool) -> None:
+    monkeypatch.setenv("UNIMP_BENCH_COUNTRY", "")  # put back what the option sets
+    meter = SimpleNamespace(name="m", start=lambda: None, stop=lambda: (0.1, 0.1))
+    monkeypatch.setattr("benchmark.host.energy.find_meter", lambda: meter if measured else None)
+    status, _, err = call(*BOTH, "--limit", "9", "--country", "DEU")
+    assert status == 0
+    assert ("--country is of no use" in err) is not measured
 
 
 def test_a_file_can_name_a_variant_and_settings_for_all(call, file) -> None:
