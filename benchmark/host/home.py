@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 import uuid
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +21,12 @@ from benchmark.host.stores import address_in, copy_name, shown
 
 if TYPE_CHECKING:
     from benchmark.host.shared import Shared
+
+#: Seconds for which what was fetched is up to date: a command asks for runs several times, a
+#: notebook is open for days.
+_FRESH = 10.0
+#: When all runs of a home were last fetched.
+_fetched: dict[Shared, float] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +54,11 @@ class Home:
             shared.send(kind, name)
 
     def fetch_runs(self) -> None:
-        """Bring all runs up to date, once a process; does nothing without an address."""
-        if self.address is not None:
-            _fetch_runs(self.address, self.root)
+        """Bring all runs up to date, unless that was done just now; nothing without an address."""
+        shared = self.shared
+        if shared is not None and time.monotonic() >= _fetched.get(shared, -math.inf) + _FRESH:
+            shared.fetch_all("runs")
+            _fetched[shared] = time.monotonic()
 
     def require_folder(self, command: str) -> None:
         """Raise :class:`UsageError` where this is a home at an address."""
@@ -127,11 +136,6 @@ def _shared(address: str, root: Path) -> Shared:
     from benchmark.host.shared import Shared
 
     return Shared(address, root)
-
-
-@cache
-def _fetch_runs(address: str, root: Path) -> None:
-    _shared(address, root).fetch_all("runs")
 
 
 def _working_copy(address: str) -> Path:

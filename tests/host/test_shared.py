@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -95,6 +96,27 @@ def test_half_an_upload_and_a_spoilt_one_are_not_taken(machine, monkeypatch) -> 
     with pytest.raises(BenchError, match="/b is not as it was written"):
         second.fetch("runs", "r")
     assert not (second.runs / "r").exists()
+
+
+def test_runs_that_others_add_appear_in_a_session_that_stays_open(machine, monkeypatch) -> None:
+    address = f"memory://{uuid.uuid4().hex}"
+    first, second = machine("first", address), machine("second", address)
+    second.fetch_runs()
+    leave(first, "r", a="1")
+    first.send("runs", "r")
+    now = time.monotonic()
+    monkeypatch.setattr("time.monotonic", lambda: now + 60)
+    second.fetch_runs()
+    assert held(second, "r") == {"a": "1"}
+
+
+def test_runs_are_listed_while_one_of_them_is_executed_again(machine, monkeypatch) -> None:
+    home = machine("first", f"memory://{uuid.uuid4().hex}")
+    leave(home, "r", a="1")
+    home.send("runs", "r")
+    monkeypatch.setattr("benchmark.host.shared.locked", lambda *_: 1 / 0)  # it would wait for it
+    home.fetch_runs()
+    assert held(home, "r") == {"a": "1"}
 
 
 def test_what_one_machine_ran_another_reports_and_goes_on_from(
