@@ -400,3 +400,12 @@ def test_a_run_that_this_user_may_not_read_hides_no_other(command, store, place,
     (place.fitted / "theirs-0").mkdir(parents=True)
     closed(place.fitted)
     assert command("cache")[0] == 0
+
+
+def test_a_run_of_a_hidden_name_is_listed_and_removed(command, store) -> None:
+    store(".-mine.py-Mine_search_sim-xs_seen_seed0-01234567")
+    store(".r.m01234567.1.partial")  # what is being copied
+    (name,) = ids(command("runs", "list", "--json")[1])
+    assert name.startswith(".-mine.py")
+    assert command("runs", "rm", "--yes", name)[0] == 0
+    assert ids(command("runs", "list", "--json")[1]) == []
