@@ -81,11 +81,14 @@ def git_state() -> dict[str, Any] | None:
 
 
 def command_line() -> str:
-    """Return the command of this process, as a shell would take it, without passwords.
+    """Return the command of this process, as a shell would take it, without passwords; in a
+    notebook, in words.
 
     It is published with a run: an address in it loses what stands before an ``@``.
     """
     program = Path(sys.argv[0])
+    if program.name == "ipykernel_launcher.py":  # which no one typed, with a file of this user's
+        return "a notebook"
     is_ours = program.parent == Path(benchmark.__file__).parent  # python -m benchmark, or its cli
     return shlex.join(["unimp-bench" if is_ours else program.name, *map(shown, sys.argv[1:])])
 
