@@ -92,8 +92,9 @@ def execute(
     with locked(folder.with_name(f".{folder.name}.lock"), f"executing run {folder.name}"):
         if _is_finished(folder) and not force:
             note(f"{built.label} on {spec.task}: the stored run is used, {folder}.")
+            stored = as_written(load_run(folder))  # else others would get what is spoilt here
             home.send("runs", folder.name)
-            return as_written(load_run(folder))
+            return stored
         if force:
             since = home.now() if since is None else since
             shutil.rmtree(_partial(folder), ignore_errors=True)  # answers of an older fit

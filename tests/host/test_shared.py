@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.data.dataset import Dataset
+from benchmark.data.verify import verify
 from benchmark.errors import BenchError
 from benchmark.host.home import Home, find_home
+from benchmark.runs.store import as_written, load_run
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -117,6 +120,30 @@ def test_runs_are_listed_while_one_of_them_is_executed_again(machine, monkeypatc
     monkeypatch.setattr("benchmark.host.shared.locked", lambda *_: 1 / 0)  # it would wait for it
     home.fetch_runs()
     assert held(home, "r") == {"a": "1"}
+
+
+def test_what_is_spoilt_on_one_machine_does_not_reach_the_others(
+    machine, sim_xs, cli, monkeypatch
+) -> None:
+    address = f"memory://{uuid.uuid4().hex}"
+    monkeypatch.delenv("UNIMP_BENCH_HOME", raising=False)
+    first, second = machine("first", address), machine("second", address)
+    machine("first", address)
+    shutil.copytree(sim_xs.folder, first.datasets / "sim-xs")
+    first.send("datasets", "sim-xs")
+    words = ["run", "--model", "popularity", "--task", "search", "--data", "sim-xs", "--limit", "4"]
+    assert cli(*words, "--home", address)[0] == 0
+    (run,) = first.runs.glob("popularity*")
+    (run / "per_instance.parquet").write_bytes(b"spoilt")
+    status, _, err = cli(*words, "--home", address)
+    assert (status, "is not as the run wrote it" in err) == (1, True)
+    (first.datasets / "sim-xs" / "items.parquet").write_bytes(b"spoilt")
+    status, _, err = cli("data", "prepare", "sim", "--set", "size=xs", "--home", address)
+    assert (status, "items.parquet of dataset 'sim-xs' is not as it was" in err) == (1, True)
+    second.fetch_runs()
+    as_written(load_run(second.runs / run.name))
+    second.fetch("datasets", "sim-xs")
+    assert not verify(Dataset(second.datasets / "sim-xs"))
 
 
 def test_what_one_machine_ran_another_reports_and_goes_on_from(
