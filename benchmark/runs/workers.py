@@ -52,6 +52,9 @@ _THREADS = (
 #: What a worker's machine may name itself, and hears of the command where it does not: whose the
 #: electricity is, and which encoders score.
 _TOLD = (COUNTRY, "UNIMP_BENCH_BERTSCORE", "UNIMP_BENCH_IMAGE_ENCODER")
+#: What a worker begins with: Ctrl-C at a terminal reaches it too, and is for the command, which
+#: ends it; it would answer with a traceback.
+_LEAVE_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 _SILENT = logging.CRITICAL
 #: Hides all GPUs from a process.
 _GPUS_SEEN = "CUDA_VISIBLE_DEVICES"
@@ -91,6 +94,7 @@ def local_cluster(workers: int, *, gpus: Sequence[str] = ()) -> Iterator[Client]
     specs = {}
     for at in range(workers):
         options: dict[str, Any] = {"nthreads": 1, "memory_limit": 0, "silence_logs": _SILENT}
+        options["preload"] = [_LEAVE_CTRL_C]
         if at < len(gpus):
             options |= {"resources": {GPU: 1}, "env": {_GPUS_SEEN: gpus[at]}}
         specs[at] = {"cls": Nanny, "options": options}
