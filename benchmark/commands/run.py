@@ -181,7 +181,8 @@ def run(
     place = find_home(home)
     cluster = asked_cluster(workers, scheduler, resources or [])
     if country is not None and cluster is None and find_meter() is None:
-        note("--country is of no use: no energy is measured here (pip install 'unimp-bench[energy]').")
+        more = "pip install 'unimp-bench[energy]'"
+        note(f"--country is of no use: no energy is measured here ({more}).")
     if not processes.is_main():
         with output_to_stderr():
             assist(place)

@@ -384,7 +384,9 @@ def test_ctrl_c_ends_everything_and_the_same_command_goes_on(
 def test_a_process_ends_when_nobody_listens(tmp_path: Path) -> None:
     """A worker that is killed leaves no process behind that goes on alone."""
     code = (
-        "import time, benchmark.runs.performing as p; p.perform = lambda *_: time.sleep(60); p.main()"
+        "import time, benchmark.runs.performing as p\n"
+        "p.perform = lambda *_: time.sleep(60)\n"
+        "p.main()"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, text=True)
     assert process.stdin is not None
