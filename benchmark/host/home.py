@@ -142,8 +142,8 @@ def _working_copy(address: str) -> Path:
     import platformdirs
 
     given = os.environ.get("UNIMP_BENCH_COPIES")
-    copies = Path(given or platformdirs.user_cache_dir("unimp-bench-copies")).absolute()
-    return copies / copy_name(address)
+    copies = Path(given or platformdirs.user_cache_dir("unimp-bench-copies"))
+    return copies.expanduser().absolute() / copy_name(address)
 
 
 def find_home(option: str | Path | None = None) -> Home:

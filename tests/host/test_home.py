@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmark.host.home import Home
+from benchmark.host.home import Home, find_home
 
 
 def test_a_home_is_writable_also_where_another_machine_tries_the_same(
@@ -32,3 +32,9 @@ def test_the_time_of_a_home_is_that_of_its_file_system(tmp_path: Path, monkeypat
     while file.stat().st_mtime < now:  # the clock of files ticks every few milliseconds
         file.touch()
     assert file.stat().st_mtime - now < 1
+
+
+def test_copies_lie_where_a_home_of_that_name_would(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("UNIMP_BENCH_COPIES", "~/copies")
+    assert find_home("memory://there").root.is_relative_to(tmp_path / "copies")
