@@ -19,7 +19,7 @@ from benchmark.commands.estimating import (
 from benchmark.commands.options import HomeOption, JsonOption, examples
 from benchmark.commands.run_file import given_settings, read_run_file
 from benchmark.errors import UsageError
-from benchmark.host.console import output_to_stderr, print_json
+from benchmark.host.console import note, output_to_stderr, print_json
 
 if TYPE_CHECKING:
     from benchmark.commands.workers import Cluster
@@ -163,7 +163,7 @@ def run(
     """Fit if needed, predict, score and store; then show the runs and where they are stored."""
     from benchmark.commands.workers import asked_cluster, report_problems
     from benchmark.host import processes
-    from benchmark.host.energy import set_country
+    from benchmark.host.energy import find_meter, set_country
     from benchmark.host.home import find_home
     from benchmark.report.missing import specs_of_table
     from benchmark.runs.fitting import assist
@@ -173,9 +173,16 @@ def run(
         return
     if dry_run and not estimate:
         raise UsageError("--dry-run belongs to --estimate.", fix="Give both, or leave it out.")
+    if not estimate and _is_typed(context, "estimate_seconds"):
+        raise UsageError(
+            "--estimate-seconds belongs to --estimate.", fix="Give both, or leave it out."
+        )
     set_country(country)
     place = find_home(home)
     cluster = asked_cluster(workers, scheduler, resources or [])
+    if country is not None and cluster is None and find_meter() is None:
+        more = "pip install 'unimp-bench[energy]'"
+        note(f"--country is of no use: no energy is measured here ({more}).")
     if not processes.is_main():
         with output_to_stderr():
             assist(place)
@@ -206,11 +213,20 @@ def run(
     started = time.monotonic()
     runs, problems = _executed(specs, place, cluster, force=force)
     took = time.monotonic() - started
-    _show(runs, table=table, data=data, home=home, as_json=as_json, found=found)
+    if as_json:
+        _print_results(runs, found, several=table is not None or len(specs) > 1)
+    else:
+        _show(runs, table=table, data=data, home=home)
     if found is not None and not as_json:
         print()
         print_comparison(found, runs, took)
     report_problems(problems, len(specs))
+
+
+def _is_typed(context: typer.Context, name: str) -> bool:
+    """Whether the command line itself gives this option, rather than a run file or its default."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _specs(
@@ -275,23 +291,27 @@ def _print_settings(models: Sequence[str], *, as_json: bool) -> None:
     print_settings(models[0], as_json=as_json)
 
 
+def _print_results(runs: Sequence[StoredRun], found: Estimate | None, *, several: bool) -> None:
+    """Print a list where ``several`` were asked for, however many of them there are now."""
+    from benchmark.runs.runner import result_json
+
+    results = [with_estimate(result_json(run), run, found) for run in runs]
+    if several:
+        print_json(results)
+    elif results:  # of one that failed standard error tells
+        print_json(results[0])
+
+
 def _show(
     runs: Sequence[StoredRun],
     *,
     table: str | None,
     data: str | None,
     home: Path | None,
-    as_json: bool,
-    found: Estimate | None,
 ) -> None:
     from benchmark.commands.report import report
     from benchmark.report.side_by_side import render_learned, render_runs
-    from benchmark.runs.runner import result_json
 
-    if as_json:
-        results = [with_estimate(result_json(run), run, found) for run in runs]
-        print_json(results[0] if len(results) == 1 else results)
-        return
     if table is not None:
         report(table=table, data=data, home=home)
     else:

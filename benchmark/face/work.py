@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -80,11 +79,10 @@ def fit(
     place = home_at(home)
     built = configure(model_named(model), settings or {})
     dataset_name = asked.name(data, "data")
-    place.check_writable()
-    since = time.time() if force else None
+    now = place.now()
     dataset, state = ensure_dataset(dataset_name, place), built.own_state()
     with state:
-        fitted = fit_or_load(built, dataset, seed, place, since=since)
+        fitted = fit_or_load(built, dataset, seed, place, since=now if force else None)
     return FittedModel(built, fitted, data, seed, state)
 
 

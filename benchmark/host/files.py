@@ -74,6 +74,17 @@ def cannot_read(path: Path, error: OSError) -> BenchError:
     )
 
 
+def holds(folder: Path, name: str) -> bool:
+    """Return whether ``folder`` has a file ``name``.
+
+    True also where this user may not look, on a home of several: whoever then reads it is told.
+    """
+    try:
+        return (folder / name).is_file()
+    except PermissionError:
+        return True
+
+
 def is_write_failure(error: BaseException) -> bool:
     """Return whether the file system refused to take data: full, read-only, forbidden."""
     refusals = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
@@ -115,6 +126,8 @@ def read_json(path: Path, *, fix: str | None = None) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BenchError(f"There is no file {str(path)!r}.", fix=fix) from None
+    except PermissionError as error:  # nothing is wrong with the file
+        raise cannot_read(path, error) from error
     except OSError as error:
         raise BenchError(f"Cannot read {str(path)!r}: {error.strerror}.", fix=fix) from error
     except (ValueError, RecursionError) as error:  # no text, no JSON, a number without end

@@ -7,7 +7,10 @@ platform's cache, and :mod:`benchmark.host.shared` copies between the two.
 
 from __future__ import annotations
 
+import math
 import os
+import time
+import uuid
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +21,12 @@ from benchmark.host.stores import address_in, copy_name, shown
 
 if TYPE_CHECKING:
     from benchmark.host.shared import Shared
+
+#: Seconds for which what was fetched is up to date: a command asks for runs several times, a
+#: notebook is open for days.
+_FRESH = 10.0
+#: When all runs of a home were last fetched.
+_fetched: dict[Shared, float] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +54,11 @@ class Home:
             shared.send(kind, name)
 
     def fetch_runs(self) -> None:
-        """Bring all runs up to date, once a process; does nothing without an address."""
-        if self.address is not None:
-            _fetch_runs(self.address, self.root)
+        """Bring all runs up to date, unless that was done just now; nothing without an address."""
+        shared = self.shared
+        if shared is not None and time.monotonic() >= _fetched.get(shared, -math.inf) + _FRESH:
+            shared.fetch_all("runs")
+            _fetched[shared] = time.monotonic()
 
     def require_folder(self, command: str) -> None:
         """Raise :class:`UsageError` where this is a home at an address."""
@@ -99,11 +110,20 @@ class Home:
 
     def check_writable(self) -> None:
         """Raise :class:`BenchError` now rather than after an hour of training."""
-        probe = self.root / f".writable-{os.getpid()}"
+        self.now()
+
+    def now(self) -> float:
+        """Return the time by the clock that stamps the files here, which may be a server's.
+
+        Files that were written before are older. Raises :class:`BenchError` where none can be.
+        """
+        probe = self.root / f".writable-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             probe.touch()
-            probe.unlink(missing_ok=True)  # by another machine's process of this number
+            written = probe.stat().st_mtime
+            probe.unlink()
+            return math.nextafter(written, math.inf)  # that clock may tick rarely
         except OSError as error:
             raise BenchError(
                 f"Cannot write to {str(self.root)!r}: {error.strerror}.",
@@ -118,17 +138,12 @@ def _shared(address: str, root: Path) -> Shared:
     return Shared(address, root)
 
 
-@cache
-def _fetch_runs(address: str, root: Path) -> None:
-    _shared(address, root).fetch_all("runs")
-
-
 def _working_copy(address: str) -> Path:
     import platformdirs
 
     given = os.environ.get("UNIMP_BENCH_COPIES")
-    copies = Path(given or platformdirs.user_cache_dir("unimp-bench-copies")).absolute()
-    return copies / copy_name(address)
+    copies = Path(given or platformdirs.user_cache_dir("unimp-bench-copies"))
+    return copies.expanduser().absolute() / copy_name(address)
 
 
 def find_home(option: str | Path | None = None) -> Home:

@@ -8,6 +8,7 @@ import resource
 import shlex
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -80,11 +81,14 @@ def git_state() -> dict[str, Any] | None:
 
 
 def command_line() -> str:
-    """Return the command of this process, as a shell would take it, without passwords.
+    """Return the command of this process, as a shell would take it, without passwords; in a
+    notebook, in words.
 
     It is published with a run: an address in it loses what stands before an ``@``.
     """
     program = Path(sys.argv[0])
+    if program.name == "ipykernel_launcher.py":  # which no one typed, with a file of this user's
+        return "a notebook"
     is_ours = program.parent == Path(benchmark.__file__).parent  # python -m benchmark, or its cli
     return shlex.join(["unimp-bench" if is_ours else program.name, *map(shown, sys.argv[1:])])
 
@@ -92,6 +96,12 @@ def command_line() -> str:
 def now() -> str:
     """Return the current time in UTC, to the second, ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def forget_peak_memory() -> None:
+    """Let :func:`peak_memory_mib` count from now on, where the system can forget: on Linux."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def peak_memory_mib() -> float:

@@ -38,7 +38,8 @@ _COPIED = ".shared"
 #: Made again where they are missed, and large: vectors of photos and texts in a dataset, and what
 #: this machine's file system says of a fit's files.
 _OWN = ("features/", "stamps.json")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]*")
+#: A fit's name may begin with a dash: its class' name may begin with any letter.
+_NAME = re.compile(r"[A-Za-z0-9-][A-Za-z0-9._=-]*")
 
 
 class Shared:
@@ -55,11 +56,12 @@ class Shared:
         its index says.
         """
         index = self._index(kind, name) if _NAME.fullmatch(name) else None
-        if index is None:
+        # Asked before the lock as well, which a run of that name may hold for hours.
+        if index is None or self._is_copied(kind, name, index["content"]):
             return
         folder = self._root / kind / name
         with locked(folder.with_name(f".{name}.lock"), f"copying {name}"):
-            if folder.is_dir() and self._copied(kind, name) == index["content"]:
+            if self._is_copied(kind, name, index["content"]):
                 return
             partial = folder.with_name(owned_name(name, "partial"))
             try:
@@ -127,11 +129,13 @@ class Shared:
                     fix="Remove its folder and the .json beside that there; it is made again.",
                 )
 
-    def _copied(self, kind: str, name: str) -> str | None:
+    def _is_copied(self, kind: str, name: str, content: str) -> bool:
+        """Whether the working copy of a folder has this content, as far as is noted."""
         try:
-            return str(read_json(self._root / _COPIED / kind / f"{name}.json"))
+            noted = read_json(self._root / _COPIED / kind / f"{name}.json")
         except BenchError:
-            return None
+            return False
+        return bool(noted == content) and (self._root / kind / name).is_dir()
 
     def _note_copied(self, kind: str, name: str, content: str) -> None:
         write_json(self._root / _COPIED / kind / f"{name}.json", content)

@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmark.data.listing import INFO, dataset_folders
 from benchmark.errors import BenchError
-from benchmark.host.files import is_locked, locked_if_free
+from benchmark.host.files import holds, is_locked, locked_if_free
 from benchmark.host.home import Home
 from benchmark.host.owners import is_owned, may_be_in_use
 from benchmark.host.removing import half_removed, remove, size_of
@@ -60,7 +60,7 @@ def features(home: Home) -> Iterator[Part]:
 def fits(home: Home) -> Iterator[Part]:
     """Yield fitted models."""
     for folder in _folders(home.fitted):
-        if (folder / FIT_RECORD).is_file() and not folder.name.startswith("."):
+        if holds(folder, FIT_RECORD) and not folder.name.startswith("."):
             yield Part(folder, (_lock(folder, folder.name),))
 
 
@@ -200,11 +200,11 @@ def _row(
 
 
 def _whole_datasets(home: Home) -> Iterator[Path]:
-    return (folder for folder in dataset_folders(home) if (folder / INFO).is_file())
+    return (folder for folder in dataset_folders(home) if holds(folder, INFO))
 
 
 def _searches(home: Home) -> Iterator[Path]:
-    return (folder for folder in _folders(home.tuning) if (folder / SEARCH).is_file())
+    return (folder for folder in _folders(home.tuning) if holds(folder, SEARCH))
 
 
 def _folders(place: Path) -> Iterator[Path]:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import BenchError, unknown_name
+from benchmark.host.files import holds
 from benchmark.host.home import Home
+from benchmark.host.owners import is_owned
 from benchmark.host.removing import size_of
 from benchmark.runs.filters import Filters, label_of
 from benchmark.runs.store import (
@@ -34,8 +36,9 @@ def run_folders(home: Home) -> Iterator[Path]:
     home.fetch_runs()
     if home.runs.is_dir():
         for folder in sorted(home.runs.iterdir()):
-            hidden = folder.name.startswith(".") or folder.name.endswith(PARTIAL)
-            if not hidden and folder.is_dir() and any((folder / p).is_file() for p in _PARTS):
+            # Earlier versions called runs of ./mine.py by names that begin with a dot.
+            unfinished = folder.name.endswith(PARTIAL) or is_owned(folder)
+            if not unfinished and folder.is_dir() and any(holds(folder, p) for p in _PARTS):
                 yield folder
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TextIO
@@ -69,11 +68,12 @@ def _placed(spec: RunSpec) -> RunSpec:
 
 def perform(work: Work, results: TextIO) -> None:
     """Execute every run of ``work`` and write a line of :class:`Outcome` for each as it ends."""
-    started = time.time()
     home = find_home(work.home)
+    since: float | None = None
     for spec in work.specs:
         try:
-            outcome = Outcome(run=_executed(spec, work, home, since=started))
+            since = home.now() if work.force and since is None else since
+            outcome = Outcome(run=_executed(spec, work, home, since=since))
         except BenchError as error:
             outcome = Outcome(problem=str(error))
         except Exception as error:  # a bug of ours: the other runs go on
@@ -83,7 +83,7 @@ def perform(work: Work, results: TextIO) -> None:
         results.flush()
 
 
-def _executed(spec: RunSpec, work: Work, home: Home, *, since: float) -> str:
+def _executed(spec: RunSpec, work: Work, home: Home, *, since: float | None) -> str:
     dataset = open_dataset(spec.data, home)
     if fit_of(spec, dataset, home) != work.fit:
         raise BenchError(
@@ -91,7 +91,7 @@ def _executed(spec: RunSpec, work: Work, home: Home, *, since: float) -> str:
             "packages or the dataset are not those of the machine that asks.",
             fix="Let all machines see one home, and the same file where the model is a file.",
         )
-    stored = execute(spec, dataset, home, force=work.force, since=since if work.force else None)
+    stored = execute(spec, dataset, home, force=work.force, since=since)
     return stored.folder.name
 
 

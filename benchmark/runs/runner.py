@@ -80,7 +80,7 @@ def execute(
 
     ``dataset`` is the one that ``spec`` names, opened by the caller
     (:func:`~benchmark.data.opening.ensure_dataset`): nothing is prepared here. ``force`` runs it
-    again, the fit included; ``since`` (seconds since the epoch) lets it take a fit that is no
+    again, the fit included; ``since`` (of :meth:`Home.now`) lets it take a fit that is no
     older, so that several forced runs share a new one. Raises :class:`UsageError` for what
     cannot be asked and :class:`BenchError` for what fails; then finished shards stay, and the
     same command resumes.
@@ -93,15 +93,17 @@ def execute(
     with locked(folder.with_name(f".{folder.name}.lock"), f"executing run {folder.name}"):
         if _is_finished(folder) and not force:
             note(f"{built.label} on {spec.task}: the stored run is used, {folder}.")
+            stored = as_written(load_run(folder))  # else others would get what is spoilt here
             home.send("runs", folder.name)
-            return as_written(load_run(folder))
+            return stored
         if force:
-            since = time.time() if since is None else since
+            since = home.now() if since is None else since
             shutil.rmtree(_partial(folder), ignore_errors=True)  # answers of an older fit
         else:
             since = None
         if spec.perturb is not None and changes_nothing(home, spec.data, spec.perturb):
             note(f"{spec.perturb} changes no item of {spec.data}: the answers are those without.")
+        provenance.forget_peak_memory()  # of the runs before this one
         try:
             state = built.own_state()
             with state:
@@ -178,16 +180,25 @@ def _fitted(
 ) -> tuple[Fitted, Mapping[str, Any]]:
     """The fit and its account, which another machine that shares the home may have made."""
     key = fit_key(built, dataset, seed)
-    shared = home.shared
-    if shared is not None and since is None:
+    if since is None:
+        fetch_fit(key, home)
+    found = fit_with_account(built, dataset, seed, home, since=since)
+    stored = fit_folder(key, home)
+    if stored is not None:
+        home.send("fitted", stored.name)
+    return found
+
+
+def fetch_fit(key: str, home: Home) -> Path | None:
+    """Return the folder of the stored fit with this key, which another machine may have made.
+
+    ``None`` where neither ``home`` nor its address has one.
+    """
+    if (shared := home.shared) is not None:
         for name in shared.names("fitted"):
             if name.endswith(f"-{key}"):
                 shared.fetch("fitted", name)
-    found = fit_with_account(built, dataset, seed, home, since=since)
-    stored = fit_folder(key, home)
-    if shared is not None and stored is not None:
-        shared.send("fitted", stored.name)
-    return found
+    return fit_folder(key, home)
 
 
 def check(spec: RunSpec) -> tuple[Task, BuiltModel]:
@@ -403,8 +414,7 @@ def execute_all(specs: Sequence[RunSpec], home: Home, *, force: bool) -> list[St
     Forced runs share the fits that are made meanwhile. Raises what :func:`execute` and
     :func:`warn_of_failures` raise.
     """
-    started = time.time()
-    home.check_writable()
+    started = home.now()
     names = dict.fromkeys(spec.data for spec in specs)
     datasets = {name: ensure_dataset(name, home) for name in names}
     runs = []

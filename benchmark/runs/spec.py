@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from benchmark.models.from_file import split_name
+
 #: Letters of a slug and of a name in it, at most.
 _LONGEST, _MOST_NAME = 200, 60
 
@@ -53,7 +55,10 @@ class RunSpec:
 
     def slug(self) -> str:
         """Return a readable folder-name prefix, of at most 200 letters, digits and ``. = _ -``."""
-        words = name_words(self.model, self.task, self.data)
+        of_file = split_name(self.model)
+        # However the file is reached: it is the same model from any folder.
+        model = self.model if of_file is None else f"{of_file[0].name}:{of_file[1]}"
+        words = name_words(model, self.task, self.data)
         if self.tuned:
             words[0] += "-tuned"
         parts = [self.cohort]
@@ -72,9 +77,11 @@ def name_words(model: str, task: str, data: str) -> list[str]:
     """Return what folders of runs and searches are called by, each in letters, digits, ``.`` ``-``.
 
     Names are cut where they come near what file systems take: of the model the end is kept, of the
-    dataset the beginning. A hash follows them.
+    dataset the beginning. A hash follows them. The first begins with a letter or digit: a dot would
+    hide the folder, and a dash make an option of it.
     """
-    return [_plain(model[-_MOST_NAME:]), _plain(task), _plain(data[:_MOST_NAME])]
+    begun = _plain(model[-_MOST_NAME:]).lstrip(".-") or "model"
+    return [begun, _plain(task), _plain(data[:_MOST_NAME])]
 
 
 def _told(settings: list[str], most: int) -> str:

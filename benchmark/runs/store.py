@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import BenchError, UsageError, in_one_line, listed, unknown_name
-from benchmark.host.files import read_json, sha256_file
+from benchmark.host.files import holds, read_json, sha256_file
 from benchmark.host.home import Home
 from benchmark.metrics.families import is_variant
 from benchmark.runs.manifest import MANIFEST as MANIFEST
@@ -90,7 +90,7 @@ def require_same_instances(runs: Sequence[StoredRun], *, fix: str) -> None:
 
 def load_run(folder: Path) -> StoredRun:
     """Read a run folder; :class:`BenchError` when it is not a finished run."""
-    if not (folder / MANIFEST).is_file():
+    if not holds(folder, MANIFEST):
         raise BenchError(
             f"{str(folder)!r} is not a finished run: it has no {MANIFEST}.",
             fix="Give the folder that unimp-bench run printed.",
@@ -155,7 +155,7 @@ def stored_runs(home: Home) -> Iterator[StoredRun]:
     if not home.runs.is_dir():
         return
     for folder in sorted(home.runs.iterdir()):
-        if (folder / MANIFEST).is_file() and not folder.name.endswith(PARTIAL):
+        if holds(folder, MANIFEST) and not folder.name.endswith(PARTIAL):
             yield load_run(folder)
 
 
@@ -202,7 +202,7 @@ def _finished(home: Home) -> list[str]:
     home.fetch_runs()
     if not home.runs.is_dir():
         return []
-    folders = (path for path in home.runs.iterdir() if (path / MANIFEST).is_file())
+    folders = (path for path in home.runs.iterdir() if holds(path, MANIFEST))
     return sorted(path.name for path in folders if not path.name.endswith(PARTIAL))
 
 

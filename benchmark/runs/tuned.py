@@ -13,7 +13,7 @@ from typing import Any
 from benchmark.data.listing import dataset_info
 from benchmark.errors import BenchError, UsageError
 from benchmark.host.console import note
-from benchmark.host.files import read_json, write_json
+from benchmark.host.files import holds, read_json, write_json
 from benchmark.host.home import Home
 from benchmark.models.building import configure
 from benchmark.models.registered import find
@@ -119,7 +119,7 @@ def stored_searches(home: Home) -> Iterator[Search]:
     """Yield every search of ``home`` that has been begun, by name."""
     if home.tuning.is_dir():
         for folder in sorted(home.tuning.iterdir()):
-            if (folder / SEARCH).is_file():
+            if holds(folder, SEARCH):
                 yield read_search(folder)
 
 

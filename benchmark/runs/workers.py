@@ -31,6 +31,7 @@ import benchmark
 from benchmark.errors import BenchError, UsageError, in_one_line, listed
 from benchmark.host.console import note
 from benchmark.host.energy import VARIABLE as COUNTRY
+from benchmark.host.orphans import helper
 from benchmark.host.provenance import package_versions
 from benchmark.models.code import digest
 from benchmark.models.imports import PACKAGES
@@ -46,8 +47,14 @@ _LOOK = 0.5
 #: What decides how many threads the libraries of a process use, and with which arithmetic.
 _THREADS = (
     *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"),
-    *("VECLIB_MAXIMUM_THREADS", "UNIMP_BENCH_PIN_ARITHMETIC"),
+    *("VECLIB_MAXIMUM_THREADS", "UNIMP_BENCH_PIN_ARITHMETIC", "MKL_CBWR"),
 )
+#: What a worker's machine may name itself, and hears of the command where it does not: whose the
+#: electricity is, and which encoders score.
+_TOLD = (COUNTRY, "UNIMP_BENCH_BERTSCORE", "UNIMP_BENCH_IMAGE_ENCODER")
+#: What a worker begins with: Ctrl-C at a terminal reaches it too, and is for the command, which
+#: ends it; it would answer with a traceback.
+_LEAVE_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 _SILENT = logging.CRITICAL
 #: Hides all GPUs from a process.
 _GPUS_SEEN = "CUDA_VISIBLE_DEVICES"
@@ -87,6 +94,7 @@ def local_cluster(workers: int, *, gpus: Sequence[str] = ()) -> Iterator[Client]
     specs = {}
     for at in range(workers):
         options: dict[str, Any] = {"nthreads": 1, "memory_limit": 0, "silence_logs": _SILENT}
+        options["preload"] = [_LEAVE_CTRL_C]
         if at < len(gpus):
             options |= {"resources": {GPU: 1}, "env": {_GPUS_SEEN: gpus[at]}}
         specs[at] = {"cls": Nanny, "options": options}
@@ -296,13 +304,14 @@ def performed(
     """
     worker = distributed.get_worker()
     key = worker.get_current_task()
+    command, path = helper("benchmark.runs.performing")
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "benchmark.runs.performing"],
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        env=_child_environment(environment),
+        env={**_child_environment(environment), "PYTHONPATH": path},
         start_new_session=True,  # Ctrl-C at a terminal is for the command, which decides
     )
     assert process.stdin is not None
@@ -349,19 +358,17 @@ def _end_when_unwanted(
 def _environment(*, sees_gpus: bool) -> dict[str, str | None]:
     """What a process needs to compute as one that this command would start itself."""
     here = {name: os.environ.get(name) for name in _THREADS}
-    if country := os.environ.get(COUNTRY):
-        here[COUNTRY] = country  # of --country, which a worker elsewhere has not heard
+    here |= {name: os.environ[name] for name in _TOLD if os.environ.get(name)}
     return here if sees_gpus else {**here, _GPUS_SEEN: ""}
 
 
 def _child_environment(changes: Mapping[str, str | None]) -> dict[str, str]:
-    # Dask sets its workers' threads; and a process finds our packages where the worker did.
+    # Dask sets its workers' threads.
     environment = {**os.environ, **{k: v for k, v in changes.items() if v is not None}}
-    if own := os.environ.get(COUNTRY):
-        environment[COUNTRY] = own  # the electricity is this machine's
+    environment |= {name: os.environ[name] for name in _TOLD if os.environ.get(name)}
     for name in (name for name, value in changes.items() if value is None):
         environment.pop(name, None)
-    return {**environment, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    return environment
 
 
 def local_gpus() -> list[str]:

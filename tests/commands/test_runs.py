@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -361,3 +363,49 @@ def test_the_listing_fits_the_terminal(command, store, monkeypatch) -> None:
     store("a-model-with-a-name_recommendation_some-data_new-user_seed0-12345678")
     monkeypatch.setenv("COLUMNS", "100")
     assert max(map(len, command("runs", "list")[1].splitlines())) <= 100
+
+
+@pytest.fixture
+def closed(monkeypatch):
+    """``closed(folder)``: its files are somebody else's, also where root runs the tests."""
+
+    def close(folder: Path) -> None:
+        def refusing(method):
+            def tried(path: Path, *arguments, **options):
+                if folder in path.parents:
+                    raise PermissionError(errno.EACCES, "Permission denied", str(path))
+                return method(path, *arguments, **options)
+
+            return tried
+
+        for name in ("is_file", "read_text"):
+            monkeypatch.setattr(Path, name, refusing(getattr(Path, name)))
+
+    return close
+
+
+def test_a_run_that_this_user_may_not_read_hides_no_other(command, store, place, closed) -> None:
+    store("mine")
+    closed(store("theirs").folder)
+    status, out, err = command("runs", "list", "--json")
+    assert (status, ids(out)) == (0, ["mine", "theirs"])
+    assert err == ""
+    assert "Permission denied" in json.loads(out)[1]["problem"]
+    assert command("runs", "show", "mine")[0] == 0
+    for words in (["runs", "show", "theirs"], ["report", "--table", "search"]):
+        status, _, err = command(*words)
+        assert status == 1
+        assert err.startswith("unimp-bench: Cannot read")
+        assert "Let this user read it" in err
+    (place.fitted / "theirs-0").mkdir(parents=True)
+    closed(place.fitted)
+    assert command("cache")[0] == 0
+
+
+def test_a_run_of_a_hidden_name_is_listed_and_removed(command, store) -> None:
+    store(".-mine.py-Mine_search_sim-xs_seen_seed0-01234567")
+    store(".r.m01234567.1.partial")  # what is being copied
+    (name,) = ids(command("runs", "list", "--json")[1])
+    assert name.startswith(".-mine.py")
+    assert command("runs", "rm", "--yes", name)[0] == 0
+    assert ids(command("runs", "list", "--json")[1]) == []

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
+from benchmark.host.orphans import helper
+
 #: Starts a helper, tells its number, and waits.
 _PARENT = """
 import subprocess, sys, time
@@ -109,3 +111,14 @@ if __name__ == "__main__":
         assert all(map(runs, helpers))
         parent.kill()
         assert within(30, lambda: not any(map(runs, helpers)))
+
+
+def test_a_helper_does_not_take_what_lies_in_the_working_folder_for_pythons(tmp_path) -> None:
+    (tmp_path / "random.py").write_text("raise SystemExit('not me')")
+    (tmp_path / "benchmark").mkdir()
+    (tmp_path / "benchmark" / "__init__.py").touch()
+    command, path = helper("benchmark.runs.estimating.probe")
+    said = subprocess.run(
+        command, input="{", cwd=tmp_path, env={"PYTHONPATH": path}, capture_output=True, text=True
+    )
+    assert "JSONDecodeError" in said.stderr  # it came to read what is asked

@@ -18,6 +18,7 @@ PACKAGE = Path(benchmark.__file__).parent
         ("/somewhere/bin/unimp-bench", "unimp-bench run --task search"),
         (str(PACKAGE / "__main__.py"), "unimp-bench run --task search"),  # python -m benchmark
         (str(PACKAGE / "cli.py"), "unimp-bench run --task search"),  # behind accelerate-launch
+        ("/lib/ipykernel_launcher.py", "a notebook"),
         ("mine/cli.py", "cli.py run --task search"),  # a script of the user's own
     ],
 )

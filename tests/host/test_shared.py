@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from benchmark.data.dataset import Dataset
+from benchmark.data.verify import verify
 from benchmark.errors import BenchError
 from benchmark.host.home import Home, find_home
+from benchmark.runs.store import as_written, load_run
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -68,6 +72,16 @@ def test_a_folder_that_one_machine_sent_is_the_same_on_another(address, machine)
         assert held(home, "r=1") == {"a": "3"}
 
 
+def test_a_fit_of_a_class_that_begins_with_another_letter_is_shared_as_well(machine) -> None:
+    address = f"memory://{uuid.uuid4().hex}"
+    first, second = machine("first", address), machine("second", address)
+    (first.fitted / "-Mine-0123").mkdir(parents=True)
+    (first.fitted / "-Mine-0123" / "state").write_text("1")
+    first.send("fitted", "-Mine-0123")
+    second.fetch("fitted", "-Mine-0123")
+    assert (second.fitted / "-Mine-0123" / "state").read_text() == "1"
+
+
 def test_half_an_upload_and_a_spoilt_one_are_not_taken(machine, monkeypatch) -> None:
     address = f"memory://{uuid.uuid4().hex}"
     first, second = machine("first", address), machine("second", address)
@@ -85,6 +99,51 @@ def test_half_an_upload_and_a_spoilt_one_are_not_taken(machine, monkeypatch) -> 
     with pytest.raises(BenchError, match="/b is not as it was written"):
         second.fetch("runs", "r")
     assert not (second.runs / "r").exists()
+
+
+def test_runs_that_others_add_appear_in_a_session_that_stays_open(machine, monkeypatch) -> None:
+    address = f"memory://{uuid.uuid4().hex}"
+    first, second = machine("first", address), machine("second", address)
+    second.fetch_runs()
+    leave(first, "r", a="1")
+    first.send("runs", "r")
+    now = time.monotonic()
+    monkeypatch.setattr("time.monotonic", lambda: now + 60)
+    second.fetch_runs()
+    assert held(second, "r") == {"a": "1"}
+
+
+def test_runs_are_listed_while_one_of_them_is_executed_again(machine, monkeypatch) -> None:
+    home = machine("first", f"memory://{uuid.uuid4().hex}")
+    leave(home, "r", a="1")
+    home.send("runs", "r")
+    monkeypatch.setattr("benchmark.host.shared.locked", lambda *_: 1 / 0)  # it would wait for it
+    home.fetch_runs()
+    assert held(home, "r") == {"a": "1"}
+
+
+def test_what_is_spoilt_on_one_machine_does_not_reach_the_others(
+    machine, sim_xs, cli, monkeypatch
+) -> None:
+    address = f"memory://{uuid.uuid4().hex}"
+    monkeypatch.delenv("UNIMP_BENCH_HOME", raising=False)
+    first, second = machine("first", address), machine("second", address)
+    machine("first", address)
+    shutil.copytree(sim_xs.folder, first.datasets / "sim-xs")
+    first.send("datasets", "sim-xs")
+    words = ["run", "--model", "popularity", "--task", "search", "--data", "sim-xs", "--limit", "4"]
+    assert cli(*words, "--home", address)[0] == 0
+    (run,) = first.runs.glob("popularity*")
+    (run / "per_instance.parquet").write_bytes(b"spoilt")
+    status, _, err = cli(*words, "--home", address)
+    assert (status, "is not as the run wrote it" in err) == (1, True)
+    (first.datasets / "sim-xs" / "items.parquet").write_bytes(b"spoilt")
+    status, _, err = cli("data", "prepare", "sim", "--set", "size=xs", "--home", address)
+    assert (status, "items.parquet of dataset 'sim-xs' is not as it was" in err) == (1, True)
+    second.fetch_runs()
+    as_written(load_run(second.runs / run.name))
+    second.fetch("datasets", "sim-xs")
+    assert not verify(Dataset(second.datasets / "sim-xs"))
 
 
 def test_what_one_machine_ran_another_reports_and_goes_on_from(

@@ -6,12 +6,14 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.main import get_command
 
 from benchmark.cli import main
 from benchmark.commands.run import app
+from benchmark.runs.runner import execute_all
 
 ROOT = Path(__file__).parents[2]
 Call = Callable[..., tuple[int, str, str]]
@@ -112,6 +114,26 @@ def test_a_files_dry_run_can_be_taken_back(call, file) -> None:
     assert json.loads(out)["scores"]["HR@5"]["n"] == 4
 
 
+def test_what_only_an_estimate_needs_is_refused_without_one_but_may_wait_in_a_file(
+    call, file
+) -> None:
+    status, _, err = call(*BOTH, "--estimate-seconds", "3")
+    assert status == 2
+    assert "--estimate-seconds belongs to --estimate" in err
+    waiting = file("estimate-seconds = 3\n")
+    assert call("--config", waiting, *BOTH, "--limit", "9")[0] == 0
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_a_country_without_a_measurement_is_told_of(call, monkeypatch, measured: bool) -> None:
+    monkeypatch.setenv("UNIMP_BENCH_COUNTRY", "")  # put back what the option sets
+    meter = SimpleNamespace(name="m", start=lambda: None, stop=lambda: (0.1, 0.1))
+    monkeypatch.setattr("benchmark.host.energy.find_meter", lambda: meter if measured else None)
+    status, _, err = call(*BOTH, "--limit", "9", "--country", "DEU")
+    assert status == 0
+    assert ("--country is of no use" in err) is not measured
+
+
 def test_a_file_can_name_a_variant_and_settings_for_all(call, file) -> None:
     path = file(
         'model = ["mean-rating:user", "mean-rating"]\ntask = "preference"\ndata = "sim-xs"\n'
@@ -183,3 +205,27 @@ def test_help_settings_prints_the_settings_of_one_model(call) -> None:
     assert "k1" in out
     status, _, err = call("--help-settings")
     assert (status, "--model NAME" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong", "printed"),
+    [
+        (["--model", "popularity"], 0, dict),
+        (["--model", "popularity", "--model", "bm25"], 1, list),
+        (["--model", "popularity", "--model", "bm25"], 2, list),
+        (["--model", "popularity"], 1, None),
+    ],
+)
+def test_json_is_a_list_where_several_were_asked_for_whatever_failed(
+    call, monkeypatch, words: list[str], wrong: int, printed: type | None
+) -> None:
+    def executed(_, specs, home, *, force):
+        done = execute_all(specs[: len(specs) - wrong], home, force=force)
+        return done, ["it failed"] * wrong
+
+    monkeypatch.setattr("benchmark.commands.workers.asked_cluster", lambda *_: "a cluster")
+    monkeypatch.setattr("benchmark.commands.workers.executed_on", executed)
+    asked = ["--task", "search", "--data", "sim-xs", "--limit", "9", "--json"]
+    status, out, err = call(*words, *asked)
+    assert status == (1 if wrong else 0), err
+    assert out == "" if printed is None else isinstance(json.loads(out), printed)

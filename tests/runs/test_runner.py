@@ -6,13 +6,17 @@ import errno
 import json
 import shutil
 import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from benchmark.data.listing import changes_nothing
 from benchmark.errors import BenchError, UsageError
+from benchmark.host import provenance
 from benchmark.host.home import Home
 from benchmark.report.build import build_report
 from benchmark.runs import predictions as shards
@@ -51,6 +55,22 @@ def test_a_finished_run_is_returned_without_fitting_again(
     execute(spec_of(odd_model), run_home)
     execute(spec_of(odd_model, task="recommendation"), run_home)  # same fit, another task
     assert count.read_text() == "fit\n"
+
+
+def test_a_forced_run_fits_anew_where_the_clock_of_the_files_is_another_machines(
+    execute, odd_model, run_home, monkeypatch, tmp_path
+) -> None:
+    count = tmp_path / "count"
+    monkeypatch.setenv("ODD_COUNT", str(count))
+    execute(spec_of(odd_model), run_home)
+    now = time.time
+    monkeypatch.setattr("time.time", lambda: now() - 60)
+    execute(spec_of(odd_model), run_home, force=True)
+    assert count.read_text() == "fit\n" * 2
+    monkeypatch.setattr("time.time", lambda: now() + 60)
+    specs = [spec_of(odd_model), spec_of(odd_model, task="recommendation")]
+    runner.execute_all(specs, run_home, force=True)
+    assert count.read_text() == "fit\n" * 3  # both share the new one
 
 
 def test_the_manifest_says_how_the_run_was_made(execute, odd_model, run_home) -> None:
@@ -248,6 +268,16 @@ def test_shards_of_another_fit_are_not_mixed_with_those_of_this(
     assert fit["key"] == run.manifest["fit_key"]
     assert not (run.folder / "fit.sha256").exists()
     assert len(pl.read_parquet(run.folder / PREDICTIONS)) == run.scores["HR@5"]["n"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux forgets")
+def test_the_memory_of_a_run_is_not_that_of_the_one_before_it(execute, odd_model, run_home) -> None:
+    held = np.ones(600 * 2**17)  # 600 MiB
+    before = provenance.peak_memory_mib()
+    del held
+    manifest = execute(spec_of(odd_model), run_home).manifest
+    assert manifest["fit_peak_memory_mib"] < before - 300
+    assert manifest["peak_memory_mib"] < before - 300
 
 
 def test_a_run_without_its_answers_is_run_again(execute, odd_model, run_home) -> None:

@@ -58,6 +58,25 @@ def test_workers_hear_the_country_unless_their_machine_names_one(monkeypatch) ->
     assert workers._child_environment(unasked)[COUNTRY] == "FRA"
 
 
+def test_a_run_on_a_worker_has_the_arithmetic_and_the_judges_of_its_command(monkeypatch) -> None:
+    pytest.importorskip("distributed", reason="needs the extra cluster")
+    from benchmark.runs import workers
+
+    judge = "UNIMP_BENCH_BERTSCORE"
+    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
+    monkeypatch.setenv(judge, "/encoder")
+    asked = workers._environment(sees_gpus=True)
+    monkeypatch.delenv("MKL_CBWR")
+    free = workers._environment(sees_gpus=True)  # UNIMP_BENCH_PIN_ARITHMETIC=0, say
+    monkeypatch.setenv("MKL_CBWR", "AVX2,STRICT")  # as the worker's process has pinned it
+    monkeypatch.delenv(judge)
+    heard = workers._child_environment(asked)
+    assert (heard["MKL_CBWR"], heard[judge]) == ("COMPATIBLE", "/encoder")
+    assert "MKL_CBWR" not in workers._child_environment(free)
+    monkeypatch.setenv(judge, "/own")
+    assert workers._child_environment(asked)[judge] == "/own"
+
+
 def test_work_is_a_piece_for_every_fit_in_the_order_of_its_first_run(sim_xs, run_home) -> None:
     specs = [
         RANDOM,
@@ -365,7 +384,9 @@ def test_ctrl_c_ends_everything_and_the_same_command_goes_on(
 def test_a_process_ends_when_nobody_listens(tmp_path: Path) -> None:
     """A worker that is killed leaves no process behind that goes on alone."""
     code = (
-        "import benchmark.runs.performing as p; p.perform = lambda *_: p.time.sleep(60); p.main()"
+        "import time, benchmark.runs.performing as p\n"
+        "p.perform = lambda *_: time.sleep(60)\n"
+        "p.main()"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, text=True)
     assert process.stdin is not None

@@ -52,7 +52,7 @@ from benchmark.host.console import note
 from benchmark.host.files import cannot_read, cannot_write, sha256_file, sha256_json, write_json
 from benchmark.host.home import Home
 from benchmark.host.owners import left_beside, owned_name
-from benchmark.host.stamps import stamp_files
+from benchmark.host.stamps import changed_files, stamp_files
 
 #: Broken and missing photos named in dataset.json; the rest are counted.
 _NAMED = 20
@@ -102,7 +102,9 @@ def prepare(
     }
     if target.exists() and not force:
         existing = _existing(target, request, compare_files=raw is not None)
-        home.send("datasets", name)
+        if home.address is not None:
+            _require_whole(existing, home)
+            home.send("datasets", name)
         return _told(existing)
     home.check_writable()
     with _unfinished(target) as folder, temporary_files_in(folder):
@@ -195,6 +197,17 @@ def _existing(target: Path, request: Mapping[str, Any], *, compare_files: bool) 
                 fix="Choose another --name, or replace it with --force.",
             )
     return dataset
+
+
+def _require_whole(dataset: Dataset, home: Home) -> None:
+    """Raise :class:`BenchError` where a file is not as it was prepared: others would get it."""
+    stamps = home.stamps / f"{dataset.name}.json"
+    changed = changed_files(dataset.folder.absolute(), dataset.info["files"], stamps=stamps)
+    if changed:
+        raise BenchError(
+            f"{changed[0]} of dataset {dataset.name!r} is not as it was prepared.",
+            fix="Prepare it again with --force.",
+        )
 
 
 def _difference(held: Any, asked: Any) -> str:

@@ -19,7 +19,7 @@ from benchmark.runs.estimating.earlier import Earlier, Share
 from benchmark.runs.estimating.measuring import Measured, measure
 from benchmark.runs.estimating.stages import Stage
 from benchmark.runs.fitting import fit_folder, fit_key
-from benchmark.runs.runner import Plan, plan_run
+from benchmark.runs.runner import Plan, fetch_fit, plan_run
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import StoredRun
 
@@ -149,8 +149,8 @@ def estimate(
     cannot be asked at all.
     """
     plans = [plan_run(spec, datasets[spec.data], home) for spec in specs]
+    earlier = Earlier(home)  # brings the runs of other machines
     missing = [plan for plan in plans if force or not plan.is_stored]
-    earlier = Earlier(home)
     groups: dict[str, list[CellCost]] = {}
     cells = [CellCost(plan) for plan in missing]
     for cell in cells:
@@ -210,7 +210,7 @@ class _Group:
         found = {}
         for seed in dict.fromkeys(cell.plan.spec.seed for cell in self._cells):
             key = fit_key(self._cells[0].plan.built, self._dataset, seed)
-            if (folder := fit_folder(key, self._home)) is not None:
+            if (folder := fetch_fit(key, self._home)) is not None:
                 found[seed] = folder
         return found
 

@@ -7,7 +7,6 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ import psutil
 
 from benchmark.data.dataset import Dataset
 from benchmark.host.home import Home
+from benchmark.host.orphans import helper
 from benchmark.runs.estimating.mirror import mirrored
 from benchmark.runs.estimating.stages import Stage, stages_of
 from benchmark.runs.spec import RunSpec
@@ -81,11 +81,13 @@ def measure(
             "cut": cut,
             "parent": os.getpid(),
         }
+        command, path = helper("benchmark.runs.estimating.probe")
         process = subprocess.Popen(
-            [sys.executable, "-m", "benchmark.runs.estimating.probe"],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=said,
+            env={**os.environ, "PYTHONPATH": path},
             start_new_session=True,
         )
         try:

@@ -16,6 +16,7 @@ import pytest
 from benchmark.commands.estimating import print_comparison, print_estimate
 from benchmark.host import owners
 from benchmark.host.files import sha256_json
+from benchmark.host.home import find_home
 from benchmark.host.removing import size_of
 from benchmark.models.building import configure
 from benchmark.models.registered import entries
@@ -167,6 +168,22 @@ def test_what_ran_earlier_is_told_instead(slow, here, execute, run_home, sim_xs)
     (cell,) = estimate(other, {"sim-xs": sim_xs}, run_home, seconds=0.1).cells
     assert (cell.fit.seconds, cell.fit.source) == (0.0, STORED)
     assert cell.predict.source.startswith("measured now on ")
+
+
+def test_what_another_machine_did_at_an_address_is_known(
+    slow, here, execute, home_with, sim_xs, tmp_path, monkeypatch
+):
+    pytest.importorskip("fsspec")
+    homes = {}
+    for name in ("first", "second"):
+        monkeypatch.setenv("UNIMP_BENCH_COPIES", str(tmp_path / name))
+        homes[name] = find_home("memory://estimated")
+        home_with(homes[name].root, sim_xs)
+    asked = specs(slow, "search", "recommendation")
+    execute(asked[0], homes["first"])
+    found = estimate(asked, {"sim-xs": sim_xs}, homes["second"], seconds=1)
+    assert found.stored == 1
+    assert [cell.fit.source for cell in found.cells] == [STORED]
 
 
 def test_earlier_fits_tell_where_a_training_stops(slow, here, execute, run_home, sim_xs):
@@ -368,7 +385,11 @@ def test_a_fit_that_cannot_be_ended_early_is_gone_through_by_brief_settings(
 
 
 @pytest.mark.parametrize("fails", ["", "dies"])
-def test_the_command_measures_in_a_process_of_its_own_and_compares(slow, cli, run_home, fails):
+def test_the_command_measures_in_a_process_of_its_own_and_compares(
+    slow, cli, run_home, fails, tmp_path, monkeypatch
+):
+    (tmp_path / "random.py").write_text("raise SystemExit('a file of mine')")
+    monkeypatch.chdir(tmp_path)
     words = ["run", "--model", slow, "--task", "search", "--data", "sim-xs", "--estimate",
              "--estimate-seconds", "0.2", "--set", f'fails="{fails}"']  # fmt: skip
     if fails:
