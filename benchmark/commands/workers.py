@@ -127,9 +127,10 @@ def report_problems(problems: Sequence[str], total: int) -> None:
     """Raise :class:`BenchError` with the runs that failed, where any did."""
     if problems:
         listed = "\n".join(problems)
+        stored = "The others are stored; the same command runs only what is missing."
         raise BenchError(
             f"{len(problems)} of {total} runs failed:\n{listed}",
-            fix="The others are stored; the same command runs only what is missing.",
+            fix=stored if len(problems) < total else "The same command runs them again.",
         )
 
 

@@ -229,3 +229,4 @@ def test_json_is_a_list_where_several_were_asked_for_whatever_failed(
     status, out, err = call(*words, *asked)
     assert status == (1 if wrong else 0), err
     assert out == "" if printed is None else isinstance(json.loads(out), printed)
+    assert ("The others are stored" in err) == (0 < wrong < words.count("--model"))
